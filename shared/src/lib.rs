@@ -1,1 +1,16 @@
-//! Ponte.
+//! Ponte keeps a debt-collection portfolio and the construction ERP **Sienge** telling the same story.
+//!
+//! One idea carries everything: **observe, compare, commit**. Webhooks, the daily import, the payments run and the
+//! reconciliation (batimento) only decide *what to look at*; each then reads what Sienge says now (an
+//! [`portfolio::Observation`]), the pure [`portfolio::compare()`] turns it and the held state into changes, and the
+//! store commits them conditionally, together with their timeline events.
+//!
+//! Rooms, and the one way dependencies point: functions → {[`flow`], [`store`], [`sienge`], [`intake`]} →
+//! {[`portfolio`], [`settings`]} → {[`money`], [`calendar`]}. The pure rooms read no clock, no environment and no network.
+
+pub mod calendar;
+pub mod money;
+pub mod portfolio;
+pub mod settings;
+pub mod sienge;
+pub mod store;

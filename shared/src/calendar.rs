@@ -1,0 +1,39 @@
+//! Civil dates in America/Sao_Paulo. The core never reads a clock: an instant comes in as an argument.
+
+pub use jiff::Timestamp;
+pub use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// The time zone of every civil date in Ponte, compiled in so that no system table is needed.
+static SAO_PAULO: TimeZone = jiff::tz::get!("America/Sao_Paulo");
+
+/// The business date at an instant: the civil date in America/Sao_Paulo.
+#[must_use]
+pub fn business_date(at: Timestamp) -> Date {
+    at.to_zoned(SAO_PAULO.clone()).date()
+}
+
+/// `19/11/2021`, as operators read it.
+#[must_use]
+pub fn brazilian(date: Date) -> String {
+    format!("{:02}/{:02}/{:04}", date.day(), date.month(), date.year())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn the_business_date_is_the_one_in_sao_paulo() {
+        let late_evening: Timestamp = "2026-11-22T02:59:00Z".parse().unwrap();
+        assert_eq!(business_date(late_evening), date(2026, 11, 21));
+        let midnight: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
+        assert_eq!(business_date(midnight), date(2026, 11, 22));
+    }
+
+    #[test]
+    fn writes_dates_as_operators_read_them() {
+        assert_eq!(brazilian(date(2021, 11, 9)), "09/11/2021");
+    }
+}

@@ -1,0 +1,88 @@
+//! A bill as we hold it: its contracts and their installments.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, Installment, InstallmentId, SalesContractId, TimelineEvent};
+use crate::calendar::Date;
+
+/// A contract's key: bill, document type and customer. The type is part of it (playbook 6.5), and so is the customer: an
+/// assignment of rights closes the old customer's contract and opens the same one under the new customer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContractKey {
+    /// The receivable bill; its number is the contract's number for the CRM.
+    pub bill: BillId,
+    /// Document type.
+    pub document_type: DocumentType,
+    /// Customer.
+    pub customer: CustomerId,
+}
+
+impl fmt::Display for ContractKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.bill, self.document_type)
+    }
+}
+
+/// A contract in the portfolio, without its installments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contract {
+    /// Its key.
+    pub key: ContractKey,
+    /// The creditor (company).
+    pub creditor: CreditorId,
+    /// Document number as Sienge shows it.
+    pub number: String,
+    /// Enterprise; none for a stand-alone bill (título avulso).
+    pub enterprise: Option<EnterpriseId>,
+    /// Main unit's name.
+    pub unit: Option<String>,
+    /// The sales contract behind it; none for a stand-alone bill or when not known yet.
+    pub sales_contract: Option<SalesContractId>,
+    /// Issue date.
+    pub issued_on: Option<Date>,
+    /// Current negotiation number (see [`Installment::negotiation`]).
+    pub negotiation: u32,
+    /// Open or finished.
+    pub state: ContractState,
+}
+
+/// Whether a contract is being collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "camelCase")]
+pub enum ContractState {
+    /// Has open installments, or may get them.
+    Open,
+    /// `Finalizado`: nothing open is left.
+    Finished {
+        /// Business date.
+        on: Date,
+    },
+    /// Cancelled in Sienge (distrato).
+    Cancelled {
+        /// Date Sienge gives, else the business date.
+        on: Date,
+    },
+    /// The rights were assigned to another customer.
+    Assigned {
+        /// Business date.
+        on: Date,
+    },
+}
+
+/// Everything we hold of one bill: one partition of the portfolio table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeldBill {
+    /// Version of the partition; zero when nothing is held. Every commit is conditional on it.
+    pub version: u64,
+    /// Contracts by key; usually one, two after an assignment of rights.
+    pub contracts: BTreeMap<ContractKey, Contract>,
+    /// Installments by contract and id.
+    pub installments: BTreeMap<(ContractKey, InstallmentId), Installment>,
+    /// Events of a change set whose later slices were not committed yet: they are told by the slice that completes it.
+    pub pending_events: Vec<TimelineEvent>,
+}

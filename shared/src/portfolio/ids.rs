@@ -1,0 +1,128 @@
+//! Identifiers, parsed at the edge: a wrong id cannot be passed where another is meant.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! numeric_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+numeric_id!(
+    /// A creditor: the company's id in Sienge.
+    CreditorId
+);
+numeric_id!(
+    /// A receivable bill (título), unique in a Sienge subdomain; the CRM's "contrato" number.
+    BillId
+);
+numeric_id!(
+    /// An installment, unique only within its bill.
+    InstallmentId
+);
+numeric_id!(
+    /// A customer.
+    CustomerId
+);
+numeric_id!(
+    /// An enterprise (empreendimento), the same number as its cost centre; the CRM's "filial".
+    EnterpriseId
+);
+numeric_id!(
+    /// A unit of an enterprise.
+    UnitId
+);
+numeric_id!(
+    /// A sales contract of the commercial module.
+    SalesContractId
+);
+
+/// A tenant (assessoria): 1 to 40 ASCII letters, digits, `-` or `_`, so that it is safe in keys, names and addresses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TenantId(String);
+
+impl TenantId {
+    /// Reads a tenant id; the error says what a correct one looks like.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let fits = (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("tenant: use 1 to 40 letters, digits, '-' or '_', for example \"617\"".to_owned())
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TenantId {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TenantId> for String {
+    fn from(id: TenantId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A document type code (`CT`, `NF`, ...), trimmed and upper-cased; part of a contract's key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct DocumentType(String);
+
+impl DocumentType {
+    /// The code as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for DocumentType {
+    fn from(code: String) -> Self {
+        Self(code.trim().to_uppercase())
+    }
+}
+
+impl From<&str> for DocumentType {
+    fn from(code: &str) -> Self {
+        Self(code.trim().to_uppercase())
+    }
+}
+
+impl From<DocumentType> for String {
+    fn from(code: DocumentType) -> Self {
+        code.0
+    }
+}
+
+impl fmt::Display for DocumentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,90 @@
+//! What the comparison is told besides the facts: why we looked, and the settings that apply.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BillId, EnterpriseId, ObservedBill, ObservedInstallment};
+use crate::settings::{CreditorSettings, TenantSettings};
+
+/// Why we looked at a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scope {
+    /// A webhook pointed here, or the payments run did.
+    Webhook,
+    /// The daily import ("carga diária").
+    Daily,
+    /// The opening of a customer (7.1.3).
+    Sync,
+    /// The reconciliation ("batimento", 7.1.2): the only scope that performs assignments of rights.
+    Reconciliation,
+}
+
+/// The settings that apply to one bill's creditor.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The tenant's settings.
+    pub tenant: &'a TenantSettings,
+    /// The creditor's settings; `None` when the company is not registered: nothing new is opened for it.
+    pub creditor: Option<&'a CreditorSettings>,
+}
+
+/// Something an operator should know that is not a change (crítica).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "critique", rename_all = "camelCase")]
+pub enum Critique {
+    /// `Filial não cadastrada`: the enterprise is not registered and the automatic import is off.
+    EnterpriseNotRegistered {
+        /// The bill left out.
+        bill: BillId,
+        /// The unknown enterprise.
+        enterprise: EnterpriseId,
+    },
+    /// The customer changed in Sienge; the next reconciliation performs the assignment of rights.
+    AssignmentWaitsForReconciliation {
+        /// The bill.
+        bill: BillId,
+    },
+}
+
+impl Critique {
+    /// The Portuguese text for operators; holds no personal data.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::EnterpriseNotRegistered { bill, enterprise } => {
+                format!(
+                    "Filial não cadastrada: empreendimento {enterprise}, contrato {bill}. Cadastre a filial no credor ou ative \"Importar Empreendimentos Automaticamente\"."
+                )
+            }
+            Self::AssignmentWaitsForReconciliation { bill } => {
+                format!("Cessão de direitos no contrato {bill}: a troca de titularidade será feita no próximo batimento.")
+            }
+        }
+    }
+}
+
+impl Rules<'_> {
+    /// Whether the settings leave the whole bill out (company or document type on an ignore list, or company not registered).
+    #[must_use]
+    pub fn ignores_bill(&self, bill: &ObservedBill) -> bool {
+        self.creditor
+            .is_none_or(|creditor| !creditor.active || creditor.company != bill.creditor)
+            || self.tenant.ignore_companies.contains(&bill.creditor.to_string())
+            || self.tenant.ignore_document_types.contains(bill.document_type.as_str())
+    }
+
+    /// Whether the settings leave the installment out (condition type on the ignore list).
+    #[must_use]
+    pub fn ignores_installment(&self, installment: &ObservedInstallment) -> bool {
+        self.tenant.ignore_condition_types.contains(&installment.condition)
+    }
+
+    /// The critique for a bill whose enterprise is not registered.
+    #[must_use]
+    pub fn enterprise_critique(&self, id: BillId, bill: &ObservedBill) -> Option<Critique> {
+        let creditor = self.creditor?;
+        let enterprise = bill.enterprise.flatten()?;
+        let registered = creditor.import_enterprises_automatically || creditor.enterprises.contains(&enterprise);
+        (!registered).then_some(Critique::EnterpriseNotRegistered { bill: id, enterprise })
+    }
+}

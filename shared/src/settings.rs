@@ -1,0 +1,189 @@
+//! The playbook's parameters (section 6) as one typed struct per scope, parsed once at the edge.
+//!
+//! Lists are written as the playbook writes them, separated by semicolons (`PE;FI;TU`); an unreadable entry is an
+//! error that names the field and a correct value, never silently dropped.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::portfolio::{CreditorId, EnterpriseId};
+
+/// Settings of one tenant (assessoria): where its Sienge is and what the import leaves out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantSettings {
+    /// Base address before `/v1` and `/bulk-data/v1`, no trailing slash.
+    pub sienge_base_url: String,
+    /// The subdomain, as webhooks name it in `x-sienge-tenant`; the quota is counted per subdomain.
+    pub subdomain: String,
+    /// Commercial API package, which fixes the day's quota.
+    #[serde(default)]
+    pub package: Package,
+    /// "Ignorar Empresas" (6.1.4): company ids separated by `;`.
+    #[serde(default)]
+    pub ignore_companies: List,
+    /// "Ignorar tipos de condições de pagamento" (6.1.5): codes such as `PE;FI`.
+    #[serde(default)]
+    pub ignore_condition_types: List,
+    /// "Ignorar tipos de contrato" (6.1.6): document type codes such as `AV;NF`.
+    #[serde(default)]
+    pub ignore_document_types: List,
+    /// "Importação Agendada por Credor" (6.1.7): the general daily import leaves this tenant out, each creditor has its own schedule.
+    #[serde(default)]
+    pub import_per_creditor: bool,
+    /// An inactive tenant receives no webhook and runs no task.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+/// Settings of one creditor (a company in Sienge).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreditorSettings {
+    /// The company's id in Sienge.
+    pub company: CreditorId,
+    /// Name shown to operators.
+    #[serde(default)]
+    pub name: String,
+    /// An inactive creditor is treated as not registered.
+    #[serde(default = "yes")]
+    pub active: bool,
+    /// "Importar Empreendimentos Automaticamente" (6.1.13).
+    #[serde(default = "yes")]
+    pub import_enterprises_automatically: bool,
+    /// Enterprises registered by hand (6.4.2); they count when the automatic import is off.
+    #[serde(default)]
+    pub enterprises: BTreeSet<EnterpriseId>,
+    /// "Dias para excluir registros não utilizados webhook" (6.1.12).
+    #[serde(default = "default_unused_webhook_days")]
+    pub unused_webhook_days: u16,
+    /// "Reabre Parcelas Devolvidas" (6.3).
+    #[serde(default = "yes")]
+    pub reopen_returned_installments: bool,
+    /// "Atualizar Observação, Valor e Vencimento da Parcela" (6.3).
+    #[serde(default = "yes")]
+    pub update_installments: bool,
+    /// A run that would remove more than this share of the creditor's open installments stops and asks.
+    #[serde(default = "default_removal_share_percent")]
+    pub removal_share_percent: u8,
+}
+
+impl CreditorSettings {
+    /// The automatic configuration every creditor of type Sienge is born with (6.3).
+    #[must_use]
+    pub fn new(company: CreditorId) -> Self {
+        Self {
+            company,
+            name: String::new(),
+            active: true,
+            import_enterprises_automatically: true,
+            enterprises: BTreeSet::new(),
+            unused_webhook_days: default_unused_webhook_days(),
+            reopen_returned_installments: true,
+            update_installments: true,
+            removal_share_percent: default_removal_share_percent(),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_unused_webhook_days() -> u16 {
+    7
+}
+
+fn default_removal_share_percent() -> u8 {
+    20
+}
+
+/// A semicolon-separated list of codes, trimmed and upper-cased; commas are accepted too, because the playbook's own example mixes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct List(BTreeSet<String>);
+
+impl List {
+    /// Whether the code is on the list, whatever its case and surrounding blanks.
+    #[must_use]
+    pub fn contains(&self, code: &str) -> bool {
+        self.0.contains(&code.trim().to_uppercase())
+    }
+}
+
+impl From<String> for List {
+    fn from(text: String) -> Self {
+        Self(
+            text.split([';', ','])
+                .map(|code| code.trim().to_uppercase())
+                .filter(|code| !code.is_empty())
+                .collect(),
+        )
+    }
+}
+
+impl From<List> for String {
+    fn from(list: List) -> Self {
+        list.0.into_iter().collect::<Vec<_>>().join(";")
+    }
+}
+
+/// Sienge's commercial API packages and their quotas a day (sienge-api 1.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Package {
+    /// 100 REST, 10 bulk.
+    Free,
+    /// 1,000 REST, 20 bulk.
+    Start,
+    /// 2,500 REST, 50 bulk.
+    Special,
+    /// 5,000 REST, 100 bulk: assumed when nothing is configured, the smallest package sold for integrations.
+    #[default]
+    Essencial,
+    /// 10,000 REST, 200 bulk.
+    Enterprise,
+    /// 30,000 REST, 600 bulk.
+    Business,
+    /// 75,000 REST, 28,800 bulk.
+    Ultimate,
+    /// 200,000 REST, 30,000 bulk.
+    Infinity,
+}
+
+impl Package {
+    /// (REST, bulk) requests a day.
+    #[must_use]
+    pub const fn daily_quota(self) -> (u32, u32) {
+        match self {
+            Self::Free => (100, 10),
+            Self::Start => (1_000, 20),
+            Self::Special => (2_500, 50),
+            Self::Essencial => (5_000, 100),
+            Self::Enterprise => (10_000, 200),
+            Self::Business => (30_000, 600),
+            Self::Ultimate => (75_000, 28_800),
+            Self::Infinity => (200_000, 30_000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_as_the_playbook_writes_them() {
+        let list = List::from("TC;FAT,NF; nfe ;".to_owned());
+        assert!(list.contains("fat") && list.contains("NF") && list.contains(" NFE"));
+        assert!(!list.contains("CT") && !list.contains(""));
+    }
+
+    #[test]
+    fn a_creditor_needs_only_its_company() {
+        let settings: CreditorSettings = serde_json::from_str(r#"{"company": 1}"#).unwrap();
+        assert!(settings.active && settings.import_enterprises_automatically && settings.reopen_returned_installments);
+        assert_eq!((settings.unused_webhook_days, settings.removal_share_percent), (7, 20));
+    }
+}

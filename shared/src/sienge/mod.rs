@@ -1,0 +1,5 @@
+//! The Sienge client.
+
+mod ports;
+
+pub use ports::{CallLog, CallRecord, Lane, Priority, Quota, QuotaRefusal, Remaining};

@@ -1,0 +1,100 @@
+//! What the client needs from outside: permission to call (the shared quota) and a place to write its calls down.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::calendar::Timestamp;
+use crate::portfolio::BillId;
+
+/// Sienge counts two kinds of requests apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// `/public/api/v1`: 200 a minute.
+    Rest,
+    /// `/public/api/bulk-data/v1`: 20 a minute.
+    Bulk,
+}
+
+/// Who is waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// A person: may use the reserve.
+    Interactive,
+    /// A batch: leaves the reserve alone.
+    Batch,
+}
+
+/// Why no call may be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum QuotaRefusal {
+    /// The minute's quota is used up (or Sienge answered 429): try again after the wait.
+    #[error("the minute's quota is used up; a place is free in {} ms", .0.as_millis())]
+    Wait(Duration),
+    /// The day's package quota is used up: nothing more until tomorrow.
+    #[error("the day's quota of the API package is used up")]
+    DayIsOver,
+    /// The shared counter could not be reached.
+    #[error("the shared quota counter could not be reached")]
+    Unavailable,
+}
+
+/// What is left of the quotas, to choose between sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remaining {
+    /// REST requests left in this minute.
+    pub rest_minute: u32,
+    /// Bulk requests left in this minute.
+    pub bulk_minute: u32,
+    /// REST requests left today.
+    pub rest_day: u32,
+    /// Bulk requests left today.
+    pub bulk_day: u32,
+}
+
+/// The quota of one Sienge subdomain, shared by every concurrent function.
+#[async_trait]
+pub trait Quota: Send + Sync {
+    /// Takes the right to make one call now, or says why not. Implementations take rights in small lots.
+    async fn acquire(&self, lane: Lane, priority: Priority) -> Result<(), QuotaRefusal>;
+    /// Sienge answered 429: everybody waits.
+    async fn back_off(&self, lane: Lane, wait: Duration);
+    /// What is left, as far as the shared counter knows.
+    async fn remaining(&self) -> Result<Remaining, QuotaRefusal>;
+}
+
+/// One call to Sienge, ready for the journal: masked and bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// When it began.
+    pub at: Timestamp,
+    /// Method name as operators know it (`ConsultarExtratoCliente`, ...).
+    pub method: &'static str,
+    /// HTTP verb and URL; the query's personal values (cpf, cnpj, email, name) masked, no credentials.
+    pub url: String,
+    /// Contract, where the call concerns one.
+    pub bill: Option<BillId>,
+    /// HTTP status, when an answer came.
+    pub status: Option<u16>,
+    /// Duration in milliseconds, until the body was read.
+    pub duration_ms: u64,
+    /// Bytes sent.
+    pub request_bytes: u64,
+    /// Bytes received.
+    pub response_bytes: u64,
+    /// Which attempt this was, from 1.
+    pub attempt: u32,
+    /// The request's body, masked and cut to a bound.
+    pub request: String,
+    /// The response's body, masked and cut to a bound.
+    pub response: String,
+    /// What went wrong, in words without personal data.
+    pub error: Option<String>,
+}
+
+/// Where calls are written down. Never fails the call: an implementation logs its own trouble.
+#[async_trait]
+pub trait CallLog: Send + Sync {
+    /// Writes one call down.
+    async fn record(&self, call: CallRecord);
+}
