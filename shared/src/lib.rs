@@ -5,12 +5,15 @@
 //! [`portfolio::Observation`]), the pure [`portfolio::compare()`] turns it and the held state into changes, and the
 //! store commits them conditionally, together with their timeline events.
 //!
-//! Rooms, and the one way dependencies point: functions → {[`flow`], [`store`], [`sienge`], [`intake`]} →
+//! Rooms, and the one way dependencies point: functions → [`flow`] → {[`store`], [`sienge`], [`intake`], [`aws`]} →
 //! {[`portfolio`], [`settings`]} → {[`money`], [`calendar`]}. The pure rooms read no clock, no environment and no network.
 
+pub mod aws;
 pub mod calendar;
+pub mod intake;
 pub mod money;
 pub mod portfolio;
 pub mod settings;
 pub mod sienge;
 pub mod store;
+pub mod telemetry;

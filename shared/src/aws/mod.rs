@@ -1,0 +1,27 @@
+//! The AWS ports besides DynamoDB, each a tiny trait with its real implementation: the inbox queue, the event bus, the tenants' secrets.
+
+mod bus;
+mod inbox;
+mod secrets;
+
+pub use bus::{Bus, BusError, BusEvent, EventBridgeBus};
+pub use inbox::{Inbox, InboxError, InboxMessage, SqsInbox};
+pub use secrets::{SecretError, Secrets, SecretsManager, TenantSecret};
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+/// The SDK's configuration with time-outs: `operation` bounds a whole call with its retries.
+pub async fn config(operation: Duration) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(1_000))
+        .operation_attempt_timeout(operation.mul_f32(0.6))
+        .operation_timeout(operation)
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .load()
+        .await
+}

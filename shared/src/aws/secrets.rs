@@ -1,0 +1,125 @@
+//! The tenants' secrets, kept in memory for minutes so that a warm function does not read them on every event.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::portfolio::TenantId;
+
+/// How long a secret is used without being read again.
+const FRESH: Duration = Duration::from_secs(300);
+/// A refused token makes us read the secret again (it may just have been rotated), but not more often than this.
+const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(15);
+/// Tenants kept in memory at most.
+const MAX_CACHED: usize = 1_000;
+
+/// One tenant's secret.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantSecret {
+    /// The Sienge API user.
+    #[serde(default)]
+    pub sienge_user: String,
+    /// Its password.
+    #[serde(default)]
+    pub sienge_password: String,
+    /// The tokens a webhook may carry; two while one is rotated.
+    #[serde(default)]
+    pub webhook_tokens: Vec<String>,
+}
+
+impl fmt::Debug for TenantSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TenantSecret(..)")
+    }
+}
+
+/// Why a secret could not be read; tells nothing of its content.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// There is no such secret.
+    #[error("the tenant has no secret: create it with the tenant command")]
+    Missing,
+    /// It is not the JSON expected.
+    #[error("the tenant's secret is not readable: it must be JSON with siengeUser, siengePassword and webhookTokens")]
+    Unreadable,
+    /// Secrets Manager did not answer.
+    #[error("Secrets Manager did not answer: {0}")]
+    Unavailable(String),
+}
+
+/// Reads tenants' secrets.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// The tenant's secret, at most [`FRESH`] old.
+    async fn get(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError>;
+    /// The secret read again because the one in memory did not fit; bounded in frequency.
+    async fn refresh(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError>;
+}
+
+/// Secrets Manager, with a cache.
+#[derive(Debug)]
+pub struct SecretsManager {
+    client: Client,
+    prefix: String,
+    cache: Mutex<HashMap<TenantId, (Instant, Arc<TenantSecret>)>>,
+}
+
+impl SecretsManager {
+    /// Secrets named `prefix` + tenant.
+    #[must_use]
+    pub fn new(client: Client, prefix: String) -> Self {
+        Self {
+            client,
+            prefix,
+            cache: Mutex::default(),
+        }
+    }
+
+    async fn younger_than(&self, tenant: &TenantId, age: Duration) -> Result<Arc<TenantSecret>, SecretError> {
+        if let Some((read_at, secret)) = self.cache.lock().await.get(tenant)
+            && read_at.elapsed() < age
+        {
+            return Ok(Arc::clone(secret));
+        }
+        let answer = self
+            .client
+            .get_secret_value()
+            .secret_id(format!("{}{tenant}", self.prefix))
+            .send()
+            .await
+            .map_err(|error| match error.as_service_error() {
+                Some(GetSecretValueError::ResourceNotFoundException(_)) => SecretError::Missing,
+                _ => SecretError::Unavailable(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string()),
+            })?;
+        let secret: TenantSecret = answer
+            .secret_string()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .ok_or(SecretError::Unreadable)?;
+        let secret = Arc::new(secret);
+        let mut cache = self.cache.lock().await;
+        if cache.len() >= MAX_CACHED {
+            cache.clear();
+        }
+        cache.insert(tenant.clone(), (Instant::now(), Arc::clone(&secret)));
+        Ok(secret)
+    }
+}
+
+#[async_trait]
+impl Secrets for SecretsManager {
+    async fn get(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
+        self.younger_than(tenant, FRESH).await
+    }
+
+    async fn refresh(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
+        self.younger_than(tenant, REFRESH_AT_MOST_EVERY).await
+    }
+}

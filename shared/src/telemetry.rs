@@ -1,0 +1,106 @@
+//! Logs and metrics: JSON lines on standard output, metric names in one place.
+//!
+//! The never-log list (`docs/logging.md`): CPF, CNPJ, names, phones, e-mails, addresses, tokens, passwords, bodies.
+
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+use crate::calendar::Timestamp;
+use crate::portfolio::TenantId;
+
+/// The CloudWatch namespace of every metric.
+const NAMESPACE: &str = "Ponte";
+
+/// Every metric there is. Counts, unless the name says a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// A webhook stored for the first time.
+    WebhookReceived,
+    /// A webhook that was already stored.
+    WebhookDuplicate,
+    /// A webhook refused (400, 401, 404, 413).
+    WebhookRefused,
+    /// A webhook that could not be stored (503: Sienge sends it again).
+    WebhookNotStored,
+    /// A webhook whose effect is in the portfolio.
+    WebhookApplied,
+    /// A webhook that failed for good.
+    WebhookFailed,
+    /// Installments changed in the portfolio.
+    InstallmentsChanged,
+    /// Webhooks put back into the queue by the sweep.
+    WebhookRequeued,
+    /// A task run that ended well.
+    RunSucceeded,
+    /// A task run that failed or stopped for a confirmation.
+    RunNeedsAttention,
+}
+
+impl Metric {
+    /// The name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WebhookReceived => "WebhookReceived",
+            Self::WebhookDuplicate => "WebhookDuplicate",
+            Self::WebhookRefused => "WebhookRefused",
+            Self::WebhookNotStored => "WebhookNotStored",
+            Self::WebhookApplied => "WebhookApplied",
+            Self::WebhookFailed => "WebhookFailed",
+            Self::InstallmentsChanged => "InstallmentsChanged",
+            Self::WebhookRequeued => "WebhookRequeued",
+            Self::RunSucceeded => "RunSucceeded",
+            Self::RunNeedsAttention => "RunNeedsAttention",
+        }
+    }
+}
+
+/// Starts JSON logging at the level of `RUST_LOG` (default `info`). Call once, first thing in `main`.
+pub fn init() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_target(true)
+        .with_env_filter(filter)
+        .init();
+}
+
+/// Emits a count in CloudWatch's embedded metric format.
+pub fn count(metric: Metric, value: u64, tenant: Option<&TenantId>, at: Timestamp) {
+    println!("{}", embedded(metric, value, tenant, at));
+}
+
+fn embedded(metric: Metric, value: u64, tenant: Option<&TenantId>, at: Timestamp) -> serde_json::Value {
+    let dimensions = if tenant.is_some() { json!([[], ["tenant"]]) } else { json!([[]]) };
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": at.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": dimensions,
+                "Metrics": [{ "Name": metric.name(), "Unit": "Count" }],
+            }],
+        },
+    });
+    line[metric.name()] = json!(value);
+    if let Some(tenant) = tenant {
+        line["tenant"] = json!(tenant.as_str());
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_an_embedded_metric() {
+        let tenant = TenantId::parse("617").unwrap();
+        let line = embedded(Metric::WebhookReceived, 2, Some(&tenant), Timestamp::UNIX_EPOCH);
+        assert_eq!(line["WebhookReceived"], 2);
+        assert_eq!(line["tenant"], "617");
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "WebhookReceived");
+    }
+}
