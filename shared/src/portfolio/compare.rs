@@ -15,6 +15,9 @@ pub struct Outcome {
     /// Held open installments that one whole read did not show: read the bill again, mark the observation
     /// [`super::Coverage::WholeConfirmed`] when they are still absent, and compare again. Nothing was changed about them.
     pub to_confirm: Vec<InstallmentId>,
+    /// The view was partial ([`super::Coverage::Rows`]) and shows something that concerns the whole bill (a remake, a rescission, an
+    /// assignment, a change set that a crash interrupted): read the whole bill and compare again. Nothing was changed.
+    pub needs_whole: bool,
 }
 
 /// One item to write.
@@ -51,3 +54,6 @@ pub enum Action {
 pub fn compare(_held: &HeldBill, _seen: &Observation, _scope: Scope, _rules: &Rules<'_>, _today: Date) -> Outcome {
     Outcome::default()
 }
+
+/// Applies an outcome to the held state, as committing it does (the version grows by one when something is written).
+pub fn apply(_held: &mut HeldBill, _outcome: &Outcome) {}

@@ -67,7 +67,7 @@ pub enum ContractState {
         /// Date Sienge gives, else the business date.
         on: Date,
     },
-    /// The rights were assigned to another customer.
+    /// Followed by another contract of the same bill: the rights were assigned to another customer, or the document type changed.
     Assigned {
         /// Business date.
         on: Date,

@@ -12,7 +12,7 @@ mod receipt;
 mod rules;
 mod timeline;
 
-pub use compare::{Action, Change, Outcome, compare};
+pub use compare::{Action, Change, Outcome, apply, compare};
 pub use contract::{Contract, ContractKey, ContractState, HeldBill};
 pub use ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};
 pub use installment::{Fingerprint, Installment, InstallmentState, Motive};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BillId, EnterpriseId, ObservedBill, ObservedInstallment};
+use super::{BillId, CreditorId, DocumentType, EnterpriseId, ObservedBill, ObservedInstallment};
 use crate::settings::{CreditorSettings, TenantSettings};
 
 /// Why we looked at a bill.
@@ -44,6 +44,11 @@ pub enum Critique {
         /// The bill.
         bill: BillId,
     },
+    /// The document type changed in Sienge; the type is part of a contract's key, so the next reconciliation closes the old contract and opens the new one.
+    TypeChangeWaitsForReconciliation {
+        /// The bill.
+        bill: BillId,
+    },
 }
 
 impl Critique {
@@ -59,6 +64,9 @@ impl Critique {
             Self::AssignmentWaitsForReconciliation { bill } => {
                 format!("Cessão de direitos no contrato {bill}: a troca de titularidade será feita no próximo batimento.")
             }
+            Self::TypeChangeWaitsForReconciliation { bill } => {
+                format!("Tipo de contrato alterado no contrato {bill}: a troca será feita no próximo batimento.")
+            }
         }
     }
 }
@@ -67,10 +75,15 @@ impl Rules<'_> {
     /// Whether the settings leave the whole bill out (company or document type on an ignore list, or company not registered).
     #[must_use]
     pub fn ignores_bill(&self, bill: &ObservedBill) -> bool {
-        self.creditor
-            .is_none_or(|creditor| !creditor.active || creditor.company != bill.creditor)
-            || self.tenant.ignore_companies.contains(&bill.creditor.to_string())
-            || self.tenant.ignore_document_types.contains(bill.document_type.as_str())
+        self.ignores(bill.creditor, &bill.document_type)
+    }
+
+    /// The same, told by company and document type.
+    #[must_use]
+    pub fn ignores(&self, company: CreditorId, document_type: &DocumentType) -> bool {
+        self.creditor.is_none_or(|creditor| !creditor.active || creditor.company != company)
+            || self.tenant.ignore_companies.contains(&company.to_string())
+            || self.tenant.ignore_document_types.contains(document_type.as_str())
     }
 
     /// Whether the settings leave the installment out (condition type on the ignore list).

@@ -20,6 +20,9 @@ pub struct TimelineEvent {
     pub kind: EventKind,
     /// The installments it names, in the order shown.
     pub installments: Vec<InstallmentId>,
+    /// The revision each named installment got with what is told, in the same order: by it a repeat after a crash knows
+    /// which part of an event already happened.
+    pub revisions: Vec<u32>,
 }
 
 /// What happened.
@@ -45,8 +48,10 @@ pub enum EventKind {
         paid_on: Date,
         /// Original value of the installment.
         original: Decimal,
-        /// Net amount paid by this receipt.
+        /// Net amount paid by this receipt: the cash.
         paid: Decimal,
+        /// Principal amortised by it: the balance before less the balance after.
+        amortised: Decimal,
         /// Balance left after it (zero when it settled).
         balance: Decimal,
         /// Whether the installment was settled.
