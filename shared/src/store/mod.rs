@@ -1,1 +1,100 @@
-//! DynamoDB.
+//! The store: Ponte's three DynamoDB tables.
+//!
+//! - **portfolio** ([`Store::load_bill`], [`Store::commit`], [`Store::put_if_changed`]): bills, customers, catalogue, timeline.
+//! - **journal** ([`Store::accept`], [`JournalCalls`], [`Store::start_run`]): what came in, what was called, what ran.
+//! - **control** ([`Store::tenant_settings`], [`Store::acquire_lease`], [`SharedQuota`]): settings, cursors, leases, quota.
+//!
+//! Guarantees: every write is conditional, idempotent or both, so that doing it again after a crash or an unclear answer is
+//! right; what DynamoDB leaves unprocessed is sent again; no item comes near 400 KB; keys are spelled in [`keys`] alone.
+//! `docs/data-model.md` lists the access patterns with their cost.
+
+mod attributes;
+mod batch;
+mod calls;
+mod catalogue;
+mod checkpoint;
+mod control;
+mod error;
+mod journal;
+pub mod keys;
+mod lease;
+mod open;
+mod outbox;
+mod packing;
+mod portfolio;
+//mod quota;
+mod runs;
+mod schema;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::Client;
+
+pub use calls::JournalCalls;
+pub use catalogue::CatalogueItem;
+pub use checkpoint::Checkpoint;
+pub use control::{Cursor, ListedTenant, Removal};
+pub use error::{Remedy, StoreError};
+pub use journal::{Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState};
+pub use lease::{Acquired, Lease};
+pub use open::OpenEntry;
+pub use outbox::UnpublishedEvent;
+pub use portfolio::Committed;
+//pub use quota::SharedQuota;
+pub use runs::{CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
+pub use schema::create_tables;
+
+/// Where the tables are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// Bills, customers, catalogue, timeline.
+    pub portfolio: String,
+    /// Webhooks, calls, runs, critiques.
+    pub journal: String,
+    /// Settings, cursors, leases, quota.
+    pub control: String,
+}
+
+/// The store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    tables: Arc<Tables>,
+}
+
+impl Store {
+    /// A store on a client made elsewhere (see [`client`]).
+    #[must_use]
+    pub fn new(client: Client, tables: Tables) -> Self {
+        Self {
+            client,
+            tables: Arc::new(tables),
+        }
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+}
+
+/// A client whose every operation, retries included, ends within `patience`: about 1.5 s for a caller that must answer
+/// Sienge in 2.5 s, 10 s for a task.
+#[must_use]
+pub fn client(config: &SdkConfig, patience: Duration) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(patience.min(Duration::from_secs(1)))
+        .operation_attempt_timeout(patience / 2)
+        .operation_timeout(patience)
+        .build();
+    let settings = aws_sdk_dynamodb::config::Builder::from(config)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .build();
+    Client::from_conf(settings)
+}

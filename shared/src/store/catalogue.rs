@@ -1,0 +1,209 @@
+//! What surrounds the bills: customers, enterprises, units, sales contracts. An item is written only when its content
+//! changed: its hash is kept beside it and compared before anything is sent.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::attributes::{Item, from_item, get_text, key_of, opt_text, text, to_item};
+use super::batch::{Freshness, Query};
+use super::keys::{self, ItemKey, attribute, index};
+use super::{Store, StoreError, packing};
+use crate::portfolio::{BillId, Customer, CustomerId, Document, Enterprise, EnterpriseId, SalesContract, TenantId, Unit};
+
+const CONTENT_HASH: &str = "content_hash";
+/// Writes under way at the same time.
+const WRITES_AT_ONCE: usize = 16;
+
+/// Something of the catalogue: it has a key, and perhaps a place in an index.
+pub trait CatalogueItem: Serialize + DeserializeOwned + Send + Sync {
+    /// Its primary key.
+    fn key(&self, tenant: &TenantId) -> ItemKey;
+    /// Index attributes besides the primary key.
+    fn index_attributes(&self, _tenant: &TenantId) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+impl CatalogueItem for Customer {
+    fn key(&self, tenant: &TenantId) -> ItemKey {
+        keys::customer(tenant, self.id)
+    }
+
+    fn index_attributes(&self, tenant: &TenantId) -> Vec<(&'static str, String)> {
+        let document = self.document.as_ref().filter(|document| !document.is_empty());
+        document
+            .map(|document| (attribute::DOCUMENT_KEY, keys::document_index(tenant, document.as_str())))
+            .into_iter()
+            .collect()
+    }
+}
+
+impl CatalogueItem for Enterprise {
+    fn key(&self, tenant: &TenantId) -> ItemKey {
+        keys::enterprise(tenant, self.id)
+    }
+}
+
+impl CatalogueItem for Unit {
+    fn key(&self, tenant: &TenantId) -> ItemKey {
+        keys::unit(tenant, self.enterprise, self.id)
+    }
+}
+
+impl CatalogueItem for SalesContract {
+    fn key(&self, tenant: &TenantId) -> ItemKey {
+        keys::sales_contract(tenant, self.bill)
+    }
+}
+
+impl Store {
+    /// Writes those whose content differs from what is stored, and answers how many. Unchanged ones cost a read, no write.
+    pub async fn put_if_changed<T: CatalogueItem>(&self, tenant: &TenantId, values: &[T]) -> Result<usize, StoreError> {
+        let mut wanted: BTreeMap<ItemKey, Item> = BTreeMap::new();
+        for value in values {
+            let key = value.key(tenant);
+            let content = serde_json::to_vec(value).map_err(|error| StoreError::unreadable(&key.sk, error))?;
+            let mut item = to_item(&key, value)?;
+            for (name, index_key) in value.index_attributes(tenant) {
+                item.insert(name.to_owned(), text(index_key));
+            }
+            item.insert(CONTENT_HASH.to_owned(), text(packing::digest(&content)));
+            wanted.insert(key, item);
+        }
+        let keys: Vec<ItemKey> = wanted.keys().cloned().collect();
+        let attributes = [attribute::PK, attribute::SK, CONTENT_HASH];
+        let held = self
+            .batch_get(&self.tables.portfolio, &keys, Freshness::Eventual, Some(&attributes))
+            .await?;
+        for item in &held {
+            let key = key_of(item)?;
+            let same = wanted
+                .get(&key)
+                .is_some_and(|new| opt_text(new, CONTENT_HASH) == opt_text(item, CONTENT_HASH));
+            if same {
+                wanted.remove(&key);
+            }
+        }
+        let written = stream::iter(wanted.into_values())
+            .map(|item| self.put_unless_same(item))
+            .buffer_unordered(WRITES_AT_ONCE)
+            .try_fold(0, |sum, written| async move { Ok(sum + usize::from(written)) })
+            .await?;
+        Ok(written)
+    }
+
+    async fn put_unless_same(&self, item: Item) -> Result<bool, StoreError> {
+        let hash = text(get_text(&item, CONTENT_HASH)?);
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.tables.portfolio)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(#hash) OR #hash <> :hash")
+            .expression_attribute_names("#hash", CONTENT_HASH)
+            .expression_attribute_values(":hash", hash)
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("PutItem", &error)) {
+            Ok(_) => Ok(true),
+            // Somebody else wrote the same content meanwhile.
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn catalogue<T: CatalogueItem>(&self, keys: &[ItemKey]) -> Result<Vec<T>, StoreError> {
+        let unique: BTreeSet<&ItemKey> = keys.iter().collect();
+        let keys: Vec<ItemKey> = unique.into_iter().cloned().collect();
+        let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Eventual, None).await?;
+        items.into_iter().map(from_item).collect()
+    }
+
+    /// Writes one customer when it changed.
+    pub async fn put_customer(&self, tenant: &TenantId, customer: &Customer) -> Result<bool, StoreError> {
+        Ok(self.put_if_changed(tenant, std::slice::from_ref(customer)).await? == 1)
+    }
+
+    /// Customers by id; unknown ones are left out.
+    pub async fn customers(&self, tenant: &TenantId, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Customer>, StoreError> {
+        let keys: Vec<ItemKey> = ids.iter().map(|id| keys::customer(tenant, *id)).collect();
+        let customers: Vec<Customer> = self.catalogue(&keys).await?;
+        Ok(customers.into_iter().map(|customer| (customer.id, customer)).collect())
+    }
+
+    /// The customers with a CPF or CNPJ.
+    pub async fn customers_by_document(&self, tenant: &TenantId, document: &Document) -> Result<Vec<CustomerId>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: Some(index::BY_DOCUMENT),
+            hash: (attribute::DOCUMENT_KEY, keys::document_index(tenant, document.as_str())),
+            range: None,
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: None,
+        };
+        let items = self.query_all(query).await?;
+        items
+            .iter()
+            .map(|item| {
+                let pk = get_text(item, attribute::PK)?;
+                keys::parse_customer_partition(pk).ok_or_else(|| StoreError::unreadable("a customer's key", "it holds no customer"))
+            })
+            .collect()
+    }
+
+    /// The bills whose contracts name a customer, finished ones too.
+    pub async fn bills_of_customer(&self, tenant: &TenantId, customer: CustomerId) -> Result<BTreeSet<BillId>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: Some(index::BY_CUSTOMER),
+            hash: (attribute::CUSTOMER_KEY, keys::customer_index(tenant, customer)),
+            range: None,
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: None,
+        };
+        let items = self.query_all(query).await?;
+        items
+            .iter()
+            .map(|item| {
+                let parsed = keys::parse_bill_partition(get_text(item, attribute::PK)?);
+                let (_, bill) = parsed.ok_or_else(|| StoreError::unreadable("a contract's key", "it holds no bill"))?;
+                Ok(bill)
+            })
+            .collect()
+    }
+
+    /// Sales contracts by bill; bills without one are left out.
+    pub async fn sales_contracts(&self, tenant: &TenantId, bills: &[BillId]) -> Result<HashMap<BillId, SalesContract>, StoreError> {
+        let keys: Vec<ItemKey> = bills.iter().map(|bill| keys::sales_contract(tenant, *bill)).collect();
+        let contracts: Vec<SalesContract> = self.catalogue(&keys).await?;
+        Ok(contracts.into_iter().map(|contract| (contract.bill, contract)).collect())
+    }
+
+    /// All enterprises of a tenant.
+    pub async fn enterprises(&self, tenant: &TenantId) -> Result<Vec<Enterprise>, StoreError> {
+        self.partition(keys::enterprises(tenant)).await
+    }
+
+    /// All units of an enterprise.
+    pub async fn units(&self, tenant: &TenantId, enterprise: EnterpriseId) -> Result<Vec<Unit>, StoreError> {
+        self.partition(keys::units(tenant, enterprise)).await
+    }
+
+    async fn partition<T: CatalogueItem>(&self, pk: String) -> Result<Vec<T>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: None,
+            hash: (attribute::PK, pk),
+            range: None,
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: None,
+        };
+        self.query_all(query).await?.into_iter().map(from_item).collect()
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong with the store, and what to do about it.
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+/// A failure of the store. Its text names operations, tables and fields, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote the same thing first.
+    #[error("somebody else changed it first: read it again")]
+    Conflict,
+    /// DynamoDB could not be reached, was too slow or asked us to slow down; what was sent may or may not have been done.
+    #[error("{operation}: the database did not answer in time ({why})")]
+    Unavailable {
+        /// The operation.
+        operation: &'static str,
+        /// What happened.
+        why: String,
+    },
+    /// DynamoDB will never accept this request (permissions, a missing table, a wrong key).
+    #[error("{operation}: the database refused the request ({why})")]
+    Refused {
+        /// The operation.
+        operation: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// What is stored cannot be understood.
+    #[error("{what} cannot be read: {why}")]
+    Unreadable {
+        /// The item.
+        what: String,
+        /// The field and what is wrong with it.
+        why: String,
+    },
+    /// More than the store takes in one piece.
+    #[error("{what} is too large: {bytes} bytes, at most {limit}")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// What to do about a [`StoreError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Do the same again later.
+    Retry,
+    /// Read again, compare again, then try again.
+    Reload,
+    /// It will never work: report it.
+    Never,
+}
+
+impl StoreError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Conflict => Remedy::Reload,
+            Self::Unavailable { .. } => Remedy::Retry,
+            Self::Refused { .. } | Self::Unreadable { .. } | Self::TooLarge { .. } => Remedy::Never,
+        }
+    }
+
+    pub(super) fn unreadable(what: impl Into<String>, why: impl ToString) -> Self {
+        Self::Unreadable {
+            what: what.into(),
+            why: why.to_string(),
+        }
+    }
+
+    /// Sorts an SDK error. A failed condition is a [`StoreError::Conflict`].
+    pub(super) fn of<E: ProvideErrorMetadata, R: std::fmt::Debug>(operation: &'static str, error: &SdkError<E, R>) -> Self {
+        let SdkError::ServiceError(service) = error else {
+            let why = match error {
+                SdkError::ConstructionFailure(_) => "the request could not be built",
+                SdkError::TimeoutError(_) => "time-out",
+                SdkError::DispatchFailure(_) => "no connection",
+                _ => "no readable answer",
+            };
+            return Self::Unavailable {
+                operation,
+                why: why.to_owned(),
+            };
+        };
+        let code = service.err().code().unwrap_or("unknown error");
+        let why = || match service.err().message() {
+            Some(message) => format!("{code}: {message}"),
+            None => code.to_owned(),
+        };
+        match code {
+            "ConditionalCheckFailedException" | "TransactionConflictException" => Self::Conflict,
+            "ProvisionedThroughputExceededException"
+            | "ThrottlingException"
+            | "Throttling"
+            | "RequestLimitExceeded"
+            | "LimitExceededException"
+            | "InternalServerError"
+            | "InternalFailure"
+            | "ServiceUnavailable"
+            | "TransactionInProgressException"
+            | "ExpiredTokenException"
+            | "unknown error" => Self::Unavailable { operation, why: why() },
+            _ => Self::Refused { operation, why: why() },
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Timeline events that were committed and not published yet. They leave the outbox index when they are marked, so that an
+//! event survives a crash between its commit and its publication; it may be published twice, never lost.
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::attributes::{from_item, get_instant, get_text, key_item, key_of};
+use super::batch::{Freshness, Query};
+use super::keys::{self, ItemKey, attribute, index};
+use super::{Store, StoreError};
+use crate::calendar::Timestamp;
+use crate::portfolio::{TenantId, TimelineEvent};
+
+const MARKS_AT_ONCE: usize = 16;
+
+/// An event waiting to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnpublishedEvent {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The event.
+    pub event: TimelineEvent,
+    /// When it was committed.
+    pub committed_at: Timestamp,
+}
+
+impl Store {
+    /// Events committed before an instant and not published, oldest first in each shard, at most about `limit`. All tenants.
+    pub async fn unpublished(&self, before: Timestamp, limit: usize) -> Result<Vec<UnpublishedEvent>, StoreError> {
+        let shards = (0..keys::OUTBOX_SHARDS).map(|shard| {
+            self.query_all(Query {
+                table: &self.tables.portfolio,
+                index: Some(index::OUTBOX),
+                hash: (attribute::OUTBOX_SHARD, keys::outbox_shard(shard)),
+                range: Some((attribute::OUTBOX_AT, "0".to_owned(), keys::instant(before))),
+                freshness: Freshness::Eventual,
+                newest_first: false,
+                limit: Some(limit.div_ceil(usize::from(keys::OUTBOX_SHARDS)).max(1)),
+            })
+        });
+        let entries = futures::future::try_join_all(shards).await?;
+        let keys: Vec<ItemKey> = entries.iter().flatten().map(key_of).collect::<Result<_, _>>()?;
+        let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None).await?;
+        // Published meanwhile: the index lagged.
+        let waiting = items.into_iter().filter(|item| item.contains_key(attribute::OUTBOX_AT));
+        waiting
+            .map(|item| {
+                let parsed = keys::parse_bill_partition(get_text(&item, attribute::PK)?);
+                let (tenant, _) = parsed.ok_or_else(|| StoreError::unreadable("an event's key", "it holds no bill"))?;
+                let committed_at = get_instant(&item, attribute::OUTBOX_AT)?;
+                Ok(UnpublishedEvent {
+                    tenant,
+                    event: from_item(item)?,
+                    committed_at,
+                })
+            })
+            .collect()
+    }
+
+    /// Takes published events out of the outbox. Doing it again does nothing.
+    pub async fn mark_published(&self, tenant: &TenantId, events: &[TimelineEvent]) -> Result<(), StoreError> {
+        stream::iter(events.iter().map(|event| keys::timeline_event(tenant, event)))
+            .map(|key| self.mark(key))
+            .buffer_unordered(MARKS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn mark(&self, key: ItemKey) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.tables.portfolio)
+            .set_key(Some(key_item(&key)))
+            .update_expression("REMOVE #shard, #at")
+            .condition_expression("attribute_exists(#shard)")
+            .expression_attribute_names("#shard", attribute::OUTBOX_SHARD)
+            .expression_attribute_names("#at", attribute::OUTBOX_AT)
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

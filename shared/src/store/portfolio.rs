@@ -1,0 +1,370 @@
+//! Bills: loading what we hold and committing what changed.
+//!
+//! A bill is one partition with one version in its head. A commit is a chain of transactions, each conditional on the
+//! version it found and raising it by one, so that two writers of a bill never mix: the second gets
+//! [`StoreError::Conflict`] and compares again. Events not written yet wait in the head; after a crash anywhere the next
+//! [`Store::load_bill`] brings them back and the next [`Store::commit`] tells them.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use futures::{StreamExt, stream};
+
+use super::attributes::{Item, binary, from_item, get_binary, get_number, get_text, number, opt_text, size, text, to_item};
+use super::batch::{Freshness, Query};
+use super::keys::{self, ItemKey, attribute};
+use super::{Store, StoreError, packing};
+use crate::calendar::Timestamp;
+use crate::portfolio::{BillId, Change, Contract, CreditorId, EventKind, HeldBill, Installment, Outcome, TenantId, TimelineEvent};
+
+/// DynamoDB takes 100 items in a transaction; the bill's head is one of them.
+const WRITES_PER_SLICE: usize = 99;
+/// DynamoDB takes 4 MB in a transaction; the rest is room for the head and for what [`size`] does not see.
+const BYTES_PER_SLICE: usize = 3_000_000;
+/// Largest packed list of pending events in a head, below the item limit of 400 KB.
+const PENDING_LIMIT_BYTES: usize = 350_000;
+/// Bills read at the same time.
+const BILLS_AT_ONCE: usize = 8;
+
+const VERSION: &str = "version";
+const PENDING_EVENTS: &str = "pending_events";
+const PENDING_ENCODING: &str = "pending_encoding";
+
+/// What a commit did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The bill's version now.
+    pub version: u64,
+    /// The events told by this commit, each for the first time: publish them, then [`Store::mark_published`].
+    pub events: Vec<TimelineEvent>,
+}
+
+/// One item to put with a slice.
+struct Write {
+    item: Item,
+    /// Place in the list of events, when it is one.
+    event: Option<usize>,
+}
+
+impl Store {
+    /// Everything held of one bill, without its timeline. A bill never seen is an empty one of version 0.
+    pub async fn load_bill(&self, tenant: &TenantId, bill: BillId) -> Result<HeldBill, StoreError> {
+        let (low, high) = keys::BILL_STATE_RANGE;
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: None,
+            hash: (attribute::PK, keys::bill_partition(tenant, bill)),
+            range: Some((attribute::SK, low.to_owned(), high.to_owned())),
+            freshness: Freshness::Consistent,
+            newest_first: false,
+            limit: None,
+        };
+        read_bill(self.query_all(query).await?)
+    }
+
+    /// Many bills, some at the same time, in any order. Each answers for itself: one that cannot be read does not take the others with it.
+    pub async fn load_bills(&self, tenant: &TenantId, bills: &[BillId]) -> Vec<(BillId, Result<HeldBill, StoreError>)> {
+        stream::iter(bills.iter().copied())
+            .map(|bill| async move { (bill, self.load_bill(tenant, bill).await) })
+            .buffer_unordered(BILLS_AT_ONCE)
+            .collect()
+            .await
+    }
+
+    /// Commits an outcome computed from `held`, together with its events and those still pending in `held`.
+    ///
+    /// Nothing to write means no call at all. [`StoreError::Conflict`] means that the bill is not the one `held` shows any
+    /// more: load it, compare again. After any other error a part may have been committed; loading and comparing again completes it.
+    pub async fn commit(
+        &self,
+        tenant: &TenantId,
+        bill: BillId,
+        creditor: CreditorId,
+        held: &HeldBill,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        let events = events_to_tell(&held.pending_events, &outcome.events);
+        let mut committed = Committed {
+            version: held.version,
+            events: Vec::new(),
+        };
+        let mut writes = changed_items(tenant, creditor, &outcome.changes)?;
+        for (index, event) in events.iter().enumerate() {
+            writes.push(Write {
+                item: event_item(tenant, event, now)?,
+                event: Some(index),
+            });
+        }
+        if writes.is_empty() {
+            return Ok(committed);
+        }
+        let mut told = 0;
+        for slice in sliced(writes) {
+            told += slice.iter().filter(|write| write.event.is_some()).count();
+            // Events are the last writes, in order, so those not in a slice yet are a tail of the list.
+            let head = head_item(tenant, bill, creditor, committed.version + 1, &events[told..], now)?;
+            let new = self.commit_slice(head, committed.version, slice).await?;
+            committed.version += 1;
+            committed.events.extend(new.into_iter().map(|index| events[index].clone()));
+        }
+        Ok(committed)
+    }
+
+    /// Commits one slice; answers which events were new. An event that is there already is left as it is (it may have been
+    /// published), and the slice goes without it.
+    async fn commit_slice(&self, head: Item, version: u64, mut slice: Vec<Write>) -> Result<Vec<usize>, StoreError> {
+        loop {
+            let mut request = self
+                .client
+                .transact_write_items()
+                .transact_items(self.head_put(head.clone(), version)?);
+            for write in &slice {
+                let condition = write.event.is_some().then_some("attribute_not_exists(pk)");
+                request = request.transact_items(self.put(write.item.clone(), condition)?);
+            }
+            let error = match request.send().await {
+                Ok(_) => return Ok(slice.iter().filter_map(|write| write.event).collect()),
+                Err(error) => error,
+            };
+            let told_before = failed_conditions(&error)?;
+            let mut index = 0;
+            slice.retain(|_| {
+                // The head is the first item of the request.
+                index += 1;
+                !told_before.contains(&index)
+            });
+        }
+    }
+
+    fn head_put(&self, head: Item, version: u64) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.tables.portfolio).set_item(Some(head));
+        let put = if version == 0 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("#version = :version")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":version", number(version))
+        };
+        transact(put)
+    }
+
+    fn put(&self, item: Item, condition: Option<&str>) -> Result<TransactWriteItem, StoreError> {
+        transact(
+            Put::builder()
+                .table_name(&self.tables.portfolio)
+                .set_item(Some(item))
+                .set_condition_expression(condition.map(str::to_owned)),
+        )
+    }
+
+    /// The newest events of a bill's timeline, newest first.
+    pub async fn timeline(&self, tenant: &TenantId, bill: BillId, limit: usize) -> Result<Vec<TimelineEvent>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: None,
+            hash: (attribute::PK, keys::bill_partition(tenant, bill)),
+            range: Some((attribute::SK, keys::TIMELINE_PREFIX.to_owned(), "timeline$".to_owned())),
+            freshness: Freshness::Eventual,
+            newest_first: true,
+            limit: Some(limit),
+        };
+        self.query_all(query).await?.into_iter().map(from_item).collect()
+    }
+}
+
+fn transact(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, StoreError> {
+    let put = put.build().map_err(|error| StoreError::unreadable("a transaction", error))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// The requests (1 is the first after the head) whose condition failed, when these are events only; every other trouble is an error.
+fn failed_conditions(
+    error: &SdkError<TransactWriteItemsError, aws_sdk_dynamodb::config::http::HttpResponse>,
+) -> Result<Vec<usize>, StoreError> {
+    const OPERATION: &str = "TransactWriteItems";
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+        return Err(StoreError::of(OPERATION, error));
+    };
+    let mut failed = Vec::new();
+    for (index, reason) in cancelled.cancellation_reasons().iter().enumerate() {
+        match reason.code().unwrap_or("None") {
+            "None" => {}
+            "ConditionalCheckFailed" if index > 0 => failed.push(index),
+            "ConditionalCheckFailed" | "TransactionConflict" => return Err(StoreError::Conflict),
+            "ProvisionedThroughputExceeded" | "ThrottlingError" => {
+                return Err(StoreError::Unavailable {
+                    operation: OPERATION,
+                    why: "throttled".to_owned(),
+                });
+            }
+            code => {
+                return Err(StoreError::Refused {
+                    operation: OPERATION,
+                    why: code.to_owned(),
+                });
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Err(StoreError::Unavailable {
+            operation: OPERATION,
+            why: "cancelled without a reason".to_owned(),
+        });
+    }
+    Ok(failed)
+}
+
+/// The pending events, then those of the outcome that are not told by a pending one.
+///
+/// When a change set was cut short, the comparison of what was left names fewer installments than the pending event does: the
+/// pending event says it all, once.
+fn events_to_tell(pending: &[TimelineEvent], new: &[TimelineEvent]) -> Vec<TimelineEvent> {
+    let mut events: Vec<TimelineEvent> = Vec::with_capacity(pending.len() + new.len());
+    for event in pending.iter().chain(new) {
+        if !events.iter().any(|told| told.id == event.id) && !pending.iter().any(|told| says_all_of(told, event)) {
+            events.push(event.clone());
+        }
+    }
+    events
+}
+
+/// Whether `told` says everything `event` says, and more. A payment is told by its own event alone.
+fn says_all_of(told: &TimelineEvent, event: &TimelineEvent) -> bool {
+    let payment = matches!(event.kind, EventKind::DirectPayment { .. } | EventKind::PaymentReversed { .. });
+    !payment
+        && told.id != event.id
+        && told.contract == event.contract
+        && told.kind == event.kind
+        && event.installments.len() < told.installments.len()
+        && !event.installments.is_empty()
+        && event.installments.iter().all(|id| told.installments.contains(id))
+}
+
+/// Items of the changes, contracts first, each key once with its last state.
+fn changed_items(tenant: &TenantId, creditor: CreditorId, changes: &[Change]) -> Result<Vec<Write>, StoreError> {
+    let mut contracts: BTreeMap<ItemKey, Item> = BTreeMap::new();
+    let mut installments: BTreeMap<ItemKey, Item> = BTreeMap::new();
+    for change in changes {
+        match change {
+            Change::Contract(contract) => {
+                let key = keys::contract(tenant, &contract.key);
+                let item = contract_item(tenant, &key, contract)?;
+                contracts.insert(key, item);
+            }
+            Change::Installment(_, installment) => {
+                let key = keys::installment(tenant, &installment.contract, installment.id);
+                let item = installment_item(tenant, creditor, &key, installment)?;
+                installments.insert(key, item);
+            }
+        }
+    }
+    let items = contracts.into_values().chain(installments.into_values());
+    Ok(items.map(|item| Write { item, event: None }).collect())
+}
+
+fn contract_item(tenant: &TenantId, key: &ItemKey, contract: &Contract) -> Result<Item, StoreError> {
+    let mut item = to_item(key, contract)?;
+    let customer = keys::customer_index(tenant, contract.key.customer);
+    item.insert(attribute::CUSTOMER_KEY.to_owned(), text(customer));
+    Ok(item)
+}
+
+/// An installment; only an open one is in the open index.
+fn installment_item(tenant: &TenantId, creditor: CreditorId, key: &ItemKey, installment: &Installment) -> Result<Item, StoreError> {
+    let mut item = to_item(key, installment)?;
+    if installment.is_open() {
+        let shard = keys::open_shard_of(tenant, creditor, installment.contract.bill);
+        let place = keys::open_key(installment.due_on, &installment.contract, installment.id);
+        item.insert(attribute::OPEN_SHARD.to_owned(), text(shard));
+        item.insert(attribute::OPEN_KEY.to_owned(), text(place));
+        item.insert("fingerprint".to_owned(), text(installment.fingerprint().to_hex()));
+    }
+    Ok(item)
+}
+
+fn event_item(tenant: &TenantId, event: &TimelineEvent, now: Timestamp) -> Result<Item, StoreError> {
+    let mut item = to_item(&keys::timeline_event(tenant, event), event)?;
+    let shard = keys::outbox_shard_of(event.contract.bill);
+    item.insert(attribute::OUTBOX_SHARD.to_owned(), text(shard));
+    item.insert(attribute::OUTBOX_AT.to_owned(), text(keys::instant(now)));
+    Ok(item)
+}
+
+fn head_item(
+    tenant: &TenantId,
+    bill: BillId,
+    creditor: CreditorId,
+    version: u64,
+    pending: &[TimelineEvent],
+    now: Timestamp,
+) -> Result<Item, StoreError> {
+    let key = keys::bill_head(tenant, bill);
+    let mut item = super::attributes::key_item(&key);
+    item.insert(VERSION.to_owned(), number(version));
+    item.insert("creditor".to_owned(), number(creditor.0));
+    item.insert("changed_at".to_owned(), text(keys::instant(now)));
+    if !pending.is_empty() {
+        let json = serde_json::to_vec(pending).map_err(|error| StoreError::unreadable("the pending events", error))?;
+        let packed = packing::pack(&json);
+        if packed.bytes.len() > PENDING_LIMIT_BYTES {
+            return Err(StoreError::TooLarge {
+                what: "the list of pending events of one bill",
+                bytes: packed.bytes.len(),
+                limit: PENDING_LIMIT_BYTES,
+            });
+        }
+        item.insert(PENDING_EVENTS.to_owned(), binary(packed.bytes));
+        item.insert(PENDING_ENCODING.to_owned(), text(packed.encoding));
+    }
+    Ok(item)
+}
+
+/// Cuts the writes into slices that fit a transaction, in order.
+fn sliced(writes: Vec<Write>) -> Vec<Vec<Write>> {
+    let mut slices: Vec<Vec<Write>> = Vec::new();
+    let mut bytes = 0;
+    for write in writes {
+        let more = size(&write.item);
+        match slices.last_mut() {
+            Some(slice) if slice.len() < WRITES_PER_SLICE && bytes + more <= BYTES_PER_SLICE => {
+                slice.push(write);
+                bytes += more;
+            }
+            _ => {
+                slices.push(vec![write]);
+                bytes = more;
+            }
+        }
+    }
+    slices
+}
+
+fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
+    let mut held = HeldBill::default();
+    for item in items {
+        let sk = get_text(&item, attribute::SK)?;
+        if sk == keys::BILL_HEAD {
+            held.version = get_number(&item, VERSION)?;
+            held.pending_events = pending_events(&item)?;
+        } else if sk.starts_with(keys::CONTRACT_PREFIX) {
+            let contract: Contract = from_item(item)?;
+            held.contracts.insert(contract.key.clone(), contract);
+        } else if sk.starts_with(keys::INSTALLMENT_PREFIX) {
+            let installment: Installment = from_item(item)?;
+            held.installments
+                .insert((installment.contract.clone(), installment.id), installment);
+        }
+    }
+    Ok(held)
+}
+
+fn pending_events(head: &Item) -> Result<Vec<TimelineEvent>, StoreError> {
+    let Some(encoding) = opt_text(head, PENDING_ENCODING) else {
+        return Ok(Vec::new());
+    };
+    let json = packing::unpack("the pending events", get_binary(head, PENDING_EVENTS)?, encoding)?;
+    serde_json::from_slice(&json).map_err(|error| StoreError::unreadable("the pending events", error))
+}
