@@ -1,0 +1,145 @@
+//! Faults to order. Each says which calls it hits (route, how many, how likely) and what happens.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::api::Missing;
+
+/// One fault.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fault {
+    /// Beginning of the route after `/public/api/`, such as `v1/customers` or `bulk-data/v1/income`;
+    /// absent = every route.
+    #[serde(default)]
+    pub route: String,
+    /// HTTP method; absent = any.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// How many calls it hits before it is spent; absent = all.
+    #[serde(default)]
+    pub count: Option<u64>,
+    /// How likely it hits a call, 0 to 1; absent = always.
+    #[serde(default)]
+    pub probability: Option<f64>,
+    /// Calls it lets pass first.
+    #[serde(default)]
+    pub skip: u64,
+    /// What happens.
+    pub kind: Kind,
+    /// `status`: which (503 when absent).
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// `status`: a body other than the ERP's own, such as a gateway's page.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// `hang`, `slow`: for how long; `drip`: between pieces of the body.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+    /// `truncated`, `close`, `api-error`: after about so many bytes of the answer.
+    #[serde(default)]
+    pub after_bytes: Option<usize>,
+    /// `missing`: share of the rows, 0 to 1.
+    #[serde(default)]
+    pub share: Option<f64>,
+    /// `missing`: rows by name, `bill/installment` or an id alone.
+    #[serde(default)]
+    pub ids: Vec<String>,
+}
+
+/// What a fault does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Answers a status.
+    Status,
+    /// Doesn't answer for long.
+    Hang,
+    /// Answers late.
+    Slow,
+    /// Sends the body piece by piece.
+    Drip,
+    /// Ends the body in the middle, as if it were whole.
+    Truncated,
+    /// Breaks the connection in the middle of the body.
+    Close,
+    /// Leaves rows out.
+    Missing,
+    /// 200 with no rows.
+    Empty,
+    /// 200 with no body at all.
+    Blank,
+    /// Bulk: closes the array with an `api-error` field.
+    ApiError,
+}
+
+/// The faults in force.
+#[derive(Debug, Default)]
+pub struct Faults {
+    rows: Vec<Fault>,
+}
+
+impl Faults {
+    /// Reads a list of faults, or one.
+    pub fn read(body: Value) -> Result<Self, String> {
+        let rows = if body.is_array() { body } else { Value::Array(vec![body]) };
+        let rows: Vec<Fault> = serde_json::from_value(rows).map_err(|error| format!("not a list of faults: {error}"))?;
+        for row in &rows {
+            let unit = |value: Option<f64>| value.is_none_or(|value| (0.0..=1.0).contains(&value));
+            if !unit(row.probability) || !unit(row.share) {
+                return Err("probability and share must be from 0 to 1".to_owned());
+            }
+            if row.seconds.is_some_and(|seconds| !(0.0..=86_400.0).contains(&seconds)) {
+                return Err("seconds must be from 0 to 86400".to_owned());
+            }
+            if row.status.is_some_and(|status| !(200..=599).contains(&status)) {
+                return Err("status must be from 200 to 599".to_owned());
+            }
+        }
+        Ok(Self { rows })
+    }
+
+    /// What is still in force.
+    pub fn list(&self) -> &[Fault] {
+        &self.rows
+    }
+
+    /// The first fault that hits this call, which is then one count nearer its end.
+    pub fn strike(&mut self, method: &str, route: &str) -> Option<Fault> {
+        for row in &mut self.rows {
+            let meant = route.starts_with(row.route.trim_start_matches('/'))
+                && row.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
+            if !meant || row.count == Some(0) {
+                continue;
+            }
+            if row.probability.is_some_and(|probability| fastrand::f64() >= probability) {
+                continue;
+            }
+            if row.skip > 0 {
+                row.skip -= 1;
+                continue;
+            }
+            if let Some(count) = &mut row.count {
+                *count -= 1;
+            }
+            return Some(row.clone());
+        }
+        None
+    }
+}
+
+impl Fault {
+    /// The rows a `missing` fault leaves out.
+    pub fn missing(&self) -> Option<Missing> {
+        (self.kind == Kind::Missing).then(|| Missing {
+            percent: percent(self.share.unwrap_or(0.0)),
+            ids: self.ids.clone(),
+            salt: fastrand::u64(..),
+        })
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // from 0 to 1 by `read`
+fn percent(share: f64) -> u32 {
+    (share * 100.0).round() as u32
+}
