@@ -163,7 +163,9 @@ class LocalStack:
         return sum(page["Count"] for page in pages)
 
     def waiting(self) -> dict[str, int]:
-        """Work not done yet: webhooks pending in the journal, messages in the inbox, dead letters."""
+        """Work not done yet: webhooks pending or unmatched in the journal, messages in the inbox, dead letters."""
+        by_state = {"IndexName": "pending", "FilterExpression": "begins_with(pending_shard, :pending)"}
+        pending = self.count("Journal", **by_state, ExpressionAttributeValues={":pending": {"S": "pending#"}})
         sqs = self.client("sqs")
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
 
@@ -172,7 +174,8 @@ class LocalStack:
             return sum(int(got.get(name, 0)) for name in names)
 
         return {
-            "pending": self.count("Journal", IndexName="pending"),
+            "pending": pending,
+            "unmatched": self.count("Journal", IndexName="pending") - pending,
             "queued": messages("InboxQueueUrl"),
             "dead": messages("InboxDeadLettersUrl"),
             "failed_tasks": messages("TaskDeadLettersUrl"),
