@@ -62,7 +62,11 @@ class Child:
 
 
 def start(name: str, argv: list[str], env: dict[str, str], folder: Path) -> Child:
-    """Starts a child in its own group; its output goes to `logs/NAME.log` of the folder."""
+    """Starts a child in its own group; its output goes to `logs/NAME.log` of the folder.
+
+    The last part of its path or module name tells it apart from a stranger with its id later.
+    """
+    marker = argv[argv.index("-m") + 1] if "-m" in argv else Path(argv[0]).name
     log = folder / "logs" / f"{name}.log"
     note = folder / "run" / f"{name}.json"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +77,7 @@ def start(name: str, argv: list[str], env: dict[str, str], folder: Path) -> Chil
         process = subprocess.Popen(
             argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
-    note.write_text(json.dumps({"pid": process.pid, "command": _command_of(process.pid)}))
+    note.write_text(json.dumps({"pid": process.pid, "marker": marker}))
     return Child(name, process.pid, log, note, process)
 
 
@@ -82,11 +86,11 @@ def find(name: str, folder: Path) -> Child | None:
     note = folder / "run" / f"{name}.json"
     try:
         noted = json.loads(note.read_text())
-        pid = int(noted["pid"])
+        pid, marker = int(noted["pid"]), str(noted["marker"])
     except (OSError, ValueError, KeyError):
         return None
     command = _command_of(pid)
-    if command is None or not noted.get("command") or command.split()[0] != noted["command"].split()[0]:
+    if command is None or marker not in command:
         note.unlink(missing_ok=True)
         return None
     return Child(name, pid, folder / "logs" / f"{name}.log", note)
