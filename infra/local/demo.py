@@ -158,10 +158,19 @@ def set_up_tenant(stack: LocalStack, memory: Memory, sienge: tenants.Sienge, ten
     }
     tenants.save_settings(stack.client, control, tenant, settings)
     if register:
+        _forget_stale_webhooks(sienge, stack.api_url)
         tenants.register_webhooks(sienge, stack.api_url, tenant, token)
     creditors = sorted(int(company["id"]) for company in companies)
     memory.set(token=token, creditors=creditors)
     return creditors
+
+
+def _forget_stale_webhooks(sienge: tenants.Sienge, api_url: str) -> None:
+    """Removes webhooks to an earlier local API (other port, lost data): they would be retried for hours."""
+    for hook in sienge.rows("/hooks"):
+        url = hook.get("url") or ""
+        if "/_aws/execute-api/" in url and not url.startswith(f"{api_url}/"):
+            sienge.call("DELETE", f"/hooks/{hook['id']}")
 
 
 def play(
@@ -171,7 +180,8 @@ def play(
     """The scenario, once; a later start finds its data and does not repeat it."""
     if options.no_scenario:
         return None
-    if memory.get("played") == sienge.base_url and not options.again:
+    # The data may be gone: after a crash the local AWS starts from its last clean stop.
+    if memory.get("played") == sienge.base_url and stack.count("Portfolio") > 0 and not options.again:
         report.title("O cenário já foi executado; os dados continuam aqui (repita com: make demo ARGS=--again).")
         return None
     report.title("Rotina principal")
