@@ -75,7 +75,7 @@ class Scenario:
     def day_of_webhooks(self) -> None:
         """What happens in Sienge on an ordinary day; Sienge tells of most of it."""
         with self.report.step("Um dia no Sienge: pagamentos, alterações, um distrato, repetições, um aviso perdido"):
-            self.simulator.request("PUT", "webhooks", {"duplicates": 0.3, "reorder": 0.3})
+            self.simulator.request("PUT", "webhooks", {"duplicates": 0.3, "reorder": 0.3, "reorderMilliseconds": 1500})
             open_now = [i for i in self.simulator.installments() if i.open and i.company in self.story.creditors]
             for change in (
                 self._partial_payment, self._total_payments, self._smaller_total, self._due_date, self._value,
@@ -85,7 +85,7 @@ class Scenario:
             self._lost_payment(open_now)
             self._reversal()
         self.settle("Aplicando os webhooks")
-        self.simulator.request("PUT", "webhooks", {"duplicates": 0, "reorder": 0})
+        self.simulator.request("PUT", "webhooks", {})
 
     def repairs(self) -> None:
         """The payments run (sweep, then the day's redundancy) and the daily import."""
@@ -201,6 +201,6 @@ def wait_until_settled(stack: LocalStack, simulator: Simulator | None, timeout_s
         if time.monotonic() > deadline:
             raise ScenarioError(f"ainda há trabalho pendente depois de {timeout_seconds:.0f} s: {stack.waiting()}")
         waiting = stack.waiting()
-        undelivered = simulator.deliveries().get("pending", 0) if simulator else 0
+        undelivered = simulator.undelivered() if simulator else 0
         calm = calm + 1 if waiting["pending"] == 0 and waiting["queued"] == 0 and undelivered == 0 else 0
         time.sleep(0.5)

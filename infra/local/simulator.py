@@ -47,7 +47,7 @@ class Simulator:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def request(self, method: str, path: str, body: dict | None = None, timeout: float = 60):
+    def request(self, method: str, path: str, body: dict | list | None = None, timeout: float = 60):
         """One control call; the decoded answer."""
         request = urllib.request.Request(
             f"{self.url}/_control/{path}",
@@ -76,9 +76,9 @@ class Simulator:
         """How often each route was called."""
         return self.request("GET", "calls")
 
-    def deliveries(self) -> dict:
-        """What became of the webhooks."""
-        return self.request("GET", "deliveries")
+    def undelivered(self) -> int:
+        """Webhooks still on their way, waiting for another attempt included."""
+        return self.request("GET", "deliveries?state=pending")["pending"]
 
 
 def _installment(row: dict) -> Installment:
