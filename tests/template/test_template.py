@@ -98,6 +98,7 @@ def test_the_webhook_function_may_only_what_it_does():
     allowed = {a for s in statements("WebhookRole") for a in as_list(s["Action"])}
     assert allowed == {
         "logs:CreateLogStream", "logs:PutLogEvents", "dynamodb:GetItem", "dynamodb:PutItem",
+        "dynamodb:BatchWriteItem",  # parts of a payload too large for one item
         "sqs:SendMessage", "secretsmanager:GetSecretValue",
     }
     assert "PortfolioTable" not in str(statements("WebhookRole"))
