@@ -1,0 +1,55 @@
+# Two commands: `make demo` runs the whole system on this machine, `make test` runs every test.
+# Needs Rust (rustup) and Python 3.11 or later; everything else is installed into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo stop reset status invoke tenant test lint test-rust test-template test-e2e
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): infra/local/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed (set PYTHON=...)"; exit 1; }
+	@echo "Installing the local tools into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/pip install --quiet --disable-pip-version-check -r infra/local/requirements.txt
+	@touch $@
+
+demo: $(READY) ## The whole system here, with the main job (ARGS="--no-scenario", "--detach", "--ports 4567,8100", "--sienge-url ...")
+	@$(VENV)/python -m infra.local demo $(ARGS)
+
+stop: $(READY) ## Stops what `make demo ARGS=--detach` left running
+	@$(VENV)/python -m infra.local stop $(ARGS)
+
+reset: $(READY) ## Stops and deletes the local data
+	@$(VENV)/python -m infra.local reset $(ARGS)
+
+status: $(READY) ## What is pending in the running stack
+	@$(VENV)/python -m infra.local status $(ARGS)
+
+invoke: $(READY) ## Calls a function of the running stack: FUNCTION=payments EVENT=events/payments-sweep.json
+	@$(VENV)/python -m infra.local invoke $(FUNCTION) $(EVENT) $(ARGS)
+
+tenant: $(READY) ## Creates or updates a tenant: ARGS="--stack ponte --tenant 617 --sienge-url ..."
+	@$(VENV)/python -m infra.tenant $(ARGS)
+
+test: lint test-rust test-template test-e2e ## Everything
+
+lint: $(READY) ## Formatting, clippy, dependencies (when cargo-deny is installed), template
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check; else echo "cargo-deny is not installed: skipped"; fi
+	$(VENV)/cfn-lint template.yaml
+
+test-rust: ## Unit, property, contract and store tests
+	cargo test --workspace --locked
+
+test-template: $(READY) ## The template's invariants
+	$(VENV)/python -m pytest -q tests/template
+
+test-e2e: $(READY) ## The real binaries on the local AWS, with the simulator
+	$(VENV)/python -m pytest -q tests/e2e

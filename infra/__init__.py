@@ -1,0 +1,1 @@
+"""What surrounds the functions: the local stack and the tenant command."""

@@ -1,0 +1,47 @@
+"""Builds the functions and the simulator for this machine: the same binaries that deploy."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from infra.local.processes import StartError
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = ("webhook", "apply", "payments", "import", "reconcile")
+SIMULATOR = "sienge-simulator"
+
+
+def build() -> Path:
+    """Runs `cargo build --release` (quick when nothing changed); returns the folder of the binaries."""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        raise StartError("Não achei o `cargo`. Instale o Rust (https://rustup.rs) e tente de novo.")
+    # By binary, so that neither test crates nor examples are built.
+    command = [cargo, "build", "--release", "--locked"]
+    for name in (*FUNCTIONS, SIMULATOR):
+        command += ["--bin", name]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
+        raise StartError("A compilação falhou (veja acima).")
+    return target_folder(cargo) / "release"
+
+
+def target_folder(cargo: str = "cargo") -> Path:
+    """Cargo's target folder, wherever the settings put it."""
+    told = os.environ.get("CARGO_TARGET_DIR")
+    if told:
+        return (ROOT / told).resolve()
+    shown = subprocess.run(
+        [cargo, "metadata", "--format-version=1", "--no-deps", "--offline"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )
+    return Path(json.loads(shown.stdout)["target_directory"]) if shown.returncode == 0 else ROOT / "target"
+
+
+def architecture() -> str:
+    """The template's name for this machine's processor."""
+    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"

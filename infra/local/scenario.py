@@ -1,0 +1,206 @@
+"""The system's main job as a story: first reconciliation, a day of webhooks, the repairs, nothing left to do.
+
+Each chapter drives the simulator or invokes a function as an operator would; the comparison at
+the end is made against the simulator's own state, not against what a function says of itself.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from infra.local import compare
+from infra.local.report import Report, number
+from infra.local.simulator import Installment, Simulator
+from infra.local.stack import LocalStack
+
+
+class ScenarioError(Exception):
+    """The main job did not end as it must."""
+
+
+@dataclass
+class Story:
+    """What happened, for the report and for the tests."""
+
+    creditors: list[int]
+    told: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+    summaries: list[tuple[str, dict]] = field(default_factory=list)
+    last_reconciliation_wrote: bool | None = None
+    comparison: compare.Comparison | None = None
+
+
+class Scenario:
+    """The main job of one tenant on a running stack with its simulator."""
+
+    def __init__(self, stack: LocalStack, simulator: Simulator, tenant: str, creditors: list[int], report: Report) -> None:
+        self.stack = stack
+        self.simulator = simulator
+        self.tenant = tenant
+        self.report = report
+        self.story = Story(creditors)
+        self._used: set[int] = set()
+
+    def run(self) -> Story:
+        """All chapters in order; raises when the end is not as it must be."""
+        self.reconcile("Primeiro batimento")
+        self.day_of_webhooks()
+        self.repairs()
+        before = self.portfolio_digest()
+        self.reconcile("Último batimento, que não deve encontrar nada")
+        self.story.last_reconciliation_wrote = self.portfolio_digest() != before
+        with self.report.step("Comparando a carteira com o Sienge, parcela a parcela"):
+            self.story.comparison = compare.compare(self.simulator.installments(), compare.held(self.stack))
+        return self.story
+
+    def run_against_a_real_sienge(self) -> Story:
+        """The same job without changing anything there: load, repairs, and a second batimento."""
+        self.reconcile("Primeiro batimento")
+        self.repairs()
+        self.reconcile("Segundo batimento")
+        return self.story
+
+    # ------------------------------------------------------------ chapters
+
+    def reconcile(self, title: str) -> None:
+        """The batimento of every creditor."""
+        for creditor in self.story.creditors:
+            self.invoke("reconcile", {"tenant": self.tenant, "creditor": creditor}, f"{title}: credor {creditor}")
+
+    def day_of_webhooks(self) -> None:
+        """What happens in Sienge on an ordinary day; Sienge tells of most of it."""
+        with self.report.step("Um dia no Sienge: pagamentos, alterações, um distrato, repetições, um aviso perdido"):
+            self.simulator.request("PUT", "webhooks", {"duplicates": 0.3, "reorder": 0.3, "reorderMilliseconds": 1500})
+            open_now = [i for i in self.simulator.installments() if i.open and i.company in self.story.creditors]
+            for change in (
+                self._partial_payment, self._total_payments, self._smaller_total, self._due_date, self._value,
+                self._added, self._removed, self._boleto, self._remake, self._cancellation,
+            ):
+                change(open_now)
+            self._lost_payment(open_now)
+            self._reversal()
+        self.settle("Aplicando os webhooks")
+        self.simulator.request("PUT", "webhooks", {})
+
+    def repairs(self) -> None:
+        """The payments run (sweep, then the day's redundancy) and the daily import."""
+        self.invoke("payments", {}, "Varredura dos 10 minutos")
+        self.invoke("payments", {"tenant": self.tenant, "redundancy": True}, "Redundância diária de pagamentos")
+        for creditor in self.story.creditors:
+            self.invoke("import", {"tenant": self.tenant, "creditor": creditor}, f"Importação diária: credor {creditor}")
+        self.settle("Esperando a fila esvaziar")
+
+    # ------------------------------------------------------------ what changes in Sienge
+
+    def _pick(self, among: list[Installment], contract_only: bool = False) -> Installment:
+        """An open installment of a bill no other change has touched."""
+        for each in among:
+            if each.bill not in self._used and not each.receipts and (each.document == "CT" or not contract_only):
+                self._used.add(each.bill)
+                return each
+        raise ScenarioError("o simulador tem poucos títulos abertos para o cenário")
+
+    def _do(self, text: str, operation: str, **body) -> dict:
+        answer = self.simulator.change(operation, **body)
+        (self.story.untold if body.get("silent") or operation == "reverse" else self.story.told).append(text)
+        return answer
+
+    def _partial_payment(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        value = (i.balance / 3).quantize(Decimal("0.01"))
+        self._do("pagamento parcial", "receive", billId=i.bill, installmentId=i.id, value=str(value))
+
+    def _total_payments(self, among: list[Installment]) -> None:
+        for _ in range(5):
+            i = self._pick(among)
+            self._do("pagamento total", "receive", billId=i.bill, installmentId=i.id)
+
+    def _smaller_total(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        value = (i.balance * Decimal("0.9")).quantize(Decimal("0.01"))
+        self._do("quitação com valor menor", "receive", billId=i.bill, installmentId=i.id, value=str(value), total=True)
+
+    def _due_date(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        later = datetime.date.fromisoformat(i.due) + datetime.timedelta(days=15)
+        self._do("vencimento alterado", "change", billId=i.bill, installmentId=i.id, dueDate=later.isoformat())
+
+    def _value(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        self._do("valor alterado", "change", billId=i.bill, installmentId=i.id, value=str(i.original + Decimal("12.34")))
+
+    def _added(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        new = [{"dueDate": i.due, "value": "777.77", "conditionTypeId": "PM"}]
+        self._do("parcela criada", "add", billId=i.bill, installments=new)
+
+    def _removed(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        self._do("parcela removida", "remove", billId=i.bill, installmentId=i.id)
+
+    def _boleto(self, among: list[Installment]) -> None:
+        i = self._pick([each for each in among if not each.boleto])
+        self._do("boleto criado", "boleto", billId=i.bill, installmentId=i.id)
+
+    def _remake(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        self._do("reparcelamento", "remake", billId=i.bill, installmentId=i.id, count=3)
+
+    def _cancellation(self, among: list[Installment]) -> None:
+        i = self._pick(among, contract_only=True)
+        self._do("distrato", "cancel", billId=i.bill)
+
+    def _lost_payment(self, among: list[Installment]) -> None:
+        i = self._pick(among)
+        self._do("pagamento cujo webhook se perdeu", "receive", billId=i.bill, installmentId=i.id, silent=True)
+
+    def _reversal(self) -> None:
+        """Of a receipt of today: Sienge has no webhook for it."""
+        today = max((r[0] for i in self.simulator.installments() for r in i.receipts), default="")
+        for i in self.simulator.installments():
+            paid_today = any(date == today and kind == "Recebimento" for date, kind, _ in i.receipts)
+            if paid_today and i.balance == 0 and not i.cancelled and i.bill in self._used:
+                self._do("estorno (o Sienge não avisa)", "reverse", billId=i.bill, installmentId=i.id)
+                return
+
+    # ------------------------------------------------------------ helpers
+
+    def invoke(self, function: str, event: dict, title: str) -> dict:
+        """Calls a function as an operator would, showing that it lives."""
+        with self.report.step(title, self._progress):
+            answer = self.stack.invoke(function, event)
+        self.story.summaries.append((title, answer))
+        return answer
+
+    def _progress(self) -> str:
+        table = self.stack.outputs["PortfolioTableName"]
+        items = self.stack.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"]
+        return f"{number(items)} itens na carteira"
+
+    def settle(self, title: str, timeout_seconds: float = 300) -> None:
+        """Waits until Sienge has delivered every webhook and each one was processed."""
+        with self.report.step(title, lambda: f"{self.stack.waiting()}"):
+            wait_until_settled(self.stack, self.simulator, timeout_seconds)
+
+    def portfolio_digest(self) -> str:
+        """A hash of everything the portfolio holds: tells whether a run wrote anything at all."""
+        items = sorted(json.dumps(item, sort_keys=True, default=str) for item in self.stack.scan("Portfolio"))
+        return hashlib.sha256("\n".join(items).encode()).hexdigest()
+
+
+def wait_until_settled(stack: LocalStack, simulator: Simulator | None, timeout_seconds: float = 300) -> None:
+    """Returns when nothing is on its way any more; twice in a row, because a message may be between two places."""
+    deadline = time.monotonic() + timeout_seconds
+    calm = 0
+    while calm < 2:
+        if time.monotonic() > deadline:
+            raise ScenarioError(f"ainda há trabalho pendente depois de {timeout_seconds:.0f} s: {stack.waiting()}")
+        waiting = stack.waiting()
+        undelivered = simulator.undelivered() if simulator else 0
+        calm = calm + 1 if waiting["pending"] == 0 and waiting["queued"] == 0 and undelivered == 0 else 0
+        time.sleep(0.5)

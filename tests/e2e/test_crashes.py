@@ -1,0 +1,162 @@
+"""Something dies in the middle: the work completes afterwards and nothing is done twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import TENANT
+
+# Every answer of Sienge takes a while: something is always in the middle.
+SLOW = [{"kind": "slow", "seconds": 1.0}]
+NO_FAULT: list = []
+
+
+def runtimes(ponte, function: str) -> list[int]:
+    """The processes of a function: children of the local AWS that run its `bootstrap`."""
+    shown = subprocess.run(
+        ["ps", "-eo", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+    ).stdout
+    own = [line.split(None, 2) for line in shown.splitlines()]
+    children = [int(pid) for pid, parent, command in own if int(parent) == ponte.processes["aws"].pid and "bootstrap" in command]
+    wanted = f"AWS_LAMBDA_FUNCTION_NAME={ponte.stack.name}-{function}"
+    return [pid for pid in children if wanted in _environment(pid)]
+
+
+def _environment(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/environ") as file:
+            return file.read()
+    except FileNotFoundError:  # macOS has no /proc
+        return subprocess.run(["ps", "-Eww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+
+
+def kill_at_work(ponte, function: str, busy, timeout_seconds: float = 30) -> None:
+    """Ends the function's process as soon as `busy()` says it is in the middle."""
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
+        if busy():
+            found = runtimes(ponte, function)
+            if found:
+                for pid in found:
+                    os.kill(pid, signal.SIGKILL)
+                return
+        time.sleep(0.01)
+    pytest.fail(f"{function} was never seen at work")
+
+
+def in_background(work) -> threading.Thread:
+    """Runs `work` beside the test; its error is the crash we are after."""
+
+    def quietly() -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - a killed function answers with an error
+            pass
+
+    thread = threading.Thread(target=quietly, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_reconciliation_killed_half_way_is_completed_by_the_next(ponte):
+    creditor = ponte.creditors[0]
+    work = in_background(lambda: ponte.stack.invoke("reconcile", {"tenant": TENANT, "creditor": creditor}))
+    # In the middle: something is written already, the run goes on.
+    kill_at_work(ponte, "reconcile", lambda: ponte.stack.count("Portfolio") > 0)
+    work.join(timeout=60)
+    assert ponte.differences(), "it was killed too late to prove anything"
+    _retry(lambda: ponte.reconcile())
+    assert ponte.differences() == []
+
+
+def test_a_requested_task_killed_half_way_is_tried_again_by_itself(ponte):
+    """Asynchronous calls (schedules, bus) need nobody: the second try completes the work."""
+    for target in [i for i in ponte.open_installments() if not i.receipts][:40]:
+        ponte.simulator.change("receive", billId=target.bill, installmentId=target.id, silent=True)
+    for creditor in ponte.creditors:
+        ponte.stack.client("lambda").invoke(
+            FunctionName=f"{ponte.stack.name}-reconcile", InvocationType="Event",
+            Payload=f'{{"tenant":"{TENANT}","creditor":{creditor}}}'.encode(),
+        )
+    kill_at_work(ponte, "reconcile", lambda: True)
+    deadline = time.monotonic() + 120
+    while ponte.differences():
+        assert time.monotonic() < deadline, ponte.differences()[:5]
+        time.sleep(1)
+
+
+def test_apply_killed_with_a_batch_in_hand_loses_nothing(ponte):
+    targets = [i for i in ponte.open_installments() if not i.receipts][:25]
+    ponte.simulator.request("PUT", "faults", SLOW)
+    for target in targets:
+        ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
+    kill_at_work(ponte, "apply", lambda: ponte.stack.waiting()["queued"] > 0)
+    ponte.simulator.request("PUT", "faults", NO_FAULT)
+    ponte.settle(240)  # the messages come back after the visibility time-out
+    assert ponte.differences() == []
+    assert ponte.stack.waiting()["dead"] == 0
+
+
+def test_the_simulator_restarted_in_the_middle_of_a_day_loses_nothing(ponte):
+    targets = [i for i in ponte.open_installments() if not i.receipts][:20]
+    for target in targets[:10]:
+        ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
+    ponte.restart_simulator()
+    for target in targets[10:]:
+        ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
+    ponte.settle(240)
+    # What the simulator had not delivered when it died is lost news: the daily load repairs it.
+    ponte.scenario().repairs()
+    assert ponte.differences() == []
+
+
+def test_the_simulator_restarted_during_a_reconciliation_delays_it_only(ponte):
+    for target in [i for i in ponte.open_installments() if not i.receipts][:20]:
+        ponte.simulator.change("receive", billId=target.bill, installmentId=target.id, silent=True)
+    work = in_background(ponte.reconcile)
+    time.sleep(0.3)
+    ponte.restart_simulator()
+    work.join(timeout=120)
+    _retry(lambda: ponte.reconcile())
+    assert ponte.differences() == []
+
+
+def test_a_crash_between_storing_and_queueing_is_healed_by_the_sweep(ponte):
+    """The message of an accepted webhook is lost: the journal still says it is pending."""
+    target = next(i for i in ponte.open_installments() if not i.receipts)
+    sqs, queue = ponte.stack.client("sqs"), ponte.stack.outputs["InboxQueueUrl"]
+    mapping = ponte.stack.client("lambda").list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
+    ponte.stack.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
+        deadline = time.monotonic() + 30
+        while ponte.stack.waiting()["queued"] == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        sqs.purge_queue(QueueUrl=queue)
+        assert ponte.stack.waiting()["pending"] > 0
+    finally:
+        ponte.stack.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=True)
+    deadline = time.monotonic() + 240
+    while ponte.stack.waiting()["pending"] > 0:
+        assert time.monotonic() < deadline, "the sweep did not re-queue it"
+        ponte.stack.invoke("payments", {})
+        time.sleep(5)
+    assert ponte.differences() == []
+
+
+def _retry(work, tries: int = 6, pause_seconds: float = 10) -> None:
+    """As the asynchronous retries would: a lease of the dead run may have to run out first."""
+    for attempt in range(tries):
+        try:
+            work()
+            return
+        except RuntimeError:
+            if attempt == tries - 1:
+                raise
+            time.sleep(pause_seconds)

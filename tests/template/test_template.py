@@ -1,0 +1,334 @@
+"""What template.yaml must hold whatever else changes: nothing is lost, nothing is too open."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "template.yaml").read_text()
+TEMPLATE = yaml_parse(TEXT)
+RESOURCES = TEMPLATE["Resources"]
+FUNCTIONS = ("webhook", "apply", "payments", "import", "reconcile")
+
+
+def of_type(kind: str) -> dict[str, dict]:
+    """Logical id -> properties of every resource of a type."""
+    return {name: r.get("Properties", {}) for name, r in RESOURCES.items() if r["Type"] == kind}
+
+
+def functions() -> dict[str, dict]:
+    """Binary name -> properties."""
+    return {
+        r["Metadata"]["BuildProperties"]["Binary"]: r["Properties"]
+        for r in RESOURCES.values()
+        if r["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def number(value) -> int:
+    """A literal, or the default of the parameter it refers to."""
+    if isinstance(value, dict):
+        return int(TEMPLATE["Parameters"][value["Ref"]]["Default"])
+    return int(value)
+
+
+def target(value) -> str:
+    """The logical id behind a Ref or a GetAtt."""
+    if "Ref" in value:
+        return value["Ref"]
+    got = value["Fn::GetAtt"]
+    return got.split(".")[0] if isinstance(got, str) else got[0]
+
+
+def statements(role: str) -> list[dict]:
+    """The inline policy statements of a role."""
+    return [s for p in RESOURCES[role]["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]]
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+# ---------------------------------------------------------------- functions
+
+
+def test_the_five_functions_are_there_built_by_cargo_lambda():
+    assert sorted(functions()) == sorted(FUNCTIONS)
+    for resource in RESOURCES.values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            assert resource["Metadata"]["BuildMethod"] == "rust-cargolambda"
+    shared = TEMPLATE["Globals"]["Function"]
+    assert (shared["Runtime"], shared["Handler"]) == ("provided.al2023", "bootstrap")
+
+
+def test_arm64_is_the_default_and_x86_64_the_other_choice():
+    assert TEMPLATE["Globals"]["Function"]["Architectures"] == [{"Ref": "Architecture"}]
+    assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "arm64"
+    assert sorted(TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]) == ["arm64", "x86_64"]
+
+
+def test_every_function_gets_the_environment_it_reads():
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    expected = {
+        "PORTFOLIO_TABLE", "JOURNAL_TABLE", "CONTROL_TABLE", "INBOX_QUEUE_URL",
+        "EVENT_BUS_NAME", "TENANT_SECRET_PREFIX", "RUST_LOG",
+    }
+    assert expected <= set(variables)
+
+
+def test_every_parameter_has_a_default_so_that_a_guided_deploy_asks_nothing_hard():
+    assert [name for name, p in TEMPLATE["Parameters"].items() if "Default" not in p] == []
+
+
+def test_each_function_has_its_own_role():
+    roles = [target(p["Role"]) for p in functions().values()]
+    assert len(set(roles)) == len(FUNCTIONS)
+    for name, properties in functions().items():
+        principals = RESOURCES[target(properties["Role"])]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert [s["Principal"] for s in principals] == [{"Service": "lambda.amazonaws.com"}], name
+
+
+def test_the_webhook_function_may_only_what_it_does():
+    allowed = {a for s in statements("WebhookRole") for a in as_list(s["Action"])}
+    assert allowed == {
+        "logs:CreateLogStream", "logs:PutLogEvents", "dynamodb:GetItem", "dynamodb:PutItem",
+        "dynamodb:BatchWriteItem",  # parts of a payload too large for one item
+        "sqs:SendMessage", "secretsmanager:GetSecretValue",
+    }
+    assert "PortfolioTable" not in str(statements("WebhookRole"))
+
+
+def test_secrets_are_reachable_under_the_tenants_prefix_only():
+    for name, properties in functions().items():
+        reads = [s for s in statements(target(properties["Role"])) if s["Action"] == "secretsmanager:GetSecretValue"]
+        assert len(reads) == 1, name
+        assert reads[0]["Resource"]["Fn::Sub"].endswith(":secret:ponte/${AWS::StackName}/tenant/*")
+    assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["TENANT_SECRET_PREFIX"] == {
+        "Fn::Sub": "ponte/${AWS::StackName}/tenant/"
+    }
+
+
+def test_no_action_is_a_wildcard_and_every_other_wildcard_is_explained():
+    for name in of_type("AWS::IAM::Role"):
+        for statement in statements(name):
+            assert not [a for a in as_list(statement["Action"]) if "*" in a], name
+            assert "*" not in as_list(statement["Resource"]), name
+    lines = TEXT.splitlines()
+    for at, line in enumerate(lines):
+        code = line.split(" #")[0]
+        # Cron expressions hold stars that open nothing.
+        if "*" not in code or code.lstrip().startswith("#") or "cron(" in code:
+            continue
+        assert " #" in line or lines[at - 1].lstrip().startswith("#"), f"line {at + 1}: a wildcard without a comment: {line}"
+
+
+def test_every_log_group_has_a_retention_and_every_function_writes_to_its_own():
+    groups = of_type("AWS::Logs::LogGroup")
+    assert all("RetentionInDays" in p for p in groups.values())
+    used = [target(p["LoggingConfig"]["LogGroup"]) for p in functions().values()]
+    assert len(set(used)) == len(FUNCTIONS)
+    assert set(used) <= set(groups)
+
+
+# ---------------------------------------------------------------- tables
+
+KEYS = {
+    "PortfolioTable": {
+        "by_document": ("document_key", None, "KEYS_ONLY"),
+        "by_customer": ("customer_key", "sk", "KEYS_ONLY"),
+        "open_installments": ("open_shard", "open_key", ["fingerprint", "boleto"]),
+        "outbox": ("outbox_shard", "outbox_at", "KEYS_ONLY"),
+    },
+    "JournalTable": {
+        "by_day": ("day_key", "at", ["kind", "state", "summary"]),
+        "by_bill": ("bill_key", "at", ["kind", "state", "summary"]),
+        "pending": ("pending_shard", "at", "KEYS_ONLY"),
+    },
+    "ControlTable": {},
+}
+
+
+@pytest.mark.parametrize("table", sorted(KEYS))
+def test_tables_have_the_keys_and_indexes_of_the_data_model(table):
+    properties = RESOURCES[table]["Properties"]
+    assert properties["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    found = {}
+    for index in properties.get("GlobalSecondaryIndexes", []):
+        keys = {k["KeyType"]: k["AttributeName"] for k in index["KeySchema"]}
+        projection = index["Projection"]
+        found[index["IndexName"]] = (
+            keys["HASH"], keys.get("RANGE"), projection.get("NonKeyAttributes", projection["ProjectionType"]),
+        )
+    assert found == KEYS[table]
+
+
+@pytest.mark.parametrize("table", sorted(KEYS))
+def test_tables_are_on_demand_encrypted_and_survive_the_stack(table):
+    resource = RESOURCES[table]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert resource["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert resource["Properties"]["SSESpecification"]["SSEEnabled"] is True
+    assert "DeletionProtectionEnabled" in resource["Properties"]
+
+
+def test_the_portfolio_can_be_restored_to_a_point_in_time():
+    recovery = RESOURCES["PortfolioTable"]["Properties"]["PointInTimeRecoverySpecification"]
+    assert recovery["PointInTimeRecoveryEnabled"] is True
+
+
+def test_journal_and_control_expire_and_the_portfolio_never_does():
+    for table in ("JournalTable", "ControlTable"):
+        assert RESOURCES[table]["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert "TimeToLiveSpecification" not in RESOURCES["PortfolioTable"]["Properties"]
+
+
+# ---------------------------------------------------------------- queues
+
+
+def test_visibility_is_at_least_six_times_the_time_out_of_the_consumer():
+    for mapping in of_type("AWS::Lambda::EventSourceMapping").values():
+        queue = RESOURCES[target(mapping["EventSourceArn"])]["Properties"]
+        consumer = RESOURCES[target(mapping["FunctionName"])]["Properties"]
+        assert number(queue["VisibilityTimeout"]) >= 6 * number(consumer["Timeout"])
+
+
+def test_the_inbox_feeds_apply_with_partial_answers_and_small_concurrency():
+    (mapping,) = of_type("AWS::Lambda::EventSourceMapping").values()
+    assert (target(mapping["EventSourceArn"]), target(mapping["FunctionName"])) == ("InboxQueue", "ApplyFunction")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # Above 10 a window of at least a second is required; more would delay every payment.
+    assert mapping["BatchSize"] == 100 and mapping["MaximumBatchingWindowInSeconds"] == 1
+    assert 2 <= number(mapping["ScalingConfig"]["MaximumConcurrency"]) <= 10
+
+
+def test_every_queue_is_encrypted_and_leads_to_dead_letters_or_is_one():
+    queues = of_type("AWS::SQS::Queue")
+    dead = {target(p["RedrivePolicy"]["deadLetterTargetArn"]) for p in queues.values() if "RedrivePolicy" in p}
+    dead |= {target(r["DeadLetterConfig"]["Arn"]) for p in of_type("AWS::Events::Rule").values() for r in p["Targets"]}
+    for name, properties in queues.items():
+        assert properties["SqsManagedSseEnabled"] is True, name
+        if name in dead:
+            assert properties["MessageRetentionPeriod"] == 1209600, f"{name}: dead letters wait 14 days"
+        else:
+            assert properties["RedrivePolicy"]["maxReceiveCount"] == 5, name
+    watched = {target(p["Dimensions"][0]["Value"]) for p in of_type("AWS::CloudWatch::Alarm").values()}
+    assert dead <= watched, "somebody must hear of dead letters"
+
+
+# ---------------------------------------------------------------- API
+
+
+def test_the_webhook_route_exists_and_reaches_its_function():
+    # Native resources: the local AWS deploys AWS::Serverless::HttpApi without any route.
+    assert not of_type("AWS::Serverless::HttpApi")
+    routes = {p["RouteKey"]: p for p in of_type("AWS::ApiGatewayV2::Route").values()}
+    assert set(routes) == {"POST /webhook/{receiver}"}
+    integration = re.search(r"\$\{(\w+)\}", routes["POST /webhook/{receiver}"]["Target"]["Fn::Sub"]).group(1)
+    properties = RESOURCES[integration]["Properties"]
+    assert target(properties["IntegrationUri"]) == "WebhookFunction"
+    assert properties["PayloadFormatVersion"] == "2.0"
+    allowed = [p for p in of_type("AWS::Lambda::Permission").values() if p["Principal"] == "apigateway.amazonaws.com"]
+    assert [target(p["FunctionName"]) for p in allowed] == ["WebhookFunction"]
+
+
+def test_the_stage_throttles_and_its_access_log_shows_no_query():
+    stage = RESOURCES["ApiStage"]["Properties"]
+    assert stage["AutoDeploy"] is True
+    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
+    shown = stage["AccessLogSettings"]["Format"]
+    assert "querystring" not in shown.lower() and "authorizer" not in shown and "header" not in shown
+
+
+# ---------------------------------------------------------------- schedules and bus
+
+
+def test_schedules_are_those_of_the_playbook_in_sao_paulo_time():
+    found = {
+        name: (p["ScheduleExpression"], target(p["Target"]["Arn"]), p["Target"]["Input"])
+        for name, p in of_type("AWS::Scheduler::Schedule").items()
+    }
+    assert found == {
+        "PaymentsSweep": ("rate(10 minutes)", "PaymentsFunction", "{}"),
+        "DailyImport": ("cron(0 5 * * ? *)", "ImportFunction", "{}"),
+        "DailyRedundancy": ("cron(0 6 * * ? *)", "PaymentsFunction", '{"redundancy":true}'),
+        "WeeklyReconciliation": ("cron(30 7 ? * SUN *)", "ReconcileFunction", "{}"),
+    }
+    for properties in of_type("AWS::Scheduler::Schedule").values():
+        assert properties["ScheduleExpressionTimezone"] == "America/Sao_Paulo"
+
+
+def test_every_schedule_may_invoke_its_function_only_and_loses_nothing():
+    for name, properties in of_type("AWS::Scheduler::Schedule").items():
+        aim = properties["Target"]
+        assert {"RetryPolicy", "DeadLetterConfig"} <= set(aim), name
+        allowed = {a: s["Resource"] for s in statements(target(aim["RoleArn"])) for a in as_list(s["Action"])}
+        assert set(allowed) == {"lambda:InvokeFunction", "sqs:SendMessage"}
+        assert target(allowed["lambda:InvokeFunction"]) == target(aim["Arn"])
+        assert target(allowed["sqs:SendMessage"]) == target(aim["DeadLetterConfig"]["Arn"])
+
+
+def test_tasks_on_the_bus_reach_their_function_with_dead_letters_and_permission():
+    tasks = {}
+    for name, rule in of_type("AWS::Events::Rule").items():
+        assert target(rule["EventBusName"]) == "EventBus"
+        pattern = rule["EventPattern"]
+        assert (pattern["source"], pattern["detail-type"]) == (["ponte"], ["task.requested"])
+        (aim,) = rule["Targets"]
+        assert {"RetryPolicy", "DeadLetterConfig"} <= set(aim), name
+        (task,) = pattern["detail"]["task"]
+        tasks[task] = target(aim["Arn"])
+        permitted = [
+            target(p["FunctionName"])
+            for p in of_type("AWS::Lambda::Permission").values()
+            if p["Principal"] == "events.amazonaws.com" and target(p["SourceArn"]) == name
+        ]
+        assert permitted == [target(aim["Arn"])], name
+    assert tasks == {"import": "ImportFunction", "reconcile": "ReconcileFunction", "payments": "PaymentsFunction"}
+
+
+def test_the_bus_may_write_to_the_dead_letters_of_its_rules():
+    (policy,) = of_type("AWS::SQS::QueuePolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    sources = {target(arn) for arn in statement["Condition"]["ArnEquals"]["aws:SourceArn"]}
+    assert sources == set(of_type("AWS::Events::Rule"))
+
+
+def test_a_task_that_fails_every_try_is_kept():
+    kept = {target(p["FunctionName"]): p for p in of_type("AWS::Lambda::EventInvokeConfig").values()}
+    assert set(kept) == {"ImportFunction", "ReconcileFunction", "PaymentsFunction"}
+    for function, properties in kept.items():
+        dead = target(properties["DestinationConfig"]["OnFailure"]["Destination"])
+        role = target(RESOURCES[function]["Properties"]["Role"])
+        assert any(s["Action"] == "sqs:SendMessage" and target(s["Resource"]) == dead for s in statements(role)), function
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def test_the_first_tenants_secret_is_conditional_and_born_without_credentials():
+    secret = RESOURCES["FirstTenantSecret"]
+    assert secret["Condition"] == "HasFirstTenant"
+    assert secret["Properties"]["SecretString"] == '{"siengeUser":"","siengePassword":"","webhookTokens":[]}'
+    assert not [name for name, p in TEMPLATE["Parameters"].items() if p.get("NoEcho")], "no credential through parameters"
+
+
+def test_the_outputs_name_what_operators_need():
+    assert {
+        "ApiUrl", "PortfolioTableName", "JournalTableName", "ControlTableName", "InboxQueueUrl", "EventBusName",
+        *(f"{name.capitalize()}FunctionName" for name in FUNCTIONS),
+    } <= set(TEMPLATE["Outputs"])
+
+
+def test_cfn_lint_has_nothing_to_say():
+    lint = Path(sys.executable).with_name("cfn-lint")
+    shown = subprocess.run([str(lint), str(ROOT / "template.yaml")], capture_output=True, text=True, check=False, timeout=120)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
