@@ -20,7 +20,7 @@ pub fn text(value: impl Into<String>) -> AttributeValue {
 }
 
 /// A number attribute.
-pub fn number(value: impl ToString) -> AttributeValue {
+pub fn number(value: impl ToString + Copy) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 

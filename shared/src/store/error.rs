@@ -66,6 +66,7 @@ impl StoreError {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "errors and texts are passed as they come")]
     pub(super) fn unreadable(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Unreadable {
             what: what.into(),

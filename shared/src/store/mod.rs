@@ -18,11 +18,12 @@ mod error;
 mod journal;
 pub mod keys;
 mod lease;
+mod ledger;
 mod open;
 mod outbox;
 mod packing;
 mod portfolio;
-//mod quota;
+mod quota;
 mod runs;
 mod schema;
 
@@ -44,7 +45,7 @@ pub use lease::{Acquired, Lease};
 pub use open::OpenEntry;
 pub use outbox::UnpublishedEvent;
 pub use portfolio::Committed;
-//pub use quota::SharedQuota;
+pub use quota::{Clock, SharedQuota};
 pub use runs::{CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
 pub use schema::create_tables;
 

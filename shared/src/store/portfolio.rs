@@ -125,9 +125,8 @@ impl Store {
                 let condition = write.event.is_some().then_some("attribute_not_exists(pk)");
                 request = request.transact_items(self.put(write.item.clone(), condition)?);
             }
-            let error = match request.send().await {
-                Ok(_) => return Ok(slice.iter().filter_map(|write| write.event).collect()),
-                Err(error) => error,
+            let Err(error) = request.send().await else {
+                return Ok(slice.iter().filter_map(|write| write.event).collect());
             };
             let told_before = failed_conditions(&error)?;
             let mut index = 0;

@@ -1,1 +1,366 @@
-//! placeholder
+//! The shared quota of one Sienge subdomain: an implementation of [`Quota`] on one small item per lane.
+//!
+//! Tokens are taken in lots by an optimistic conditional write, so that concurrent functions never take the same token: in
+//! the ordinary case one write for up to ten REST calls. Lots adapt to what is used, and unused tokens come back with the
+//! next lot. The decision itself is the pure [`super::ledger`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use tokio::sync::Mutex;
+
+use super::attributes::{Item, get_number, key_item, number, opt_number, opt_text, text};
+use super::batch::{Freshness, pause};
+use super::journal::expiry;
+use super::keys::{self, attribute};
+use super::ledger::{Decision, Grant, Ledger, Limits, Refund, TOKEN_LIFE_MS, left, take};
+use super::{Store, StoreError};
+use crate::calendar::{Timestamp, business_date};
+use crate::settings::Package;
+use crate::sienge::{Lane, Priority, Quota, QuotaRefusal, Remaining};
+
+/// Sienge's limits a minute, and what batches leave to people.
+const REST_MINUTE: (u32, u32) = (200, 6);
+const BULK_MINUTE: (u32, u32) = (20, 1);
+/// Largest lots.
+const REST_LOT: u32 = 10;
+const BULK_LOT: u32 = 1;
+/// Tries against concurrent takers before giving way.
+const ATTEMPTS: u32 = 12;
+/// Longest back-off believed.
+const LONGEST_BACK_OFF: Duration = Duration::from_hours(1);
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The quota of one subdomain, shared through the control table.
+pub struct SharedQuota {
+    store: Store,
+    subdomain: String,
+    rest: LaneQuota,
+    bulk: LaneQuota,
+    clock: Clock,
+}
+
+struct LaneQuota {
+    lane: Lane,
+    limits: Limits,
+    largest_lot: u32,
+    /// Held while a lot is taken: callers of one process wait for it and share it.
+    local: Mutex<Local>,
+}
+
+/// What this process knows of a lane.
+#[derive(Default)]
+struct Local {
+    /// The lot being used, and how many of it are used.
+    lot: Option<(Grant, u32, Timestamp)>,
+    refund: Option<Refund>,
+    /// Size of the next lot.
+    size: u32,
+    /// The ledger as last seen: saves a read while nobody else writes.
+    seen: Option<Ledger>,
+}
+
+impl SharedQuota {
+    /// For one subdomain and its commercial package.
+    #[must_use]
+    pub fn new(store: Store, subdomain: &str, package: Package, clock: Clock) -> Self {
+        let (rest_day, bulk_day) = package.daily_quota();
+        Self {
+            store,
+            subdomain: subdomain.to_owned(),
+            rest: LaneQuota::new(Lane::Rest, REST_MINUTE, rest_day, REST_LOT),
+            bulk: LaneQuota::new(Lane::Bulk, BULK_MINUTE, bulk_day, BULK_LOT),
+            clock,
+        }
+    }
+
+    fn lane(&self, lane: Lane) -> &LaneQuota {
+        match lane {
+            Lane::Rest => &self.rest,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    async fn read(&self, lane: Lane) -> Result<Ledger, StoreError> {
+        let key = keys::quota(&self.subdomain, lane);
+        let item = self.store.get(&self.store.tables.control, &key, Freshness::Consistent).await?;
+        item.as_ref().map_or_else(|| Ok(Ledger::default()), read_ledger)
+    }
+
+    /// Writes `next` over `before`; answers the ledger found instead when somebody else was first.
+    async fn write(&self, lane: Lane, before: u64, next: &Ledger, now: Timestamp) -> Result<Option<Ledger>, StoreError> {
+        let put = self
+            .store
+            .client
+            .put_item()
+            .table_name(&self.store.tables.control)
+            .set_item(Some(self.ledger_item(lane, next, now)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = if before == 0 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("version = :before")
+                .expression_attribute_values(":before", number(before))
+        };
+        match put.send().await {
+            Ok(_) => Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
+                    Some(item) => read_ledger(item).map(Some),
+                    None => self.read(lane).await.map(Some),
+                },
+                _ => Err(StoreError::of("PutItem", &error)),
+            },
+        }
+    }
+
+    fn ledger_item(&self, lane: Lane, ledger: &Ledger, now: Timestamp) -> Item {
+        let mut item = key_item(&keys::quota(&self.subdomain, lane));
+        item.extend([
+            ("version".to_owned(), number(ledger.version)),
+            ("grants".to_owned(), text(grants_text(&ledger.grants))),
+            ("blocked_until_ms".to_owned(), number(ledger.blocked_until_ms)),
+            ("day_used".to_owned(), number(ledger.day_used)),
+            ("announced".to_owned(), AttributeValue::Bool(ledger.announced)),
+            (attribute::EXPIRES_AT.to_owned(), number(expiry(now, 7))),
+        ]);
+        if let Some(day) = ledger.day {
+            item.insert("day".to_owned(), text(day.to_string()));
+        }
+        item
+    }
+
+    /// Takes a lot for `local`, whose own is used up or over.
+    async fn take_lot(&self, quota: &LaneQuota, local: &mut Local, priority: Priority) -> Result<(), QuotaRefusal> {
+        let wanted = match priority {
+            // A person takes what is needed now; the reserve is not for stocking up.
+            Priority::Interactive => 1,
+            Priority::Batch => local.size.clamp(1, quota.largest_lot),
+        };
+        for attempt in 0..ATTEMPTS {
+            let ledger = match local.seen.take() {
+                Some(ledger) => ledger,
+                None => self.read(quota.lane).await.map_err(unreachable)?,
+            };
+            let now = (self.clock)();
+            let id = fastrand::u32(1..);
+            match take(&ledger, quota.limits, wanted, priority, local.refund, id, now) {
+                Decision::Grant {
+                    ledger: next,
+                    grant,
+                    announce,
+                } => {
+                    if let Some(found) = self.write(quota.lane, ledger.version, &next, now).await.map_err(unreachable)? {
+                        local.seen = Some(found);
+                        tokio::time::sleep(pause(attempt.min(2))).await;
+                        continue;
+                    }
+                    if announce {
+                        self.announce(quota, next.day_used);
+                    }
+                    local.seen = Some(next);
+                    local.refund = None;
+                    local.lot = Some((grant, 0, now));
+                    return Ok(());
+                }
+                Decision::Wait(wait) => {
+                    local.seen = Some(ledger);
+                    return Err(QuotaRefusal::Wait(spread(wait)));
+                }
+                Decision::DayIsOver => {
+                    local.seen = Some(ledger);
+                    return Err(QuotaRefusal::DayIsOver);
+                }
+            }
+        }
+        // So much traffic is no trouble of the counter: step back and let the others through.
+        Err(QuotaRefusal::Wait(spread(Duration::from_millis(250))))
+    }
+
+    fn announce(&self, quota: &LaneQuota, used: u32) {
+        tracing::warn!(
+            subdomain = self.subdomain,
+            lane = ?quota.lane,
+            requests_used = used,
+            requests_quota = quota.limits.day,
+            "80% of the day's quota of the API package are used"
+        );
+    }
+}
+
+impl LaneQuota {
+    fn new(lane: Lane, (minute, reserve): (u32, u32), day: u32, largest_lot: u32) -> Self {
+        Self {
+            lane,
+            limits: Limits { minute, reserve, day },
+            largest_lot,
+            local: Mutex::new(Local {
+                size: 1,
+                ..Local::default()
+            }),
+        }
+    }
+}
+
+impl Local {
+    /// Uses one token of the lot at hand, if there is one that still lives.
+    fn use_one(&mut self, now: Timestamp) -> bool {
+        let Some((grant, used, taken)) = &mut self.lot else {
+            return false;
+        };
+        let age_ms = now.as_millisecond() - taken.as_millisecond();
+        let lives = (0..TOKEN_LIFE_MS).contains(&age_ms) && *used < grant.count;
+        *used += u32::from(lives);
+        lives
+    }
+
+    /// Puts the lot away: the next one is larger when it was used up, as large as what was used when not, and what was not used is given back.
+    fn put_lot_away(&mut self) {
+        let Some((grant, used, taken)) = self.lot.take() else {
+            return;
+        };
+        if used >= grant.count {
+            self.size = (grant.count * 2).max(self.size);
+        } else {
+            self.size = used.max(1);
+            self.refund = Some(Refund {
+                grant,
+                used,
+                day: business_date(taken),
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Quota for SharedQuota {
+    async fn acquire(&self, lane: Lane, priority: Priority) -> Result<(), QuotaRefusal> {
+        let quota = self.lane(lane);
+        let mut local = quota.local.lock().await;
+        if local.use_one((self.clock)()) {
+            return Ok(());
+        }
+        local.put_lot_away();
+        self.take_lot(quota, &mut local, priority).await?;
+        if local.use_one((self.clock)()) {
+            return Ok(());
+        }
+        // The write took longer than the tokens live.
+        Err(QuotaRefusal::Wait(Duration::from_millis(1)))
+    }
+
+    async fn back_off(&self, lane: Lane, wait: Duration) {
+        let quota = self.lane(lane);
+        let mut local = quota.local.lock().await;
+        local.put_lot_away();
+        local.seen = None;
+        let now = (self.clock)();
+        let until = now.checked_add(wait.min(LONGEST_BACK_OFF)).unwrap_or(now).as_millisecond();
+        let answer = self
+            .store
+            .client
+            .update_item()
+            .table_name(&self.store.tables.control)
+            .set_key(Some(key_item(&keys::quota(&self.subdomain, lane))))
+            .update_expression("SET #blocked = :until ADD #version :one")
+            .condition_expression("attribute_not_exists(#blocked) OR #blocked < :until")
+            .expression_attribute_names("#blocked", "blocked_until_ms")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":until", number(until))
+            .expression_attribute_values(":one", number(1))
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => {}
+            Err(error) => tracing::warn!(%error, "the back-off after a 429 was not shared"),
+        }
+    }
+
+    async fn remaining(&self) -> Result<Remaining, QuotaRefusal> {
+        let (rest, bulk) = futures::future::try_join(self.read(Lane::Rest), self.read(Lane::Bulk))
+            .await
+            .map_err(unreachable)?;
+        let now = (self.clock)();
+        let (rest_minute, rest_day) = left(&rest, self.rest.limits, now);
+        let (bulk_minute, bulk_day) = left(&bulk, self.bulk.limits, now);
+        Ok(Remaining {
+            rest_minute,
+            bulk_minute,
+            rest_day,
+            bulk_day,
+        })
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn unreachable(error: StoreError) -> QuotaRefusal {
+    tracing::warn!(%error, "the shared quota counter could not be reached");
+    QuotaRefusal::Unavailable
+}
+
+/// Adds up to a quarter of a second, so that those who wait do not come back all at once.
+fn spread(wait: Duration) -> Duration {
+    wait + Duration::from_millis(fastrand::u64(0..250))
+}
+
+/// `instant:count:id`, separated by blanks.
+fn grants_text(grants: &[Grant]) -> String {
+    let words: Vec<String> = grants
+        .iter()
+        .map(|grant| format!("{}:{}:{}", grant.at_ms, grant.count, grant.id))
+        .collect();
+    words.join(" ")
+}
+
+fn parse_grants(words: &str) -> Option<Vec<Grant>> {
+    let grant = |word: &str| {
+        let mut parts = word.split(':');
+        Some(Grant {
+            at_ms: parts.next()?.parse().ok()?,
+            count: parts.next()?.parse().ok()?,
+            id: parts.next()?.parse().ok()?,
+        })
+    };
+    words.split_whitespace().map(grant).collect()
+}
+
+fn read_ledger(item: &Item) -> Result<Ledger, StoreError> {
+    let grants = parse_grants(opt_text(item, "grants").unwrap_or_default());
+    Ok(Ledger {
+        version: get_number(item, "version")?,
+        grants: grants.ok_or_else(|| StoreError::unreadable("the quota", "the grants"))?,
+        blocked_until_ms: opt_number(item, "blocked_until_ms").unwrap_or(0),
+        day: opt_text(item, "day").and_then(|day| day.parse().ok()),
+        day_used: opt_number(item, "day_used").unwrap_or(0),
+        announced: item.get("announced").and_then(|told| told.as_bool().ok()).copied().unwrap_or(false),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_read_back() {
+        let grants = vec![
+            Grant {
+                at_ms: 1_795_000_000_000,
+                count: 10,
+                id: 4_000_000_000,
+            },
+            Grant {
+                at_ms: 1_795_000_000_001,
+                count: 1,
+                id: 0,
+            },
+        ];
+        assert_eq!(parse_grants(&grants_text(&grants)), Some(grants));
+        assert_eq!(parse_grants(""), Some(Vec::new()));
+        assert_eq!(parse_grants("1:2"), None);
+    }
+}
