@@ -1,0 +1,282 @@
+//! Reading Sienge's JSON as it comes.
+//!
+//! Guarantees: a field that is absent, `null`, empty text or of an unusable type reads as `None`; money is read from the
+//! JSON *text*, never through a binary float; a list is never silently empty because it had the wrong type.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// Text about a person: readable on purpose only, never by printing a struct.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Personal(String);
+
+impl Personal {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself; keep it out of logs, errors and metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Personal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A scalar of JSON: the content of a string, or the literal text of a number or boolean.
+enum Scalar {
+    Text(String),
+    Literal(String),
+}
+
+fn scalar<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Scalar>, D::Error> {
+    Ok(scalar_of(<&RawValue>::deserialize(from)?.get()))
+}
+
+fn scalar_of(json: &str) -> Option<Scalar> {
+    match json.as_bytes().first()? {
+        b'"' => {
+            let text: String = serde_json::from_str(json).ok()?;
+            let trimmed = text.trim();
+            (!trimmed.is_empty()).then(|| Scalar::Text(trimmed.to_owned()))
+        }
+        b'{' | b'[' | b'n' => None,
+        _ => Some(Scalar::Literal(json.trim().to_owned())),
+    }
+}
+
+/// Text, trimmed; a number is taken as written.
+pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(scalar(from)?.map(|scalar| match scalar {
+        Scalar::Text(text) | Scalar::Literal(text) => text,
+    }))
+}
+
+/// Text about a person.
+pub fn personal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Personal>, D::Error> {
+    Ok(text(from)?.map(Personal))
+}
+
+/// A whole number from a number or a numeric string.
+pub fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    Ok(text(from)?.and_then(|text| integer(&text)))
+}
+
+fn integer(text: &str) -> Option<i64> {
+    let whole = match text.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,
+        Some(_) => return None,
+        None => text,
+    };
+    whole.parse().ok()
+}
+
+/// A flag: `true`, `"S"`, `"1"`, `"Sim"`, ... or their opposites.
+pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    Ok(text(from)?.and_then(|text| match text.to_lowercase().as_str() {
+        "s" | "sim" | "true" | "1" | "y" => Some(true),
+        "n" | "nao" | "não" | "false" | "0" => Some(false),
+        _ => None,
+    }))
+}
+
+/// Money or a rate, from the JSON text of a number or from a number in a string.
+pub fn money<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Error> {
+    Ok(text(from)?.and_then(|text| decimal(&text)))
+}
+
+fn decimal(text: &str) -> Option<Decimal> {
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
+    if !plain || text.len() > 64 {
+        return None;
+    }
+    if text.contains(['e', 'E']) {
+        return Decimal::from_scientific(text).ok();
+    }
+    Decimal::from_str(text).ok()
+}
+
+/// A date: the first ten characters as `yyyy-MM-dd`, else `dd/MM/yyyy`.
+pub fn date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
+    Ok(text(from)?.and_then(|text| civil_date(&text)))
+}
+
+fn civil_date(text: &str) -> Option<Date> {
+    let head = text.get(..10)?;
+    let separator = |at: usize, byte: u8| head.as_bytes()[at] == byte;
+    let (year, month, day) = if separator(4, b'-') && separator(7, b'-') {
+        (&head[..4], &head[5..7], &head[8..])
+    } else if separator(2, b'/') && separator(5, b'/') {
+        (&head[6..], &head[3..5], &head[..2])
+    } else {
+        return None;
+    };
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if !(digits(year) && digits(month) && digits(day)) {
+        return None;
+    }
+    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
+}
+
+/// An object; anything else reads as `None`.
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    let raw = <&RawValue>::deserialize(from)?.get();
+    if raw.starts_with('{') {
+        serde_json::from_str(raw).map(Some).map_err(unreadable)
+    } else {
+        Ok(None)
+    }
+}
+
+/// A list: an array (its `null` elements skipped) or a single object; `null` and empty text are an empty list.
+/// Any other type is an error, because an empty list says something.
+pub fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
+    list_of(<&RawValue>::deserialize(from)?.get()).map_err(unreadable)
+}
+
+/// [`list`] over JSON text.
+pub(super) fn list_of<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, serde_json::Error> {
+    match json.as_bytes().first() {
+        Some(b'[') => {
+            let items: Vec<Option<T>> = serde_json::from_str(json)?;
+            Ok(items.into_iter().flatten().collect())
+        }
+        Some(b'{') => Ok(vec![serde_json::from_str(json)?]),
+        _ if json == "null" => Ok(Vec::new()),
+        _ if json.starts_with('"') && scalar_of(json).is_none() => Ok(Vec::new()),
+        _ => Err(serde_json::Error::custom("expected a list")),
+    }
+}
+
+/// A list of whole numbers; unusable elements are skipped.
+pub fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i64>, D::Error> {
+    Ok(texts(from)?.iter().filter_map(|text| integer(text)).collect())
+}
+
+/// A list of texts; unusable elements are skipped.
+pub fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let raw = <&RawValue>::deserialize(from)?.get();
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw) else {
+        return Ok(Vec::new());
+    };
+    Ok(items
+        .into_iter()
+        .filter_map(|item| scalar_of(item.get()))
+        .map(|scalar| match scalar {
+            Scalar::Text(text) | Scalar::Literal(text) => text,
+        })
+        .collect())
+}
+
+/// serde's own words may quote the value, which may be personal: only the place is kept.
+#[allow(clippy::needless_pass_by_value)] // the shape `map_err` wants
+fn unreadable<E: Error>(error: serde_json::Error) -> E {
+    E::custom(format_args!("unreadable value at column {}", error.column()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date as day;
+    use rust_decimal_macros::dec;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Row {
+        #[serde(deserialize_with = "id")]
+        id: Option<i64>,
+        #[serde(deserialize_with = "text")]
+        name: Option<String>,
+        #[serde(deserialize_with = "money")]
+        value: Option<Decimal>,
+        #[serde(deserialize_with = "date")]
+        on: Option<Date>,
+        #[serde(deserialize_with = "flag")]
+        main: Option<bool>,
+        #[serde(deserialize_with = "list")]
+        rows: Vec<Row>,
+    }
+
+    fn read(json: &str) -> Row {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn absent_null_empty_and_unusable_read_as_none() {
+        for json in [
+            "{}",
+            r#"{"id":null,"name":null,"value":null,"on":null,"main":null,"rows":null}"#,
+            r#"{"id":"","name":"  ","value":"","on":"","main":"","rows":""}"#,
+            r#"{"id":{},"name":[],"value":{"a":1},"on":[1],"main":{},"rows":[]}"#,
+            r#"{"id":"12x","value":"1.050,00","on":"2025-13-01","main":"talvez"}"#,
+            r#"{"id":1.5,"value":"NaN","on":"ágúíóé-12-01","main":7}"#,
+        ] {
+            assert_eq!(read(json), Row::default(), "{json}");
+        }
+    }
+
+    #[test]
+    fn money_is_read_from_the_text() {
+        for (json, value) in [
+            (r#"{"value":0.1}"#, dec!(0.1)),
+            (r#"{"value":1234567890123.45}"#, dec!(1234567890123.45)),
+            (r#"{"value":"1000.50"}"#, dec!(1000.50)),
+            (r#"{"value":1e3}"#, dec!(1000)),
+            (r#"{"value":-12}"#, dec!(-12)),
+        ] {
+            assert_eq!(read(json).value, Some(value), "{json}");
+        }
+    }
+
+    #[test]
+    fn dates_come_in_several_spellings() {
+        for json in [
+            r#"{"on":"2025-03-21"}"#,
+            r#"{"on":"2025-03-21T00:00:00.000Z"}"#,
+            r#"{"on":"21/03/2025"}"#,
+            r#"{"on":"2025-03-21 10:30:45.123"}"#,
+        ] {
+            assert_eq!(read(json).on, Some(day(2025, 3, 21)), "{json}");
+        }
+    }
+
+    #[test]
+    fn flags_and_ids_come_in_several_types() {
+        for json in [
+            r#"{"main":true,"id":7}"#,
+            r#"{"main":"S","id":"7"}"#,
+            r#"{"main":"1","id":7.0}"#,
+            r#"{"main":1,"id":" 7 "}"#,
+        ] {
+            let row = read(json);
+            assert_eq!((row.main, row.id), (Some(true), Some(7)), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_one_object_but_not_a_word() {
+        assert_eq!(read(r#"{"rows":{"id":1}}"#).rows.len(), 1);
+        assert_eq!(read(r#"{"rows":[{"id":1},null,{"id":2}]}"#).rows.len(), 2);
+        assert!(serde_json::from_str::<Row>(r#"{"rows":"nada"}"#).is_err());
+        assert!(serde_json::from_str::<Row>(r#"{"rows":7}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_personal_is_not_printed() {
+        assert_eq!(format!("{:?}", Some(Personal::new("Fulana de Tal"))), "Some(***)");
+    }
+}

@@ -1,0 +1,487 @@
+//! Splits a bulk answer into its rows while it arrives.
+//!
+//! Guarantees: memory is one row at most, whatever the answer's size; the rows do not depend on how the bytes were cut into
+//! chunks; an answer that ends early, or that Sienge closed with `api-error`, is an error and never a silent end.
+
+/// Largest row: a bill's installment with hundreds of receipts is some hundred kilobytes.
+pub const ROW_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Deepest nesting within a row; the documented shapes need six.
+const DEPTH_LIMIT: u32 = 64;
+/// Longest key of the outer object worth remembering.
+const KEY_LIMIT_BYTES: usize = 256;
+
+/// Why an answer is not a list of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitError {
+    /// It ended before its end.
+    Truncated,
+    /// Sienge closed it with `api-error`.
+    ApiError,
+    /// It is not JSON.
+    NotJson,
+    /// It is JSON, but not rows; the text says what was met.
+    Shape(&'static str),
+    /// One row is larger than [`ROW_LIMIT_BYTES`].
+    RowTooLarge,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before anything.
+    Start,
+    /// In the outer object, a key or its end must follow.
+    KeyOrEnd,
+    /// In a key of the outer object.
+    Key { escaped: bool },
+    /// After a key.
+    Colon,
+    /// A value of the outer object must follow.
+    Value,
+    /// In the single object that stands for the list, in an element, or in a value of no interest.
+    Nested {
+        target: Target,
+        depth: u32,
+        string: bool,
+        escaped: bool,
+    },
+    /// In a number or literal.
+    Bare(Target),
+    /// In a string that is a value of the outer object or an element.
+    Text { target: Target, escaped: bool },
+    /// In the list; an element must follow, or (at its start) its end.
+    Element { first: bool },
+    /// In the list, after an element.
+    AfterElement,
+    /// In the outer object, after a value.
+    AfterValue,
+    /// After the end.
+    End,
+}
+
+/// What a value is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// An element of the list.
+    Element,
+    /// The single object that stands for the list.
+    Single,
+    /// `null` in the place of the list.
+    NoList,
+    /// The value of `api-error`.
+    ApiError,
+    /// Anything else.
+    Skip,
+}
+
+/// Incremental splitter; accepts `{"data":[...]}`, `{"results":[...]}`, a bare array, one object in the list's place, and `null` there.
+#[derive(Debug)]
+pub struct RowSplitter {
+    state: State,
+    /// The outer value is an object (else a bare array).
+    outer: bool,
+    /// A list (or what stands for it) was met.
+    found: bool,
+    key: Vec<u8>,
+    row: Vec<u8>,
+    ready: bool,
+}
+
+impl Default for RowSplitter {
+    fn default() -> Self {
+        Self {
+            state: State::Start,
+            outer: false,
+            found: false,
+            key: Vec::new(),
+            row: Vec::new(),
+            ready: false,
+        }
+    }
+}
+
+impl RowSplitter {
+    /// Consumes `input` up to the end of the next row and gives the row's JSON; `None` when all of `input` was consumed.
+    pub fn next_row(&mut self, input: &mut &[u8]) -> Result<Option<&[u8]>, SplitError> {
+        if self.ready {
+            self.row.clear();
+            self.ready = false;
+        }
+        while let Some((&byte, rest)) = input.split_first() {
+            let consumed = self.step(byte)?;
+            if consumed {
+                *input = rest;
+            }
+            if self.ready {
+                if is_api_error(&self.row) {
+                    return Err(SplitError::ApiError);
+                }
+                return Ok(Some(&self.row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Call when no byte follows: an error unless the answer was complete.
+    pub fn finish(&self) -> Result<(), SplitError> {
+        match self.state {
+            State::End if self.found => Ok(()),
+            State::End => Err(SplitError::Shape("sem lista de registros")),
+            _ => Err(SplitError::Truncated),
+        }
+    }
+
+    /// The capacity held for rows.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.row.capacity() + self.key.capacity()
+    }
+
+    /// Takes one byte; false when the byte ended a bare value and must be looked at again.
+    fn step(&mut self, byte: u8) -> Result<bool, SplitError> {
+        let blank = matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        match self.state {
+            State::Nested {
+                target,
+                depth,
+                string,
+                escaped,
+            } => {
+                self.keep(target, byte)?;
+                return self.nested(target, depth, string, escaped, byte);
+            }
+            State::Key { escaped } => return self.in_key(escaped, byte),
+            State::Text { target, escaped } => {
+                self.keep(target, byte)?;
+                return self.in_text(target, escaped, byte);
+            }
+            State::Bare(target) => return self.bare(target, byte),
+            _ if blank => return Ok(true),
+            _ => {}
+        }
+        self.state = match (self.state, byte) {
+            (State::Start, b'{') => {
+                self.outer = true;
+                State::KeyOrEnd
+            }
+            (State::Start, b'[') => {
+                self.found = true;
+                State::Element { first: true }
+            }
+            (State::KeyOrEnd, b'"') => {
+                self.key.clear();
+                State::Key { escaped: false }
+            }
+            (State::KeyOrEnd | State::AfterValue, b'}') => State::End,
+            (State::Colon, b':') => State::Value,
+            (State::Value, _) => return self.value(byte),
+            (State::Element { first: true } | State::AfterElement, b']') => self.after_list(),
+            (State::AfterElement, b',') => State::Element { first: false },
+            (State::Element { .. }, _) => return self.element(byte),
+            (State::AfterValue, b',') => State::KeyOrEnd,
+            _ => return Err(SplitError::NotJson),
+        };
+        Ok(true)
+    }
+
+    fn after_list(&self) -> State {
+        if self.outer { State::AfterValue } else { State::End }
+    }
+
+    fn value(&mut self, byte: u8) -> Result<bool, SplitError> {
+        let list = matches!(self.key.as_slice(), b"data" | b"results");
+        let api_error = self.key == b"api-error";
+        if list && byte == b'[' {
+            self.found = true;
+            self.state = State::Element { first: true };
+            return Ok(true);
+        }
+        let target = match (list, api_error, byte) {
+            (true, _, b'{') => Target::Single,
+            (true, _, b'n') => Target::NoList,
+            (true, ..) => return Err(SplitError::Shape("lista de registros de outro tipo")),
+            (_, true, _) => Target::ApiError,
+            _ => Target::Skip,
+        };
+        self.begin(target, byte)
+    }
+
+    fn element(&mut self, byte: u8) -> Result<bool, SplitError> {
+        if byte == b'[' {
+            return Err(SplitError::Shape("registro que não é objeto"));
+        }
+        self.begin(Target::Element, byte)
+    }
+
+    fn begin(&mut self, target: Target, byte: u8) -> Result<bool, SplitError> {
+        self.keep(target, byte)?;
+        self.state = match byte {
+            b'{' | b'[' => State::Nested {
+                target,
+                depth: 1,
+                string: false,
+                escaped: false,
+            },
+            b'"' => State::Text { target, escaped: false },
+            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => State::Bare(target),
+            _ => return Err(SplitError::NotJson),
+        };
+        Ok(true)
+    }
+
+    /// Keeps what must be looked at later.
+    fn keep(&mut self, target: Target, byte: u8) -> Result<(), SplitError> {
+        if target == Target::Skip {
+            return Ok(());
+        }
+        if self.row.len() >= ROW_LIMIT_BYTES {
+            return Err(SplitError::RowTooLarge);
+        }
+        self.row.push(byte);
+        Ok(())
+    }
+
+    fn nested(&mut self, target: Target, depth: u32, string: bool, escaped: bool, byte: u8) -> Result<bool, SplitError> {
+        let (depth, string, escaped) = match (string, escaped, byte) {
+            (true, true, _) => (depth, true, false),
+            (true, false, b'\\') => (depth, true, true),
+            (true, false, b'"') => (depth, false, false),
+            (true, false, _) => (depth, true, false),
+            (false, _, b'"') => (depth, true, false),
+            (false, _, b'{' | b'[') => (depth + 1, false, false),
+            (false, _, b'}' | b']') => (depth - 1, false, false),
+            (false, ..) => (depth, false, false),
+        };
+        if depth > DEPTH_LIMIT {
+            return Err(SplitError::Shape("aninhamento profundo demais"));
+        }
+        if depth == 0 {
+            return self.ended(target);
+        }
+        self.state = State::Nested {
+            target,
+            depth,
+            string,
+            escaped,
+        };
+        Ok(true)
+    }
+
+    fn in_key(&mut self, escaped: bool, byte: u8) -> Result<bool, SplitError> {
+        if !escaped && byte == b'"' {
+            self.state = State::Colon;
+            return Ok(true);
+        }
+        if self.key.len() >= KEY_LIMIT_BYTES {
+            return Err(SplitError::Shape("chave longa demais"));
+        }
+        self.key.push(byte);
+        self.state = State::Key {
+            escaped: !escaped && byte == b'\\',
+        };
+        Ok(true)
+    }
+
+    fn in_text(&mut self, target: Target, escaped: bool, byte: u8) -> Result<bool, SplitError> {
+        if !escaped && byte == b'"' {
+            return self.ended(target);
+        }
+        self.state = State::Text {
+            target,
+            escaped: !escaped && byte == b'\\',
+        };
+        Ok(true)
+    }
+
+    fn bare(&mut self, target: Target, byte: u8) -> Result<bool, SplitError> {
+        if matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n') {
+            self.ended(target)?;
+            return Ok(false);
+        }
+        if !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'.' | b'+' | b'-' | b'E') {
+            return Err(SplitError::NotJson);
+        }
+        self.keep(target, byte)?;
+        Ok(true)
+    }
+
+    /// A value ended.
+    fn ended(&mut self, target: Target) -> Result<bool, SplitError> {
+        let kept = std::mem::take(&mut self.row);
+        self.state = match target {
+            Target::Element => match kept.first() {
+                Some(b'{') => {
+                    self.ready = true;
+                    self.row = kept;
+                    State::AfterElement
+                }
+                _ if kept == b"null" => State::AfterElement,
+                _ if kept == b"\"api-error\"" => return Err(SplitError::ApiError),
+                _ => return Err(SplitError::Shape("registro que não é objeto")),
+            },
+            Target::Single => {
+                self.ready = true;
+                self.found = true;
+                self.row = kept;
+                State::AfterValue
+            }
+            Target::NoList if kept == b"null" => {
+                self.found = true;
+                State::AfterValue
+            }
+            Target::NoList => return Err(SplitError::NotJson),
+            Target::ApiError if kept != b"null" => return Err(SplitError::ApiError),
+            Target::ApiError | Target::Skip => State::AfterValue,
+        };
+        Ok(true)
+    }
+}
+
+/// Whether a row is Sienge's word that it failed in mid-stream.
+fn is_api_error(row: &[u8]) -> bool {
+    const MARK: &[u8] = b"\"api-error\"";
+    if !row.windows(MARK.len()).any(|window| window == MARK) {
+        return false;
+    }
+    #[derive(serde::Deserialize)]
+    struct Failure {
+        #[serde(rename = "api-error", default)]
+        cause: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Failure>(row).is_ok_and(|row| row.cause.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn split(chunks: &[&[u8]]) -> Result<Vec<String>, SplitError> {
+        let mut splitter = RowSplitter::default();
+        let mut rows = Vec::new();
+        for chunk in chunks {
+            let mut input = *chunk;
+            while let Some(row) = splitter.next_row(&mut input)? {
+                rows.push(String::from_utf8(row.to_vec()).unwrap());
+            }
+        }
+        splitter.finish().map(|()| rows)
+    }
+
+    const ANSWER: &str = r#" {"meta":{"a":[1,"}"]},"n":-1.5e3,"t":"x\"]","data" : [ {"a":"]}\\","b":[{"c":"\"{"}]} , null,
+        {"id":2} ] , "count":2, "z":null} "#;
+
+    #[test]
+    fn finds_the_rows_of_the_data_array() {
+        assert_eq!(
+            split(&[ANSWER.as_bytes()]).unwrap(),
+            [r#"{"a":"]}\\","b":[{"c":"\"{"}]}"#, r#"{"id":2}"#]
+        );
+    }
+
+    #[test]
+    fn accepts_the_known_variants() {
+        assert_eq!(split(&[br#"[{"a":1},{"a":2}]"#]).unwrap().len(), 2);
+        assert_eq!(split(&[br#"{"results":[{"a":1}]}"#]).unwrap().len(), 1);
+        assert_eq!(split(&[br#"{"data":{"a":1}}"#]).unwrap().len(), 1);
+        assert_eq!(split(&[br#"{"data":null}"#]).unwrap().len(), 0);
+        assert_eq!(split(&[br#"{"data":[]}"#]).unwrap().len(), 0);
+        assert_eq!(split(&[br#"{"data":[null]}"#]).unwrap().len(), 0);
+        assert_eq!(split(&[br#"{"api-error":null,"data":[{"a":1}]}"#]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn refuses_what_is_not_rows() {
+        for (json, expected) in [
+            ("", SplitError::Truncated),
+            ("  ", SplitError::Truncated),
+            ("{}", SplitError::Shape("sem lista de registros")),
+            (r#"{"status":500}"#, SplitError::Shape("sem lista de registros")),
+            ("<html>", SplitError::NotJson),
+            (r#"{"data":7}"#, SplitError::Shape("lista de registros de outro tipo")),
+            (r#"{"data":[7]}"#, SplitError::Shape("registro que não é objeto")),
+            (r#"{"data":[[]]}"#, SplitError::Shape("registro que não é objeto")),
+            (r#"{"data":[{}]}x"#, SplitError::NotJson),
+            (r#"{"data":[{}],"api-error":"x"}"#, SplitError::ApiError),
+            (r#"{"data":[{},{"api-error":"x"}]}"#, SplitError::ApiError),
+            (r#"{"data":[{},"api-error":"x"}"#, SplitError::ApiError),
+            (r#"{"data":[{},"api-error"]}"#, SplitError::ApiError),
+        ] {
+            assert_eq!(split(&[json.as_bytes()]), Err(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let answer = ANSWER.trim_end().as_bytes();
+        for end in 0..answer.len() {
+            assert_eq!(split(&[&answer[..end]]), Err(SplitError::Truncated), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_row_has_a_largest_size_and_depth() {
+        let mut splitter = RowSplitter::default();
+        let mut input: &[u8] = br#"{"data":[{"a":""#;
+        splitter.next_row(&mut input).unwrap();
+        let block = vec![b'x'; 1024 * 1024];
+        let outcome = (0..5).try_for_each(|_| splitter.next_row(&mut &block[..]).map(|_| ()));
+        assert_eq!(outcome, Err(SplitError::RowTooLarge));
+        let deep = format!(r#"{{"data":[{{"a":{}"#, "[".repeat(100));
+        assert!(matches!(split(&[deep.as_bytes()]), Err(SplitError::Shape(_))));
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_answer() {
+        let mut splitter = RowSplitter::default();
+        splitter.next_row(&mut &b"{\"data\":["[..]).unwrap();
+        let row = format!("{{\"text\":\"{}\"}},", "y".repeat(2000));
+        let mut largest = 0;
+        for _ in 0..20_000 {
+            let mut input = row.as_bytes();
+            while splitter.next_row(&mut input).unwrap().is_some() {}
+            largest = largest.max(splitter.held_bytes());
+        }
+        assert!(largest < 16 * 1024, "{largest} bytes held");
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            ".{0,12}".prop_map(Into::into),
+            "[\\[\\]{}\",:\\\\]{0,8}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::vec(("[a-z\"\\\\]{0,6}", inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn any_chunking_yields_the_same_rows(
+            rows in prop::collection::vec(prop::collection::vec(("[a-z]{1,5}", json()), 0..4), 0..6),
+            other in json(),
+            sizes in prop::collection::vec(1_usize..9, 1..20),
+        ) {
+            let rows: Vec<serde_json::Value> = rows.into_iter().map(|pairs| pairs.into_iter().collect()).collect();
+            let answer = serde_json::json!({"before": other.clone(), "data": rows, "zafter": other}).to_string();
+            let mut chunks = Vec::new();
+            let mut rest = answer.as_bytes();
+            let mut size = sizes.iter().cycle();
+            while !rest.is_empty() {
+                let (head, tail) = rest.split_at(rest.len().min(*size.next().unwrap()));
+                chunks.push(head);
+                rest = tail;
+            }
+            let whole = split(&[answer.as_bytes()]).unwrap();
+            prop_assert_eq!(split(&chunks).unwrap(), whole.clone());
+            let read: Vec<serde_json::Value> = whole.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
+            prop_assert_eq!(read, rows);
+        }
+    }
+}

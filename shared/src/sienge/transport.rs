@@ -1,0 +1,549 @@
+//! One call to Sienge: the right to make it, the attempts, their time-outs, and the note in the journal.
+//!
+//! Guarantees: no attempt without a right from the quota; only GETs are repeated (others only when nothing was sent);
+//! nothing outlives the deadline; each attempt is written down once, masked, even when its future is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::client::Client;
+use super::error::SiengeError;
+use super::mask;
+use super::ports::{CallLog, CallRecord, Lane, QuotaRefusal};
+use crate::calendar::Timestamp;
+use crate::portfolio::BillId;
+
+/// Largest REST answer; a page of 200 contracts is some megabytes.
+const REST_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+/// Largest part of a refusal's body that is read.
+const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
+/// What the journal keeps of a body.
+pub(super) const NOTE_LIMIT_BYTES: usize = 4_000;
+/// Longest time one call waits for the quota when no deadline says otherwise.
+const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
+/// Longest `Retry-After` obeyed; beyond it the caller decides.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_mins(10);
+
+/// What is called.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// Method name as operators know it.
+    pub method: &'static str,
+    /// Sienge's name of the resource, for messages.
+    pub resource: &'static str,
+    pub lane: Lane,
+    pub verb: Method,
+    /// Path after the base address.
+    pub path: String,
+    pub query: Vec<(&'static str, String)>,
+    pub body: Option<Vec<u8>>,
+    pub bill: Option<BillId>,
+    /// A bulk 404 says "no rows"; not so where the address names a thing that must be there.
+    pub empty_on_404: bool,
+}
+
+impl Call {
+    /// A GET under `/v1`.
+    pub fn rest(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
+        Self::new(method, resource, Lane::Rest, format!("/v1/{}", path.as_ref()))
+    }
+
+    /// A GET under `/bulk-data/v1`.
+    pub fn bulk(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
+        Self::new(method, resource, Lane::Bulk, format!("/bulk-data/v1/{}", path.as_ref()))
+    }
+
+    fn new(method: &'static str, resource: &'static str, lane: Lane, path: String) -> Self {
+        Self {
+            method,
+            resource,
+            lane,
+            verb: Method::GET,
+            path,
+            query: Vec::new(),
+            body: None,
+            bill: None,
+            empty_on_404: true,
+        }
+    }
+
+    /// Adds a query parameter.
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds a query parameter when there is a value.
+    pub fn with_some(self, name: &'static str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a comma list when there are values.
+    pub fn with_list<T: ToString>(self, name: &'static str, values: &[T]) -> Self {
+        if values.is_empty() {
+            return self;
+        }
+        let list: Vec<String> = values.iter().map(ToString::to_string).collect();
+        self.with(name, list.join(","))
+    }
+
+    /// Names the contract it is about.
+    pub fn about(mut self, bill: impl Into<Option<BillId>>) -> Self {
+        self.bill = bill.into();
+        self
+    }
+
+    fn url(&self, base: &str, shown: bool) -> String {
+        let mut url = format!("{base}{}", self.path);
+        for (index, (name, value)) in self.query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            if shown {
+                url.push_str(&encoded(mask::query_value(name, value)).replace("%2A", "*"));
+            } else {
+                url.push_str(&encoded(value));
+            }
+        }
+        url
+    }
+}
+
+/// Percent-encodes a query value or path segment; commas stay, as Sienge's lists want them.
+pub(super) fn encoded(value: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b',') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}"); // writing to a String cannot fail
+        }
+    }
+    out
+}
+
+/// A call's note for the journal: written once, at the end or when it is dropped before.
+pub(super) struct Note {
+    log: Arc<dyn CallLog>,
+    began: Instant,
+    record: Option<CallRecord>,
+}
+
+impl Note {
+    fn begin(client: &Client, call: &Call, attempt: u32) -> Self {
+        let body = call.body.as_deref().unwrap_or_default();
+        let record = CallRecord {
+            at: Timestamp::now(),
+            method: call.method,
+            url: format!("{} {}", call.verb, call.url(&client.inner.base, true)),
+            bill: call.bill,
+            status: None,
+            duration_ms: 0,
+            request_bytes: body.len() as u64,
+            response_bytes: 0,
+            attempt,
+            request: std::str::from_utf8(body)
+                .map(|text| mask::json(text, NOTE_LIMIT_BYTES))
+                .unwrap_or_default(),
+            response: String::new(),
+            error: Some("chamada abandonada antes da resposta".to_owned()),
+        };
+        Self {
+            log: client.inner.log.clone(),
+            began: Instant::now(),
+            record: Some(record),
+        }
+    }
+
+    fn status(&mut self, status: u16) {
+        if let Some(record) = &mut self.record {
+            record.status = Some(status);
+        }
+    }
+
+    pub(super) fn received(&mut self, bytes: usize) {
+        if let Some(record) = &mut self.record {
+            record.response_bytes += bytes as u64;
+        }
+    }
+
+    /// Keeps a JSON text as the response, masked.
+    pub(super) fn response(&mut self, json: &str) {
+        if let Some(record) = &mut self.record {
+            record.response = mask::json(json, NOTE_LIMIT_BYTES);
+        }
+    }
+
+    /// Keeps words of our own as the response.
+    pub(super) fn response_words(&mut self, words: String) {
+        if let Some(record) = &mut self.record {
+            record.response = words;
+        }
+    }
+
+    /// Writes the note.
+    pub(super) async fn end(mut self, error: Option<&SiengeError>) {
+        if let Some(record) = self.sealed(error.map(ToString::to_string)) {
+            self.log.record(record).await;
+        }
+    }
+
+    fn sealed(&mut self, error: Option<String>) -> Option<CallRecord> {
+        let mut record = self.record.take()?;
+        record.duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        record.error = error;
+        Some(record)
+    }
+}
+
+impl Drop for Note {
+    /// The future was dropped (a time-out around it, a consumer that stopped reading): the call was made all the same.
+    fn drop(&mut self) {
+        let Some(record) = self.sealed(Some("chamada abandonada antes do fim da resposta".to_owned())) else {
+            return;
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let log = self.log.clone();
+            runtime.spawn(async move { log.record(record).await });
+        }
+    }
+}
+
+/// An answer whose body is still to be read.
+pub(super) struct Opened {
+    response: reqwest::Response,
+    pub note: Note,
+    reading: Duration,
+}
+
+impl Opened {
+    /// A 204, which says "nothing" without a body.
+    pub(super) fn is_without_content(&self) -> bool {
+        self.response.status().as_u16() == 204
+    }
+}
+
+impl Client {
+    /// A list or object, decoded by `read`; repeated while that makes sense.
+    pub(super) async fn fetch<T>(&self, call: &Call, read: impl Fn(&str) -> Result<T, SiengeError>) -> Result<T, SiengeError> {
+        let mut attempt = 1;
+        loop {
+            let outcome = self.fetch_once(call, attempt, &read).await;
+            match outcome {
+                Err(error) => self.pause(call, attempt, error).await?,
+                done => return done,
+            }
+            attempt += 1;
+        }
+    }
+
+    /// One object; `None` when Sienge does not have it.
+    pub(super) async fn fetch_one<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>, SiengeError> {
+        match self.fetch(call, |json| super::pages::one(call.resource, json)).await {
+            Ok(one) => Ok(Some(one)),
+            Err(SiengeError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Everything of a list without pages; a 404 is an empty list.
+    pub(super) async fn fetch_all<T: DeserializeOwned>(&self, call: &Call) -> Result<Vec<T>, SiengeError> {
+        match self
+            .fetch(call, |json| super::pages::page(call.resource, json).map(|page| page.rows))
+            .await
+        {
+            Err(SiengeError::NotFound { .. }) => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    async fn fetch_once<T>(&self, call: &Call, attempt: u32, read: &impl Fn(&str) -> Result<T, SiengeError>) -> Result<T, SiengeError> {
+        let mut opened = self.open(call, attempt).await?;
+        let outcome = self.whole_body(call, &mut opened).await.and_then(|body| {
+            let not_json = SiengeError::NotJson { resource: call.resource };
+            let text = std::str::from_utf8(&body).map_err(|_| not_json.clone())?;
+            if text.trim().is_empty() {
+                // Nothing to read after a 204 or a DELETE; anywhere else something was lost.
+                return if call.verb != Method::GET || opened.is_without_content() {
+                    read("null")
+                } else {
+                    Err(SiengeError::Truncated {
+                        resource: call.resource,
+                        rows: 0,
+                    })
+                };
+            }
+            if let Err(error) = serde_json::from_str::<&RawValue>(text) {
+                return Err(if error.is_eof() {
+                    SiengeError::Truncated {
+                        resource: call.resource,
+                        rows: 0,
+                    }
+                } else {
+                    not_json
+                });
+            }
+            opened.note.response(text);
+            read(text)
+        });
+        opened.note.end(outcome.as_ref().err()).await;
+        outcome
+    }
+
+    async fn whole_body(&self, call: &Call, opened: &mut Opened) -> Result<Bytes, SiengeError> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.next_chunk(call, opened, 0).await? {
+            if body.len() + chunk.len() > REST_LIMIT_BYTES {
+                return Err(SiengeError::TooLarge {
+                    resource: call.resource,
+                    limit_bytes: REST_LIMIT_BYTES,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// The next piece of the body; `rows` is what was read so far, for the error.
+    pub(super) async fn next_chunk(&self, call: &Call, opened: &mut Opened, rows: u64) -> Result<Option<Bytes>, SiengeError> {
+        let resource = call.resource;
+        let silence = self.inner.timeouts.silence(call.lane);
+        let began = Instant::now();
+        let left = self.inner.timeouts.total.saturating_sub(opened.reading);
+        let outcome = self.bounded(call, silence.min(left), opened.response.chunk()).await?;
+        opened.reading += began.elapsed();
+        match outcome {
+            Ok(chunk) => {
+                opened.note.received(chunk.as_ref().map_or(0, Bytes::len));
+                Ok(chunk)
+            }
+            Err(error) if error.is_timeout() => Err(SiengeError::Timeout { resource }),
+            Err(_) => Err(SiengeError::Truncated { resource, rows }),
+        }
+    }
+
+    /// Runs a future within a time-out and the deadline.
+    async fn bounded<F: Future>(&self, call: &Call, limit: Duration, future: F) -> Result<F::Output, SiengeError> {
+        let resource = call.resource;
+        let left = self.left();
+        match timeout(limit.min(left), future).await {
+            Ok(output) => Ok(output),
+            Err(_) if left <= limit => Err(SiengeError::Deadline { resource }),
+            Err(_) => Err(SiengeError::Timeout { resource }),
+        }
+    }
+
+    /// One attempt up to the answer's headers; a refusal is read, noted and turned into its error.
+    pub(super) async fn open(&self, call: &Call, attempt: u32) -> Result<Opened, SiengeError> {
+        self.take_right(call).await?;
+        let mut note = Note::begin(self, call, attempt);
+        let mut request = self
+            .inner
+            .http
+            .request(call.verb.clone(), call.url(&self.inner.base, false))
+            .header(AUTHORIZATION, self.inner.authorization.clone())
+            .header(ACCEPT, "application/json");
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let began = Instant::now();
+        let outcome = self.bounded(call, self.inner.timeouts.silence(call.lane), request.send()).await;
+        let response = match outcome {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                let error = unsent(call, &error);
+                note.end(Some(&error)).await;
+                return Err(error);
+            }
+            Err(error) => {
+                note.end(Some(&error)).await;
+                return Err(error);
+            }
+        };
+        let status = response.status().as_u16();
+        note.status(status);
+        let mut opened = Opened {
+            response,
+            note,
+            reading: began.elapsed(),
+        };
+        if (200..300).contains(&status) {
+            return Ok(opened);
+        }
+        let error = self.refusal(call, status, &mut opened).await;
+        opened.note.end(Some(&error)).await;
+        Err(error)
+    }
+
+    async fn refusal(&self, call: &Call, status: u16, opened: &mut Opened) -> SiengeError {
+        let resource = call.resource;
+        let retry_after = opened
+            .response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        let mut body = BytesMut::new();
+        while body.len() < REFUSAL_LIMIT_BYTES {
+            match self.next_chunk(call, opened, 0).await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                _ => break,
+            }
+        }
+        let text = std::str::from_utf8(&body).unwrap_or("");
+        let answer = Refusal::read(text);
+        if answer.is_some() {
+            opened.note.response(text);
+        }
+        match status {
+            401 => SiengeError::Credentials { resource },
+            403 => SiengeError::Permission { resource },
+            404 if text.trim().is_empty() || answer.as_ref().is_some_and(Refusal::is_siengean) => SiengeError::NotFound { resource },
+            404 => SiengeError::WrongAddress { resource },
+            408 | 500.. => SiengeError::Server { resource, status },
+            429 => SiengeError::RateLimited { resource, retry_after },
+            _ => SiengeError::BadRequest {
+                resource,
+                status,
+                fields: answer.map(|answer| answer.fields()).unwrap_or_default(),
+            },
+        }
+    }
+
+    /// Waits before the next attempt, or gives the error back when there is to be none.
+    pub(super) async fn pause(&self, call: &Call, attempt: u32, error: SiengeError) -> Result<(), SiengeError> {
+        let retry = self.inner.retry;
+        let limited = match &error {
+            SiengeError::RateLimited { retry_after, .. } => Some(retry_after.unwrap_or(retry.rate_limit_wait)),
+            _ => None,
+        };
+        if let Some(wait) = limited {
+            self.inner.quota.back_off(call.lane, wait.min(RETRY_AFTER_LIMIT)).await;
+        }
+        // A 429 was not carried out, whatever the verb; anything else but a GET may have been.
+        let repeatable = call.verb == Method::GET || limited.is_some();
+        if !repeatable || !error.is_transient() || attempt >= retry.attempts {
+            return Err(error);
+        }
+        let wait = match limited {
+            Some(wait) => wait + jitter(retry.base),
+            None => jitter(retry.cap.min(retry.base.saturating_mul(1 << (attempt - 1).min(16)))),
+        };
+        if wait > RETRY_AFTER_LIMIT + retry.base || wait >= self.left() {
+            return Err(error);
+        }
+        tracing::debug!(
+            method = call.method,
+            attempt,
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "repeating a call to Sienge"
+        );
+        sleep(wait).await;
+        Ok(())
+    }
+
+    async fn take_right(&self, call: &Call) -> Result<(), SiengeError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            if self.left().is_zero() {
+                return Err(SiengeError::Deadline { resource: call.resource });
+            }
+            let refusal = match self.inner.quota.acquire(call.lane, self.priority).await {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refusal,
+            };
+            let error = SiengeError::refused(refusal, call.lane);
+            let QuotaRefusal::Wait(wait) = refusal else {
+                return Err(error);
+            };
+            // A little more than asked, so that not everybody comes back at once.
+            let wait = wait.max(Duration::from_millis(20)) + jitter(Duration::from_millis(250));
+            if wait >= self.left() || waited + wait > QUOTA_PATIENCE {
+                return Err(error);
+            }
+            sleep(wait).await;
+            waited += wait;
+        }
+    }
+
+    /// Time left before the deadline.
+    fn left(&self) -> Duration {
+        self.deadline
+            .map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Full jitter: anything from nothing to `most`.
+fn jitter(most: Duration) -> Duration {
+    let most_ms = u64::try_from(most.as_millis()).unwrap_or(u64::MAX - 1);
+    Duration::from_millis(fastrand::u64(0..=most_ms))
+}
+
+/// reqwest's own text holds the URL: only the kind of failure is kept.
+fn unsent(call: &Call, error: &reqwest::Error) -> SiengeError {
+    let resource = call.resource;
+    if error.is_timeout() {
+        SiengeError::Timeout { resource }
+    } else if error.is_builder() {
+        SiengeError::Configuration("URL da API")
+    } else {
+        SiengeError::Connection { resource }
+    }
+}
+
+/// Sienge's error body, of which only the field names are repeated: its texts may quote what we sent.
+#[derive(Debug, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[derive(Default)]
+struct Refusal {
+    status: Option<serde::de::IgnoredAny>,
+    developer_message: Option<serde::de::IgnoredAny>,
+    client_message: Option<serde::de::IgnoredAny>,
+    user_message: Option<serde::de::IgnoredAny>,
+    #[serde(deserialize_with = "super::lenient::list")]
+    errors: Vec<RefusedField>,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct RefusedField {
+    #[serde(deserialize_with = "super::lenient::text")]
+    field: Option<String>,
+}
+
+impl Refusal {
+    fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    fn is_siengean(&self) -> bool {
+        self.status.is_some() || self.developer_message.is_some() || self.client_message.is_some() || self.user_message.is_some()
+    }
+
+    fn fields(&self) -> Vec<String> {
+        let name = |text: &&str| {
+            text.len() <= 60
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_' | b'[' | b']'))
+        };
+        self.errors
+            .iter()
+            .filter_map(|error| error.field.as_deref())
+            .filter(name)
+            .take(10)
+            .map(str::to_owned)
+            .collect()
+    }
+}

@@ -1,0 +1,53 @@
+//! Units (unidades) of the enterprises.
+
+use serde::Deserialize;
+
+use super::client::Client;
+use super::error::SiengeError;
+use super::lenient::{id, text};
+use super::pages::Rows;
+use super::transport::Call;
+use crate::portfolio::{EnterpriseId, UnitId};
+
+/// A unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Unit {
+    /// Id.
+    #[serde(deserialize_with = "id")]
+    pub id: Option<i64>,
+    /// Enterprise.
+    #[serde(deserialize_with = "id")]
+    pub enterprise_id: Option<i64>,
+    /// Sales contract.
+    #[serde(deserialize_with = "id")]
+    pub contract_id: Option<i64>,
+    /// Sales contract's number.
+    #[serde(deserialize_with = "text")]
+    pub contract_number: Option<String>,
+    /// Name.
+    #[serde(deserialize_with = "text")]
+    pub name: Option<String>,
+    /// Kind of property.
+    #[serde(deserialize_with = "text")]
+    pub property_type: Option<String>,
+    /// Commercial stock: D available, V sold, L rented, ...
+    #[serde(deserialize_with = "text")]
+    pub commercial_stock: Option<String>,
+    /// Floor.
+    #[serde(deserialize_with = "text")]
+    pub floor: Option<String>,
+}
+
+impl Client {
+    /// Every unit, of one enterprise or of all; Sienge has no filter by change.
+    pub fn units(&self, enterprise: Option<EnterpriseId>) -> Rows<Unit> {
+        self.rows(Call::rest("ConsultarUnidades", "units", "units").with_some("enterpriseId", enterprise))
+    }
+
+    /// One unit.
+    pub async fn unit(&self, unit: UnitId) -> Result<Option<Unit>, SiengeError> {
+        self.fetch_one(&Call::rest("ConsultarUnidade", "units", format!("units/{unit}")))
+            .await
+    }
+}
