@@ -1,1 +1,52 @@
-//! Wires the function.
+//! `apply`: batches from the inbox queue, answered with the messages that failed.
+//!
+//! Bodies are decoded one by one: one that can't be read fails alone, goes to the dead-letter queue after its deliveries,
+//! and delays nothing.
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use ponte::aws::InboxMessage;
+use ponte::flow::{Delivered, Shop, apply_webhooks};
+use tokio::time::Instant;
+
+/// Applies a batch. Whatever fails is named in the answer, so that the queue delivers it, and only it, again.
+pub async fn handle(shop: &Shop, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
+    let mut batch = Vec::with_capacity(event.records.len());
+    let mut failed = Vec::new();
+    for message in event.records {
+        let message_id = message.message_id.clone().unwrap_or_default();
+        match decode(&message) {
+            Ok(decoded) => batch.push(Delivered {
+                message_id,
+                message: decoded,
+                deliveries: deliveries(&message),
+            }),
+            Err(error) => {
+                tracing::error!(message_id, %error, "inbox message unreadable; it goes to the dead-letter queue");
+                failed.push(message_id);
+            }
+        }
+    }
+    failed.extend(apply_webhooks(shop, batch, deadline).await);
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failed
+        .into_iter()
+        .map(|id| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failure
+        })
+        .collect();
+    response
+}
+
+fn decode(message: &SqsMessage) -> Result<InboxMessage, serde_json::Error> {
+    serde_json::from_str(message.body.as_deref().unwrap_or_default())
+}
+
+fn deliveries(message: &SqsMessage) -> u32 {
+    message
+        .attributes
+        .get("ApproximateReceiveCount")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1)
+}

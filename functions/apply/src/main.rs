@@ -1,2 +1,17 @@
-//! The bootstrap.
-fn main() {}
+//! The bootstrap of `apply`: wires the adapters and nothing else.
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use ponte::flow::Shop;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    ponte::telemetry::init();
+    let shop = Shop::from_env().await?;
+    let shop = &shop;
+    run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        let deadline = ponte::flow::deadline(event.context.deadline());
+        Ok::<_, Error>(apply::handle(shop, event.payload, deadline).await)
+    }))
+    .await
+}

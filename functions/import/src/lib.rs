@@ -1,1 +1,13 @@
-//! Wires the function.
+//! `import`: the daily load ("carga diária"). `{"tenant", "creditor", "from", "dryRun"}`, all optional.
+
+use ponte::flow::{FlowError, Shop, TaskName, import, run_task};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// Answers one event with a summary an operator can read.
+pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Value, FlowError> {
+    run_task(shop, TaskName::Import, event, deadline, async |session, task, creditor| {
+        import(session, task, creditor).await
+    })
+    .await
+}

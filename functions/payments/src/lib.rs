@@ -1,1 +1,26 @@
-//! Wires the function.
+//! `payments`: every ten minutes (`{}`) the sweep of what is stuck; once a day (`{"redundancy": true}`) the bulk redundancy,
+//! which also takes `"tenant"`, `"creditor"`, `"from"` and `"dryRun"`.
+
+use ponte::flow::{FlowError, Shop, Task, TaskName, redundancy, run_task, sweep};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// Answers one event with a summary an operator can read.
+pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Value, FlowError> {
+    match Task::read(event.clone()) {
+        Ok(task) if !task.redundancy => {
+            if task != Task::default() {
+                return Err(FlowError::NotConfigured(
+                    "a varredura não tem parâmetros; para a redundância envie \"redundancy\": true".to_owned(),
+                ));
+            }
+            Ok(json!(sweep(shop).await?))
+        }
+        _ => {
+            run_task(shop, TaskName::Payments, event, deadline, async |session, task, creditor| {
+                redundancy(session, task, creditor).await
+            })
+            .await
+        }
+    }
+}

@@ -1,1 +1,13 @@
-//! Wires the function.
+//! `reconcile`: the reconciliation ("batimento"). `{"tenant", "creditor", "dryRun", "confirm"}`, all optional.
+
+use ponte::flow::{FlowError, Shop, TaskName, reconcile, run_task};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// Answers one event with a summary an operator can read.
+pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Value, FlowError> {
+    run_task(shop, TaskName::Reconcile, event, deadline, async |session, task, creditor| {
+        reconcile(session, task, creditor).await
+    })
+    .await
+}

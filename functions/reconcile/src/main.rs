@@ -1,2 +1,17 @@
-//! The bootstrap.
-fn main() {}
+//! The bootstrap of `reconcile`: wires the adapters and nothing else.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use ponte::flow::Shop;
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    ponte::telemetry::init();
+    let shop = Shop::from_env().await?;
+    let shop = &shop;
+    run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let deadline = ponte::flow::deadline(event.context.deadline());
+        reconcile::handle(shop, event.payload, deadline).await
+    }))
+    .await
+}

@@ -1,1 +1,279 @@
-//! Wires the function.
+//! `webhook`: `POST /webhook/{receiver}?IdAssessoria={tenant}`, stored first, processed after.
+//!
+//! Guarantees: a 200 means that the delivery is in the journal, so it will be processed at least once whatever crashes next
+//! (the payments sweep re-queues what never reached the queue); a delivery seen before is answered 200 and has no effect;
+//! when the journal can't be written the answer is 503, so that Sienge sends it again.
+
+mod directory;
+pub mod http;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ponte::aws::{Inbox, InboxMessage, SecretError, Secrets};
+use ponte::calendar::Timestamp;
+use ponte::intake::{self, Event, Receiver};
+use ponte::portfolio::{BillId, TenantId};
+use ponte::store::{Accepted, InboundWebhook, Store};
+use ponte::telemetry::{self, Metric};
+
+use directory::Directory;
+
+/// The largest body taken, in bytes.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The longest header kept.
+const MAX_HEADER_CHARS: usize = 80;
+
+/// One delivery, as the HTTP edge read it.
+#[derive(Clone, Copy)]
+pub struct Delivery<'a> {
+    /// Last part of the path.
+    pub receiver: &'a str,
+    /// `IdAssessoria`.
+    pub tenant: Option<&'a str>,
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// `x-sienge-event`.
+    pub event: Option<&'a str>,
+    /// `x-sienge-id`.
+    pub id: Option<&'a str>,
+    /// `x-sienge-hook-id`.
+    pub hook_id: Option<&'a str>,
+    /// The body, whole.
+    pub body: &'a [u8],
+    /// When it arrived.
+    pub at: Timestamp,
+}
+
+/// The answer table (design 5). Each says what the sender or the operator can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// 200: stored.
+    Received,
+    /// 200: stored before; no further effect.
+    Duplicate,
+    /// 200: stored, and no use for it.
+    Unused,
+    /// 400: unreadable; stored as rejected, for the log.
+    Unreadable(String),
+    /// 401.
+    Unauthorized,
+    /// 404.
+    UnknownTenant,
+    /// 404.
+    UnknownReceiver,
+    /// 405.
+    NotPost,
+    /// 413.
+    TooLarge,
+    /// 503: not stored; to be sent again.
+    NotStored,
+}
+
+impl Answer {
+    /// HTTP status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Received | Self::Duplicate | Self::Unused => 200,
+            Self::Unreadable(_) => 400,
+            Self::Unauthorized => 401,
+            Self::UnknownTenant | Self::UnknownReceiver => 404,
+            Self::NotPost => 405,
+            Self::TooLarge => 413,
+            Self::NotStored => 503,
+        }
+    }
+
+    /// Stable word for the answer's body and the log.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Duplicate => "duplicate",
+            Self::Unused => "unused",
+            Self::Unreadable(_) => "unreadable",
+            Self::Unauthorized => "unauthorized",
+            Self::UnknownTenant => "unknown-tenant",
+            Self::UnknownReceiver => "unknown-receiver",
+            Self::NotPost => "not-post",
+            Self::TooLarge => "too-large",
+            Self::NotStored => "not-stored",
+        }
+    }
+
+    /// Portuguese text for whoever reads the answer.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Received => "Recebido.".to_owned(),
+            Self::Duplicate => "Já recebido antes.".to_owned(),
+            Self::Unused => "Recebido; evento sem uso na integração.".to_owned(),
+            Self::Unreadable(why) => format!("Corpo ilegível: {why}"),
+            Self::Unauthorized => "Token ausente ou inválido: envie o cabeçalho Authorization: Bearer <token do webhook>.".to_owned(),
+            Self::UnknownTenant => "Assessoria desconhecida: confira IdAssessoria no endereço.".to_owned(),
+            Self::UnknownReceiver => "Webhook desconhecido: confira o nome no endereço, por exemplo /webhook/SiengePagamentos.".to_owned(),
+            Self::NotPost => "Use o método POST.".to_owned(),
+            Self::TooLarge => "Corpo maior que 1 MB.".to_owned(),
+            Self::NotStored => "Indisponível no momento; envie novamente.".to_owned(),
+        }
+    }
+
+    const fn metric(&self) -> Metric {
+        match self {
+            Self::Received | Self::Unused => Metric::WebhookReceived,
+            Self::Duplicate => Metric::WebhookDuplicate,
+            Self::NotStored => Metric::WebhookNotStored,
+            _ => Metric::WebhookRefused,
+        }
+    }
+}
+
+/// The handler and its adapters.
+pub struct Webhook {
+    store: Store,
+    inbox: Arc<dyn Inbox>,
+    secrets: Arc<dyn Secrets>,
+    directory: Directory,
+}
+
+impl Webhook {
+    /// Wires the handler.
+    #[must_use]
+    pub fn new(store: Store, inbox: Arc<dyn Inbox>, secrets: Arc<dyn Secrets>) -> Self {
+        Self {
+            store,
+            inbox,
+            secrets,
+            directory: Directory::default(),
+        }
+    }
+
+    /// Answers one delivery. Never fails: every trouble has its answer.
+    pub async fn deliver(&self, delivery: Delivery<'_>) -> Answer {
+        let tenant = delivery.tenant.and_then(|text| TenantId::parse(text).ok());
+        let answer = self.decide(&delivery, tenant.as_ref()).await;
+        telemetry::count(answer.metric(), 1, tenant.as_ref().filter(|_| answer.status() == 200), delivery.at);
+        let receiver = Receiver::find(delivery.receiver).map_or("-", Receiver::name);
+        let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
+        if answer.status() == 200 {
+            tracing::info!(tenant, receiver, answer = answer.word(), "webhook answered {}", answer.status());
+        } else {
+            let status = answer.status();
+            tracing::warn!(
+                tenant,
+                receiver,
+                answer = answer.word(),
+                status,
+                bytes = delivery.body.len(),
+                "webhook refused: {}",
+                answer.text()
+            );
+        }
+        answer
+    }
+
+    async fn decide(&self, delivery: &Delivery<'_>, tenant: Option<&TenantId>) -> Answer {
+        let Some(receiver) = Receiver::find(delivery.receiver) else {
+            return Answer::UnknownReceiver;
+        };
+        let Some(tenant) = tenant else { return Answer::UnknownTenant };
+        if delivery.body.len() > MAX_BODY_BYTES {
+            return Answer::TooLarge;
+        }
+        match self.directory.knows(&self.store, tenant).await {
+            Ok(true) => {}
+            Ok(false) => return Answer::UnknownTenant,
+            Err(error) => {
+                tracing::error!(%tenant, %error, "the tenant's settings could not be read");
+                return Answer::NotStored;
+            }
+        }
+        match self.may_send(tenant, delivery.authorization).await {
+            Ok(true) => {}
+            Ok(false) => return Answer::Unauthorized,
+            Err(error) => {
+                tracing::error!(%tenant, %error, "the tenant's secret could not be read");
+                return Answer::NotStored;
+            }
+        }
+        let (bill, answer) = match read(receiver, delivery) {
+            Ok((Event::Unused, _)) => (None, Answer::Unused),
+            Ok((_, hints)) => (hints.bills.first().copied(), Answer::Received),
+            Err(why) => (None, Answer::Unreadable(why)),
+        };
+        self.keep(inbound(receiver, delivery, tenant, bill), answer).await
+    }
+
+    /// Put first, message second: a crash between the two leaves a pending item that the sweep finds.
+    async fn keep(&self, webhook: InboundWebhook, answer: Answer) -> Answer {
+        let stored = match &answer {
+            Answer::Unreadable(why) => self.store.reject(&webhook, why).await,
+            Answer::Unused => self.store.archive(&webhook, "evento sem uso").await,
+            _ => self.store.accept(&webhook).await,
+        };
+        let tenant = &webhook.tenant;
+        match stored {
+            Ok(Accepted::New) if answer == Answer::Received => {
+                let message = InboxMessage {
+                    tenant: tenant.clone(),
+                    key: webhook.key().0,
+                };
+                if let Err(error) = self.inbox.send(&message).await {
+                    tracing::warn!(%tenant, %error, "stored, but not queued: the payments sweep will queue it");
+                }
+                answer
+            }
+            Ok(Accepted::New) => answer,
+            Ok(Accepted::Duplicate { same_body, .. }) => {
+                if !same_body {
+                    tracing::warn!(%tenant, id = webhook.id, "the same event id came again with another body: the first one counts");
+                }
+                // What could not be read is refused as often as it comes.
+                if matches!(answer, Answer::Unreadable(_)) {
+                    answer
+                } else {
+                    Answer::Duplicate
+                }
+            }
+            Err(error) => {
+                tracing::error!(%tenant, %error, "the webhook could not be stored: Sienge will send it again");
+                Answer::NotStored
+            }
+        }
+    }
+
+    async fn may_send(&self, tenant: &TenantId, authorization: Option<&str>) -> Result<bool, SecretError> {
+        let Some(credential) = authorization.and_then(intake::credential) else {
+            return Ok(false);
+        };
+        if intake::authorized(credential, &self.secrets.get(tenant).await?.webhook_tokens) {
+            return Ok(true);
+        }
+        // The token may just have been rotated.
+        Ok(intake::authorized(credential, &self.secrets.refresh(tenant).await?.webhook_tokens))
+    }
+}
+
+fn inbound(receiver: Receiver, delivery: &Delivery<'_>, tenant: &TenantId, bill: Option<BillId>) -> InboundWebhook {
+    let bounded = |text: Option<&str>| text.unwrap_or_default().chars().take(MAX_HEADER_CHARS).collect::<String>();
+    InboundWebhook {
+        tenant: tenant.clone(),
+        receiver: receiver.name().to_owned(),
+        event: bounded(delivery.event),
+        id: intake::dedup_key(receiver, delivery.id, delivery.body),
+        received_at: delivery.at,
+        headers: BTreeMap::from([("x-sienge-hook-id".to_owned(), bounded(delivery.hook_id))]),
+        body: delivery.body.to_vec(),
+        bill,
+    }
+}
+
+fn read(receiver: Receiver, delivery: &Delivery<'_>) -> Result<(Event, intake::Hints), String> {
+    let event = receiver
+        .event(delivery.event)
+        .ok_or("falta o cabeçalho x-sienge-event, por exemplo RECEIPT_PROCESSED")?;
+    let hints = intake::read_hints(event, delivery.body).map_err(|why| why.to_string())?;
+    Ok((event, hints))
+}

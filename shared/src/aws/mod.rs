@@ -25,3 +25,11 @@ pub async fn config(operation: Duration) -> SdkConfig {
         .load()
         .await
 }
+
+/// A variable of the function's environment; the error names it.
+pub fn variable(name: &str) -> Result<String, String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| format!("the environment variable {name} is not set"))
+}

@@ -140,17 +140,17 @@ pub struct Hints {
     pub units: BTreeSet<UnitId>,
 }
 
-/// Why a body can't be used; the text names the field and a correct value, and quotes nothing of the body.
+/// Why a body can't be used; the Portuguese text names the field and a correct value, and quotes nothing of the body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// Not JSON, or not UTF-8.
-    #[error("the body is not JSON: send an object such as {{\"billId\": 295, \"installmentId\": 1}}")]
+    #[error("o corpo não é JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
     NotJson,
     /// JSON, but not an object, or nested too deeply.
-    #[error("the body is not a flat JSON object: send an object such as {{\"billId\": 295, \"installmentId\": 1}}")]
+    #[error("o corpo não é um objeto JSON simples: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
     NotAnObject,
     /// The id that the event needs is missing or not a positive whole number.
-    #[error("{field}: missing or not a positive whole number, for example {{\"{field}\": 295}}")]
+    #[error("{field}: ausente ou não é um número inteiro positivo; por exemplo {{\"{field}\": 295}}")]
     Field {
         /// The field.
         field: &'static str,

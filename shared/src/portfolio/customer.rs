@@ -2,11 +2,12 @@
 //!
 //! A customer's personal data (LGPD) never leaves through `Debug`: it prints ids and counts only.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BillId, CreditorId, CustomerId, EnterpriseId, SalesContractId, UnitId};
+use super::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, UnitId};
 use crate::calendar::Date;
 
 /// A CPF or CNPJ: upper-cased letters and digits, no punctuation. CNPJ may hold letters since July 2026.
@@ -125,6 +126,22 @@ pub struct Spouse {
     pub phone: Option<String>,
 }
 
+impl Customer {
+    /// A customer of whom only the id is known yet; the next read of customers fills it.
+    #[must_use]
+    pub fn unread(id: CustomerId) -> Self {
+        Self {
+            id,
+            document: None,
+            name: String::new(),
+            email: None,
+            phones: Vec::new(),
+            addresses: Vec::new(),
+            spouse: None,
+        }
+    }
+}
+
 impl fmt::Debug for Customer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Customer")
@@ -196,6 +213,16 @@ pub struct SalesContract {
     pub situation: Option<String>,
     /// Date of cancellation (distrato).
     pub cancelled_on: Option<Date>,
+}
+
+/// Which installments of a bill Sienge has sent to the credit bureaus (SPC/Serasa).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreditBureauRecord {
+    /// The bill.
+    pub bill: BillId,
+    /// The installments sent and not withdrawn.
+    pub installments: BTreeSet<InstallmentId>,
 }
 
 #[cfg(test)]

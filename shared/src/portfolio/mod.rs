@@ -15,7 +15,7 @@ mod timeline;
 
 pub use compare::{Action, Change, Outcome, apply, compare};
 pub use contract::{Contract, ContractKey, ContractState, HeldBill};
-pub use customer::{Address, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
+pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
 pub use ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};
 pub use installment::{Fingerprint, Installment, InstallmentState, Motive};
 pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment};

@@ -52,6 +52,16 @@ pub enum Critique {
 }
 
 impl Critique {
+    /// The bill it is about.
+    #[must_use]
+    pub fn bill(&self) -> BillId {
+        match self {
+            Self::EnterpriseNotRegistered { bill, .. }
+            | Self::AssignmentWaitsForReconciliation { bill }
+            | Self::TypeChangeWaitsForReconciliation { bill } => *bill,
+        }
+    }
+
     /// The Portuguese text for operators; holds no personal data.
     #[must_use]
     pub fn text(&self) -> String {

@@ -11,7 +11,9 @@ use super::attributes::{Item, from_item, get_text, key_of, opt_text, text, to_it
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError, packing};
-use crate::portfolio::{BillId, Customer, CustomerId, Document, Enterprise, EnterpriseId, SalesContract, TenantId, Unit};
+use crate::portfolio::{
+    BillId, CreditBureauRecord, Customer, CustomerId, Document, Enterprise, EnterpriseId, SalesContract, TenantId, Unit,
+};
 
 const CONTENT_HASH: &str = "content_hash";
 /// Writes under way at the same time.
@@ -50,6 +52,12 @@ impl CatalogueItem for Enterprise {
 impl CatalogueItem for Unit {
     fn key(&self, tenant: &TenantId) -> ItemKey {
         keys::unit(tenant, self.enterprise, self.id)
+    }
+}
+
+impl CatalogueItem for CreditBureauRecord {
+    fn key(&self, tenant: &TenantId) -> ItemKey {
+        keys::credit_bureau(tenant, self.bill)
     }
 }
 
@@ -175,6 +183,13 @@ impl Store {
                 Ok(bill)
             })
             .collect()
+    }
+
+    /// The credit-bureau state of bills, where one was ever told.
+    pub async fn credit_bureau(&self, tenant: &TenantId, bills: &[BillId]) -> Result<HashMap<BillId, CreditBureauRecord>, StoreError> {
+        let keys: Vec<ItemKey> = bills.iter().map(|bill| keys::credit_bureau(tenant, *bill)).collect();
+        let records: Vec<CreditBureauRecord> = self.catalogue(&keys).await?;
+        Ok(records.into_iter().map(|record| (record.bill, record)).collect())
     }
 
     /// Sales contracts by bill; bills without one are left out.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::attributes::{Item, binary, get_binary, get_text, key_item, key_of, number, opt_text, text};
@@ -11,7 +11,7 @@ use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError, journal, packing};
 use crate::calendar::Timestamp;
-use crate::portfolio::{ContractKey, CreditorId, InstallmentId, TenantId};
+use crate::portfolio::{BillId, CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
 
 /// Days a run's removals wait for their confirmation.
@@ -35,16 +35,6 @@ pub struct ListedTenant {
 pub struct Cursor {
     /// Start of the last run that did all it had to: what changed since then is still to be seen.
     pub last_success: Timestamp,
-}
-
-/// An installment that a run would remove.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Removal {
-    /// Its contract.
-    pub contract: ContractKey,
-    /// Its id.
-    pub installment: InstallmentId,
 }
 
 impl Store {
@@ -168,13 +158,13 @@ impl Store {
         Ok(self.cursor(tenant, Some(creditor), RECONCILE).await?.is_some())
     }
 
-    /// Keeps one chunk of what a run would remove. The same number again replaces the chunk. A chunk holds 1,000 at most.
+    /// Keeps one chunk of the bills that a run would remove installments of. The same number again replaces the chunk. A chunk holds 1,000 at most.
     pub async fn put_removals(
         &self,
         tenant: &TenantId,
         run: &str,
         chunk: u32,
-        removals: &[Removal],
+        removals: &[BillId],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         if removals.len() > REMOVALS_PER_CHUNK {
@@ -196,7 +186,7 @@ impl Store {
     }
 
     /// One chunk of a run's removals; `None` past the last one, or when the run is unknown or its removals expired.
-    pub async fn removals(&self, tenant: &TenantId, run: &str, chunk: u32) -> Result<Option<Vec<Removal>>, StoreError> {
+    pub async fn removals(&self, tenant: &TenantId, run: &str, chunk: u32) -> Result<Option<Vec<BillId>>, StoreError> {
         let key = keys::removal_chunk(tenant, run, chunk);
         let Some(item) = self.get(&self.tables.control, &key, Freshness::Consistent).await? else {
             return Ok(None);

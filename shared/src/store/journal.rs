@@ -194,6 +194,11 @@ impl Store {
         self.put_webhook(webhook, WebhookState::Rejected, Some(reason)).await
     }
 
+    /// Stores a webhook that needs no processing: done from the start, never pending.
+    pub async fn archive(&self, webhook: &InboundWebhook, note: &str) -> Result<Accepted, StoreError> {
+        self.put_webhook(webhook, WebhookState::Done, Some(note)).await
+    }
+
     async fn put_webhook(&self, webhook: &InboundWebhook, state: WebhookState, note: Option<&str>) -> Result<Accepted, StoreError> {
         if webhook.body.len() > BODY_LIMIT_BYTES {
             return Err(StoreError::TooLarge {

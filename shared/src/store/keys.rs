@@ -176,6 +176,12 @@ pub fn sales_contract(tenant: &TenantId, bill: BillId) -> ItemKey {
     ItemKey::new(bill_partition(tenant, bill), "sales-contract")
 }
 
+/// The credit-bureau state of a bill.
+#[must_use]
+pub fn credit_bureau(tenant: &TenantId, bill: BillId) -> ItemKey {
+    ItemKey::new(bill_partition(tenant, bill), "spc")
+}
+
 // --- portfolio: indexes --------------------------------------------------------------------------------------------
 
 /// Hash of `by_customer`.

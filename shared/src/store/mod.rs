@@ -38,7 +38,7 @@ use aws_sdk_dynamodb::Client;
 pub use calls::JournalCalls;
 pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
-pub use control::{Cursor, ListedTenant, Removal};
+pub use control::{Cursor, ListedTenant};
 pub use error::{Remedy, StoreError};
 pub use journal::{Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState};
 pub use lease::{Acquired, Lease};
@@ -65,6 +65,18 @@ pub struct Tables {
 pub struct Store {
     client: Client,
     tables: Arc<Tables>,
+}
+
+impl Tables {
+    /// The names in a function's environment; the error names the variable that is missing.
+    pub fn from_env() -> Result<Self, String> {
+        let variable = crate::aws::variable;
+        Ok(Self {
+            portfolio: variable("PORTFOLIO_TABLE")?,
+            journal: variable("JOURNAL_TABLE")?,
+            control: variable("CONTROL_TABLE")?,
+        })
+    }
 }
 
 impl Store {

@@ -104,9 +104,8 @@ pub struct CritiqueNote {
 
 impl From<&Critique> for CritiqueNote {
     fn from(critique: &Critique) -> Self {
-        let (Critique::EnterpriseNotRegistered { bill, .. } | Critique::AssignmentWaitsForReconciliation { bill }) = critique;
         Self {
-            bill: Some(*bill),
+            bill: Some(critique.bill()),
             text: critique.text(),
         }
     }

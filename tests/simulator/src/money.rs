@@ -34,10 +34,7 @@ impl Cents {
         } else {
             format!("{fraction:0<2}").parse().ok()?
         };
-        whole
-            .checked_mul(100)?
-            .checked_add(cents)
-            .map(|value| Self(sign * value))
+        whole.checked_mul(100)?.checked_add(cents).map(|value| Self(sign * value))
     }
 
     /// The amount as text with two places, as the control calls print it.

@@ -86,8 +86,11 @@ impl Options {
                     };
                 }
                 "--time-scale" => {
-                    options.time_scale =
-                        value.parse().ok().filter(|scale| *scale > 0.0 && f64::is_finite(*scale)).ok_or_else(wrong)?;
+                    options.time_scale = value
+                        .parse()
+                        .ok()
+                        .filter(|scale| *scale > 0.0 && f64::is_finite(*scale))
+                        .ok_or_else(wrong)?;
                 }
                 "--state" => options.state = Some(PathBuf::from(value)),
                 "--today" => options.today = Some(value.parse().map_err(|_| wrong())?),
@@ -104,8 +107,7 @@ impl Options {
                     options.async_delay = Duration::from_millis(value.parse().map_err(|_| wrong())?);
                 }
                 "--delivery-concurrency" => {
-                    options.delivery_concurrency =
-                        value.parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or_else(wrong)?;
+                    options.delivery_concurrency = value.parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or_else(wrong)?;
                 }
                 _ => return Err(format!("unknown option {name}\n{USAGE}")),
             }
@@ -130,7 +132,14 @@ mod tests {
         let options = parse("--port 1 --installments 10 --contracts 2 --time-scale 60 --quotas off").unwrap();
         assert_eq!((options.port, options.installments, options.contracts), (1, 10, Some(2)));
         assert!(!options.quotas);
-        for wrong in ["--port", "--port x", "--speed 3", "--installments 0", "--time-scale 0", "--shapes both"] {
+        for wrong in [
+            "--port",
+            "--port x",
+            "--speed 3",
+            "--installments 0",
+            "--time-scale 0",
+            "--shapes both",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong} should be refused");
         }
     }

@@ -13,8 +13,14 @@ use crate::world::{Bill, Contract, Installment};
 pub fn list(context: &Context) -> Result<Value, ApiError> {
     let query = context.query;
     let dates = [
-        "createdAfter", "createdBefore", "modifiedAfter", "modifiedBefore", "initialIssueDate", "finalIssueDate",
-        "initialCancelDate", "finalCancelDate",
+        "createdAfter",
+        "createdBefore",
+        "modifiedAfter",
+        "modifiedBefore",
+        "initialIssueDate",
+        "finalIssueDate",
+        "initialCancelDate",
+        "finalCancelDate",
     ];
     for name in dates {
         query.date(name)?;
@@ -36,7 +42,11 @@ pub fn list(context: &Context) -> Result<Value, ApiError> {
             && query.text("number").is_none_or(|number| number == contract.number)
             && query.text("externalId").is_none()
             && name.is_none_or(|name| {
-                context.world.enterprises.get(&contract.enterprise).is_some_and(|row| row.name == name)
+                context
+                    .world
+                    .enterprises
+                    .get(&contract.enterprise)
+                    .is_some_and(|row| row.name == name)
             })
             && (situations.is_empty() || situations.contains(&situation(bill).0))
             && between(bill.issued, "createdAfter", "createdBefore")
@@ -44,20 +54,30 @@ pub fn list(context: &Context) -> Result<Value, ApiError> {
             && between(contract.modified, "modifiedAfter", "modifiedBefore")
             && (!cancel_filter || cancelled.is_some_and(|day| between(day, "initialCancelDate", "finalCancelDate")))
     });
-    page(context, rows, |(contract, _)| (contract.id, 0), |(contract, bill)| contract_json(context, contract, bill))
+    page(
+        context,
+        rows,
+        |(contract, _)| (contract.id, 0),
+        |(contract, bill)| contract_json(context, contract, bill),
+    )
 }
 
 /// `GET /sales-contracts/{id}`.
 pub fn one(context: &Context, id: u32) -> Result<Value, ApiError> {
     let bill = context.world.contract_bill(id).filter(|_| context.keeps(id, 0));
-    let (bill, contract) =
-        bill.and_then(|bill| Some((bill, bill.contract.as_ref()?))).ok_or(ApiError::status(404))?;
+    let (bill, contract) = bill
+        .and_then(|bill| Some((bill, bill.contract.as_ref()?)))
+        .ok_or(ApiError::status(404))?;
     Ok(contract_json(context, contract, bill))
 }
 
 /// The digit production answers and the word the documents show.
 fn situation(bill: &Bill) -> (&'static str, &'static str) {
-    if bill.cancelled.is_some() { ("3", "Cancelado") } else { ("2", "Emitido") }
+    if bill.cancelled.is_some() {
+        ("3", "Cancelado")
+    } else {
+        ("2", "Emitido")
+    }
 }
 
 fn contract_json(context: &Context, contract: &Contract, bill: &Bill) -> Value {
@@ -69,7 +89,11 @@ fn contract_json(context: &Context, contract: &Contract, bill: &Bill) -> Value {
     let (digit, word) = situation(bill);
     // The documents' examples print these dates with a time.
     let date = |day: jiff::civil::Date| {
-        if context.documented() { format!("{day}T00:00:00.000Z") } else { day.to_string() }
+        if context.documented() {
+            format!("{day}T00:00:00.000Z")
+        } else {
+            day.to_string()
+        }
     };
     let cancelled = bill.cancelled.as_ref();
     json!({

@@ -15,9 +15,7 @@ pub fn list(context: &Context) -> Result<Value, ApiError> {
     let enterprise = query.id("enterpriseId")?;
     let rows = context.world.customers.values().rev().filter(|row| {
         let document = match &row.person {
-            Person::Natural { cpf, .. } => {
-                query.text("cpf").is_none_or(|wanted| wanted == cpf) && query.text("cnpj").is_none()
-            }
+            Person::Natural { cpf, .. } => query.text("cpf").is_none_or(|wanted| wanted == cpf) && query.text("cnpj").is_none(),
             Person::Legal { cnpj, .. } => {
                 query.text("cnpj").is_none_or(|wanted| wanted.to_uppercase() == *cnpj) && query.text("cpf").is_none()
             }
@@ -34,8 +32,19 @@ pub fn list(context: &Context) -> Result<Value, ApiError> {
 
 /// `GET /customers/{id}`. The documents list no 404; production answers one.
 pub fn one(context: &Context, id: u32) -> Result<Value, ApiError> {
-    let missing = || if context.documented() { ApiError::parameter("id", "cliente não encontrado") } else { ApiError::status(404) };
-    let row = context.world.customers.get(&id).filter(|row| context.keeps(row.id, 0)).ok_or_else(missing)?;
+    let missing = || {
+        if context.documented() {
+            ApiError::parameter("id", "cliente não encontrado")
+        } else {
+            ApiError::status(404)
+        }
+    };
+    let row = context
+        .world
+        .customers
+        .get(&id)
+        .filter(|row| context.keeps(row.id, 0))
+        .ok_or_else(missing)?;
     Ok(customer_json(context, row))
 }
 

@@ -39,7 +39,11 @@ pub struct Missing {
 impl Missing {
     /// Whether the row goes.
     pub fn hits(&self, id: u32, part: u32) -> bool {
-        if self.ids.iter().any(|name| *name == id.to_string() || *name == format!("{id}/{part}")) {
+        if self
+            .ids
+            .iter()
+            .any(|name| *name == id.to_string() || *name == format!("{id}/{part}"))
+        {
             return true;
         }
         let key = u64::from(id) << 32 | u64::from(part);
@@ -98,7 +102,10 @@ impl ApiError {
     /// The body the ERP sends.
     pub fn body(&self) -> Value {
         let (developer, client) = match self.status {
-            400 => ("Parâmetro obrigatório ausente", "A requisição contém dados inválidos ou incompletos."),
+            400 => (
+                "Parâmetro obrigatório ausente",
+                "A requisição contém dados inválidos ou incompletos.",
+            ),
             401 => (
                 "Erro na autenticação",
                 "Ocorreu um erro na autenticação. Verifique suas credenciais, chave ou token de acesso.",
@@ -149,14 +156,16 @@ pub fn rest(context: &Context, path: &[&str]) -> Result<Value, ApiError> {
         ["sales-contracts", id] => contracts::one(context, number(id)?),
         ["accounts-receivable", "receivable-bills"] => receivables::bills(context),
         ["accounts-receivable", "receivable-bills", id] => receivables::bill(context, number(id)?),
-        ["accounts-receivable", "receivable-bills", id, "installments"] => {
-            receivables::installments(context, number(id)?)
-        }
+        ["accounts-receivable", "receivable-bills", id, "installments"] => receivables::installments(context, number(id)?),
         ["remade-installments"] => receivables::remade(context),
         ["customer-financial-statements"] => statement::statement(context),
         _ => Err(ApiError::status(404)),
     }?;
-    Ok(if context.documented() { shapes::documented(path, answer) } else { answer })
+    Ok(if context.documented() {
+        shapes::documented(path, answer)
+    } else {
+        answer
+    })
 }
 
 fn number(text: &str) -> Result<u32, ApiError> {

@@ -42,16 +42,26 @@ pub fn bills(context: &Context) -> Result<Value, ApiError> {
     if rows.is_empty() && context.documented() {
         return Err(ApiError::status(404));
     }
-    page(context, rows.into_iter(), |bill| (bill.id, 0), |bill| {
-        let mut answer = bill_json(context, bill);
-        answer["payOffDate"] = json!(bill.paid_off().map(|day| day.to_string()));
-        answer
-    })
+    page(
+        context,
+        rows.into_iter(),
+        |bill| (bill.id, 0),
+        |bill| {
+            let mut answer = bill_json(context, bill);
+            answer["payOffDate"] = json!(bill.paid_off().map(|day| day.to_string()));
+            answer
+        },
+    )
 }
 
 /// `GET /accounts-receivable/receivable-bills/{id}`.
 pub fn bill(context: &Context, id: u32) -> Result<Value, ApiError> {
-    let bill = context.world.bills.get(&id).filter(|_| context.keeps(id, 0)).ok_or(ApiError::status(404))?;
+    let bill = context
+        .world
+        .bills
+        .get(&id)
+        .filter(|_| context.keeps(id, 0))
+        .ok_or(ApiError::status(404))?;
     let mut answer = bill_json(context, bill);
     answer["normal"] = json!(bill.situation == Situation::Normal);
     answer["inBilling"] = json!(bill.situation == Situation::InBilling);
@@ -64,22 +74,28 @@ pub fn installments(context: &Context, id: u32) -> Result<Value, ApiError> {
     let bill = context.world.bills.get(&id).ok_or(ApiError::status(404))?;
     let wanted = context.query.ids("carrierIdIn")?;
     let unwanted = context.query.ids("carrierIdNotIn")?;
-    let rows = bill.installments.iter().filter(|row| {
-        (wanted.is_empty() || wanted.contains(&row.carrier)) && !unwanted.contains(&row.carrier)
-    });
-    page(context, rows, |row| (id, row.id), |row| {
-        let mut answer = json!({
-            "receivableBillId": id,
-            "installmentId": row.id,
-            "carrierId": row.carrier,
-            "dueDate": row.due.to_string(),
-            "balanceDue": row.balance,
-            "generatedTicket": row.boleto.is_some(),
-        });
-        let key = if context.documented() { "conditionType" } else { "conditionTypeId" };
-        answer[key] = json!(row.condition);
-        answer
-    })
+    let rows = bill
+        .installments
+        .iter()
+        .filter(|row| (wanted.is_empty() || wanted.contains(&row.carrier)) && !unwanted.contains(&row.carrier));
+    page(
+        context,
+        rows,
+        |row| (id, row.id),
+        |row| {
+            let mut answer = json!({
+                "receivableBillId": id,
+                "installmentId": row.id,
+                "carrierId": row.carrier,
+                "dueDate": row.due.to_string(),
+                "balanceDue": row.balance,
+                "generatedTicket": row.boleto.is_some(),
+            });
+            let key = if context.documented() { "conditionType" } else { "conditionTypeId" };
+            answer[key] = json!(row.condition);
+            answer
+        },
+    )
 }
 
 /// `GET /remade-installments`: all rows at once, whatever the limit.

@@ -14,7 +14,12 @@ fn company_json(row: &Company) -> Value {
 
 /// `GET /companies`: by id, ascending.
 pub fn companies(context: &Context) -> Result<Value, ApiError> {
-    page(context, context.world.companies.values(), |row| (row.id, 0), |row| company_json(row))
+    page(
+        context,
+        context.world.companies.values(),
+        |row| (row.id, 0),
+        |row| company_json(row),
+    )
 }
 
 /// `GET /companies/{id}`.
@@ -24,7 +29,11 @@ pub fn company(context: &Context, id: u32) -> Result<Value, ApiError> {
 
 /// Production leaves stray tabs in names and an empty text where there is no CNPJ.
 fn cost_center_json(context: &Context, row: &Enterprise) -> Value {
-    let name = if context.documented() || row.id % 4 != 0 { row.name.clone() } else { format!("{}\t", row.name) };
+    let name = if context.documented() || row.id % 4 != 0 {
+        row.name.clone()
+    } else {
+        format!("{}\t", row.name)
+    };
     let cnpj = row.cnpj.as_deref().map(formatted).unwrap_or_default();
     json!({"id": row.id, "name": name, "idCompany": row.company, "cnpj": cnpj})
 }
@@ -73,9 +82,11 @@ fn enterprise_json(context: &Context, row: &Enterprise) -> Value {
 pub fn enterprises(context: &Context) -> Result<Value, ApiError> {
     let company = context.query.id("companyId")?;
     let kind = context.query.id("type")?;
-    let rows = context.world.enterprises.values().filter(|row| {
-        company.is_none_or(|wanted| wanted == row.company) && kind.is_none_or(|wanted| wanted == 1)
-    });
+    let rows = context
+        .world
+        .enterprises
+        .values()
+        .filter(|row| company.is_none_or(|wanted| wanted == row.company) && kind.is_none_or(|wanted| wanted == 1));
     page(context, rows, |row| (row.id, 0), |row| enterprise_json(context, row))
 }
 
@@ -158,7 +169,10 @@ pub fn unit(context: &Context, id: u32) -> Result<Value, ApiError> {
 /// `GET /payment-condition-types`.
 pub fn condition_types(context: &Context) -> Result<Value, ApiError> {
     let rows = CONDITIONS.iter().filter(|row| {
-        context.query.text("filter").is_none_or(|text| row.description.contains(text) || row.id == text)
+        context
+            .query
+            .text("filter")
+            .is_none_or(|text| row.description.contains(text) || row.id == text)
     });
     page(
         context,
@@ -199,8 +213,6 @@ pub fn bearers(context: &Context) -> Result<Value, ApiError> {
         context,
         CARRIERS.iter(),
         |row| (row.0, 0),
-        |(id, name)| {
-            json!({"bearerId": id, "bearerName": name, "bearerWallet": "N", "bearerInCharge": "S", "bearerDebtWorkout": "N"})
-        },
+        |(id, name)| json!({"bearerId": id, "bearerName": name, "bearerWallet": "N", "bearerInCharge": "S", "bearerDebtWorkout": "N"}),
     )
 }

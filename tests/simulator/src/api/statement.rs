@@ -45,7 +45,11 @@ fn bill_json(context: &Context, bill: &Bill) -> Value {
     let except = query.list("conditionIdNotIn");
     let excluded = |name: &str| query.text(name) == Some("N");
     let rows = bill.installments.iter().filter(|row| {
-        let condition = if only.is_empty() { !except.contains(&row.condition) } else { only.contains(&row.condition) };
+        let condition = if only.is_empty() {
+            !except.contains(&row.condition)
+        } else {
+            only.contains(&row.condition)
+        };
         condition
             && !(excluded("includeRemadeInstallments") && row.closed_by(REMADE))
             && !(excluded("includeRenegotiation") && row.closed_by(REMADE))

@@ -64,7 +64,11 @@ pub fn ask(shared: &Arc<Shared>, query: &Query, bulk: Bulk, manner: Manner, fail
         tokio::time::sleep(shared.options.async_delay).await;
         set(&shared, &own, State::Processing);
         tokio::time::sleep(shared.options.async_delay).await;
-        let state = if fails { State::Failed } else { State::Finished(cut(&shared, &own, bytes).await) };
+        let state = if fails {
+            State::Failed
+        } else {
+            State::Finished(cut(&shared, &own, bytes).await)
+        };
         set(&shared, &own, state);
         if let Some(hook) = hook {
             let mut core = shared.core.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +106,10 @@ async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> Vec<Span> 
         let Some(next) = next else { break };
         from = next;
         if written >= bytes {
-            spans.push(Span { from: begin, until: Some(next) });
+            spans.push(Span {
+                from: begin,
+                until: Some(next),
+            });
             (begin, written) = (next, 0);
         }
         tokio::task::yield_now().await;
@@ -114,7 +121,10 @@ async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> Vec<Span> 
 /// `GET async/{identifier}`.
 pub fn status(shared: &Shared, identifier: &str) -> Result<Value, ApiError> {
     let jobs = shared.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-    let job = jobs.get(identifier).filter(|job| job.asked.elapsed() < KEPT).ok_or(ApiError::status(404))?;
+    let job = jobs
+        .get(identifier)
+        .filter(|job| job.asked.elapsed() < KEPT)
+        .ok_or(ApiError::status(404))?;
     Ok(match &job.state {
         State::Waiting => json!({"status": "Waiting"}),
         State::Processing => json!({"status": "Processing"}),
@@ -126,9 +136,17 @@ pub fn status(shared: &Shared, identifier: &str) -> Result<Value, ApiError> {
 /// `GET async/{identifier}/result/{chunk}`: the question and the chunk's span.
 pub fn result(shared: &Shared, identifier: &str, chunk: &str) -> Result<(Bulk, Manner, Span), ApiError> {
     let jobs = shared.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-    let job = jobs.get(identifier).filter(|job| job.asked.elapsed() < KEPT).ok_or(ApiError::status(404))?;
-    let State::Finished(spans) = &job.state else { return Err(ApiError::status(404)) };
+    let job = jobs
+        .get(identifier)
+        .filter(|job| job.asked.elapsed() < KEPT)
+        .ok_or(ApiError::status(404))?;
+    let State::Finished(spans) = &job.state else {
+        return Err(ApiError::status(404));
+    };
     let number: usize = chunk.parse().map_err(|_| ApiError::parameter("chunk", "deve ser um número"))?;
-    let span = number.checked_sub(1).and_then(|index| spans.get(index)).ok_or(ApiError::status(404))?;
+    let span = number
+        .checked_sub(1)
+        .and_then(|index| spans.get(index))
+        .ok_or(ApiError::status(404))?;
     Ok((job.bulk.clone(), job.manner.clone(), *span))
 }

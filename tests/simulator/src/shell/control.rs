@@ -111,16 +111,21 @@ fn today(shared: &Shared, body: &Value) -> Result<Value, String> {
     let now = core.world().today;
     let date = match (body.get("today"), body.get("days")) {
         (Some(Value::Null), None) => None,
-        (Some(Value::String(text)), None) => {
-            Some(text.parse::<Date>().map_err(|_| "today must be a date such as 2026-11-30".to_owned())?)
-        }
+        (Some(Value::String(text)), None) => Some(
+            text.parse::<Date>()
+                .map_err(|_| "today must be a date such as 2026-11-30".to_owned())?,
+        ),
         (None, Some(days)) => {
-            let days = days.as_i64().filter(|days| (-36_500..=36_500).contains(days)).ok_or("days must be a whole number")?;
+            let days = days
+                .as_i64()
+                .filter(|days| (-36_500..=36_500).contains(days))
+                .ok_or("days must be a whole number")?;
             Some(now.saturating_add(days.days()))
         }
         _ => return Err("give {\"today\": \"2026-11-30\"}, {\"today\": null} or {\"days\": 1}".to_owned()),
     };
-    core.set_today(date).map_err(|error| format!("the state file cannot be written: {error}"))?;
+    core.set_today(date)
+        .map_err(|error| format!("the state file cannot be written: {error}"))?;
     Ok(json!({"today": date.unwrap_or_else(system_date).to_string()}))
 }
 
@@ -139,7 +144,12 @@ fn event(shared: &Shared, body: &Value) -> Result<Value, String> {
 
 fn installments(shared: &Arc<Shared>, query: &Query) -> Response<Body> {
     let read = || -> Result<_, crate::api::ApiError> {
-        Ok((query.flag("open")?, query.id("companyId")?, query.id("billId")?, query.id("customerId")?))
+        Ok((
+            query.flag("open")?,
+            query.id("companyId")?,
+            query.id("billId")?,
+            query.id("customerId")?,
+        ))
     };
     let (open, company, wanted, customer) = match read() {
         Ok(filters) => filters,
@@ -149,7 +159,10 @@ fn installments(shared: &Arc<Shared>, query: &Query) -> Response<Body> {
         let meant = company.is_none_or(|id| id == bill.company)
             && wanted.is_none_or(|id| id == bill.id)
             && customer.is_none_or(|id| id == bill.customer);
-        let rows = bill.installments.iter().filter(|row: &&Installment| meant && open.is_none_or(|open| open == row.open()));
+        let rows = bill
+            .installments
+            .iter()
+            .filter(|row: &&Installment| meant && open.is_none_or(|open| open == row.open()));
         rows.map(|row| view::installment(bill, row)).collect()
     })
 }
@@ -181,6 +194,8 @@ fn lines(shared: &Arc<Shared>, render: impl Fn(&World, &Bill) -> Vec<Value> + Se
         Some((Ok::<_, io::Error>(Bytes::from(text)), (shared, render, next)))
     });
     let mut response = Response::new(Body::from_stream(pieces));
-    response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static("application/x-ndjson"));
+    response
+        .headers_mut()
+        .insert("content-type", axum::http::HeaderValue::from_static("application/x-ndjson"));
     response
 }

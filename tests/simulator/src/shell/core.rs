@@ -181,7 +181,9 @@ impl Core {
             body: body.clone(),
             today: self.world.today,
         };
-        self.journal.write(&record).map_err(|error| format!("the state file cannot be written: {error}"))?;
+        self.journal
+            .write(&record)
+            .map_err(|error| format!("the state file cannot be written: {error}"))?;
         Ok(applied)
     }
 
@@ -251,7 +253,12 @@ impl Core {
         let pinned = self.pinned.is_some();
         let hooks = self.hooks.len();
         let world = self.world();
-        let open = world.bills.values().flat_map(|bill| &bill.installments).filter(|row| row.open()).count();
+        let open = world
+            .bills
+            .values()
+            .flat_map(|bill| &bill.installments)
+            .filter(|row| row.open())
+            .count();
         json!({
             "today": world.today.to_string(),
             "todayPinned": pinned,

@@ -200,8 +200,12 @@ impl PostOffice {
 
     fn note(&self, number: u64, attempt: String, state: Option<&'static str>) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(first) = log.rows.front().map(|row| row.number) else { return };
-        let Some(index) = number.checked_sub(first).and_then(|index| usize::try_from(index).ok()) else { return };
+        let Some(first) = log.rows.front().map(|row| row.number) else {
+            return;
+        };
+        let Some(index) = number.checked_sub(first).and_then(|index| usize::try_from(index).ok()) else {
+            return;
+        };
         if let Some(row) = log.rows.get_mut(index) {
             row.attempts.push(attempt);
             if let Some(state) = state {
@@ -274,15 +278,12 @@ impl PostOffice {
     }
 }
 
-async fn dispatch(
-    office: Arc<PostOffice>,
-    client: reqwest::Client,
-    mut queue: mpsc::UnboundedReceiver<Job>,
-    concurrency: usize,
-) {
+async fn dispatch(office: Arc<PostOffice>, client: reqwest::Client, mut queue: mpsc::UnboundedReceiver<Job>, concurrency: usize) {
     let flights = Arc::new(Semaphore::new(concurrency.max(1)));
     while let Some(job) = queue.recv().await {
-        let Ok(permit) = Arc::clone(&flights).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&flights).acquire_owned().await else {
+            return;
+        };
         let (office, client) = (Arc::clone(&office), client.clone());
         tokio::spawn(async move {
             let result = attempt(&client, &job.pending).await;

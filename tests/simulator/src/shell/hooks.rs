@@ -18,14 +18,7 @@ fn hook_json(shapes: Shapes, hook: &Hook) -> Value {
 }
 
 /// Answers a call to the hooks.
-pub fn answer(
-    shared: &Shared,
-    subdomain: &str,
-    method: &str,
-    path: &[&str],
-    query: &Query,
-    body: &[u8],
-) -> Result<Value, ApiError> {
+pub fn answer(shared: &Shared, subdomain: &str, method: &str, path: &[&str], query: &Query, body: &[u8]) -> Result<Value, ApiError> {
     let mut core = shared.core.lock().unwrap_or_else(PoisonError::into_inner);
     let shapes = shared.options.shapes;
     match (method, path) {
@@ -60,7 +53,9 @@ fn read(subdomain: &str, body: &[u8]) -> Result<Hook, ApiError> {
     let body: Value = serde_json::from_slice(body).map_err(|_| ApiError::parameter("body", "JSON inválido"))?;
     let url = body["url"].as_str().filter(|url| !url.trim().is_empty());
     let url = url.ok_or_else(|| ApiError::parameter("url", "parâmetro obrigatório"))?;
-    let events = body["events"].as_array().ok_or_else(|| ApiError::parameter("events", "parâmetro obrigatório"))?;
+    let events = body["events"]
+        .as_array()
+        .ok_or_else(|| ApiError::parameter("events", "parâmetro obrigatório"))?;
     let names: Option<Vec<String>> = events.iter().map(|event| event.as_str().map(str::to_owned)).collect();
     Ok(Hook {
         id: uuid(&mut fastrand::Rng::new()),

@@ -86,8 +86,7 @@ impl Journal {
             .lines()
             .enumerate()
             .map(|(index, line)| {
-                serde_json::from_str(line)
-                    .map_err(|error| io::Error::other(format!("line {} of the state file: {error}", index + 1)))
+                serde_json::from_str(line).map_err(|error| io::Error::other(format!("line {} of the state file: {error}", index + 1)))
             })
             .collect::<io::Result<Vec<Record>>>()?;
         let end = u64::try_from(whole).map_err(io::Error::other)?;

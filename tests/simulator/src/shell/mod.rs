@@ -74,8 +74,7 @@ pub async fn start(options: Options) -> io::Result<Running> {
     };
     let journal = Arc::new(journal);
     let (core, pending) = Core::open(&options, &journal, records)?;
-    let (office, dispatcher) =
-        PostOffice::open(journal, options.time_scale, options.delivery_concurrency).map_err(io::Error::other)?;
+    let (office, dispatcher) = PostOffice::open(journal, options.time_scale, options.delivery_concurrency).map_err(io::Error::other)?;
     let mut traffic = Traffic::default();
     traffic.quota.enabled = options.quotas;
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
@@ -143,7 +142,9 @@ fn spoilt(status: StatusCode, body: Vec<u8>, spoil: Spoil) -> Response<Body> {
 fn respond(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/json"));
     response
 }
 
@@ -156,7 +157,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let (parts, body) = request.into_parts();
     let method = parts.method.as_str().to_owned();
     let path = parts.uri.path().to_owned();
-    let query = Parameters::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Parameters(rows)| Query(rows)).unwrap_or_default();
+    let query = Parameters::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        .map(|Parameters(rows)| Query(rows))
+        .unwrap_or_default();
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
         return json_response(StatusCode::PAYLOAD_TOO_LARGE, &json!({"error": "the body is too large"}));
     };
@@ -219,13 +222,22 @@ impl Call<'_> {
             return refusal;
         }
         let route = self.route();
-        let fault = self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner).strike(self.method, &route);
+        let fault = self
+            .shared
+            .faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .strike(self.method, &route);
         if let Some(fault) = &fault
             && let Some(response) = strike(fault).await
         {
             return response;
         }
-        let answer = if self.bulk { self.bulk_answer(fault.as_ref()) } else { self.rest_answer(fault.as_ref()) };
+        let answer = if self.bulk {
+            self.bulk_answer(fault.as_ref())
+        } else {
+            self.rest_answer(fault.as_ref())
+        };
         answer.unwrap_or_else(|error| error_response(&error))
     }
 
@@ -272,7 +284,11 @@ impl Call<'_> {
         if fault.is_some_and(|fault| fault.kind == Kind::Empty) {
             return Ok(json_response(StatusCode::OK, &api::everything(Vec::new())));
         }
-        let bytes = if answer.is_null() { Vec::new() } else { answer.to_string().into_bytes() };
+        let bytes = if answer.is_null() {
+            Vec::new()
+        } else {
+            answer.to_string().into_bytes()
+        };
         let half = bytes.len() / 2;
         Ok(spoilt(StatusCode::OK, bytes, Spoil::of(fault, half)))
     }
@@ -311,7 +327,10 @@ impl Call<'_> {
         if empty {
             return Ok(json_response(StatusCode::OK, &json!({"data": []})));
         }
-        Ok(respond(StatusCode::OK, stream::bulk(Arc::clone(self.shared), bulk, manner, span, spoil)))
+        Ok(respond(
+            StatusCode::OK,
+            stream::bulk(Arc::clone(self.shared), bulk, manner, span, spoil),
+        ))
     }
 
     fn nothing(&self, bulk: &Bulk, manner: &Manner) -> bool {

@@ -26,8 +26,8 @@ impl Spoil {
     /// What a fault does to the body of an answer of about `length` bytes.
     pub fn of(fault: Option<&Fault>, length: usize) -> Self {
         let Some(fault) = fault else { return Self::default() };
-        let end = matches!(fault.kind, Kind::Truncated | Kind::Close | Kind::ApiError)
-            .then(|| (fault.kind, fault.after_bytes.unwrap_or(length)));
+        let end =
+            matches!(fault.kind, Kind::Truncated | Kind::Close | Kind::ApiError).then(|| (fault.kind, fault.after_bytes.unwrap_or(length)));
         let pause = if fault.kind == Kind::Drip {
             Duration::from_secs_f64(fault.seconds.unwrap_or(0.05))
         } else {

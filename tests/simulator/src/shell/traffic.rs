@@ -82,7 +82,11 @@ impl Traffic {
         lane.most = lane.most.max(lane.arrived.len());
         forget(&mut lane.served, now, Duration::from_millis(quota.window_milliseconds));
         let day = lane.day.filter(|(day, _)| *day == today).map_or(0, |(_, count)| count);
-        let (limit, daily) = if bulk { (quota.bulk, quota.daily_bulk) } else { (quota.rest, quota.daily_rest) };
+        let (limit, daily) = if bulk {
+            (quota.bulk, quota.daily_bulk)
+        } else {
+            (quota.rest, quota.daily_rest)
+        };
         if quota.enabled && (lane.served.len() >= limit || daily.is_some_and(|daily| day >= daily)) {
             lane.refused += 1;
             return false;

@@ -212,8 +212,7 @@ impl Installment {
 
     /// The open balance corrected by its indexer up to a date.
     pub fn corrected(&self, on: Date) -> Cents {
-        let months = (i64::from(on.year()) - i64::from(self.base.year())) * 12 + i64::from(on.month())
-            - i64::from(self.base.month());
+        let months = (i64::from(on.year()) - i64::from(self.base.year())) * 12 + i64::from(on.month()) - i64::from(self.base.month());
         self.balance + self.balance.portion(tables::indexer_rate(self.indexer) * months.max(0), 10_000)
     }
 
@@ -289,7 +288,11 @@ impl Bill {
         if self.installments.is_empty() || self.installments.iter().any(Installment::open) {
             return None;
         }
-        self.installments.iter().flat_map(|row| &row.receipts).map(|receipt| receipt.date).max()
+        self.installments
+            .iter()
+            .flat_map(|row| &row.receipts)
+            .map(|receipt| receipt.date)
+            .max()
     }
 
     /// The last change of the bill or of anything in it.

@@ -4,7 +4,11 @@
 pub fn cpf(base: [u8; 9]) -> String {
     let mut digits: Vec<u32> = base.iter().map(|&digit| u32::from(digit)).collect();
     for first_weight in [10, 11] {
-        let sum: u32 = digits.iter().zip((2..=first_weight).rev()).map(|(digit, weight)| digit * weight).sum();
+        let sum: u32 = digits
+            .iter()
+            .zip((2..=first_weight).rev())
+            .map(|(digit, weight)| digit * weight)
+            .sum();
         let remainder = sum * 10 % 11;
         digits.push(if remainder == 10 { 0 } else { remainder });
     }

@@ -127,7 +127,11 @@ fn companies(world: &mut World, rng: &mut Rng, today: Date, contracts: usize) {
         let company = u32::try_from(index % names::COMPANIES.len() + 1).unwrap_or(1);
         let stem = names::WORKS[index % names::WORKS.len()];
         let phase = index / names::WORKS.len();
-        let name = if phase == 0 { stem.to_owned() } else { format!("{stem} Fase {}", phase + 1) };
+        let name = if phase == 0 {
+            stem.to_owned()
+        } else {
+            format!("{stem} Fase {}", phase + 1)
+        };
         add_enterprise(world, rng, company, name, back(today, 2_500));
     }
 }
@@ -242,7 +246,9 @@ fn legal_person(rng: &mut Rng) -> (String, Person) {
         format!("{:08}0001", rng.u32(10_000_000..99_999_999))
     } else {
         // Letters are allowed in the first twelve positions since July 2026.
-        (0..12).map(|_| char::from(pick(rng, b"0123456789ABCDEFGHJKLMNPRSTVWXYZ"))).collect()
+        (0..12)
+            .map(|_| char::from(pick(rng, b"0123456789ABCDEFGHJKLMNPRSTVWXYZ")))
+            .collect()
     };
     let fantasy = format!("{} {}", pick(rng, names::TRADES), pick(rng, names::MIDDLE));
     let name = format!("{fantasy} Ltda");
@@ -256,7 +262,12 @@ fn legal_person(rng: &mut Rng) -> (String, Person) {
 }
 
 fn full_name(rng: &mut Rng) -> String {
-    format!("{} {} {}", pick(rng, names::FIRST), pick(rng, names::MIDDLE), pick(rng, names::LAST))
+    format!(
+        "{} {} {}",
+        pick(rng, names::FIRST),
+        pick(rng, names::MIDDLE),
+        pick(rng, names::LAST)
+    )
 }
 
 fn invented_cpf(rng: &mut Rng) -> String {

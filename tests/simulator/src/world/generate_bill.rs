@@ -88,7 +88,11 @@ pub fn contract_bill(world: &mut World, rng: &mut Rng, order: &Order, customer: 
         number,
         modified: order.issued,
     });
-    let remade = if order.size >= 30 && rng.u32(0..100) < 10 { rng.u32(4..=9) } else { 0 };
+    let remade = if order.size >= 30 && rng.u32(0..100) < 10 {
+        rng.u32(4..=9)
+    } else {
+        0
+    };
     lay_out(&mut bill, rng, order.size - remade);
     let late = late_count(rng);
     pay(&mut bill, rng, world.today, late);
@@ -168,8 +172,12 @@ fn late_count(rng: &mut Rng) -> usize {
 }
 
 fn pay(bill: &mut Bill, rng: &mut Rng, today: Date, late: usize) {
-    let mut due: Vec<(Date, u32)> =
-        bill.installments.iter().filter(|row| row.due < today).map(|row| (row.due, row.id)).collect();
+    let mut due: Vec<(Date, u32)> = bill
+        .installments
+        .iter()
+        .filter(|row| row.due < today)
+        .map(|row| (row.due, row.id))
+        .collect();
     due.sort_unstable();
     let paid = due.len().saturating_sub(late);
     for (date, id) in &due[..paid] {
@@ -249,7 +257,11 @@ fn remake(bill: &mut Bill, rng: &mut Rng, today: Date, count: u32) {
     let mut generated = Vec::new();
     for index in 0..count {
         // The residue of the division goes on the first.
-        let own = if index == 0 { value - Cents(share.0 * i64::from(count - 1)) } else { share };
+        let own = if index == 0 {
+            value - Cents(share.0 * i64::from(count - 1))
+        } else {
+            share
+        };
         let row = fresh("PM", (index + 1, count), months_later(date, index + 1), date, own);
         generated.push(bill.append(row));
     }

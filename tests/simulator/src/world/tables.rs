@@ -13,12 +13,7 @@ pub struct ConditionType {
     pub interval: u32,
 }
 
-const fn condition(
-    id: &'static str,
-    description: &'static str,
-    finality: &'static str,
-    interval: u32,
-) -> ConditionType {
+const fn condition(id: &'static str, description: &'static str, finality: &'static str, interval: u32) -> ConditionType {
     ConditionType {
         id,
         description,

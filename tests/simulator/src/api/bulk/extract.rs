@@ -87,8 +87,12 @@ impl Filter {
             return;
         }
         let kept = |row: &&Installment| self.wants(row) && manner.keeps(bill.id, row.id);
-        let installments: Vec<Line> =
-            bill.installments.iter().filter(kept).map(|row| line(row, self.correction)).collect();
+        let installments: Vec<Line> = bill
+            .installments
+            .iter()
+            .filter(kept)
+            .map(|row| line(row, self.correction))
+            .collect();
         if installments.is_empty() {
             return;
         }

@@ -87,9 +87,7 @@ impl Filter {
             && (self.centers.is_empty() || bill.enterprise().is_some_and(|id| self.centers.contains(&id)))
             && (self.origins.is_empty() || self.origins.iter().any(|origin| origin == bill.origin()))
             && match self.period {
-                Some((start, end, Selection::Issue | Selection::Competence)) => {
-                    bill.issued >= start && bill.issued <= end
-                }
+                Some((start, end, Selection::Issue | Selection::Competence)) => bill.issued >= start && bill.issued <= end,
                 _ => true,
             }
     }
@@ -98,13 +96,13 @@ impl Filter {
         let within = |day: Date, start: Date, end: Date| day >= start && day <= end;
         let period = match self.period {
             Some((start, end, Selection::Due)) => within(row.due, start, end),
-            Some((start, end, Selection::Payment)) => {
-                row.receipts.iter().any(|receipt| within(receipt.date, start, end))
-            }
+            Some((start, end, Selection::Payment)) => row.receipts.iter().any(|receipt| within(receipt.date, start, end)),
             _ => true,
         };
         period
-            && self.changed_since.is_none_or(|since| bill.modified >= since || row.modified >= since)
+            && self
+                .changed_since
+                .is_none_or(|since| bill.modified >= since || row.modified >= since)
             && (self.bearers.is_empty() || self.bearers.contains(&row.carrier))
             && !self.not_bearers.contains(&row.carrier)
     }

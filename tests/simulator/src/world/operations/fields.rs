@@ -65,8 +65,7 @@ impl<'a> Fields<'a> {
                     Value::Number(number) => number.to_string(),
                     _ => String::new(),
                 };
-                Cents::parse(text.strip_suffix(".0").unwrap_or(&text))
-                    .ok_or_else(|| format!("{key} must be an amount such as \"1000.00\""))
+                Cents::parse(text.strip_suffix(".0").unwrap_or(&text)).ok_or_else(|| format!("{key} must be an amount such as \"1000.00\""))
             })
             .transpose()
     }
@@ -90,8 +89,9 @@ impl<'a> Fields<'a> {
 
     /// A flag; absent = false.
     pub fn flag(&self, key: &str) -> Result<bool, String> {
-        self.get(key)
-            .map_or(Ok(false), |value| value.as_bool().ok_or_else(|| format!("{key} must be true or false")))
+        self.get(key).map_or(Ok(false), |value| {
+            value.as_bool().ok_or_else(|| format!("{key} must be true or false"))
+        })
     }
 }
 

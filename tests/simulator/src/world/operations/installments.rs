@@ -18,15 +18,23 @@ fn installment_event(draft: &mut Draft, name: &'static str, bill: u32, id: u32) 
 /// situation of the bill.
 pub fn change(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
     let known = [
-        "billId", "salesContractId", "installmentId", "installmentIds", "dueDate", "value", "conditionTypeId",
-        "indexerId", "listed", "situation", "note",
+        "billId",
+        "salesContractId",
+        "installmentId",
+        "installmentIds",
+        "dueDate",
+        "value",
+        "conditionTypeId",
+        "indexerId",
+        "listed",
+        "situation",
+        "note",
     ];
     let fields = Fields::new(body, &known)?;
     let mut bill = bill_of(world, &fields)?;
     let bill_id = bill.id;
     if let Some(name) = fields.text("situation")? {
-        let situation = Situation::named(name)
-            .ok_or("situation must be normal, inBilling, defaulting or subjudice")?;
+        let situation = Situation::named(name).ok_or("situation must be normal, inBilling, defaulting or subjudice")?;
         bill.situation = situation;
         bill.modified = world.today;
         let body = json!({"receivableBillId": [bill_id], "situation": situation_word(situation)});
@@ -61,7 +69,10 @@ fn change_row(row: &mut Installment, fields: &Fields) -> Result<(), String> {
     if let Some(value) = fields.money("value")? {
         let amortised: Cents = row.receipts.iter().map(|receipt| receipt.amortised).sum();
         if value < amortised || value <= Cents::ZERO {
-            return Err(format!("value must be positive and at least the {} already received", amortised.text()));
+            return Err(format!(
+                "value must be positive and at least the {} already received",
+                amortised.text()
+            ));
         }
         row.original = value;
         row.balance = value - amortised;
@@ -80,7 +91,9 @@ fn change_row(row: &mut Installment, fields: &Fields) -> Result<(), String> {
 }
 
 fn condition(code: &str) -> Result<&'static str, String> {
-    tables::condition_type(code).map(|row| row.id).ok_or_else(|| format!("there is no condition type {code:?}"))
+    tables::condition_type(code)
+        .map(|row| row.id)
+        .ok_or_else(|| format!("there is no condition type {code:?}"))
 }
 
 fn situation_word(situation: Situation) -> &'static str {
@@ -154,7 +167,10 @@ fn append_all(world: &World, bill: &mut Bill, rows: &[&Value], draft: &mut Draft
     for (ordinal, row) in (1..).zip(rows) {
         let fields = Fields::new(row, &["dueDate", "value", "conditionTypeId", "indexerId"])?;
         let due = fields.date("dueDate")?.ok_or("dueDate is missing")?;
-        let value = fields.money("value")?.filter(|value| *value > Cents::ZERO).ok_or("value must be positive")?;
+        let value = fields
+            .money("value")?
+            .filter(|value| *value > Cents::ZERO)
+            .ok_or("value must be positive")?;
         let code = condition(fields.text("conditionTypeId")?.unwrap_or("PM"))?;
         let mut new = fresh(code, (ordinal, count), due, world.today, value);
         new.indexer = fields.id("indexerId")?.unwrap_or(1);

@@ -18,7 +18,17 @@ use super::{Bill, Customer, World};
 
 /// The names of the operations.
 pub const NAMES: &[&str] = &[
-    "receive", "reverse", "change", "add", "remove", "cancel", "assign", "remake", "boleto", "customer", "enterprise",
+    "receive",
+    "reverse",
+    "change",
+    "add",
+    "remove",
+    "cancel",
+    "assign",
+    "remake",
+    "boleto",
+    "customer",
+    "enterprise",
 ];
 
 /// An event the ERP tells its hooks.
@@ -101,9 +111,10 @@ pub fn commit(world: &mut World, draft: Draft) {
 fn bill_of(world: &World, fields: &Fields) -> Result<Bill, String> {
     let id = match (fields.id("billId")?, fields.id("salesContractId")?) {
         (Some(bill), _) => bill,
-        (None, Some(contract)) => {
-            *world.contracts.get(&contract).ok_or_else(|| format!("there is no sales contract {contract}"))?
-        }
+        (None, Some(contract)) => *world
+            .contracts
+            .get(&contract)
+            .ok_or_else(|| format!("there is no sales contract {contract}"))?,
         (None, None) => return Err("billId is missing".to_owned()),
     };
     world.bills.get(&id).cloned().ok_or_else(|| format!("there is no bill {id}"))

@@ -64,7 +64,17 @@ fn phone(row: &Value) -> Result<Phone, String> {
 }
 
 fn address(row: &Value) -> Result<Address, String> {
-    let known = ["type", "streetName", "number", "complement", "neighborhood", "cityId", "city", "state", "zipCode"];
+    let known = [
+        "type",
+        "streetName",
+        "number",
+        "complement",
+        "neighborhood",
+        "cityId",
+        "city",
+        "state",
+        "zipCode",
+    ];
     let fields = Fields::new(row, &known)?;
     let kind = fields.text("type")?.unwrap_or("R");
     if !["R", "C"].contains(&kind) {

@@ -13,7 +13,15 @@ use crate::money::Cents;
 /// value) or on several in full.
 pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
     let known = [
-        "billId", "salesContractId", "installmentId", "installmentIds", "value", "type", "total", "interest", "fine",
+        "billId",
+        "salesContractId",
+        "installmentId",
+        "installmentIds",
+        "value",
+        "type",
+        "total",
+        "interest",
+        "fine",
         "discount",
     ];
     let fields = Fields::new(body, &known)?;
@@ -78,15 +86,19 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
             .receipts
             .iter()
             .filter(|receipt| receipt.kind == REVERSED)
-            .flat_map(|reversal| row.receipts.iter().filter(|r| r.amortised == -reversal.amortised && r.sequence < reversal.sequence).map(|r| r.sequence).next_back())
+            .flat_map(|reversal| {
+                row.receipts
+                    .iter()
+                    .filter(|r| r.amortised == -reversal.amortised && r.sequence < reversal.sequence)
+                    .map(|r| r.sequence)
+                    .next_back()
+            })
             .collect();
         let position = row
             .receipts
             .iter()
             .rposition(|receipt| {
-                receipt.kind != REVERSED
-                    && !undone.contains(&receipt.sequence)
-                    && sequence.is_none_or(|wanted| wanted == receipt.sequence)
+                receipt.kind != REVERSED && !undone.contains(&receipt.sequence) && sequence.is_none_or(|wanted| wanted == receipt.sequence)
             })
             .ok_or_else(|| format!("installment {bill_id}/{id} has no such receipt to reverse"))?;
         if leave {
@@ -102,7 +114,10 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
         row.modified = world.today;
         draft.changed.push((bill_id, id));
         if fields.flag("notify")? {
-            draft.tell("RECEIVABLE_INSTALLMENT_UPDATED", json!({"receivableBillId": bill_id, "installmentId": id}));
+            draft.tell(
+                "RECEIVABLE_INSTALLMENT_UPDATED",
+                json!({"receivableBillId": bill_id, "installmentId": id}),
+            );
         }
     }
     draft.records.put_bill(bill);

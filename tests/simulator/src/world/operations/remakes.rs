@@ -15,8 +15,15 @@ use crate::money::Cents;
 /// their place under higher ids; `undo` takes the bill's last remake back.
 pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
     let known = [
-        "billId", "salesContractId", "installmentId", "installmentIds", "count", "value", "firstDueDate",
-        "conditionTypeId", "undo",
+        "billId",
+        "salesContractId",
+        "installmentId",
+        "installmentIds",
+        "count",
+        "value",
+        "firstDueDate",
+        "conditionTypeId",
+        "undo",
     ];
     let fields = Fields::new(body, &known)?;
     if fields.flag("undo")? {
@@ -31,7 +38,9 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         return Err("count must be from 1 to 600".to_owned());
     }
     let code = fields.text("conditionTypeId")?.unwrap_or("PM");
-    let condition = condition_type(code).ok_or_else(|| format!("there is no condition type {code:?}"))?.id;
+    let condition = condition_type(code)
+        .ok_or_else(|| format!("there is no condition type {code:?}"))?
+        .id;
     let mut remade_value = Cents::ZERO;
     for id in &ids {
         let Some(row) = bill.installment_mut(*id) else { continue };
@@ -44,7 +53,10 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         row.boleto = None;
         row.modified = world.today;
         draft.changed.push((bill_id, *id));
-        draft.tell("RECEIVABLE_INSTALLMENT_UPDATED", json!({"receivableBillId": bill_id, "installmentId": id}));
+        draft.tell(
+            "RECEIVABLE_INSTALLMENT_UPDATED",
+            json!({"receivableBillId": bill_id, "installmentId": id}),
+        );
     }
     let generated_value = fields.money("value")?.unwrap_or(remade_value);
     if generated_value.0 < i64::from(count) {
@@ -55,13 +67,20 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     let mut generated = Vec::new();
     for index in 0..count {
         // The residue of the division goes on the first.
-        let own = if index == 0 { generated_value - Cents(share.0 * i64::from(count - 1)) } else { share };
+        let own = if index == 0 {
+            generated_value - Cents(share.0 * i64::from(count - 1))
+        } else {
+            share
+        };
         let mut row = fresh(condition, (index + 1, count), months_later(first, index), date, own);
         row.modified = world.today;
         let id = bill.append(row);
         generated.push(id);
         draft.changed.push((bill_id, id));
-        draft.tell("RECEIVABLE_INSTALLMENT_CREATED", json!({"receivableBillId": bill_id, "installmentId": id}));
+        draft.tell(
+            "RECEIVABLE_INSTALLMENT_CREATED",
+            json!({"receivableBillId": bill_id, "installmentId": id}),
+        );
     }
     bill.remakes.push(Remake {
         date,
@@ -85,7 +104,10 @@ fn undo(world: &World, fields: &Fields, draft: &mut Draft) -> Result<(), String>
             return Err(format!("installment {bill_id}/{id} has receipts; reverse them first"));
         }
         draft.removed.push((bill_id, *id));
-        draft.tell("RECEIVABLE_INSTALLMENT_REMOVED", json!({"receivableBillId": bill_id, "installmentId": id}));
+        draft.tell(
+            "RECEIVABLE_INSTALLMENT_REMOVED",
+            json!({"receivableBillId": bill_id, "installmentId": id}),
+        );
     }
     bill.installments.retain(|row| !last.generated.contains(&row.id));
     for id in &last.remade {
@@ -96,7 +118,10 @@ fn undo(world: &World, fields: &Fields, draft: &mut Draft) -> Result<(), String>
         }
         row.modified = world.today;
         draft.changed.push((bill_id, *id));
-        draft.tell("RECEIVABLE_INSTALLMENT_UPDATED", json!({"receivableBillId": bill_id, "installmentId": id}));
+        draft.tell(
+            "RECEIVABLE_INSTALLMENT_UPDATED",
+            json!({"receivableBillId": bill_id, "installmentId": id}),
+        );
     }
     bill.modified = world.today;
     touch_contract(&mut bill, world.today);

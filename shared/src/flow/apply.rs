@@ -1,0 +1,230 @@
+//! `apply`: stored webhooks take effect, grouped so that each bill is read once however many webhooks name it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+
+use super::{Fate, FlowError, Report, Session, Shop};
+use crate::aws::InboxMessage;
+use crate::intake::{Hints, Receiver, read_hints};
+use crate::portfolio::{BillId, SalesContractId, Scope, TenantId};
+use crate::store::{Finish, InboundWebhook, JournalKey, StoredWebhook, WebhookState};
+use crate::telemetry::{self, Metric};
+
+/// The queue moves a message to the dead-letter queue after this many deliveries; the last one is noted in the journal.
+pub const MAX_DELIVERIES: u32 = 5;
+
+/// A message as the queue delivered it.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// The queue's id, named again when the message failed.
+    pub message_id: String,
+    /// What it points at.
+    pub message: InboxMessage,
+    /// How often it was delivered, this time included.
+    pub deliveries: u32,
+}
+
+/// Applies a batch and returns the ids of the messages that failed. One tenant's or one bill's trouble fails only its own messages.
+pub async fn apply_webhooks(shop: &Shop, batch: Vec<Delivered>, deadline: Instant) -> Vec<String> {
+    let mut by_tenant: BTreeMap<TenantId, Vec<Delivered>> = BTreeMap::new();
+    for delivered in batch {
+        by_tenant.entry(delivered.message.tenant.clone()).or_default().push(delivered);
+    }
+    let mut failed = Vec::new();
+    for (tenant, messages) in by_tenant {
+        match apply_tenant(shop, &tenant, &messages, deadline).await {
+            Ok(ids) => failed.extend(ids),
+            Err(error) => {
+                tracing::error!(%tenant, %error, messages = messages.len(), "webhooks not applied; the queue delivers them again");
+                give_up(shop, &tenant, messages.iter(), &error.to_string()).await;
+                failed.extend(messages.into_iter().map(|delivered| delivered.message_id));
+            }
+        }
+    }
+    failed
+}
+
+async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], deadline: Instant) -> Result<Vec<String>, FlowError> {
+    let keys: Vec<JournalKey> = messages.iter().map(|delivered| JournalKey(delivered.message.key.clone())).collect();
+    let stored = shop.store.load_webhooks(&keys).await?;
+    // Of one that can't be read back, the message fails alone: nothing says that it is done.
+    let readable = stored.into_iter().collect::<Result<Vec<StoredWebhook>, _>>()?;
+    let waiting: Vec<StoredWebhook> = readable
+        .into_iter()
+        .filter(|stored| matches!(stored.state, WebhookState::Pending | WebhookState::Unmatched))
+        .collect();
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let session = Session::open(shop, tenant, false, deadline).await?;
+    let mut report = Report::default();
+    let fates = session.process(&waiting, &mut report).await;
+    session.close().await;
+    let fates = fates?;
+    finish(shop, &fates).await?;
+    let applied = fates.values().filter(|fate| !matches!(fate, Fate::Failed(_))).count();
+    telemetry::count(Metric::WebhookApplied, applied as u64, Some(tenant), session.now());
+    telemetry::count(
+        Metric::InstallmentsChanged,
+        report.installments_changed(),
+        Some(tenant),
+        session.now(),
+    );
+    tracing::info!(%tenant, webhooks = waiting.len(), bills = report.bills_compared, "webhooks applied: {}", report.text());
+
+    let unlucky: Vec<&Delivered> = messages
+        .iter()
+        .filter(|delivered| matches!(fates.get(&JournalKey(delivered.message.key.clone())), Some(Fate::Failed(_))))
+        .collect();
+    for delivered in &unlucky {
+        if let Some(Fate::Failed(why)) = fates.get(&JournalKey(delivered.message.key.clone())) {
+            give_up(shop, tenant, std::iter::once(*delivered), why).await;
+        }
+    }
+    Ok(unlucky.into_iter().map(|delivered| delivered.message_id.clone()).collect())
+}
+
+/// Writes the outcomes into the journal; a webhook that failed stays pending. One that could not be noted is only done once more.
+pub(super) async fn finish(shop: &Shop, fates: &BTreeMap<JournalKey, Fate>) -> Result<(), FlowError> {
+    let finishes: Vec<Finish> = fates.iter().filter_map(|(key, fate)| finished(key, fate)).collect();
+    match shop.store.finish_all(&finishes, (shop.clock)()).await.into_iter().next() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+fn finished(key: &JournalKey, fate: &Fate) -> Option<Finish> {
+    let (state, note) = match fate {
+        Fate::Equal => (WebhookState::Done, "aplicado"),
+        Fate::Unmatched => (
+            WebhookState::Unmatched,
+            "contrato não encontrado na carteira nem entre os credores cadastrados",
+        ),
+        Fate::Failed(_) => return None,
+    };
+    Some(Finish {
+        key: key.clone(),
+        state,
+        note: Some(note.to_owned()),
+    })
+}
+
+/// On the last delivery the journal says so, so that the sweep leaves the webhook to the dead-letter queue and the operator.
+async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = &Delivered>, why: &str) {
+    let last = messages.filter(|delivered| delivered.deliveries >= MAX_DELIVERIES);
+    let key = |delivered: &Delivered| JournalKey(delivered.message.key.clone());
+    let finishes: Vec<Finish> = last
+        .map(|delivered| Finish {
+            key: key(delivered),
+            state: WebhookState::Failed,
+            note: Some(why.to_owned()),
+        })
+        .collect();
+    if finishes.is_empty() {
+        return;
+    }
+    let now = (shop.clock)();
+    telemetry::count(Metric::WebhookFailed, finishes.len() as u64, Some(tenant), now);
+    for (key, error) in shop.store.finish_all(&finishes, now).await {
+        tracing::error!(%tenant, key = key.0, %error, "failed webhook not noted in the journal; the sweep will queue it again");
+    }
+}
+
+impl Session {
+    /// Looks wherever the webhooks point, each place once, and says what became of each webhook.
+    pub(super) async fn process(&self, webhooks: &[StoredWebhook], report: &mut Report) -> Result<BTreeMap<JournalKey, Fate>, FlowError> {
+        let pointed: Vec<(&StoredWebhook, Hints)> = webhooks.iter().map(|webhook| (webhook, hints(webhook))).collect();
+        let mut bills: BTreeMap<BillId, bool> = BTreeMap::new();
+        let mut contracts = BTreeSet::new();
+        let mut customers = BTreeSet::new();
+        let mut units = BTreeSet::new();
+        for (_, hints) in &pointed {
+            for bill in &hints.bills {
+                *bills.entry(*bill).or_default() |= hints.boleto;
+            }
+            contracts.extend(&hints.sales_contracts);
+            customers.extend(&hints.customers);
+            units.extend(&hints.units);
+        }
+        let linked = self.read_sales_contracts(&contracts, report).await?;
+        for bill in linked.values().flatten() {
+            bills.entry(*bill).or_default();
+        }
+        self.refresh_customers(&customers, report).await?;
+        self.refresh_units(&units, report).await?;
+        let fates = if bills.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.look(Scope::Webhook, &bills, report).await?
+        };
+        Ok(pointed
+            .into_iter()
+            .map(|(webhook, hints)| (webhook.key.clone(), fate_of(&hints, &linked, &fates)))
+            .collect())
+    }
+}
+
+/// A stored webhook was readable when it came; one that is not any more points nowhere.
+fn hints(webhook: &StoredWebhook) -> Hints {
+    let InboundWebhook { receiver, event, body, .. } = &webhook.webhook;
+    let event = Receiver::find(receiver).and_then(|receiver| receiver.event(Some(event)));
+    event.and_then(|event| read_hints(event, body).ok()).unwrap_or_default()
+}
+
+/// The worst of the bills a webhook points at; a failure is worst, and it is unmatched only if none of its bills is known.
+fn fate_of(hints: &Hints, linked: &BTreeMap<SalesContractId, Option<BillId>>, fates: &BTreeMap<BillId, Fate>) -> Fate {
+    let through_contracts = hints
+        .sales_contracts
+        .iter()
+        .filter_map(|contract| linked.get(contract).copied().flatten());
+    let bills: BTreeSet<BillId> = hints.bills.iter().copied().chain(through_contracts).collect();
+    let of_bills: Vec<&Fate> = bills.iter().filter_map(|bill| fates.get(bill)).collect();
+    if let Some(failed) = of_bills.iter().find(|fate| matches!(fate, Fate::Failed(_))) {
+        return (*failed).clone();
+    }
+    let points_at_bills = !hints.bills.is_empty() || !hints.sales_contracts.is_empty();
+    if points_at_bills && of_bills.iter().all(|fate| **fate == Fate::Unmatched) {
+        Fate::Unmatched
+    } else {
+        Fate::Equal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointing_at(bills: &[i64]) -> Hints {
+        Hints {
+            bills: bills.iter().copied().map(BillId).collect(),
+            ..Hints::default()
+        }
+    }
+
+    #[test]
+    fn one_failed_bill_fails_the_webhook_and_no_known_bill_leaves_it_unmatched() {
+        let fates = BTreeMap::from([
+            (BillId(1), Fate::Equal),
+            (BillId(2), Fate::Unmatched),
+            (BillId(3), Fate::Failed("x".into())),
+        ]);
+        let fate = |bills: &[i64]| fate_of(&pointing_at(bills), &BTreeMap::new(), &fates);
+        assert_eq!(fate(&[1, 2]), Fate::Equal);
+        assert_eq!(fate(&[2]), Fate::Unmatched);
+        assert_eq!(fate(&[1, 3]), Fate::Failed("x".into()));
+        assert_eq!(fate(&[]), Fate::Equal);
+    }
+
+    #[test]
+    fn a_sales_contract_without_a_bill_is_unmatched() {
+        let hints = Hints {
+            sales_contracts: BTreeSet::from([SalesContractId(9)]),
+            ..Hints::default()
+        };
+        assert_eq!(
+            fate_of(&hints, &BTreeMap::from([(SalesContractId(9), None)]), &BTreeMap::new()),
+            Fate::Unmatched
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! A task asked for everybody becomes one task per creditor, each in its own invocation.
+
+use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
+use crate::portfolio::{CreditorId, TenantId};
+
+/// Asks for the task once per tenant and creditor it concerns. Publishing again is harmless: one run per creditor at a time.
+pub async fn fan_out(shop: &Shop, name: TaskName, task: &Task) -> Result<Summary, FlowError> {
+    let scheduled = task.tenant.is_none();
+    let tenants = match &task.tenant {
+        Some(tenant) => vec![tenant.clone()],
+        None => active_tenants(shop).await?,
+    };
+    let mut requests = Vec::new();
+    for tenant in tenants {
+        match wanted_creditors(shop, name, &tenant, scheduled).await {
+            Ok(creditors) => requests.extend(creditors.into_iter().map(|creditor| {
+                Task {
+                    task: Some(name),
+                    tenant: Some(tenant.clone()),
+                    creditor: Some(creditor),
+                    ..task.clone()
+                }
+                .request()
+            })),
+            // One tenant's broken settings must not keep the others waiting.
+            Err(error) => tracing::error!(%tenant, %error, "task not requested for this tenant"),
+        }
+    }
+    let taken = shop.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
+    let text = if taken == requests.len() {
+        format!("{taken} execução(ões) solicitada(s), uma por credor.")
+    } else {
+        format!(
+            "{taken} de {} execuções solicitadas; invoque de novo para solicitar as demais.",
+            requests.len()
+        )
+    };
+    let state = if taken == requests.len() {
+        RunState::Requested
+    } else {
+        RunState::Failed
+    };
+    Ok(Summary {
+        tenant: task.tenant.clone(),
+        dry_run: task.dry_run,
+        ..Summary::new(name, state, text, Report::default())
+    })
+}
+
+/// The tenants for which schedules run.
+pub(super) async fn active_tenants(shop: &Shop) -> Result<Vec<TenantId>, FlowError> {
+    let listed = shop.store.tenants().await?;
+    Ok(listed
+        .into_iter()
+        .filter(|listed| listed.active)
+        .map(|listed| listed.tenant)
+        .collect())
+}
+
+/// The tenant's active creditors; none for the general daily import of a tenant that imports per creditor.
+async fn wanted_creditors(shop: &Shop, name: TaskName, tenant: &TenantId, scheduled: bool) -> Result<Vec<CreditorId>, FlowError> {
+    let Some(settings) = shop.store.tenant_settings(tenant).await?.filter(|settings| settings.active) else {
+        return Err(FlowError::NotConfigured(format!("assessoria {tenant} não cadastrada ou inativa")));
+    };
+    if scheduled && name == TaskName::Import && settings.import_per_creditor {
+        return Ok(Vec::new());
+    }
+    let creditors = shop.store.creditors(tenant).await?;
+    Ok(creditors
+        .into_values()
+        .filter(|creditor| creditor.active)
+        .map(|creditor| creditor.company)
+        .collect())
+}
+
+/// Runs `each` for every creditor of the session in turn; used by a dry run, which answers with its findings instead of asking for invocations.
+pub(super) fn creditors_of(session: &Session, task: &Task) -> Vec<CreditorId> {
+    task.creditor
+        .map_or_else(|| session.creditors.keys().copied().collect(), |creditor| vec![creditor])
+}

@@ -1,0 +1,220 @@
+//! The daily load ("carga diária", playbook 7.1.1): what changed in Sienge since the last success.
+//!
+//! Sienge filters by day, so the day before the last success is read again; comparing again changes nothing. A creditor's
+//! first import is a reconciliation until one succeeds. A killed run begins at its last finished step, with the same first day.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::Extract;
+use super::run::{Guard, Run};
+use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, reconcile, windows};
+use crate::calendar::{Date, Timestamp, business_date};
+use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, Scope};
+use crate::sienge::{IncomeSelection, IncomeWindow};
+use crate::store::JournalKey;
+
+/// A step is begun only with this much time left.
+const STEP_TIME: Duration = Duration::from_secs(30);
+/// Unmatched webhooks looked at again in one run.
+const UNMATCHED_AT_ONCE: usize = 500;
+
+/// The steps, in order; each may be repeated at will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Step {
+    Records,
+    Installments,
+    CreditBureau,
+    Unmatched,
+    Done,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Progress {
+    run: String,
+    started_at: Timestamp,
+    since: Date,
+    step: Step,
+    report: Report,
+}
+
+impl Run for Progress {
+    fn id(&self) -> &str {
+        &self.run
+    }
+    fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+    fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// Imports what changed for one creditor.
+pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
+    session.creditor(creditor)?;
+    if !session.shop.store.first_reconciliation_done(&session.tenant, creditor).await? {
+        let mut summary = reconcile(session, &Task { run: None, ..task.clone() }, creditor).await?;
+        summary.text = format!("Primeira carga do credor, executada como batimento. {}", summary.text);
+        return Ok(summary);
+    }
+    let Some(mut guard) = Guard::take(session, creditor, TaskName::Import).await? else {
+        return Ok(Guard::busy(session, creditor, TaskName::Import));
+    };
+    let mut progress = match guard.resume::<Progress>(task.run.as_deref()).await? {
+        Some(progress) => progress,
+        None => begin(session, task, creditor).await?,
+    };
+    let result = work(session, creditor, &mut progress, &mut guard).await;
+    if matches!(result, Ok(RunState::Finished)) && task.from.is_none() && !session.dry_run {
+        session
+            .shop
+            .store
+            .advance_cursor(&session.tenant, Some(creditor), TaskName::Import.as_str(), progress.started_at)
+            .await?;
+    }
+    guard.close(&progress, result, |state| text(&progress, state)).await
+}
+
+async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
+    let store = &session.shop.store;
+    let imported = store.cursor(&session.tenant, Some(creditor), TaskName::Import.as_str()).await?;
+    let reconciled = store.cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str()).await?;
+    let last = imported.into_iter().chain(reconciled).map(|cursor| cursor.last_success).max();
+    let since = task.from.unwrap_or_else(|| day_before(last.map_or(session.today, business_date)));
+    let started_at = session.now();
+    Ok(Progress {
+        run: crate::store::new_run_id(started_at),
+        started_at,
+        since,
+        step: Step::Records,
+        report: Report::default(),
+    })
+}
+
+/// The filters have the resolution of a day: read the day before again.
+pub(super) fn day_before(day: Date) -> Date {
+    day.yesterday().unwrap_or(day)
+}
+
+async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunState, FlowError> {
+    while progress.step != Step::Done {
+        if session.time_left() < STEP_TIME {
+            return Ok(RunState::Continues);
+        }
+        let mut report = Report::default();
+        progress.step = match progress.step {
+            Step::Records => {
+                let cancelled = session.read_changed_records(creditor, progress.since, &mut report).await?;
+                look_whole(session, &cancelled, &mut report).await?;
+                Step::Installments
+            }
+            Step::Installments => {
+                installments(session, creditor, progress.since, &mut report).await?;
+                Step::CreditBureau
+            }
+            Step::CreditBureau => {
+                session.read_credit_bureau(creditor, &mut report).await?;
+                Step::Unmatched
+            }
+            Step::Unmatched => {
+                unmatched(session, &mut report).await?;
+                Step::Done
+            }
+            Step::Done => Step::Done,
+        };
+        progress.report.add(report);
+        guard.save(progress).await?;
+    }
+    Ok(RunState::Finished)
+}
+
+async fn installments(session: &Session, creditor: CreditorId, since: Date, report: &mut Report) -> Result<(), FlowError> {
+    let everything = windows::everything();
+    let extract = session.read_extract(creditor, everything, Some(since)).await?;
+    let query = IncomeWindow {
+        company: Some(creditor),
+        from: everything.from,
+        to: everything.to,
+        by: IncomeSelection::Due,
+        changed_since: Some(since),
+    };
+    let mut told: BTreeSet<(BillId, InstallmentId)> = BTreeSet::new();
+    let passed = session
+        .pass_income(
+            Scope::Daily,
+            creditor,
+            &query,
+            &extract,
+            |(bill, _, installment)| {
+                told.insert((*bill, installment.id));
+                true
+            },
+            report,
+        )
+        .await?;
+    let boletos = boletos_alone(&extract, &told);
+    let mut look_again = session.settle(Scope::Daily, boletos, report).await?;
+    look_again.extend(passed.look_again);
+    look_whole(session, &look_again, report).await
+}
+
+/// Boletos of installments that no income row told.
+fn boletos_alone(extract: &Extract, told: &BTreeSet<(BillId, InstallmentId)>) -> Vec<Observation> {
+    let mut by_bill: std::collections::BTreeMap<BillId, Observation> = std::collections::BTreeMap::new();
+    for ((bill, installment), generated) in extract.boletos.iter().filter(|(key, _)| !told.contains(key)) {
+        let observation = by_bill.entry(*bill).or_insert_with(|| Observation {
+            bill: *bill,
+            header: None,
+            installments: Vec::new(),
+            boletos: std::collections::BTreeMap::new(),
+            coverage: Coverage::Rows,
+        });
+        observation.boletos.insert(*installment, *generated);
+    }
+    by_bill.into_values().collect()
+}
+
+/// Reads bills whole; those that fail are in the report and are found by the next run or reconciliation.
+pub(super) async fn look_whole(session: &Session, bills: &BTreeSet<BillId>, report: &mut Report) -> Result<(), FlowError> {
+    if bills.is_empty() {
+        return Ok(());
+    }
+    session
+        .look(Scope::Daily, &bills.iter().map(|bill| (*bill, false)).collect(), report)
+        .await?;
+    Ok(())
+}
+
+/// Webhooks whose contract was not found are looked at again, as the playbook's daily load does (6.1.12).
+async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowError> {
+    let store = &session.shop.store;
+    let waiting = store.unmatched(&session.tenant, UNMATCHED_AT_ONCE).await?;
+    let keys: Vec<JournalKey> = waiting.into_iter().map(|webhook| webhook.key).collect();
+    let webhooks: Vec<_> = store.load_webhooks(&keys).await?.into_iter().filter_map(Result::ok).collect();
+    if webhooks.is_empty() {
+        return Ok(());
+    }
+    let fates = session.process(&webhooks, report).await?;
+    if session.dry_run {
+        return Ok(());
+    }
+    super::apply::finish(&session.shop, &fates).await
+}
+
+fn text(progress: &Progress, state: RunState) -> String {
+    let since = crate::calendar::brazilian(progress.since);
+    let what = if state == RunState::Continues {
+        "em andamento"
+    } else {
+        "concluída"
+    };
+    format!(
+        "Carga diária {what}: alterações desde {since}, {} parcelas lidas. {}",
+        progress.report.rows_read,
+        progress.report.text()
+    )
+}

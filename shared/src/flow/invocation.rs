@@ -1,0 +1,46 @@
+//! One invocation of a task: read the event, decide whether it is for one creditor or for everybody, answer a summary.
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::fan_out::creditors_of;
+use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, fan_out};
+use crate::portfolio::CreditorId;
+
+/// Runs a task: for one creditor here and now, for everybody by asking for one invocation per creditor. A dry run of a tenant
+/// answers for all its creditors at once.
+pub async fn run_task<F>(shop: &Shop, name: TaskName, event: Value, deadline: Instant, each: F) -> Result<Value, FlowError>
+where
+    F: for<'a> AsyncFn(&'a Session, &'a Task, CreditorId) -> Result<Summary, FlowError>,
+{
+    let task = Task::read(event).map_err(|error| FlowError::NotConfigured(error.to_string()))?;
+    let Some(tenant) = task.tenant.clone().filter(|_| task.creditor.is_some() || task.dry_run) else {
+        return Ok(json!(fan_out(shop, name, &task).await?));
+    };
+    let session = Session::open(shop, &tenant, task.dry_run, deadline).await?;
+    let mut summaries = Vec::new();
+    for creditor in creditors_of(&session, &task) {
+        let summary = match each(&session, &task, creditor).await {
+            Ok(summary) => summary,
+            Err(error) => {
+                tracing::error!(%tenant, %creditor, task = name.as_str(), %error, "run failed");
+                let text = format!("Execução interrompida: {error}");
+                let summary = Summary::new(name, RunState::Failed, text, Report::default());
+                Summary {
+                    tenant: Some(tenant.clone()),
+                    creditor: Some(creditor),
+                    dry_run: task.dry_run,
+                    ..summary
+                }
+            }
+        };
+        tracing::info!(%tenant, %creditor, task = name.as_str(), state = ?summary.state, "{}", summary.text);
+        summaries.push(summary);
+    }
+    session.close().await;
+    Ok(if summaries.len() == 1 {
+        json!(summaries.remove(0))
+    } else {
+        json!(summaries)
+    })
+}

@@ -1,0 +1,282 @@
+//! Makes the portfolio equal to what Sienge says about some bills.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt};
+
+use super::{FlowError, Report, Session, Shop};
+use crate::aws::BusEvent;
+use crate::portfolio::{
+    BillId, Change, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent, compare,
+};
+use crate::sienge::{Look, Seen};
+use crate::store::{CritiqueNote, StoreError};
+
+/// Bills compared and committed at once.
+const CONCURRENCY: usize = 8;
+/// How often a commit that met another one is computed again.
+const MAX_CONFLICTS: usize = 6;
+
+/// What became of a bill that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// We hold what Sienge says.
+    Equal,
+    /// Neither Sienge nor we know it, or it belongs to no registered creditor: kept as unmatched.
+    Unmatched,
+    /// It failed; to be tried again.
+    Failed(String),
+}
+
+/// What settling one bill left to do.
+struct Settled {
+    held: bool,
+    /// Needs a (second) whole read.
+    look_again: bool,
+    customers: BTreeSet<CustomerId>,
+}
+
+impl Session {
+    /// Reads bills in Sienge, makes the portfolio equal, and says what became of each.
+    ///
+    /// An installment absent from the first read is removed only when a second, independent read does not show it either.
+    pub async fn look(
+        &self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, bool>,
+        report: &mut Report,
+    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
+        let looks = self.looks(bills).await?;
+        let seen = self.sienge.observe_each(&looks).await?;
+        self.settle_looked(scope, looks, seen, Coverage::WholeOnce, report).await
+    }
+
+    /// As [`Session::look`], for bills that an earlier read already showed without some of their installments.
+    pub async fn look_to_confirm(
+        &self,
+        scope: Scope,
+        bills: &BTreeSet<BillId>,
+        report: &mut Report,
+    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
+        let looks = self.looks(&bills.iter().map(|bill| (*bill, false)).collect()).await?;
+        let seen = self.sienge.confirm_each(&looks).await?;
+        self.settle_looked(scope, looks, seen, Coverage::WholeConfirmed, report).await
+    }
+
+    async fn looks(&self, bills: &BTreeMap<BillId, bool>) -> Result<Vec<Look>, FlowError> {
+        let ids: Vec<BillId> = bills.keys().copied().collect();
+        let held: BTreeMap<BillId, Option<CustomerId>> = self
+            .shop
+            .store
+            .load_bills(&self.tenant, &ids)
+            .await
+            .into_iter()
+            .map(|(bill, held)| Ok((bill, current_customer(&held?))))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(bills
+            .iter()
+            .map(|(bill, boleto)| Look {
+                bill: *bill,
+                customer: held.get(bill).copied().flatten(),
+                boleto: *boleto,
+            })
+            .collect())
+    }
+
+    async fn settle_looked(
+        &self,
+        scope: Scope,
+        looks: Vec<Look>,
+        seen: Vec<Seen>,
+        coverage: Coverage,
+        report: &mut Report,
+    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
+        let mut fates: BTreeMap<BillId, Fate> = looks
+            .iter()
+            .map(|look| (look.bill, Fate::Failed("sem resposta do Sienge".to_owned())))
+            .collect();
+        let seen = self.readable(seen, coverage, report, &mut fates);
+        let again = self.settle_noting(scope, seen, report, &mut fates).await?;
+        if !again.is_empty() && coverage == Coverage::WholeOnce {
+            let looks: Vec<Look> = looks.into_iter().filter(|look| again.contains(&look.bill)).collect();
+            let confirmed = self.sienge.confirm_each(&looks).await?;
+            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, &mut fates);
+            self.settle_noting(scope, confirmed, report, &mut fates).await?;
+        }
+        Ok(fates)
+    }
+
+    /// The observations that could be read; the bills of the others fail.
+    fn readable(&self, seen: Vec<Seen>, coverage: Coverage, report: &mut Report, fates: &mut BTreeMap<BillId, Fate>) -> Vec<Observation> {
+        let mut readable = Vec::with_capacity(seen.len());
+        for (bill, seen) in seen {
+            match seen {
+                Ok(seen) => readable.push(Observation { coverage, ..seen }),
+                Err(error) => {
+                    tracing::error!(tenant = %self.tenant, %bill, %error, "what Sienge says of this bill is unreadable");
+                    report.fail(bill, error.to_string());
+                    fates.insert(bill, Fate::Failed(error.to_string()));
+                }
+            }
+        }
+        readable
+    }
+
+    /// Makes the portfolio equal to what was observed. Returns the bills that need a whole read (nothing was removed for them).
+    pub async fn settle(&self, scope: Scope, seen: Vec<Observation>, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
+        self.settle_noting(scope, seen, report, &mut BTreeMap::new()).await
+    }
+
+    async fn settle_noting(
+        &self,
+        scope: Scope,
+        seen: Vec<Observation>,
+        report: &mut Report,
+        fates: &mut BTreeMap<BillId, Fate>,
+    ) -> Result<BTreeSet<BillId>, FlowError> {
+        let mut look_again = BTreeSet::new();
+        let mut customers = BTreeSet::new();
+        let mut settling = stream::iter(seen)
+            .map(|seen| async move {
+                let mut report = Report::default();
+                let settled = self.settle_one(scope, &seen, &mut report).await;
+                (seen.bill, settled, report)
+            })
+            .buffer_unordered(CONCURRENCY);
+        while let Some((bill, settled, part)) = settling.next().await {
+            report.add(part);
+            match settled {
+                Ok(settled) => {
+                    if settled.look_again {
+                        look_again.insert(bill);
+                    }
+                    customers.extend(settled.customers);
+                    fates.insert(bill, if settled.held { Fate::Equal } else { Fate::Unmatched });
+                }
+                Err(error) => {
+                    tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it is tried again");
+                    report.fail(bill, error.to_string());
+                    fates.insert(bill, Fate::Failed(error.to_string()));
+                }
+            }
+        }
+        drop(settling);
+        if !self.dry_run {
+            self.know_customers(scope, &customers, report).await?;
+        }
+        Ok(look_again)
+    }
+
+    /// One bill: load, compare, commit; again when another invocation committed in between.
+    async fn settle_one(&self, scope: Scope, seen: &Observation, report: &mut Report) -> Result<Settled, FlowError> {
+        for _ in 0..MAX_CONFLICTS {
+            let held = self.shop.store.load_bill(&self.tenant, seen.bill).await?;
+            let creditor = creditor_of(&held, seen);
+            let outcome = compare(&held, seen, scope, &self.rules(creditor), self.today);
+            match self.commit(seen.bill, creditor, &held, &outcome).await {
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+                Ok(events) => {
+                    report.bills_compared += 1;
+                    report.count(&outcome);
+                    self.note_critiques(&outcome, creditor, report).await?;
+                    publish(&self.shop, &self.tenant, &events).await;
+                    return Ok(Settled {
+                        held: held.version > 0 || !outcome.changes.is_empty(),
+                        look_again: outcome.needs_whole || !outcome.to_confirm.is_empty(),
+                        customers: opened_customers(&outcome),
+                    });
+                }
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn commit(
+        &self,
+        bill: BillId,
+        creditor: Option<CreditorId>,
+        held: &HeldBill,
+        outcome: &Outcome,
+    ) -> Result<Vec<TimelineEvent>, StoreError> {
+        match creditor {
+            Some(creditor) if !self.dry_run => {
+                let committed = self
+                    .shop
+                    .store
+                    .commit(&self.tenant, bill, creditor, held, outcome, self.now())
+                    .await?;
+                Ok(committed.events)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn note_critiques(&self, outcome: &Outcome, creditor: Option<CreditorId>, report: &mut Report) -> Result<(), FlowError> {
+        for critique in &outcome.critiques {
+            report.criticise(critique.text());
+        }
+        if !self.dry_run && !outcome.critiques.is_empty() {
+            let notes: Vec<CritiqueNote> = outcome.critiques.iter().map(CritiqueNote::from).collect();
+            self.shop.store.record_critiques(&self.tenant, creditor, &notes, self.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Publishes committed events. A failure is no loss: they stay in the outbox and the payments sweep publishes them.
+pub(super) async fn publish(shop: &Shop, tenant: &TenantId, events: &[TimelineEvent]) {
+    let told: Vec<Option<BusEvent>> = events.iter().map(|event| bus_event(tenant, event)).collect();
+    let to_tell: Vec<BusEvent> = told.iter().flatten().cloned().collect();
+    let mut taken = match shop.bus.publish(&to_tell).await {
+        Ok(taken) => taken.into_iter(),
+        Err(error) => {
+            tracing::warn!(%tenant, %error, events = to_tell.len(), "events not published; the payments sweep will publish them");
+            return;
+        }
+    };
+    // An event that says nothing to other systems is done with, too.
+    let published = events
+        .iter()
+        .zip(&told)
+        .filter(|(_, told)| told.is_none() || taken.next().unwrap_or(false));
+    let published: Vec<TimelineEvent> = published.map(|(event, _)| event.clone()).collect();
+    if let Err(error) = shop.store.mark_published(tenant, &published).await {
+        tracing::warn!(%tenant, %error, "published events stay in the outbox; they will be published once more");
+    }
+}
+
+fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {
+    let (detail_type, mut detail) = event.domain_event()?;
+    detail["tenant"] = serde_json::json!(tenant.as_str());
+    detail["id"] = serde_json::json!(event.id);
+    Some(BusEvent { detail_type, detail })
+}
+
+/// The creditor whose rules apply: what Sienge says now, else what we hold.
+fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
+    let told = seen.header.as_ref().map(|header| header.creditor);
+    told.or_else(|| held.contracts.values().map(|contract| contract.creditor).next())
+}
+
+/// The customer of the open contract, else of the last one.
+fn current_customer(held: &HeldBill) -> Option<CustomerId> {
+    let open = held
+        .contracts
+        .values()
+        .find(|contract| contract.state == crate::portfolio::ContractState::Open);
+    open.or_else(|| held.contracts.values().next_back())
+        .map(|contract| contract.key.customer)
+}
+
+/// Customers of contracts that an outcome wrote.
+fn opened_customers(outcome: &Outcome) -> BTreeSet<CustomerId> {
+    outcome
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Contract(contract) => Some(contract.key.customer),
+            Change::Installment(..) => None,
+        })
+        .collect()
+}

@@ -1,0 +1,34 @@
+//! Observe, compare, commit: the runs of the functions, over the adapters.
+//!
+//! Each run only decides what to look at. [`Session::look`] reads bills and [`Session::settle`] makes the portfolio equal to
+//! what was read; both may be repeated at any time, because comparing again yields only what is still missing.
+
+mod apply;
+mod fan_out;
+mod import;
+mod invocation;
+mod mirror;
+mod payments;
+mod reconcile;
+mod records;
+mod report;
+mod rows;
+mod run;
+mod session;
+mod shop;
+mod summary;
+mod task;
+mod windows;
+
+pub use apply::{Delivered, apply_webhooks};
+pub use fan_out::fan_out;
+pub use import::import;
+pub use invocation::run_task;
+pub use mirror::Fate;
+pub use payments::{redundancy, sweep};
+pub use reconcile::reconcile;
+pub use report::Report;
+pub use session::{FlowError, Session, deadline};
+pub use shop::Shop;
+pub use summary::{RunState, Summary};
+pub use task::{InvalidTask, TASK_REQUESTED, Task, TaskName};

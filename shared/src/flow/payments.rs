@@ -1,0 +1,203 @@
+//! The payments run (playbook 7.5): every ten minutes the sweep of what is stuck, once a day the redundancy over bulk data.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::fan_out::active_tenants;
+use super::import::{day_before, look_whole};
+use super::rows::Extract;
+use super::run::{Guard, Run, orphan};
+use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, windows};
+use crate::aws::{BusEvent, InboxMessage};
+use crate::calendar::{Date, Timestamp, business_date};
+use crate::portfolio::{CreditorId, Scope, TenantId};
+use crate::sienge::{IncomeSelection, IncomeWindow};
+use crate::telemetry::{self, Metric};
+
+/// A webhook still pending after this long is stuck: its message was never sent, or was lost.
+const STUCK: Duration = Duration::from_secs(2 * 60);
+/// Webhooks queued again, and events published again, in one sweep.
+const AT_ONCE: usize = 10_000;
+/// Events published in one go.
+const PUBLISHED_AT_ONCE: usize = 100;
+
+/// Puts back what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days.
+pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
+    let now = (shop.clock)();
+    let before = now
+        .checked_sub(jiff::SignedDuration::try_from(STUCK).unwrap_or_default())
+        .unwrap_or(now);
+    let requeued = requeue(shop, before).await?;
+    let published = publish_outbox(shop, before).await?;
+    let mut expired = 0;
+    let mut resumed = 0;
+    for tenant in active_tenants(shop).await? {
+        match sweep_tenant(shop, &tenant, now).await {
+            Ok((gone, asked)) => {
+                expired += gone;
+                resumed += asked;
+            }
+            Err(error) => tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep tries again"),
+        }
+    }
+    telemetry::count(Metric::WebhookRequeued, requeued as u64, None, now);
+    let text = format!(
+        "Varredura: {requeued} webhook(s) recolocado(s) na fila, {published} evento(s) publicado(s), {resumed} execução(ões) retomada(s), {expired} webhook(s) sem contrato excluído(s) por prazo."
+    );
+    tracing::info!(requeued, published, resumed, expired, "{text}");
+    Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
+}
+
+async fn requeue(shop: &Shop, before: Timestamp) -> Result<usize, FlowError> {
+    let stuck = shop.store.pending_before(before, AT_ONCE).await?;
+    let messages: Vec<InboxMessage> = stuck
+        .into_iter()
+        .map(|webhook| InboxMessage {
+            tenant: webhook.tenant,
+            key: webhook.key.0,
+        })
+        .collect();
+    Ok(shop.inbox.send_many(&messages).await?)
+}
+
+async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<usize, FlowError> {
+    let mut by_tenant: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
+    for unpublished in shop.store.unpublished(before, AT_ONCE).await? {
+        by_tenant.entry(unpublished.tenant).or_default().push(unpublished.event);
+    }
+    let mut count = 0;
+    for (tenant, events) in by_tenant {
+        for events in events.chunks(PUBLISHED_AT_ONCE) {
+            super::mirror::publish(shop, &tenant, events).await;
+            count += events.len();
+        }
+    }
+    Ok(count)
+}
+
+/// Deadlines of unmatched webhooks, and runs that have a checkpoint but no living owner.
+async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<(usize, usize), FlowError> {
+    let creditors = shop.store.creditors(tenant).await?;
+    // The webhook names no creditor, so the longest of the tenant's deadlines applies.
+    let days = creditors.values().map(|creditor| creditor.unused_webhook_days).max().unwrap_or(7);
+    let before = now
+        .checked_sub(jiff::SignedDuration::from_hours(24 * i64::from(days)))
+        .unwrap_or(now);
+    let expired = shop.store.expire_unmatched(tenant, before).await?;
+    let mut requests: Vec<BusEvent> = Vec::new();
+    for creditor in creditors.values().filter(|creditor| creditor.active) {
+        for name in [TaskName::Import, TaskName::Reconcile, TaskName::Payments] {
+            if let Some(run) = orphan(shop, tenant, creditor.company, name).await? {
+                let task = Task {
+                    task: Some(name),
+                    tenant: Some(tenant.clone()),
+                    creditor: Some(creditor.company),
+                    run: Some(run),
+                    ..Task::default()
+                };
+                requests.push(
+                    Task {
+                        redundancy: name == TaskName::Payments,
+                        ..task
+                    }
+                    .request(),
+                );
+            }
+        }
+    }
+    let resumed = shop.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
+    Ok((expired, resumed))
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Progress {
+    run: String,
+    started_at: Timestamp,
+    since: Date,
+    report: Report,
+}
+
+impl Run for Progress {
+    fn id(&self) -> &str {
+        &self.run
+    }
+    fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+    fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// The daily redundancy of one creditor: payments by date and everything changed since the last success, in two bulk calls.
+pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
+    session.creditor(creditor)?;
+    let Some(mut guard) = Guard::take(session, creditor, TaskName::Payments).await? else {
+        return Ok(Guard::busy(session, creditor, TaskName::Payments));
+    };
+    let store = &session.shop.store;
+    let mut progress = match guard.resume::<Progress>(task.run.as_deref()).await? {
+        Some(progress) => progress,
+        None => {
+            let last = store.cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str()).await?;
+            let since = task
+                .from
+                .unwrap_or_else(|| day_before(last.map_or(session.today, |cursor| business_date(cursor.last_success))));
+            let started_at = session.now();
+            Progress {
+                run: crate::store::new_run_id(started_at),
+                started_at,
+                since,
+                report: Report::default(),
+            }
+        }
+    };
+    guard.save(&progress).await?;
+    let mut report = Report::default();
+    let result = pay(session, creditor, progress.since, &mut report)
+        .await
+        .map(|()| RunState::Finished);
+    progress.report.add(report);
+    if result.is_ok() && task.from.is_none() && !session.dry_run {
+        store
+            .advance_cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str(), progress.started_at)
+            .await?;
+    }
+    guard.close(&progress, result, |_| text(&progress)).await
+}
+
+async fn pay(session: &Session, creditor: CreditorId, since: Date, report: &mut Report) -> Result<(), FlowError> {
+    let everything = windows::everything();
+    let by_payment = IncomeWindow {
+        company: Some(creditor),
+        from: since,
+        to: session.today,
+        by: IncomeSelection::Payment,
+        changed_since: None,
+    };
+    let by_change = IncomeWindow {
+        from: everything.from,
+        to: everything.to,
+        by: IncomeSelection::Due,
+        changed_since: Some(since),
+        ..by_payment
+    };
+    for query in [by_payment, by_change] {
+        let passed = session
+            .pass_income(Scope::Webhook, creditor, &query, &Extract::default(), |_| true, report)
+            .await?;
+        look_whole(session, &passed.look_again, report).await?;
+    }
+    Ok(())
+}
+
+fn text(progress: &Progress) -> String {
+    let since = crate::calendar::brazilian(progress.since);
+    format!(
+        "Redundância de pagamentos concluída: pagamentos e alterações desde {since}, {} parcelas lidas. {}",
+        progress.report.rows_read,
+        progress.report.text()
+    )
+}

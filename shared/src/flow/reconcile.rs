@@ -1,0 +1,383 @@
+//! The reconciliation ("batimento", playbook 7.1.2): everything Sienge has of a creditor against everything we hold.
+//!
+//! Windows of due dates are streamed against the open-installments index; only rows whose content differs are compared with
+//! their bill. What is held and was not in its window's answer is removed in a stage of its own, after a second read of its bill,
+//! and only when it is no more than the creditor's removal share; otherwise the run stops and asks. A checkpoint after every
+//! window makes the run resumable; nothing a repeated window does is done twice.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::rows::{Row, due_in};
+use super::run::{Guard, Run, named};
+use super::windows::{self, Window};
+use super::{Fate, FlowError, Report, RunState, Session, Summary, Task, TaskName};
+use crate::aws::BusEvent;
+use crate::calendar::Timestamp;
+use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
+use crate::sienge::SiengeError;
+
+/// A step is begun only with this much time left; otherwise a new invocation goes on.
+const STEP_TIME: Duration = Duration::from_secs(30);
+/// Bills read again at once in the removal stage.
+const REMOVALS_AT_ONCE: usize = 100;
+/// Bills kept in one chunk: one step of the removal stage.
+const REMOVALS_IN_A_CHUNK: usize = 500;
+/// Fewer removals than this are never worth stopping for.
+const FEW_REMOVALS: u64 = 3;
+
+/// Where a run stands. The checkpoint is written after each step; a step that is repeated changes nothing that it already did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Progress {
+    run: String,
+    started_at: Timestamp,
+    stage: Stage,
+    windows: Vec<Window>,
+    held_open: u64,
+    missing: u64,
+    /// Chunks of bills with missing installments: written, and read again already.
+    chunks: u32,
+    chunks_done: u32,
+    /// Whether the run waits for a confirmation: the sweep must leave it alone.
+    waits: bool,
+    report: Report,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Stage {
+    Windows,
+    AwaitsConfirmation,
+    Removals,
+    Records,
+}
+
+/// One held open installment while its window is read: 33 bytes, so that a window of a million fits.
+struct HeldOpen {
+    contract: u64,
+    fingerprint: Fingerprint,
+    boleto: bool,
+    seen: bool,
+}
+
+impl Run for Progress {
+    fn id(&self) -> &str {
+        &self.run
+    }
+    fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+    fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// Reconciles one creditor, from the checkpoint of an earlier invocation if there is one.
+pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
+    session.creditor(creditor)?;
+    let Some(mut guard) = Guard::take(session, creditor, TaskName::Reconcile).await? else {
+        return Ok(Guard::busy(session, creditor, TaskName::Reconcile));
+    };
+    let saved = guard.resume::<Progress>(task.confirm.as_deref().or(task.run.as_deref())).await?;
+    let mut progress = match (saved, &task.confirm) {
+        (Some(progress), Some(_)) if progress.stage == Stage::AwaitsConfirmation => Progress {
+            stage: Stage::Removals,
+            waits: false,
+            ..progress
+        },
+        (_, Some(_)) => {
+            guard.release().await?;
+            let text = "Não há batimento aguardando confirmação com este número de execução.".to_owned();
+            return Ok(named(
+                session,
+                creditor,
+                Summary::new(TaskName::Reconcile, RunState::Failed, text, Report::default()),
+            ));
+        }
+        // A run that was killed goes on; one that waits for a confirmation gives way to a new one.
+        (Some(progress), None) if progress.stage != Stage::AwaitsConfirmation => progress,
+        _ => begin(session),
+    };
+    let result = work(session, creditor, &mut progress, &mut guard).await;
+    if matches!(result, Ok(RunState::Finished)) && !session.dry_run {
+        finished(session, creditor, &progress).await?;
+    }
+    let next_event = matches!(result, Ok(RunState::AwaitsConfirmation))
+        .then(|| serde_json::json!({ "tenant": session.tenant.as_str(), "creditor": creditor, "confirm": progress.run }));
+    let summary = guard.close(&progress, result, |state| text(&progress, state)).await?;
+    Ok(Summary { next_event, ..summary })
+}
+
+/// The cursor moves and the bus hears of it; both may be repeated.
+async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
+    let store = &session.shop.store;
+    store
+        .advance_cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str(), progress.started_at)
+        .await?;
+    let detail = serde_json::json!({
+        "tenant": session.tenant.as_str(), "creditor": creditor, "run": progress.run,
+        "installmentsChanged": progress.report.installments_changed(), "returned": progress.report.returned,
+    });
+    session
+        .shop
+        .bus
+        .publish(&[BusEvent {
+            detail_type: "reconciliation.finished",
+            detail,
+        }])
+        .await?;
+    Ok(())
+}
+
+fn begin(session: &Session) -> Progress {
+    let started_at = session.now();
+    Progress {
+        run: crate::store::new_run_id(started_at),
+        started_at,
+        stage: Stage::Windows,
+        windows: windows::all(session.today),
+        held_open: 0,
+        missing: 0,
+        chunks: 0,
+        chunks_done: 0,
+        waits: false,
+        report: Report::default(),
+    }
+}
+
+/// Works until done, out of time or stopped. A dry run keeps what is missing in memory.
+async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunState, FlowError> {
+    let mut missing_in_memory = BTreeSet::new();
+    while let Some(window) = progress.windows.first().copied().filter(|_| progress.stage == Stage::Windows) {
+        if session.time_left() < STEP_TIME {
+            return Ok(RunState::Continues);
+        }
+        step_window(session, creditor, progress, window, &mut missing_in_memory).await?;
+        guard.save(progress).await?;
+    }
+    if progress.stage == Stage::Windows {
+        progress.waits = stops(session, creditor, progress)?;
+        progress.stage = if progress.waits {
+            Stage::AwaitsConfirmation
+        } else {
+            Stage::Removals
+        };
+        guard.save(progress).await?;
+    }
+    if progress.stage == Stage::AwaitsConfirmation {
+        return Ok(RunState::AwaitsConfirmation);
+    }
+    if progress.stage == Stage::Removals {
+        if !remove(session, progress, guard, missing_in_memory).await? {
+            return Ok(RunState::Continues);
+        }
+        progress.stage = Stage::Records;
+        guard.save(progress).await?;
+    }
+    if session.time_left() < STEP_TIME {
+        return Ok(RunState::Continues);
+    }
+    if !session.dry_run {
+        session.read_all_records(creditor, &mut progress.report).await?;
+    }
+    Ok(RunState::Finished)
+}
+
+/// Reads one window; an answer too large or too slow to be read is cut in halves instead.
+async fn step_window(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &mut Progress,
+    window: Window,
+    missing_in_memory: &mut BTreeSet<BillId>,
+) -> Result<(), FlowError> {
+    let mut report = Report::default();
+    match read_window(session, creditor, window, &mut report).await {
+        Ok((held, missing, missing_bills)) => {
+            progress.held_open += held;
+            progress.missing += missing;
+            if session.dry_run {
+                missing_in_memory.extend(missing_bills);
+            } else {
+                keep_missing(session, progress, &missing_bills).await?;
+            }
+            progress.windows.remove(0);
+            tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
+        }
+        Err(FlowError::Sienge(error)) if too_large(&error) && window.halves().is_some() => {
+            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut in halves");
+            progress.windows.splice(0..1, window.halves().into_iter().flatten());
+        }
+        Err(error) => return Err(error),
+    }
+    progress.report.add(report);
+    Ok(())
+}
+
+fn too_large(error: &SiengeError) -> bool {
+    matches!(error, SiengeError::Timeout { .. })
+}
+
+/// Compares one window. Returns how many open installments we held in it, how many of them the answer did not show, and their bills.
+async fn read_window(
+    session: &Session,
+    creditor: CreditorId,
+    window: Window,
+    report: &mut Report,
+) -> Result<(u64, u64, BTreeSet<BillId>), FlowError> {
+    let mut held = held_open(session, creditor, window).await?;
+    let extract = session.read_extract(creditor, window, None).await?;
+    let differs = |row: &Row| {
+        let (bill, header, installment) = row;
+        let boleto = extract.boletos.get(&(*bill, installment.id));
+        match held.get_mut(&(*bill, installment.id)) {
+            Some(entry) => {
+                entry.seen = true;
+                entry.fingerprint != installment.fingerprint()
+                    || entry.contract != contract_hash(&header.document_type, header.customer)
+                    || boleto.is_some_and(|boleto| *boleto != entry.boleto)
+            }
+            None => !installment.balance.is_zero(),
+        }
+    };
+    let passed = session
+        .pass_income(
+            Scope::Reconciliation,
+            creditor,
+            &due_in(creditor, window),
+            &extract,
+            differs,
+            report,
+        )
+        .await?;
+    let whole: Vec<BillId> = passed.look_again.iter().copied().collect();
+    for bills in whole.chunks(REMOVALS_AT_ONCE) {
+        session
+            .look(Scope::Reconciliation, &bills.iter().map(|bill| (*bill, false)).collect(), report)
+            .await?;
+    }
+    let missing = held
+        .iter()
+        .filter(|((bill, _), entry)| !entry.seen && !passed.unreadable.contains(bill));
+    let bills: BTreeSet<BillId> = missing.clone().map(|((bill, _), _)| *bill).collect();
+    Ok((held.len() as u64, missing.count() as u64, bills))
+}
+
+async fn held_open(
+    session: &Session,
+    creditor: CreditorId,
+    window: Window,
+) -> Result<HashMap<(BillId, InstallmentId), HeldOpen>, FlowError> {
+    let mut held = HashMap::new();
+    let mut entries = session
+        .shop
+        .store
+        .open_installments(&session.tenant, creditor, Some(window.from), Some(window.to));
+    while let Some(entry) = entries.next().await {
+        let entry = entry?;
+        let ContractKey {
+            bill,
+            document_type,
+            customer,
+        } = entry.key;
+        let contract = contract_hash(&document_type, customer);
+        held.insert(
+            (bill, entry.id),
+            HeldOpen {
+                contract,
+                fingerprint: entry.fingerprint,
+                boleto: entry.boleto,
+                seen: false,
+            },
+        );
+    }
+    Ok(held)
+}
+
+fn contract_hash(document_type: &DocumentType, customer: CustomerId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (document_type, customer).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The circuit breaker: whether too much would be removed to go on unasked.
+fn stops(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<bool, FlowError> {
+    let share = u64::from(session.creditor(creditor)?.removal_share_percent);
+    Ok(progress.missing >= FEW_REMOVALS && progress.missing * 100 > progress.held_open * share)
+}
+
+/// Keeps the bills of a window's missing installments for the removal stage. A repeated window writes the same chunks again.
+async fn keep_missing(session: &Session, progress: &mut Progress, bills: &BTreeSet<BillId>) -> Result<(), FlowError> {
+    let bills: Vec<BillId> = bills.iter().copied().collect();
+    for chunk in bills.chunks(REMOVALS_IN_A_CHUNK) {
+        session
+            .shop
+            .store
+            .put_removals(&session.tenant, &progress.run, progress.chunks, chunk, session.now())
+            .await?;
+        progress.chunks += 1;
+    }
+    Ok(())
+}
+
+/// Reads the bills with missing installments again and removes what is missing still. `false` when the time ran out.
+async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_>, in_memory: BTreeSet<BillId>) -> Result<bool, FlowError> {
+    let in_memory: Vec<BillId> = in_memory.into_iter().collect();
+    remove_bills(session, &in_memory, &mut progress.report).await?;
+    while progress.chunks_done < progress.chunks {
+        if session.time_left() < STEP_TIME {
+            return Ok(false);
+        }
+        let chunk = session
+            .shop
+            .store
+            .removals(&session.tenant, &progress.run, progress.chunks_done)
+            .await?;
+        let Some(bills) = chunk else {
+            return Err(FlowError::Stopped(
+                "a lista de parcelas a devolver expirou; execute um novo batimento".to_owned(),
+            ));
+        };
+        remove_bills(session, &bills, &mut progress.report).await?;
+        progress.chunks_done += 1;
+        guard.save(progress).await?;
+    }
+    if !session.dry_run {
+        session.shop.store.clear_removals(&session.tenant, &progress.run).await?;
+    }
+    Ok(true)
+}
+
+async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) -> Result<(), FlowError> {
+    for part in bills.chunks(REMOVALS_AT_ONCE) {
+        let part = part.iter().copied().collect();
+        let fates = session.look_to_confirm(Scope::Reconciliation, &part, report).await?;
+        if let Some((bill, Fate::Failed(why))) = fates.iter().find(|(_, fate)| matches!(fate, Fate::Failed(_))) {
+            return Err(FlowError::Stopped(format!("contrato {bill}: {why}")));
+        }
+    }
+    Ok(())
+}
+
+fn text(progress: &Progress, state: RunState) -> String {
+    match state {
+        RunState::AwaitsConfirmation => format!(
+            "Batimento parado: {} de {} parcelas em aberto não vieram do Sienge, acima do limite do credor. Confira no Sienge; se estiver certo, invoque reconcile com o evento em proximoPasso.",
+            progress.missing, progress.held_open
+        ),
+        RunState::Continues => format!(
+            "Batimento em andamento: {} período(s) de vencimento por ler. {}",
+            progress.windows.len(),
+            progress.report.text()
+        ),
+        _ => format!(
+            "Batimento concluído: {} parcelas lidas. {}",
+            progress.report.rows_read,
+            progress.report.text()
+        ),
+    }
+}

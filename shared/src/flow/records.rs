@@ -1,0 +1,301 @@
+//! Customers with their contacts, sales contracts, enterprises, units and the credit-bureau state: everything of the portfolio
+//! that is not an installment. Records are written only when their content changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+
+use super::{FlowError, Report, Session};
+use crate::calendar::Date;
+use crate::portfolio::{
+    Address, BillId, CreditBureauRecord, CreditorId, Customer, CustomerId, Document, Enterprise, EnterpriseId, InstallmentId, Phone,
+    SalesContract, SalesContractId, Scope, Spouse, Unit, UnitId,
+};
+use crate::sienge::{self, CustomerFilter, Personal, Rows, SalesContractFilter, SiengeError};
+
+/// Records written in one go.
+const BATCH: usize = 200;
+
+impl Session {
+    /// Makes sure that the customers of new contracts are in the portfolio. Webhooks and imports open few contracts and read each
+    /// customer; a reconciliation opens many, and reads all customers in pages at its end, so it only notes that they are wanted.
+    pub(super) async fn know_customers(&self, scope: Scope, ids: &BTreeSet<CustomerId>, report: &mut Report) -> Result<(), FlowError> {
+        if ids.is_empty() || self.dry_run {
+            return Ok(());
+        }
+        let wanted: Vec<CustomerId> = ids.iter().copied().collect();
+        let known = self.shop.store.customers(&self.tenant, &wanted).await?;
+        let unknown: Vec<CustomerId> = wanted.into_iter().filter(|id| !known.contains_key(id)).collect();
+        let stubs: Vec<Customer> = unknown.iter().map(|id| Customer::unread(*id)).collect();
+        self.shop.store.put_if_changed(&self.tenant, &stubs).await?;
+        if scope != Scope::Reconciliation {
+            self.read_customers(&unknown, report).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads again those of the customers that the portfolio has.
+    pub(super) async fn refresh_customers(&self, ids: &BTreeSet<CustomerId>, report: &mut Report) -> Result<(), FlowError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<CustomerId> = ids.iter().copied().collect();
+        let known: Vec<CustomerId> = self.shop.store.customers(&self.tenant, &wanted).await?.into_keys().collect();
+        self.read_customers(&known, report).await
+    }
+
+    async fn read_customers(&self, ids: &[CustomerId], report: &mut Report) -> Result<(), FlowError> {
+        for id in ids {
+            // A customer that can't be read yet (Sienge announces some before they are readable) stays wanted.
+            if let Some(customer) = self.sienge.customer(*id).await?
+                && let Some(customer) = to_customer(&customer)
+            {
+                report.records_changed += self.shop.store.put_if_changed(&self.tenant, &[customer]).await? as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads units that a webhook named.
+    pub(super) async fn refresh_units(&self, ids: &BTreeSet<UnitId>, report: &mut Report) -> Result<(), FlowError> {
+        for id in ids {
+            if let Some(unit) = self.sienge.unit(*id).await?.as_ref().and_then(to_unit) {
+                report.records_changed += self.shop.store.put_if_changed(&self.tenant, &[unit]).await? as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads sales contracts that a webhook named; for each, its bill.
+    pub(super) async fn read_sales_contracts(
+        &self,
+        ids: &BTreeSet<SalesContractId>,
+        report: &mut Report,
+    ) -> Result<BTreeMap<SalesContractId, Option<BillId>>, FlowError> {
+        let mut bills = BTreeMap::new();
+        for id in ids {
+            let contract = self.sienge.sales_contract(*id).await?;
+            let contract = contract.as_ref().and_then(to_sales_contract);
+            bills.insert(*id, contract.as_ref().map(|contract| contract.bill));
+            if let Some(contract) = contract {
+                report.records_changed += self.shop.store.put_if_changed(&self.tenant, &[contract]).await? as u64;
+            }
+        }
+        Ok(bills)
+    }
+
+    /// What changed since a day. Returns the bills of the contracts that were cancelled.
+    pub(super) async fn read_changed_records(
+        &self,
+        creditor: CreditorId,
+        since: Date,
+        report: &mut Report,
+    ) -> Result<BTreeSet<BillId>, FlowError> {
+        self.read_enterprises(creditor, report).await?;
+        let customers = self.sienge.customers(&CustomerFilter {
+            modified_after: Some(since),
+            ..CustomerFilter::default()
+        });
+        self.update_known_customers(customers, report).await?;
+        let changed = SalesContractFilter {
+            company: Some(creditor),
+            modified_after: Some(since),
+            ..SalesContractFilter::default()
+        };
+        self.read_contract_list(changed, report).await
+    }
+
+    /// Everything of a creditor: what a reconciliation reads.
+    pub(super) async fn read_all_records(&self, creditor: CreditorId, report: &mut Report) -> Result<(), FlowError> {
+        let enterprises = self.read_enterprises(creditor, report).await?;
+        for enterprise in enterprises {
+            self.keep(self.sienge.units(Some(enterprise)), to_unit, report).await?;
+        }
+        let of_creditor = SalesContractFilter {
+            company: Some(creditor),
+            ..SalesContractFilter::default()
+        };
+        self.read_contract_list(of_creditor, report).await?;
+        self.update_known_customers(self.sienge.customers(&CustomerFilter::default()), report)
+            .await
+    }
+
+    /// SPC state of the creditor's late installments; Sienge tells it nowhere else (sienge-api 2.4).
+    pub(super) async fn read_credit_bureau(&self, creditor: CreditorId, report: &mut Report) -> Result<(), FlowError> {
+        let mut sent: BTreeMap<BillId, BTreeSet<InstallmentId>> = BTreeMap::new();
+        let mut rows = self.sienge.defaulters(creditor, None);
+        while let Some(row) = rows.next().await {
+            let row = row?;
+            let Some(bill) = row.receivable_bill_id.map(BillId) else { continue };
+            let marked = row
+                .defaulter_installments
+                .iter()
+                .filter(|late| late.sent_to_spc_serasa == Some(true));
+            sent.entry(bill)
+                .or_default()
+                .extend(marked.filter_map(|late| late.installment_id).map(InstallmentId));
+        }
+        let told: Vec<CreditBureauRecord> = sent
+            .into_iter()
+            .map(|(bill, installments)| CreditBureauRecord { bill, installments })
+            .collect();
+        let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
+        let held = self.shop.store.credit_bureau(&self.tenant, &bills).await?;
+        // A bill that was never sent needs no record saying so.
+        let worth: Vec<CreditBureauRecord> = told
+            .into_iter()
+            .filter(|record| !record.installments.is_empty() || held.contains_key(&record.bill))
+            .collect();
+        self.write(&worth, report).await
+    }
+
+    async fn read_enterprises(&self, creditor: CreditorId, report: &mut Report) -> Result<Vec<EnterpriseId>, FlowError> {
+        let mut ids = Vec::new();
+        let to_enterprise = |enterprise: &sienge::Enterprise| {
+            let id = EnterpriseId(enterprise.id?);
+            ids.push(id);
+            Some(Enterprise {
+                id,
+                name: enterprise.name.clone().unwrap_or_default(),
+                company: enterprise.company_id.map(CreditorId),
+            })
+        };
+        self.keep(self.sienge.enterprises(Some(creditor)), to_enterprise, report).await?;
+        Ok(ids)
+    }
+
+    async fn read_contract_list(&self, filter: SalesContractFilter, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
+        let mut cancelled = BTreeSet::new();
+        let rows = self.sienge.sales_contracts(&filter);
+        let to_record = |contract: &sienge::SalesContract| {
+            let record = to_sales_contract(contract)?;
+            if contract.is_cancelled() {
+                cancelled.insert(record.bill);
+            }
+            Some(record)
+        };
+        self.keep(rows, to_record, report).await?;
+        Ok(cancelled)
+    }
+
+    /// Of all the customers listed, only those of our contracts are kept.
+    async fn update_known_customers(&self, mut rows: Rows<sienge::Customer>, report: &mut Report) -> Result<(), FlowError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let row = rows.next().await.transpose()?;
+            let ended = row.is_none();
+            batch.extend(row.as_ref().and_then(to_customer));
+            if batch.len() >= BATCH || ended {
+                let ids: Vec<CustomerId> = batch.iter().map(|customer: &Customer| customer.id).collect();
+                let known = self.shop.store.customers(&self.tenant, &ids).await?;
+                batch.retain(|customer| known.contains_key(&customer.id));
+                self.write(&batch, report).await?;
+                batch.clear();
+            }
+            if ended {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn keep<T, R: crate::store::CatalogueItem>(
+        &self,
+        mut rows: Rows<T>,
+        mut map: impl FnMut(&T) -> Option<R>,
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while let Some(row) = rows.next().await {
+            let row: T = row.map_err(|error: SiengeError| error)?;
+            batch.extend(map(&row));
+            if batch.len() >= BATCH {
+                self.write(&batch, report).await?;
+                batch.clear();
+            }
+        }
+        self.write(&batch, report).await
+    }
+
+    async fn write<R: crate::store::CatalogueItem>(&self, records: &[R], report: &mut Report) -> Result<(), FlowError> {
+        if !self.dry_run && !records.is_empty() {
+            report.records_changed += self.shop.store.put_if_changed(&self.tenant, records).await? as u64;
+        }
+        Ok(())
+    }
+}
+
+fn plain(text: Option<&Personal>) -> Option<String> {
+    text.map(|text| text.as_str().to_owned())
+}
+
+fn to_customer(row: &sienge::Customer) -> Option<Customer> {
+    let document = row.cpf.as_ref().or(row.cnpj.as_ref()).map(|text| Document::from(text.as_str()));
+    let name = row.name.as_ref().or(row.fantasy_name.as_ref());
+    Some(Customer {
+        id: CustomerId(row.id?),
+        document: document.filter(|document| !document.is_empty()),
+        name: plain(name).unwrap_or_default(),
+        email: plain(row.email.as_ref()),
+        phones: row.phones.iter().filter_map(to_phone).collect(),
+        addresses: row.addresses.iter().map(to_address).collect(),
+        spouse: row.spouse.as_ref().and_then(to_spouse),
+    })
+}
+
+fn to_phone(row: &sienge::Phone) -> Option<Phone> {
+    Some(Phone {
+        number: plain(row.number.as_ref())?,
+        kind: row.kind.clone(),
+        main: row.main.unwrap_or(false),
+        note: plain(row.note.as_ref()),
+        idd: row.idd.clone(),
+    })
+}
+
+fn to_address(row: &sienge::Address) -> Address {
+    Address {
+        kind: row.kind.clone(),
+        street: plain(row.street_name.as_ref()),
+        number: plain(row.number.as_ref()),
+        complement: plain(row.complement.as_ref()),
+        neighborhood: plain(row.neighborhood.as_ref()),
+        city: plain(row.city.as_ref()),
+        state: row.state.clone(),
+        zip_code: plain(row.zip_code.as_ref()),
+    }
+}
+
+fn to_spouse(row: &sienge::Spouse) -> Option<Spouse> {
+    Some(Spouse {
+        name: plain(row.name.as_ref())?,
+        document: row.cpf.as_ref().map(|text| Document::from(text.as_str())),
+        email: plain(row.email.as_ref()),
+        phone: plain(row.cellphone_number.as_ref().or(row.business_phone.as_ref())),
+    })
+}
+
+fn to_unit(row: &sienge::Unit) -> Option<Unit> {
+    Some(Unit {
+        id: UnitId(row.id?),
+        enterprise: EnterpriseId(row.enterprise_id?),
+        name: row.name.clone().unwrap_or_default(),
+        stock: row.commercial_stock.clone(),
+    })
+}
+
+/// `None` while the contract has no receivable bill (not issued yet): nothing to collect.
+fn to_sales_contract(row: &sienge::SalesContract) -> Option<SalesContract> {
+    let units = &row.sales_contract_units;
+    let unit = units.iter().find(|unit| unit.main == Some(true)).or(units.first());
+    Some(SalesContract {
+        bill: BillId(row.receivable_bill_id.filter(|bill| *bill > 0)?),
+        id: SalesContractId(row.id?),
+        number: row.number.clone(),
+        enterprise: row.enterprise_id.map(EnterpriseId),
+        unit: unit.and_then(|unit| unit.id).map(UnitId),
+        unit_name: row.main_unit().map(str::to_owned),
+        customer: row.main_customer(),
+        situation: row.situation.clone(),
+        cancelled_on: row.cancellation_date,
+    })
+}

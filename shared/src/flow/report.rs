@@ -1,0 +1,241 @@
+//! What a run did, counted, and told in Portuguese.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::portfolio::{Action, BillId, Change, ContractState, EventKind, Outcome};
+
+/// Critiques and failures kept in a report at most; all critiques are in the journal.
+const MAX_LISTED: usize = 50;
+
+/// Counts of one run or batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Report {
+    /// Bills compared.
+    pub bills_compared: u64,
+    /// Rows read from bulk answers.
+    pub rows_read: u64,
+    /// Contracts opened.
+    pub contracts_opened: u64,
+    /// Contracts finished.
+    pub contracts_finished: u64,
+    /// Contracts cancelled.
+    pub contracts_cancelled: u64,
+    /// Contracts whose rights were assigned to another customer.
+    pub contracts_assigned: u64,
+    /// Installments included.
+    pub included: u64,
+    /// Installments updated.
+    pub updated: u64,
+    /// Partial payments.
+    pub paid_in_part: u64,
+    /// Installments settled.
+    pub settled: u64,
+    /// Installments returned.
+    pub returned: u64,
+    /// Installments reopened.
+    pub reopened: u64,
+    /// Payments reversed.
+    pub reversed: u64,
+    /// Installments carried into a renegotiation.
+    pub renegotiated: u64,
+    /// Timeline events told.
+    pub events: u64,
+    /// Customers, enterprises, units and sales contracts whose record changed.
+    pub records_changed: u64,
+    /// Critiques, in Portuguese.
+    pub critiques: Vec<String>,
+    /// Critiques beyond those listed.
+    pub more_critiques: u64,
+    /// Bills that failed and why; they are tried again.
+    pub failures: BTreeMap<BillId, String>,
+    /// Failures beyond those listed.
+    pub more_failures: u64,
+}
+
+impl Report {
+    /// Counts a committed (or, in a dry run, a computed) outcome.
+    pub fn count(&mut self, outcome: &Outcome) {
+        for change in &outcome.changes {
+            match change {
+                Change::Installment(action, _) => *self.counter(*action) += 1,
+                Change::Contract(contract) => {
+                    if matches!(contract.state, ContractState::Assigned { .. }) {
+                        self.contracts_assigned += 1;
+                    }
+                }
+            }
+        }
+        for event in &outcome.events {
+            match event.kind {
+                EventKind::ContractOpened => self.contracts_opened += 1,
+                EventKind::ContractFinished => self.contracts_finished += 1,
+                EventKind::ContractCancelled => self.contracts_cancelled += 1,
+                _ => {}
+            }
+        }
+        self.events += outcome.events.len() as u64;
+    }
+
+    /// Adds another report's counts to this one.
+    pub fn add(&mut self, other: Self) {
+        self.bills_compared += other.bills_compared;
+        self.rows_read += other.rows_read;
+        self.contracts_opened += other.contracts_opened;
+        self.contracts_finished += other.contracts_finished;
+        self.contracts_cancelled += other.contracts_cancelled;
+        self.contracts_assigned += other.contracts_assigned;
+        self.included += other.included;
+        self.updated += other.updated;
+        self.paid_in_part += other.paid_in_part;
+        self.settled += other.settled;
+        self.returned += other.returned;
+        self.reopened += other.reopened;
+        self.reversed += other.reversed;
+        self.renegotiated += other.renegotiated;
+        self.events += other.events;
+        self.records_changed += other.records_changed;
+        self.more_critiques += other.more_critiques;
+        self.more_failures += other.more_failures;
+        for critique in other.critiques {
+            self.criticise(critique);
+        }
+        for (bill, why) in other.failures {
+            self.fail(bill, why);
+        }
+    }
+
+    /// Notes a critique, once.
+    pub fn criticise(&mut self, text: String) {
+        if self.critiques.contains(&text) {
+            return;
+        }
+        if self.critiques.len() < MAX_LISTED {
+            self.critiques.push(text);
+        } else {
+            self.more_critiques += 1;
+        }
+    }
+
+    /// Notes a bill that failed.
+    pub fn fail(&mut self, bill: BillId, why: String) {
+        if self.failures.len() < MAX_LISTED || self.failures.contains_key(&bill) {
+            self.failures.insert(bill, why);
+        } else {
+            self.more_failures += 1;
+        }
+    }
+
+    /// Changes of installments, all kinds together.
+    #[must_use]
+    pub fn installments_changed(&self) -> u64 {
+        self.included + self.updated + self.paid_in_part + self.settled + self.returned + self.reopened + self.reversed + self.renegotiated
+    }
+
+    /// The counts by name, for the task history.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, i64> {
+        let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) else {
+            return BTreeMap::new();
+        };
+        fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_i64()?)))
+            .collect()
+    }
+
+    /// Whether nothing in the portfolio had to change.
+    #[must_use]
+    pub fn unchanged(&self) -> bool {
+        self.installments_changed() == 0
+            && self.contracts_opened + self.contracts_finished + self.contracts_cancelled + self.contracts_assigned == 0
+    }
+
+    /// One Portuguese sentence or two for the operator.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let told: Vec<String> = [
+            (self.contracts_opened, "contrato(s) incluído(s)"),
+            (self.contracts_cancelled, "contrato(s) cancelado(s)"),
+            (self.contracts_assigned, "contrato(s) com troca de titularidade"),
+            (self.contracts_finished, "contrato(s) finalizado(s)"),
+            (self.included, "parcela(s) incluída(s)"),
+            (self.updated, "parcela(s) atualizada(s)"),
+            (self.settled, "parcela(s) quitada(s)"),
+            (self.paid_in_part, "pagamento(s) parcial(is)"),
+            (self.returned, "parcela(s) devolvida(s)"),
+            (self.reopened, "parcela(s) reaberta(s)"),
+            (self.reversed, "pagamento(s) estornado(s)"),
+            (self.renegotiated, "parcela(s) em nova negociação"),
+        ]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+        let mut text = if told.is_empty() {
+            "Nada a alterar na carteira.".to_owned()
+        } else {
+            format!("{}.", told.join(", "))
+        };
+        let critiques = self.critiques.len() as u64 + self.more_critiques;
+        if critiques > 0 {
+            text += &format!(" {critiques} crítica(s).");
+        }
+        let failures = self.failures.len() as u64 + self.more_failures;
+        if failures > 0 {
+            text += &format!(" {failures} contrato(s) com falha, que serão tentados de novo.");
+        }
+        text
+    }
+
+    fn counter(&mut self, action: Action) -> &mut u64 {
+        match action {
+            Action::Included => &mut self.included,
+            Action::Updated => &mut self.updated,
+            Action::PaidInPart => &mut self.paid_in_part,
+            Action::Settled => &mut self.settled,
+            Action::Returned => &mut self.returned,
+            Action::Reopened => &mut self.reopened,
+            Action::Reversed => &mut self.reversed,
+            Action::Renegotiated => &mut self.renegotiated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portfolio::Critique;
+
+    #[test]
+    fn an_empty_report_says_that_nothing_had_to_change() {
+        assert_eq!(Report::default().text(), "Nada a alterar na carteira.");
+        assert!(Report::default().unchanged());
+    }
+
+    #[test]
+    fn a_report_names_only_what_happened() {
+        let report = Report {
+            settled: 2,
+            returned: 1,
+            more_failures: 3,
+            ..Report::default()
+        };
+        assert_eq!(
+            report.text(),
+            "2 parcela(s) quitada(s), 1 parcela(s) devolvida(s). 3 contrato(s) com falha, que serão tentados de novo."
+        );
+        assert!(!report.unchanged());
+    }
+
+    #[test]
+    fn the_same_critique_is_listed_once() {
+        let mut report = Report::default();
+        let critique = Critique::AssignmentWaitsForReconciliation { bill: BillId(1) };
+        report.criticise(critique.text());
+        report.criticise(critique.text());
+        assert_eq!(report.critiques.len(), 1);
+    }
+}

@@ -1,0 +1,262 @@
+//! What every long run of one creditor has in common: one at a time, a checkpoint, a continuation, a record of how it ended.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
+use crate::calendar::Timestamp;
+use crate::portfolio::{CreditorId, TenantId};
+use crate::store::{self, Acquired, CritiqueNote, Lease, RunStart, StoreError};
+use crate::telemetry::{self, Metric};
+
+/// How long a run owns its creditor without a sign of life: longer than any invocation.
+const LEASE: Duration = Duration::from_secs(16 * 60);
+
+/// Where a run stands; written as the checkpoint after every step.
+pub(super) trait Run: Serialize + DeserializeOwned + Send + Sync {
+    /// The run's id.
+    fn id(&self) -> &str;
+    /// When it began.
+    fn started_at(&self) -> Timestamp;
+    /// What it did so far.
+    fn report(&self) -> &Report;
+}
+
+/// The right to run one task for one creditor. A dry run has no lease and writes no checkpoint.
+pub(super) struct Guard<'a> {
+    session: &'a Session,
+    creditor: CreditorId,
+    task: TaskName,
+    lease: Option<Lease>,
+    /// Version of the saved checkpoint.
+    version: u64,
+}
+
+impl<'a> Guard<'a> {
+    /// Takes the right, or `None` when another run has it.
+    pub(super) async fn take(session: &'a Session, creditor: CreditorId, task: TaskName) -> Result<Option<Self>, FlowError> {
+        let mut lease = None;
+        if !session.dry_run {
+            let owner = format!("{:016x}", fastrand::u64(..));
+            let acquired = session
+                .shop
+                .store
+                .acquire_lease(&session.tenant, Some(creditor), task.as_str(), &owner, LEASE, session.now())
+                .await?;
+            match acquired {
+                Acquired::Yes(granted) => lease = Some(granted),
+                Acquired::Held { .. } => return Ok(None),
+            }
+        }
+        Ok(Some(Self {
+            session,
+            creditor,
+            task,
+            lease,
+            version: 0,
+        }))
+    }
+
+    /// The answer when another run has the right.
+    pub(super) fn busy(session: &Session, creditor: CreditorId, task: TaskName) -> Summary {
+        let text = "Já há uma execução desta tarefa para este credor; aguarde o término.".to_owned();
+        named(
+            session,
+            creditor,
+            Summary::new(task, RunState::AlreadyRunning, text, Report::default()),
+        )
+    }
+
+    /// The checkpoint of an unfinished run. With `run`, only that one's.
+    pub(super) async fn resume<R: Run>(&mut self, run: Option<&str>) -> Result<Option<R>, FlowError> {
+        if self.lease.is_none() {
+            return Ok(None);
+        }
+        let session = self.session;
+        let saved = session
+            .shop
+            .store
+            .load_checkpoint::<R>(&session.tenant, Some(self.creditor), self.task.as_str())
+            .await;
+        match saved {
+            Ok(None) => Ok(None),
+            Ok(Some(saved)) => {
+                self.version = saved.version;
+                Ok(Some(saved.content).filter(|progress| run.is_none_or(|run| progress.id() == run)))
+            }
+            Err(error @ StoreError::Unreadable { .. }) => {
+                session
+                    .shop
+                    .store
+                    .clear_checkpoint(&session.tenant, Some(self.creditor), self.task.as_str())
+                    .await?;
+                tracing::warn!(tenant = %session.tenant, creditor = %self.creditor, %error, "checkpoint of another version ignored; the run begins anew");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the checkpoint and keeps the right.
+    pub(super) async fn save<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
+        let session = self.session;
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        session.shop.store.renew_lease(lease, LEASE, session.now()).await?;
+        let (tenant, task) = (&session.tenant, self.task.as_str());
+        self.version = session
+            .shop
+            .store
+            .save_checkpoint(tenant, Some(self.creditor), task, self.version, progress, session.now())
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps the right during a long step.
+    pub(super) async fn renew(&mut self) -> Result<(), FlowError> {
+        if let Some(lease) = &mut self.lease {
+            self.session.shop.store.renew_lease(lease, LEASE, self.session.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the right back; nothing was run.
+    pub(super) async fn release(self) -> Result<(), FlowError> {
+        if let Some(lease) = self.lease {
+            self.session.shop.store.release_lease(lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down how the invocation ended, asks for the next one where there is more to do, and gives the right back.
+    pub(super) async fn close<R: Run>(
+        self,
+        progress: &R,
+        result: Result<RunState, FlowError>,
+        text: impl Fn(RunState) -> String,
+    ) -> Result<Summary, FlowError> {
+        let Self {
+            session,
+            creditor,
+            task,
+            lease,
+            ..
+        } = self;
+        let (state, text) = match &result {
+            Ok(state) => (*state, text(*state)),
+            Err(error) => {
+                tracing::error!(tenant = %session.tenant, %creditor, task = task.as_str(), run = progress.id(), %error, "run failed; running it again resumes it");
+                (
+                    RunState::Failed,
+                    format!("Execução interrompida: {error}. Nada se perdeu: invoque de novo para retomar do último ponto."),
+                )
+            }
+        };
+        let summary = Summary {
+            run: Some(progress.id().to_owned()),
+            ..Summary::new(task, state, text, progress.report().clone())
+        };
+        let summary = named(session, creditor, summary);
+        let Some(lease) = lease else { return Ok(summary) };
+        let store = &session.shop.store;
+        if state == RunState::Finished {
+            store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?;
+        }
+        if matches!(state, RunState::Failed | RunState::AwaitsConfirmation) {
+            let note = CritiqueNote {
+                bill: None,
+                text: summary.text.clone(),
+            };
+            store
+                .record_critiques(&session.tenant, Some(creditor), &[note], session.now())
+                .await?;
+        }
+        record(session, &summary, progress.started_at()).await?;
+        store.release_lease(lease).await?;
+        if state == RunState::Continues {
+            let tenant = Some(session.tenant.clone());
+            let next = Task {
+                task: Some(task),
+                tenant,
+                creditor: Some(creditor),
+                run: Some(progress.id().to_owned()),
+                ..Task::default()
+            };
+            // Not taken: the sweep finds the checkpoint without an owner and asks again.
+            session.shop.bus.publish(&[next.request()]).await?;
+        }
+        let metric = if matches!(state, RunState::Finished | RunState::Continues) {
+            Metric::RunSucceeded
+        } else {
+            Metric::RunNeedsAttention
+        };
+        telemetry::count(metric, 1, Some(&session.tenant), session.now());
+        Ok(summary)
+    }
+}
+
+/// Writes the run into the task history.
+async fn record(session: &Session, summary: &Summary, started_at: Timestamp) -> Result<(), FlowError> {
+    let start = RunStart {
+        tenant: session.tenant.clone(),
+        task: summary.task.as_str().to_owned(),
+        creditor: summary.creditor,
+        id: summary.run.clone().unwrap_or_default(),
+        started_at,
+        dry_run: summary.dry_run,
+    };
+    let state = match summary.state {
+        RunState::Finished => store::RunState::Done,
+        RunState::Continues => store::RunState::Running,
+        RunState::AwaitsConfirmation => store::RunState::Stopped,
+        _ => store::RunState::Failed,
+    };
+    let store = &session.shop.store;
+    store.start_run(&start).await?;
+    store
+        .finish_run(&start, state, &summary.report.counts(), &summary.text, session.now())
+        .await?;
+    Ok(())
+}
+
+/// What every checkpoint tells about its run.
+#[derive(Deserialize)]
+struct Saved {
+    run: String,
+    #[serde(default)]
+    waits: bool,
+}
+
+/// The run that left a checkpoint and has no living invocation; `None` when there is none, or when it waits for a confirmation.
+pub(super) async fn orphan(shop: &Shop, tenant: &TenantId, creditor: CreditorId, task: TaskName) -> Result<Option<String>, FlowError> {
+    let saved = match shop.store.load_checkpoint::<Saved>(tenant, Some(creditor), task.as_str()).await {
+        Ok(Some(saved)) if !saved.content.waits => saved.content,
+        Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let acquired = shop
+        .store
+        .acquire_lease(
+            tenant,
+            Some(creditor),
+            task.as_str(),
+            "sweep",
+            Duration::from_secs(1),
+            (shop.clock)(),
+        )
+        .await?;
+    let Acquired::Yes(lease) = acquired else { return Ok(None) };
+    shop.store.release_lease(lease).await?;
+    Ok(Some(saved.run))
+}
+
+/// The summary with its tenant and creditor.
+pub(super) fn named(session: &Session, creditor: CreditorId, summary: Summary) -> Summary {
+    Summary {
+        tenant: Some(session.tenant.clone()),
+        creditor: Some(creditor),
+        dry_run: session.dry_run,
+        ..summary
+    }
+}

@@ -1,0 +1,142 @@
+//! What an invocation works with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::Shop;
+use crate::aws::{BusError, InboxError, SecretError};
+use crate::calendar::{Date, Timestamp, business_date};
+use crate::portfolio::{CreditorId, Rules, TenantId};
+use crate::settings::{CreditorSettings, TenantSettings};
+use crate::sienge::{Client, ClientConfig, Priority, Secret, SiengeError};
+use crate::store::{JournalCalls, SharedQuota, StoreError};
+
+/// Kept back from an invocation's time to write the checkpoint and the calls down.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// Why a run could not go on. The texts hold no personal data.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// DynamoDB.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Sienge.
+    #[error(transparent)]
+    Sienge(#[from] SiengeError),
+    /// Secrets Manager.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The queue.
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
+    /// The task names something that is not configured; Portuguese, says what to do.
+    #[error("{0}")]
+    NotConfigured(String),
+    /// The run stopped itself; Portuguese, says why.
+    #[error("{0}")]
+    Stopped(String),
+}
+
+/// One tenant's share of an invocation.
+pub struct Session {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its settings.
+    pub settings: TenantSettings,
+    /// Its active creditors.
+    pub creditors: BTreeMap<CreditorId, CreditorSettings>,
+    /// The adapters.
+    pub shop: Shop,
+    /// The Sienge client, its calls counted and written down.
+    pub sienge: Client,
+    /// Civil date in America/Sao_Paulo when the invocation began.
+    pub today: Date,
+    /// Report and write nothing to the portfolio.
+    pub dry_run: bool,
+    calls: Arc<JournalCalls>,
+    deadline: Instant,
+}
+
+impl Session {
+    /// Opens a tenant's session; `deadline` is the end of the invocation.
+    pub async fn open(shop: &Shop, tenant: &TenantId, dry_run: bool, deadline: Instant) -> Result<Self, FlowError> {
+        let unknown = || {
+            FlowError::NotConfigured(format!(
+                "assessoria {tenant} não cadastrada: cadastre-a com o comando de assessoria"
+            ))
+        };
+        let settings = shop
+            .store
+            .tenant_settings(tenant)
+            .await?
+            .filter(|settings| settings.active)
+            .ok_or_else(unknown)?;
+        let creditors = shop.store.creditors(tenant).await?;
+        let secret = shop.secrets.get(tenant).await?;
+        let calls = Arc::new(JournalCalls::new(shop.store.clone(), tenant.clone()));
+        let quota = SharedQuota::new(shop.store.clone(), &settings.subdomain, settings.package, Arc::new(shop.clock));
+        let password = Secret::new(secret.sienge_password.as_str());
+        let config = ClientConfig::new(settings.sienge_base_url.as_str(), secret.sienge_user.as_str(), password);
+        let deadline = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+        let sienge = Client::new(shop.http.clone(), &config, Arc::new(quota), Arc::clone(&calls) as _)?;
+        Ok(Self {
+            tenant: tenant.clone(),
+            creditors: creditors.into_iter().filter(|(_, creditor)| creditor.active).collect(),
+            sienge: sienge.with_priority(Priority::Batch).with_deadline(deadline),
+            today: business_date((shop.clock)()),
+            settings,
+            shop: shop.clone(),
+            dry_run,
+            calls,
+            deadline,
+        })
+    }
+
+    /// The creditor, or a clear error.
+    pub fn creditor(&self, id: CreditorId) -> Result<&CreditorSettings, FlowError> {
+        self.creditors.get(&id).ok_or_else(|| {
+            FlowError::NotConfigured(format!(
+                "credor {id} não cadastrado na assessoria {}: cadastre a empresa do Sienge como credor",
+                self.tenant
+            ))
+        })
+    }
+
+    /// The rules for a bill of a creditor.
+    #[must_use]
+    pub fn rules(&self, creditor: Option<CreditorId>) -> Rules<'_> {
+        Rules {
+            tenant: &self.settings,
+            creditor: creditor.and_then(|id| self.creditors.get(&id)),
+        }
+    }
+
+    /// Time left before the invocation must be closing.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.shop.clock)()
+    }
+
+    /// Writes down the calls to Sienge that are still in memory. Call it at the end of the invocation, whatever happened.
+    pub async fn close(&self) {
+        self.calls.flush().await;
+    }
+}
+
+/// The tokio instant of an invocation's deadline.
+#[must_use]
+pub fn deadline(at: SystemTime) -> Instant {
+    Instant::now() + at.duration_since(SystemTime::now()).unwrap_or_default()
+}

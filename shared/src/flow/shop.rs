@@ -1,0 +1,50 @@
+//! The adapters of a function, wired once per process from its environment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::FlowError;
+use crate::aws::{self, Bus, EventBridgeBus, Inbox, Secrets, SecretsManager, SqsInbox};
+use crate::calendar::Timestamp;
+use crate::sienge::{Timeouts, http_client};
+use crate::store::{self, Store, Tables};
+
+/// Patience with one AWS call, its retries included.
+const AWS_CALL: Duration = Duration::from_secs(10);
+
+/// The adapters.
+#[derive(Clone)]
+pub struct Shop {
+    /// DynamoDB.
+    pub store: Store,
+    /// The tenants' secrets.
+    pub secrets: Arc<dyn Secrets>,
+    /// The event bus.
+    pub bus: Arc<dyn Bus>,
+    /// The inbox queue.
+    pub inbox: Arc<dyn Inbox>,
+    /// HTTP for Sienge, with its connection pool.
+    pub http: reqwest::Client,
+    /// The clock.
+    pub clock: fn() -> Timestamp,
+}
+
+impl Shop {
+    /// Wires the real adapters. A missing variable is an error that names it.
+    pub async fn from_env() -> Result<Self, FlowError> {
+        let config = aws::config(AWS_CALL).await;
+        let variable = |name| aws::variable(name).map_err(FlowError::NotConfigured);
+        let inbox = SqsInbox::new(aws_sdk_sqs::Client::new(&config), variable("INBOX_QUEUE_URL")?);
+        let bus = EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), variable("EVENT_BUS_NAME")?);
+        let secrets = SecretsManager::new(aws_sdk_secretsmanager::Client::new(&config), variable("TENANT_SECRET_PREFIX")?);
+        let tables = Tables::from_env().map_err(FlowError::NotConfigured)?;
+        Ok(Self {
+            store: Store::new(store::client(&config, AWS_CALL), tables),
+            secrets: Arc::new(secrets),
+            bus: Arc::new(bus),
+            inbox: Arc::new(inbox),
+            http: http_client(Timeouts::default())?,
+            clock: Timestamp::now,
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! What a function answers to whoever invoked it from the console: Portuguese, readable as it is.
+
+use serde::Serialize;
+
+use super::{Report, TaskName};
+use crate::portfolio::{CreditorId, TenantId};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum RunState {
+    /// Everything was done.
+    #[serde(rename = "concluído")]
+    Finished,
+    /// The time ran out; a new invocation goes on from the checkpoint.
+    #[serde(rename = "continua")]
+    Continues,
+    /// The circuit breaker stopped it: removals wait for an explicit confirmation.
+    #[serde(rename = "aguardando confirmação")]
+    AwaitsConfirmation,
+    /// It failed; running it again resumes from the checkpoint.
+    #[serde(rename = "falhou")]
+    Failed,
+    /// Another run of the same task is going on for this creditor.
+    #[serde(rename = "já em execução")]
+    AlreadyRunning,
+    /// Asked for one run per creditor.
+    #[serde(rename = "solicitado")]
+    Requested,
+}
+
+/// The answer of a function.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Task.
+    #[serde(rename = "tarefa")]
+    pub task: TaskName,
+    /// How it ended.
+    #[serde(rename = "situacao")]
+    pub state: RunState,
+    /// What happened, in a sentence or two.
+    #[serde(rename = "resumo")]
+    pub text: String,
+    /// Tenant.
+    #[serde(rename = "assessoria", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// Creditor.
+    #[serde(rename = "credor", skip_serializing_if = "Option::is_none")]
+    pub creditor: Option<CreditorId>,
+    /// The run's id.
+    #[serde(rename = "execucao", skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Whether nothing was written.
+    #[serde(rename = "simulacao")]
+    pub dry_run: bool,
+    /// The event to send in order to confirm or go on.
+    #[serde(rename = "proximoPasso", skip_serializing_if = "Option::is_none")]
+    pub next_event: Option<serde_json::Value>,
+    /// Counts.
+    #[serde(rename = "contagens")]
+    pub report: Report,
+}
+
+impl Summary {
+    /// A summary without tenant, creditor and run.
+    #[must_use]
+    pub fn new(task: TaskName, state: RunState, text: String, report: Report) -> Self {
+        Self {
+            task,
+            state,
+            text,
+            tenant: None,
+            creditor: None,
+            run: None,
+            dry_run: false,
+            next_event: None,
+            report,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! A task as it is asked for: from the console, by a schedule, or through the bus.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::aws::BusEvent;
+use crate::calendar::Date;
+use crate::portfolio::{CreditorId, TenantId};
+
+/// Detail type of a task asked for through the bus.
+pub const TASK_REQUESTED: &str = "task.requested";
+
+/// What a function is asked to do. Every field is optional: `{}` means every active tenant and creditor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Task {
+    /// Which task; set on the bus, where rules route by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskName>,
+    /// Only this tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    /// Only this creditor (a company's id in Sienge); needs `tenant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creditor: Option<CreditorId>,
+    /// Import and redundancy: look at what changed since this day instead of since the last success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Date>,
+    /// Report and write nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Reconciliation: the run whose removals are confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
+    /// The run to continue; set by Ponte itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Payments: the daily redundancy instead of the sweep.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redundancy: bool,
+}
+
+/// The tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskName {
+    /// The daily load ("carga diária").
+    Import,
+    /// The reconciliation ("batimento").
+    Reconcile,
+    /// The payments run.
+    Payments,
+}
+
+impl TaskName {
+    /// The name in keys, on the bus and in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Reconcile => "reconcile",
+            Self::Payments => "payments",
+        }
+    }
+}
+
+/// The event is not a task; the Portuguese text says what to send.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("evento inválido: {0}. Exemplo: {{\"tenant\": \"617\", \"creditor\": 1, \"dryRun\": true}}")]
+pub struct InvalidTask(String);
+
+impl Task {
+    /// Reads a task from a bare event or from an EventBridge envelope.
+    pub fn read(event: Value) -> Result<Self, InvalidTask> {
+        let bare = match event {
+            Value::Object(mut envelope) if envelope.contains_key("detail-type") => envelope.remove("detail").unwrap_or(Value::Null),
+            Value::Null => json!({}),
+            other => other,
+        };
+        let task: Self = serde_json::from_value(bare).map_err(|error| InvalidTask(error.to_string()))?;
+        if task.creditor.is_some() && task.tenant.is_none() {
+            return Err(InvalidTask("\"creditor\" precisa de \"tenant\"".to_owned()));
+        }
+        if task.confirm.is_some() && task.creditor.is_none() {
+            return Err(InvalidTask("\"confirm\" precisa de \"tenant\" e \"creditor\"".to_owned()));
+        }
+        Ok(task)
+    }
+
+    /// The bus event that asks for this task.
+    #[must_use]
+    pub fn request(&self) -> BusEvent {
+        BusEvent {
+            detail_type: TASK_REQUESTED,
+            detail: serde_json::to_value(self).unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bare_event_and_the_envelope_mean_the_same() {
+        let bare = json!({"tenant": "617", "creditor": 1, "from": "2026-11-01", "dryRun": true});
+        let envelope = json!({"version": "0", "source": "ponte", "detail-type": "task.requested", "detail": bare});
+        assert_eq!(Task::read(bare).unwrap(), Task::read(envelope).unwrap());
+        assert_eq!(Task::read(json!({})).unwrap(), Task::default());
+    }
+
+    #[test]
+    fn a_wrong_event_says_what_to_send() {
+        for event in [
+            json!({"credor": 1}),
+            json!({"creditor": 1}),
+            json!({"tenant": "a b"}),
+            json!({"confirm": "x", "tenant": "t"}),
+            json!([]),
+        ] {
+            let text = Task::read(event).unwrap_err().to_string();
+            assert!(text.contains("Exemplo"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_reads_back_as_the_same_task() {
+        let task = Task {
+            task: Some(TaskName::Import),
+            tenant: TenantId::parse("617").ok(),
+            creditor: Some(CreditorId(1)),
+            ..Task::default()
+        };
+        assert_eq!(Task::read(task.request().detail).unwrap(), task);
+    }
+}

@@ -1,0 +1,116 @@
+//! Windows of due dates: how a reconciliation cuts a creditor's installments into bulk answers of a bearable size.
+
+use serde::{Deserialize, Serialize};
+
+use crate::calendar::Date;
+
+/// Days, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First due date.
+    pub from: Date,
+    /// Last due date.
+    pub to: Date,
+}
+
+/// Nothing is due before.
+const FIRST: Date = jiff::civil::date(1970, 1, 1);
+/// Nothing is due after.
+const LAST: Date = jiff::civil::date(2149, 12, 31);
+
+/// The windows that cover every due date once: what is long overdue, a year back, a year ahead, five years ahead, the rest.
+#[must_use]
+pub fn all(today: Date) -> Vec<Window> {
+    let edges = [-365, 0, 365, 5 * 365].map(|days| plus_days(today, days).clamp(FIRST, LAST));
+    let mut windows = Vec::new();
+    let mut from = FIRST;
+    for to in edges {
+        if to >= from {
+            windows.push(Window { from, to });
+            from = plus_days(to, 1);
+        }
+    }
+    if from <= LAST {
+        windows.push(Window { from, to: LAST });
+    }
+    windows
+}
+
+/// One window that covers everything: for reads that are narrowed by a date of change instead.
+#[must_use]
+pub const fn everything() -> Window {
+    Window { from: FIRST, to: LAST }
+}
+
+impl Window {
+    /// Two halves, when the answer was too large to be read; `None` for a single day.
+    #[must_use]
+    pub fn halves(self) -> Option<[Self; 2]> {
+        let days = (self.to - self.from).get_days();
+        (days > 0).then(|| {
+            let middle = plus_days(self.from, i64::from(days / 2));
+            [
+                Self {
+                    from: self.from,
+                    to: middle,
+                },
+                Self {
+                    from: plus_days(middle, 1),
+                    to: self.to,
+                },
+            ]
+        })
+    }
+}
+
+/// Saturates at the calendar's ends.
+fn plus_days(date: Date, days: i64) -> Date {
+    date.saturating_add(jiff::Span::new().days(days))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn covers_every_day_once(windows: &[Window]) -> bool {
+        windows.first().is_some_and(|w| w.from == FIRST)
+            && windows.last().is_some_and(|w| w.to == LAST)
+            && windows.windows(2).all(|pair| plus_days(pair[0].to, 1) == pair[1].from)
+            && windows.iter().all(|w| w.from <= w.to)
+    }
+
+    #[test]
+    fn the_windows_cover_every_due_date_once() {
+        for today in [
+            date(2026, 11, 22),
+            date(1969, 1, 1),
+            date(1970, 1, 1),
+            date(2149, 12, 31),
+            date(9999, 12, 31),
+        ] {
+            assert!(covers_every_day_once(&all(today)), "{today}");
+        }
+    }
+
+    #[test]
+    fn halves_cover_the_window_and_a_day_has_none() {
+        let mut windows = all(date(2026, 11, 22));
+        let halves = windows[0].halves().unwrap();
+        windows.splice(0..1, halves);
+        assert!(covers_every_day_once(&windows));
+        let two_days = Window {
+            from: date(2026, 1, 1),
+            to: date(2026, 1, 2),
+        };
+        assert_eq!(two_days.halves().unwrap().map(|w| w.from), [date(2026, 1, 1), date(2026, 1, 2)]);
+        assert_eq!(
+            Window {
+                from: date(2026, 1, 1),
+                to: date(2026, 1, 1)
+            }
+            .halves(),
+            None
+        );
+    }
+}
