@@ -70,6 +70,13 @@ impl SettlementKind {
         }
         NAMES.iter().find(|(_, kind)| kind == self).map_or("", |(name, _)| name)
     }
+
+    /// Whether it is told as a `Pagamento Direto`: every type, known or not, except those that take a receipt back (Estorno),
+    /// remake the installment (Reparcelamento) or rescind the contract (Distrato).
+    #[must_use]
+    pub const fn is_payment(&self) -> bool {
+        !matches!(self, Self::Reversal | Self::Remade | Self::Rescission)
+    }
 }
 
 impl From<String> for SettlementKind {

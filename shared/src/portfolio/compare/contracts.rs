@@ -1,0 +1,69 @@
+//! The state of a contract after its installments were judged, and its own facts.
+
+use crate::calendar::Date;
+use crate::portfolio::{Contract, ContractState, EventKind, ObservedBill};
+
+use super::draft::Draft;
+use super::view::View;
+
+/// Settles the contract the installments belong to. Only Sienge's balances say whether it is alive: a cancelled one with a
+/// balance is open, and it is cancelled once nothing is open any more.
+pub(super) fn settle_current(draft: &mut Draft<'_>, view: &View<'_>, contract: Contract, was_held: bool, assigned: bool, today: Date) {
+    let mut after = contract;
+    if let Some(header) = view.header {
+        refresh(&mut after, header);
+    }
+    let before = was_held.then_some(after.state);
+    let cancelled_on = view
+        .header
+        .and_then(|header| header.cancelled_on)
+        .or_else(|| draft.rescinded_on(&after.key));
+    after.state = match (draft.is_alive(&after.key), after.state, cancelled_on) {
+        (true, _, _) => ContractState::Open,
+        (false, ContractState::Open | ContractState::Finished { .. }, Some(on)) => ContractState::Cancelled { on },
+        (false, ContractState::Open, None) => ContractState::Finished { on: today },
+        (false, state, _) => state,
+    };
+    let mut told = Vec::new();
+    if before != Some(after.state) {
+        match after.state {
+            ContractState::Open => told.push(EventKind::ContractOpened),
+            ContractState::Finished { .. } => told.push(EventKind::ContractFinished),
+            ContractState::Cancelled { .. } => told.push(EventKind::ContractCancelled),
+            ContractState::Assigned { .. } => {}
+        }
+        if assigned && after.state == ContractState::Open {
+            told.push(EventKind::RightsAssigned);
+        }
+    }
+    draft.settle(after, told);
+}
+
+/// Settles a contract the bill has left.
+pub(super) fn settle_left(draft: &mut Draft<'_>, contract: &Contract, assigned: bool, today: Date) {
+    let mut after = contract.clone();
+    let mut told = Vec::new();
+    if !matches!(contract.state, ContractState::Assigned { .. }) {
+        after.state = ContractState::Assigned { on: today };
+        if assigned {
+            told.push(EventKind::RightsAssigned);
+        }
+        if contract.state == ContractState::Open {
+            told.push(EventKind::ContractFinished);
+        }
+    }
+    draft.settle(after, told);
+}
+
+fn refresh(contract: &mut Contract, header: &ObservedBill) {
+    contract.creditor = header.creditor;
+    if let Some(number) = &header.number {
+        contract.number.clone_from(number);
+    }
+    if let Some(enterprise) = header.enterprise {
+        contract.enterprise = enterprise;
+    }
+    contract.unit = header.unit.clone().or(contract.unit.take());
+    contract.sales_contract = header.sales_contract.or(contract.sales_contract);
+    contract.issued_on = header.issued_on.or(contract.issued_on);
+}

@@ -1,0 +1,241 @@
+//! The judgement of one installment: what we hold against what Sienge shows.
+
+use std::collections::BTreeMap;
+
+use crate::calendar::Date;
+use crate::money::Decimal;
+use crate::portfolio::{
+    Action, ContractKey, Coverage, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Receipt, Rules, Scope,
+    SettlementKind,
+};
+
+use super::payments::{self, Step};
+use super::view::View;
+
+/// How the installments of one contract are judged.
+pub(super) struct Lens<'a> {
+    pub view: &'a View<'a>,
+    pub rules: &'a Rules<'a>,
+    pub scope: Scope,
+    pub today: Date,
+    /// Negotiation that open installments belong to.
+    pub negotiation: u32,
+    /// A remake in Sienge ends the current negotiation: what stays open is carried into the new one.
+    pub remade: bool,
+    /// The bill left this contract, or the settings leave the bill out: what stays open is returned.
+    pub clears: bool,
+    /// Returned installments may be opened again, and new ones included.
+    pub takes: bool,
+    /// The bill moves to this contract: what is open in Sienge opens here whatever the switch for returned installments says.
+    pub receives: bool,
+    /// Receipts already told on the contract the bill comes from: they are not told again here.
+    pub told: BTreeMap<InstallmentId, Vec<Receipt>>,
+}
+
+/// What the comparison decides about one installment.
+pub(super) struct Verdict {
+    pub action: Action,
+    pub after: Installment,
+    pub reversed: Vec<Step>,
+    pub paid: Vec<Step>,
+    pub returned: Option<Motive>,
+    pub reopened: bool,
+    pub synchronised: bool,
+}
+
+impl Verdict {
+    fn of(action: Action, after: Installment) -> Self {
+        Self {
+            synchronised: matches!(action, Action::Included | Action::Updated | Action::Renegotiated),
+            reopened: action == Action::Reopened,
+            action,
+            after,
+            reversed: Vec::new(),
+            paid: Vec::new(),
+            returned: None,
+        }
+    }
+
+    fn returned(mut after: Installment, motive: Motive, on: Date) -> Self {
+        after.state = InstallmentState::Closed { motive, on };
+        let mut verdict = Self::of(Action::Returned, after);
+        verdict.returned = Some(motive);
+        verdict
+    }
+}
+
+impl Lens<'_> {
+    /// Judges a held installment; `None` when nothing changes.
+    pub fn judge(&self, held: &Installment) -> Option<Verdict> {
+        let mut verdict = match (self.view.installments.get(&held.id), held.state) {
+            (Some(row), InstallmentState::Open) => self.open(held, row)?,
+            (Some(row), InstallmentState::Closed { motive, .. }) => self.closed(held, row, motive)?,
+            (None, InstallmentState::Open) => self.absent(held)?,
+            (None, InstallmentState::Closed { .. }) => return None,
+        };
+        verdict.after.revision = held.revision.saturating_add(1);
+        Some(verdict)
+    }
+
+    /// Judges an installment we do not hold.
+    pub fn judge_new(&self, contract: &ContractKey, row: &ObservedInstallment) -> Option<Verdict> {
+        if !self.takes || row.balance.is_zero() || self.rules.ignores_installment(row) {
+            return None;
+        }
+        let after = Installment {
+            contract: contract.clone(),
+            id: row.id,
+            negotiation: self.negotiation,
+            label: row.label.clone(),
+            due_on: row.due_on,
+            condition: row.condition.clone(),
+            original: row.original,
+            balance: row.balance,
+            boleto: self.view.boletos.get(&row.id).copied().unwrap_or(false),
+            receipts: row.receipts.clone(),
+            state: InstallmentState::Open,
+            revision: 1,
+        };
+        Some(Verdict::of(Action::Included, after))
+    }
+
+    /// Held open installments whose absence is not confirmed yet.
+    pub fn is_unconfirmed(&self, held: &Installment) -> bool {
+        held.is_open() && self.view.coverage == Coverage::WholeOnce && !self.view.installments.contains_key(&held.id)
+    }
+
+    /// The motive of a return without a better explanation.
+    fn motive(&self) -> Motive {
+        if self.scope == Scope::Reconciliation {
+            Motive::Reconciliation
+        } else {
+            Motive::CreditorRequest
+        }
+    }
+
+    fn open(&self, held: &Installment, row: &ObservedInstallment) -> Option<Verdict> {
+        let mut after = self.refreshed(held, row);
+        let flow = payments::flow(self.known(held), &row.receipts);
+        let settled = row.balance.is_zero();
+        let other_end = [SettlementKind::Remade, SettlementKind::Rescission]
+            .into_iter()
+            .find(|kind| payments::gained(kind, &held.receipts, &row.receipts));
+        let by_payment = settled && other_end.is_none() && !flow.paid.is_empty();
+        let mut verdict = if by_payment {
+            after.state = InstallmentState::Closed {
+                motive: Motive::Receipt,
+                on: self.today,
+            };
+            Verdict::of(Action::Settled, after)
+        } else if settled {
+            let motive = match other_end {
+                Some(SettlementKind::Rescission) => Motive::CreditorRequest,
+                Some(_) => Motive::Renegotiation,
+                None if self.remade => Motive::Renegotiation,
+                None => self.motive(),
+            };
+            Verdict::returned(after, motive, self.today)
+        } else if self.clears || (self.scope == Scope::Reconciliation && self.rules.ignores_installment(row)) {
+            Verdict::returned(after, Motive::Reconciliation, self.today)
+        } else if self.remade || held.negotiation < self.negotiation {
+            after.negotiation = self.negotiation;
+            let mut carried = Verdict::of(Action::Renegotiated, after);
+            carried.returned = Some(Motive::Renegotiation);
+            carried
+        } else if !flow.paid.is_empty() {
+            Verdict::of(Action::PaidInPart, after)
+        } else if !flow.reversed.is_empty() {
+            Verdict::of(Action::Reversed, after)
+        } else if after != *held {
+            Verdict::of(Action::Updated, after)
+        } else {
+            return None;
+        };
+        let explained = by_payment || !settled;
+        Self::tell(&mut verdict, held, flow, row.balance, explained);
+        Some(verdict)
+    }
+
+    fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: Motive) -> Option<Verdict> {
+        let flow = payments::flow(self.known(held), &row.receipts);
+        let switched_on = self.rules.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
+        let may_open = self.takes && !self.rules.ignores_installment(row) && (self.receives || motive == Motive::Receipt || switched_on);
+        if !row.balance.is_zero() && may_open {
+            let mut after = self.refreshed(held, row);
+            after.state = InstallmentState::Open;
+            after.negotiation = self.negotiation;
+            let mut verdict = Verdict::of(Action::Reopened, after);
+            Self::tell(&mut verdict, held, flow, row.balance, true);
+            return Some(verdict);
+        }
+        if payments::same(&held.receipts, &row.receipts) {
+            return None;
+        }
+        // Closed installments stay as they were, but their receipts are followed: a payment may be told after the return.
+        let mut after = held.clone();
+        after.receipts.clone_from(&row.receipts);
+        after.balance = row.balance;
+        let returned = matches!(motive, Motive::CreditorRequest | Motive::Reconciliation);
+        let mut verdict = if returned && row.balance.is_zero() && !flow.paid.is_empty() {
+            after.state = InstallmentState::Closed {
+                motive: Motive::Receipt,
+                on: self.today,
+            };
+            Verdict::of(Action::Settled, after)
+        } else if flow.reversed.is_empty() {
+            Verdict::of(Action::Updated, after)
+        } else {
+            Verdict::of(Action::Reversed, after)
+        };
+        verdict.synchronised = false;
+        Self::tell(&mut verdict, held, flow, row.balance, true);
+        Some(verdict)
+    }
+
+    fn absent(&self, held: &Installment) -> Option<Verdict> {
+        if self.clears && self.view.is_whole() {
+            return Some(Verdict::returned(held.clone(), Motive::Reconciliation, self.today));
+        }
+        match self.view.coverage {
+            Coverage::WholeConfirmed => {
+                let motive = if self.remade { Motive::Renegotiation } else { self.motive() };
+                Some(Verdict::returned(held.clone(), motive, self.today))
+            }
+            Coverage::WholeOnce => None,
+            Coverage::Rows => {
+                let boleto = *self.view.boletos.get(&held.id)?;
+                (boleto != held.boleto).then(|| Verdict::of(Action::Updated, Installment { boleto, ..held.clone() }))
+            }
+        }
+    }
+
+    fn known<'h>(&'h self, held: &'h Installment) -> &'h [Receipt] {
+        self.told.get(&held.id).unwrap_or(&held.receipts)
+    }
+
+    /// The installment with what Sienge shows. Without "Atualizar Observação, Valor e Vencimento" the condition type, the
+    /// original value and the due date (and the number that goes with them) stay; the balance, the receipts and the boleto
+    /// always follow, because settlement does.
+    fn refreshed(&self, held: &Installment, row: &ObservedInstallment) -> Installment {
+        let mut after = held.clone();
+        if self.rules.creditor.is_none_or(|creditor| creditor.update_installments) {
+            after.due_on = row.due_on;
+            after.condition.clone_from(&row.condition);
+            after.original = row.original;
+            after.label = row.label.clone().or(after.label);
+        }
+        after.balance = row.balance;
+        if !payments::same(&held.receipts, &row.receipts) {
+            after.receipts.clone_from(&row.receipts);
+        }
+        if let Some(boleto) = self.view.boletos.get(&held.id) {
+            after.boleto = *boleto;
+        }
+        after
+    }
+
+    fn tell(verdict: &mut Verdict, held: &Installment, flow: payments::Flow, observed: Decimal, explained: bool) {
+        let before = (held.balance + verdict.after.original - held.original).max(Decimal::ZERO);
+        (verdict.reversed, verdict.paid) = payments::walk(flow, before, observed, explained);
+    }
+}

@@ -1,0 +1,277 @@
+//! The one comparison: what Sienge says now against what we hold.
+//!
+//! [`compare`] is pure and total. It guarantees that
+//! - after its changes are applied, comparing the same observation again yields no change and no event;
+//! - no installment changes twice in an outcome, and the order of the changes is the same for the same input;
+//! - an installment's absence closes it only when it was confirmed ([`Coverage::WholeConfirmed`]);
+//! - what concerns the whole bill (a remake, a rescission, a move to another contract) is never done on a partial view;
+//! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and tells each
+//!   event once.
+
+mod contracts;
+mod draft;
+mod events;
+mod installments;
+mod payments;
+mod route;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+
+use super::{
+    Contract, ContractKey, Coverage, Critique, HeldBill, Installment, InstallmentId, Observation, Receipt, Rules, Scope, SettlementKind,
+    TimelineEvent,
+};
+use crate::calendar::Date;
+
+use draft::Draft;
+use installments::Lens;
+use route::{Judged, Route};
+use view::View;
+
+/// What must change so that we hold what Sienge says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Changes, in the order to commit them.
+    pub changes: Vec<Change>,
+    /// Timeline events to tell with them.
+    pub events: Vec<TimelineEvent>,
+    /// What an operator should know.
+    pub critiques: Vec<Critique>,
+    /// Held open installments that one whole read did not show: read the bill again, mark the observation
+    /// [`Coverage::WholeConfirmed`] when they are still absent, and compare again. Nothing was changed about them.
+    pub to_confirm: Vec<InstallmentId>,
+    /// The view was partial ([`Coverage::Rows`]) and shows something that concerns the whole bill (a remake, a rescission, an
+    /// assignment, a change set that a crash interrupted): read the whole bill and compare again. Nothing was changed.
+    pub needs_whole: bool,
+}
+
+/// One item to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A contract's new state.
+    Contract(Contract),
+    /// An installment's new state, and what was done to it (for counts and domain events).
+    Installment(Action, Installment),
+}
+
+/// What was done to an installment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// New in the portfolio.
+    Included,
+    /// Value, due date, condition type, number or boleto changed.
+    Updated,
+    /// A receipt came, the installment stays open.
+    PaidInPart,
+    /// A receipt (or more) settled it.
+    Settled,
+    /// Returned to the creditor.
+    Returned,
+    /// Returned or settled before, open again.
+    Reopened,
+    /// A receipt was taken back.
+    Reversed,
+    /// Carried into a new negotiation of its contract.
+    Renegotiated,
+}
+
+/// Compares what Sienge says with what we hold.
+#[must_use]
+pub fn compare(held: &HeldBill, seen: &Observation, scope: Scope, rules: &Rules<'_>, today: Date) -> Outcome {
+    let view = View::of(seen);
+    let mut outcome = Outcome::default();
+    match route::choose(held, &view, scope, rules, &mut outcome.critiques) {
+        Route::Nothing => {}
+        Route::AskForWhole => outcome.needs_whole = true,
+        Route::Judge(judged) => Comparison {
+            held,
+            view: &view,
+            scope,
+            rules,
+            today,
+        }
+        .judge(judged, &mut outcome),
+    }
+    outcome
+}
+
+struct Comparison<'a> {
+    held: &'a HeldBill,
+    view: &'a View<'a>,
+    scope: Scope,
+    rules: &'a Rules<'a>,
+    today: Date,
+}
+
+impl Comparison<'_> {
+    fn judge(&self, judged: Judged, outcome: &mut Outcome) {
+        let Judged {
+            left,
+            mut current,
+            ignored,
+        } = judged;
+        let was_held = self.held.contracts.contains_key(&current.key);
+        let clears = ignored && self.scope == Scope::Reconciliation;
+        let moves = !left.is_empty();
+        let mut draft = Draft::new(self.held, self.today, self.scope == Scope::Sync);
+
+        let remakes = self.open_gains(&draft, &current.key, &SettlementKind::Remade);
+        let rescinds = !self.open_gains(&draft, &current.key, &SettlementKind::Rescission).is_empty();
+        let bill_wide = moves || clears || rescinds || !remakes.is_empty();
+        if bill_wide && !self.view.is_whole() {
+            outcome.needs_whole = true;
+            return;
+        }
+        let mut lens = self.lens(&current);
+        outcome.to_confirm = self.unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
+        if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
+            return;
+        }
+
+        for key in &left {
+            let left_lens = Lens {
+                clears: true,
+                takes: false,
+                ..self.lens(&current)
+            };
+            judge_held(&mut draft, &left_lens, key);
+            lens.told.extend(receipts_after(&draft, key));
+        }
+        if let Some(last) = remakes.iter().max()
+            && self.view.shows_something_to_collect(self.rules)
+        {
+            current.negotiation = current.negotiation.max(last.saturating_add(1));
+        }
+        lens.negotiation = current.negotiation;
+        lens.remade = !remakes.is_empty();
+        lens.clears = clears;
+        lens.takes = !ignored;
+        lens.receives = moves;
+        judge_held(&mut draft, &lens, &current.key);
+        self.include(&mut draft, &lens, &current.key);
+
+        let assigned = left.iter().any(|key| key.customer != current.key.customer);
+        for key in &left {
+            if let Some(contract) = self.held.contracts.get(key) {
+                contracts::settle_left(&mut draft, contract, assigned, self.today);
+            }
+        }
+        if was_held || draft.is_alive(&current.key) {
+            contracts::settle_current(&mut draft, self.view, current, was_held, assigned, self.today);
+        }
+        self.conclude(draft, outcome);
+    }
+
+    fn conclude(&self, mut draft: Draft<'_>, outcome: &mut Outcome) {
+        let fresh = draft.events();
+        let complete_view = self.view.is_whole() && outcome.to_confirm.is_empty();
+        if let Some(events) = events::merge(self.held, &draft, fresh, complete_view) {
+            outcome.changes = draft.changes();
+            outcome.events = events;
+        } else {
+            outcome.needs_whole = !self.view.is_whole();
+        }
+    }
+
+    fn lens(&self, current: &Contract) -> Lens<'_> {
+        Lens {
+            view: self.view,
+            rules: self.rules,
+            scope: self.scope,
+            today: self.today,
+            negotiation: current.negotiation,
+            remade: false,
+            clears: false,
+            takes: true,
+            receives: false,
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// The negotiations of held open installments that show a receipt of a kind we did not know.
+    fn open_gains(&self, draft: &Draft<'_>, contract: &ContractKey, kind: &SettlementKind) -> Vec<u32> {
+        draft
+            .held_of(contract)
+            .filter(|held| held.is_open())
+            .filter(|held| {
+                let row = self.view.installments.get(&held.id);
+                row.is_some_and(|row| payments::gained(kind, &held.receipts, &row.receipts))
+            })
+            .map(|held| held.negotiation)
+            .collect()
+    }
+
+    fn unconfirmed<'k>(
+        &self,
+        draft: &Draft<'_>,
+        lens: &Lens<'_>,
+        contracts: impl Iterator<Item = &'k ContractKey>,
+        clears: bool,
+    ) -> Vec<InstallmentId> {
+        if clears || self.view.coverage != Coverage::WholeOnce {
+            return Vec::new();
+        }
+        let mut ids: Vec<InstallmentId> = contracts
+            .flat_map(|key| draft.held_of(key))
+            .filter(|held| lens.is_unconfirmed(held))
+            .map(|held| held.id)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn include(&self, draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
+        for (id, row) in &self.view.installments {
+            if self.held.installments.contains_key(&(contract.clone(), *id)) {
+                continue;
+            }
+            if let Some(verdict) = lens.judge_new(contract, row) {
+                draft.decide(verdict);
+            }
+        }
+    }
+}
+
+fn judge_held(draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
+    for held in draft.held_of(contract) {
+        if let Some(verdict) = lens.judge(held) {
+            draft.decide(verdict);
+        }
+    }
+}
+
+fn receipts_after(draft: &Draft<'_>, contract: &ContractKey) -> BTreeMap<InstallmentId, Vec<Receipt>> {
+    draft
+        .after_of(contract)
+        .map(|installment| (installment.id, installment.receipts.clone()))
+        .collect()
+}
+
+/// Applies an outcome to the held state, as committing it does: the version grows by one when something is written, and the
+/// pending events are told.
+pub fn apply(held: &mut HeldBill, outcome: &Outcome) {
+    if outcome.changes.is_empty() && outcome.events.is_empty() {
+        return;
+    }
+    held.version += 1;
+    held.pending_events.clear();
+    for change in &outcome.changes {
+        write(held, change);
+    }
+}
+
+fn write(held: &mut HeldBill, change: &Change) {
+    match change {
+        Change::Contract(contract) => {
+            held.contracts.insert(contract.key.clone(), contract.clone());
+        }
+        Change::Installment(_, installment) => {
+            held.installments
+                .insert((installment.contract.clone(), installment.id), installment.clone());
+        }
+    }
+}

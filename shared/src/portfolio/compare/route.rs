@@ -1,0 +1,162 @@
+//! Which contract of the bill the installments belong to, and which contracts the bill has left.
+//!
+//! A bill is one contract at a time: its document type and its customer are part of the key, so when Sienge names another type
+//! or customer the bill moves from one contract to another. Only a reconciliation begins such a move; any scope finishes one that
+//! a crash interrupted (both contracts are open then).
+
+use crate::calendar::Date;
+use crate::portfolio::{Contract, ContractKey, ContractState, Coverage, Critique, HeldBill, ObservedBill, Rules, Scope};
+
+use super::view::View;
+
+/// What to do with the bill's contracts.
+pub(super) enum Route {
+    /// Nothing is held and nothing is to be opened.
+    Nothing,
+    /// The facts told do not say which contract is meant: the whole bill is needed.
+    AskForWhole,
+    /// Judge these.
+    Judge(Judged),
+}
+
+/// The contracts to judge.
+pub(super) struct Judged {
+    /// Contracts the bill has left: what is open there is returned.
+    pub left: Vec<ContractKey>,
+    /// The contract the installments belong to, as held or about to be opened.
+    pub current: Contract,
+    /// The settings leave the bill out: nothing new, and a reconciliation returns what is open.
+    pub ignored: bool,
+}
+
+impl Judged {
+    fn keep(current: &Contract, ignored: bool) -> Route {
+        Route::Judge(Self {
+            left: Vec::new(),
+            current: current.clone(),
+            ignored,
+        })
+    }
+}
+
+/// Chooses the route; adds what an operator should know.
+pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rules<'_>, critiques: &mut Vec<Critique>) -> Route {
+    let Some(header) = view.header else {
+        return without_header(held, view, rules);
+    };
+    let key = key_of(view, header);
+    let at_key = held.contracts.get(&key);
+    let others: Vec<&Contract> = of_bill(held, view).filter(|contract| contract.key != key).collect();
+    let busy: Vec<&Contract> = others.iter().copied().filter(|contract| is_busy(held, contract)).collect();
+    let something = view.shows_something_to_collect(rules);
+    let unregistered = rules.enterprise_critique(view.bill, header);
+    let ignored = rules.ignores_bill(header) || unregistered.is_some();
+    if something && !rules.ignores_bill(header) {
+        critiques.extend(unregistered);
+    }
+
+    let is_at_key = |state: fn(&ContractState) -> bool| at_key.is_some_and(|contract| state(&contract.state));
+    let settled_there = busy.is_empty() && is_at_key(|state| !matches!(state, ContractState::Assigned { .. }));
+    if let Some(contract) = at_key
+        && (settled_there || others.is_empty())
+    {
+        return Judged::keep(contract, ignored);
+    }
+    let Some(latest) = others.iter().copied().max_by_key(|contract| rank(contract)) else {
+        if ignored || !something {
+            return Route::Nothing;
+        }
+        return Judged::keep(&opened(view, key, header), ignored);
+    };
+    let interrupted = !busy.is_empty() && is_at_key(|state| matches!(state, ContractState::Open));
+    let wanted = something && !ignored;
+    if interrupted || (wanted && scope == Scope::Reconciliation) {
+        let left = if busy.is_empty() { vec![latest] } else { busy };
+        return Route::Judge(Judged {
+            left: left.into_iter().map(|contract| contract.key.clone()).collect(),
+            current: at_key.cloned().unwrap_or_else(|| opened(view, key, header)),
+            ignored,
+        });
+    }
+    if wanted {
+        critiques.push(waiting(view, &latest.key, &key));
+    }
+    Judged::keep(latest, ignored)
+}
+
+fn without_header(held: &HeldBill, view: &View<'_>, rules: &Rules<'_>) -> Route {
+    let mut contracts: Vec<&Contract> = of_bill(held, view).collect();
+    contracts.sort_by_key(|contract| rank(contract));
+    let Some(current) = contracts.pop() else {
+        return Route::Nothing;
+    };
+    let left: Vec<ContractKey> = contracts
+        .iter()
+        .filter(|contract| is_busy(held, contract))
+        .map(|contract| contract.key.clone())
+        .collect();
+    let gone = view.installments.is_empty() && view.coverage == Coverage::WholeConfirmed;
+    if !left.is_empty() && !gone {
+        return Route::AskForWhole;
+    }
+    Route::Judge(Judged {
+        left,
+        current: current.clone(),
+        ignored: rules.ignores(current.creditor, &current.key.document_type),
+    })
+}
+
+fn of_bill<'a>(held: &'a HeldBill, view: &View<'_>) -> impl Iterator<Item = &'a Contract> {
+    let bill = view.bill;
+    held.contracts.values().filter(move |contract| contract.key.bill == bill)
+}
+
+/// Whether the bill has not quite left the contract.
+fn is_busy(held: &HeldBill, contract: &Contract) -> bool {
+    contract.state == ContractState::Open
+        || held
+            .installments
+            .values()
+            .any(|installment| installment.contract == contract.key && installment.is_open())
+}
+
+/// Open before finished before left; of two alike the later one.
+fn rank(contract: &Contract) -> (u8, Date, &ContractKey) {
+    let (class, on) = match contract.state {
+        ContractState::Open => (2, Date::MAX),
+        ContractState::Finished { on } | ContractState::Cancelled { on } => (1, on),
+        ContractState::Assigned { on } => (0, on),
+    };
+    (class, on, &contract.key)
+}
+
+fn waiting(view: &View<'_>, from: &ContractKey, to: &ContractKey) -> Critique {
+    let bill = view.bill;
+    if from.customer == to.customer {
+        Critique::TypeChangeWaitsForReconciliation { bill }
+    } else {
+        Critique::AssignmentWaitsForReconciliation { bill }
+    }
+}
+
+fn key_of(view: &View<'_>, header: &ObservedBill) -> ContractKey {
+    ContractKey {
+        bill: view.bill,
+        document_type: header.document_type.clone(),
+        customer: header.customer,
+    }
+}
+
+fn opened(view: &View<'_>, key: ContractKey, header: &ObservedBill) -> Contract {
+    Contract {
+        key,
+        creditor: header.creditor,
+        number: header.number.clone().unwrap_or_else(|| view.bill.to_string()),
+        enterprise: header.enterprise.flatten(),
+        unit: header.unit.clone(),
+        sales_contract: header.sales_contract,
+        issued_on: header.issued_on,
+        negotiation: 1,
+        state: ContractState::Open,
+    }
+}

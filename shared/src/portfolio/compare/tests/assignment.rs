@@ -1,0 +1,118 @@
+//! Assignment of rights and changes of the document type: the bill moves to another contract.
+
+use rust_decimal_macros::dec;
+
+use super::support::*;
+use crate::portfolio::*;
+
+fn key(customer: i64, document_type: &str) -> ContractKey {
+    ContractKey {
+        bill: BILL,
+        document_type: document_type.into(),
+        customer: CustomerId(customer),
+    }
+}
+
+fn open_of(ours: &Ours, contract: &ContractKey) -> Vec<i64> {
+    let held = ours.held.installments.values();
+    held.filter(|held| held.is_open() && held.contract == *contract)
+        .map(|held| held.id.0)
+        .collect()
+}
+
+#[test]
+fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract_true() {
+    let mut sienge = Sienge::with(3);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(20);
+    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    for scope in [Scope::Webhook, Scope::Daily, Scope::Sync] {
+        let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
+        assert_eq!(outcome.critiques, [Critique::AssignmentWaitsForReconciliation { bill: BILL }]);
+    }
+    assert_eq!(open_of(&ours, &key(10, "CT")), [2, 3]);
+
+    let outcome = ours.reconcile(&sienge);
+    assert_eq!(actions(&outcome), ["2 Returned", "3 Returned", "2 Included", "3 Included"]);
+    assert_eq!(outcome.critiques, []);
+    assert_eq!(ours.held.contracts[&key(10, "CT")].state, ContractState::Assigned { on: today() });
+    assert_eq!(open_of(&ours, &key(10, "CT")), [0; 0]);
+    assert_eq!(open_of(&ours, &key(20, "CT")), [2, 3]);
+    assert_eq!(
+        texts(&outcome),
+        "Devolução\nBatimento\nData: 19/11/2021\nContrato: 295 Parcela(s): 2, 3\n---\n\
+         Cessão de direitos\nData: 19/11/2021\nContrato: 295\n---\nContrato finalizado\nData: 19/11/2021\nContrato: 295\n---\n\
+         Abertura de Contrato\nContrato: 295 Parcela(s): 2, 3\n---\nCessão de direitos\nData: 19/11/2021\nContrato: 295"
+    );
+    sienge.receive(2, "Recebimento", dec!(1000), dec!(0));
+    assert_eq!(actions(&ours.sync(&sienge)), ["2 Settled"]);
+    assert_eq!(open_of(&ours, &key(20, "CT")), [3]);
+}
+
+#[test]
+fn an_assignment_back_opens_the_earlier_contract_again_even_with_the_reopen_switch_off() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    ours.settings.creditor.reopen_returned_installments = false;
+    sienge.header.customer = CustomerId(20);
+    ours.reconcile(&sienge);
+    sienge.receive(1, "Recebimento", dec!(400), dec!(600));
+    assert_eq!(actions(&ours.sync(&sienge)), ["1 PaidInPart"]);
+    sienge.header.customer = CustomerId(10);
+    let outcome = ours.reconcile(&sienge);
+    assert_eq!(actions(&outcome), ["1 Returned", "2 Returned", "1 Reopened", "2 Reopened"]);
+    assert_eq!(ours.held.contracts[&key(10, "CT")].state, ContractState::Open);
+    let paid = |event: &&TimelineEvent| matches!(event.kind, EventKind::DirectPayment { .. });
+    assert_eq!(ours.told.iter().filter(paid).count(), 1, "the payment made in between is told once");
+    assert_eq!(open_of(&ours, &key(10, "CT")), [1, 2]);
+}
+
+#[test]
+fn a_payment_seen_only_with_the_assignment_is_told_on_the_old_contract() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(20);
+    sienge.receive(1, "Recebimento", dec!(400), dec!(600));
+    let outcome = ours.reconcile(&sienge);
+    let paid: Vec<_> = outcome
+        .events
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::DirectPayment { .. }))
+        .collect();
+    assert_eq!(paid.len(), 1);
+    assert_eq!(paid[0].contract, key(10, "CT"));
+}
+
+#[test]
+fn an_assignment_needs_a_whole_view_without_doubtful_absences() {
+    let mut sienge = Sienge::with(3);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(20);
+    assert!(ours.take(&sienge.shows(&[1]), Scope::Reconciliation).needs_whole);
+    sienge.rows.remove(&3);
+    let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Reconciliation);
+    assert_eq!((asked.changes.len(), asked.to_confirm), (0, vec![InstallmentId(3)]));
+}
+
+#[test]
+fn another_document_type_is_another_contract_and_no_assignment() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.document_type = "FAT".into();
+    let waiting = ours.sync(&sienge);
+    assert_eq!(waiting.critiques, [Critique::TypeChangeWaitsForReconciliation { bill: BILL }]);
+    let outcome = ours.reconcile(&sienge);
+    assert_eq!(open_of(&ours, &key(10, "FAT")), [1, 2]);
+    assert_eq!(open_of(&ours, &key(10, "CT")), [0; 0]);
+    assert!(outcome.events.iter().all(|event| event.kind != EventKind::RightsAssigned));
+}
+
+#[test]
+fn a_type_changed_to_an_ignored_one_is_returned_by_the_reconciliation() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    ours.settings.tenant.ignore_document_types = "NF".to_owned().into();
+    sienge.header.document_type = "NF".into();
+    assert_eq!(ours.sync(&sienge), Outcome::default());
+    assert_eq!(actions(&ours.reconcile(&sienge)), ["1 Returned", "2 Returned"]);
+}

@@ -1,0 +1,182 @@
+//! What concerns the contract as a whole: settings that leave it out, its own facts, cancellation, its end.
+
+use jiff::civil::date;
+use rust_decimal_macros::dec;
+
+use super::support::*;
+use crate::portfolio::*;
+
+#[test]
+fn ignored_companies_and_types_and_companies_not_registered_open_nothing() {
+    let sienge = Sienge::with(1);
+    let mut by_company = Ours::new();
+    by_company.settings.tenant.ignore_companies = "2;1".to_owned().into();
+    let mut by_type = Ours::new();
+    by_type.settings.tenant.ignore_document_types = "av;ct".to_owned().into();
+    let mut inactive = Ours::new();
+    inactive.settings.creditor.active = false;
+    let mut another = Ours::new();
+    another.settings.creditor.company = CreditorId(2);
+    for ours in [&mut by_company, &mut by_type, &mut inactive, &mut another] {
+        assert_eq!(ours.reconcile(&sienge), Outcome::default());
+    }
+    let unregistered = Rules {
+        creditor: None,
+        ..by_type.settings.rules()
+    };
+    let seen = sienge.says(Coverage::WholeOnce);
+    assert_eq!(
+        compare(&HeldBill::default(), &seen, Scope::Daily, &unregistered, today()),
+        Outcome::default()
+    );
+}
+
+#[test]
+fn a_held_contract_ignored_later_is_kept_true_until_a_reconciliation_returns_it() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    ours.settings.tenant.ignore_document_types = "CT".to_owned().into();
+    sienge.add(3, dec!(500));
+    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    assert_eq!(actions(&ours.sync(&sienge)), ["1 Settled"]);
+    assert!(ours.take(&sienge.shows(&[2]), Scope::Reconciliation).needs_whole);
+    let outcome = ours.reconcile(&sienge);
+    assert_eq!(actions(&outcome), ["2 Returned"]);
+    assert_eq!(ours.installment(2).state, closed(Motive::Reconciliation));
+    assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
+}
+
+#[test]
+fn an_unregistered_enterprise_is_criticised_and_nothing_is_opened_unless_the_automatic_import_is_on() {
+    let sienge = Sienge::with(1);
+    let mut ours = Ours::new();
+    ours.settings.creditor.import_enterprises_automatically = false;
+    let outcome = ours.sync(&sienge);
+    assert_eq!((outcome.changes.len(), outcome.critiques.len()), (0, 1));
+    assert!(
+        outcome.critiques[0]
+            .text()
+            .starts_with("Filial não cadastrada: empreendimento 7, contrato 295.")
+    );
+    ours.settings.creditor.enterprises.insert(EnterpriseId(7));
+    let outcome = ours.sync(&sienge);
+    assert_eq!((actions(&outcome), outcome.critiques), (vec!["1 Included".to_owned()], vec![]));
+}
+
+#[test]
+fn a_stand_alone_bill_needs_no_enterprise() {
+    let mut sienge = Sienge::with(1);
+    sienge.header.enterprise = Some(None);
+    let mut ours = Ours::new();
+    ours.settings.creditor.import_enterprises_automatically = false;
+    assert_eq!(actions(&ours.sync(&sienge)), ["1 Included"]);
+}
+
+#[test]
+fn the_contracts_own_facts_follow_and_silence_changes_none() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.number = None;
+    sienge.header.enterprise = None;
+    sienge.header.unit = None;
+    sienge.header.sales_contract = None;
+    assert_eq!(ours.sync(&sienge), Outcome::default());
+    sienge.header.unit = Some("AP 202".into());
+    let outcome = ours.sync(&sienge);
+    assert_eq!((outcome.changes.len(), outcome.events.len()), (1, 0));
+    assert_eq!(ours.contract().unit.as_deref(), Some("AP 202"));
+    assert_eq!(ours.contract().enterprise, Some(EnterpriseId(7)));
+}
+
+#[test]
+fn facts_without_the_bills_own_facts_belong_to_the_open_contract() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    let mut seen = sienge.says(Coverage::WholeOnce);
+    seen.header = None;
+    assert_eq!(actions(&ours.take(&seen, Scope::Sync)), ["1 Settled"]);
+    assert_eq!(Ours::new().take(&seen, Scope::Sync), Outcome::default());
+}
+
+#[test]
+fn a_bill_sienge_does_not_know_is_returned_and_finished_once_confirmed() {
+    let sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    let gone = |coverage| Observation {
+        header: None,
+        installments: Vec::new(),
+        ..sienge.says(coverage)
+    };
+    let asked = ours.take(&gone(Coverage::WholeOnce), Scope::Daily);
+    assert_eq!((asked.changes.len(), asked.to_confirm.len()), (0, 2));
+    let outcome = ours.take(&gone(Coverage::WholeConfirmed), Scope::Daily);
+    assert_eq!(actions(&outcome), ["1 Returned", "2 Returned"]);
+    assert_eq!(ours.installment(1).state, closed(Motive::CreditorRequest));
+    assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
+}
+
+#[test]
+fn a_rescission_returns_everything_at_the_creditors_request_and_cancels_the_contract_once() {
+    let mut sienge = Sienge::with(3);
+    let mut ours = Ours::of(&sienge);
+    for id in 1..=3 {
+        sienge.receive_on(id, "Distrato", dec!(1000), dec!(0), date(2021, 11, 18));
+    }
+    assert!(ours.take(&sienge.shows(&[2]), Scope::Webhook).needs_whole);
+    let outcome = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
+    assert_eq!(actions(&outcome), ["1 Returned", "2 Returned", "3 Returned"]);
+    assert_eq!(ours.installment(1).state, closed(Motive::CreditorRequest));
+    assert_eq!(ours.contract().state, ContractState::Cancelled { on: date(2021, 11, 18) });
+    assert_eq!(outcome.events.len(), 2);
+    assert_eq!(outcome.events[1].kind, EventKind::ContractCancelled);
+    sienge.header.cancelled_on = Some(today());
+    assert_eq!(ours.reconcile(&sienge), Outcome::default());
+}
+
+#[test]
+fn a_cancellation_date_closes_what_has_no_balance_and_what_is_confirmed_missing_but_not_what_has_a_balance() {
+    let mut sienge = Sienge::with(3);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.cancelled_on = Some(date(2021, 11, 10));
+    sienge.rows.remove(&1);
+    sienge.row(2).balance = dec!(0);
+    assert_eq!(actions(&ours.sync(&sienge)), ["1 Returned", "2 Returned"]);
+    assert_eq!(ours.contract().state, ContractState::Open);
+    sienge.row(3).balance = dec!(0);
+    let outcome = ours.sync(&sienge);
+    assert_eq!(ours.contract().state, ContractState::Cancelled { on: date(2021, 11, 10) });
+    assert_eq!(outcome.events.last().unwrap().kind, EventKind::ContractCancelled);
+}
+
+#[test]
+fn a_cancelled_contract_that_comes_back_alive_is_open_again() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Distrato", dec!(1000), dec!(0));
+    ours.sync(&sienge);
+    sienge.row(1).receipts.clear();
+    sienge.row(1).balance = dec!(1000);
+    let outcome = ours.sync(&sienge);
+    assert_eq!(actions(&outcome), ["1 Reopened"]);
+    assert_eq!(ours.contract().state, ContractState::Open);
+    assert_eq!(outcome.events[0].kind, EventKind::ContractOpened);
+}
+
+#[test]
+fn a_contract_finishes_with_its_last_installment_and_every_time_anew() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+        let outcome = ours.sync(&sienge);
+        let finished = outcome.events.last().unwrap();
+        assert_eq!(finished.kind, EventKind::ContractFinished);
+        assert!(ids.insert(finished.id.clone()));
+        sienge.row(1).receipts.clear();
+        sienge.row(1).balance = dec!(1000);
+        ours.sync(&sienge);
+        assert_eq!(ours.contract().state, ContractState::Open);
+    }
+}

@@ -1,0 +1,203 @@
+//! Payments, total and partial, the settlement types, reversals.
+
+use jiff::civil::date;
+use rust_decimal::Decimal;
+use rust_decimal_macros::dec;
+
+use super::support::*;
+use crate::portfolio::*;
+
+/// (settlement, paid, amortised, balance, total) of the direct payments told.
+fn payments(outcome: &Outcome) -> Vec<(String, Decimal, Decimal, Decimal, bool)> {
+    let of = |event: &TimelineEvent| match &event.kind {
+        EventKind::DirectPayment {
+            settlement,
+            paid,
+            amortised,
+            balance,
+            total,
+            ..
+        } => Some((settlement.to_string(), *paid, *amortised, *balance, *total)),
+        _ => None,
+    };
+    outcome.events.iter().filter_map(of).collect()
+}
+
+fn reversals(outcome: &Outcome) -> Vec<(String, Decimal, Decimal)> {
+    let of = |event: &TimelineEvent| match &event.kind {
+        EventKind::PaymentReversed {
+            settlement,
+            reversed,
+            balance,
+            ..
+        } => Some((settlement.to_string(), *reversed, *balance)),
+        _ => None,
+    };
+    outcome.events.iter().filter_map(of).collect()
+}
+
+#[test]
+fn every_settlement_type_is_told_with_its_name_and_settles() {
+    for kind in [
+        "Abatimento de Adiantamento",
+        "Adiantamento",
+        "Bonificação",
+        "Cancelamento",
+        "Outros",
+        "Outros com Resíduo",
+        "Por Bens",
+        "Promoção",
+        "Recebimento",
+        "Sorteio",
+        "Substituição",
+        "Dação em pagamento",
+    ] {
+        let mut sienge = Sienge::with(2);
+        let mut ours = Ours::of(&sienge);
+        sienge.receive(1, kind, dec!(1000), dec!(0));
+        let outcome = ours.take(&sienge.shows(&[1]), Scope::Webhook);
+        assert_eq!(payments(&outcome), [(kind.to_owned(), dec!(1000), dec!(1000), dec!(0), true)]);
+        assert_eq!(ours.installment(1).state, closed(Motive::Receipt));
+    }
+}
+
+#[test]
+fn a_partial_payment_leaves_the_installment_open_and_tells_the_principal_amortised() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Recebimento", dec!(500), dec!(547.79));
+    let outcome = ours.take(&sienge.shows(&[1]), Scope::Webhook);
+    assert_eq!(actions(&outcome), ["1 PaidInPart"]);
+    assert_eq!(
+        payments(&outcome),
+        [("Recebimento".into(), dec!(500), dec!(452.21), dec!(547.79), false)]
+    );
+}
+
+#[test]
+fn a_total_below_the_value_settles_because_sienges_balance_does() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Recebimento", dec!(850), dec!(0));
+    let outcome = ours.sync(&sienge);
+    assert_eq!(actions(&outcome), ["1 Settled"]);
+    assert_eq!(payments(&outcome), [("Recebimento".into(), dec!(850), dec!(1000), dec!(0), true)]);
+}
+
+#[test]
+fn several_payments_at_once_are_told_by_date_down_to_sienges_balance() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive_on(1, "Recebimento", dec!(300), dec!(700), date(2021, 11, 12));
+    sienge.receive_on(1, "Bonificação", dec!(200), dec!(480), date(2021, 11, 10));
+    let outcome = ours.sync(&sienge);
+    assert_eq!(
+        payments(&outcome),
+        [
+            ("Bonificação".into(), dec!(200), dec!(200), dec!(800), false),
+            ("Recebimento".into(), dec!(300), dec!(320), dec!(480), false),
+        ]
+    );
+}
+
+#[test]
+fn two_receipts_alike_are_two_and_a_repeated_view_adds_none() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Recebimento", dec!(100), dec!(900));
+    sienge.receive(1, "Recebimento", dec!(100), dec!(800));
+    assert_eq!(payments(&ours.sync(&sienge)).len(), 2);
+    sienge.receive(1, "Recebimento", dec!(100), dec!(700));
+    assert_eq!(payments(&ours.sync(&sienge)).len(), 1);
+    let ids: std::collections::BTreeSet<_> = ours.told.iter().map(|event| &event.id).collect();
+    assert_eq!(ids.len(), ours.told.len());
+}
+
+#[test]
+fn the_observation_says_who_brought_the_payment() {
+    for (scope, origin) in [
+        (Scope::Webhook, "Recebimento no Sienge"),
+        (Scope::Daily, "Recebimento no Sienge"),
+        (Scope::Sync, "Parcela(s) sincronizada(s) via webservice"),
+    ] {
+        let mut sienge = Sienge::with(2);
+        let mut ours = Ours::of(&sienge);
+        sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+        let outcome = ours.take(&sienge.shows(&[1]), scope);
+        assert_eq!(outcome.events[0].text().lines().last(), Some(origin));
+    }
+}
+
+#[test]
+fn a_receipt_that_vanished_is_a_reversal_and_opens_the_installment_whatever_the_switch() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    ours.settings.creditor.reopen_returned_installments = false;
+    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    ours.sync(&sienge);
+    sienge.row(1).receipts.clear();
+    sienge.row(1).balance = dec!(1000);
+    let outcome = ours.sync(&sienge);
+    assert_eq!(actions(&outcome), ["1 Reopened"]);
+    assert_eq!(reversals(&outcome), [("Recebimento".into(), dec!(1000), dec!(1000))]);
+    assert!(outcome.events.iter().any(|event| event.kind == EventKind::Reopened));
+}
+
+#[test]
+fn an_estorno_takes_its_payment_back_once_however_sienge_writes_it() {
+    // Beside the receipt, instead of it, and first beside it then both gone.
+    let beside: fn(&mut Sienge) = |sienge| sienge.receive(1, "Estorno", dec!(400), dec!(1000));
+    let instead: fn(&mut Sienge) = |sienge| {
+        sienge.row(1).receipts.clear();
+        sienge.receive(1, "Estorno", dec!(-400), dec!(1000));
+    };
+    for write in [beside, instead] {
+        let mut sienge = Sienge::with(1);
+        let mut ours = Ours::of(&sienge);
+        sienge.receive(1, "Recebimento", dec!(400), dec!(600));
+        ours.sync(&sienge);
+        write(&mut sienge);
+        let outcome = ours.sync(&sienge);
+        assert_eq!(actions(&outcome), ["1 Reversed"]);
+        assert_eq!(reversals(&outcome), [("Recebimento".into(), dec!(400), dec!(1000))]);
+        sienge.row(1).receipts.clear();
+        assert_eq!(reversals(&ours.sync(&sienge)), []);
+    }
+}
+
+#[test]
+fn a_payment_and_its_estorno_seen_together_never_took_effect() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Recebimento", dec!(400), dec!(600));
+    sienge.receive(1, "Estorno", dec!(400), dec!(1000));
+    let outcome = ours.sync(&sienge);
+    assert_eq!((payments(&outcome), reversals(&outcome)), (vec![], vec![]));
+    assert_eq!(ours.installment(1).receipts.len(), 2);
+}
+
+#[test]
+fn a_payment_that_shows_up_after_the_return_is_told_and_explains_it() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.row(1).balance = dec!(0);
+    ours.sync(&sienge);
+    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    let outcome = ours.sync(&sienge);
+    assert_eq!(actions(&outcome), ["1 Settled"]);
+    assert_eq!(payments(&outcome).len(), 1);
+    assert_eq!(ours.installment(1).state, closed(Motive::Receipt));
+}
+
+#[test]
+fn a_remake_or_a_rescission_is_no_payment() {
+    for kind in ["Reparcelamento", "Distrato"] {
+        let mut sienge = Sienge::with(1);
+        let mut ours = Ours::of(&sienge);
+        sienge.receive(1, "Recebimento", dec!(100), dec!(900));
+        sienge.receive(1, kind, dec!(900), dec!(0));
+        let outcome = ours.sync(&sienge);
+        assert_eq!(payments(&outcome), [("Recebimento".into(), dec!(100), dec!(100), dec!(900), false)]);
+        assert_eq!(actions(&outcome), ["1 Returned"]);
+    }
+}

@@ -1,0 +1,57 @@
+//! The observation as the comparison reads it: each installment once, money in cents, no negative balance.
+
+use std::collections::BTreeMap;
+
+use crate::money::{Decimal, half_up_to_cents};
+use crate::portfolio::{BillId, Coverage, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt, Rules};
+
+/// A normalised observation.
+pub(super) struct View<'a> {
+    pub bill: BillId,
+    pub header: Option<&'a ObservedBill>,
+    pub installments: BTreeMap<InstallmentId, ObservedInstallment>,
+    pub boletos: &'a BTreeMap<InstallmentId, bool>,
+    pub coverage: Coverage,
+}
+
+impl<'a> View<'a> {
+    /// When an installment is told twice, the row told last wins.
+    pub fn of(seen: &'a Observation) -> Self {
+        Self {
+            bill: seen.bill,
+            header: seen.header.as_ref(),
+            installments: seen.installments.iter().map(|row| (row.id, in_cents(row))).collect(),
+            boletos: &seen.boletos,
+            coverage: seen.coverage,
+        }
+    }
+
+    /// Whether everything Sienge has of the bill was read.
+    pub fn is_whole(&self) -> bool {
+        self.coverage != Coverage::Rows
+    }
+
+    /// Whether it shows an open installment that the settings do not leave out.
+    pub fn shows_something_to_collect(&self, rules: &Rules<'_>) -> bool {
+        self.installments
+            .values()
+            .any(|row| !row.balance.is_zero() && !rules.ignores_installment(row))
+    }
+}
+
+fn in_cents(row: &ObservedInstallment) -> ObservedInstallment {
+    ObservedInstallment {
+        original: half_up_to_cents(row.original),
+        balance: half_up_to_cents(row.balance).max(Decimal::ZERO),
+        receipts: row.receipts.iter().map(receipt_in_cents).collect(),
+        ..row.clone()
+    }
+}
+
+fn receipt_in_cents(receipt: &Receipt) -> Receipt {
+    Receipt {
+        net: half_up_to_cents(receipt.net),
+        gross: half_up_to_cents(receipt.gross),
+        ..receipt.clone()
+    }
+}
