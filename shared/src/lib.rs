@@ -10,6 +10,7 @@
 
 pub mod aws;
 pub mod calendar;
+pub mod digest;
 pub mod flow;
 pub mod intake;
 pub mod money;

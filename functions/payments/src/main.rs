@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let shop = &shop;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        payments::handle(shop, event.payload, deadline).await
+        Ok::<_, Error>(payments::handle(shop, event.payload, deadline).await?)
     }))
     .await
 }

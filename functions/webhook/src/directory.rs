@@ -8,7 +8,7 @@ use ponte::store::{Store, StoreError};
 use tokio::sync::Mutex;
 
 /// How long an answer is remembered.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 /// How many are remembered: a flood of invented ids must not fill the memory.
 const MAX_REMEMBERED: usize = 10_000;
 

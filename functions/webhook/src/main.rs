@@ -9,7 +9,7 @@ use ponte::store::{self, Store, Tables};
 use webhook::{Webhook, http};
 
 /// Sienge waits 2.5 seconds for the answer; every AWS call together with its retries must fit well within.
-const AWS_CALL: Duration = Duration::from_millis(1_000);
+const AWS_CALL: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -16,7 +16,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 /// The SDK's configuration with time-outs: `operation` bounds a whole call with its retries.
 pub async fn config(operation: Duration) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(1_000))
+        .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(operation.mul_f32(0.6))
         .operation_timeout(operation)
         .build();

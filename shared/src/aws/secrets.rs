@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use crate::portfolio::TenantId;
 
 /// How long a secret is used without being read again.
-const FRESH: Duration = Duration::from_secs(300);
+const FRESH: Duration = Duration::from_mins(5);
 /// A refused token makes us read the secret again (it may just have been rotated), but not more often than this.
 const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(15);
 /// Tenants kept in memory at most.

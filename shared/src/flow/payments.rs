@@ -17,7 +17,7 @@ use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::telemetry::{self, Metric};
 
 /// A webhook still pending after this long is stuck: its message was never sent, or was lost.
-const STUCK: Duration = Duration::from_secs(2 * 60);
+const STUCK: Duration = Duration::from_mins(2);
 /// Webhooks queued again, and events published again, in one sweep.
 const AT_ONCE: usize = 10_000;
 /// Events published in one go.
@@ -137,22 +137,11 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Payments).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Payments));
     };
-    let store = &session.shop.store;
-    let mut progress = match guard.resume::<Progress>(task.run.as_deref()).await? {
-        Some(progress) => progress,
-        None => {
-            let last = store.cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str()).await?;
-            let since = task
-                .from
-                .unwrap_or_else(|| day_before(last.map_or(session.today, |cursor| business_date(cursor.last_success))));
-            let started_at = session.now();
-            Progress {
-                run: crate::store::new_run_id(started_at),
-                started_at,
-                since,
-                report: Report::default(),
-            }
-        }
+    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
+    let mut progress = if let Some(progress) = saved {
+        progress
+    } else {
+        begin(session, task, creditor).await?
     };
     guard.save(&progress).await?;
     let mut report = Report::default();
@@ -166,6 +155,24 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
             .await?;
     }
     guard.close(&progress, result, |_| text(&progress)).await
+}
+
+async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
+    let last = session
+        .shop
+        .store
+        .cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str())
+        .await?;
+    let since = task
+        .from
+        .unwrap_or_else(|| day_before(last.map_or(session.today, |cursor| business_date(cursor.last_success))));
+    let started_at = session.now();
+    Ok(Progress {
+        run: crate::store::new_run_id(started_at),
+        started_at,
+        since,
+        report: Report::default(),
+    })
 }
 
 async fn pay(session: &Session, creditor: CreditorId, since: Date, report: &mut Report) -> Result<(), FlowError> {

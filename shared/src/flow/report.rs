@@ -181,11 +181,11 @@ impl Report {
         };
         let critiques = self.critiques.len() as u64 + self.more_critiques;
         if critiques > 0 {
-            text += &format!(" {critiques} crítica(s).");
+            text.push_str(&[" ", &critiques.to_string(), " crítica(s)."].concat());
         }
         let failures = self.failures.len() as u64 + self.more_failures;
         if failures > 0 {
-            text += &format!(" {failures} contrato(s) com falha, que serão tentados de novo.");
+            text.push_str(&[" ", &failures.to_string(), " contrato(s) com falha, que serão tentados de novo."].concat());
         }
         text
     }

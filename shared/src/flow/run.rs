@@ -12,7 +12,7 @@ use crate::store::{self, Acquired, CritiqueNote, Lease, RunStart, StoreError};
 use crate::telemetry::{self, Metric};
 
 /// How long a run owns its creditor without a sign of life: longer than any invocation.
-const LEASE: Duration = Duration::from_secs(16 * 60);
+const LEASE: Duration = Duration::from_mins(16);
 
 /// Where a run stands; written as the checkpoint after every step.
 pub(super) trait Run: Serialize + DeserializeOwned + Send + Sync {
@@ -110,14 +110,6 @@ impl<'a> Guard<'a> {
             .store
             .save_checkpoint(tenant, Some(self.creditor), task, self.version, progress, session.now())
             .await?;
-        Ok(())
-    }
-
-    /// Keeps the right during a long step.
-    pub(super) async fn renew(&mut self) -> Result<(), FlowError> {
-        if let Some(lease) = &mut self.lease {
-            self.session.shop.store.renew_lease(lease, LEASE, self.session.now()).await?;
-        }
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256_hex;
 use crate::portfolio::{BillId, CustomerId, SalesContractId, UnitId};
 
 /// The deepest nesting a body may have; Sienge's have two levels.
@@ -190,17 +190,11 @@ pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
 #[must_use]
 pub fn dedup_key(receiver: Receiver, sienge_id: Option<&str>, body: &[u8]) -> String {
     let usable = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
-    match sienge_id.map(str::trim).filter(usable) {
-        Some(id) => id.to_owned(),
-        None => {
-            let mut hash = Sha256::new();
-            hash.update(receiver.name().as_bytes());
-            hash.update([0]);
-            hash.update(body);
-            let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("sha256-{hex}")
-        }
-    }
+    let given = sienge_id.map(str::trim).filter(usable);
+    given.map_or_else(
+        || format!("sha256-{}", sha256_hex(&[receiver.name().as_bytes(), body])),
+        str::to_owned,
+    )
 }
 
 fn parse(body: &[u8]) -> Result<serde_json::Map<String, Value>, Unreadable> {
