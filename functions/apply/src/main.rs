@@ -1,5 +1,8 @@
 //! The bootstrap of `apply`: wires the adapters and nothing else.
 
+// The SDK's futures are nested deeply.
+#![recursion_limit = "256"]
+
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ponte::flow::Shop;

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 /// Answers one event with a summary an operator can read.
 pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Value, FlowError> {
-    run_task(shop, TaskName::Import, event, deadline, async |session, task, creditor| {
-        import(session, task, creditor).await
+    run_task(shop, TaskName::Import, event, deadline, |session, task, creditor| {
+        Box::pin(import(session, task, creditor))
     })
     .await
 }

@@ -17,8 +17,8 @@ pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Valu
             Ok(json!(sweep(shop).await?))
         }
         _ => {
-            run_task(shop, TaskName::Payments, event, deadline, async |session, task, creditor| {
-                redundancy(session, task, creditor).await
+            run_task(shop, TaskName::Payments, event, deadline, |session, task, creditor| {
+                Box::pin(redundancy(session, task, creditor))
             })
             .await
         }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 /// Answers one event with a summary an operator can read.
 pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Value, FlowError> {
-    run_task(shop, TaskName::Reconcile, event, deadline, async |session, task, creditor| {
-        reconcile(session, task, creditor).await
+    run_task(shop, TaskName::Reconcile, event, deadline, |session, task, creditor| {
+        Box::pin(reconcile(session, task, creditor))
     })
     .await
 }

@@ -1,5 +1,8 @@
 //! The bootstrap of `reconcile`: wires the adapters and nothing else.
 
+// The SDK's futures are nested deeply.
+#![recursion_limit = "256"]
+
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ponte::flow::Shop;
 use serde_json::Value;

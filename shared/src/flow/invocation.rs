@@ -1,5 +1,6 @@
 //! One invocation of a task: read the event, decide whether it is for one creditor or for everybody, answer a summary.
 
+use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::portfolio::CreditorId;
 /// answers for all its creditors at once.
 pub async fn run_task<F>(shop: &Shop, name: TaskName, event: Value, deadline: Instant, each: F) -> Result<Value, FlowError>
 where
-    F: for<'a> AsyncFn(&'a Session, &'a Task, CreditorId) -> Result<Summary, FlowError>,
+    F: for<'a> Fn(&'a Session, &'a Task, CreditorId) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
 {
     let task = Task::read(event).map_err(|error| FlowError::NotConfigured(error.to_string()))?;
     let Some(tenant) = task.tenant.clone().filter(|_| task.creditor.is_some() || task.dry_run) else {

@@ -150,7 +150,9 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
         .map(|()| RunState::Finished);
     progress.report.add(report);
     if result.is_ok() && task.from.is_none() && !session.dry_run {
-        store
+        session
+            .shop
+            .store
             .advance_cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str(), progress.started_at)
             .await?;
     }
