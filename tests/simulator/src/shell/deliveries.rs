@@ -262,18 +262,17 @@ impl PostOffice {
                 self.note(job.number, "2xx".to_owned(), Some("delivered"));
                 self.settled(&job.pending);
             }
-            Err(error) => match RETRY_MINUTES.get(job.attempt) {
-                Some(minutes) => {
+            Err(error) => {
+                if let Some(minutes) = RETRY_MINUTES.get(job.attempt) {
                     self.note(job.number, error, None);
                     let wait = Duration::from_secs_f64(minutes * 60.0 / self.time_scale);
                     let attempt = job.attempt + 1;
                     self.later(Job { attempt, ..job }, wait);
-                }
-                None => {
+                } else {
                     self.note(job.number, error, Some("dropped"));
                     self.settled(&job.pending);
                 }
-            },
+            }
         }
     }
 }

@@ -282,7 +282,7 @@ impl Call<'_> {
             return Err(ApiError::status(404));
         };
         if fault.is_some_and(|fault| fault.kind == Kind::Empty) {
-            return Ok(json_response(StatusCode::OK, &api::everything(Vec::new())));
+            return Ok(json_response(StatusCode::OK, &api::everything(&[])));
         }
         let bytes = if answer.is_null() {
             Vec::new()
