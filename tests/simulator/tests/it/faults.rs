@@ -16,13 +16,21 @@ async fn order(simulator: &Simulator, faults: Value) {
 #[tokio::test]
 async fn a_status_hits_its_route_as_often_as_told() {
     let simulator = simulator(100).await;
-    order(&simulator, json!([{"route": "v1/customers", "kind": "status", "status": 503, "count": 2, "skip": 1}])).await;
+    order(
+        &simulator,
+        json!([{"route": "v1/customers", "kind": "status", "status": 503, "count": 2, "skip": 1}]),
+    )
+    .await;
     let mut statuses = Vec::new();
     for _ in 0..4 {
         statuses.push(simulator.send("v1/customers").await.status().as_u16());
     }
     assert_eq!(statuses, [200, 503, 503, 200]);
-    order(&simulator, json!({"kind": "status", "status": 502, "body": "<html>Bad Gateway</html>"})).await;
+    order(
+        &simulator,
+        json!({"kind": "status", "status": 502, "body": "<html>Bad Gateway</html>"}),
+    )
+    .await;
     let response = simulator.send("v1/companies").await;
     assert_eq!(response.status(), 502);
     assert_eq!(response.text().await.unwrap(), "<html>Bad Gateway</html>");
@@ -61,7 +69,18 @@ async fn closed_connections_break_the_body() {
     let simulator = simulator(3_000).await;
     order(&simulator, json!({"kind": "close"})).await;
     for path in ["v1/units", INCOME] {
-        assert!(simulator.send(path).await.bytes().await.is_err(), "{path}");
+        let url = format!("{}/{path}", simulator.running.api("obra"));
+        let whole = async {
+            simulator
+                .client
+                .get(url)
+                .basic_auth("demo", Some("demo"))
+                .send()
+                .await?
+                .bytes()
+                .await
+        };
+        assert!(whole.await.is_err(), "{path}");
     }
 }
 
@@ -86,7 +105,13 @@ async fn rows_go_missing_by_name_and_by_share() {
     assert!(!rows.iter().any(|row| row["billId"] == bill && row["installmentId"] == installment));
     let path = format!("v1/accounts-receivable/receivable-bills/{bill}/installments?limit=200");
     let page = simulator.get(&path).await;
-    assert!(!page["results"].as_array().unwrap().iter().any(|row| row["installmentId"] == installment));
+    assert!(
+        !page["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["installmentId"] == installment)
+    );
     order(&simulator, json!({"kind": "missing", "share": 0.3})).await;
     let left = simulator.get(INCOME).await["data"].as_array().unwrap().len();
     assert!((550..850).contains(&left), "{left} of 1000");
@@ -122,7 +147,11 @@ async fn slow_is_late_and_hang_outlasts_patience() {
 #[tokio::test]
 async fn nonsense_is_refused_with_a_reason() {
     let simulator = simulator(20).await;
-    for fault in [json!({"kind": "explode"}), json!({"kind": "slow", "seconds": -1}), json!({"kind": "missing", "share": 2})] {
+    for fault in [
+        json!({"kind": "explode"}),
+        json!({"kind": "slow", "seconds": -1}),
+        json!({"kind": "missing", "share": 2}),
+    ] {
         let (status, answer) = simulator.control("PUT", "faults", &fault).await;
         assert_eq!(status, 400, "{fault}");
         assert!(answer["error"].is_string());

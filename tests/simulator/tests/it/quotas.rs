@@ -38,7 +38,9 @@ async fn the_two_hundred_and_first_rest_call_is_refused() {
 #[tokio::test]
 async fn quotas_can_be_turned_by_control() {
     let simulator = simulator(20).await;
-    let (status, _) = simulator.control("PUT", "quota", &json!({"rest": 1, "windowMilliseconds": 100, "retryAfter": 7})).await;
+    let (status, _) = simulator
+        .control("PUT", "quota", &json!({"rest": 1, "windowMilliseconds": 100, "retryAfter": 7}))
+        .await;
     assert_eq!(status, 200);
     assert_eq!(simulator.send("v1/companies").await.status(), 200);
     let refused = simulator.send("v1/companies").await;

@@ -38,9 +38,17 @@ async fn the_world_the_hooks_and_the_date_survive_a_kill() {
     let hook = simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let gone = simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let address = format!("{}/v1/hooks/{gone}", simulator.running.api("obra"));
-    simulator.client.delete(address).basic_auth("demo", Some("demo")).send().await.unwrap();
+    simulator
+        .client
+        .delete(address)
+        .basic_auth("demo", Some("demo"))
+        .send()
+        .await
+        .unwrap();
     let (bill, installment, _) = simulator.open_one().await;
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment, "value": "3.00"})).await;
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment, "value": "3.00"}))
+        .await;
     simulator.control("PUT", "today", &json!({"days": 3})).await;
     simulator.operate("assign", json!({"billId": bill})).await;
     simulator.operate("add", json!({"contract": {"installments": 3}})).await;
@@ -60,7 +68,9 @@ async fn the_world_the_hooks_and_the_date_survive_a_kill() {
     let (_, today) = again.control("GET", "today", &Value::Null).await;
     assert_eq!(today["today"], "2026-11-23");
     assert_eq!(receiver.settle().await.len(), 1, "what was delivered does not come again");
-    again.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    again
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     let arrived = receiver.wait(2).await;
     assert_ne!(arrived[1].id(), told[0].id(), "ids count on");
 }
@@ -72,7 +82,9 @@ async fn what_was_on_its_way_goes_out_after_the_restart() {
     let (receiver, url) = Receiver::open(1).await;
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     receiver.wait(1).await;
     drop(simulator);
     let _again = with(file.options()).await;
@@ -85,7 +97,9 @@ async fn a_line_torn_by_a_crash_is_dropped() {
     let file = StateFile::new("torn");
     let simulator = with(file.options()).await;
     let (bill, installment, _) = simulator.open_one().await;
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     let before = simulator.world().await;
     drop(simulator);
     let mut text = std::fs::read_to_string(&file.0).unwrap();

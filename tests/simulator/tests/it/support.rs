@@ -78,7 +78,11 @@ impl Simulator {
 
     /// The world's installments, by bill and installment id.
     pub async fn world(&self) -> BTreeMap<(u64, u64), Value> {
-        self.installments("").await.into_iter().map(|row| (key(&row, "billId"), row)).collect()
+        self.installments("")
+            .await
+            .into_iter()
+            .map(|row| (key(&row, "billId"), row))
+            .collect()
     }
 
     /// An open, untouched monthly installment of a sales contract that is not cancelled.

@@ -14,7 +14,9 @@ async fn a_webhook_carries_the_erps_headers_and_only_business_ids() {
     let (receiver, url) = Receiver::open(0).await;
     let hook = simulator.hook(&url, &["RECEIPT_PROCESSED", "SALES_CONTRACT_CANCELED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
-    let answer = simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    let answer = simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     let arrived = receiver.wait(1).await.remove(0);
     assert_eq!(arrived.body, json!({"billId": bill, "installmentId": installment}));
     assert_eq!(arrived.event(), "RECEIPT_PROCESSED");
@@ -36,7 +38,9 @@ async fn each_hook_that_wants_an_event_gets_it_and_the_others_do_not() {
     simulator.hook(&second_url, &["RECEIPT_PROCESSED", "NO_SUCH_EVENT"]).await;
     simulator.hook(&third_url, &["CUSTOMER_CREATED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     let (one, two) = (first.wait(1).await, second.wait(1).await);
     assert_eq!(one[0].id(), two[0].id());
     assert!(third.settle().await.is_empty());
@@ -48,7 +52,10 @@ async fn hooks_are_listed_read_and_deleted() {
     let id = simulator.hook("http://127.0.0.1:9/x", &["RECEIPT_PROCESSED"]).await;
     let list = simulator.get("v1/hooks").await;
     assert_eq!(list["resultSetMetadata"]["count"], 1);
-    assert_eq!(list["results"][0], json!({"id": id, "url": "http://127.0.0.1:9/x", "events": ["RECEIPT_PROCESSED"]}));
+    assert_eq!(
+        list["results"][0],
+        json!({"id": id, "url": "http://127.0.0.1:9/x", "events": ["RECEIPT_PROCESSED"]})
+    );
     assert_eq!(simulator.get(&format!("v1/hooks/{id}")).await["id"], id);
     let url = format!("{}/v1/hooks/{id}", simulator.running.api("obra"));
     let delete = || simulator.client.delete(&url).basic_auth("demo", Some("demo")).send();
@@ -56,7 +63,12 @@ async fn hooks_are_listed_read_and_deleted() {
     assert_eq!((gone.status().as_u16(), gone.text().await.unwrap().as_str()), (200, ""));
     assert_eq!(delete().await.unwrap().status(), 404);
     let wrong = simulator.client.post(format!("{}/v1/hooks", simulator.running.api("obra")));
-    let wrong = wrong.basic_auth("demo", Some("demo")).json(&json!({"url": "http://x"})).send().await.unwrap();
+    let wrong = wrong
+        .basic_auth("demo", Some("demo"))
+        .json(&json!({"url": "http://x"}))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(wrong.status(), 400);
 }
 
@@ -71,7 +83,9 @@ async fn refused_events_come_again_on_the_scaled_schedule_with_the_same_id() {
     let (receiver, url) = Receiver::open(3).await;
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     let arrived = receiver.wait(4).await;
     assert_eq!(arrived.iter().map(|one| one.id().to_owned()).collect::<BTreeSet<_>>().len(), 1);
     for (index, least) in [10, 30, 60].into_iter().enumerate() {
@@ -93,7 +107,9 @@ async fn after_five_more_attempts_the_event_is_dropped() {
     let (receiver, url) = Receiver::open(100).await;
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     assert_eq!(receiver.wait(6).await.len(), 6);
     assert_eq!(receiver.settle().await.len(), 6);
     let (_, report) = simulator.control("GET", "deliveries?state=dropped", &Value::Null).await;
@@ -121,8 +137,13 @@ async fn a_receiver_slower_than_two_and_a_half_seconds_is_tried_again() {
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
     let begin = Instant::now();
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
-    assert!(begin.elapsed() < Duration::from_secs(2), "the control call does not wait for the delivery");
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
+    assert!(
+        begin.elapsed() < Duration::from_secs(2),
+        "the control call does not wait for the delivery"
+    );
     let first = heard.recv().await.unwrap();
     let second = heard.recv().await.unwrap();
     assert!(second - first >= Duration::from_millis(2_500));
@@ -139,7 +160,9 @@ async fn knobs_lose_double_and_reorder_events() {
         let (status, _) = simulator.control("PUT", "webhooks", &knobs).await;
         assert_eq!(status, 200);
         for row in rows.by_ref().take(count) {
-            simulator.operate("receive", json!({"billId": row["billId"], "installmentId": row["installmentId"]})).await;
+            simulator
+                .operate("receive", json!({"billId": row["billId"], "installmentId": row["installmentId"]}))
+                .await;
         }
     };
     receive(json!({"loss": 1.0}), 3).await;
@@ -177,7 +200,9 @@ async fn any_event_can_be_fired_by_hand() {
     let (receiver, url) = Receiver::open(0).await;
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let body = json!({"billId": 999_999, "installmentId": 1});
-    let (status, answer) = simulator.control("POST", "event", &json!({"event": "RECEIPT_PROCESSED", "body": body})).await;
+    let (status, answer) = simulator
+        .control("POST", "event", &json!({"event": "RECEIPT_PROCESSED", "body": body}))
+        .await;
     assert_eq!((status, answer["hooks"].as_u64()), (200, Some(1)));
     assert_eq!(receiver.wait(1).await[0].body, body);
 }
