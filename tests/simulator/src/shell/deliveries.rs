@@ -242,11 +242,11 @@ impl PostOffice {
         })
     }
 
-    /// Forgets deliveries that came to an end.
+    /// Forgets deliveries that came to an end, up to the first that has not.
     pub fn forget(&self) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.rows.iter().all(|row| row.state != "pending") {
-            log.rows.clear();
+        while log.rows.front().is_some_and(|row| row.state != "pending") {
+            log.rows.pop_front();
         }
     }
 

@@ -119,3 +119,18 @@ async fn a_file_that_is_something_else_is_refused() {
     std::fs::write(&file.0, "hello\n").unwrap();
     assert!(sienge_simulator::start(file.options()).await.is_err());
 }
+
+#[tokio::test]
+async fn a_stopped_simulator_answers_nobody() {
+    let simulator = with(options(20)).await;
+    assert_eq!(simulator.send("v1/companies").await.status(), 200);
+    let (client, url) = (simulator.client.clone(), format!("{}/_control/health", simulator.running.base_url));
+    drop(simulator);
+    for _ in 0..100 {
+        if client.get(&url).send().await.is_err() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it still answers");
+}
