@@ -177,7 +177,7 @@ async fn agree(simulator: &Simulator) {
 async fn every_source_agrees_on_every_installment() {
     let simulator = with(Options {
         quotas: false,
-        ..options(3_000)
+        ..options(1_500)
     })
     .await;
     agree(&simulator).await;
@@ -243,7 +243,7 @@ async fn sizes_are_exact_from_the_smallest_on_and_contracts_are_bounded() {
 
 #[tokio::test]
 async fn a_middling_world_holds_every_case_the_portfolio_must_stand() {
-    let simulator = simulator(15_000).await;
+    let simulator = simulator(8_000).await;
     let rows = simulator.installments("").await;
     let any = |meant: &dyn Fn(&Value) -> bool| rows.iter().any(meant);
     let kinds = [
