@@ -196,6 +196,6 @@ pub fn page<T>(
 }
 
 /// All rows in the ERP's envelope, for the resources that take no page.
-pub fn everything(results: Vec<Value>) -> Value {
+pub fn everything(results: &[Value]) -> Value {
     json!({"resultSetMetadata": {"count": results.len(), "offset": 0, "limit": 200}, "results": results})
 }

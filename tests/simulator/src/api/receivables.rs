@@ -141,5 +141,5 @@ pub fn remade(context: &Context) -> Result<Value, ApiError> {
             }));
         }
     }
-    Ok(everything(results))
+    Ok(everything(&results))
 }

@@ -29,7 +29,7 @@ pub fn company(context: &Context, id: u32) -> Result<Value, ApiError> {
 
 /// Production leaves stray tabs in names and an empty text where there is no CNPJ.
 fn cost_center_json(context: &Context, row: &Enterprise) -> Value {
-    let name = if context.documented() || row.id % 4 != 0 {
+    let name = if context.documented() || !row.id.is_multiple_of(4) {
         row.name.clone()
     } else {
         format!("{}\t", row.name)

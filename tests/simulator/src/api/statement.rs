@@ -30,13 +30,14 @@ pub fn statement(context: &Context) -> Result<Value, ApiError> {
         })
         .map(|bill| bill_json(context, bill))
         .collect();
-    Ok(everything(if context.documented() {
+    let results: Vec<Value> = if context.documented() {
         bills.into_iter().map(|bill| json!({"billsReceivable": bill})).collect()
     } else if bills.is_empty() {
         Vec::new()
     } else {
         vec![json!({"billsReceivable": bills})]
-    }))
+    };
+    Ok(everything(&results))
 }
 
 fn bill_json(context: &Context, bill: &Bill) -> Value {
@@ -54,7 +55,7 @@ fn bill_json(context: &Context, bill: &Bill) -> Value {
             && !(excluded("includeRemadeInstallments") && row.closed_by(REMADE))
             && !(excluded("includeRenegotiation") && row.closed_by(REMADE))
             && !(excluded("includeCancelation") && (row.closed_by(RESCINDED) || row.closed_by(CANCELLED)))
-            && !(excluded("includeWriteOff") && !row.open())
+            && (row.open() || !excluded("includeWriteOff"))
             && context.keeps(bill.id, row.id)
     });
     json!({

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::core::{Hook, Pending};
+use super::core::{Core, Hook, Pending};
 use crate::api::bulk::{Bulk, Manner, Rows, Span};
 use crate::api::{ApiError, Query};
 
@@ -71,10 +71,8 @@ pub fn ask(shared: &Arc<Shared>, query: &Query, bulk: Bulk, manner: Manner, fail
         };
         set(&shared, &own, state);
         if let Some(hook) = hook {
-            let mut core = shared.core.lock().unwrap_or_else(PoisonError::into_inner);
             // What the ERP sends here is not documented: the identifier is the least it can be.
-            let event = core.tell("ASYNC_BULK_FINISHED", json!({"identifier": own}));
-            drop(core);
+            let event = Core::tell_apart("ASYNC_BULK_FINISHED", json!({"identifier": own}));
             shared.office.post(vec![Pending { event, hook }]);
         }
     });

@@ -13,9 +13,10 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::core::{Core, system_date};
 use super::faults::Faults;
 use super::traffic::Quota;
-use super::{Knobs, Shared, core::system_date, json_response, view};
+use super::{Knobs, Shared, json_response, view};
 use crate::api::Query;
 use crate::world::{Bill, Installment, World, operations};
 
@@ -133,10 +134,8 @@ fn today(shared: &Shared, body: &Value) -> Result<Value, String> {
 fn event(shared: &Shared, body: &Value) -> Result<Value, String> {
     let name = body["event"].as_str().ok_or("event is missing")?;
     let payload = body.get("body").cloned().ok_or("body is missing")?;
-    let mut core = shared.core.lock().unwrap_or_else(PoisonError::into_inner);
-    let told = core.tell(name, payload);
-    let pending = core.wanted(&told);
-    drop(core);
+    let told = Core::tell_apart(name, payload);
+    let pending = shared.core.lock().unwrap_or_else(PoisonError::into_inner).wanted(&told);
     let hooks = pending.len();
     shared.office.post(pending);
     Ok(json!({"id": told.id, "event": told.name, "hooks": hooks}))

@@ -208,12 +208,21 @@ impl Core {
         })
     }
 
-    /// Gives an event its id. Ids count on after a restart, so none is used twice.
-    pub fn tell(&mut self, name: &str, body: Value) -> Told {
+    /// Gives an event of an operation its id. They count on after a restart, so none is used twice.
+    fn tell(&mut self, name: &str, body: Value) -> Told {
         self.told += 1;
         let mut rng = fastrand::Rng::with_seed(self.nonce ^ self.told.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         Told {
             id: uuid(&mut rng),
+            name: name.to_owned(),
+            body,
+        }
+    }
+
+    /// An event no operation tells: its id is drawn, since the state file does not count it.
+    pub fn tell_apart(name: &str, body: Value) -> Told {
+        Told {
+            id: uuid(&mut fastrand::Rng::new()),
             name: name.to_owned(),
             body,
         }

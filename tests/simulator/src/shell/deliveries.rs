@@ -242,11 +242,11 @@ impl PostOffice {
         })
     }
 
-    /// Forgets deliveries that came to an end.
+    /// Forgets deliveries that came to an end, up to the first that has not.
     pub fn forget(&self) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.rows.iter().all(|row| row.state != "pending") {
-            log.rows.clear();
+        while log.rows.front().is_some_and(|row| row.state != "pending") {
+            log.rows.pop_front();
         }
     }
 
@@ -262,18 +262,17 @@ impl PostOffice {
                 self.note(job.number, "2xx".to_owned(), Some("delivered"));
                 self.settled(&job.pending);
             }
-            Err(error) => match RETRY_MINUTES.get(job.attempt) {
-                Some(minutes) => {
+            Err(error) => {
+                if let Some(minutes) = RETRY_MINUTES.get(job.attempt) {
                     self.note(job.number, error, None);
                     let wait = Duration::from_secs_f64(minutes * 60.0 / self.time_scale);
                     let attempt = job.attempt + 1;
                     self.later(Job { attempt, ..job }, wait);
-                }
-                None => {
+                } else {
                     self.note(job.number, error, Some("dropped"));
                     self.settled(&job.pending);
                 }
-            },
+            }
         }
     }
 }

@@ -25,8 +25,8 @@ pub fn answer(shared: &Shared, subdomain: &str, method: &str, path: &[&str], que
         ("GET", ["hooks"]) => {
             let (limit, offset) = query.page()?;
             let rows: Vec<&Hook> = core.hooks.iter().filter(|hook| hook.subdomain == subdomain).collect();
-            let page = rows.iter().skip(offset).take(limit).map(|hook| hook_json(shapes, hook)).collect();
-            let mut answer = everything(page);
+            let page: Vec<Value> = rows.iter().skip(offset).take(limit).map(|hook| hook_json(shapes, hook)).collect();
+            let mut answer = everything(&page);
             answer["resultSetMetadata"] = json!({"count": rows.len(), "offset": offset, "limit": limit});
             Ok(answer)
         }

@@ -22,6 +22,7 @@ use axum::extract::{Query as Parameters, Request, State};
 use axum::http::{HeaderValue, Response, StatusCode};
 use base64::Engine as _;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use self::core::{Core, Hook};
@@ -55,7 +56,8 @@ pub struct Shared {
     pub office: Arc<PostOffice>,
 }
 
-/// A running simulator. Dropping it stops it as a kill would.
+/// A running simulator. Dropping it stops it: deliveries at once, connections after what they are
+/// answering.
 #[derive(Debug)]
 pub struct Running {
     /// `http://127.0.0.1:PORT`.
@@ -63,7 +65,8 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     shared: Arc<Shared>,
-    tasks: Vec<JoinHandle<()>>,
+    stop: Option<oneshot::Sender<()>>,
+    dispatcher: JoinHandle<()>,
 }
 
 /// Starts a simulator on 127.0.0.1 in the current Tokio runtime.
@@ -90,15 +93,20 @@ pub async fn start(options: Options) -> io::Result<Running> {
     // What was on its way when the process ended goes out again.
     shared.office.post(pending);
     let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
-    let server = tokio::spawn(async move {
-        // Serving ends only with the task.
-        let _ = axum::serve(listener, router).await;
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(async move {
+        // Open connections must end too, or a client would go on talking to the old world.
+        let end = async move {
+            let _: Result<(), _> = stopped.await;
+        };
+        let _ = axum::serve(listener, router).with_graceful_shutdown(end).await;
     });
     Ok(Running {
         base_url: format!("http://{address}"),
         address,
         shared,
-        tasks: vec![server, dispatcher],
+        stop: Some(stop),
+        dispatcher,
     })
 }
 
@@ -119,14 +127,15 @@ impl Running {
         format!("{}/{subdomain}/public/api", self.base_url)
     }
 
-    /// Stops at once, as a kill would.
+    /// Stops it, as dropping it does.
     pub fn stop(self) {}
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
+        self.dispatcher.abort();
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
         }
     }
 }
@@ -282,7 +291,7 @@ impl Call<'_> {
             return Err(ApiError::status(404));
         };
         if fault.is_some_and(|fault| fault.kind == Kind::Empty) {
-            return Ok(json_response(StatusCode::OK, &api::everything(Vec::new())));
+            return Ok(json_response(StatusCode::OK, &api::everything(&[])));
         }
         let bytes = if answer.is_null() {
             Vec::new()

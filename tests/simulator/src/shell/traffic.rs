@@ -63,7 +63,7 @@ pub struct Traffic {
     routes: BTreeMap<String, BTreeMap<u16, u64>>,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn forget(times: &mut VecDeque<Instant>, now: Instant, window: Duration) {
     while times.front().is_some_and(|time| now.duration_since(*time) >= window) {
@@ -155,7 +155,7 @@ mod tests {
         assert!(!traffic.admit("a", true, start + Duration::from_secs(59), today));
         assert!(traffic.admit("b", true, start + Duration::from_secs(59), today));
         assert!(traffic.admit("a", false, start + Duration::from_secs(59), today));
-        assert!(traffic.admit("a", true, start + Duration::from_secs(60), today));
+        assert!(traffic.admit("a", true, start + Duration::from_mins(1), today));
         assert!(!traffic.admit("a", true, start + Duration::from_millis(60_500), today));
     }
 

@@ -199,7 +199,11 @@ pub fn add_customer(world: &mut World, rng: &mut Rng, created: Date) -> u32 {
     let id = world.next.customer;
     world.next.customer += 1;
     let natural = rng.u32(0..100) < 85;
-    let (name, person) = if natural { natural_person(rng, created) } else { legal_person(rng) };
+    let (name, person) = if natural {
+        natural_person(rng, id, created)
+    } else {
+        legal_person(rng, id)
+    };
     let email = (rng.u32(0..100) < 80).then(|| format!("cliente{id}@exemplo.com.br"));
     let mut addresses = vec![address(rng, if natural { "R" } else { "C" })];
     if natural && rng.u32(0..100) < 20 {
@@ -221,18 +225,18 @@ pub fn add_customer(world: &mut World, rng: &mut Rng, created: Date) -> u32 {
     id
 }
 
-fn natural_person(rng: &mut Rng, created: Date) -> (String, Person) {
+fn natural_person(rng: &mut Rng, id: u32, created: Date) -> (String, Person) {
     let spouse = (rng.u32(0..100) < 35).then(|| {
         Box::new(Spouse {
             name: full_name(rng),
-            cpf: invented_cpf(rng),
+            cpf: invented_cpf(id + 1_000_000),
             female: rng.bool(),
             mobile: rng.bool().then(|| mobile(rng)),
             email: rng.bool().then(|| format!("conjuge{}@exemplo.com.br", rng.u32(1_000..9_999))),
         })
     });
     let person = Person::Natural {
-        cpf: invented_cpf(rng),
+        cpf: invented_cpf(id),
         female: rng.bool(),
         birth: back(created, rng.i64(7_000..25_000)),
         profession: rng.bool().then(|| pick(rng, names::PROFESSIONS).to_owned()),
@@ -241,9 +245,9 @@ fn natural_person(rng: &mut Rng, created: Date) -> (String, Person) {
     (full_name(rng), person)
 }
 
-fn legal_person(rng: &mut Rng) -> (String, Person) {
+fn legal_person(rng: &mut Rng, id: u32) -> (String, Person) {
     let base: String = if rng.bool() {
-        format!("{:08}0001", rng.u32(10_000_000..99_999_999))
+        format!("{}0001", scattered(id, 8))
     } else {
         // Letters are allowed in the first twelve positions since July 2026.
         (0..12)
@@ -270,10 +274,17 @@ fn full_name(rng: &mut Rng) -> String {
     )
 }
 
-fn invented_cpf(rng: &mut Rng) -> String {
+/// Scatters ids over `digits` decimal digits, each id to a place of its own.
+fn scattered(id: u32, digits: u32) -> String {
+    let width = usize::try_from(digits).unwrap_or(9);
+    // Odd and no multiple of five, so nothing is hit twice.
+    format!("{:0width$}", u64::from(id) * 123_456_791 % 10_u64.pow(digits))
+}
+
+fn invented_cpf(number: u32) -> String {
     let mut base = [0; 9];
-    for digit in &mut base {
-        *digit = rng.u8(0..10);
+    for (digit, byte) in base.iter_mut().zip(scattered(number, 9).bytes()) {
+        *digit = byte - b'0';
     }
     // Nine equal digits would give one of the documents every validator refuses.
     if base.iter().all(|digit| *digit == base[0]) {

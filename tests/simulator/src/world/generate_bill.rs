@@ -326,7 +326,7 @@ fn dress(bill: &mut Bill, world: &mut World, rng: &mut Rng) {
         }
     }
     bill.situation = match (late, rng.u32(0..100)) {
-        (4.., 0..10) => Situation::SubJudice,
+        (4.., 0..25) => Situation::SubJudice,
         (4.., _) => Situation::Defaulting,
         (2..4, _) => Situation::InBilling,
         _ => Situation::Normal,

@@ -104,6 +104,7 @@ pub struct NextIds {
 
 impl World {
     /// A world with the same ids to give out and nothing in it but companies and enterprises.
+    #[must_use]
     pub fn scratch(&self) -> Self {
         Self {
             today: self.today,

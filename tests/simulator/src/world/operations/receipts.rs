@@ -86,7 +86,7 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
             .receipts
             .iter()
             .filter(|receipt| receipt.kind == REVERSED)
-            .flat_map(|reversal| {
+            .filter_map(|reversal| {
                 row.receipts
                     .iter()
                     .filter(|r| r.amortised == -reversal.amortised && r.sequence < reversal.sequence)
