@@ -147,13 +147,15 @@ impl<'a> Draft<'a> {
     pub fn events(&mut self) -> Vec<TimelineEvent> {
         let mut all = Vec::new();
         for (key, tale) in std::mem::take(&mut self.tales) {
-            let occurrence = self.after_of(&key).map(|installment| u64::from(installment.revision)).sum();
-            self.tell(&key, tale, occurrence, &mut all);
+            let revisions: BTreeMap<InstallmentId, u32> = self.after_of(&key).map(|after| (after.id, after.revision)).collect();
+            let state = self.held.contracts.get(&key).map(|contract| contract.state);
+            let occurrence = format!("{revisions:?}{state:?}");
+            self.tell(&key, tale, &occurrence, &mut all);
         }
         all
     }
 
-    fn tell(&self, key: &ContractKey, tale: Tale, occurrence: u64, all: &mut Vec<TimelineEvent>) {
+    fn tell(&self, key: &ContractKey, tale: Tale, occurrence: &str, all: &mut Vec<TimelineEvent>) {
         let (opening, ending): (Vec<EventKind>, Vec<EventKind>) =
             tale.contract.into_iter().partition(|kind| *kind == EventKind::ContractOpened);
         let opens = !opening.is_empty();

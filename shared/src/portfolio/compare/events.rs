@@ -65,10 +65,11 @@ pub(super) fn of_receipt(contract: &ContractKey, on: Date, kind: EventKind, name
     }
 }
 
-/// An event about the contract itself; `occurrence` grows with every change of its installments.
-pub(super) fn of_contract(contract: &ContractKey, on: Date, kind: EventKind, occurrence: u64) -> TimelineEvent {
+/// An event about the contract itself; `occurrence` tells what it was and its installments' revisions, so that it differs from one
+/// time to the next.
+pub(super) fn of_contract(contract: &ContractKey, on: Date, kind: EventKind, occurrence: &str) -> TimelineEvent {
     TimelineEvent {
-        id: id_of(contract, &kind, &[], &[], &occurrence.to_string()),
+        id: id_of(contract, &kind, &[], &[], occurrence),
         contract: contract.clone(),
         on,
         kind,
@@ -86,14 +87,12 @@ fn id_of(contract: &ContractKey, kind: &EventKind, installments: &[InstallmentId
         tag(kind)
     );
     for (id, revision) in installments.iter().zip(revisions) {
-        content.push_str(&format!("\u{1f}{id}:{revision}"));
+        content.extend(["\u{1f}", &id.to_string(), ":", &revision.to_string()]);
     }
     // 128 bits are enough to tell apart the events of one contract.
-    Sha256::digest(content.as_bytes())
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut head = [0; 16];
+    head.copy_from_slice(&Sha256::digest(content.as_bytes())[..16]);
+    format!("{:032x}", u128::from_be_bytes(head))
 }
 
 fn tag(kind: &EventKind) -> &'static str {
@@ -119,14 +118,21 @@ fn tag(kind: &EventKind) -> &'static str {
 /// `None` when the view does not show enough to say which part of a pending event still happens.
 pub(super) fn merge(held: &HeldBill, draft: &Draft<'_>, fresh: Vec<TimelineEvent>, complete_view: bool) -> Option<Vec<TimelineEvent>> {
     let mut told: Vec<TimelineEvent> = Vec::new();
+    let mut never_opened: Vec<&ContractKey> = Vec::new();
     for pending in &held.pending_events {
         let (kept, complete) = still_true(held, draft, &fresh, pending);
         if !complete && !complete_view {
             return None;
         }
+        if kept.is_none() && pending.kind == EventKind::ContractOpened {
+            never_opened.push(&pending.contract);
+        }
         told.extend(kept);
     }
-    let uncovered = fresh.into_iter().filter_map(|event| beyond(event, &told)).collect::<Vec<_>>();
+    // An opening that was never told, and came to nothing, is not told to have ended.
+    let ends_nothing = |event: &TimelineEvent| event.installments.is_empty() && never_opened.contains(&&event.contract);
+    let fresh = fresh.into_iter().filter(|event| !ends_nothing(event));
+    let uncovered = fresh.filter_map(|event| beyond(event, &told)).collect::<Vec<_>>();
     told.extend(uncovered);
     Some(told)
 }
@@ -138,7 +144,12 @@ fn still_true(held: &HeldBill, draft: &Draft<'_>, fresh: &[TimelineEvent], pendi
         let holds = match pending.kind {
             EventKind::ContractFinished => matches!(state, Some(ContractState::Finished { .. } | ContractState::Assigned { .. })),
             EventKind::ContractCancelled => matches!(state, Some(ContractState::Cancelled { .. })),
-            EventKind::RightsAssigned => matches!(state, Some(ContractState::Assigned { .. } | ContractState::Open)),
+            // The contract it opened is told with its opening; the one it closed is closed by it.
+            EventKind::RightsAssigned => match state {
+                Some(ContractState::Assigned { .. }) => !opening_is_pending(held, &pending.contract),
+                Some(ContractState::Open) => opening_is_pending(held, &pending.contract),
+                _ => false,
+            },
             _ => true,
         };
         return (holds.then(|| pending.clone()), holds);
@@ -160,6 +171,12 @@ fn still_true(held: &HeldBill, draft: &Draft<'_>, fresh: &[TimelineEvent], pendi
         Some(naming(&pending.contract, pending.on, pending.kind.clone(), names.into_iter()))
     };
     (kept, complete)
+}
+
+/// Whether a crash left the opening of the contract untold.
+pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> bool {
+    let opening = |event: &TimelineEvent| event.contract == *contract && event.kind == EventKind::ContractOpened;
+    held.pending_events.iter().any(opening)
 }
 
 /// What of a new event the told ones do not say already.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use crate::calendar::Date;
 use crate::money::Decimal;
 use crate::portfolio::{
-    Action, ContractKey, Coverage, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Receipt, Rules, Scope,
-    SettlementKind,
+    Action, ContractKey, Coverage, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Rules, Scope, SettlementKind,
 };
 
 use super::payments::{self, Step};
@@ -18,9 +17,9 @@ pub(super) struct Lens<'a> {
     pub rules: &'a Rules<'a>,
     pub scope: Scope,
     pub today: Date,
-    /// Negotiation that open installments belong to.
+    /// Negotiation that open installments belong to; those of an earlier one are carried into it.
     pub negotiation: u32,
-    /// A remake in Sienge ends the current negotiation: what stays open is carried into the new one.
+    /// A remake in Sienge ended the negotiation that open installments were in: it explains why they closed.
     pub remade: bool,
     /// The bill left this contract, or the settings leave the bill out: what stays open is returned.
     pub clears: bool,
@@ -28,8 +27,8 @@ pub(super) struct Lens<'a> {
     pub takes: bool,
     /// The bill moves to this contract: what is open in Sienge opens here whatever the switch for returned installments says.
     pub receives: bool,
-    /// Receipts already told on the contract the bill comes from: they are not told again here.
-    pub told: BTreeMap<InstallmentId, Vec<Receipt>>,
+    /// What was last known of installments on contracts the bill has left: what was told there is not told again here.
+    pub elsewhere: BTreeMap<InstallmentId, Installment>,
 }
 
 /// What the comparison decides about one installment.
@@ -96,7 +95,13 @@ impl Lens<'_> {
             state: InstallmentState::Open,
             revision: 1,
         };
-        Some(Verdict::of(Action::Included, after))
+        let mut verdict = Verdict::of(Action::Included, after);
+        // Receipts from before the inclusion are history, kept and not told, unless the bill came with them from another contract.
+        if let Some(known) = self.elsewhere.get(&row.id) {
+            let flow = payments::flow(&known.receipts, &row.receipts);
+            Self::tell(&mut verdict, known, flow, row.balance, true);
+        }
+        Some(verdict)
     }
 
     /// Held open installments whose absence is not confirmed yet.
@@ -115,7 +120,7 @@ impl Lens<'_> {
 
     fn open(&self, held: &Installment, row: &ObservedInstallment) -> Option<Verdict> {
         let mut after = self.refreshed(held, row);
-        let flow = payments::flow(self.known(held), &row.receipts);
+        let flow = payments::flow(&self.known(held).receipts, &row.receipts);
         let settled = row.balance.is_zero();
         let other_end = [SettlementKind::Remade, SettlementKind::Rescission]
             .into_iter()
@@ -137,7 +142,7 @@ impl Lens<'_> {
             Verdict::returned(after, motive, self.today)
         } else if self.clears || (self.scope == Scope::Reconciliation && self.rules.ignores_installment(row)) {
             Verdict::returned(after, Motive::Reconciliation, self.today)
-        } else if self.remade || held.negotiation < self.negotiation {
+        } else if held.negotiation < self.negotiation {
             after.negotiation = self.negotiation;
             let mut carried = Verdict::of(Action::Renegotiated, after);
             carried.returned = Some(Motive::Renegotiation);
@@ -152,12 +157,12 @@ impl Lens<'_> {
             return None;
         };
         let explained = by_payment || !settled;
-        Self::tell(&mut verdict, held, flow, row.balance, explained);
+        Self::tell(&mut verdict, self.known(held), flow, row.balance, explained);
         Some(verdict)
     }
 
     fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: Motive) -> Option<Verdict> {
-        let flow = payments::flow(self.known(held), &row.receipts);
+        let flow = payments::flow(&self.known(held).receipts, &row.receipts);
         let switched_on = self.rules.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
         let may_open = self.takes && !self.rules.ignores_installment(row) && (self.receives || motive == Motive::Receipt || switched_on);
         if !row.balance.is_zero() && may_open {
@@ -165,7 +170,7 @@ impl Lens<'_> {
             after.state = InstallmentState::Open;
             after.negotiation = self.negotiation;
             let mut verdict = Verdict::of(Action::Reopened, after);
-            Self::tell(&mut verdict, held, flow, row.balance, true);
+            Self::tell(&mut verdict, self.known(held), flow, row.balance, true);
             return Some(verdict);
         }
         if payments::same(&held.receipts, &row.receipts) {
@@ -188,7 +193,7 @@ impl Lens<'_> {
             Verdict::of(Action::Reversed, after)
         };
         verdict.synchronised = false;
-        Self::tell(&mut verdict, held, flow, row.balance, true);
+        Self::tell(&mut verdict, self.known(held), flow, row.balance, true);
         Some(verdict)
     }
 
@@ -209,8 +214,8 @@ impl Lens<'_> {
         }
     }
 
-    fn known<'h>(&'h self, held: &'h Installment) -> &'h [Receipt] {
-        self.told.get(&held.id).unwrap_or(&held.receipts)
+    fn known<'h>(&'h self, held: &'h Installment) -> &'h Installment {
+        self.elsewhere.get(&held.id).unwrap_or(held)
     }
 
     /// The installment with what Sienge shows. Without "Atualizar Observação, Valor e Vencimento" the condition type, the
@@ -234,8 +239,9 @@ impl Lens<'_> {
         after
     }
 
-    fn tell(verdict: &mut Verdict, held: &Installment, flow: payments::Flow, observed: Decimal, explained: bool) {
-        let before = (held.balance + verdict.after.original - held.original).max(Decimal::ZERO);
+    /// Adds the payments and reversals, with the balances around them.
+    fn tell(verdict: &mut Verdict, known: &Installment, flow: payments::Flow, observed: Decimal, explained: bool) {
+        let before = (known.balance + verdict.after.original - known.original).max(Decimal::ZERO);
         (verdict.reversed, verdict.paid) = payments::walk(flow, before, observed, explained);
     }
 }

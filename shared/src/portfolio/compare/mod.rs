@@ -21,8 +21,8 @@ mod view;
 use std::collections::BTreeMap;
 
 use super::{
-    Contract, ContractKey, Coverage, Critique, HeldBill, Installment, InstallmentId, Observation, Receipt, Rules, Scope, SettlementKind,
-    TimelineEvent,
+    Contract, ContractKey, ContractState, Coverage, Critique, EventKind, HeldBill, Installment, InstallmentId, Motive, Observation, Rules,
+    Scope, SettlementKind, TimelineEvent,
 };
 use crate::calendar::Date;
 
@@ -131,22 +131,24 @@ impl Comparison<'_> {
             return;
         }
 
+        let mut left_lens = Lens {
+            clears: true,
+            takes: false,
+            ..self.lens(&current)
+        };
         for key in &left {
-            let left_lens = Lens {
-                clears: true,
-                takes: false,
-                ..self.lens(&current)
-            };
             judge_held(&mut draft, &left_lens, key);
-            lens.told.extend(receipts_after(&draft, key));
+            let judged = draft.after_of(key).map(|after| (after.id, after.clone()));
+            left_lens.elsewhere.extend(judged);
         }
+        lens.elsewhere = self.elsewhere(&draft, &current, &left);
         if let Some(last) = remakes.iter().max()
             && self.view.shows_something_to_collect(self.rules)
         {
             current.negotiation = current.negotiation.max(last.saturating_add(1));
         }
         lens.negotiation = current.negotiation;
-        lens.remade = !remakes.is_empty();
+        lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
         lens.clears = clears;
         lens.takes = !ignored;
         lens.receives = moves;
@@ -187,7 +189,7 @@ impl Comparison<'_> {
             clears: false,
             takes: true,
             receives: false,
-            told: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
         }
     }
 
@@ -202,6 +204,20 @@ impl Comparison<'_> {
             })
             .map(|held| held.negotiation)
             .collect()
+    }
+
+    /// Whether a crash interrupted the return of a remade negotiation: the installments that showed the remake may be closed already.
+    fn remake_is_unfinished(&self, draft: &Draft<'_>, contract: &ContractKey) -> bool {
+        let kind = EventKind::Returned {
+            motive: Motive::Renegotiation,
+        };
+        let returns = self.held.pending_events.iter();
+        let returns = returns.filter(|event| event.contract == *contract && event.kind == kind);
+        let names: BTreeMap<InstallmentId, u32> = returns
+            .flat_map(|event| event.installments.iter().copied().zip(event.revisions.iter().copied()))
+            .collect();
+        let waits = |held: &Installment| names.get(&held.id).is_some_and(|revision| held.revision < *revision);
+        draft.held_of(contract).any(|held| held.is_open() && waits(held))
     }
 
     fn unconfirmed<'k>(
@@ -224,6 +240,27 @@ impl Comparison<'_> {
         ids
     }
 
+    /// What was last known of each installment on the other contracts of the bill: of those the current contract does not hold,
+    /// and, when the bill moves, of all that were told since it left the current contract.
+    fn elsewhere(&self, draft: &Draft<'_>, current: &Contract, left: &[ContractKey]) -> BTreeMap<InstallmentId, Installment> {
+        let others = self.held.contracts.values();
+        let mut others: Vec<&Contract> = others
+            .filter(|other| other.key.bill == current.key.bill && other.key != current.key)
+            .collect();
+        others.sort_by_key(|other| (left.contains(&other.key), left_on(other)));
+        let mut known = BTreeMap::new();
+        for other in others {
+            let is_newer = left.contains(&other.key) || (!left.is_empty() && left_on(other) > left_on(current));
+            for installment in draft.after_of(&other.key) {
+                let here = self.held.installments.contains_key(&(current.key.clone(), installment.id));
+                if is_newer || !here {
+                    known.insert(installment.id, installment.clone());
+                }
+            }
+        }
+        known
+    }
+
     fn include(&self, draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
         for (id, row) in &self.view.installments {
             if self.held.installments.contains_key(&(contract.clone(), *id)) {
@@ -236,19 +273,20 @@ impl Comparison<'_> {
     }
 }
 
+/// When the bill left a contract; the end of time when it did not.
+fn left_on(contract: &Contract) -> Date {
+    match contract.state {
+        ContractState::Assigned { on } => on,
+        _ => Date::MAX,
+    }
+}
+
 fn judge_held(draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
     for held in draft.held_of(contract) {
         if let Some(verdict) = lens.judge(held) {
             draft.decide(verdict);
         }
     }
-}
-
-fn receipts_after(draft: &Draft<'_>, contract: &ContractKey) -> BTreeMap<InstallmentId, Vec<Receipt>> {
-    draft
-        .after_of(contract)
-        .map(|installment| (installment.id, installment.receipts.clone()))
-        .collect()
 }
 
 /// Applies an outcome to the held state, as committing it does: the version grows by one when something is written, and the

@@ -55,19 +55,17 @@ pub(super) fn gained(kind: &SettlementKind, before: &[Receipt], after: &[Receipt
     count(after) > count(before)
 }
 
-/// Payments no `Estorno` takes back, by identity. An `Estorno` takes back the last payment of its amount not after it, else the
-/// last one of its amount; one without such a payment says nothing (Sienge removed the receipt it took back).
+/// Payments no `Estorno` takes back, by identity. An `Estorno` takes back the last payment of its amount not after it; one
+/// without such a payment says nothing (Sienge removed the receipt it took back).
 fn effective(receipts: &[Receipt]) -> Vec<&Receipt> {
     let mut payments: Vec<&Receipt> = receipts.iter().filter(|receipt| is_payment(receipt)).collect();
     payments.sort_by(|one, other| one.identity().cmp(&other.identity()));
     let mut reversals: Vec<&Receipt> = receipts.iter().filter(|receipt| is_reversal(receipt)).collect();
     reversals.sort_by(|one, other| one.identity().cmp(&other.identity()));
     for reversal in reversals {
-        let alike = |receipt: &&Receipt| receipt.net == reversal.net.abs();
         let taken = payments
             .iter()
-            .rposition(|payment| alike(payment) && payment.paid_on <= reversal.paid_on)
-            .or_else(|| payments.iter().rposition(alike));
+            .rposition(|payment| payment.net == reversal.net.abs() && payment.paid_on <= reversal.paid_on);
         if let Some(index) = taken {
             payments.remove(index);
         }

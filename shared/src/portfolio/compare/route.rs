@@ -1,11 +1,11 @@
 //! Which contract of the bill the installments belong to, and which contracts the bill has left.
 //!
 //! A bill is one contract at a time: its document type and its customer are part of the key, so when Sienge names another type
-//! or customer the bill moves from one contract to another. Only a reconciliation begins such a move; any scope finishes one that
-//! a crash interrupted (both contracts are open then).
+//! or customer the bill moves from one contract to another. Only a reconciliation begins such a move, and it marks the contract it
+//! leaves at the very end: two contracts that are not left mean that a crash interrupted a move, and any scope finishes it.
 
 use crate::calendar::Date;
-use crate::portfolio::{Contract, ContractKey, ContractState, Coverage, Critique, HeldBill, ObservedBill, Rules, Scope};
+use crate::portfolio::{Contract, ContractKey, ContractState, Coverage, Critique, HeldBill, Installment, ObservedBill, Rules, Scope};
 
 use super::view::View;
 
@@ -47,7 +47,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
     let key = key_of(view, header);
     let at_key = held.contracts.get(&key);
     let others: Vec<&Contract> = of_bill(held, view).filter(|contract| contract.key != key).collect();
-    let busy: Vec<&Contract> = others.iter().copied().filter(|contract| is_busy(held, contract)).collect();
+    let current: Vec<&Contract> = others.iter().copied().filter(|contract| is_current(held, contract)).collect();
     let something = view.shows_something_to_collect(rules);
     let unregistered = rules.enterprise_critique(view.bill, header);
     let ignored = rules.ignores_bill(header) || unregistered.is_some();
@@ -56,7 +56,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
     }
 
     let is_at_key = |state: fn(&ContractState) -> bool| at_key.is_some_and(|contract| state(&contract.state));
-    let settled_there = busy.is_empty() && is_at_key(|state| !matches!(state, ContractState::Assigned { .. }));
+    let settled_there = current.is_empty() && is_at_key(|state| !matches!(state, ContractState::Assigned { .. }));
     if let Some(contract) = at_key
         && (settled_there || others.is_empty())
     {
@@ -68,10 +68,11 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
         }
         return Judged::keep(&opened(view, key, header), ignored);
     };
-    let interrupted = !busy.is_empty() && is_at_key(|state| matches!(state, ContractState::Open));
+    let is_open_there = is_at_key(|state| matches!(state, ContractState::Open));
+    let interrupted = current.len() > 1 || (!current.is_empty() && is_open_there);
     let wanted = something && !ignored;
     if interrupted || (wanted && scope == Scope::Reconciliation) {
-        let left = if busy.is_empty() { vec![latest] } else { busy };
+        let left = if current.is_empty() { vec![latest] } else { current };
         return Route::Judge(Judged {
             left: left.into_iter().map(|contract| contract.key.clone()).collect(),
             current: at_key.cloned().unwrap_or_else(|| opened(view, key, header)),
@@ -92,7 +93,7 @@ fn without_header(held: &HeldBill, view: &View<'_>, rules: &Rules<'_>) -> Route 
     };
     let left: Vec<ContractKey> = contracts
         .iter()
-        .filter(|contract| is_busy(held, contract))
+        .filter(|contract| is_current(held, contract))
         .map(|contract| contract.key.clone())
         .collect();
     let gone = view.installments.is_empty() && view.coverage == Coverage::WholeConfirmed;
@@ -111,13 +112,10 @@ fn of_bill<'a>(held: &'a HeldBill, view: &View<'_>) -> impl Iterator<Item = &'a 
     held.contracts.values().filter(move |contract| contract.key.bill == bill)
 }
 
-/// Whether the bill has not quite left the contract.
-fn is_busy(held: &HeldBill, contract: &Contract) -> bool {
-    contract.state == ContractState::Open
-        || held
-            .installments
-            .values()
-            .any(|installment| installment.contract == contract.key && installment.is_open())
+/// Whether the bill has not (quite) left the contract.
+fn is_current(held: &HeldBill, contract: &Contract) -> bool {
+    let is_of = |installment: &Installment| installment.contract == contract.key && installment.is_open();
+    !matches!(contract.state, ContractState::Assigned { .. }) || held.installments.values().any(is_of)
 }
 
 /// Open before finished before left; of two alike the later one.

@@ -3,6 +3,8 @@
 mod assignment;
 mod bill;
 mod installments;
+mod model;
 mod payments;
+mod properties;
 mod renegotiation;
 mod support;
