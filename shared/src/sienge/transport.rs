@@ -75,6 +75,7 @@ impl Call {
     }
 
     /// Adds a query parameter.
+    #[allow(clippy::needless_pass_by_value)] // ids, dates and literals are passed as they are
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
         self
