@@ -106,7 +106,9 @@ impl RowSplitter {
             self.row.clear();
             self.ready = false;
         }
-        while let Some((&byte, rest)) = input.split_first() {
+        loop {
+            self.take_run(input)?;
+            let Some((&byte, rest)) = input.split_first() else { break };
             let consumed = self.step(byte)?;
             if consumed {
                 *input = rest;
@@ -119,6 +121,26 @@ impl RowSplitter {
             }
         }
         Ok(None)
+    }
+
+    /// Takes what cannot change the state in one go: most bytes of a row.
+    fn take_run(&mut self, input: &mut &[u8]) -> Result<(), SplitError> {
+        let State::Nested {
+            target, escaped: false, ..
+        } = self.state
+        else {
+            return Ok(());
+        };
+        let structural = |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b'[' | b']');
+        let (run, rest) = input.split_at(input.iter().position(structural).unwrap_or(input.len()));
+        if target != Target::Skip {
+            if self.row.len() + run.len() > ROW_LIMIT_BYTES {
+                return Err(SplitError::RowTooLarge);
+            }
+            self.row.extend_from_slice(run);
+        }
+        *input = rest;
+        Ok(())
     }
 
     /// Call when no byte follows: an error unless the answer was complete.
@@ -342,7 +364,10 @@ fn is_api_error(row: &[u8]) -> bool {
         #[serde(rename = "api-error", default)]
         cause: Option<serde::de::IgnoredAny>,
     }
-    if !row.windows(MARK.len()).any(|window| window == MARK) {
+    if !row
+        .windows(MARK.len())
+        .any(|window| window[1] == b'a' && window[4] == b'-' && window == MARK)
+    {
         return false;
     }
     serde_json::from_slice::<Failure>(row).is_ok_and(|row| row.cause.is_some())

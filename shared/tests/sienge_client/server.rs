@@ -1,5 +1,6 @@
 //! A tiny HTTP server whose answers a closure scripts, and fakes of the client's ports.
 
+use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -169,10 +170,10 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<
     tokio::time::sleep(reply.hang).await;
     let mut out = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
     for (name, value) in &reply.headers {
-        out.push_str(&format!("{name}: {value}\r\n"));
+        write!(out, "{name}: {value}\r\n").ok()?;
     }
     if let Some(length) = reply.length {
-        out.push_str(&format!("content-length: {length}\r\n"));
+        write!(out, "content-length: {length}\r\n").ok()?;
     }
     out.push_str("\r\n");
     stream.write_all(out.as_bytes()).await.ok()?;
