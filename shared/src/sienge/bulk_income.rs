@@ -6,10 +6,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::lenient::{date, flag, id, list, money, object, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::{BillId, CreditorId};
 
 /// One installment; the customer's name is not read.
