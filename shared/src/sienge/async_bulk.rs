@@ -3,11 +3,11 @@
 use serde::Deserialize;
 
 use super::bulk_income::{IncomeRow, IncomeWindow, income_call};
+use super::call::{Call, encoded};
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, text};
 use super::pages::{self, Rows};
-use super::transport::{Call, encoded};
 
 /// A job Sienge is working on; its identifier may be kept between invocations.
 #[derive(Debug, Clone, PartialEq, Eq)]

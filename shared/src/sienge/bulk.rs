@@ -8,11 +8,12 @@ use futures::StreamExt;
 use futures::stream;
 use serde::de::DeserializeOwned;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::pages::Rows;
 use super::split::{ROW_LIMIT_BYTES, RowSplitter, SplitError};
-use super::transport::{Call, Opened};
+use super::transport::Opened;
 
 struct Reader {
     client: Client,

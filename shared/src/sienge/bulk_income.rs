@@ -6,10 +6,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::lenient::{date, flag, id, list, money, object, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::{BillId, CreditorId};
 
 /// One installment; the customer's name is not read.
@@ -191,13 +191,20 @@ impl Client {
                     .about(only)
             })
             .collect();
-        let client = self.clone();
-        let rows = stream::iter(calls).flat_map(move |call| client.bulk_rows::<IncomeRow>(call));
-        // `scan` stops after the first failure instead of going on with the next call.
-        rows.scan(false, |failed, row| {
-            let over = *failed;
-            *failed |= row.is_err();
-            std::future::ready((!over).then_some(row))
+        let waiting = (self.clone(), calls.into_iter(), None::<Rows<IncomeRow>>);
+        stream::unfold(waiting, |(client, mut calls, mut current)| async move {
+            loop {
+                if let Some(rows) = &mut current
+                    && let Some(row) = rows.next().await
+                {
+                    if row.is_err() {
+                        // The rest is not asked for.
+                        calls = Vec::new().into_iter();
+                    }
+                    return Some((row, (client, calls, current)));
+                }
+                current = Some(client.bulk_rows(calls.next()?));
+            }
         })
         .boxed()
     }

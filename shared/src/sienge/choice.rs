@@ -78,10 +78,9 @@ pub fn choose_other(looks: &[(Look, Option<Source>)], remaining: Remaining) -> P
     let mut room = rest_room(remaining);
     for (look, first) in looks {
         let wanted = match first {
-            Some(Source::Rest) => Source::Bulk,
             Some(Source::Bulk) => Source::Rest,
             None if looks.len() <= 3 => Source::Rest,
-            None => Source::Bulk,
+            Some(Source::Rest) | None => Source::Bulk,
         };
         let by_rest = match wanted {
             Source::Rest => room > 0,

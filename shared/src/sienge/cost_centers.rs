@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, text};
 use super::pages::Rows;
-use super::transport::Call;
 
 /// A cost centre.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

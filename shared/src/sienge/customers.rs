@@ -3,11 +3,11 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, date, flag, id, list, object, personal, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::{CustomerId, EnterpriseId};
 
 /// A customer.

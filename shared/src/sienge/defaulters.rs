@@ -4,10 +4,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::lenient::{date, flag, id, ids, list, money, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::CreditorId;
 
 /// A bill with late installments; the customer's name is not read.

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
+use super::call::{Call, encoded};
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::text;
-use super::transport::{Call, encoded};
 use crate::portfolio::DocumentType;
 
 /// A document identification (tipo de documento).

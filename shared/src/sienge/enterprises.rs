@@ -3,11 +3,11 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{date, id, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::{CreditorId, EnterpriseId};
 
 /// An enterprise; where it has a cost centre, both have the same id.

@@ -6,11 +6,11 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{date, flag, id, list, money, object, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::{BillId, CreditorId, CustomerId, InstallmentId};
 
 /// A bill with its installments that fall into the window.

@@ -160,7 +160,7 @@ pub fn rest_facts(
         let seen = listed.remove(&id);
         let boleto = seen.as_ref().and_then(|seen| seen.generated_ticket).or(row.generated_billet);
         boletos.extend(boleto.map(|boleto| (id, boleto)));
-        installments.insert(id, rest_installment(bill, id, row, seen)?);
+        installments.insert(id, rest_installment(bill, id, row, seen.as_ref())?);
     }
     if !listed.is_empty() {
         return Err(SiengeError::Inconsistent { bill });
@@ -188,14 +188,14 @@ fn rest_installment(
     bill: BillId,
     id: InstallmentId,
     told: StatementInstallment,
-    seen: Option<BillInstallment>,
+    seen: Option<&BillInstallment>,
 ) -> Result<ObservedInstallment, SiengeError> {
     let place = Place {
         resource: customer_statement::RESOURCE,
         bill: Some(bill),
         installment: Some(id),
     };
-    let balance = rest_balance(&told, seen.as_ref()).ok_or(SiengeError::Inconsistent { bill })?;
+    let balance = rest_balance(&told, seen).ok_or(SiengeError::Inconsistent { bill })?;
     let due_on = place.need(told.due_date, "dueDate")?;
     if seen
         .as_ref()
@@ -204,7 +204,7 @@ fn rest_installment(
     {
         return Err(SiengeError::Inconsistent { bill });
     }
-    let condition = seen.as_ref().and_then(BillInstallment::condition).map(str::to_owned);
+    let condition = seen.and_then(BillInstallment::condition).map(str::to_owned);
     let receipts = told.receipts.into_iter().map(|receipt| rest_receipt(place, receipt));
     Ok(ObservedInstallment {
         id,

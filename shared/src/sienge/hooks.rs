@@ -3,11 +3,11 @@
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
+use super::call::{Call, encoded};
 use super::client::{Client, Secret};
 use super::error::SiengeError;
 use super::lenient::{text, texts};
 use super::pages::{self, Rows};
-use super::transport::{Call, encoded};
 
 /// A registration. Its token is not read: newer versions do not tell it, and nobody here needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -4,10 +4,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::lenient::{date, id, money, object, text};
 use super::pages::Rows;
-use super::transport::Call;
 
 /// An indexer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -7,7 +7,7 @@
 const DEPTH_LIMIT: usize = 64;
 
 /// Keys whose texts say nothing about a person. Dates and ids are recognised apart.
-const KEPT: [&str; 40] = [
+const KEPT: [&str; 38] = [
     "status",
     "situation",
     "installmentSituation",
@@ -34,8 +34,6 @@ const KEPT: [&str; 40] = [
     "subJudicie",
     "documentForecast",
     "installmentSentToSPCSerasa",
-    "remadeInstallmentsDescription",
-    "generatedInstallmentsDescription",
     "indexerName",
     "commercialStock",
     "propertyType",
@@ -219,7 +217,9 @@ fn is_harmless(key: &str, content: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'/'));
     let id = key == "id" || key.ends_with("Id") && key != "internationalId";
-    short && digits < 8 && (KEPT.contains(&key) || (id && code))
+    let numbers = key.ends_with("InstallmentsDescription") && content.split(", ").all(|number| number.len() <= 4);
+    (short && digits < 8 && (KEPT.contains(&key) || (id && code)))
+        || (numbers && content.bytes().all(|b| b.is_ascii_digit() || matches!(b, b',' | b' ')))
 }
 
 /// A number or nothing: a token made of letters is a bare word that JSON does not know.
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_operators_need_stays() {
-        let text = r#"{"dueDate":"2025-06-30","conditionType":"AT","originalValue":1000.5,"receipts":[{"receiptType":"Recebimento"}],"documentId":"CT","paid":true,"x":null}"#;
+        let text = r#"{"remadeInstallmentsDescription":"1, 2, 3, 10, 11, 12, 13","dueDate":"2025-06-30","conditionType":"AT","originalValue":1000.5,"receipts":[{"receiptType":"Recebimento"}],"documentId":"CT","paid":true,"x":null}"#;
         assert_eq!(json(text, 4000), text);
     }
 

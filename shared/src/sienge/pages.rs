@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, list_of};
-use super::transport::Call;
 
 /// Rows as they come; the first error is the last item.
 pub type Rows<T> = BoxStream<'static, Result<T, SiengeError>>;

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::lenient::text;
 use super::pages::Rows;
-use super::transport::Call;
 
 /// A payment-condition type (tipo de condição).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -4,11 +4,11 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{date, flag, id, money, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::{BillId, CreditorId, CustomerId};
 
 /// A receivable bill.

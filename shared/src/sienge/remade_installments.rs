@@ -4,10 +4,10 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{date, id, money, text};
-use super::transport::Call;
 use crate::portfolio::{BillId, CreditorId, CustomerId, InstallmentId};
 
 /// A remake of installments.

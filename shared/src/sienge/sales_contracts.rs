@@ -4,11 +4,11 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, date, flag, id, list, money, personal, text};
 use super::pages::Rows;
-use super::transport::Call;
 use crate::portfolio::{CreditorId, CustomerId, EnterpriseId, SalesContractId};
 
 /// A sales contract.

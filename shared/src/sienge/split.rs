@@ -106,7 +106,9 @@ impl RowSplitter {
             self.row.clear();
             self.ready = false;
         }
-        while let Some((&byte, rest)) = input.split_first() {
+        loop {
+            self.take_run(input)?;
+            let Some((&byte, rest)) = input.split_first() else { break };
             let consumed = self.step(byte)?;
             if consumed {
                 *input = rest;
@@ -119,6 +121,26 @@ impl RowSplitter {
             }
         }
         Ok(None)
+    }
+
+    /// Takes what cannot change the state in one go: most bytes of a row.
+    fn take_run(&mut self, input: &mut &[u8]) -> Result<(), SplitError> {
+        let State::Nested {
+            target, escaped: false, ..
+        } = self.state
+        else {
+            return Ok(());
+        };
+        let structural = |byte: &u8| matches!(byte, b'"' | b'\\' | b'{' | b'}' | b'[' | b']');
+        let (run, rest) = input.split_at(input.iter().position(structural).unwrap_or(input.len()));
+        if target != Target::Skip {
+            if self.row.len() + run.len() > ROW_LIMIT_BYTES {
+                return Err(SplitError::RowTooLarge);
+            }
+            self.row.extend_from_slice(run);
+        }
+        *input = rest;
+        Ok(())
     }
 
     /// Call when no byte follows: an error unless the answer was complete.
@@ -242,11 +264,9 @@ impl RowSplitter {
 
     fn nested(&mut self, target: Target, depth: u32, string: bool, escaped: bool, byte: u8) -> Result<bool, SplitError> {
         let (depth, string, escaped) = match (string, escaped, byte) {
-            (true, true, _) => (depth, true, false),
             (true, false, b'\\') => (depth, true, true),
             (true, false, b'"') => (depth, false, false),
-            (true, false, _) => (depth, true, false),
-            (false, _, b'"') => (depth, true, false),
+            (true, ..) | (false, _, b'"') => (depth, true, false),
             (false, _, b'{' | b'[') => (depth + 1, false, false),
             (false, _, b'}' | b']') => (depth - 1, false, false),
             (false, ..) => (depth, false, false),
@@ -339,149 +359,19 @@ impl RowSplitter {
 /// Whether a row is Sienge's word that it failed in mid-stream.
 fn is_api_error(row: &[u8]) -> bool {
     const MARK: &[u8] = b"\"api-error\"";
-    if !row.windows(MARK.len()).any(|window| window == MARK) {
-        return false;
-    }
     #[derive(serde::Deserialize)]
     struct Failure {
         #[serde(rename = "api-error", default)]
         cause: Option<serde::de::IgnoredAny>,
     }
+    if !row
+        .windows(MARK.len())
+        .any(|window| window[1] == b'a' && window[4] == b'-' && window == MARK)
+    {
+        return false;
+    }
     serde_json::from_slice::<Failure>(row).is_ok_and(|row| row.cause.is_some())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn split(chunks: &[&[u8]]) -> Result<Vec<String>, SplitError> {
-        let mut splitter = RowSplitter::default();
-        let mut rows = Vec::new();
-        for chunk in chunks {
-            let mut input = *chunk;
-            while let Some(row) = splitter.next_row(&mut input)? {
-                rows.push(String::from_utf8(row.to_vec()).unwrap());
-            }
-        }
-        splitter.finish().map(|()| rows)
-    }
-
-    const ANSWER: &str = r#" {"meta":{"a":[1,"}"]},"n":-1.5e3,"t":"x\"]","data" : [ {"a":"]}\\","b":[{"c":"\"{"}]} , null,
-        {"id":2} ] , "count":2, "z":null} "#;
-
-    #[test]
-    fn finds_the_rows_of_the_data_array() {
-        assert_eq!(
-            split(&[ANSWER.as_bytes()]).unwrap(),
-            [r#"{"a":"]}\\","b":[{"c":"\"{"}]}"#, r#"{"id":2}"#]
-        );
-    }
-
-    #[test]
-    fn accepts_the_known_variants() {
-        assert_eq!(split(&[br#"[{"a":1},{"a":2}]"#]).unwrap().len(), 2);
-        assert_eq!(split(&[br#"{"results":[{"a":1}]}"#]).unwrap().len(), 1);
-        assert_eq!(split(&[br#"{"data":{"a":1}}"#]).unwrap().len(), 1);
-        assert_eq!(split(&[br#"{"data":null}"#]).unwrap().len(), 0);
-        assert_eq!(split(&[br#"{"data":[]}"#]).unwrap().len(), 0);
-        assert_eq!(split(&[br#"{"data":[null]}"#]).unwrap().len(), 0);
-        assert_eq!(split(&[br#"{"api-error":null,"data":[{"a":1}]}"#]).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn refuses_what_is_not_rows() {
-        for (json, expected) in [
-            ("", SplitError::Truncated),
-            ("  ", SplitError::Truncated),
-            ("{}", SplitError::Shape("sem lista de registros")),
-            (r#"{"status":500}"#, SplitError::Shape("sem lista de registros")),
-            ("<html>", SplitError::NotJson),
-            (r#"{"data":7}"#, SplitError::Shape("lista de registros de outro tipo")),
-            (r#"{"data":[7]}"#, SplitError::Shape("registro que não é objeto")),
-            (r#"{"data":[[]]}"#, SplitError::Shape("registro que não é objeto")),
-            (r#"{"data":[{}]}x"#, SplitError::NotJson),
-            (r#"{"data":[{}],"api-error":"x"}"#, SplitError::ApiError),
-            (r#"{"data":[{},{"api-error":"x"}]}"#, SplitError::ApiError),
-            (r#"{"data":[{},"api-error":"x"}"#, SplitError::ApiError),
-            (r#"{"data":[{},"api-error"]}"#, SplitError::ApiError),
-        ] {
-            assert_eq!(split(&[json.as_bytes()]), Err(expected), "{json}");
-        }
-    }
-
-    #[test]
-    fn every_truncation_is_an_error() {
-        let answer = ANSWER.trim_end().as_bytes();
-        for end in 0..answer.len() {
-            assert_eq!(split(&[&answer[..end]]), Err(SplitError::Truncated), "cut at {end}");
-        }
-    }
-
-    #[test]
-    fn a_row_has_a_largest_size_and_depth() {
-        let mut splitter = RowSplitter::default();
-        let mut input: &[u8] = br#"{"data":[{"a":""#;
-        splitter.next_row(&mut input).unwrap();
-        let block = vec![b'x'; 1024 * 1024];
-        let outcome = (0..5).try_for_each(|_| splitter.next_row(&mut &block[..]).map(|_| ()));
-        assert_eq!(outcome, Err(SplitError::RowTooLarge));
-        let deep = format!(r#"{{"data":[{{"a":{}"#, "[".repeat(100));
-        assert!(matches!(split(&[deep.as_bytes()]), Err(SplitError::Shape(_))));
-    }
-
-    #[test]
-    fn memory_does_not_grow_with_the_answer() {
-        let mut splitter = RowSplitter::default();
-        splitter.next_row(&mut &b"{\"data\":["[..]).unwrap();
-        let row = format!("{{\"text\":\"{}\"}},", "y".repeat(2000));
-        let mut largest = 0;
-        for _ in 0..20_000 {
-            let mut input = row.as_bytes();
-            while splitter.next_row(&mut input).unwrap().is_some() {}
-            largest = largest.max(splitter.held_bytes());
-        }
-        assert!(largest < 16 * 1024, "{largest} bytes held");
-    }
-
-    fn json() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![
-            Just(serde_json::Value::Null),
-            any::<bool>().prop_map(Into::into),
-            any::<i64>().prop_map(Into::into),
-            ".{0,12}".prop_map(Into::into),
-            "[\\[\\]{}\",:\\\\]{0,8}".prop_map(Into::into),
-        ];
-        leaf.prop_recursive(4, 24, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
-                prop::collection::vec(("[a-z\"\\\\]{0,6}", inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
-            ]
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
-        #[test]
-        fn any_chunking_yields_the_same_rows(
-            rows in prop::collection::vec(prop::collection::vec(("[a-z]{1,5}", json()), 0..4), 0..6),
-            other in json(),
-            sizes in prop::collection::vec(1_usize..9, 1..20),
-        ) {
-            let rows: Vec<serde_json::Value> = rows.into_iter().map(|pairs| pairs.into_iter().collect()).collect();
-            let answer = serde_json::json!({"before": other.clone(), "data": rows, "zafter": other}).to_string();
-            let mut chunks = Vec::new();
-            let mut rest = answer.as_bytes();
-            let mut size = sizes.iter().cycle();
-            while !rest.is_empty() {
-                let (head, tail) = rest.split_at(rest.len().min(*size.next().unwrap()));
-                chunks.push(head);
-                rest = tail;
-            }
-            let whole = split(&[answer.as_bytes()]).unwrap();
-            prop_assert_eq!(split(&chunks).unwrap(), whole.clone());
-            let read: Vec<serde_json::Value> = whole.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
-            prop_assert_eq!(read, rows);
-        }
-    }
-}
+mod tests;

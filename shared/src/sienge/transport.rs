@@ -1,9 +1,8 @@
-//! One call to Sienge: the right to make it, the attempts, their time-outs, and the note in the journal.
+//! One call to Sienge: the right to make it, the attempts, and their time-outs.
 //!
 //! Guarantees: no attempt without a right from the quota; only GETs are repeated (others only when nothing was sent);
-//! nothing outlives the deadline; each attempt is written down once, masked, even when its future is dropped.
+//! nothing outlives the deadline.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,212 +12,21 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::mask;
-use super::ports::{CallLog, CallRecord, Lane, QuotaRefusal};
-use crate::calendar::Timestamp;
-use crate::portfolio::BillId;
+use super::note::Note;
+use super::ports::QuotaRefusal;
+use super::refusal::Refusal;
 
 /// Largest REST answer; a page of 200 contracts is some megabytes.
 const REST_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 /// Largest part of a refusal's body that is read.
 const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
-/// What the journal keeps of a body.
-pub(super) const NOTE_LIMIT_BYTES: usize = 4_000;
 /// Longest time one call waits for the quota when no deadline says otherwise.
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
 /// Longest `Retry-After` obeyed; beyond it the caller decides.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_mins(10);
-
-/// What is called.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    /// Method name as operators know it.
-    pub method: &'static str,
-    /// Sienge's name of the resource, for messages.
-    pub resource: &'static str,
-    pub lane: Lane,
-    pub verb: Method,
-    /// Path after the base address.
-    pub path: String,
-    pub query: Vec<(&'static str, String)>,
-    pub body: Option<Vec<u8>>,
-    pub bill: Option<BillId>,
-    /// A bulk 404 says "no rows"; not so where the address names a thing that must be there.
-    pub empty_on_404: bool,
-}
-
-impl Call {
-    /// A GET under `/v1`.
-    pub fn rest(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
-        Self::new(method, resource, Lane::Rest, format!("/v1/{}", path.as_ref()))
-    }
-
-    /// A GET under `/bulk-data/v1`.
-    pub fn bulk(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
-        Self::new(method, resource, Lane::Bulk, format!("/bulk-data/v1/{}", path.as_ref()))
-    }
-
-    fn new(method: &'static str, resource: &'static str, lane: Lane, path: String) -> Self {
-        Self {
-            method,
-            resource,
-            lane,
-            verb: Method::GET,
-            path,
-            query: Vec::new(),
-            body: None,
-            bill: None,
-            empty_on_404: true,
-        }
-    }
-
-    /// Adds a query parameter.
-    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    /// Adds a query parameter when there is a value.
-    pub fn with_some(self, name: &'static str, value: Option<impl ToString>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
-    }
-
-    /// Adds a comma list when there are values.
-    pub fn with_list<T: ToString>(self, name: &'static str, values: &[T]) -> Self {
-        if values.is_empty() {
-            return self;
-        }
-        let list: Vec<String> = values.iter().map(ToString::to_string).collect();
-        self.with(name, list.join(","))
-    }
-
-    /// Names the contract it is about.
-    pub fn about(mut self, bill: impl Into<Option<BillId>>) -> Self {
-        self.bill = bill.into();
-        self
-    }
-
-    fn url(&self, base: &str, shown: bool) -> String {
-        let mut url = format!("{base}{}", self.path);
-        for (index, (name, value)) in self.query.iter().enumerate() {
-            url.push(if index == 0 { '?' } else { '&' });
-            url.push_str(name);
-            url.push('=');
-            if shown {
-                url.push_str(&encoded(mask::query_value(name, value)).replace("%2A", "*"));
-            } else {
-                url.push_str(&encoded(value));
-            }
-        }
-        url
-    }
-}
-
-/// Percent-encodes a query value or path segment; commas stay, as Sienge's lists want them.
-pub(super) fn encoded(value: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b',') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}"); // writing to a String cannot fail
-        }
-    }
-    out
-}
-
-/// A call's note for the journal: written once, at the end or when it is dropped before.
-pub(super) struct Note {
-    log: Arc<dyn CallLog>,
-    began: Instant,
-    record: Option<CallRecord>,
-}
-
-impl Note {
-    fn begin(client: &Client, call: &Call, attempt: u32) -> Self {
-        let body = call.body.as_deref().unwrap_or_default();
-        let record = CallRecord {
-            at: Timestamp::now(),
-            method: call.method,
-            url: format!("{} {}", call.verb, call.url(&client.inner.base, true)),
-            bill: call.bill,
-            status: None,
-            duration_ms: 0,
-            request_bytes: body.len() as u64,
-            response_bytes: 0,
-            attempt,
-            request: std::str::from_utf8(body)
-                .map(|text| mask::json(text, NOTE_LIMIT_BYTES))
-                .unwrap_or_default(),
-            response: String::new(),
-            error: Some("chamada abandonada antes da resposta".to_owned()),
-        };
-        Self {
-            log: client.inner.log.clone(),
-            began: Instant::now(),
-            record: Some(record),
-        }
-    }
-
-    fn status(&mut self, status: u16) {
-        if let Some(record) = &mut self.record {
-            record.status = Some(status);
-        }
-    }
-
-    pub(super) fn received(&mut self, bytes: usize) {
-        if let Some(record) = &mut self.record {
-            record.response_bytes += bytes as u64;
-        }
-    }
-
-    /// Keeps a JSON text as the response, masked.
-    pub(super) fn response(&mut self, json: &str) {
-        if let Some(record) = &mut self.record {
-            record.response = mask::json(json, NOTE_LIMIT_BYTES);
-        }
-    }
-
-    /// Keeps words of our own as the response.
-    pub(super) fn response_words(&mut self, words: String) {
-        if let Some(record) = &mut self.record {
-            record.response = words;
-        }
-    }
-
-    /// Writes the note.
-    pub(super) async fn end(mut self, error: Option<&SiengeError>) {
-        if let Some(record) = self.sealed(error.map(ToString::to_string)) {
-            self.log.record(record).await;
-        }
-    }
-
-    fn sealed(&mut self, error: Option<String>) -> Option<CallRecord> {
-        let mut record = self.record.take()?;
-        record.duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        record.error = error;
-        Some(record)
-    }
-}
-
-impl Drop for Note {
-    /// The future was dropped (a time-out around it, a consumer that stopped reading): the call was made all the same.
-    fn drop(&mut self) {
-        let Some(record) = self.sealed(Some("chamada abandonada antes do fim da resposta".to_owned())) else {
-            return;
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let log = self.log.clone();
-            runtime.spawn(async move { log.record(record).await });
-        }
-    }
-}
 
 /// An answer whose body is still to be read.
 pub(super) struct Opened {
@@ -499,51 +307,5 @@ fn unsent(call: &Call, error: &reqwest::Error) -> SiengeError {
         SiengeError::Configuration("URL da API")
     } else {
         SiengeError::Connection { resource }
-    }
-}
-
-/// Sienge's error body, of which only the field names are repeated: its texts may quote what we sent.
-#[derive(Debug, serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[derive(Default)]
-struct Refusal {
-    status: Option<serde::de::IgnoredAny>,
-    developer_message: Option<serde::de::IgnoredAny>,
-    client_message: Option<serde::de::IgnoredAny>,
-    user_message: Option<serde::de::IgnoredAny>,
-    #[serde(deserialize_with = "super::lenient::list")]
-    errors: Vec<RefusedField>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct RefusedField {
-    #[serde(deserialize_with = "super::lenient::text")]
-    field: Option<String>,
-}
-
-impl Refusal {
-    fn read(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    fn is_siengean(&self) -> bool {
-        self.status.is_some() || self.developer_message.is_some() || self.client_message.is_some() || self.user_message.is_some()
-    }
-
-    fn fields(&self) -> Vec<String> {
-        let name = |text: &&str| {
-            text.len() <= 60
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_' | b'[' | b']'))
-        };
-        self.errors
-            .iter()
-            .filter_map(|error| error.field.as_deref())
-            .filter(name)
-            .take(10)
-            .map(str::to_owned)
-            .collect()
     }
 }

@@ -1,0 +1,126 @@
+//! Pages.
+
+use futures::TryStreamExt;
+use ponte::sienge::{Company, CustomerFilter, SiengeError};
+
+use super::server::{Reply, Request, Stage, refusal};
+
+fn rows(from: usize, to: usize) -> String {
+    let rows: Vec<String> = (from..to).map(|id| format!(r#"{{"id":{id}}}"#)).collect();
+    format!("[{}]", rows.join(","))
+}
+
+fn number(request: &Request, name: &str) -> usize {
+    request.query(name).unwrap().parse().unwrap()
+}
+
+/// A server with `total` rows that gives at most `most` at once.
+fn paged(total: usize, most: usize) -> impl Fn(usize, &Request) -> Reply {
+    move |_, request| {
+        let offset = number(request, "offset");
+        let limit = number(request, "limit").min(most);
+        let end = (offset + limit).min(total);
+        Reply::json(format!(
+            r#"{{"resultSetMetadata":{{"count":{total},"offset":{offset},"limit":{limit}}},"results":{}}}"#,
+            rows(offset.min(end), end)
+        ))
+    }
+}
+
+async fn ids(stage: &Stage) -> Result<Vec<i64>, SiengeError> {
+    let companies: Vec<Company> = stage.client.companies().try_collect().await?;
+    Ok(companies.into_iter().map(|company| company.id.unwrap()).collect())
+}
+
+#[tokio::test]
+async fn every_row_of_every_page_comes_once() {
+    for (total, most, calls) in [(0, 200, 1), (1, 200, 1), (200, 200, 1), (201, 200, 2), (450, 200, 3), (250, 100, 3)] {
+        let stage = Stage::with(paged(total, most)).await;
+        assert_eq!(ids(&stage).await.unwrap(), (0..i64::try_from(total).unwrap()).collect::<Vec<_>>());
+        assert_eq!(stage.server.requests().len(), calls, "{total} rows by {most}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_may_be_a_404_or_a_204() {
+    for reply in [refusal(404), Reply::status(404, ""), Reply::status(204, "")] {
+        let stage = Stage::with(move |_, _| reply.clone()).await;
+        assert_eq!(ids(&stage).await, Ok(Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_200_is_not_an_empty_list() {
+    let stage = Stage::with(|_, _| Reply::json("")).await;
+    assert!(matches!(ids(&stage).await, Err(SiengeError::Truncated { .. })));
+}
+
+#[tokio::test]
+async fn without_a_total_a_short_page_ends() {
+    let stage = Stage::with(|_, request| {
+        let offset = number(request, "offset");
+        Reply::json(format!(r#"{{"results":{}}}"#, rows(offset, (offset + 200).min(230))))
+    })
+    .await;
+    assert_eq!(ids(&stage).await.unwrap().len(), 230);
+}
+
+#[tokio::test]
+async fn a_bare_array_or_a_single_object_is_the_list() {
+    let stage = Stage::with(|_, _| Reply::json(rows(0, 3))).await;
+    assert_eq!(ids(&stage).await.unwrap(), [0, 1, 2]);
+    let stage = Stage::with(|_, _| Reply::json(rows(0, 700))).await;
+    assert_eq!(ids(&stage).await.unwrap().len(), 700);
+    let stage = Stage::with(|_, _| Reply::json(r#"{"id":5}"#)).await;
+    assert_eq!(ids(&stage).await.unwrap(), [5]);
+    let stage = Stage::with(|_, _| Reply::json(r#"{"resultSetMetadata":null,"results":null}"#)).await;
+    assert!(ids(&stage).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_offset_is_noticed() {
+    // With a total: the same page again and again.
+    let stage = Stage::with(|_, _| Reply::json(format!(r#"{{"resultSetMetadata":{{"count":500}},"results":{}}}"#, rows(0, 200)))).await;
+    assert!(matches!(ids(&stage).await, Err(SiengeError::Shape { .. })));
+    assert_eq!(stage.server.requests().len(), 2);
+    // Without one: the whole list had come at once.
+    let stage = Stage::with(|_, _| Reply::json(rows(0, 200))).await;
+    assert_eq!(ids(&stage).await.unwrap().len(), 200);
+}
+
+#[tokio::test]
+async fn a_page_that_never_comes_is_not_an_end() {
+    let stage = Stage::with(|number, _| match number {
+        0 => Reply::json(format!(r#"{{"resultSetMetadata":{{"count":500}},"results":{}}}"#, rows(0, 200))),
+        _ => Reply::json(r#"{"resultSetMetadata":{"count":500},"results":[]}"#),
+    })
+    .await;
+    assert!(matches!(ids(&stage).await, Err(SiengeError::Truncated { rows: 200, .. })));
+}
+
+#[tokio::test]
+async fn a_message_in_the_lists_place_is_an_error() {
+    for body in [
+        r#"{"status":500,"developerMessage":"x","clientMessage":"y"}"#,
+        "{}",
+        "7",
+        r#"{"results":"nada"}"#,
+    ] {
+        let stage = Stage::with(move |_, _| Reply::json(body)).await;
+        assert!(matches!(ids(&stage).await, Err(SiengeError::Shape { .. })), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn filters_reach_the_address() {
+    let stage = Stage::with(paged(0, 200)).await;
+    let filter = CustomerFilter {
+        modified_after: Some(jiff::civil::date(2026, 11, 1)),
+        ..CustomerFilter::default()
+    };
+    stage.client.customers(&filter).try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(
+        stage.server.requests()[0].target,
+        "/v1/customers?modifiedAfter=2026-11-01&limit=200&offset=0"
+    );
+}

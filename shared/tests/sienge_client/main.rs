@@ -1,0 +1,10 @@
+//! The Sienge client against a loopback server that answers what each test scripts. All data is invented.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod bulk;
+mod lists;
+mod observe;
+mod privacy;
+mod server;
+mod shapes;
+mod transport;

@@ -1,0 +1,279 @@
+//! Both sources tell the same facts.
+
+use ponte::portfolio::{BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation};
+use ponte::sienge::{IncomeRow, Look, Remaining, SiengeError, group, income_facts};
+use rust_decimal_macros::dec;
+
+use super::server::{Reply, Request, Stage, refusal};
+
+const INCOME: &str = r#"{"data":[
+ {"companyId":1,"clientId":3,"clientName":"Fulana","billId":10,"installmentId":1,"documentIdentificationId":"CT","documentNumber":"UND102B","originId":"CO","originalAmount":1000.00,
+  "balanceAmount":0,"dueDate":"2026-01-10","issueDate":"2025-01-01","mainUnit":"AP 303","installmentNumber":"1/2","paymentTerm":{"id":"PM","descrition":"Mensal"},
+  "receiptsCategories":[{"costCenterId":42}],"receipts":[
+   {"operationTypeId":1,"operationTypeName":"Recebimento","grossAmount":600.0,"netAmount":605.1,"paymentDate":"2026-01-09","sequencialNumber":1},
+   {"operationTypeId":1,"operationTypeName":"Recebimento","grossAmount":400.0,"netAmount":400,"paymentDate":"2026-01-12","sequencialNumber":2}]},
+ {"companyId":1,"clientId":3,"billId":10,"installmentId":2,"documentIdentificationId":"CT","documentNumber":"UND102B","originId":"CO","originalAmount":1000,
+  "balanceAmount":1000.0,"dueDate":"2026-02-10","issueDate":"2025-01-01","mainUnit":"AP 303","installmentNumber":"2/2","paymentTerm":{"id":"PM"},
+  "receiptsCategories":[{"costCenterId":42}],"receipts":[]}]}"#;
+
+const HEADER: &str = r#"{"customerId":3,"receivableBillId":10,"documentId":"CT","documentNumber":"UND102B","issueDate":"2025-01-01","receivableBillValue":2000,"companyId":1,"normal":true}"#;
+
+const LIST: &str = r#"{"resultSetMetadata":{"count":2},"results":[
+ {"receivableBillId":10,"installmentId":1,"conditionTypeId":"PM","dueDate":"2026-01-10","balanceDue":0,"generatedTicket":false},
+ {"receivableBillId":10,"installmentId":2,"conditionType":"PM","dueDate":"2026-02-10","balanceDue":1000,"generatedTicket":true}]}"#;
+
+const STATEMENT: &str = r#"{"results":[{"billsReceivable":[{"billReceivableId":10,"documentCode":"CT","installments":[
+ {"installmentId":1,"dueDate":"2026-01-10","conditionType":"PM","originalValue":1000,"currentBalance":0,"installmentNumber":"1/2","receipts":[
+   {"receiptDate":"2026-01-12","receiptValue":400,"netReceiptValue":400.00,"receiptType":"Recebimento"},
+   {"receiptDate":"2026-01-09","receiptValue":600,"netReceiptValue":605.10,"receiptType":"RECEBIMENTO"}]},
+ {"installmentId":2,"dueDate":"2026-02-10","conditionType":"PM","originalValue":1000,"currentBalance":1017.55,"installmentNumber":"2/2","receipts":[]}]},
+ {"billReceivableId":99,"installments":[{"installmentId":1}]}]}]}"#;
+
+fn look(bill: i64, customer: Option<i64>) -> Look {
+    Look {
+        bill: BillId(bill),
+        customer: customer.map(CustomerId),
+        boleto: false,
+    }
+}
+
+/// Knows bill 10 from both sources.
+fn world(request: &Request) -> Reply {
+    match request.path() {
+        "/bulk-data/v1/income/by-bills" => Reply::json(INCOME),
+        "/v1/accounts-receivable/receivable-bills/10" => Reply::json(HEADER),
+        "/v1/accounts-receivable/receivable-bills/10/installments" => Reply::json(LIST),
+        "/v1/customer-financial-statements" => Reply::json(STATEMENT),
+        _ => refusal(404),
+    }
+}
+
+fn paths(stage: &Stage) -> Vec<String> {
+    stage.server.requests().iter().map(|request| request.path().to_owned()).collect()
+}
+
+fn prints(observation: &Observation) -> Vec<(InstallmentId, String)> {
+    observation.installments.iter().map(|i| (i.id, i.fingerprint().to_hex())).collect()
+}
+
+#[tokio::test]
+async fn both_sources_yield_the_same_fingerprints() {
+    let stage = Stage::with(|_, request| world(request)).await;
+    let by_rest = stage.client.observe(&[look(10, Some(3))]).await.unwrap().remove(0);
+    assert!(paths(&stage).iter().all(|path| path.starts_with("/v1/")));
+    let in_bulk = stage.client.confirm(&[look(10, Some(3))]).await.unwrap().remove(0);
+    assert_eq!(
+        paths(&stage).last().unwrap(),
+        "/bulk-data/v1/income/by-bills",
+        "the confirmation asks the other source"
+    );
+    assert_eq!(prints(&by_rest), prints(&in_bulk));
+    assert_eq!((by_rest.coverage, in_bulk.coverage), (Coverage::WholeOnce, Coverage::WholeOnce));
+
+    let header = in_bulk.header.unwrap();
+    assert_eq!(
+        (header.creditor, header.customer, header.document_type.as_str()),
+        (CreditorId(1), CustomerId(3), "CT")
+    );
+    assert_eq!(
+        (header.number.as_deref(), header.unit.as_deref()),
+        (Some("UND102B"), Some("AP 303"))
+    );
+    assert_eq!(header.enterprise, Some(Some(EnterpriseId(42))));
+    assert!(in_bulk.boletos.is_empty());
+    let paid = &in_bulk.installments[0];
+    assert_eq!((paid.balance, paid.receipts.len(), paid.receipts[0].net), (dec!(0), 2, dec!(605.1)));
+
+    let header = by_rest.header.unwrap();
+    assert_eq!((header.enterprise, header.unit), (None, None));
+    assert_eq!(
+        by_rest.boletos.into_iter().collect::<Vec<_>>(),
+        [(InstallmentId(1), false), (InstallmentId(2), true)]
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_bill_is_an_observation_that_says_so() {
+    let stage = Stage::with(|_, request| world(request)).await;
+    let seen = stage.client.observe(&[look(11, None), look(10, None)]).await.unwrap();
+    assert_eq!(paths(&stage), ["/bulk-data/v1/income/by-bills"]);
+    assert_eq!((seen[0].bill, seen[0].installments.len()), (BillId(10), 2));
+    assert_eq!(
+        (seen[1].bill, &seen[1].header, seen[1].coverage),
+        (BillId(11), &None, Coverage::WholeOnce)
+    );
+    assert!(seen[1].installments.is_empty());
+    let again = stage.client.confirm(&[look(11, None)]).await.unwrap();
+    assert_eq!(paths(&stage).last().unwrap(), "/v1/accounts-receivable/receivable-bills/11");
+    assert_eq!(again[0].header, None);
+    let nobody = Stage::with(|_, _| refusal(404)).await;
+    assert_eq!(nobody.client.observe(&[look(1, None)]).await.unwrap()[0].header, None);
+}
+
+#[tokio::test]
+async fn contradicting_reads_are_replaced_by_the_bulk_read() {
+    let old = r#"{"results":[{"billsReceivable":[{"billReceivableId":10,"installments":[
+        {"installmentId":1,"dueDate":"2026-01-10","conditionType":"PM","originalValue":1000,"currentBalance":1000,"receipts":[]},
+        {"installmentId":2,"dueDate":"2026-02-10","conditionType":"PM","originalValue":1000,"currentBalance":1000,"receipts":[]}]}]}]}"#;
+    let other_day = r#"{"results":[{"billsReceivable":[{"billReceivableId":10,"installments":[
+        {"installmentId":1,"dueDate":"2026-01-11","conditionType":"PM","originalValue":1000,"currentBalance":0,"receipts":[]}]}]}]}"#;
+    for statement in [old, other_day, r#"{"results":[]}"#] {
+        let stage = Stage::with(move |_, request| match request.path() {
+            "/v1/customer-financial-statements" => Reply::json(statement),
+            _ => world(request),
+        })
+        .await;
+        let seen = stage.client.observe(&[look(10, Some(3))]).await.unwrap();
+        assert_eq!(paths(&stage).last().unwrap(), "/bulk-data/v1/income/by-bills");
+        assert_eq!(seen[0].installments[0].receipts.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_installment_that_the_list_leaves_out_is_settled_only_when_the_statement_says_so() {
+    let open_only = r#"{"results":[{"installmentId":2,"conditionTypeId":"PM","dueDate":"2026-02-10","balanceDue":1000}]}"#;
+    let stage = Stage::with(move |_, request| match request.path() {
+        "/v1/accounts-receivable/receivable-bills/10/installments" => Reply::json(open_only),
+        _ => world(request),
+    })
+    .await;
+    let seen = stage.client.observe_by_rest(BillId(10)).await.unwrap();
+    assert_eq!((seen.installments.len(), seen.installments[0].balance), (2, dec!(0)));
+    let settled_only = r#"{"results":[{"installmentId":1,"conditionTypeId":"PM","dueDate":"2026-01-10","balanceDue":0}]}"#;
+    let stage = Stage::with(move |_, request| match request.path() {
+        "/v1/accounts-receivable/receivable-bills/10/installments" => Reply::json(settled_only),
+        _ => world(request),
+    })
+    .await;
+    let error = stage.client.observe_by_rest(BillId(10)).await.unwrap_err();
+    assert_eq!(error, SiengeError::Inconsistent { bill: BillId(10) });
+}
+
+#[tokio::test]
+async fn a_bulk_answer_that_breaks_is_asked_for_again_from_its_start() {
+    let stage = Stage::with(|number, request| match number {
+        0 => Reply::json(INCOME).cut_at(INCOME.len() - 40),
+        _ => world(request),
+    })
+    .await;
+    let seen = stage.client.observe(&[look(10, None)]).await.unwrap();
+    assert_eq!(seen[0].installments.len(), 2);
+    assert_eq!(stage.server.requests().len(), 2);
+    let stage = Stage::with(|_, _| Reply::json(INCOME).cut_at(INCOME.len() - 40)).await;
+    assert!(matches!(
+        stage.client.observe(&[look(10, None)]).await,
+        Err(SiengeError::Truncated { .. })
+    ));
+}
+
+#[tokio::test]
+async fn an_unreadable_bill_fails_alone() {
+    let stage = Stage::with(|_, _| {
+        let other = INCOME
+            .replace(r#""billId":10"#, r#""billId":20"#)
+            .replace(r#""balanceAmount":0,"#, r#""balanceAmount":null,"#);
+        let both = format!(
+            "{},{}",
+            INCOME.strip_suffix("]}").unwrap(),
+            other.strip_prefix(r#"{"data":["#).unwrap()
+        );
+        Reply::json(both)
+    })
+    .await;
+    let looks = [look(10, None), look(20, None), look(30, None), look(10, None)];
+    let seen = stage.client.observe_each(&looks).await.unwrap();
+    assert_eq!(
+        seen.iter().map(|(bill, seen)| (bill.0, seen.is_ok())).collect::<Vec<_>>(),
+        [(10, true), (20, false), (30, true)]
+    );
+    let error = stage.client.observe(&looks).await.unwrap_err();
+    assert_eq!(error.bill(), Some(BillId(20)));
+    assert_eq!(
+        error.to_string(),
+        "Campo balanceAmount ausente ou ilegível em bulk-data/income (título 20, parcela 1)"
+    );
+}
+
+#[tokio::test]
+async fn quotas_choose_the_source() {
+    let stage = Stage::with(|_, request| world(request)).await;
+    *stage.quota.remaining.lock().unwrap() = Remaining {
+        rest_minute: 2,
+        bulk_minute: 20,
+        rest_day: 1000,
+        bulk_day: 1000,
+    };
+    stage.client.observe(&[look(10, Some(3))]).await.unwrap();
+    assert_eq!(paths(&stage), ["/bulk-data/v1/income/by-bills"]);
+    assert!(stage.client.observe(&[]).await.unwrap().is_empty());
+}
+
+fn row(change: &str, into: &str) -> IncomeRow {
+    let first = INCOME
+        .strip_prefix(r#"{"data":["#)
+        .unwrap()
+        .split("\n {\"companyId\":1,\"clientId\":3,\"billId\"")
+        .next()
+        .unwrap();
+    let json = first.trim().trim_end_matches(',').replace(change, into);
+    serde_json::from_str(&json).unwrap()
+}
+
+#[test]
+fn a_row_without_an_essential_field_is_an_error_that_names_it() {
+    for (change, into, field) in [
+        (r#""billId":10,"#, "", "billId"),
+        (r#""installmentId":1,"#, r#""installmentId":"","#, "installmentId"),
+        (r#""companyId":1,"#, r#""companyId":null,"#, "companyId"),
+        (r#""clientId":3,"#, "", "clientId"),
+        (
+            r#""documentIdentificationId":"CT""#,
+            r#""documentIdentificationId":" ""#,
+            "documentIdentificationId",
+        ),
+        (r#""dueDate":"2026-01-10""#, r#""dueDate":"10 jan""#, "dueDate"),
+        (r#""originalAmount":1000.00"#, r#""originalAmount":"mil""#, "originalAmount"),
+        (r#""balanceAmount":0"#, r#""balanceAmount":{}"#, "balanceAmount"),
+        (r#"{"id":"PM","descrition":"Mensal"}"#, "{}", "paymentTerm.id"),
+        (r#""netAmount":605.1"#, r#""netAmount":null"#, "receipts.netAmount"),
+        (r#""grossAmount":600.0,"#, "", "receipts.grossAmount"),
+        (r#""paymentDate":"2026-01-09""#, r#""paymentDate":"""#, "receipts.paymentDate"),
+        (
+            r#""operationTypeName":"Recebimento","grossAmount":600.0"#,
+            r#""grossAmount":600.0"#,
+            "receipts.operationTypeName",
+        ),
+    ] {
+        match income_facts(row(change, into)) {
+            Err(SiengeError::MissingField { field: named, .. }) => assert_eq!(named, field),
+            other => panic!("{field}: {other:?}"),
+        }
+    }
+    assert!(income_facts(row("", "")).is_ok());
+}
+
+#[test]
+fn the_enterprise_is_the_cost_centre_of_a_commercial_bill() {
+    let enterprise = |change, into| income_facts(row(change, into)).unwrap().1.enterprise;
+    assert_eq!(enterprise("", ""), Some(Some(EnterpriseId(42))));
+    assert_eq!(enterprise(r#""originId":"CO""#, r#""originId":"CR""#), Some(None));
+    assert_eq!(enterprise(r#"[{"costCenterId":42}]"#, "[]"), Some(None));
+    assert_eq!(enterprise(r#""originId":"CO","#, ""), None);
+}
+
+#[test]
+fn rows_are_grouped_by_bill_each_installment_once() {
+    let rows = [
+        income_facts(row("", "")).unwrap(),
+        income_facts(row(r#""billId":10"#, r#""billId":9"#)).unwrap(),
+        income_facts(row(r#""balanceAmount":0"#, r#""balanceAmount":5"#)).unwrap(),
+        income_facts(row(r#""installmentId":1"#, r#""installmentId":2"#)).unwrap(),
+    ];
+    let seen = group(rows, Coverage::Rows);
+    assert_eq!(
+        seen.iter().map(|o| (o.bill.0, o.installments.len())).collect::<Vec<_>>(),
+        [(9, 1), (10, 2)]
+    );
+    assert_eq!(seen[1].installments[0].balance, dec!(5));
+    assert_eq!(seen[1].coverage, Coverage::Rows);
+}
