@@ -1,6 +1,6 @@
 //! The journal table: webhooks once and whole, calls, runs, critiques.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod support;
 
@@ -464,4 +464,23 @@ async fn a_critique_is_written_once_a_day() {
     let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "critique", 10).await.unwrap();
     assert_eq!(listed.len(), 2);
     assert!(listed[0].summary.starts_with("Filial não cadastrada"));
+}
+
+#[tokio::test]
+async fn the_costs_are_those_of_the_data_model() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let units = || database.units().into_values().sum::<f64>();
+    let webhook = webhook("0d1b7c1e-6d27-4c3e-9a55-7a3c9e1f2b10", br#"{"billId":295,"installmentId":12}"#);
+    store.accept(&webhook).await.unwrap();
+    assert_eq!(units(), 4.0, "accepting a webhook");
+    store.load_webhooks(&[webhook.key()]).await.unwrap();
+    assert_eq!(units(), 1.0, "loading it");
+    store.finish(&finish(&webhook.key(), WebhookState::Done), at(NOW)).await.unwrap();
+    assert_eq!(units(), 4.0, "finishing it");
+    let calls = JournalCalls::new(store.clone(), tenant());
+    for number in 0..25 {
+        calls.record(call(number)).await;
+    }
+    assert_eq!(units(), 75.0, "25 calls to Sienge");
 }

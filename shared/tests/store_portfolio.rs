@@ -1,6 +1,6 @@
 //! The portfolio table: commits, crashes in the middle, indexes, catalogue.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod support;
 
@@ -12,10 +12,12 @@ use jiff::civil::date;
 use ponte::calendar::Date;
 use ponte::money::Decimal;
 use ponte::portfolio::{
-    Action, Address, BillId, Change, Contract, ContractKey, ContractState, CreditorId, Customer, CustomerId, Document, DocumentType,
-    Enterprise, EnterpriseId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Outcome, Phone, Receipt,
-    SalesContract, SalesContractId, SettlementKind, TimelineEvent, Unit, UnitId,
+    Action, Address, BillId, Change, Contract, ContractKey, ContractState, Coverage, CreditorId, Customer, CustomerId, Document,
+    DocumentType, Enterprise, EnterpriseId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation,
+    ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, Rules, SalesContract, SalesContractId, Scope, SettlementKind,
+    TimelineEvent, Unit, UnitId, compare,
 };
+use ponte::settings::CreditorSettings;
 use ponte::store::{Remedy, Store, StoreError};
 use rust_decimal_macros::dec;
 use support::{Database, Fault, at, tenant};
@@ -76,6 +78,7 @@ fn synchronised(bill: i64, ids: &[InstallmentId]) -> TimelineEvent {
         on: date(2026, 11, 22),
         kind: EventKind::Synchronised,
         installments: ids.to_vec(),
+        revisions: vec![1; ids.len()],
     }
 }
 
@@ -89,34 +92,73 @@ fn payment(bill: i64, id: i64, paid: Decimal) -> TimelineEvent {
             paid_on: date(2026, 11, 20),
             original: dec!(1000.10),
             paid,
+            amortised: paid,
             balance: Decimal::ZERO,
             total: true,
             by_sync: false,
         },
         installments: vec![InstallmentId(id)],
+        revisions: vec![2],
     }
 }
 
-/// What a comparison would still find: the wanted items that are not held, and one event about them.
-fn outcome_towards(held: &HeldBill, contract: &Contract, installments: &[Installment]) -> Outcome {
-    let mut outcome = Outcome::default();
-    if held.contracts.get(&contract.key) != Some(contract) {
-        outcome.changes.push(Change::Contract(contract.clone()));
+/// Bill 295 as Sienge tells it: so many installments, all open or all paid.
+fn seen(count: i64, paid: bool) -> Observation {
+    let told = (1..=count).map(|id| {
+        let held = installment(295, id);
+        let receipt = Receipt {
+            paid_on: date(2026, 11, 20),
+            kind: SettlementKind::Receipt,
+            net: held.original,
+            gross: held.original,
+        };
+        ObservedInstallment {
+            id: held.id,
+            label: held.label,
+            due_on: held.due_on,
+            condition: held.condition,
+            original: held.original,
+            balance: if paid { Decimal::ZERO } else { held.balance },
+            receipts: if paid { vec![receipt] } else { Vec::new() },
+        }
+    });
+    Observation {
+        bill: BillId(295),
+        header: Some(ObservedBill {
+            creditor: CREDITOR,
+            customer: CustomerId(41),
+            document_type: DocumentType::from("CT"),
+            number: Some("UND295".to_owned()),
+            enterprise: Some(Some(EnterpriseId(110))),
+            unit: None,
+            sales_contract: None,
+            issued_on: Some(date(2021, 6, 1)),
+            cancelled_on: None,
+        }),
+        installments: told.collect(),
+        boletos: BTreeMap::new(),
+        coverage: Coverage::WholeConfirmed,
     }
-    let missing: Vec<&Installment> = installments
-        .iter()
-        .filter(|wanted| held.installments.get(&(wanted.contract.clone(), wanted.id)) != Some(wanted))
-        .collect();
-    outcome.changes.extend(
-        missing
-            .iter()
-            .map(|wanted| Change::Installment(Action::Included, (*wanted).clone())),
-    );
-    if !missing.is_empty() {
-        let ids: Vec<InstallmentId> = missing.iter().map(|wanted| wanted.id).collect();
-        outcome.events.push(synchronised(contract.key.bill.0, &ids));
-    }
-    outcome
+}
+
+fn compared(held: &HeldBill, seen: &Observation) -> Outcome {
+    let tenant = serde_json::from_str(r#"{"siengeBaseUrl": "https://x.invalid/public/api", "subdomain": "x"}"#).unwrap();
+    let creditor = CreditorSettings::new(CREDITOR);
+    let rules = Rules {
+        tenant: &tenant,
+        creditor: Some(&creditor),
+    };
+    compare(held, seen, Scope::Reconciliation, &rules, date(2026, 11, 22))
+}
+
+/// What is held and told of bill 295, whatever the number of transactions that it took.
+async fn story(store: &Store) -> (HeldBill, BTreeSet<String>) {
+    let mut held = store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    held.version = 0;
+    let told = store.timeline(&tenant(), BillId(295), 10_000).await.unwrap();
+    let ids: BTreeSet<String> = told.iter().map(|event| event.id.clone()).collect();
+    assert_eq!(ids.len(), told.len());
+    (held, ids)
 }
 
 async fn commit(store: &Store, bill: i64, held: &HeldBill, outcome: &Outcome) -> Result<ponte::store::Committed, StoreError> {
@@ -240,74 +282,63 @@ async fn many_writers_lose_nothing() {
     assert_eq!(database.store.timeline(&tenant(), BillId(9), 100).await.unwrap().len(), 8);
 }
 
+/// Brings a bill to each of the observations; the last commit crashes at its `broken`-th transaction, then everything is loaded and
+/// compared again until nothing is left. Answers how many transactions the crashed commit had made, and the story in the end.
+async fn with_a_crash(stages: &[Observation], broken: usize, fault: Fault) -> (u64, (HeldBill, BTreeSet<String>)) {
+    let database = Database::start().await;
+    let (last, before) = stages.split_last().unwrap();
+    for stage in before {
+        let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+        commit(&database.store, 295, &held, &compared(&held, stage)).await.unwrap();
+    }
+    let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    database.faults(move |operation, count| match operation {
+        "TransactWriteItems" if count >= broken => fault,
+        _ => Fault::Pass,
+    });
+    let result = commit(&database.fragile_store(), 295, &held, &compared(&held, last)).await;
+    database.no_faults();
+    if let Err(error) = &result {
+        assert_eq!(error.remedy(), Remedy::Retry, "{error}");
+    }
+    let version = held.version;
+    let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    commit(&database.store, 295, &held, &compared(&held, last)).await.unwrap();
+    let end = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    assert!(end.pending_events.is_empty());
+    assert_eq!(compared(&end, last), Outcome::default(), "nothing is left to change");
+    (held.version - version, story(&database.store).await)
+}
+
 #[tokio::test]
-async fn a_crash_after_any_slice_is_completed_by_comparing_again() {
-    let wanted: Vec<Installment> = (1..=420).map(|id| installment(295, id)).collect();
+async fn a_crash_after_any_slice_of_420_installments_is_completed_by_comparing_again() {
     // 1 contract, 420 installments and 1 event in slices of 99: five transactions.
-    for fault in [Fault::Lose, Fault::LoseAnswer] {
-        for broken in 1..=5 {
-            let database = Database::start().await;
-            let fragile = database.fragile_store();
-            database.faults(move |operation, count| match operation {
-                "TransactWriteItems" if count >= broken => fault,
-                _ => Fault::Pass,
-            });
-            let empty = HeldBill::default();
-            let first = outcome_towards(&empty, &contract(295), &wanted);
-            let error = commit(&fragile, 295, &empty, &first).await.unwrap_err();
-            assert_eq!(error.remedy(), Remedy::Retry, "{error}");
-            database.no_faults();
-
-            let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
-            let slices = broken - usize::from(fault == Fault::Lose);
-            assert_eq!(held.version, slices as u64);
-            assert_eq!(
-                held.installments.len(),
-                (slices * 99).saturating_sub(1).min(420),
-                "contracts go first"
-            );
-            assert_eq!(held.pending_events.len(), usize::from((1..5).contains(&slices)));
-            let rest = outcome_towards(&held, &contract(295), &wanted);
-            commit(&database.store, 295, &held, &rest).await.unwrap();
-
-            let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
-            assert!(held.installments.values().eq(&wanted));
-            assert_eq!(held.contracts.len(), 1);
-            assert!(held.pending_events.is_empty());
-            let told = database.store.timeline(&tenant(), BillId(295), 10).await.unwrap();
-            assert_eq!(told, first.events, "told once, whole");
-            assert_eq!(outcome_towards(&held, &contract(295), &wanted), Outcome::default());
-        }
+    let stages = [seen(420, false)];
+    let (slices, whole) = with_a_crash(&stages, 6, Fault::Lose).await;
+    assert_eq!((slices, whole.0.installments.len(), whole.1.len()), (5, 420, 1));
+    for broken in 1..=5 {
+        let (slices, story) = with_a_crash(&stages, broken, Fault::Lose).await;
+        assert_eq!(slices, broken as u64 - 1);
+        assert_eq!(story, whole, "the same held and told, whatever broke");
+    }
+    for broken in [1, 4, 5] {
+        let (slices, story) = with_a_crash(&stages, broken, Fault::LoseAnswer).await;
+        assert_eq!(slices, broken as u64, "the transaction counts though its answer was lost");
+        assert_eq!(story, whole);
     }
 }
 
 #[tokio::test]
-async fn more_events_than_a_transaction_takes_survive_a_crash_too() {
-    let outcome = Outcome {
-        changes: included(8, 1..=150),
-        events: (1..=250).map(|id| payment(8, id, dec!(1.00))).collect(),
-        ..Outcome::default()
-    };
-    let all: BTreeSet<String> = outcome.events.iter().map(|event| event.id.clone()).collect();
-    for broken in 1..=5 {
-        let database = Database::start().await;
-        database.faults(move |operation, count| match operation {
-            "TransactWriteItems" if count >= broken => Fault::Lose,
-            _ => Fault::Pass,
-        });
-        let result = commit(&database.fragile_store(), 8, &HeldBill::default(), &outcome).await;
-        database.no_faults();
-        assert_eq!(result.is_ok(), broken > 5);
-        // Even with nothing left to change, the pending events are told.
-        let held = database.store.load_bill(&tenant(), BillId(8)).await.unwrap();
-        let rest = if held.version == 0 { outcome.clone() } else { Outcome::default() };
-        commit(&database.store, 8, &held, &rest).await.unwrap();
-        let held = database.store.load_bill(&tenant(), BillId(8)).await.unwrap();
-        assert!(held.pending_events.is_empty());
-        let told = database.store.timeline(&tenant(), BillId(8), 1000).await.unwrap();
-        let told: Vec<String> = told.into_iter().map(|event| event.id).collect();
-        assert_eq!(told.len(), 250);
-        assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), all);
+async fn a_crash_among_more_events_than_a_transaction_takes_tells_each_once() {
+    // 150 payments are 151 changes and 151 events: four transactions, the last two with events alone.
+    let stages = [seen(150, false), seen(150, true)];
+    let (slices, whole) = with_a_crash(&stages, 9, Fault::Lose).await;
+    assert_eq!(slices, 4);
+    assert!(whole.1.len() > 150);
+    for broken in 1..=4 {
+        let (slices, story) = with_a_crash(&stages, broken, Fault::Lose).await;
+        assert_eq!(slices, broken as u64 - 1);
+        assert_eq!(story, whole);
     }
 }
 
@@ -570,4 +601,46 @@ async fn a_customer_leads_to_the_bills_of_its_own_tenant_only() {
     let other = ponte::portfolio::TenantId::parse("6170").unwrap();
     assert!(store.bills_of_customer(&other, CustomerId(41)).await.unwrap().is_empty());
     assert_eq!(store.load_bill(&other, BillId(295)).await.unwrap(), HeldBill::default());
+}
+
+#[tokio::test]
+async fn the_costs_are_those_of_the_data_model() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let units = || database.units().into_values().sum::<f64>();
+    let outcome = Outcome {
+        changes: [vec![Change::Contract(contract(1))], included(1, 1..=10)].concat(),
+        events: vec![synchronised(1, &[InstallmentId(1)])],
+        ..Outcome::default()
+    };
+    commit(store, 1, &HeldBill::default(), &outcome).await.unwrap();
+    assert_eq!(units(), 38.0, "a new bill of 10 installments");
+    let held = store.load_bill(&tenant(), BillId(1)).await.unwrap();
+    assert_eq!(units(), 1.0, "loading it");
+    let mut changed = installment(1, 3);
+    changed.revision = 2;
+    let outcome = Outcome {
+        changes: vec![Change::Installment(Action::Updated, changed)],
+        events: vec![payment(1, 3, dec!(1.00))],
+        ..Outcome::default()
+    };
+    let committed = commit(store, 1, &held, &outcome).await.unwrap();
+    assert_eq!(units(), 7.0, "one changed installment with its event");
+    store.mark_published(&tenant(), &committed.events).await.unwrap();
+    assert_eq!(units(), 2.0, "one event published");
+    let big = Outcome {
+        changes: [vec![Change::Contract(contract(2))], included(2, 1..=420)].concat(),
+        ..Outcome::default()
+    };
+    commit(store, 2, &HeldBill::default(), &big).await.unwrap();
+    assert_eq!(units(), 1273.0, "a new bill of 420 installments");
+    store.load_bill(&tenant(), BillId(2)).await.unwrap();
+    assert_eq!(units(), 32.0, "loading it");
+    open_ids(store, None, None).await;
+    assert_eq!(units(), 11.0, "the index of 430 open installments");
+    let customers: Vec<Customer> = (1..=100).map(customer).collect();
+    store.put_if_changed(&tenant(), &customers).await.unwrap();
+    assert_eq!(units(), 250.0, "100 new customers");
+    store.put_if_changed(&tenant(), &customers).await.unwrap();
+    assert_eq!(units(), 50.0, "100 unchanged customers");
 }

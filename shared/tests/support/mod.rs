@@ -35,6 +35,7 @@ type Plan = Box<dyn FnMut(&str, usize) -> Fault + Send>;
 #[derive(Default)]
 struct Watch {
     calls: BTreeMap<String, usize>,
+    units: BTreeMap<String, f64>,
     plan: Option<Plan>,
 }
 
@@ -68,7 +69,7 @@ impl Database {
             .build();
         let store = Store::new(client(&config, Duration::from_secs(20)), tables());
         create_tables(&store).await.unwrap();
-        watch.lock().unwrap().calls.clear();
+        *watch.lock().unwrap() = Watch::default();
         Self { store, config, watch }
     }
 
@@ -98,6 +99,11 @@ impl Database {
     /// Calls since the last time this was asked, by operation.
     pub fn calls(&self) -> BTreeMap<String, usize> {
         std::mem::take(&mut self.watch.lock().unwrap().calls)
+    }
+
+    /// Capacity units consumed since the last time this was asked, by operation, indexes included.
+    pub fn units(&self) -> BTreeMap<String, f64> {
+        std::mem::take(&mut self.watch.lock().unwrap().units)
     }
 
     /// All items of a table.
@@ -136,6 +142,9 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         return;
     };
+    // Messages are written whole; waiting for more of them would only slow the tests down.
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
     while let Some((head, body)) = message(&mut client).await {
         let operation = header(&head, "x-amz-target").and_then(|target| target.split('.').nth(1).map(str::to_owned));
         let operation = operation.unwrap_or_default();
@@ -146,11 +155,23 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
             let count = *count;
             watch.plan.as_mut().map_or(Fault::Pass, |plan| plan(&operation, count))
         };
+        if fault == Fault::Process(0) {
+            let (_, all) = cut(&body, &operation, 0);
+            let answer = all.map_or(Value::Null, |(name, left)| {
+                Value::Object([(name.to_owned(), left)].into_iter().collect())
+            });
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0";
+            if client.write_all(&with_length(head, answer.to_string().as_bytes())).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let (body, held_back) = match fault {
             Fault::Lose => return,
             Fault::Process(count) => cut(&body, &operation, count),
             Fault::Pass | Fault::LoseAnswer => (body, None),
         };
+        let body = measured(&operation, body);
         if server.write_all(&with_length(&head, &body)).await.is_err() {
             return;
         }
@@ -160,6 +181,7 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
         if fault == Fault::LoseAnswer {
             return;
         }
+        *watch.lock().unwrap().units.entry(operation).or_default() += consumed(&answer);
         let answer = held_back.map_or(answer.clone(), |(name, left)| {
             let mut json: Value = serde_json::from_slice(&answer).unwrap();
             json[name] = left;
@@ -168,6 +190,23 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
         if client.write_all(&with_length(&answer_head, &answer)).await.is_err() {
             return;
         }
+    }
+}
+
+/// The request, asking what it costs.
+fn measured(operation: &str, body: Vec<u8>) -> Vec<u8> {
+    let mut json: Value = serde_json::from_slice(&body).unwrap();
+    if !operation.ends_with("Table") && !operation.ends_with("TimeToLive") {
+        json["ReturnConsumedCapacity"] = Value::from("TOTAL");
+    }
+    serde_json::to_vec(&json).unwrap()
+}
+
+fn consumed(answer: &[u8]) -> f64 {
+    let json: Value = serde_json::from_slice(answer).unwrap_or_default();
+    match &json["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+        table => table["CapacityUnits"].as_f64().unwrap_or(0.0),
     }
 }
 
