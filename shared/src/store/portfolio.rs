@@ -3,9 +3,9 @@
 //! A bill is one partition with one version in its head. A commit is a chain of transactions, each conditional on the
 //! version it found and raising it by one, so that two writers of a bill never mix: the second gets
 //! [`StoreError::Conflict`] and compares again. Events not written yet wait in the head; after a crash anywhere the next
-//! [`Store::load_bill`] brings them back and the next [`Store::commit`] tells them.
+//! [`Store::load_bill`] brings them back, and the comparison puts what is still true of them into its outcome.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -17,7 +17,7 @@ use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError, packing};
 use crate::calendar::Timestamp;
-use crate::portfolio::{BillId, Change, Contract, CreditorId, EventKind, HeldBill, Installment, Outcome, TenantId, TimelineEvent};
+use crate::portfolio::{BillId, Change, Contract, CreditorId, HeldBill, Installment, Outcome, TenantId, TimelineEvent};
 
 /// DynamoDB takes 100 items in a transaction; the bill's head is one of them.
 const WRITES_PER_SLICE: usize = 99;
@@ -73,8 +73,9 @@ impl Store {
             .await
     }
 
-    /// Commits an outcome computed from `held`, together with its events and those still pending in `held`.
+    /// Commits an outcome computed from `held`, together with its events.
     ///
+    /// The outcome's events replace the pending ones of `held`: the comparison carried over what is still true of them.
     /// Nothing to write means no call at all. [`StoreError::Conflict`] means that the bill is not the one `held` shows any
     /// more: load it, compare again. After any other error a part may have been committed; loading and comparing again completes it.
     pub async fn commit(
@@ -86,7 +87,7 @@ impl Store {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
-        let events = events_to_tell(&held.pending_events, &outcome.events);
+        let events = distinct(&outcome.events);
         let mut committed = Committed {
             version: held.version,
             events: Vec::new(),
@@ -216,30 +217,10 @@ fn failed_conditions(
     Ok(failed)
 }
 
-/// The pending events, then those of the outcome that are not told by a pending one.
-///
-/// When a change set was cut short, the comparison of what was left names fewer installments than the pending event does: the
-/// pending event says it all, once.
-fn events_to_tell(pending: &[TimelineEvent], new: &[TimelineEvent]) -> Vec<TimelineEvent> {
-    let mut events: Vec<TimelineEvent> = Vec::with_capacity(pending.len() + new.len());
-    for event in pending.iter().chain(new) {
-        if !events.iter().any(|told| told.id == event.id) && !pending.iter().any(|told| says_all_of(told, event)) {
-            events.push(event.clone());
-        }
-    }
-    events
-}
-
-/// Whether `told` says everything `event` says, and more. A payment is told by its own event alone.
-fn says_all_of(told: &TimelineEvent, event: &TimelineEvent) -> bool {
-    let payment = matches!(event.kind, EventKind::DirectPayment { .. } | EventKind::PaymentReversed { .. });
-    !payment
-        && told.id != event.id
-        && told.contract == event.contract
-        && told.kind == event.kind
-        && event.installments.len() < told.installments.len()
-        && !event.installments.is_empty()
-        && event.installments.iter().all(|id| told.installments.contains(id))
+/// The outcome's events, each id once. They include what was still true of the pending ones: the comparison judged that.
+fn distinct(events: &[TimelineEvent]) -> Vec<TimelineEvent> {
+    let mut ids = BTreeSet::new();
+    events.iter().filter(|event| ids.insert(&event.id)).cloned().collect()
 }
 
 /// Items of the changes, contracts first, each key once with its last state.

@@ -1,0 +1,486 @@
+//! The journal table: webhooks once and whole, calls, runs, critiques.
+
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::date;
+use ponte::portfolio::{BillId, CreditorId, Critique, EnterpriseId};
+use ponte::sienge::{CallLog, CallRecord};
+use ponte::store::{
+    Accepted, CritiqueNote, Finish, InboundWebhook, JournalCalls, JournalKey, RunStart, RunState, Store, StoreError, StoredWebhook,
+    WebhookState, new_run_id,
+};
+use support::{Database, Fault, at, tenant};
+
+const NOW: &str = "2026-11-22T08:00:00Z";
+
+fn webhook(id: &str, body: &[u8]) -> InboundWebhook {
+    InboundWebhook {
+        tenant: tenant(),
+        receiver: "SiengePagamentos".to_owned(),
+        event: "RECEIPT_PROCESSED".to_owned(),
+        id: id.to_owned(),
+        received_at: at(NOW),
+        headers: BTreeMap::from([("x-sienge-event".to_owned(), "RECEIPT_PROCESSED".to_owned())]),
+        body: body.to_vec(),
+        bill: Some(BillId(295)),
+    }
+}
+
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(7);
+    (0..bytes).map(|_| random.u8(..)).collect()
+}
+
+async fn load(store: &Store, key: &JournalKey) -> StoredWebhook {
+    let mut loaded = store.load_webhooks(std::slice::from_ref(key)).await.unwrap();
+    assert_eq!(loaded.len(), 1);
+    loaded.remove(0).unwrap()
+}
+
+fn finish(key: &JournalKey, state: WebhookState) -> Finish {
+    Finish {
+        key: key.clone(),
+        state,
+        note: Some("nota".to_owned()),
+    }
+}
+
+async fn pending(store: &Store) -> BTreeSet<JournalKey> {
+    let waiting = store.pending_before(at("2030-01-01T00:00:00Z"), 1000).await.unwrap();
+    waiting.into_iter().map(|one| one.key).collect()
+}
+
+#[tokio::test]
+async fn a_webhook_is_new_once_and_a_duplicate_ever_after() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let first = webhook("a-1", br#"{"billId":295}"#);
+    assert_eq!(store.accept(&first).await.unwrap(), Accepted::New);
+    assert_eq!(database.calls(), BTreeMap::from([("PutItem".to_owned(), 1)]));
+    let duplicate = |same_body, pending| Accepted::Duplicate { same_body, pending };
+    assert_eq!(store.accept(&first).await.unwrap(), duplicate(true, true));
+    let other_body = webhook("a-1", br#"{"billId":296}"#);
+    assert_eq!(store.accept(&other_body).await.unwrap(), duplicate(false, true));
+    store.finish(&finish(&first.key(), WebhookState::Done), at(NOW)).await.unwrap();
+    assert_eq!(store.accept(&first).await.unwrap(), duplicate(true, false));
+    let loaded = load(store, &first.key()).await;
+    assert_eq!((loaded.webhook, loaded.state), (first, WebhookState::Done));
+    assert_eq!(loaded.note.as_deref(), Some("nota"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixteen_deliveries_at_once_exactly_one_is_new() {
+    let database = Database::start().await;
+    for body in [b"{}".to_vec(), noise(400_000)] {
+        let id = format!("same-{}", body.len());
+        let deliveries: Vec<_> = (0..16)
+            .map(|_| {
+                let (store, webhook) = (database.store.clone(), webhook(&id, &body));
+                tokio::spawn(async move { store.accept(&webhook).await.unwrap() })
+            })
+            .collect();
+        let mut new = 0;
+        for delivery in deliveries {
+            match delivery.await.unwrap() {
+                Accepted::New => new += 1,
+                Accepted::Duplicate { same_body, .. } => assert!(same_body),
+            }
+        }
+        assert_eq!(new, 1);
+        assert_eq!(load(&database.store, &webhook(&id, b"").key()).await.webhook.body, body);
+    }
+}
+
+#[tokio::test]
+async fn a_payload_of_a_megabyte_comes_back_byte_for_byte() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let bodies = [
+        Vec::new(),
+        b"{".to_vec(),
+        b"parcela ".repeat(140_000),
+        noise(299_000),
+        noise(1_048_576),
+    ];
+    for (id, body) in bodies.iter().enumerate() {
+        let webhook = webhook(&format!("big-{id}"), body);
+        assert_eq!(store.accept(&webhook).await.unwrap(), Accepted::New);
+        assert_eq!(&load(store, &webhook.key()).await.webhook.body, body);
+    }
+    let parts = database.items("journal").await.len() - bodies.len();
+    assert_eq!(parts, 3, "only the incompressible megabyte needs parts");
+}
+
+#[tokio::test]
+async fn a_body_beyond_every_limit_is_refused() {
+    let database = Database::start().await;
+    let error = database
+        .store
+        .accept(&webhook("huge", &vec![0; 11 * 1024 * 1024]))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::TooLarge { .. }));
+    assert_eq!(database.calls(), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_crash_before_the_head_accepts_nothing_and_loses_nothing() {
+    let database = Database::start().await;
+    let webhook = webhook("big", &noise(1_000_000));
+    database.faults(|operation, _| match operation {
+        "PutItem" => Fault::Lose,
+        _ => Fault::Pass,
+    });
+    assert!(database.fragile_store().accept(&webhook).await.is_err());
+    database.no_faults();
+    assert_eq!(pending(&database.store).await, BTreeSet::new());
+    assert!(database.store.load_webhooks(&[webhook.key()]).await.unwrap().is_empty());
+    assert_eq!(database.store.accept(&webhook).await.unwrap(), Accepted::New);
+    assert_eq!(load(&database.store, &webhook.key()).await.webhook, webhook);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_the_webhook_pending_for_the_sweep() {
+    let database = Database::start().await;
+    let webhook = webhook("lost", b"{}");
+    database.faults(|_, _| Fault::LoseAnswer);
+    assert!(database.fragile_store().accept(&webhook).await.is_err());
+    database.no_faults();
+    assert_eq!(pending(&database.store).await, BTreeSet::from([webhook.key()]));
+}
+
+#[tokio::test]
+async fn parts_left_unprocessed_are_written_again() {
+    let database = Database::start().await;
+    let webhook = webhook("big", &noise(1_000_000));
+    database.faults(|operation, count| match (operation, count) {
+        ("BatchWriteItem", 1) => Fault::Process(1),
+        ("BatchWriteItem", 2) => Fault::Process(0),
+        _ => Fault::Pass,
+    });
+    assert_eq!(database.store.accept(&webhook).await.unwrap(), Accepted::New);
+    assert_eq!(database.calls()["BatchWriteItem"], 3);
+    assert_eq!(load(&database.store, &webhook.key()).await.webhook, webhook);
+}
+
+#[tokio::test]
+async fn items_never_processed_are_an_error_and_not_a_loss() {
+    let database = Database::start().await;
+    database.faults(|operation, _| match operation {
+        "BatchWriteItem" => Fault::Process(0),
+        _ => Fault::Pass,
+    });
+    let error = database.store.accept(&webhook("big", &noise(500_000))).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert_eq!(database.calls().get("PutItem"), None, "no head without its parts");
+}
+
+#[tokio::test]
+async fn a_rejected_webhook_is_kept_for_the_log_and_never_pending() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let webhook = webhook("bad", b"not json");
+    assert_eq!(store.reject(&webhook, "corpo ilegível").await.unwrap(), Accepted::New);
+    assert_eq!(pending(store).await, BTreeSet::new());
+    store.finish(&finish(&webhook.key(), WebhookState::Done), at(NOW)).await.unwrap();
+    let loaded = load(store, &webhook.key()).await;
+    assert_eq!(
+        (loaded.state, loaded.note.as_deref()),
+        (WebhookState::Rejected, Some("corpo ilegível")),
+        "rejected is final"
+    );
+    let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "webhook", 10).await.unwrap();
+    assert_eq!(
+        (listed[0].state.as_str(), listed[0].summary.as_str()),
+        ("rejected", "SiengePagamentos: RECEIPT_PROCESSED")
+    );
+}
+
+#[tokio::test]
+async fn credentials_in_headers_are_not_stored() {
+    let database = Database::start().await;
+    let mut webhook = webhook("h", b"{}");
+    for name in ["Authorization", "authorization", "Cookie", "x-api-key"] {
+        webhook.headers.insert(name.to_owned(), "secret-token".to_owned());
+    }
+    database.store.accept(&webhook).await.unwrap();
+    let stored = format!("{:?}", database.items("journal").await);
+    assert!(stored.contains("x-sienge-event") && !stored.contains("secret-token"));
+}
+
+#[tokio::test]
+async fn states_move_forward_only() {
+    use WebhookState::{Done, Failed, Pending, Unmatched};
+    let database = Database::start().await;
+    let store = &database.store;
+    let steps = [
+        (vec![Done, Failed, Unmatched], Done),
+        (vec![Unmatched, Unmatched, Done], Done),
+        (vec![Failed, Done], Done),
+        (vec![Unmatched, Failed], Failed),
+        (vec![Done, Done], Done),
+    ];
+    for (id, (states, end)) in steps.into_iter().enumerate() {
+        let webhook = webhook(&format!("s-{id}"), b"{}");
+        store.accept(&webhook).await.unwrap();
+        for state in states {
+            store.finish(&finish(&webhook.key(), state), at(NOW)).await.unwrap();
+        }
+        assert_eq!(load(store, &webhook.key()).await.state, end);
+    }
+    assert_eq!(pending(store).await, BTreeSet::new());
+    assert_eq!(store.unmatched(&tenant(), 10).await.unwrap(), []);
+    assert!(store.finish(&finish(&webhook("s-0", b"").key(), Pending), at(NOW)).await.is_err());
+    // One that was removed is nothing to finish.
+    let unknown = JournalKey("tenant#617#webhook#unknown".to_owned());
+    store.finish(&finish(&unknown, Done), at(NOW)).await.unwrap();
+    assert!(store.load_webhooks(&[unknown]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn many_are_finished_at_once() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let webhooks: Vec<InboundWebhook> = (0..120).map(|id| webhook(&format!("m-{id}"), b"{}")).collect();
+    for webhook in &webhooks {
+        store.accept(webhook).await.unwrap();
+    }
+    let keys: Vec<JournalKey> = webhooks.iter().map(InboundWebhook::key).collect();
+    assert_eq!(pending(store).await.len(), 120);
+    let loaded = store.load_webhooks(&[keys.clone(), keys.clone()].concat()).await.unwrap();
+    assert_eq!(loaded.len(), 120, "each once");
+    let finishes: Vec<Finish> = keys.iter().map(|key| finish(key, WebhookState::Done)).collect();
+    assert_eq!(store.finish_all(&finishes, at(NOW)).await, []);
+    assert_eq!(pending(store).await.len(), 0);
+}
+
+#[tokio::test]
+async fn the_sweep_sees_what_is_old_enough_and_no_more_than_asked() {
+    let database = Database::start().await;
+    let store = &database.store;
+    for minute in 10..50 {
+        let mut webhook = webhook(&format!("p-{minute}"), b"{}");
+        webhook.received_at = at(&format!("2026-11-22T08:{minute}:00Z"));
+        store.accept(&webhook).await.unwrap();
+    }
+    let old = store.pending_before(at("2026-11-22T08:30:00Z"), 1000).await.unwrap();
+    assert_eq!(old.len(), 21, "the bound included");
+    assert!(
+        old.iter()
+            .all(|one| one.tenant == tenant() && one.received_at <= at("2026-11-22T08:30:00Z"))
+    );
+    assert!(store.pending_before(at("2026-11-22T09:00:00Z"), 8).await.unwrap().len() <= 8);
+}
+
+#[tokio::test]
+async fn unmatched_webhooks_are_kept_for_their_days_and_then_removed() {
+    let database = Database::start().await;
+    let store = &database.store;
+    for (id, day) in [("old", 10), ("big", 11), ("young", 20)] {
+        let body = if id == "big" { noise(800_000) } else { b"{}".to_vec() };
+        let mut webhook = webhook(id, &body);
+        webhook.received_at = at(&format!("2026-11-{day}T08:00:00Z"));
+        store.accept(&webhook).await.unwrap();
+        store
+            .finish(&finish(&webhook.key(), WebhookState::Unmatched), at(NOW))
+            .await
+            .unwrap();
+    }
+    let waiting = store.unmatched(&tenant(), 10).await.unwrap();
+    assert_eq!(waiting.iter().map(|one| one.received_at).min(), Some(at("2026-11-10T08:00:00Z")));
+    assert_eq!(waiting.len(), 3);
+    assert_eq!(store.expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z")).await.unwrap(), 2);
+    assert_eq!(store.expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z")).await.unwrap(), 0);
+    let left = store.unmatched(&tenant(), 10).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].key, webhook("young", b"").key());
+    assert_eq!(database.items("journal").await.len(), 1, "parts are gone too");
+}
+
+#[tokio::test]
+async fn a_damaged_webhook_does_not_take_the_others_with_it() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let good = webhook("good", b"{}");
+    let bad = webhook("bad", &noise(700_000));
+    store.accept(&good).await.unwrap();
+    store.accept(&bad).await.unwrap();
+    let part = database
+        .items("journal")
+        .await
+        .into_iter()
+        .find(|item| item["sk"].as_s().unwrap().starts_with("part"))
+        .unwrap();
+    database
+        .raw()
+        .delete_item()
+        .table_name("journal")
+        .key("pk", part["pk"].clone())
+        .key("sk", part["sk"].clone())
+        .send()
+        .await
+        .unwrap();
+    let loaded = store.load_webhooks(&[good.key(), bad.key()]).await.unwrap();
+    assert_eq!(loaded.iter().filter(|one| one.is_ok()).count(), 1);
+    let error = loaded.into_iter().find_map(Result::err).unwrap();
+    assert!(error.to_string().contains("part"), "{error}");
+}
+
+fn call(number: u64) -> CallRecord {
+    CallRecord {
+        at: at(NOW),
+        method: "ConsultarExtratoCliente",
+        url: format!("GET https://x.invalid/v1/customer-financial-statements?customerId={number}"),
+        bill: Some(BillId(295)),
+        status: if number == 3 { None } else { Some(200) },
+        duration_ms: 350 + number,
+        request_bytes: 0,
+        response_bytes: 9000,
+        attempt: 1,
+        request: String::new(),
+        response: "parcela ".repeat(1000),
+        error: (number == 3).then(|| "tempo esgotado".to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn every_call_to_sienge_is_written_down_in_batches() {
+    let database = Database::start().await;
+    database.faults(|operation, count| match (operation, count) {
+        ("BatchWriteItem", 1) => Fault::Process(3),
+        _ => Fault::Pass,
+    });
+    let calls = JournalCalls::new(database.store.clone(), tenant());
+    for number in 0..60 {
+        calls.record(call(number)).await;
+    }
+    calls.flush().await;
+    calls.flush().await;
+    assert_eq!(database.calls()["BatchWriteItem"], 3 + 1);
+    let listed = database
+        .store
+        .journal_of_day(&tenant(), date(2026, 11, 22), "call", 100)
+        .await
+        .unwrap();
+    assert_eq!(listed.len(), 60);
+    assert!(listed.iter().any(|entry| entry.summary == "ConsultarExtratoCliente 200 em 351 ms"));
+    assert!(listed.iter().any(|entry| entry.state == "sem resposta"));
+    assert_eq!(database.store.journal_of_bill(&tenant(), BillId(295), 7).await.unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_written_does_not_fail_the_call() {
+    let database = Database::start().await;
+    database.faults(|_, _| Fault::Lose);
+    let calls = JournalCalls::new(database.fragile_store(), tenant());
+    for number in 0..30 {
+        calls.record(call(number)).await;
+    }
+    calls.flush().await;
+    database.no_faults();
+    assert_eq!(database.items("journal").await.len(), 0);
+}
+
+#[tokio::test]
+async fn runs_are_listed_newest_first_with_their_counts() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let run = |minute: &str| RunStart {
+        tenant: tenant(),
+        task: "reconcile".to_owned(),
+        creditor: Some(CreditorId(1)),
+        id: new_run_id(at(&format!("2026-11-22T08:{minute}:00Z"))),
+        started_at: at(&format!("2026-11-22T08:{minute}:00Z")),
+        dry_run: false,
+    };
+    let (first, second) = (run("00"), run("10"));
+    store.start_run(&first).await.unwrap();
+    store.start_run(&second).await.unwrap();
+    let counts = BTreeMap::from([("included".to_owned(), 12), ("returned".to_owned(), 0)]);
+    store
+        .finish_run(
+            &first,
+            RunState::Stopped,
+            &counts,
+            "Batimento interrompido",
+            at("2026-11-22T08:05:00Z"),
+        )
+        .await
+        .unwrap();
+    store.start_run(&first).await.unwrap();
+    let runs = store.runs(&tenant(), "reconcile", 10).await.unwrap();
+    assert_eq!(
+        runs.iter().map(|run| run.state).collect::<Vec<_>>(),
+        [RunState::Running, RunState::Stopped]
+    );
+    assert_eq!((&runs[1].counts, runs[1].summary.as_str()), (&counts, "Batimento interrompido"));
+    assert_eq!(runs[1].finished_at, Some(at("2026-11-22T08:05:00Z")));
+    let one = store.run(&tenant(), "reconcile", &first.id).await.unwrap().unwrap();
+    assert_eq!((one.id.as_str(), one.creditor), (first.id.as_str(), Some(CreditorId(1))));
+    assert_eq!(store.run(&tenant(), "reconcile", "unknown").await.unwrap(), None);
+    let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "run", 10).await.unwrap();
+    assert_eq!(
+        listed
+            .iter()
+            .map(|entry| (entry.state.as_str(), entry.summary.as_str()))
+            .collect::<Vec<_>>(),
+        [("running", "reconcile credor 1"), ("stopped", "Batimento interrompido")]
+    );
+}
+
+#[tokio::test]
+async fn a_critique_is_written_once_a_day() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let critique = |bill| {
+        CritiqueNote::from(&Critique::EnterpriseNotRegistered {
+            bill: BillId(bill),
+            enterprise: EnterpriseId(110),
+        })
+    };
+    let notes = [critique(1), critique(2), critique(1)];
+    let creditor = Some(CreditorId(1));
+    assert_eq!(store.record_critiques(&tenant(), creditor, &notes, at(NOW)).await.unwrap(), 2);
+    database.calls();
+    assert_eq!(
+        store
+            .record_critiques(&tenant(), creditor, &notes, at("2026-11-22T20:00:00Z"))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(database.calls(), BTreeMap::from([("BatchGetItem".to_owned(), 1)]));
+    assert_eq!(
+        store
+            .record_critiques(&tenant(), creditor, &notes, at("2026-11-23T08:00:00Z"))
+            .await
+            .unwrap(),
+        2
+    );
+    let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "critique", 10).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    assert!(listed[0].summary.starts_with("Filial não cadastrada"));
+}
+
+#[tokio::test]
+async fn the_costs_are_those_of_the_data_model() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let units = || database.units().into_values().sum::<f64>();
+    let webhook = webhook("0d1b7c1e-6d27-4c3e-9a55-7a3c9e1f2b10", br#"{"billId":295,"installmentId":12}"#);
+    store.accept(&webhook).await.unwrap();
+    assert_eq!(units(), 4.0, "accepting a webhook");
+    store.load_webhooks(&[webhook.key()]).await.unwrap();
+    assert_eq!(units(), 1.0, "loading it");
+    store.finish(&finish(&webhook.key(), WebhookState::Done), at(NOW)).await.unwrap();
+    assert_eq!(units(), 4.0, "finishing it");
+    let calls = JournalCalls::new(store.clone(), tenant());
+    for number in 0..25 {
+        calls.record(call(number)).await;
+    }
+    assert_eq!(units(), 75.0, "25 calls to Sienge");
+}

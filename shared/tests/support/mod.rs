@@ -1,0 +1,281 @@
+//! An in-memory DynamoDB for one test, reached through the real SDK over HTTP, with a small proxy in front that counts the
+//! calls and can break them.
+
+#![allow(dead_code, reason = "every test binary uses its own part of it")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use ponte::calendar::Timestamp;
+use ponte::portfolio::TenantId;
+use ponte::store::{Store, Tables, client, create_tables};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What the proxy does with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    Pass,
+    /// It never reaches the database.
+    Lose,
+    /// The database does it, the answer is lost.
+    LoseAnswer,
+    /// Only the first so many of a batch's items reach the database; the others come back unprocessed.
+    Process(usize),
+}
+
+type Plan = Box<dyn FnMut(&str, usize) -> Fault + Send>;
+
+#[derive(Default)]
+struct Watch {
+    calls: BTreeMap<String, usize>,
+    units: BTreeMap<String, f64>,
+    plan: Option<Plan>,
+}
+
+/// One test's database.
+pub struct Database {
+    pub store: Store,
+    pub config: SdkConfig,
+    watch: Arc<Mutex<Watch>>,
+}
+
+impl Database {
+    /// Starts one with the three tables.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = listener.local_addr().unwrap();
+        tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let watch = Arc::new(Mutex::new(Watch::default()));
+        let shared = Arc::clone(&watch);
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(proxy(connection, upstream, Arc::clone(&shared)));
+            }
+        });
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("sa-east-1"))
+            .endpoint_url(format!("http://{address}"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+            .build();
+        let store = Store::new(client(&config, Duration::from_secs(20)), tables());
+        create_tables(&store).await.unwrap();
+        *watch.lock().unwrap() = Watch::default();
+        Self { store, config, watch }
+    }
+
+    /// A store whose client gives up at the first failure, so that a lost call is a crash at that point.
+    pub fn fragile_store(&self) -> Store {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
+        Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), tables())
+    }
+
+    /// The SDK's own client, to put and read items as they are.
+    pub fn raw(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// From now on, `plan` decides about every call: it is given the operation and its number (from 1, for each operation).
+    pub fn faults(&self, plan: impl FnMut(&str, usize) -> Fault + Send + 'static) {
+        let mut watch = self.watch.lock().unwrap();
+        watch.calls.clear();
+        watch.plan = Some(Box::new(plan));
+    }
+
+    /// No faults any more.
+    pub fn no_faults(&self) {
+        self.watch.lock().unwrap().plan = None;
+    }
+
+    /// Calls since the last time this was asked, by operation.
+    pub fn calls(&self) -> BTreeMap<String, usize> {
+        std::mem::take(&mut self.watch.lock().unwrap().calls)
+    }
+
+    /// Capacity units consumed since the last time this was asked, by operation, indexes included.
+    pub fn units(&self) -> BTreeMap<String, f64> {
+        std::mem::take(&mut self.watch.lock().unwrap().units)
+    }
+
+    /// All items of a table.
+    pub async fn items(&self, table: &str) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+        let raw = self.raw();
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let page = raw.scan().table_name(table).set_exclusive_start_key(start).send().await.unwrap();
+            items.extend(page.items.unwrap_or_default());
+            match page.last_evaluated_key {
+                Some(next) => start = Some(next),
+                None => return items,
+            }
+        }
+    }
+}
+
+fn tables() -> Tables {
+    Tables {
+        portfolio: "portfolio".to_owned(),
+        journal: "journal".to_owned(),
+        control: "control".to_owned(),
+    }
+}
+
+pub fn tenant() -> TenantId {
+    TenantId::parse("617").unwrap()
+}
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc<Mutex<Watch>>) {
+    let Ok(mut server) = TcpStream::connect(upstream).await else {
+        return;
+    };
+    // Messages are written whole; waiting for more of them would only slow the tests down.
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
+    while let Some((head, body)) = message(&mut client).await {
+        let operation = header(&head, "x-amz-target").and_then(|target| target.split('.').nth(1).map(str::to_owned));
+        let operation = operation.unwrap_or_default();
+        let fault = {
+            let mut watch = watch.lock().unwrap();
+            let count = watch.calls.entry(operation.clone()).or_default();
+            *count += 1;
+            let count = *count;
+            watch.plan.as_mut().map_or(Fault::Pass, |plan| plan(&operation, count))
+        };
+        if fault == Fault::Process(0) {
+            let (_, all) = cut(&body, &operation, 0);
+            let answer = all.map_or(Value::Null, |(name, left)| {
+                Value::Object([(name.to_owned(), left)].into_iter().collect())
+            });
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0";
+            if client.write_all(&with_length(head, answer.to_string().as_bytes())).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let (body, held_back) = match fault {
+            Fault::Lose => return,
+            Fault::Process(count) => cut(&body, &operation, count),
+            Fault::Pass | Fault::LoseAnswer => (body, None),
+        };
+        let body = measured(&operation, body);
+        if server.write_all(&with_length(&head, &body)).await.is_err() {
+            return;
+        }
+        let Some((answer_head, answer)) = message(&mut server).await else {
+            return;
+        };
+        if fault == Fault::LoseAnswer {
+            return;
+        }
+        *watch.lock().unwrap().units.entry(operation).or_default() += consumed(&answer);
+        let answer = held_back.map_or(answer.clone(), |(name, left)| {
+            let mut json: Value = serde_json::from_slice(&answer).unwrap();
+            json[name] = left;
+            serde_json::to_vec(&json).unwrap()
+        });
+        if client.write_all(&with_length(&answer_head, &answer)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The request, asking what it costs.
+fn measured(operation: &str, body: Vec<u8>) -> Vec<u8> {
+    let mut json: Value = serde_json::from_slice(&body).unwrap();
+    if !operation.ends_with("Table") && !operation.ends_with("TimeToLive") {
+        json["ReturnConsumedCapacity"] = Value::from("TOTAL");
+    }
+    serde_json::to_vec(&json).unwrap()
+}
+
+fn consumed(answer: &[u8]) -> f64 {
+    let json: Value = serde_json::from_slice(answer).unwrap_or_default();
+    match &json["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+        table => table["CapacityUnits"].as_f64().unwrap_or(0.0),
+    }
+}
+
+/// Keeps the first `count` items of a batch request; the others as the answer must name them.
+fn cut(body: &[u8], operation: &str, count: usize) -> (Vec<u8>, Option<(&'static str, Value)>) {
+    let mut json: Value = serde_json::from_slice(body).unwrap();
+    let mut left = json["RequestItems"].clone();
+    let tables: Vec<String> = left.as_object().unwrap().keys().cloned().collect();
+    let mut anything_left = false;
+    for table in &tables {
+        let (list, rest) = match operation {
+            "BatchWriteItem" => (&mut json["RequestItems"][table], &mut left[table]),
+            "BatchGetItem" => (&mut json["RequestItems"][table]["Keys"], &mut left[table]["Keys"]),
+            other => panic!("{other} is no batch"),
+        };
+        let all = list.as_array().unwrap().clone();
+        let (now, later) = all.split_at(count.min(all.len()));
+        anything_left |= !later.is_empty();
+        *list = Value::Array(now.to_vec());
+        *rest = Value::Array(later.to_vec());
+    }
+    let name = if operation == "BatchWriteItem" {
+        "UnprocessedItems"
+    } else {
+        "UnprocessedKeys"
+    };
+    (serde_json::to_vec(&json).unwrap(), anything_left.then_some((name, left)))
+}
+
+/// One HTTP message with a content length; `None` when the connection ends.
+async fn message(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        let mut buffer = [0; 64 * 1024];
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+        }
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let length: usize = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = bytes[end + 4..].to_vec();
+    while body.len() < length {
+        let mut buffer = vec![0; (length - body.len()).min(256 * 1024)];
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => body.extend_from_slice(&buffer[..count]),
+        }
+    }
+    Some((head, body))
+}
+
+fn header(head: &str, name: &str) -> Option<String> {
+    head.lines().skip(1).find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+    })
+}
+
+/// The message with its length corrected, and without the checksum of a body that may have been changed.
+fn with_length(head: &str, body: &[u8]) -> Vec<u8> {
+    let kept = head.lines().filter(|line| {
+        let name = line.split(':').next().unwrap_or_default();
+        !name.eq_ignore_ascii_case("content-length") && !name.eq_ignore_ascii_case("x-amz-crc32")
+    });
+    let mut text: String = kept.flat_map(|line| [line, "\r\n"]).collect();
+    text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    [text.as_bytes(), body].concat()
+}
