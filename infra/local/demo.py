@@ -200,6 +200,8 @@ def passed(story: Story) -> bool:
 def summary(story: Story, stack: LocalStack, simulator: Simulator | None, report: Report) -> None:
     """The operator's part of the report."""
     report.title("Resumo")
+    for title, answer in story.summaries:
+        report.say(f"  - {title}: {answer.get('resumo', answer)}")
     if story.told:
         report.row("Avisado por webhook", f"{len(story.told)}: {_counted(story.told)}")
         report.row("Sem aviso (achado pela rotina)", f"{len(story.untold)}: {_counted(story.untold)}")

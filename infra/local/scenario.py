@@ -90,7 +90,9 @@ class Scenario:
     def repairs(self) -> None:
         """The payments run (sweep, then the day's redundancy) and the daily import."""
         self.invoke("payments", {}, "Varredura dos 10 minutos")
-        self.invoke("payments", {"tenant": self.tenant, "redundancy": True}, "Redundância diária de pagamentos")
+        for creditor in self.story.creditors:
+            event = {"tenant": self.tenant, "creditor": creditor, "redundancy": True}
+            self.invoke("payments", event, f"Redundância diária de pagamentos: credor {creditor}")
         for creditor in self.story.creditors:
             self.invoke("import", {"tenant": self.tenant, "creditor": creditor}, f"Importação diária: credor {creditor}")
         self.settle("Esperando a fila esvaziar")
@@ -171,9 +173,9 @@ class Scenario:
     # ------------------------------------------------------------ helpers
 
     def invoke(self, function: str, event: dict, title: str) -> dict:
-        """Calls a function as an operator would, showing that it lives."""
+        """Calls a function as an operator would, showing that it lives; raises when it did not do its work."""
         with self.report.step(title, self._progress):
-            answer = self.stack.invoke(function, event)
+            answer = run_to_the_end(self.stack, function, event)
         self.story.summaries.append((title, answer))
         return answer
 
@@ -191,6 +193,19 @@ class Scenario:
         """A hash of everything the portfolio holds: tells whether a run wrote anything at all."""
         items = sorted(json.dumps(item, sort_keys=True, default=str) for item in self.stack.scan("Portfolio"))
         return hashlib.sha256("\n".join(items).encode()).hexdigest()
+
+
+def run_to_the_end(stack: LocalStack, function: str, event: dict, timeout_seconds: float = 1800) -> dict:
+    """Invokes a task until it is done: one that goes on in a new invocation is asked again, one that failed raises."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        answer = stack.invoke(function, event)
+        state = answer.get("situacao")
+        if state in ("concluído", "solicitado"):
+            return answer
+        if state not in ("continua", "já em execução") or time.monotonic() > deadline:
+            raise ScenarioError(f"{function} {event}: {state}. {answer.get('resumo', answer)}")
+        time.sleep(2)
 
 
 def wait_until_settled(stack: LocalStack, simulator: Simulator | None, timeout_seconds: float = 300) -> None:

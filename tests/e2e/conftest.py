@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,12 @@ WORLD = ["--seed", "11", "--contracts", "24", "--installments", "1200", "--time-
 # Short, so that a message of a killed function comes back within a test. Schedules stay quiet:
 # the tests say what runs when.
 PARAMETERS = {"ApplyTimeoutSeconds": "10", "InboxVisibilitySeconds": "60", "Schedules": "DISABLED"}
+
+
+def an_hour_ago() -> str:
+    """As the journal writes instants."""
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    return then.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 @dataclass
@@ -57,6 +64,28 @@ class Ponte:
     def differences(self) -> list[str]:
         """What the portfolio and the simulator say differently."""
         return compare.compare(self.simulator.installments(), compare.held(self.stack)).differences
+
+    def let_leases_run_out(self) -> None:
+        """As if the invocations that died had died a quarter of an hour ago."""
+        for item in self.stack.scan("Control"):
+            if "expires_ms" in item and "owner" in item:
+                self.stack.client("dynamodb").update_item(
+                    TableName=self.stack.outputs["ControlTableName"],
+                    Key={"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}},
+                    UpdateExpression="SET expires_ms = :past",
+                    ExpressionAttributeValues={":past": {"N": "1"}},
+                )
+
+    def let_pending_webhooks_grow_old(self) -> None:
+        """As if the webhooks still pending had arrived an hour ago."""
+        for item in self.stack.scan("Journal", IndexName="pending"):
+            self.stack.client("dynamodb").update_item(
+                TableName=self.stack.outputs["JournalTableName"],
+                Key={"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}},
+                UpdateExpression="SET #at = :past",
+                ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues={":past": {"S": an_hour_ago()}},
+            )
 
     def restart_simulator(self) -> None:
         """Kills the simulator as a crash would and starts it again on its stored world."""
