@@ -83,18 +83,18 @@ async fn a_silent_server_is_a_timeout() {
 
 #[tokio::test]
 async fn nobody_listening_is_a_connection_error() {
-    let stage = Stage::impatient(2, |_, _| Reply::json(COMPANY)).await;
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stage = Stage::with(|_, _| Reply::json(COMPANY)).await;
+    // Bound but not listening: the port is nobody else's, and refuses.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = closed.local_addr().unwrap();
-    drop(closed);
-    let config = ponte::sienge::ClientConfig::new(format!("http://{address}/x"), "u", Secret::new("p"));
+    let mut config = ponte::sienge::ClientConfig::new(format!("http://{address}/x"), "u", Secret::new("p"));
+    config.retry.attempts = 2;
+    config.retry.base = Duration::from_millis(4);
     let http = ponte::sienge::http_client(config.timeouts).unwrap();
     let client = ponte::sienge::Client::new(http, &config, stage.quota.clone(), stage.log.clone()).unwrap();
-    let error = client
-        .with_deadline(Instant::now() + Duration::from_secs(1))
-        .company(CreditorId(1))
-        .await
-        .unwrap_err();
+    let error = client.company(CreditorId(1)).await.unwrap_err();
+    assert_eq!(stage.granted(), 2);
     assert_eq!(error, SiengeError::Connection { resource: "companies" });
 }
 
