@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ponte::calendar::Timestamp;
-use ponte::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, InstallmentId, TenantId};
+use ponte::portfolio::{BillId, CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
-use ponte::store::{Acquired, Clock, Removal, SharedQuota, Store, StoreError};
+use ponte::store::{Acquired, Clock, SharedQuota, Store, StoreError};
 use support::{Database, Fault, at, tenant};
 
 const NOW: &str = "2026-11-22T08:00:00Z";
@@ -57,6 +57,7 @@ async fn settings_are_read_as_the_tenant_command_writes_them() {
     put(&database, "tenant#617", "creditor#0000000001", "settings", creditor).await;
     put(&database, "tenants", "617", "active", AttributeValue::Bool(true)).await;
     put(&database, "tenants", "618", "active", AttributeValue::Bool(false)).await;
+    put(&database, "tenants", "no tenant at all", "active", AttributeValue::Bool(true)).await;
 
     let settings = store.tenant_settings(&tenant()).await.unwrap().unwrap();
     assert_eq!(
@@ -74,7 +75,7 @@ async fn settings_are_read_as_the_tenant_command_writes_them() {
     assert!(store.creditor(&tenant(), CreditorId(2)).await.unwrap().is_none());
     let tenants = store.tenants().await.unwrap();
     let tenants: Vec<(&str, bool)> = tenants.iter().map(|one| (one.tenant.as_str(), one.active)).collect();
-    assert_eq!(tenants, [("617", true), ("618", false)]);
+    assert_eq!(tenants, [("617", true), ("618", false)], "the damaged entry is left out");
 }
 
 #[tokio::test]
@@ -191,7 +192,7 @@ async fn a_crash_while_saving_leaves_the_checkpoint_before_it() {
 async fn one_run_at_a_time_holds_a_lease() {
     let database = Database::start().await;
     let store = &database.store;
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let acquire = |owner: &'static str, now: &'static str| {
         store.acquire_lease(
             // The same task of the same creditor.
@@ -245,7 +246,7 @@ async fn of_eight_runs_at_once_one_gets_the_lease() {
             tokio::spawn(async move {
                 let owner = format!("run-{run}");
                 store
-                    .acquire_lease(&tenant(), None, "payments", &owner, Duration::from_secs(60), at(NOW))
+                    .acquire_lease(&tenant(), None, "payments", &owner, Duration::from_mins(1), at(NOW))
                     .await
             })
         })
@@ -261,18 +262,7 @@ async fn of_eight_runs_at_once_one_gets_the_lease() {
 async fn removals_wait_for_their_confirmation_chunk_by_chunk() {
     let database = Database::start().await;
     let store = &database.store;
-    let removals = |from: i64, count: i64| -> Vec<Removal> {
-        (from..from + count)
-            .map(|id| Removal {
-                contract: ContractKey {
-                    bill: BillId(id / 100),
-                    document_type: DocumentType::from("CT"),
-                    customer: CustomerId(41),
-                },
-                installment: InstallmentId(id),
-            })
-            .collect()
-    };
+    let removals = |from: i64, count: i64| -> Vec<BillId> { (from..from + count).map(BillId).collect() };
     for chunk in 0..3 {
         let one = removals(i64::from(chunk) * 1000, 1000);
         store.put_removals(&tenant(), "run-1", chunk, &one, at(NOW)).await.unwrap();
@@ -425,7 +415,7 @@ async fn the_days_quota_of_the_package_ends_the_day() {
     }
     assert_eq!(quota.acquire(Lane::Bulk, Priority::Interactive).await, Err(QuotaRefusal::DayIsOver));
     assert_eq!(quota.remaining().await.unwrap().bulk_day, 0);
-    hand.advance(Duration::from_secs(24 * 3600));
+    hand.advance(Duration::from_hours(24));
     quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
 }
 

@@ -55,21 +55,10 @@ impl Store {
         self.batch_put(&self.tables.control, vec![listed]).await
     }
 
-    /// All tenants.
+    /// All tenants. An entry that cannot be read is logged and left out: it must not stop the others' schedules.
     pub async fn tenants(&self) -> Result<Vec<ListedTenant>, StoreError> {
         let items = self.control_partition(keys::TENANTS.to_owned(), None).await?;
-        items
-            .iter()
-            .map(|item| {
-                let id = get_text(item, attribute::SK)?;
-                let tenant = TenantId::parse(id).map_err(|why| StoreError::unreadable("the list of tenants", why))?;
-                let active = item.get("active").and_then(|value| value.as_bool().ok()).copied();
-                Ok(ListedTenant {
-                    tenant,
-                    active: active.unwrap_or(true),
-                })
-            })
-            .collect()
+        Ok(items.iter().filter_map(read_listed).collect())
     }
 
     /// A creditor's settings; `None` when the company is not registered.
@@ -202,6 +191,17 @@ impl Store {
         let keys: Vec<ItemKey> = items.iter().map(key_of).collect::<Result<_, _>>()?;
         self.batch_delete(&self.tables.control, &keys).await
     }
+}
+
+fn read_listed(item: &Item) -> Option<ListedTenant> {
+    let tenant = TenantId::parse(opt_text(item, attribute::SK)?)
+        .inspect_err(|why| tracing::error!(why, "an entry of the list of tenants cannot be read; no schedule runs for it"))
+        .ok()?;
+    let active = item.get("active").and_then(|value| value.as_bool().ok()).copied();
+    Some(ListedTenant {
+        tenant,
+        active: active.unwrap_or(true),
+    })
 }
 
 fn read_creditor(tenant: &TenantId, item: &Item) -> Result<CreditorSettings, StoreError> {

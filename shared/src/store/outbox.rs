@@ -3,7 +3,7 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::attributes::{from_item, get_instant, get_text, key_item, key_of};
+use super::attributes::{Item, from_item, get_instant, get_text, key_item, key_of};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError};
@@ -25,6 +25,7 @@ pub struct UnpublishedEvent {
 
 impl Store {
     /// Events committed before an instant and not published, oldest first in each shard, at most about `limit`. All tenants.
+    /// One that cannot be read is logged and left out.
     pub async fn unpublished(&self, before: Timestamp, limit: usize) -> Result<Vec<UnpublishedEvent>, StoreError> {
         let shards = (0..keys::OUTBOX_SHARDS).map(|shard| {
             self.query_all(Query {
@@ -42,18 +43,7 @@ impl Store {
         let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None).await?;
         // Published meanwhile: the index lagged.
         let waiting = items.into_iter().filter(|item| item.contains_key(attribute::OUTBOX_AT));
-        waiting
-            .map(|item| {
-                let parsed = keys::parse_bill_partition(get_text(&item, attribute::PK)?);
-                let (tenant, _) = parsed.ok_or_else(|| StoreError::unreadable("an event's key", "it holds no bill"))?;
-                let committed_at = get_instant(&item, attribute::OUTBOX_AT)?;
-                Ok(UnpublishedEvent {
-                    tenant,
-                    event: from_item(item)?,
-                    committed_at,
-                })
-            })
-            .collect()
+        Ok(waiting.filter_map(read_unpublished).collect())
     }
 
     /// Takes published events out of the outbox. Doing it again does nothing.
@@ -82,4 +72,21 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+}
+
+fn read_unpublished(item: Item) -> Option<UnpublishedEvent> {
+    let read = |item: Item| {
+        let parsed = keys::parse_bill_partition(get_text(&item, attribute::PK)?);
+        let (tenant, bill) = parsed.ok_or_else(|| StoreError::unreadable("an event's key", "it holds no bill"))?;
+        let committed_at = get_instant(&item, attribute::OUTBOX_AT)?;
+        let event = from_item(item).inspect_err(|_| tracing::error!(%tenant, %bill, "an event of this bill is damaged"))?;
+        Ok::<_, StoreError>(UnpublishedEvent {
+            tenant,
+            event,
+            committed_at,
+        })
+    };
+    read(item)
+        .inspect_err(|error| tracing::error!(%error, "an event cannot be published"))
+        .ok()
 }

@@ -171,7 +171,7 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
             Fault::Process(count) => cut(&body, &operation, count),
             Fault::Pass | Fault::LoseAnswer => (body, None),
         };
-        let body = measured(&operation, body);
+        let body = measured(&operation, &body);
         if server.write_all(&with_length(&head, &body)).await.is_err() {
             return;
         }
@@ -194,8 +194,8 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
 }
 
 /// The request, asking what it costs.
-fn measured(operation: &str, body: Vec<u8>) -> Vec<u8> {
-    let mut json: Value = serde_json::from_slice(&body).unwrap();
+fn measured(operation: &str, body: &[u8]) -> Vec<u8> {
+    let mut json: Value = serde_json::from_slice(body).unwrap();
     if !operation.ends_with("Table") && !operation.ends_with("TimeToLive") {
         json["ReturnConsumedCapacity"] = Value::from("TOTAL");
     }
@@ -243,7 +243,7 @@ async fn message(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             break end;
         }
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         match stream.read(&mut buffer).await {
             Ok(0) | Err(_) => return None,
             Ok(count) => bytes.extend_from_slice(&buffer[..count]),
@@ -275,7 +275,7 @@ fn with_length(head: &str, body: &[u8]) -> Vec<u8> {
         let name = line.split(':').next().unwrap_or_default();
         !name.eq_ignore_ascii_case("content-length") && !name.eq_ignore_ascii_case("x-amz-crc32")
     });
-    let mut text: String = kept.flat_map(|line| [line, "\r\n"]).collect();
-    text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-    [text.as_bytes(), body].concat()
+    let text: String = kept.flat_map(|line| [line, "\r\n"]).collect();
+    let length = format!("content-length: {}\r\n\r\n", body.len());
+    [text.as_bytes(), length.as_bytes(), body].concat()
 }
