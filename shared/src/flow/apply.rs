@@ -46,16 +46,14 @@ pub async fn apply_webhooks(shop: &Shop, batch: Vec<Delivered>, deadline: Instan
 }
 
 async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], deadline: Instant) -> Result<Vec<String>, FlowError> {
-    let keys: Vec<JournalKey> = messages.iter().map(|delivered| JournalKey(delivered.message.key.clone())).collect();
-    let stored = shop.store.load_webhooks(&keys).await?;
-    // Of one that can't be read back, the message fails alone: nothing says that it is done.
-    let readable = stored.into_iter().collect::<Result<Vec<StoredWebhook>, _>>()?;
-    let waiting: Vec<StoredWebhook> = readable
-        .into_iter()
-        .filter(|stored| matches!(stored.state, WebhookState::Pending | WebhookState::Unmatched))
-        .collect();
+    let (waiting, damaged) = load(shop, messages).await?;
+    for (delivered, why) in &damaged {
+        tracing::error!(%tenant, key = delivered.message.key, why, "stored webhook unreadable; it fails alone");
+        give_up(shop, tenant, std::iter::once(*delivered), why).await;
+    }
+    let mut failed: Vec<String> = damaged.into_iter().map(|(delivered, _)| delivered.message_id.clone()).collect();
     if waiting.is_empty() {
-        return Ok(Vec::new());
+        return Ok(failed);
     }
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
@@ -82,7 +80,28 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
             give_up(shop, tenant, std::iter::once(*delivered), why).await;
         }
     }
-    Ok(unlucky.into_iter().map(|delivered| delivered.message_id.clone()).collect())
+    failed.extend(unlucky.into_iter().map(|delivered| delivered.message_id.clone()));
+    Ok(failed)
+}
+
+/// The webhooks that wait to be processed, and the messages whose webhook can't be read back, with the reason.
+/// A webhook that is not there any more (it expired) is done with.
+async fn load<'a>(shop: &Shop, messages: &'a [Delivered]) -> Result<(Vec<StoredWebhook>, Vec<(&'a Delivered, String)>), FlowError> {
+    let keys: Vec<JournalKey> = messages.iter().map(|delivered| JournalKey(delivered.message.key.clone())).collect();
+    let loaded = shop.store.load_webhooks(&keys).await?;
+    let some_damaged = loaded.iter().any(Result::is_err);
+    let readable: Vec<StoredWebhook> = loaded.into_iter().filter_map(Result::ok).collect();
+    let mut damaged = Vec::new();
+    if some_damaged {
+        let known: BTreeSet<&JournalKey> = readable.iter().map(|stored| &stored.key).collect();
+        for (delivered, key) in messages.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
+            if let Some(Err(error)) = shop.store.load_webhooks(std::slice::from_ref(key)).await?.pop() {
+                damaged.push((delivered, error.to_string()));
+            }
+        }
+    }
+    let waits = |stored: &StoredWebhook| matches!(stored.state, WebhookState::Pending | WebhookState::Unmatched);
+    Ok((readable.into_iter().filter(waits).collect(), damaged))
 }
 
 /// Writes the outcomes into the journal; a webhook that failed stays pending. One that could not be noted is only done once more.

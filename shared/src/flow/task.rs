@@ -77,6 +77,9 @@ impl Task {
             Value::Null => json!({}),
             other => other,
         };
+        if !bare.is_object() {
+            return Err(InvalidTask("o evento deve ser um objeto JSON".to_owned()));
+        }
         let task: Self = serde_json::from_value(bare).map_err(|error| InvalidTask(error.to_string()))?;
         if task.creditor.is_some() && task.tenant.is_none() {
             return Err(InvalidTask("\"creditor\" precisa de \"tenant\"".to_owned()));
