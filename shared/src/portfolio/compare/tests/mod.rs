@@ -2,6 +2,7 @@
 
 mod assignment;
 mod bill;
+mod crash;
 mod installments;
 mod model;
 mod payments;

@@ -1,0 +1,84 @@
+//! Timeline events: what happened to a contract, in the words of the playbook.
+
+mod publish;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ContractKey, InstallmentId, Motive, SettlementKind};
+use crate::calendar::Date;
+use crate::money::Decimal;
+
+/// One event of a contract's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEvent {
+    /// Derived from what the event says (contract, kind, installments and their revisions): telling it again yields the same id.
+    pub id: String,
+    /// The contract.
+    pub contract: ContractKey,
+    /// Business date.
+    pub on: Date,
+    /// What happened.
+    pub kind: EventKind,
+    /// The installments it names, in the order shown.
+    pub installments: Vec<InstallmentId>,
+    /// The revision each named installment got with what is told, in the same order: by it a repeat after a crash knows
+    /// which part of an event already happened.
+    pub revisions: Vec<u32>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum EventKind {
+    /// The contract entered the portfolio.
+    ContractOpened,
+    /// `Devolução`, with its motivo.
+    Returned {
+        /// Why.
+        motive: Motive,
+    },
+    /// `Sincronização de Parcela(s)`: installments included or updated.
+    Synchronised,
+    /// Returned installments reopened ("Reabre Parcelas Devolvidas").
+    Reopened,
+    /// `Pagamento Direto`: one receipt on one installment.
+    DirectPayment {
+        /// Settlement type.
+        settlement: SettlementKind,
+        /// Day of the payment.
+        paid_on: Date,
+        /// Original value of the installment.
+        original: Decimal,
+        /// Net amount paid by this receipt: the cash.
+        paid: Decimal,
+        /// Principal amortised by it: the balance before less the balance after.
+        amortised: Decimal,
+        /// Balance left after it (zero when it settled).
+        balance: Decimal,
+        /// Whether the installment was settled.
+        total: bool,
+        /// Told by the opening of a customer rather than by the payments task.
+        by_sync: bool,
+    },
+    /// `Estorno`: a receipt was taken back.
+    PaymentReversed {
+        /// Settlement type of the receipt taken back.
+        settlement: SettlementKind,
+        /// Day of that payment.
+        paid_on: Date,
+        /// Its net amount.
+        reversed: Decimal,
+        /// Balance after the reversal.
+        balance: Decimal,
+    },
+    /// `Contrato cancelado` in Sienge.
+    ContractCancelled,
+    /// `Cessão de direitos`: told on the old contract (closed) and on the new one (opened).
+    RightsAssigned,
+    /// The contract has nothing open left.
+    ContractFinished,
+}
