@@ -98,3 +98,34 @@ fn an_assignment_that_was_interrupted_is_finished_by_any_scope() {
     }
     ours.reconcile(&sienge);
 }
+
+#[test]
+fn a_remake_interrupted_after_the_installment_that_showed_it_still_explains_the_others() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Reparcelamento", dec!(1000), dec!(0));
+    sienge.rows.remove(&2);
+    let seen = sienge.says(Coverage::WholeConfirmed);
+    let planned = ours.compare(&seen, Scope::Daily);
+    interrupt(&mut ours.held, &planned, 1);
+    let outcome = ours.take(&seen, Scope::Daily);
+    assert_eq!(outcome.events, planned.events);
+    assert_eq!(ours.installment(2).state, closed(Motive::Renegotiation));
+}
+
+#[test]
+fn an_interrupted_assignment_overtaken_by_another_one_leaves_nothing_collected_twice() {
+    let mut sienge = Sienge::with(4);
+    let ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(20);
+    let planned = ours.compare(&sienge.says(Coverage::WholeOnce), Scope::Reconciliation);
+    sienge.header.customer = CustomerId(30);
+    for written in 1..planned.changes.len() {
+        let mut interrupted = ours.clone();
+        interrupt(&mut interrupted.held, &planned, written);
+        interrupted.sync(&sienge);
+        assert_eq!(interrupted.open(), [1, 2, 3, 4], "after {written} changes");
+        let open = interrupted.held.installments.values().filter(|held| held.is_open());
+        assert!(open.into_iter().all(|held| held.contract.customer == CustomerId(30)));
+    }
+}
