@@ -44,6 +44,7 @@ fn contract(bill: i64) -> Contract {
         issued_on: Some(date(2021, 6, 1)),
         negotiation: 1,
         state: ContractState::Open,
+        revision: 1,
     }
 }
 
@@ -79,6 +80,7 @@ fn synchronised(bill: i64, ids: &[InstallmentId]) -> TimelineEvent {
         kind: EventKind::Synchronised,
         installments: ids.to_vec(),
         revisions: vec![1; ids.len()],
+        contract_revision: 0,
     }
 }
 
@@ -99,6 +101,7 @@ fn payment(bill: i64, id: i64, paid: Decimal) -> TimelineEvent {
         },
         installments: vec![InstallmentId(id)],
         revisions: vec![2],
+        contract_revision: 0,
     }
 }
 

@@ -49,6 +49,9 @@ pub struct Contract {
     pub negotiation: u32,
     /// Open or finished.
     pub state: ContractState,
+    /// Grows by one with every change, as an installment's does.
+    #[serde(default)]
+    pub revision: u32,
 }
 
 /// Whether a contract is being collected.

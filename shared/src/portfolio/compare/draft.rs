@@ -61,11 +61,6 @@ impl<'a> Draft<'a> {
         unchanged.chain(changed.filter(move |installment| installment.contract == *contract))
     }
 
-    /// The contract after the decisions taken so far.
-    pub fn contract_after(&self, key: &ContractKey) -> Option<&Contract> {
-        self.contracts.get(key).or_else(|| self.held.contracts.get(key))
-    }
-
     /// Writes a judgement down.
     pub fn decide(&mut self, verdict: Verdict) {
         let Verdict { after, action, .. } = &verdict;
@@ -115,7 +110,8 @@ impl<'a> Draft<'a> {
         let tale = self.tales.entry(contract.key.clone()).or_default();
         tale.contract.extend(told);
         if self.held.contracts.get(&contract.key) != Some(&contract) {
-            self.contracts.insert(contract.key.clone(), contract);
+            let revision = contract.revision.saturating_add(1);
+            self.contracts.insert(contract.key.clone(), Contract { revision, ..contract });
         }
     }
 
@@ -147,43 +143,38 @@ impl<'a> Draft<'a> {
     pub fn events(&mut self) -> Vec<TimelineEvent> {
         let mut all = Vec::new();
         for (key, tale) in std::mem::take(&mut self.tales) {
-            let revisions: BTreeMap<InstallmentId, u32> = self.after_of(&key).map(|after| (after.id, after.revision)).collect();
-            let state = self.held.contracts.get(&key).map(|contract| contract.state);
-            let occurrence = format!("{revisions:?}{state:?}");
-            self.tell(&key, tale, &occurrence, &mut all);
+            let revision = self.contracts.get(&key).map_or(0, |contract| contract.revision);
+            self.tell(&key, tale, revision, &mut all);
         }
         all
     }
 
-    fn tell(&self, key: &ContractKey, tale: Tale, occurrence: &str, all: &mut Vec<TimelineEvent>) {
+    fn tell(&self, key: &ContractKey, tale: Tale, revision: u32, all: &mut Vec<TimelineEvent>) {
         let (opening, ending): (Vec<EventKind>, Vec<EventKind>) =
             tale.contract.into_iter().partition(|kind| *kind == EventKind::ContractOpened);
         let opens = !opening.is_empty();
         if opens {
-            all.push(events::of_names(key, self.today, EventKind::ContractOpened, tale.opened.clone()));
+            let opened = events::of_contract(key, self.today, EventKind::ContractOpened, revision);
+            all.push(events::naming(opened, tale.opened.iter().map(Named::pair)));
         }
         all.extend(tale.payments);
         for (motive, names) in tale.returned {
             // The playbook's screen names returned installments by due date.
             let mut names = names;
             names.sort_by_key(|named| (named.due_on, named.id));
-            all.push(events::of_names(key, self.today, EventKind::Returned { motive }, names));
+            all.push(events::of_names(key, self.today, EventKind::Returned { motive }, &names));
         }
         if !tale.reopened.is_empty() {
-            all.push(events::of_names(key, self.today, EventKind::Reopened, tale.reopened));
+            all.push(events::of_names(key, self.today, EventKind::Reopened, &tale.reopened));
         }
         let mut synchronised = tale.synchronised;
         if opens {
             synchronised.retain(|named| !tale.opened.contains(named));
         }
         if !synchronised.is_empty() {
-            all.push(events::of_names(key, self.today, EventKind::Synchronised, synchronised));
+            all.push(events::of_names(key, self.today, EventKind::Synchronised, &synchronised));
         }
-        all.extend(
-            ending
-                .into_iter()
-                .map(|kind| events::of_contract(key, self.today, kind, occurrence)),
-        );
+        all.extend(ending.into_iter().map(|kind| events::of_contract(key, self.today, kind, revision)));
     }
 
     /// Whether a contract has an open installment after the decisions.

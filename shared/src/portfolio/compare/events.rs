@@ -9,9 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::Date;
 use crate::money::cents_text;
-use crate::portfolio::{ContractKey, ContractState, EventKind, HeldBill, Installment, InstallmentId, Motive, TimelineEvent};
+use crate::portfolio::{ContractKey, EventKind, HeldBill, Installment, InstallmentId, Motive, TimelineEvent};
 
-use super::draft::Draft;
 use super::payments::Moved;
 
 /// An installment as an event names it.
@@ -30,63 +29,63 @@ impl Named {
             due_on: installment.due_on,
         }
     }
+
+    pub fn pair(&self) -> (InstallmentId, u32) {
+        (self.id, self.revision)
+    }
 }
 
 /// An event that names installments, in the order given.
-pub(super) fn of_names(contract: &ContractKey, on: Date, kind: EventKind, names: Vec<Named>) -> TimelineEvent {
-    naming(contract, on, kind, names.into_iter().map(|named| (named.id, named.revision)))
-}
-
-fn naming(contract: &ContractKey, on: Date, kind: EventKind, names: impl Iterator<Item = (InstallmentId, u32)>) -> TimelineEvent {
-    let (installments, revisions): (Vec<_>, Vec<_>) = names.unzip();
-    let id = id_of(contract, &kind, &installments, &revisions, "");
-    TimelineEvent {
-        id,
-        contract: contract.clone(),
-        on,
-        kind,
-        installments,
-        revisions,
-    }
+pub(super) fn of_names(contract: &ContractKey, on: Date, kind: EventKind, names: &[Named]) -> TimelineEvent {
+    naming(bare(contract, on, kind), names.iter().map(Named::pair))
 }
 
 /// An event about one receipt of one installment.
 pub(super) fn of_receipt(contract: &ContractKey, on: Date, kind: EventKind, named: &Named, moved: &Moved) -> TimelineEvent {
     let receipt = &moved.receipt;
     let detail = format!("{}|{}|{}|{}", receipt.paid_on, receipt.kind, cents_text(receipt.net), moved.ordinal);
-    let (installments, revisions) = (vec![named.id], vec![named.revision]);
-    TimelineEvent {
-        id: id_of(contract, &kind, &installments, &revisions, &detail),
-        contract: contract.clone(),
-        on,
-        kind,
-        installments,
-        revisions,
-    }
+    let mut event = naming(bare(contract, on, kind), std::iter::once(named.pair()));
+    event.id = id_of(&event, &detail);
+    event
 }
 
-/// An event about the contract itself; `occurrence` tells what it was and its installments' revisions, so that it differs from one
-/// time to the next.
-pub(super) fn of_contract(contract: &ContractKey, on: Date, kind: EventKind, occurrence: &str) -> TimelineEvent {
+/// An event about the contract itself, with the revision it got.
+pub(super) fn of_contract(contract: &ContractKey, on: Date, kind: EventKind, revision: u32) -> TimelineEvent {
+    let mut event = bare(contract, on, kind);
+    event.contract_revision = revision;
+    naming(event, std::iter::empty())
+}
+
+/// The same event naming these installments.
+pub(super) fn naming(mut event: TimelineEvent, names: impl Iterator<Item = (InstallmentId, u32)>) -> TimelineEvent {
+    (event.installments, event.revisions) = names.unzip();
+    event.id = id_of(&event, "");
+    event
+}
+
+fn bare(contract: &ContractKey, on: Date, kind: EventKind) -> TimelineEvent {
     TimelineEvent {
-        id: id_of(contract, &kind, &[], &[], occurrence),
+        id: String::new(),
         contract: contract.clone(),
         on,
         kind,
         installments: Vec::new(),
         revisions: Vec::new(),
+        contract_revision: 0,
     }
 }
 
-fn id_of(contract: &ContractKey, kind: &EventKind, installments: &[InstallmentId], revisions: &[u32], detail: &str) -> String {
+fn id_of(event: &TimelineEvent, detail: &str) -> String {
+    let TimelineEvent { contract, kind, .. } = event;
     let mut content = format!(
-        "{}\u{1f}{}\u{1f}{}\u{1f}{}\u{1f}{detail}",
+        "{}\u{1f}{}\u{1f}{}\u{1f}{}\u{1f}{detail}\u{1f}{}",
         contract.bill,
         contract.document_type,
         contract.customer,
-        tag(kind)
+        tag(kind),
+        event.contract_revision
     );
-    for (id, revision) in installments.iter().zip(revisions) {
+    for (id, revision) in named(event) {
         content.extend(["\u{1f}", &id.to_string(), ":", &revision.to_string()]);
     }
     // 128 bits are enough to tell apart the events of one contract.
@@ -116,76 +115,48 @@ fn tag(kind: &EventKind) -> &'static str {
 
 /// The events to tell: those a crash left untold, as far as they happened or happen now, and the new ones they do not cover.
 /// `None` when the view does not show enough to say which part of a pending event still happens.
-pub(super) fn merge(held: &HeldBill, draft: &Draft<'_>, fresh: Vec<TimelineEvent>, complete_view: bool) -> Option<Vec<TimelineEvent>> {
+pub(super) fn merge(held: &HeldBill, fresh: Vec<TimelineEvent>, complete_view: bool) -> Option<Vec<TimelineEvent>> {
     let mut told: Vec<TimelineEvent> = Vec::new();
-    let mut never_opened: Vec<&ContractKey> = Vec::new();
     for pending in &held.pending_events {
-        let (kept, complete) = still_true(held, draft, &fresh, pending);
+        let (kept, complete) = still_true(held, &fresh, pending);
         if !complete && !complete_view {
             return None;
         }
-        if kept.is_none() && pending.kind == EventKind::ContractOpened {
-            never_opened.push(&pending.contract);
-        }
         told.extend(kept);
     }
-    // An opening that was never told, and came to nothing, is not told to have ended.
-    let ends_nothing = |event: &TimelineEvent| event.installments.is_empty() && never_opened.contains(&&event.contract);
-    let fresh = fresh.into_iter().filter(|event| !ends_nothing(event));
-    let uncovered = fresh.filter_map(|event| beyond(event, &told)).collect::<Vec<_>>();
+    let uncovered = fresh.into_iter().filter_map(|event| beyond(event, &told)).collect::<Vec<_>>();
     told.extend(uncovered);
     Some(told)
 }
 
 /// The part of a pending event that happened or happens now, and whether that is all of it.
-fn still_true(held: &HeldBill, draft: &Draft<'_>, fresh: &[TimelineEvent], pending: &TimelineEvent) -> (Option<TimelineEvent>, bool) {
-    if pending.installments.is_empty() {
-        let state = draft.contract_after(&pending.contract).map(|contract| contract.state);
-        let holds = match pending.kind {
-            EventKind::ContractFinished => matches!(state, Some(ContractState::Finished { .. } | ContractState::Assigned { .. })),
-            EventKind::ContractCancelled => matches!(state, Some(ContractState::Cancelled { .. })),
-            // The contract it opened is told with its opening; the one it closed is closed by it.
-            EventKind::RightsAssigned => match state {
-                Some(ContractState::Assigned { .. }) => !opening_is_pending(held, &pending.contract),
-                Some(ContractState::Open) => opening_is_pending(held, &pending.contract),
-                _ => false,
-            },
-            _ => true,
-        };
-        return (holds.then(|| pending.clone()), holds);
-    }
+fn still_true(held: &HeldBill, fresh: &[TimelineEvent], pending: &TimelineEvent) -> (Option<TimelineEvent>, bool) {
     let happened = |id: InstallmentId, revision: u32| {
-        held.installments
-            .get(&(pending.contract.clone(), id))
-            .is_some_and(|installment| installment.revision >= revision)
+        let installment = held.installments.get(&(pending.contract.clone(), id));
+        installment.is_some_and(|installment| installment.revision >= revision)
     };
     let names: Vec<(InstallmentId, u32)> = named(pending)
         .filter(|(id, revision)| happened(*id, *revision) || fresh.iter().any(|event| covers(pending, event, *id, *revision)))
         .collect();
-    let complete = names.len() == pending.installments.len();
-    let kept = if complete {
-        Some(pending.clone())
-    } else if names.is_empty() {
-        None
+    let all_names = names.len() == pending.installments.len();
+    let holds = if is_of_contract(pending) {
+        let contract = held.contracts.get(&pending.contract);
+        contract.is_some_and(|contract| contract.revision >= pending.contract_revision) || fresh.iter().any(|event| repeats(pending, event))
     } else {
-        Some(naming(&pending.contract, pending.on, pending.kind.clone(), names.into_iter()))
+        !names.is_empty()
     };
-    (kept, complete)
-}
-
-/// Whether a crash left the opening of the contract untold.
-pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> bool {
-    let opening = |event: &TimelineEvent| event.contract == *contract && event.kind == EventKind::ContractOpened;
-    held.pending_events.iter().any(opening)
+    let kept = match (holds, all_names) {
+        (false, _) => None,
+        (true, true) => Some(pending.clone()),
+        (true, false) => Some(naming(pending.clone(), names.into_iter())),
+    };
+    (kept, holds && all_names)
 }
 
 /// What of a new event the told ones do not say already.
 fn beyond(event: TimelineEvent, told: &[TimelineEvent]) -> Option<TimelineEvent> {
-    if event.installments.is_empty() {
-        let known = told
-            .iter()
-            .any(|other| other.contract == event.contract && other.kind == event.kind && other.installments.is_empty());
-        return (!known).then_some(event);
+    if is_of_contract(&event) {
+        return (!told.iter().any(|other| repeats(other, &event))).then_some(event);
     }
     let names: Vec<(InstallmentId, u32)> = named(&event)
         .filter(|(id, revision)| !told.iter().any(|other| covers(other, &event, *id, *revision)))
@@ -195,8 +166,23 @@ fn beyond(event: TimelineEvent, told: &[TimelineEvent]) -> Option<TimelineEvent>
     } else if names.is_empty() {
         None
     } else {
-        Some(naming(&event.contract, event.on, event.kind, names.into_iter()))
+        Some(naming(event, names.into_iter()))
     }
+}
+
+fn is_of_contract(event: &TimelineEvent) -> bool {
+    event.contract_revision > 0
+}
+
+/// Whether two events say the same of one contract.
+fn repeats(one: &TimelineEvent, other: &TimelineEvent) -> bool {
+    (&one.contract, &one.kind, one.contract_revision) == (&other.contract, &other.kind, other.contract_revision)
+}
+
+/// Whether a crash left the opening of the contract untold.
+pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> bool {
+    let opening = |event: &TimelineEvent| event.contract == *contract && event.kind == EventKind::ContractOpened;
+    held.pending_events.iter().any(opening)
 }
 
 /// Whether two events of one contract say the same of an installment. After a crash what was to be told as the opening of a

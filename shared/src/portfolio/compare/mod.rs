@@ -109,10 +109,12 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn judge(&self, judged: Judged, outcome: &mut Outcome) {
         let Judged {
-            left,
+            mut left,
             mut current,
             ignored,
         } = judged;
+        // Of several, one was being opened when a crash interrupted the move to it: the others knew the installments before it.
+        left.sort_by_key(|key| events::opening_is_pending(self.held, key));
         let was_held = self.held.contracts.contains_key(&current.key);
         let clears = ignored && self.scope == Scope::Reconciliation;
         let moves = !left.is_empty();
@@ -170,7 +172,7 @@ impl Comparison<'_> {
     fn conclude(&self, mut draft: Draft<'_>, outcome: &mut Outcome) {
         let fresh = draft.events();
         let complete_view = self.view.is_whole() && outcome.to_confirm.is_empty();
-        if let Some(events) = events::merge(self.held, &draft, fresh, complete_view) {
+        if let Some(events) = events::merge(self.held, fresh, complete_view) {
             outcome.changes = draft.changes();
             outcome.events = events;
         } else {

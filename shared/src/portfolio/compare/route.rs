@@ -156,5 +156,6 @@ fn opened(view: &View<'_>, key: ContractKey, header: &ObservedBill) -> Contract 
         issued_on: header.issued_on,
         negotiation: 1,
         state: ContractState::Open,
+        revision: 0,
     }
 }

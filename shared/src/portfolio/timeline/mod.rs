@@ -28,6 +28,9 @@ pub struct TimelineEvent {
     /// The revision each named installment got with what is told, in the same order: by it a repeat after a crash knows
     /// which part of an event already happened.
     pub revisions: Vec<u32>,
+    /// The revision the contract got with it, for what is told of the contract itself; zero for what is told of installments.
+    #[serde(default)]
+    pub contract_revision: u32,
 }
 
 /// What happened.

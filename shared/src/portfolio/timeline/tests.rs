@@ -19,6 +19,7 @@ fn event(kind: EventKind, ids: &[i64]) -> TimelineEvent {
         kind,
         installments: ids.iter().copied().map(InstallmentId).collect(),
         revisions: vec![2; ids.len()],
+        contract_revision: 0,
     }
 }
 

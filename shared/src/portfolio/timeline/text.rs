@@ -17,7 +17,12 @@ impl TimelineEvent {
         let installments = self.installments_text();
         match &self.kind {
             EventKind::ContractOpened => {
-                format!("Abertura de Contrato\nContrato: {bill} Parcela(s): {installments}")
+                // Empty only when a crash interrupted the opening and nothing came of it.
+                if self.installments.is_empty() {
+                    self.contract_text("Abertura de Contrato")
+                } else {
+                    format!("Abertura de Contrato\nContrato: {bill} Parcela(s): {installments}")
+                }
             }
             EventKind::Returned { motive } => self.return_text(*motive),
             EventKind::Synchronised => format!("Sincronização de Parcela(s)\nContrato {bill} Parcela(s): {installments}"),
