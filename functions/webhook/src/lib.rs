@@ -9,6 +9,7 @@ pub mod http;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ponte::aws::{Inbox, InboxMessage, SecretError, Secrets};
 use ponte::calendar::Timestamp;
@@ -22,6 +23,8 @@ use directory::Directory;
 /// The largest body taken, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
+/// Sienge waits 2.5 seconds.
+const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
 /// The longest header kept.
 const MAX_HEADER_CHARS: usize = 80;
 
@@ -153,7 +156,9 @@ impl Webhook {
     /// Answers one delivery. Never fails: every trouble has its answer.
     pub async fn deliver(&self, delivery: Delivery<'_>) -> Answer {
         let tenant = delivery.tenant.and_then(|text| TenantId::parse(text).ok());
-        let answer = self.decide(&delivery, tenant.as_ref()).await;
+        // Stored a moment too late, it comes again as a duplicate; unanswered, it would too.
+        let decided = tokio::time::timeout(ANSWER_WITHIN, self.decide(&delivery, tenant.as_ref()));
+        let answer = decided.await.unwrap_or(Answer::NotStored);
         telemetry::count(answer.metric(), 1, tenant.as_ref().filter(|_| answer.status() == 200), delivery.at);
         let receiver = Receiver::find(delivery.receiver).map_or("-", Receiver::name);
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);

@@ -100,7 +100,8 @@ async fn load<'a>(shop: &Shop, messages: &'a [Delivered]) -> Result<(Vec<StoredW
             }
         }
     }
-    let waits = |stored: &StoredWebhook| matches!(stored.state, WebhookState::Pending | WebhookState::Unmatched);
+    // A failed one comes again only when an operator moved it out of the dead-letter queue.
+    let waits = |stored: &StoredWebhook| !matches!(stored.state, WebhookState::Done | WebhookState::Rejected);
     Ok((readable.into_iter().filter(waits).collect(), damaged))
 }
 

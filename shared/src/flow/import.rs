@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::rows::Extract;
-use super::run::{Guard, Run};
+use super::run::{Guard, Run, tell_finished};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, Scope};
@@ -37,6 +37,8 @@ struct Progress {
     run: String,
     started_at: Timestamp,
     since: Date,
+    /// The first day was asked for: the run says nothing about what changed before it.
+    asked: bool,
     step: Step,
     report: Report,
 }
@@ -68,15 +70,24 @@ pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Res
         Some(progress) => progress,
         None => begin(session, task, creditor).await?,
     };
-    let result = work(session, creditor, &mut progress, &mut guard).await;
-    if matches!(result, Ok(RunState::Finished)) && task.from.is_none() && !session.dry_run {
-        session
-            .shop
-            .store
+    guard.begin(&progress).await?;
+    let mut result = work(session, creditor, &mut progress, &mut guard).await;
+    if matches!(result, Ok(RunState::Finished)) && !session.dry_run {
+        result = finished(session, creditor, &progress).await.map(|()| RunState::Finished);
+    }
+    guard.close(&progress, result, |state| text(&progress, state)).await
+}
+
+/// The bus hears of it, and the cursor moves unless bills failed: then the next run reads from the same day again.
+async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
+    tell_finished(session, creditor, "import.finished", &progress.run, &progress.report).await?;
+    if !progress.asked && progress.report.failures.is_empty() {
+        let store = &session.shop.store;
+        store
             .advance_cursor(&session.tenant, Some(creditor), TaskName::Import.as_str(), progress.started_at)
             .await?;
     }
-    guard.close(&progress, result, |state| text(&progress, state)).await
+    Ok(())
 }
 
 async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
@@ -90,6 +101,7 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
         run: crate::store::new_run_id(started_at),
         started_at,
         since,
+        asked: task.from.is_some(),
         step: Step::Records,
         report: Report::default(),
     })

@@ -48,19 +48,19 @@ impl Session {
     ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
         let looks = self.looks(bills).await?;
         let seen = self.sienge.observe_each(&looks).await?;
-        self.settle_looked(scope, looks, seen, Coverage::WholeOnce, report).await
-    }
-
-    /// As [`Session::look`], for bills that an earlier read already showed without some of their installments.
-    pub async fn look_to_confirm(
-        &self,
-        scope: Scope,
-        bills: &BTreeSet<BillId>,
-        report: &mut Report,
-    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
-        let looks = self.looks(&bills.iter().map(|bill| (*bill, false)).collect()).await?;
-        let seen = self.sienge.confirm_each(&looks).await?;
-        self.settle_looked(scope, looks, seen, Coverage::WholeConfirmed, report).await
+        let mut fates: BTreeMap<BillId, Fate> = looks
+            .iter()
+            .map(|look| (look.bill, Fate::Failed("sem resposta do Sienge".to_owned())))
+            .collect();
+        let seen = self.readable(seen, Coverage::WholeOnce, report, &mut fates);
+        let again = self.settle_noting(scope, seen, report, &mut fates).await?;
+        if !again.is_empty() {
+            let looks: Vec<Look> = looks.into_iter().filter(|look| again.contains(&look.bill)).collect();
+            let confirmed = self.sienge.confirm_each(&looks).await?;
+            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, &mut fates);
+            self.settle_noting(scope, confirmed, report, &mut fates).await?;
+        }
+        Ok(fates)
     }
 
     async fn looks(&self, bills: &BTreeMap<BillId, bool>) -> Result<Vec<Look>, FlowError> {
@@ -81,29 +81,6 @@ impl Session {
                 boleto: *boleto,
             })
             .collect())
-    }
-
-    async fn settle_looked(
-        &self,
-        scope: Scope,
-        looks: Vec<Look>,
-        seen: Vec<Seen>,
-        coverage: Coverage,
-        report: &mut Report,
-    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
-        let mut fates: BTreeMap<BillId, Fate> = looks
-            .iter()
-            .map(|look| (look.bill, Fate::Failed("sem resposta do Sienge".to_owned())))
-            .collect();
-        let seen = self.readable(seen, coverage, report, &mut fates);
-        let again = self.settle_noting(scope, seen, report, &mut fates).await?;
-        if !again.is_empty() && coverage == Coverage::WholeOnce {
-            let looks: Vec<Look> = looks.into_iter().filter(|look| again.contains(&look.bill)).collect();
-            let confirmed = self.sienge.confirm_each(&looks).await?;
-            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, &mut fates);
-            self.settle_noting(scope, confirmed, report, &mut fates).await?;
-        }
-        Ok(fates)
     }
 
     /// The observations that could be read; the bills of the others fail.

@@ -116,6 +116,8 @@ struct Progress {
     run: String,
     started_at: Timestamp,
     since: Date,
+    /// The first day was asked for: the run says nothing about what changed before it.
+    asked: bool,
     report: Report,
 }
 
@@ -143,16 +145,15 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
     } else {
         begin(session, task, creditor).await?
     };
-    guard.save(&progress).await?;
+    guard.begin(&progress).await?;
     let mut report = Report::default();
     let result = pay(session, creditor, progress.since, &mut report)
         .await
         .map(|()| RunState::Finished);
     progress.report.add(report);
-    if result.is_ok() && task.from.is_none() && !session.dry_run {
-        session
-            .shop
-            .store
+    if result.is_ok() && !progress.asked && progress.report.failures.is_empty() && !session.dry_run {
+        let store = &session.shop.store;
+        store
             .advance_cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str(), progress.started_at)
             .await?;
     }
@@ -173,6 +174,7 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
         run: crate::store::new_run_id(started_at),
         started_at,
         since,
+        asked: task.from.is_some(),
         report: Report::default(),
     })
 }

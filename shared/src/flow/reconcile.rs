@@ -13,10 +13,9 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Row, due_in};
-use super::run::{Guard, Run, named};
+use super::run::{Guard, Run, named, tell_finished};
 use super::windows::{self, Window};
 use super::{Fate, FlowError, Report, RunState, Session, Summary, Task, TaskName};
-use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
 use crate::sienge::SiengeError;
@@ -27,6 +26,8 @@ const STEP_TIME: Duration = Duration::from_secs(30);
 const REMOVALS_AT_ONCE: usize = 100;
 /// Bills kept in one chunk: one step of the removal stage.
 const REMOVALS_IN_A_CHUNK: usize = 500;
+/// Up to this many held open installments are read in one window: two bulk calls in all, and memory of a few megabytes.
+const ONE_WINDOW: u64 = 50_000;
 /// Fewer removals than this are never worth stopping for.
 const FEW_REMOVALS: u64 = 3;
 
@@ -42,8 +43,6 @@ struct Progress {
     /// Chunks of bills with missing installments: written, and read again already.
     chunks: u32,
     chunks_done: u32,
-    /// Whether the run waits for a confirmation: the sweep must leave it alone.
-    waits: bool,
     report: Report,
 }
 
@@ -86,7 +85,6 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
     let mut progress = match (saved, &task.confirm) {
         (Some(progress), Some(_)) if progress.stage == Stage::AwaitsConfirmation => Progress {
             stage: Stage::Removals,
-            waits: false,
             ..progress
         },
         (_, Some(_)) => {
@@ -100,53 +98,48 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
         }
         // A run that was killed goes on; one that waits for a confirmation gives way to a new one.
         (Some(progress), None) if progress.stage != Stage::AwaitsConfirmation => progress,
-        _ => begin(session),
+        _ => begin(session, creditor).await?,
     };
-    let result = work(session, creditor, &mut progress, &mut guard).await;
+    guard.begin(&progress).await?;
+    let mut result = work(session, creditor, &mut progress, &mut guard).await;
     if matches!(result, Ok(RunState::Finished)) && !session.dry_run {
-        finished(session, creditor, &progress).await?;
+        result = finished(session, creditor, &progress).await.map(|()| RunState::Finished);
     }
-    let next_event = matches!(result, Ok(RunState::AwaitsConfirmation))
-        .then(|| serde_json::json!({ "tenant": session.tenant.as_str(), "creditor": creditor, "confirm": progress.run }));
+    let asks = matches!(result, Ok(RunState::AwaitsConfirmation)) && !session.dry_run;
+    let next_event = asks.then(|| serde_json::json!({ "tenant": session.tenant.as_str(), "creditor": creditor, "confirm": progress.run }));
     let summary = guard.close(&progress, result, |state| text(&progress, state)).await?;
     Ok(Summary { next_event, ..summary })
 }
 
-/// The cursor moves and the bus hears of it; both may be repeated.
+/// The bus hears of it and the cursor moves; both may be repeated.
 async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
+    tell_finished(session, creditor, "reconciliation.finished", &progress.run, &progress.report).await?;
     let store = &session.shop.store;
     store
         .advance_cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str(), progress.started_at)
         .await?;
-    let detail = serde_json::json!({
-        "tenant": session.tenant.as_str(), "creditor": creditor, "run": progress.run,
-        "installmentsChanged": progress.report.installments_changed(), "returned": progress.report.returned,
-    });
-    session
-        .shop
-        .bus
-        .publish(&[BusEvent {
-            detail_type: "reconciliation.finished",
-            detail,
-        }])
-        .await?;
     Ok(())
 }
 
-fn begin(session: &Session) -> Progress {
+async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, FlowError> {
     let started_at = session.now();
-    Progress {
+    let open = session.shop.store.count_open(&session.tenant, creditor).await?;
+    let windows = if open > ONE_WINDOW {
+        windows::all(session.today)
+    } else {
+        vec![windows::everything()]
+    };
+    Ok(Progress {
         run: crate::store::new_run_id(started_at),
         started_at,
         stage: Stage::Windows,
-        windows: windows::all(session.today),
+        windows,
         held_open: 0,
         missing: 0,
         chunks: 0,
         chunks_done: 0,
-        waits: false,
         report: Report::default(),
-    }
+    })
 }
 
 /// Works until done, out of time or stopped. A dry run keeps what is missing in memory.
@@ -160,8 +153,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         guard.save(progress).await?;
     }
     if progress.stage == Stage::Windows {
-        progress.waits = stops(session, creditor, progress)?;
-        progress.stage = if progress.waits {
+        progress.stage = if stops(session, creditor, progress)? {
             Stage::AwaitsConfirmation
         } else {
             Stage::Removals
@@ -219,7 +211,7 @@ async fn step_window(
 }
 
 fn too_large(error: &SiengeError) -> bool {
-    matches!(error, SiengeError::Timeout { .. })
+    matches!(error, SiengeError::Timeout { .. } | SiengeError::Deadline { .. })
 }
 
 /// Compares one window. Returns how many open installments we held in it, how many of them the answer did not show, and their bills.
@@ -354,8 +346,8 @@ async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_
 
 async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) -> Result<(), FlowError> {
     for part in bills.chunks(REMOVALS_AT_ONCE) {
-        let part = part.iter().copied().collect();
-        let fates = session.look_to_confirm(Scope::Reconciliation, &part, report).await?;
+        let part = part.iter().map(|bill| (*bill, false)).collect();
+        let fates = session.look(Scope::Reconciliation, &part, report).await?;
         if let Some((bill, Fate::Failed(why))) = fates.iter().find(|(_, fate)| matches!(fate, Fate::Failed(_))) {
             return Err(FlowError::Stopped(format!("contrato {bill}: {why}")));
         }

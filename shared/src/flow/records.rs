@@ -50,7 +50,7 @@ impl Session {
             if let Some(customer) = self.sienge.customer(*id).await?
                 && let Some(customer) = to_customer(&customer)
             {
-                report.records_changed += self.shop.store.put_if_changed(&self.tenant, &[customer]).await? as u64;
+                self.write(&[customer], report).await?;
             }
         }
         Ok(())
@@ -60,7 +60,7 @@ impl Session {
     pub(super) async fn refresh_units(&self, ids: &BTreeSet<UnitId>, report: &mut Report) -> Result<(), FlowError> {
         for id in ids {
             if let Some(unit) = self.sienge.unit(*id).await?.as_ref().and_then(to_unit) {
-                report.records_changed += self.shop.store.put_if_changed(&self.tenant, &[unit]).await? as u64;
+                self.write(&[unit], report).await?;
             }
         }
         Ok(())
@@ -73,14 +73,18 @@ impl Session {
         report: &mut Report,
     ) -> Result<BTreeMap<SalesContractId, Option<BillId>>, FlowError> {
         let mut bills = BTreeMap::new();
+        let mut units = BTreeSet::new();
         for id in ids {
             let contract = self.sienge.sales_contract(*id).await?;
             let contract = contract.as_ref().and_then(to_sales_contract);
             bills.insert(*id, contract.as_ref().map(|contract| contract.bill));
             if let Some(contract) = contract {
-                report.records_changed += self.shop.store.put_if_changed(&self.tenant, &[contract]).await? as u64;
+                // A rescission sets the unit free, which Sienge announces no further.
+                units.extend(contract.unit.filter(|_| contract.cancelled_on.is_some()));
+                self.write(&[contract], report).await?;
             }
         }
+        self.refresh_units(&units, report).await?;
         Ok(bills)
     }
 
@@ -102,7 +106,9 @@ impl Session {
             modified_after: Some(since),
             ..SalesContractFilter::default()
         };
-        self.read_contract_list(changed, report).await
+        let (bills, units) = self.read_contract_list(changed, report).await?;
+        self.refresh_units(&units, report).await?;
+        Ok(bills)
     }
 
     /// Everything of a creditor: what a reconciliation reads.
@@ -164,18 +170,24 @@ impl Session {
         Ok(ids)
     }
 
-    async fn read_contract_list(&self, filter: SalesContractFilter, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
-        let mut cancelled = BTreeSet::new();
+    /// The bills of the cancelled contracts, and the units they set free.
+    async fn read_contract_list(
+        &self,
+        filter: SalesContractFilter,
+        report: &mut Report,
+    ) -> Result<(BTreeSet<BillId>, BTreeSet<UnitId>), FlowError> {
+        let (mut bills, mut units) = (BTreeSet::new(), BTreeSet::new());
         let rows = self.sienge.sales_contracts(&filter);
         let to_record = |contract: &sienge::SalesContract| {
             let record = to_sales_contract(contract)?;
             if contract.is_cancelled() {
-                cancelled.insert(record.bill);
+                bills.insert(record.bill);
+                units.extend(record.unit);
             }
             Some(record)
         };
         self.keep(rows, to_record, report).await?;
-        Ok(cancelled)
+        Ok((bills, units))
     }
 
     /// Of all the customers listed, only those of our contracts are kept.

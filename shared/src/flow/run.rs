@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
+use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::portfolio::{CreditorId, TenantId};
+use crate::sienge::SiengeError;
 use crate::store::{self, Acquired, CritiqueNote, Lease, RunStart, StoreError};
 use crate::telemetry::{self, Metric};
 
 /// How long a run owns its creditor without a sign of life: longer than any invocation.
 const LEASE: Duration = Duration::from_mins(16);
+
+/// A run that fails is resumed by the sweep this often: with a sweep every ten minutes, for an hour.
+const MAX_FAILURES: u32 = 6;
 
 /// Where a run stands; written as the checkpoint after every step.
 pub(super) trait Run: Serialize + DeserializeOwned + Send + Sync {
@@ -32,6 +37,8 @@ pub(super) struct Guard<'a> {
     lease: Option<Lease>,
     /// Version of the saved checkpoint.
     version: u64,
+    /// Invocations of this run that failed in a row.
+    failures: u32,
 }
 
 impl<'a> Guard<'a> {
@@ -56,6 +63,7 @@ impl<'a> Guard<'a> {
             task,
             lease,
             version: 0,
+            failures: 0,
         }))
     }
 
@@ -78,13 +86,15 @@ impl<'a> Guard<'a> {
         let saved = session
             .shop
             .store
-            .load_checkpoint::<R>(&session.tenant, Some(self.creditor), self.task.as_str())
+            .load_checkpoint::<Saved<R>>(&session.tenant, Some(self.creditor), self.task.as_str())
             .await;
         match saved {
             Ok(None) => Ok(None),
             Ok(Some(saved)) => {
                 self.version = saved.version;
-                Ok(Some(saved.content).filter(|progress| run.is_none_or(|run| progress.id() == run)))
+                let wanted = run.is_none_or(|run| saved.content.run == run);
+                self.failures = if wanted { saved.content.failures } else { 0 };
+                Ok(wanted.then_some(saved.content.progress))
             }
             Err(error @ StoreError::Unreadable { .. }) => {
                 session
@@ -99,16 +109,32 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// Writes the checkpoint and keeps the right.
+    /// Writes the checkpoint after a step, and keeps the right.
     pub(super) async fn save<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
+        self.failures = 0;
+        self.write(progress, false).await
+    }
+
+    /// Writes the checkpoint before the first step, so that an invocation that dies in it leaves something to resume.
+    pub(super) async fn begin<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
+        self.write(progress, false).await
+    }
+
+    async fn write<R: Run>(&mut self, progress: &R, waits: bool) -> Result<(), FlowError> {
         let session = self.session;
         let Some(lease) = &mut self.lease else { return Ok(()) };
         session.shop.store.renew_lease(lease, LEASE, session.now()).await?;
         let (tenant, task) = (&session.tenant, self.task.as_str());
+        let saved = Saved {
+            run: progress.id().to_owned(),
+            waits,
+            failures: self.failures,
+            progress,
+        };
         self.version = session
             .shop
             .store
-            .save_checkpoint(tenant, Some(self.creditor), task, self.version, progress, session.now())
+            .save_checkpoint(tenant, Some(self.creditor), task, self.version, &saved, session.now())
             .await?;
         Ok(())
     }
@@ -123,18 +149,17 @@ impl<'a> Guard<'a> {
 
     /// Writes down how the invocation ended, asks for the next one where there is more to do, and gives the right back.
     pub(super) async fn close<R: Run>(
-        self,
+        mut self,
         progress: &R,
         result: Result<RunState, FlowError>,
         text: impl Fn(RunState) -> String,
     ) -> Result<Summary, FlowError> {
-        let Self {
-            session,
-            creditor,
-            task,
-            lease,
-            ..
-        } = self;
+        let (session, creditor, task) = (self.session, self.creditor, self.task);
+        // Out of time in the middle of a step: the next invocation repeats the step.
+        let result = match result {
+            Err(FlowError::Sienge(SiengeError::Deadline { .. })) => Ok(RunState::Continues),
+            other => other,
+        };
         let (state, text) = match &result {
             Ok(state) => (*state, text(*state)),
             Err(error) => {
@@ -150,10 +175,18 @@ impl<'a> Guard<'a> {
             ..Summary::new(task, state, text, progress.report().clone())
         };
         let summary = named(session, creditor, summary);
-        let Some(lease) = lease else { return Ok(summary) };
+        if self.lease.is_none() {
+            return Ok(summary);
+        }
         let store = &session.shop.store;
-        if state == RunState::Finished {
-            store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?;
+        match state {
+            RunState::Finished => store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?,
+            RunState::AwaitsConfirmation => self.write(progress, true).await?,
+            RunState::Failed => {
+                self.failures += 1;
+                self.write(progress, false).await?;
+            }
+            _ => {}
         }
         if matches!(state, RunState::Failed | RunState::AwaitsConfirmation) {
             let note = CritiqueNote {
@@ -165,7 +198,7 @@ impl<'a> Guard<'a> {
                 .await?;
         }
         record(session, &summary, progress.started_at()).await?;
-        store.release_lease(lease).await?;
+        self.release().await?;
         if state == RunState::Continues {
             let tenant = Some(session.tenant.clone());
             let next = Task {
@@ -173,6 +206,7 @@ impl<'a> Guard<'a> {
                 tenant,
                 creditor: Some(creditor),
                 run: Some(progress.id().to_owned()),
+                redundancy: task == TaskName::Payments,
                 ..Task::default()
             };
             // Not taken: the sweep finds the checkpoint without an owner and asks again.
@@ -212,18 +246,46 @@ async fn record(session: &Session, summary: &Summary, started_at: Timestamp) -> 
     Ok(())
 }
 
-/// What every checkpoint tells about its run.
-#[derive(Deserialize)]
-struct Saved {
-    run: String,
-    #[serde(default)]
-    waits: bool,
+/// Tells the bus that a run finished. Not taken: the run fails at its very end and is resumed there, so that nobody misses it.
+pub(super) async fn tell_finished(
+    session: &Session,
+    creditor: CreditorId,
+    detail_type: &'static str,
+    run: &str,
+    report: &Report,
+) -> Result<(), FlowError> {
+    let detail = serde_json::json!({
+        "tenant": session.tenant.as_str(), "creditor": creditor, "run": run,
+        "installmentsChanged": report.installments_changed(), "returned": report.returned,
+    });
+    let taken = session.shop.bus.publish(&[BusEvent { detail_type, detail }]).await?;
+    if taken.first() == Some(&true) {
+        Ok(())
+    } else {
+        Err(FlowError::Stopped(format!("o evento {detail_type} não foi aceito pelo barramento")))
+    }
 }
 
-/// The run that left a checkpoint and has no living invocation; `None` when there is none, or when it waits for a confirmation.
+/// A checkpoint: the run's own progress, and what the sweep must know of every run.
+#[derive(Serialize, Deserialize)]
+struct Saved<R> {
+    run: String,
+    /// Waits for an operator.
+    waits: bool,
+    /// Invocations that failed since one went well.
+    failures: u32,
+    progress: R,
+}
+
+/// The run that left a checkpoint and has no living invocation; `None` when there is none, when it waits
+/// for an operator, or when it failed so often that the next schedule or an operator must see to it.
 pub(super) async fn orphan(shop: &Shop, tenant: &TenantId, creditor: CreditorId, task: TaskName) -> Result<Option<String>, FlowError> {
-    let saved = match shop.store.load_checkpoint::<Saved>(tenant, Some(creditor), task.as_str()).await {
-        Ok(Some(saved)) if !saved.content.waits => saved.content,
+    let saved = match shop
+        .store
+        .load_checkpoint::<Saved<IgnoredAny>>(tenant, Some(creditor), task.as_str())
+        .await
+    {
+        Ok(Some(saved)) if !saved.content.waits && saved.content.failures < MAX_FAILURES => saved.content,
         Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
