@@ -142,10 +142,12 @@ def connect(
     return sienge, simulator
 
 
-def set_up_tenant(stack: LocalStack, memory: Memory, sienge: tenants.Sienge, tenant: str, register: bool) -> list[int]:
-    """Settings, one creditor per company, secret, webhooks; the ids of the creditors."""
+def set_up_tenant(
+    stack: LocalStack, memory: Memory, sienge: tenants.Sienge, tenant: str, register: bool, at_most: int | None = None
+) -> list[int]:
+    """Settings, one creditor per company (of the first `at_most`), secret, webhooks; the ids of the creditors."""
     control = stack.outputs["ControlTableName"]
-    companies = sienge.rows("/companies")
+    companies = sorted(sienge.rows("/companies"), key=lambda company: int(company["id"]))[:at_most]
     token = tenants.save_secret(
         stack.client, stack.outputs["TenantSecretPrefix"] + tenant, sienge.user, sienge.password
     )
@@ -160,7 +162,7 @@ def set_up_tenant(stack: LocalStack, memory: Memory, sienge: tenants.Sienge, ten
     if register:
         _forget_stale_webhooks(sienge, stack.api_url)
         tenants.register_webhooks(sienge, stack.api_url, tenant, token)
-    creditors = sorted(int(company["id"]) for company in companies)
+    creditors = [int(company["id"]) for company in companies]
     memory.set(token=token, creditors=creditors)
     return creditors
 

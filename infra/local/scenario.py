@@ -55,7 +55,7 @@ class Scenario:
         self.reconcile("Último batimento, que não deve encontrar nada")
         self.story.last_reconciliation_wrote = self.portfolio_digest() != before
         with self.report.step("Comparando a carteira com o Sienge, parcela a parcela"):
-            self.story.comparison = compare.compare(self.simulator.installments(), compare.held(self.stack))
+            self.story.comparison = compare.compare(self.truth(), compare.held(self.stack))
         return self.story
 
     def run_against_a_real_sienge(self) -> Story:
@@ -76,7 +76,7 @@ class Scenario:
         """What happens in Sienge on an ordinary day; Sienge tells of most of it."""
         with self.report.step("Um dia no Sienge: pagamentos, alterações, um distrato, repetições, um aviso perdido"):
             self.simulator.request("PUT", "webhooks", {"duplicates": 0.3, "reorder": 0.3, "reorderMilliseconds": 1500})
-            open_now = [i for i in self.simulator.installments() if i.open and i.company in self.story.creditors]
+            open_now = [i for i in self.truth() if i.open]
             for change in (
                 self._partial_payment, self._total_payments, self._smaller_total, self._due_date, self._value,
                 self._added, self._removed, self._boleto, self._remake, self._cancellation,
@@ -163,14 +163,19 @@ class Scenario:
 
     def _reversal(self) -> None:
         """Of a receipt of today: Sienge has no webhook for it."""
-        today = max((r[0] for i in self.simulator.installments() for r in i.receipts), default="")
-        for i in self.simulator.installments():
+        truth = self.truth()
+        today = max((r[0] for i in truth for r in i.receipts), default="")
+        for i in truth:
             paid_today = any(date == today and kind == "Recebimento" for date, kind, _ in i.receipts)
             if paid_today and i.balance == 0 and not i.cancelled and i.bill in self._used:
                 self._do("estorno (o Sienge não avisa)", "reverse", billId=i.bill, installmentId=i.id)
                 return
 
     # ------------------------------------------------------------ helpers
+
+    def truth(self) -> list[Installment]:
+        """What Sienge holds of the tenant's creditors."""
+        return [i for i in self.simulator.installments() if i.company in self.story.creditors]
 
     def invoke(self, function: str, event: dict, title: str) -> dict:
         """Calls a function as an operator would, showing that it lives; raises when it did not do its work."""
