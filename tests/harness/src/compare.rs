@@ -50,7 +50,10 @@ pub fn differences(
     for mine in held.values().flat_map(|bill| bill.installments.values()) {
         let key = (mine.contract.bill.0, mine.id.0, mine.contract.customer.0);
         if mine.is_open() && !told.contains(&key) {
-            lines.push(format!("bill {} installment {}: open in the portfolio, not in Sienge", key.0, key.1));
+            lines.push(format!(
+                "bill {} installment {}: open in the portfolio, not in Sienge",
+                key.0, key.1
+            ));
         }
     }
     lines

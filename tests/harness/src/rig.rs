@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 use ponte::aws::{BusEvent, TenantSecret};
@@ -13,7 +14,7 @@ use ponte::calendar::Timestamp;
 use ponte::flow::{FlowError, Shop, TASK_REQUESTED};
 use ponte::portfolio::{BillId, CreditorId, EventKind, HeldBill, TimelineEvent};
 use ponte::settings::{CreditorSettings, TenantSettings};
-use ponte::sienge::{Timeouts, http_client};
+use ponte::sienge::{Lane, Timeouts, http_client};
 use ponte::store::{JournalKey, StoredWebhook, keys};
 use serde_json::{Value, json};
 use sienge_simulator::{Options, Running, start, world};
@@ -102,6 +103,7 @@ pub struct Rig {
     /// The webhook function.
     pub webhook: Webhook,
     creditors: Vec<i64>,
+    quotas: bool,
     told: Cell<u64>,
 }
 
@@ -148,6 +150,7 @@ impl Rig {
             shop,
             webhook,
             creditors: world.creditors,
+            quotas: world.quotas,
             told: Cell::new(0),
         };
         rig.settings(|_| {}).await;
@@ -187,7 +190,10 @@ impl Rig {
 
     /// Changes Sienge and returns what it would tell.
     pub fn change(&self, name: &str, body: Value) -> Vec<Told> {
-        let answer = self.sienge.operate(name, &body).unwrap_or_else(|why| panic!("{name} {body}: {why}"));
+        let answer = self
+            .sienge
+            .operate(name, &body)
+            .unwrap_or_else(|why| panic!("{name} {body}: {why}"));
         let events = answer["events"].as_array().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let told = events.iter().map(|event| Told {
@@ -220,11 +226,14 @@ impl Rig {
         self.control("PUT", "faults", faults).await;
     }
 
-    /// Contracts' bills of a company with so many open installments without receipts, and those installments.
-    pub fn contracts(&self, company: i64, open: usize) -> Vec<(u32, Vec<u32>)> {
+    /// Contracts' bills of some companies with so many open installments without receipts, and those installments.
+    pub fn contracts(&self, companies: &[i64], open: usize) -> Vec<(u32, Vec<u32>)> {
         self.sienge.with_world(|world| {
             let of_contract = |bill: &&world::Bill| {
-                i64::from(bill.company) == company && bill.contract.is_some() && bill.cancelled.is_none() && bill.remakes.is_empty()
+                companies.contains(&i64::from(bill.company))
+                    && bill.contract.is_some()
+                    && bill.cancelled.is_none()
+                    && bill.remakes.is_empty()
             };
             let untouched = |bill: &world::Bill| -> Vec<u32> {
                 let rows = bill.installments.iter().filter(|row| row.open() && row.receipts.is_empty());
@@ -283,9 +292,25 @@ impl Rig {
 
     // ---- functions
 
+    /// Unless the test is about quotas, every invocation finds the minute's quota untouched: waiting for the next minute would
+    /// only make the tests slow.
+    async fn fresh_minute(&self) {
+        if self.quotas {
+            return;
+        }
+        for lane in [Lane::Rest, Lane::Bulk] {
+            let keys::ItemKey { pk, sk } = keys::quota("obra", lane);
+            let delete = self.database.raw().delete_item().table_name("control");
+            let delete = delete.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
+            // A test that breaks the database breaks this, too.
+            let _ = delete.send().await;
+        }
+    }
+
     /// One delivery of everything in the queue to `apply`, in one batch. What failed is delivered again the next time, and
     /// put aside after the last one. Returns how many failed.
     pub async fn apply_once(&self) -> usize {
+        self.fresh_minute().await;
         let batch = self.inbox.take();
         let records: Vec<Value> = batch
             .iter()
@@ -297,7 +322,11 @@ impl Rig {
             .collect();
         let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
         let answer = apply::handle(&self.shop, event, Instant::now() + PLENTY).await;
-        let failures: BTreeSet<String> = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        let failures: BTreeSet<String> = answer
+            .batch_item_failures
+            .into_iter()
+            .map(|failure| failure.item_identifier)
+            .collect();
         for (index, mut queued) in batch.into_iter().enumerate() {
             if failures.contains(&index.to_string()) {
                 queued.deliveries += 1;
@@ -319,11 +348,13 @@ impl Rig {
 
     /// Invokes `import`.
     pub async fn import(&self, event: Value) -> Result<Value, FlowError> {
+        self.fresh_minute().await;
         import::handle(&self.shop, event, Instant::now() + PLENTY).await
     }
 
     /// Invokes `payments`.
     pub async fn payments(&self, event: Value) -> Result<Value, FlowError> {
+        self.fresh_minute().await;
         payments::handle(&self.shop, event, Instant::now() + PLENTY).await
     }
 
@@ -334,6 +365,7 @@ impl Rig {
 
     /// Invokes `reconcile` with so much time.
     pub async fn reconcile_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
+        self.fresh_minute().await;
         reconcile::handle(&self.shop, event, Instant::now() + time).await
     }
 
@@ -429,12 +461,7 @@ impl Rig {
         };
         items
             .iter()
-            .map(|item| {
-                (
-                    (item["pk"].as_s().unwrap().clone(), item["sk"].as_s().unwrap().clone()),
-                    text(item),
-                )
-            })
+            .map(|item| ((item["pk"].as_s().unwrap().clone(), item["sk"].as_s().unwrap().clone()), text(item)))
             .collect()
     }
 
