@@ -1,7 +1,7 @@
 //! Everything a function needs, in one process, and hands to move it: change Sienge, deliver its webhooks, run the functions.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use ponte::portfolio::{BillId, CreditorId, EventKind, HeldBill, TimelineEvent};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::sienge::{Lane, Timeouts, http_client};
 use ponte::store::{JournalKey, StoredWebhook, keys};
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use serde_json::{Value, json};
 use sienge_simulator::{Options, Running, start, world};
 use tokio::time::Instant;
@@ -67,13 +68,18 @@ pub struct World {
 impl Default for World {
     fn default() -> Self {
         Self {
-            installments: 240,
-            contracts: 16,
+            installments: 1_000,
+            contracts: 26,
             creditors: vec![1, 2, 3],
             quotas: false,
         }
     }
 }
+
+/// The items of the portfolio table, by key.
+pub type Portfolio = BTreeMap<(String, String), Value>;
+
+type Item = HashMap<String, AttributeValue>;
 
 /// What Sienge told its hooks.
 #[derive(Debug, Clone)]
@@ -452,17 +458,23 @@ impl Rig {
         );
     }
 
-    /// The portfolio table, item by item, to see whether anything was written.
-    pub async fn portfolio(&self) -> BTreeMap<(String, String), String> {
+    /// The portfolio table, item by item.
+    pub async fn portfolio(&self) -> Portfolio {
         let items = self.database.items("portfolio").await;
-        let text = |item: &std::collections::HashMap<String, _>| {
-            let ordered: BTreeMap<_, _> = item.iter().collect();
-            format!("{ordered:?}")
-        };
+        let key = |item: &Item, name: &str| item[name].as_s().unwrap().clone();
         items
-            .iter()
-            .map(|item| ((item["pk"].as_s().unwrap().clone(), item["sk"].as_s().unwrap().clone()), text(item)))
+            .into_iter()
+            .map(|item| ((key(&item, "pk"), key(&item, "sk")), from_item(item).unwrap()))
             .collect()
+    }
+
+    /// Fails unless the portfolio is what it was.
+    pub async fn assert_portfolio_is(&self, before: &Portfolio) {
+        let after = self.portfolio().await;
+        let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            assert_eq!(before.get(key), after.get(key), "{key:?} changed");
+        }
     }
 
     /// A bill's timeline.

@@ -26,7 +26,7 @@ async fn stops_and_asks(rig: &Rig) -> Value {
     let summary = rig.reconcile(EVENT()).await.unwrap();
     is(&summary, "aguardando confirmação");
     assert_eq!(summary["contagens"]["returned"], 0);
-    assert_eq!(rig.portfolio().await, before, "nothing was removed");
+    rig.assert_portfolio_is(&before).await;
     let text = summary["resumo"].as_str().unwrap();
     assert!(text.contains("Confira no Sienge"), "{text}");
     summary["proximoPasso"].clone()
@@ -91,7 +91,7 @@ async fn an_empty_answer_removes_nothing() {
     for task in ["import", "redundancy"] {
         let before = rig.portfolio().await;
         rig.run_all(task).await;
-        assert_eq!(rig.portfolio().await, before, "{task}");
+        rig.assert_portfolio_is(&before).await;
     }
 }
 

@@ -294,7 +294,7 @@ async fn a_tenant_whose_secret_cannot_be_read_is_asked_to_send_again() {
 
 #[tokio::test]
 async fn a_webhook_that_could_not_be_queued_is_received_and_queued_by_the_sweep() {
-    let rig = rig().await;
+    let rig = Rig::start().await;
     rig.inbox.fail(true);
     assert_eq!(
         rig.deliver(|delivery| Delivery {
