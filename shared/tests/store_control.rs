@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,7 +13,7 @@ use ponte::portfolio::{BillId, CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
 use ponte::store::{Acquired, Clock, SharedQuota, Store, StoreError};
-use support::{Database, Fault, at, tenant};
+use harness::database::{Database, Fault, at, tenant};
 
 const NOW: &str = "2026-11-22T08:00:00Z";
 const CREDITOR: Option<CreditorId> = Some(CreditorId(1));

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +12,7 @@ use ponte::store::{
     Accepted, CritiqueNote, Finish, InboundWebhook, JournalCalls, JournalKey, RunStart, RunState, Store, StoreError, StoredWebhook,
     WebhookState, new_run_id,
 };
-use support::{Database, Fault, at, tenant};
+use harness::database::{Database, Fault, at, tenant};
 
 const NOW: &str = "2026-11-22T08:00:00Z";
 

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +19,7 @@ use ponte::portfolio::{
 use ponte::settings::CreditorSettings;
 use ponte::store::{Remedy, Store, StoreError};
 use rust_decimal_macros::dec;
-use support::{Database, Fault, at, tenant};
+use harness::database::{Database, Fault, at, tenant};
 
 const CREDITOR: CreditorId = CreditorId(1);
 const NOW: &str = "2026-11-22T08:00:00Z";

@@ -22,7 +22,7 @@ pub struct BusEvent {
 /// The bus did not take an event. It stays in the outbox, so the payments sweep publishes it again.
 #[derive(Debug, thiserror::Error)]
 #[error("the event bus did not take the event: {0}")]
-pub struct BusError(String);
+pub struct BusError(pub String);
 
 /// Publishes events, at least once each.
 #[async_trait]

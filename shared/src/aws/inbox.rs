@@ -22,7 +22,7 @@ pub struct InboxMessage {
 /// The queue did not take a message. The webhook is stored, so the payments sweep sends it again.
 #[derive(Debug, thiserror::Error)]
 #[error("the inbox queue did not take the message: {0}")]
-pub struct InboxError(String);
+pub struct InboxError(pub String);
 
 /// Sends messages to the inbox.
 #[async_trait]

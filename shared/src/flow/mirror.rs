@@ -201,15 +201,16 @@ impl Session {
     }
 }
 
-/// Publishes committed events. A failure is no loss: they stay in the outbox and the payments sweep publishes them.
-pub(super) async fn publish(shop: &Shop, tenant: &TenantId, events: &[TimelineEvent]) {
+/// Publishes committed events and answers how many are done with. A failure is no loss: they stay in the outbox and the payments
+/// sweep publishes them.
+pub(super) async fn publish(shop: &Shop, tenant: &TenantId, events: &[TimelineEvent]) -> usize {
     let told: Vec<Option<BusEvent>> = events.iter().map(|event| bus_event(tenant, event)).collect();
     let to_tell: Vec<BusEvent> = told.iter().flatten().cloned().collect();
     let mut taken = match shop.bus.publish(&to_tell).await {
         Ok(taken) => taken.into_iter(),
         Err(error) => {
             tracing::warn!(%tenant, %error, events = to_tell.len(), "events not published; the payments sweep will publish them");
-            return;
+            return 0;
         }
     };
     // An event that says nothing to other systems is done with, too.
@@ -221,6 +222,7 @@ pub(super) async fn publish(shop: &Shop, tenant: &TenantId, events: &[TimelineEv
     if let Err(error) = shop.store.mark_published(tenant, &published).await {
         tracing::warn!(%tenant, %error, "published events stay in the outbox; they will be published once more");
     }
+    published.len()
 }
 
 fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {

@@ -70,8 +70,7 @@ async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<usize, FlowErr
     let mut count = 0;
     for (tenant, events) in by_tenant {
         for events in events.chunks(PUBLISHED_AT_ONCE) {
-            super::mirror::publish(shop, &tenant, events).await;
-            count += events.len();
+            count += super::mirror::publish(shop, &tenant, events).await;
         }
     }
     Ok(count)

@@ -1,9 +1,7 @@
 //! An in-memory DynamoDB for one test, reached through the real SDK over HTTP, with a small proxy in front that counts the
 //! calls and can break them.
 
-#![allow(dead_code, reason = "every test binary uses its own part of it")]
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,12 +34,15 @@ type Plan = Box<dyn FnMut(&str, usize) -> Fault + Send>;
 struct Watch {
     calls: BTreeMap<String, usize>,
     units: BTreeMap<String, f64>,
+    writes: BTreeMap<String, usize>,
     plan: Option<Plan>,
 }
 
 /// One test's database.
 pub struct Database {
+    /// The store, on the SDK's ordinary client.
     pub store: Store,
+    /// The SDK's configuration, for clients of a test's own.
     pub config: SdkConfig,
     watch: Arc<Mutex<Watch>>,
 }
@@ -101,6 +102,11 @@ impl Database {
         std::mem::take(&mut self.watch.lock().unwrap().calls)
     }
 
+    /// Writing calls since the last time this was asked, by table.
+    pub fn writes(&self) -> BTreeMap<String, usize> {
+        std::mem::take(&mut self.watch.lock().unwrap().writes)
+    }
+
     /// Capacity units consumed since the last time this was asked, by operation, indexes included.
     pub fn units(&self) -> BTreeMap<String, f64> {
         std::mem::take(&mut self.watch.lock().unwrap().units)
@@ -130,10 +136,12 @@ fn tables() -> Tables {
     }
 }
 
+/// The tenant of all tests.
 pub fn tenant() -> TenantId {
     TenantId::parse("617").unwrap()
 }
 
+/// An instant.
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
@@ -171,6 +179,7 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
             Fault::Process(count) => cut(&body, &operation, count),
             Fault::Pass | Fault::LoseAnswer => (body, None),
         };
+        note_writes(&mut watch.lock().unwrap().writes, &operation, &body);
         let body = measured(&operation, &body);
         if server.write_all(&with_length(&head, &body)).await.is_err() {
             return;
@@ -190,6 +199,25 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
         if client.write_all(&with_length(&answer_head, &answer)).await.is_err() {
             return;
         }
+    }
+}
+
+/// Counts a writing call at every table it names.
+fn note_writes(writes: &mut BTreeMap<String, usize>, operation: &str, body: &[u8]) {
+    let json: Value = serde_json::from_slice(body).unwrap();
+    let mut tables = BTreeSet::new();
+    match operation {
+        "PutItem" | "UpdateItem" | "DeleteItem" => tables.extend(json["TableName"].as_str()),
+        "BatchWriteItem" => tables.extend(json["RequestItems"].as_object().unwrap().keys().map(String::as_str)),
+        "TransactWriteItems" => {
+            let items = json["TransactItems"].as_array().unwrap();
+            let changes = items.iter().flat_map(|item| item.as_object().unwrap().values());
+            tables.extend(changes.filter_map(|change| change["TableName"].as_str()));
+        }
+        _ => {}
+    }
+    for table in tables {
+        *writes.entry(table.to_owned()).or_default() += 1;
     }
 }
 

@@ -1,0 +1,104 @@
+//! The portfolio against the simulator's world, installment by installment.
+//!
+//! Equal means: what is open in Sienge is open here under the same customer, and only that; and of every installment held
+//! here that Sienge still has, due date, condition, original value, balance and receipts are the same, and the boleto too while it
+//! is open. What was settled before it could be imported is not missed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ponte::money::cents_text;
+use ponte::portfolio::{BillId, HeldBill, Installment, SettlementKind};
+use sienge_simulator::world;
+
+/// What both sides say of one installment, in the same words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Facts {
+    open: bool,
+    due: String,
+    condition: String,
+    original: String,
+    balance: String,
+    boleto: Option<bool>,
+    receipts: Vec<(String, String, String)>,
+}
+
+/// Where both sides differ, a line each. `wanted` says which of the world's installments belong into the portfolio.
+pub fn differences(
+    world: &world::World,
+    held: &BTreeMap<BillId, HeldBill>,
+    wanted: impl Fn(&world::Bill, &world::Installment) -> bool,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut told = BTreeSet::new();
+    for bill in world.bills.values() {
+        for row in bill.installments.iter().filter(|row| wanted(bill, row)) {
+            let key = (i64::from(bill.id), i64::from(row.id), i64::from(bill.customer));
+            told.insert(key);
+            let name = format!("bill {} installment {}", bill.id, row.id);
+            match find(held, key) {
+                None if row.open() => lines.push(format!("{name}: open in Sienge, not held")),
+                None => {}
+                Some(mine) => {
+                    let (there, here) = (of_sienge(row), of_portfolio(mine));
+                    if there != here {
+                        lines.push(format!("{name}: Sienge {there:?}, portfolio {here:?}"));
+                    }
+                }
+            }
+        }
+    }
+    for mine in held.values().flat_map(|bill| bill.installments.values()) {
+        let key = (mine.contract.bill.0, mine.id.0, mine.contract.customer.0);
+        if mine.is_open() && !told.contains(&key) {
+            lines.push(format!(
+                "bill {} installment {}: open in the portfolio, not in Sienge",
+                key.0, key.1
+            ));
+        }
+    }
+    lines
+}
+
+fn find(held: &BTreeMap<BillId, HeldBill>, (bill, id, customer): (i64, i64, i64)) -> Option<&Installment> {
+    let installments = &held.get(&BillId(bill))?.installments;
+    installments
+        .values()
+        .find(|mine| mine.id.0 == id && mine.contract.customer.0 == customer)
+}
+
+fn of_sienge(row: &world::Installment) -> Facts {
+    let receipts = row.receipts.iter().map(|receipt| {
+        let kind = SettlementKind::from(receipt.kind.as_ref());
+        (receipt.date.to_string(), kind.to_string(), receipt.net().text())
+    });
+    Facts {
+        open: row.open(),
+        due: row.due.to_string(),
+        condition: row.condition.to_owned(),
+        original: row.original.text(),
+        balance: row.balance.text(),
+        boleto: row.open().then_some(row.boleto.is_some()),
+        receipts: sorted(receipts.collect()),
+    }
+}
+
+fn of_portfolio(mine: &Installment) -> Facts {
+    let receipts = mine
+        .receipts
+        .iter()
+        .map(|receipt| (receipt.paid_on.to_string(), receipt.kind.to_string(), cents_text(receipt.net)));
+    Facts {
+        open: mine.is_open(),
+        due: mine.due_on.to_string(),
+        condition: mine.condition.clone(),
+        original: cents_text(mine.original),
+        balance: cents_text(mine.balance),
+        boleto: mine.is_open().then_some(mine.boleto),
+        receipts: sorted(receipts.collect()),
+    }
+}
+
+fn sorted<T: Ord>(mut rows: Vec<T>) -> Vec<T> {
+    rows.sort_unstable();
+    rows
+}

@@ -1,0 +1,158 @@
+//! Every file of `events/`, given to its function as the console would.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use aws_lambda_events::sqs::SqsEvent;
+use harness::rig::{PLENTY, Rig};
+use ponte::store::WebhookState;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use webhook::http;
+
+/// The samples by name, without `.json`; each is taken out when it is used.
+struct Samples(BTreeMap<String, String>);
+
+impl Samples {
+    fn read() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let named = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+        Self(json.map(|path| (named(&path), std::fs::read_to_string(&path).unwrap())).collect())
+    }
+
+    fn text(&mut self, name: &str) -> String {
+        self.0.remove(name).unwrap_or_else(|| panic!("events/{name}.json is missing"))
+    }
+
+    fn event(&mut self, name: &str) -> Value {
+        serde_json::from_str(&self.text(name)).unwrap()
+    }
+}
+
+/// Sends a sample through the HTTP edge; answers the status and the word.
+async fn post(rig: &Rig, samples: &mut Samples, name: &str) -> (u16, String) {
+    let request = lambda_http::request::from_str(&samples.text(name)).unwrap();
+    let answer = http::answer(&rig.webhook, request).await.unwrap();
+    let body: Value = serde_json::from_slice(answer.body()).unwrap();
+    (answer.status().as_u16(), body["status"].as_str().unwrap().to_owned())
+}
+
+async fn failures(rig: &Rig, samples: &mut Samples, name: &str) -> Vec<String> {
+    let event: SqsEvent = serde_json::from_str(&samples.text(name)).unwrap();
+    let answer = apply::handle(&rig.shop, event, Instant::now() + PLENTY).await;
+    answer
+        .batch_item_failures
+        .into_iter()
+        .map(|failure| failure.item_identifier)
+        .collect()
+}
+
+fn is(summary: &Value, state: &str, text: &str) {
+    assert_eq!(summary["situacao"], state, "{summary}");
+    assert!(summary["resumo"].as_str().unwrap().contains(text), "{summary}");
+}
+
+#[tokio::test]
+async fn every_sample_does_what_it_says() {
+    let rig = Rig::start().await;
+    let mut samples = Samples::read();
+
+    is(
+        &rig.import(samples.event("import-everybody")).await.unwrap(),
+        "solicitado",
+        "3 execução(ões)",
+    );
+    assert_eq!(rig.bus.take().len(), 3);
+    is(
+        &rig.import(samples.event("import-dry-run")).await.unwrap(),
+        "concluído",
+        "Primeira carga",
+    );
+    assert!(rig.portfolio().await.is_empty());
+    is(
+        &rig.reconcile(samples.event("reconcile-dry-run")).await.unwrap(),
+        "concluído",
+        "incluída",
+    );
+    assert!(rig.portfolio().await.is_empty());
+    is(
+        &rig.reconcile(samples.event("reconcile-creditor")).await.unwrap(),
+        "concluído",
+        "incluída",
+    );
+    is(
+        &rig.import(samples.event("import-creditor")).await.unwrap(),
+        "concluído",
+        "Carga diária concluída",
+    );
+    is(
+        &rig.import(samples.event("import-since")).await.unwrap(),
+        "concluído",
+        "alterações desde 01/11/2026",
+    );
+    is(
+        &rig.import(samples.event("import-from-the-bus")).await.unwrap(),
+        "concluído",
+        "Primeira carga",
+    );
+    is(
+        &rig.reconcile(samples.event("reconcile-everybody")).await.unwrap(),
+        "solicitado",
+        "3 execução(ões)",
+    );
+    let (summaries, _) = rig.route().await;
+    assert_eq!(summaries.len(), 3);
+    rig.assert_equal().await;
+    is(
+        &rig.reconcile(samples.event("reconcile-confirm")).await.unwrap(),
+        "falhou",
+        "Não há batimento aguardando confirmação",
+    );
+    is(
+        &rig.payments(samples.event("payments-sweep")).await.unwrap(),
+        "concluído",
+        "Varredura",
+    );
+    is(
+        &rig.payments(samples.event("payments-redundancy")).await.unwrap(),
+        "solicitado",
+        "3 execução(ões)",
+    );
+    is(
+        &rig.payments(samples.event("payments-redundancy-creditor")).await.unwrap(),
+        "concluído",
+        "Redundância de pagamentos concluída",
+    );
+
+    for name in [
+        "webhook-receipt",
+        "webhook-contract-cancelled",
+        "webhook-boleto",
+        "webhook-situation",
+    ] {
+        assert_eq!(post(&rig, &mut samples, name).await, (200, "received".to_owned()), "{name}");
+    }
+    assert_eq!(post(&rig, &mut samples, "webhook-unknown-event").await, (200, "unused".to_owned()));
+    assert_eq!(post(&rig, &mut samples, "webhook-unreadable").await, (400, "unreadable".to_owned()));
+    assert_eq!(rig.inbox.len(), 4);
+
+    let receipt = "0b0c6c1e-2f57-4c1a-9f0e-000000000001";
+    assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Pending);
+    assert_eq!(failures(&rig, &mut samples, "apply-unreadable-body").await, ["mensagem-2"]);
+    assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Done);
+    assert!(failures(&rig, &mut samples, "apply-batch").await.is_empty());
+    rig.apply().await;
+    for number in 1..=4 {
+        let id = format!("0b0c6c1e-2f57-4c1a-9f0e-00000000000{number}");
+        assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done, "{id}");
+    }
+    rig.assert_equal().await;
+
+    assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());
+    assert_eq!(
+        json!(rig.bus.take().iter().filter(|event| event.detail_type == "task.requested").count()),
+        json!(3)
+    );
+}

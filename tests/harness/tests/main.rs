@@ -1,0 +1,15 @@
+//! The five functions against the simulator, in one process.
+
+#![recursion_limit = "256"]
+
+mod bus;
+mod events;
+mod main_job;
+mod poison;
+mod quotas;
+mod rules;
+mod runs;
+mod safety;
+mod unmatched;
+#[path = "webhook.rs"]
+mod webhook_answers;

@@ -1,0 +1,119 @@
+//! What can't be processed fails alone, is delivered again, and is given up at last.
+
+use std::time::Duration;
+
+use harness::fakes::Queued;
+use harness::rig::Told;
+use harness::{Rig, World};
+use ponte::store::WebhookState;
+use serde_json::json;
+
+async fn filled() -> Rig {
+    let rig = Rig::with(World {
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await;
+    rig.run_all("reconcile").await;
+    rig
+}
+
+/// A receipt on a contract of its own; not told yet.
+fn receipts(rig: &Rig, count: usize) -> Vec<(u32, Told)> {
+    let contracts = rig.contracts(&[1], 1);
+    assert!(contracts.len() >= count);
+    let mut received = Vec::new();
+    for (bill, open) in contracts.into_iter().take(count) {
+        let mut told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
+        received.push((bill, told.remove(0)));
+    }
+    received
+}
+
+#[tokio::test]
+async fn an_unreadable_message_fails_alone() {
+    let rig = filled().await;
+    for body in ["", "not json", "{\"tenant\": \"6 17\", \"key\": \"x\"}"] {
+        rig.inbox.put(Queued {
+            body: body.to_owned(),
+            deliveries: 0,
+        });
+    }
+    for (_, told) in receipts(&rig, 2) {
+        rig.tell(&told).await;
+    }
+    assert_eq!(rig.apply_once().await, 3);
+    rig.assert_equal().await;
+    for _ in 0..4 {
+        rig.apply_once().await;
+    }
+    assert_eq!((rig.inbox.len(), rig.inbox.dead()), (0, 3));
+}
+
+#[tokio::test]
+async fn an_unreadable_bill_fails_only_its_own_messages_and_is_given_up_after_five_deliveries() {
+    let rig = filled().await;
+    let received = receipts(&rig, 2);
+    let (bad, ref bad_told) = received[0];
+    for (_, told) in &received {
+        rig.tell(told).await;
+    }
+    let header = json!({"receivableBillId": bad}).to_string();
+    let row = json!({"data": [{"companyId": 1, "billId": bad, "installmentId": 1}]}).to_string();
+    rig.faults(json!([
+        {"kind": "status", "status": 200, "route": format!("v1/accounts-receivable/receivable-bills/{bad}"), "body": header},
+        {"kind": "status", "status": 200, "route": "bulk-data/v1/income/by-bills", "body": row},
+    ]))
+    .await;
+    for delivery in 1..=5 {
+        assert_eq!(rig.apply_once().await, 1, "delivery {delivery}");
+        let good = rig.stored(&received[1].1.id).await.unwrap();
+        assert_eq!(good.state, WebhookState::Done);
+        let state = rig.stored(&bad_told.id).await.unwrap().state;
+        let expected = if delivery < 5 {
+            WebhookState::Pending
+        } else {
+            WebhookState::Failed
+        };
+        assert_eq!(state, expected, "delivery {delivery}");
+    }
+    assert_eq!((rig.inbox.len(), rig.inbox.dead()), (0, 1));
+    let note = rig.stored(&bad_told.id).await.unwrap().note.unwrap();
+    assert!(note.contains(&bad.to_string()), "the operator is told which bill: {note}");
+    rig.pass(Duration::from_hours(1));
+    rig.payments(json!({})).await.unwrap();
+    assert!(rig.inbox.is_empty(), "the sweep leaves it to the operator");
+    rig.faults(json!([])).await;
+    rig.import(json!({"tenant": "617", "creditor": 1, "from": "2026-11-19"}))
+        .await
+        .unwrap();
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn when_sienge_is_down_the_messages_wait_and_take_effect_later() {
+    let rig = filled().await;
+    for (_, told) in receipts(&rig, 3) {
+        rig.tell(&told).await;
+    }
+    rig.faults(json!([{"kind": "status", "status": 401}])).await;
+    assert_eq!(rig.apply_once().await, 3);
+    rig.faults(json!([])).await;
+    rig.apply().await;
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn another_tenants_trouble_does_not_stop_a_batch() {
+    let rig = filled().await;
+    let stranger = json!({"tenant": "999", "key": "tenant#999#webhook#x"}).to_string();
+    rig.inbox.put(Queued {
+        body: stranger,
+        deliveries: 0,
+    });
+    for (_, told) in receipts(&rig, 1) {
+        rig.tell(&told).await;
+    }
+    rig.apply_once().await;
+    rig.assert_equal().await;
+}

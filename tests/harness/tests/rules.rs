@@ -1,0 +1,103 @@
+//! What the settings leave out of the portfolio.
+
+use std::collections::BTreeSet;
+
+use harness::{Rig, World};
+use ponte::calendar::business_date;
+use ponte::settings::List;
+use serde_json::json;
+
+async fn one_creditor() -> Rig {
+    Rig::with(World {
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn ignored_companies_conditions_and_documents_do_not_come_in() {
+    let rig = Rig::start().await;
+    let (condition, document) = rig.sienge.with_world(|world| {
+        let others = world.bills.values().filter(|bill| bill.company != 3);
+        let condition = others
+            .flat_map(|bill| &bill.installments)
+            .find(|row| row.open() && row.condition != "PM")
+            .unwrap()
+            .condition;
+        let loose = world
+            .bills
+            .values()
+            .find(|bill| bill.company != 3 && bill.contract.is_none())
+            .unwrap();
+        (condition, loose.document.to_string())
+    });
+    rig.settings(|settings| {
+        settings.ignore_companies = List::from("3".to_owned());
+        settings.ignore_condition_types = List::from(format!(" {};XX", condition.to_lowercase()));
+        settings.ignore_document_types = List::from(document.clone());
+    })
+    .await;
+    rig.run_all("reconcile").await;
+    let wanted = |bill: &sienge_simulator::world::Bill, row: &sienge_simulator::world::Installment| {
+        bill.company != 3 && row.condition != condition && bill.document != document
+    };
+    let differences = rig.compare_wanted(wanted).await;
+    assert!(differences.is_empty(), "{differences:#?}");
+    assert!(!rig.compare_with_sienge().await.is_empty(), "the lists leave something out");
+    // Nor through a webhook.
+    let (bill, open) = rig.contracts(&[3], 1).remove(0);
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0], "value": "1.00"}))
+        .await;
+    rig.apply().await;
+    assert!(rig.compare_wanted(wanted).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it_is() {
+    let rig = one_creditor().await;
+    let enterprises: BTreeSet<u32> = rig.sienge.with_world(|world| {
+        let ours = world
+            .bills
+            .values()
+            .filter(|bill| bill.company == 1 && bill.installments.iter().any(|row| row.open()));
+        ours.filter_map(sienge_simulator::world::Bill::enterprise).collect()
+    });
+    let missing = *enterprises.first().unwrap();
+    let others = || {
+        enterprises
+            .iter()
+            .filter(|id| **id != missing)
+            .map(|id| ponte::portfolio::EnterpriseId(i64::from(*id)))
+    };
+    rig.creditor(1, |settings| {
+        settings.import_enterprises_automatically = false;
+        settings.enterprises = others().collect();
+    })
+    .await;
+    let summary = rig.run_all("reconcile").await.remove(0);
+    let critique = format!("Filial não cadastrada: empreendimento {missing}");
+    let critiques = summary["contagens"]["critiques"].to_string();
+    assert!(critiques.contains(&critique), "{summary}");
+    assert!(rig.compare_wanted(|bill, _| bill.enterprise() != Some(missing)).await.is_empty());
+    let day = business_date(harness::rig::clock());
+    let noted = rig
+        .shop
+        .store
+        .journal_of_day(&harness::database::tenant(), day, "critique", 100)
+        .await
+        .unwrap();
+    assert!(noted.iter().any(|entry| entry.summary.contains(&critique)), "{noted:?}");
+
+    rig.creditor(1, |_| {}).await;
+    rig.run_all("reconcile").await;
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn an_inactive_creditor_is_treated_as_not_registered() {
+    let rig = one_creditor().await;
+    rig.creditor(1, |settings| settings.active = false).await;
+    let summary = rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap();
+    assert!(summary["resumo"].as_str().unwrap().contains("credor 1 não cadastrado"), "{summary}");
+}

@@ -1,0 +1,252 @@
+//! How runs are asked for, what a dry run leaves alone, and how a run that was cut short comes to its end.
+
+use std::time::Duration;
+
+use harness::database::Fault;
+use harness::fakes::BusMood;
+use harness::{Rig, World};
+use serde_json::{Value, json};
+
+/// Enough for the margin and two or three windows that take half a second each.
+const SHORT: Duration = Duration::from_millis(41_200);
+
+async fn rig() -> Rig {
+    Rig::with(World {
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await
+}
+
+async fn slow(rig: &Rig) {
+    rig.faults(json!([{"kind": "slow", "seconds": 0.5, "route": "bulk-data/v1/income"}]))
+        .await;
+}
+
+fn of(summary: &Value, field: &str) -> String {
+    summary[field].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_dry_run_reports_and_writes_nothing_to_the_portfolio() {
+    let rig = rig().await;
+    let event = json!({"tenant": "617", "creditor": 1, "dryRun": true});
+    for first in [
+        rig.reconcile(event.clone()).await.unwrap(),
+        rig.import(event.clone()).await.unwrap(),
+    ] {
+        assert_eq!(
+            (of(&first, "situacao").as_str(), &first["simulacao"]),
+            ("concluído", &json!(true)),
+            "{first}"
+        );
+        assert!(first["contagens"]["included"].as_u64().unwrap() > 10, "{first}");
+    }
+    assert!(rig.portfolio().await.is_empty());
+    assert!(
+        !rig.shop
+            .store
+            .first_reconciliation_done(&harness::database::tenant(), ponte::portfolio::CreditorId(1))
+            .await
+            .unwrap()
+    );
+
+    rig.run_all("reconcile").await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    rig.change("remove", json!({"billId": bill, "installmentId": open[1], "silent": true}));
+    let before = rig.portfolio().await;
+    rig.database.writes();
+    let redundancy = json!({"tenant": "617", "creditor": 1, "dryRun": true, "redundancy": true});
+    let found = [
+        rig.reconcile(event.clone()).await.unwrap(),
+        rig.import(event).await.unwrap(),
+        rig.payments(redundancy).await.unwrap(),
+    ];
+    for summary in &found {
+        assert_eq!(summary["contagens"]["settled"], 1, "{summary}");
+    }
+    assert_eq!(found[0]["contagens"]["returned"], 1, "{}", found[0]);
+    assert_eq!(rig.database.writes().get("portfolio"), None);
+    rig.assert_portfolio_is(&before).await;
+    assert!(rig.bus.take().iter().all(|event| event.detail["dryRun"].is_null()));
+}
+
+#[tokio::test]
+async fn a_dry_run_of_a_tenant_answers_for_every_creditor() {
+    let rig = Rig::start().await;
+    rig.run_all("reconcile").await;
+    rig.bus.take();
+    let before = rig.portfolio().await;
+    let summaries = rig.import(json!({"tenant": "617", "dryRun": true})).await.unwrap();
+    let creditors: Vec<i64> = summaries
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|summary| summary["credor"].as_i64())
+        .collect();
+    assert_eq!(creditors, [1, 2, 3]);
+    rig.assert_portfolio_is(&before).await;
+    assert!(rig.bus.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
+    let rig = rig().await;
+    let wrong = [
+        json!({"credor": 1}),
+        json!({"creditor": 1}),
+        json!({"tenant": "a b"}),
+        json!({"tenant": "617", "from": "22/11/2026"}),
+        json!({"tenant": "617", "confirm": "x"}),
+        json!([]),
+        json!("617"),
+    ];
+    for event in wrong {
+        for answer in [
+            rig.import(event.clone()).await,
+            rig.reconcile(event.clone()).await,
+            rig.payments(event.clone()).await,
+        ] {
+            let text = answer.unwrap_err().to_string();
+            assert!(text.contains("evento inválido") && text.contains("Exemplo"), "{event}: {text}");
+        }
+    }
+    let text = rig.payments(json!({"tenant": "617"})).await.unwrap_err().to_string();
+    assert!(text.contains("\"redundancy\": true"), "{text}");
+}
+
+#[tokio::test]
+async fn an_unknown_tenant_or_creditor_is_named() {
+    let rig = rig().await;
+    for event in [json!({"tenant": "999", "creditor": 1}), json!({"tenant": "999", "dryRun": true})] {
+        let text = rig.import(event).await.unwrap_err().to_string();
+        assert!(text.contains("assessoria 999 não cadastrada"), "{text}");
+    }
+    for answer in [
+        rig.import(json!({"tenant": "617", "creditor": 99})).await,
+        rig.reconcile(json!({"tenant": "617", "creditor": 99})).await,
+    ] {
+        let summary = answer.unwrap();
+        assert_eq!(of(&summary, "situacao"), "falhou");
+        assert!(of(&summary, "resumo").contains("credor 99 não cadastrado"), "{summary}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_tenant_every_active_creditor_is_asked_for_once() {
+    let rig = Rig::start().await;
+    rig.creditor(2, |settings| settings.active = false).await;
+    let summary = rig.import(json!({})).await.unwrap();
+    assert_eq!(of(&summary, "resumo"), "2 execução(ões) solicitada(s), uma por credor.");
+    let asked: Vec<Value> = rig.bus.take().into_iter().map(|event| event.detail).collect();
+    let task = |creditor| json!({"task": "import", "tenant": "617", "creditor": creditor});
+    assert_eq!(asked, [task(1), task(3)]);
+    rig.settings(|settings| settings.import_per_creditor = true).await;
+    rig.import(json!({})).await.unwrap();
+    assert!(rig.bus.take().is_empty(), "each creditor has a schedule of its own");
+    rig.bus.be(BusMood::Refuses);
+    let summary = rig.reconcile(json!({"tenant": "617"})).await.unwrap();
+    assert_eq!(of(&summary, "situacao"), "falhou", "{summary}");
+}
+
+#[tokio::test]
+async fn a_run_out_of_time_goes_on_where_it_stopped() {
+    let rig = rig().await;
+    slow(&rig).await;
+    let first = rig.reconcile_within(json!({"tenant": "617", "creditor": 1}), SHORT).await.unwrap();
+    assert_eq!(of(&first, "situacao"), "continua", "{first}");
+    let read = first["contagens"]["rowsRead"].as_u64().unwrap();
+    rig.faults(json!([])).await;
+    rig.control("DELETE", "calls", json!({})).await;
+    let (summaries, _) = rig.route().await;
+    assert_eq!(summaries.len(), 1);
+    assert_eq!(
+        (of(&summaries[0], "situacao"), &summaries[0]["execucao"]),
+        ("concluído".to_owned(), &first["execucao"])
+    );
+    assert!(summaries[0]["contagens"]["rowsRead"].as_u64().unwrap() >= read, "it counts on");
+    let calls = rig.control("GET", "calls", json!({})).await;
+    let income = calls["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|route| route["route"] == "GET bulk-data/v1/income");
+    assert!(
+        income.unwrap()["calls"].as_u64().unwrap() < 5,
+        "the windows already read are not read again: {calls}"
+    );
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_continuation_that_the_bus_did_not_take_is_asked_for_by_the_sweep() {
+    let rig = rig().await;
+    slow(&rig).await;
+    rig.bus.be(BusMood::Fails);
+    let cut = rig.reconcile_within(json!({"tenant": "617", "creditor": 1}), SHORT).await;
+    assert!(cut.is_err() || of(&cut.unwrap(), "situacao") != "concluído");
+    rig.faults(json!([])).await;
+    rig.bus.be(BusMood::Takes);
+    let summary = rig.payments(json!({})).await.unwrap();
+    assert!(of(&summary, "resumo").contains("1 execução(ões) retomada(s)"), "{summary}");
+    let (summaries, _) = rig.route().await;
+    assert_eq!(of(&summaries[0], "situacao"), "concluído");
+    rig.assert_equal().await;
+    let summary = rig.payments(json!({})).await.unwrap();
+    assert!(of(&summary, "resumo").contains("0 execução(ões) retomada(s)"), "{summary}");
+}
+
+/// The database is gone from some commit on, as if the process had been killed there: nothing is written any more, the lease stays.
+async fn killed_after(commits: usize) {
+    let mut rig = rig().await;
+    let sound = rig.shop.store.clone();
+    rig.shop.store = rig.database.fragile_store();
+    let mut dead = false;
+    rig.database.faults(move |operation, count| {
+        dead |= operation == "TransactWriteItems" && count > commits;
+        if dead { Fault::LoseAnswer } else { Fault::Pass }
+    });
+    let cut = rig.reconcile(json!({"tenant": "617", "creditor": 1})).await;
+    assert!(cut.is_err() || of(cut.as_ref().unwrap(), "situacao") == "falhou", "{cut:?}");
+    rig.database.no_faults();
+    rig.shop.store = sound;
+    rig.bus.take();
+
+    let summary = rig.payments(json!({})).await.unwrap();
+    assert!(
+        of(&summary, "resumo").contains("0 execução(ões) retomada(s)"),
+        "its lease is not over: {summary}"
+    );
+    rig.pass(Duration::from_mins(17));
+    rig.payments(json!({})).await.unwrap();
+    let (summaries, _) = rig.route().await;
+    match summaries.as_slice() {
+        // Killed before its first checkpoint: the schedule runs it anew.
+        [] => drop(rig.run_all("reconcile").await),
+        [summary] => assert_eq!(of(summary, "situacao"), "concluído", "{summary}"),
+        more => panic!("{more:?}"),
+    }
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_run_killed_at_its_first_commit_ends_equal() {
+    killed_after(0).await;
+}
+
+#[tokio::test]
+async fn a_run_killed_amid_its_commits_ends_equal() {
+    killed_after(3).await;
+}
+
+#[tokio::test]
+async fn two_runs_of_a_task_for_a_creditor_do_not_go_on_at_once() {
+    let rig = rig().await;
+    let event = || json!({"tenant": "617", "creditor": 1});
+    let (one, other) = futures::future::join(rig.reconcile(event()), rig.reconcile(event())).await;
+    let mut states = [of(&one.unwrap(), "situacao"), of(&other.unwrap(), "situacao")];
+    states.sort();
+    assert_eq!(states, ["concluído", "já em execução"]);
+    rig.assert_equal().await;
+}

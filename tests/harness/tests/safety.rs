@@ -1,0 +1,153 @@
+//! Nothing is removed because it was missing from one answer, and much is never removed unasked.
+
+use harness::{Rig, World};
+use serde_json::{Value, json};
+
+const EVENT: fn() -> Value = || json!({"tenant": "617", "creditor": 1});
+
+async fn filled() -> Rig {
+    let rig = Rig::with(World {
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await;
+    rig.run_all("reconcile").await;
+    rig.bus.take();
+    rig
+}
+
+fn is(summary: &Value, state: &str) {
+    assert_eq!(summary["situacao"], state, "{summary}");
+}
+
+/// Runs a batimento that must stop and ask, and answers the event that confirms it.
+async fn stops_and_asks(rig: &Rig) -> Value {
+    let before = rig.portfolio().await;
+    let summary = rig.reconcile(EVENT()).await.unwrap();
+    is(&summary, "aguardando confirmação");
+    assert_eq!(summary["contagens"]["returned"], 0);
+    rig.assert_portfolio_is(&before).await;
+    let text = summary["resumo"].as_str().unwrap();
+    assert!(text.contains("Confira no Sienge"), "{text}");
+    summary["proximoPasso"].clone()
+}
+
+#[tokio::test]
+async fn half_of_the_rows_missing_stops_the_run_and_a_confirmation_removes_only_what_is_gone() {
+    let rig = filled().await;
+    rig.faults(json!([{"kind": "missing", "share": 0.5, "route": "bulk-data/v1/income"}]))
+        .await;
+    let confirm = stops_and_asks(&rig).await;
+    rig.faults(json!([])).await;
+    rig.payments(json!({})).await.unwrap();
+    assert!(rig.bus.take().is_empty(), "the sweep leaves a run that waits alone");
+    let summary = rig.reconcile(confirm.clone()).await.unwrap();
+    is(&summary, "concluído");
+    assert_eq!(summary["contagens"]["returned"], 0, "the second read showed all of them");
+    rig.assert_equal().await;
+    let again = rig.reconcile(confirm).await.unwrap();
+    is(&again, "falhou");
+    assert!(
+        again["resumo"]
+            .as_str()
+            .unwrap()
+            .contains("Não há batimento aguardando confirmação"),
+        "{again}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_really_removed_goes_once_it_is_confirmed() {
+    let rig = filled().await;
+    let mut removed = 0;
+    for (bill, open) in rig.contracts(&[1], 3) {
+        rig.change("remove", json!({"billId": bill, "installmentIds": open, "silent": true}));
+        removed += open.len();
+    }
+    let confirm = stops_and_asks(&rig).await;
+    let summary = rig.reconcile(confirm).await.unwrap();
+    is(&summary, "concluído");
+    assert_eq!(summary["contagens"]["returned"], removed);
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_new_batimento_takes_the_place_of_one_that_waits() {
+    let rig = filled().await;
+    rig.faults(json!([{"kind": "missing", "share": 0.5, "route": "bulk-data/v1/income"}]))
+        .await;
+    let confirm = stops_and_asks(&rig).await;
+    rig.faults(json!([])).await;
+    is(&rig.reconcile(EVENT()).await.unwrap(), "concluído");
+    is(&rig.reconcile(confirm).await.unwrap(), "falhou");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn an_empty_answer_removes_nothing() {
+    let rig = filled().await;
+    rig.faults(json!([{"kind": "empty", "route": "bulk-data/v1/income"}])).await;
+    stops_and_asks(&rig).await;
+    for task in ["import", "redundancy"] {
+        let before = rig.portfolio().await;
+        rig.run_all(task).await;
+        rig.assert_portfolio_is(&before).await;
+    }
+}
+
+#[tokio::test]
+async fn an_installment_missing_from_one_answer_is_not_removed() {
+    let rig = filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let ids = [format!("{bill}/{}", open[0])];
+    rig.faults(json!([{"kind": "missing", "ids": ids, "route": "bulk-data/v1/income"}]))
+        .await;
+    let summary = rig.reconcile(EVENT()).await.unwrap();
+    is(&summary, "concluído");
+    assert_eq!(summary["contagens"]["returned"], 0);
+    // Nor by a webhook whose answer does not show it.
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0], "value": "1.00"}))
+        .await;
+    rig.apply_once().await;
+    rig.faults(json!([])).await;
+    rig.import(json!({"tenant": "617", "creditor": 1, "from": "2026-11-01"}))
+        .await
+        .unwrap();
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_few_removed_installments_go_without_asking() {
+    let rig = filled().await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    rig.change("remove", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    let summary = rig.reconcile(EVENT()).await.unwrap();
+    is(&summary, "concluído");
+    assert_eq!(summary["contagens"]["returned"], 1);
+    let told = rig.timeline(bill).await;
+    assert!(told.iter().any(|event| event.text().contains("Batimento")), "{told:?}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_fails_the_run_removes_nothing_and_can_be_resumed() {
+    let rig = filled().await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    for kind in ["truncated", "close", "api-error"] {
+        rig.faults(json!([{"kind": kind, "afterBytes": 3000, "route": "bulk-data/v1/income"}]))
+            .await;
+        let open_before = rig.compare_with_sienge().await.len();
+        let summary = rig.reconcile(EVENT()).await.unwrap();
+        is(&summary, "falhou");
+        assert!(
+            summary["resumo"].as_str().unwrap().contains("invoque de novo para retomar"),
+            "{summary}"
+        );
+        assert_eq!(summary["contagens"]["returned"], 0, "{kind}");
+        assert!(rig.compare_with_sienge().await.len() <= open_before, "{kind}");
+    }
+    rig.faults(json!([])).await;
+    is(&rig.reconcile(EVENT()).await.unwrap(), "concluído");
+    rig.assert_equal().await;
+}

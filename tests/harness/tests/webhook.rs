@@ -1,0 +1,358 @@
+//! The answer table of the webhook function, and what each answer leaves behind.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use harness::database::{Fault, tenant};
+use harness::rig::{SECOND_TOKEN, TOKEN, secret};
+use harness::{Rig, World};
+use lambda_http::http::StatusCode;
+use ponte::portfolio::TenantId;
+use ponte::store::WebhookState;
+use serde_json::json;
+use webhook::{Answer, Delivery, MAX_BODY_BYTES, Webhook, http};
+
+async fn rig() -> Rig {
+    Rig::with(World {
+        installments: 10,
+        contracts: 1,
+        ..World::default()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_good_webhook_is_stored_and_queued_once() {
+    let rig = rig().await;
+    let send = || {
+        rig.deliver(|delivery| Delivery {
+            id: Some("a-1"),
+            ..delivery
+        })
+    };
+    assert_eq!(send().await, Answer::Received);
+    assert_eq!(rig.stored("a-1").await.unwrap().state, WebhookState::Pending);
+    assert_eq!(send().await, Answer::Duplicate);
+    assert_eq!(send().await.status(), 200);
+    assert_eq!(rig.inbox.len(), 1);
+    let other_body = rig
+        .deliver(|delivery| Delivery {
+            id: Some("a-1"),
+            body: br#"{"billId": 7}"#,
+            ..delivery
+        })
+        .await;
+    assert_eq!(other_body, Answer::Duplicate, "the first body counts");
+    assert!(rig.stored("a-1").await.unwrap().webhook.body.starts_with(br#"{"billId": 10001"#));
+}
+
+#[tokio::test]
+async fn without_an_id_the_body_tells_deliveries_apart() {
+    let rig = rig().await;
+    let send = |receiver| {
+        rig.deliver(move |delivery| Delivery {
+            receiver,
+            id: None,
+            event: None,
+            ..delivery
+        })
+    };
+    assert_eq!(send("SiengePagamentos").await, Answer::Received);
+    assert_eq!(send("siengepagamentos").await, Answer::Duplicate);
+    assert_eq!(send("SiengeBoletoCriado").await, Answer::Received);
+}
+
+#[tokio::test]
+async fn an_event_without_use_is_kept_for_the_log_and_not_queued() {
+    let rig = rig().await;
+    let send = |id| {
+        rig.deliver(move |delivery| Delivery {
+            event: Some("PURCHASE_ORDER_CREATED"),
+            id: Some(id),
+            body: b"{}",
+            ..delivery
+        })
+    };
+    assert_eq!(send("u-1").await, Answer::Unused);
+    assert_eq!(rig.stored("u-1").await.unwrap().state, WebhookState::Done);
+    assert_eq!(send("u-1").await, Answer::Duplicate);
+    assert!(rig.inbox.is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_as_often_as_it_comes_and_stored_as_rejected() {
+    let rig = rig().await;
+    let bodies: [(&str, &[u8]); 7] = [
+        ("r-1", b""),
+        ("r-2", b"not json"),
+        ("r-3", b"\xff\xfe{}"),
+        ("r-4", b"[1]"),
+        ("r-5", br#"{"installmentId": 1}"#),
+        ("r-6", br#"{"billId": -3}"#),
+        ("r-7", br#"{"billId": 1.5}"#),
+    ];
+    for (id, body) in bodies {
+        for _ in 0..2 {
+            let answer = rig
+                .deliver(|delivery| Delivery {
+                    id: Some(id),
+                    body,
+                    ..delivery
+                })
+                .await;
+            assert_eq!(answer.status(), 400, "{id}");
+            assert!(answer.text().contains("295"), "shows a correct value: {}", answer.text());
+        }
+        let stored = rig.stored(id).await.unwrap();
+        assert_eq!(
+            (stored.state, stored.webhook.body.as_slice()),
+            (WebhookState::Rejected, body),
+            "{id}"
+        );
+        assert!(stored.note.is_some());
+    }
+    let nameless = rig
+        .deliver(|delivery| Delivery {
+            id: Some("r-8"),
+            event: None,
+            ..delivery
+        })
+        .await;
+    assert!(
+        nameless.status() == 400 && nameless.text().contains("x-sienge-event"),
+        "{nameless:?}"
+    );
+    assert_eq!(rig.stored("r-8").await.unwrap().state, WebhookState::Rejected);
+    assert!(rig.inbox.is_empty());
+}
+
+#[tokio::test]
+async fn only_a_valid_token_opens_and_nothing_is_stored_otherwise() {
+    let rig = rig().await;
+    let send = |authorization| {
+        rig.deliver(move |delivery| Delivery {
+            authorization,
+            id: Some("t-1"),
+            ..delivery
+        })
+    };
+    let wrong = [
+        None,
+        Some(""),
+        Some("Bearer"),
+        Some("Bearer outro"),
+        Some(TOKEN),
+        Some("Digest dXN1YXJpbzpzZW5oYQ=="),
+    ];
+    for authorization in wrong {
+        assert_eq!(send(authorization).await, Answer::Unauthorized, "{authorization:?}");
+    }
+    assert!(rig.stored("t-1").await.is_none() && rig.inbox.is_empty());
+    let basic = format!("Basic {TOKEN}");
+    assert_eq!(
+        rig.deliver(|delivery| Delivery {
+            authorization: Some(&basic),
+            ..delivery
+        })
+        .await,
+        Answer::Received
+    );
+    let second = format!("Bearer {SECOND_TOKEN}");
+    assert_eq!(
+        rig.deliver(|delivery| Delivery {
+            authorization: Some(&second),
+            ..delivery
+        })
+        .await,
+        Answer::Received
+    );
+}
+
+#[tokio::test]
+async fn a_rotated_token_counts_at_once_and_the_old_one_no_more() {
+    let rig = rig().await;
+    assert_eq!(rig.deliver(|delivery| delivery).await, Answer::Received);
+    rig.secrets.store(&tenant(), secret(&["rotacionado"]));
+    let rotated = rig
+        .deliver(|delivery| Delivery {
+            authorization: Some("Bearer rotacionado"),
+            ..delivery
+        })
+        .await;
+    assert_eq!(rotated, Answer::Received);
+    assert_eq!(rig.deliver(|delivery| delivery).await, Answer::Unauthorized);
+}
+
+#[tokio::test]
+async fn unknown_tenants_and_receivers_are_not_found() {
+    let rig = rig().await;
+    for tenant in [None, Some(""), Some("999"), Some("6 17"), Some("617#settings")] {
+        let answer = rig.deliver(|delivery| Delivery { tenant, ..delivery }).await;
+        assert_eq!((answer.clone(), answer.status()), (Answer::UnknownTenant, 404), "{tenant:?}");
+    }
+    for receiver in ["", "outro", "SiengePagamento"] {
+        let answer = rig.deliver(|delivery| Delivery { receiver, ..delivery }).await;
+        assert_eq!((answer.clone(), answer.status()), (Answer::UnknownReceiver, 404), "{receiver:?}");
+    }
+    rig.settings(|settings| settings.active = false).await;
+    assert_eq!(rig.deliver(|delivery| delivery).await, Answer::UnknownTenant);
+    assert!(rig.inbox.is_empty());
+}
+
+#[tokio::test]
+async fn a_megabyte_is_taken_and_kept_whole_and_a_byte_more_is_too_large() {
+    let rig = rig().await;
+    // Hardly compressible, so that it takes several parts.
+    let mut body = br#"{"billId": 10001, "x": ""#.to_vec();
+    let mut random = fastrand_like(1);
+    while body.len() < MAX_BODY_BYTES - 2 {
+        body.push(random());
+    }
+    body.extend(b"\"}");
+    let answer = rig
+        .deliver(|delivery| Delivery {
+            id: Some("big"),
+            body: &body,
+            ..delivery
+        })
+        .await;
+    assert_eq!(answer, Answer::Received);
+    assert_eq!(rig.stored("big").await.unwrap().webhook.body, body);
+    body.push(b' ');
+    let answer = rig
+        .deliver(|delivery| Delivery {
+            id: Some("bigger"),
+            body: &body,
+            ..delivery
+        })
+        .await;
+    assert_eq!((answer.clone(), answer.status()), (Answer::TooLarge, 413));
+    assert!(rig.stored("bigger").await.is_none());
+    rig.apply().await;
+}
+
+/// Printable characters that repeat never noticeably.
+fn fastrand_like(seed: u64) -> impl FnMut() -> u8 {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state = seed;
+    move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ALPHABET[usize::try_from(state >> 58).unwrap()]
+    }
+}
+
+#[tokio::test]
+async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
+    let rig = rig().await;
+    let webhook = Webhook::new(rig.database.fragile_store(), rig.shop.inbox.clone(), rig.shop.secrets.clone());
+    let authorization = format!("Bearer {TOKEN}");
+    let delivery = Delivery {
+        receiver: "SiengePagamentos",
+        tenant: Some("617"),
+        authorization: Some(&authorization),
+        event: None,
+        id: Some("s-1"),
+        hook_id: None,
+        body: br#"{"billId": 10001}"#,
+        at: harness::rig::clock(),
+    };
+    rig.database
+        .faults(|operation, _| if operation == "GetItem" { Fault::Lose } else { Fault::Pass });
+    assert_eq!(webhook.deliver(delivery).await, Answer::NotStored, "the tenant could not be read");
+    rig.database
+        .faults(|operation, _| if operation == "PutItem" { Fault::Lose } else { Fault::Pass });
+    let answer = webhook.deliver(delivery).await;
+    assert_eq!((answer.clone(), answer.status()), (Answer::NotStored, 503));
+    assert!(rig.inbox.is_empty());
+    // Stored, but the answer was lost: Sienge sends it again and is told that all is well; the sweep queues it.
+    rig.database
+        .faults(|operation, _| if operation == "PutItem" { Fault::LoseAnswer } else { Fault::Pass });
+    assert_eq!(webhook.deliver(delivery).await, Answer::NotStored);
+    rig.database.no_faults();
+    assert_eq!(webhook.deliver(delivery).await, Answer::Duplicate);
+    rig.pass(Duration::from_mins(3));
+    rig.payments(json!({})).await.unwrap();
+    assert_eq!(rig.inbox.len(), 1);
+}
+
+#[tokio::test]
+async fn a_tenant_whose_secret_cannot_be_read_is_asked_to_send_again() {
+    let rig = rig().await;
+    let bare = TenantId::parse("bare").unwrap();
+    let settings = rig.shop.store.tenant_settings(&tenant()).await.unwrap().unwrap();
+    rig.shop.store.put_tenant(&bare, &settings).await.unwrap();
+    let answer = rig
+        .deliver(|delivery| Delivery {
+            tenant: Some("bare"),
+            ..delivery
+        })
+        .await;
+    assert_eq!(answer, Answer::NotStored);
+}
+
+#[tokio::test]
+async fn a_webhook_that_could_not_be_queued_is_received_and_queued_by_the_sweep() {
+    let rig = Rig::start().await;
+    rig.inbox.fail(true);
+    assert_eq!(
+        rig.deliver(|delivery| Delivery {
+            id: Some("q-1"),
+            ..delivery
+        })
+        .await,
+        Answer::Received
+    );
+    rig.pass(Duration::from_mins(3));
+    assert!(rig.payments(json!({})).await.is_err(), "the queue is still out of order");
+    rig.inbox.fail(false);
+    assert!(rig.inbox.is_empty());
+    let summary = rig.payments(json!({})).await.unwrap();
+    assert!(
+        summary["resumo"].as_str().unwrap().contains("1 webhook(s) recolocado(s) na fila"),
+        "{summary}"
+    );
+    assert_eq!(rig.inbox.len(), 1);
+    rig.run_all("reconcile").await;
+    rig.apply().await;
+    assert_eq!(rig.stored("q-1").await.unwrap().state, WebhookState::Done);
+    rig.payments(json!({})).await.unwrap();
+    assert!(rig.inbox.is_empty(), "what is done is not queued again");
+}
+
+#[tokio::test]
+async fn a_webhook_just_received_is_left_to_its_own_message() {
+    let rig = rig().await;
+    rig.deliver(|delivery| delivery).await;
+    rig.payments(json!({})).await.unwrap();
+    assert_eq!(rig.inbox.len(), 1);
+}
+
+#[tokio::test]
+async fn of_sixteen_at_once_one_is_received_and_queued() {
+    let rig = rig().await;
+    let sending = (0..16).map(|_| {
+        rig.deliver(|delivery| Delivery {
+            id: Some("same"),
+            ..delivery
+        })
+    });
+    let answers = join_all(sending).await;
+    let received = answers.iter().filter(|answer| **answer == Answer::Received).count();
+    let duplicate = answers.iter().filter(|answer| **answer == Answer::Duplicate).count();
+    assert_eq!((received, duplicate, rig.inbox.len()), (1, 15, 1));
+}
+
+#[tokio::test]
+async fn only_post_is_answered_and_the_answer_is_readable_json() {
+    let rig = rig().await;
+    let sample = include_str!("../../../events/webhook-receipt.json");
+    for method in ["GET", "PUT", "DELETE"] {
+        let request = lambda_http::request::from_str(&sample.replace("\"POST\"", &format!("\"{method}\""))).unwrap();
+        let answer = http::answer(&rig.webhook, request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        assert_eq!(body, json!({"status": "not-post", "mensagem": "Use o método POST."}));
+    }
+}
