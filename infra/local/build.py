@@ -21,10 +21,10 @@ def build() -> Path:
     cargo = shutil.which("cargo")
     if cargo is None:
         raise StartError("Não achei o `cargo`. Instale o Rust (https://rustup.rs) e tente de novo.")
-    # By binary, so that neither test crates nor examples are built.
-    command = [cargo, "build", "--release", "--locked"]
+    # By package, so that test crates are not built and lend their features to nothing that deploys.
+    command = [cargo, "build", "--release", "--locked", "--bins"]
     for name in (*FUNCTIONS, SIMULATOR):
-        command += ["--bin", name]
+        command += ["--package", name]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise StartError("A compilação falhou (veja acima).")
     return target_folder(cargo) / "release"
