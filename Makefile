@@ -5,6 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+# SAM's own dependencies differ from the local stack's, so it gets a place of its own.
+SAM_VENV := .venv-sam/bin
+SAM_READY := .venv-sam/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help demo stop reset status invoke tenant test lint test-rust test-template test-e2e
@@ -17,6 +20,12 @@ $(READY): infra/local/requirements.txt
 	@echo "Installing the local tools into .venv"
 	@$(PYTHON) -m venv .venv
 	@$(VENV)/pip install --quiet --disable-pip-version-check -r infra/local/requirements.txt
+	@touch $@
+
+$(SAM_READY): infra/requirements-sam.txt
+	@echo "Installing the SAM command line into .venv-sam"
+	@$(PYTHON) -m venv .venv-sam
+	@$(SAM_VENV)/pip install --quiet --disable-pip-version-check -r infra/requirements-sam.txt
 	@touch $@
 
 demo: $(READY) ## The whole system here, with the main job (ARGS="--no-scenario", "--detach", "--ports 4567,8100", "--sienge-url ...")
@@ -39,11 +48,12 @@ tenant: $(READY) ## Creates or updates a tenant: ARGS="--stack ponte --tenant 61
 
 test: lint test-rust test-template test-e2e ## Everything
 
-lint: $(READY) ## Formatting, clippy, dependencies (when cargo-deny is installed), template
+lint: $(READY) $(SAM_READY) ## Formatting, clippy, dependencies, template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	@if cargo deny --version >/dev/null 2>&1; then cargo deny --all-features check; else echo "cargo-deny is not installed: skipped"; fi
+	PATH="$(CURDIR)/$(VENV):$$PATH" cargo deny --log-level error check bans licenses sources
 	$(VENV)/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(SAM_VENV)/sam validate --lint --template template.yaml
 
 test-rust: ## Unit, property, contract and store tests
 	cargo test --workspace --locked
