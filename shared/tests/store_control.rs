@@ -2,18 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use harness::database::{Database, Fault, at, tenant};
 use ponte::calendar::Timestamp;
 use ponte::portfolio::{BillId, CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
 use ponte::store::{Acquired, Clock, SharedQuota, Store, StoreError};
-use harness::database::{Database, Fault, at, tenant};
 
 const NOW: &str = "2026-11-22T08:00:00Z";
 const CREDITOR: Option<CreditorId> = Some(CreditorId(1));

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use harness::database::{Database, Fault, at, tenant};
 use jiff::civil::date;
 use ponte::portfolio::{BillId, CreditorId, Critique, EnterpriseId};
 use ponte::sienge::{CallLog, CallRecord};
@@ -12,7 +12,6 @@ use ponte::store::{
     Accepted, CritiqueNote, Finish, InboundWebhook, JournalCalls, JournalKey, RunStart, RunState, Store, StoreError, StoredWebhook,
     WebhookState, new_run_id,
 };
-use harness::database::{Database, Fault, at, tenant};
 
 const NOW: &str = "2026-11-22T08:00:00Z";
 

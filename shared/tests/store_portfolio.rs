@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::TryStreamExt;
+use harness::database::{Database, Fault, at, tenant};
 use jiff::civil::date;
 use ponte::calendar::Date;
 use ponte::money::Decimal;
@@ -19,7 +19,6 @@ use ponte::portfolio::{
 use ponte::settings::CreditorSettings;
 use ponte::store::{Remedy, Store, StoreError};
 use rust_decimal_macros::dec;
-use harness::database::{Database, Fault, at, tenant};
 
 const CREDITOR: CreditorId = CreditorId(1);
 const NOW: &str = "2026-11-22T08:00:00Z";

@@ -1,9 +1,11 @@
 //! Makes the portfolio equal to what Sienge says about some bills.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{MutexGuard, PoisonError};
 
 use futures::stream::{self, StreamExt};
 
+use super::session::Rehearsed;
 use super::{FlowError, Report, Session, Shop};
 use crate::aws::BusEvent;
 use crate::portfolio::{
@@ -147,7 +149,10 @@ impl Session {
     /// One bill: load, compare, commit; again when another invocation committed in between.
     async fn settle_one(&self, scope: Scope, seen: &Observation, report: &mut Report) -> Result<Settled, FlowError> {
         for _ in 0..MAX_CONFLICTS {
-            let held = self.shop.store.load_bill(&self.tenant, seen.bill).await?;
+            let held = match self.rehearsed(seen.bill) {
+                Some(held) => held,
+                None => self.shop.store.load_bill(&self.tenant, seen.bill).await?,
+            };
             let creditor = creditor_of(&held, seen);
             let outcome = compare(&held, seen, scope, &self.rules(creditor), self.today);
             match self.commit(seen.bill, creditor, &held, &outcome).await {
@@ -158,15 +163,28 @@ impl Session {
                     report.count(&outcome);
                     self.note_critiques(&outcome, creditor, report).await?;
                     publish(&self.shop, &self.tenant, &events).await;
-                    return Ok(Settled {
+                    let settled = Settled {
                         held: held.version > 0 || !outcome.changes.is_empty(),
                         look_again: outcome.needs_whole || !outcome.to_confirm.is_empty(),
                         customers: opened_customers(&outcome),
-                    });
+                    };
+                    if self.dry_run && creditor.is_some() {
+                        self.rehearsal().put(seen.bill, held, &outcome.changes);
+                    }
+                    return Ok(settled);
                 }
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    fn rehearsal(&self) -> MutexGuard<'_, Rehearsed> {
+        self.rehearsed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bill as this dry run would have left it.
+    fn rehearsed(&self, bill: BillId) -> Option<HeldBill> {
+        self.dry_run.then(|| self.rehearsal().get(bill)).flatten()
     }
 
     async fn commit(

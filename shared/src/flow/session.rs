@@ -1,7 +1,7 @@
 //! What an invocation works with.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Shop;
 use crate::aws::{BusError, InboxError, SecretError};
 use crate::calendar::{Date, Timestamp, business_date};
-use crate::portfolio::{CreditorId, Rules, TenantId};
+use crate::portfolio::{BillId, Change, CreditorId, HeldBill, Rules, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
 use crate::sienge::{Client, ClientConfig, Priority, Secret, SiengeError};
 use crate::store::{JournalCalls, SharedQuota, StoreError};
@@ -59,8 +59,37 @@ pub struct Session {
     pub today: Date,
     /// Report and write nothing to the portfolio.
     pub dry_run: bool,
+    /// What a dry run would have written.
+    pub(super) rehearsed: Mutex<Rehearsed>,
     calls: Arc<JournalCalls>,
     deadline: Instant,
+}
+
+/// Bills as a dry run would have left them: what is looked at twice is counted once.
+#[derive(Debug, Default)]
+pub(super) struct Rehearsed {
+    bills: HashMap<BillId, HeldBill>,
+    installments: usize,
+}
+
+/// Installments a dry run remembers; beyond, one that is looked at twice counts twice.
+const MAX_REHEARSED: usize = 50_000;
+
+impl Rehearsed {
+    /// The bill, if the dry run would have changed it.
+    pub(super) fn get(&self, bill: BillId) -> Option<HeldBill> {
+        self.bills.get(&bill).cloned()
+    }
+
+    /// Remembers the bill with the changes.
+    pub(super) fn put(&mut self, bill: BillId, mut held: HeldBill, changes: &[Change]) {
+        if changes.is_empty() || self.installments > MAX_REHEARSED {
+            return;
+        }
+        held.apply(changes);
+        self.installments += held.installments.len();
+        self.bills.insert(bill, held);
+    }
 }
 
 impl Session {
@@ -93,6 +122,7 @@ impl Session {
             settings,
             shop: shop.clone(),
             dry_run,
+            rehearsed: Mutex::default(),
             calls,
             deadline,
         })

@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, Installment, InstallmentId, SalesContractId, TimelineEvent};
+use super::{
+    BillId, Change, CreditorId, CustomerId, DocumentType, EnterpriseId, Installment, InstallmentId, SalesContractId, TimelineEvent,
+};
 use crate::calendar::Date;
 
 /// A contract's key: bill, document type and customer. The type is part of it (playbook 6.5), and so is the customer: an
@@ -88,4 +90,20 @@ pub struct HeldBill {
     pub installments: BTreeMap<(ContractKey, InstallmentId), Installment>,
     /// Events of a change set whose later slices were not committed yet: they are told by the slice that completes it.
     pub pending_events: Vec<TimelineEvent>,
+}
+
+impl HeldBill {
+    /// The bill as it is once the changes are committed.
+    pub fn apply(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Contract(contract) => drop(self.contracts.insert(contract.key.clone(), contract.clone())),
+                Change::Installment(_, installment) => {
+                    let key = (installment.contract.clone(), installment.id);
+                    self.installments.insert(key, installment.clone());
+                }
+            }
+        }
+        self.version += u64::from(!changes.is_empty());
+    }
 }

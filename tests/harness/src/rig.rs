@@ -194,12 +194,15 @@ impl Rig {
 
     // ---- Sienge
 
-    /// Changes Sienge and returns what it would tell.
+    /// Changes Sienge and returns what it tells its hooks: nothing of a silent change.
     pub fn change(&self, name: &str, body: Value) -> Vec<Told> {
         let answer = self
             .sienge
             .operate(name, &body)
             .unwrap_or_else(|why| panic!("{name} {body}: {why}"));
+        if answer["silent"] == true {
+            return Vec::new();
+        }
         let events = answer["events"].as_array().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let told = events.iter().map(|event| Told {
@@ -354,14 +357,24 @@ impl Rig {
 
     /// Invokes `import`.
     pub async fn import(&self, event: Value) -> Result<Value, FlowError> {
+        self.import_within(event, PLENTY).await
+    }
+
+    /// Invokes `import` with so much time.
+    pub async fn import_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        import::handle(&self.shop, event, Instant::now() + PLENTY).await
+        import::handle(&self.shop, event, Instant::now() + time).await
     }
 
     /// Invokes `payments`.
     pub async fn payments(&self, event: Value) -> Result<Value, FlowError> {
+        self.payments_within(event, PLENTY).await
+    }
+
+    /// Invokes `payments` with so much time.
+    pub async fn payments_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        payments::handle(&self.shop, event, Instant::now() + PLENTY).await
+        payments::handle(&self.shop, event, Instant::now() + time).await
     }
 
     /// Invokes `reconcile`.

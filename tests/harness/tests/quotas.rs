@@ -35,7 +35,7 @@ async fn the_main_job_stays_within_sienges_quotas() {
 async fn a_refused_call_is_waited_out_and_the_run_finishes() {
     let rig = rig().await;
     // Another program uses the same subdomain: less is left than we think.
-    rig.control("PUT", "quota", json!({"bulk": 6, "windowMilliseconds": 1500, "retryAfter": 1}))
+    rig.control("PUT", "quota", json!({"bulk": 1, "windowMilliseconds": 1500, "retryAfter": 1}))
         .await;
     rig.run_all("reconcile").await;
     rig.assert_equal().await;

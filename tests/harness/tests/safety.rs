@@ -86,6 +86,8 @@ async fn a_new_batimento_takes_the_place_of_one_that_waits() {
 #[tokio::test]
 async fn an_empty_answer_removes_nothing() {
     let rig = filled().await;
+    rig.run_all("import").await;
+    rig.bus.take();
     rig.faults(json!([{"kind": "empty", "route": "bulk-data/v1/income"}])).await;
     stops_and_asks(&rig).await;
     for task in ["import", "redundancy"] {
