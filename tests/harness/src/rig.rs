@@ -195,6 +195,7 @@ impl Rig {
     // ---- Sienge
 
     /// Changes Sienge and returns what it tells its hooks: nothing of a silent change.
+    #[allow(clippy::needless_pass_by_value, reason = "callers write json!(..) in place")]
     pub fn change(&self, name: &str, body: Value) -> Vec<Told> {
         let answer = self
             .sienge

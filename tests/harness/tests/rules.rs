@@ -60,7 +60,7 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
         let ours = world
             .bills
             .values()
-            .filter(|bill| bill.company == 1 && bill.installments.iter().any(|row| row.open()));
+            .filter(|bill| bill.company == 1 && bill.installments.iter().any(sienge_simulator::world::Installment::open));
         ours.filter_map(sienge_simulator::world::Bill::enterprise).collect()
     });
     let missing = *enterprises.first().unwrap();
