@@ -1,6 +1,7 @@
 //! The five functions against the simulator, in one process.
 
 #![recursion_limit = "256"]
+#![allow(clippy::unwrap_used)]
 
 mod bus;
 mod events;
