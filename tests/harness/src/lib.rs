@@ -5,6 +5,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
+    clippy::needless_pass_by_value,
     reason = "only tests use it: a failure is to be seen where it happens"
 )]
 

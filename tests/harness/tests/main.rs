@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
 #![recursion_limit = "256"]
+#![allow(clippy::unwrap_used)]
 
 mod bus;
 mod events;

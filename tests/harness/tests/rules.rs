@@ -6,6 +6,7 @@ use harness::{Rig, World};
 use ponte::calendar::business_date;
 use ponte::settings::List;
 use serde_json::json;
+use sienge_simulator::world::{Bill, Installment};
 
 async fn one_creditor() -> Rig {
     Rig::with(World {
@@ -39,9 +40,7 @@ async fn ignored_companies_conditions_and_documents_do_not_come_in() {
     })
     .await;
     rig.run_all("reconcile").await;
-    let wanted = |bill: &sienge_simulator::world::Bill, row: &sienge_simulator::world::Installment| {
-        bill.company != 3 && row.condition != condition && bill.document != document
-    };
+    let wanted = |bill: &Bill, row: &Installment| bill.company != 3 && row.condition != condition && bill.document != document;
     let differences = rig.compare_wanted(wanted).await;
     assert!(differences.is_empty(), "{differences:#?}");
     assert!(!rig.compare_with_sienge().await.is_empty(), "the lists leave something out");
@@ -60,8 +59,8 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
         let ours = world
             .bills
             .values()
-            .filter(|bill| bill.company == 1 && bill.installments.iter().any(sienge_simulator::world::Installment::open));
-        ours.filter_map(sienge_simulator::world::Bill::enterprise).collect()
+            .filter(|bill| bill.company == 1 && bill.installments.iter().any(Installment::open));
+        ours.filter_map(Bill::enterprise).collect()
     });
     let missing = *enterprises.first().unwrap();
     let others = || {

@@ -271,7 +271,7 @@ async fn a_run_killed_amid_its_commits_ends_equal() {
 async fn two_runs_of_a_task_for_a_creditor_do_not_go_on_at_once() {
     let rig = rig().await;
     let event = || json!({"tenant": "617", "creditor": 1});
-    let (one, other) = Box::pin(futures::future::join(rig.reconcile(event()), rig.reconcile(event()))).await;
+    let (one, other) = futures::future::join(Box::pin(rig.reconcile(event())), Box::pin(rig.reconcile(event()))).await;
     let mut states = [of(&one.unwrap(), "situacao"), of(&other.unwrap(), "situacao")];
     states.sort();
     assert_eq!(states, ["concluído", "já em execução"]);

@@ -204,7 +204,7 @@ async fn a_megabyte_is_taken_and_kept_whole_and_a_byte_more_is_too_large() {
     let rig = rig().await;
     // Hardly compressible, so that it takes several parts.
     let mut body = br#"{"billId": 10001, "x": ""#.to_vec();
-    let mut random = fastrand_like(1);
+    let mut random = text_without_repeats(1);
     while body.len() < MAX_BODY_BYTES - 2 {
         body.push(random());
     }
@@ -232,7 +232,7 @@ async fn a_megabyte_is_taken_and_kept_whole_and_a_byte_more_is_too_large() {
 }
 
 /// Printable characters that repeat never noticeably.
-fn fastrand_like(seed: u64) -> impl FnMut() -> u8 {
+fn text_without_repeats(seed: u64) -> impl FnMut() -> u8 {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut state = seed;
     move || {
