@@ -218,6 +218,8 @@ def summary(story: Story, stack: LocalStack, simulator: Simulator | None, report
     report.row("Último batimento alterou a carteira?", f"SIM (erro): {len(wrote)} itens" if wrote else "não")
     for line in wrote[:10]:
         report.say(f"    - {line}")
+    if story.last_reconciliation_refreshed:
+        report.row("Cadastros que ele atualizou (unidade liberada)", len(story.last_reconciliation_refreshed))
     if found:
         report.row("Carteira igual ao Sienge, parcela a parcela?", "sim" if found.equal else f"NÃO: {len(found.differences)} diferenças")
         for line in found.differences[:20]:

@@ -12,6 +12,7 @@ def test_the_main_job_ends_with_the_portfolio_equal_to_sienge(ponte):
     assert story.comparison.differences == []
     assert story.comparison.open_here == story.comparison.open_in_sienge > 0
     assert story.last_reconciliation_wrote == [], "a batimento right after must find nothing"
+    assert all("#units " in key for key in story.last_reconciliation_refreshed)
     assert len(story.told) >= 14 and len(story.untold) >= 2
     assert ponte.stack.waiting() == {"pending": 0, "unmatched": 0, "queued": 0, "dead": 0, "failed_tasks": 0}
 
