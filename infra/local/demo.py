@@ -91,7 +91,8 @@ def demo(options: argparse.Namespace) -> int:
         return 0
     finally:
         if not leave_running:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not lose the data
+            for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not lose the data
             stack.stop()
 
 
@@ -213,7 +214,12 @@ def summary(story: Story, stack: LocalStack, simulator: Simulator | None, report
         report.row("Parcelas na carteira", f"{number(found.held)} ({number(found.open_here)} abertas)")
     waiting = stack.waiting()
     report.row("Webhooks pendentes / na fila de erros", f"{waiting['pending']} / {waiting['dead']}")
-    report.row("Último batimento alterou a carteira?", "SIM (erro)" if story.last_reconciliation_wrote else "não")
+    wrote = story.last_reconciliation_wrote
+    report.row("Último batimento alterou a carteira?", f"SIM (erro): {len(wrote)} itens" if wrote else "não")
+    for line in wrote[:10]:
+        report.say(f"    - {line}")
+    if story.last_reconciliation_refreshed:
+        report.row("Cadastros que ele atualizou (unidade liberada)", len(story.last_reconciliation_refreshed))
     if found:
         report.row("Carteira igual ao Sienge, parcela a parcela?", "sim" if found.equal else f"NÃO: {len(found.differences)} diferenças")
         for line in found.differences[:20]:

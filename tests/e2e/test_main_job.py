@@ -11,7 +11,8 @@ def test_the_main_job_ends_with_the_portfolio_equal_to_sienge(ponte):
     story = ponte.scenario().run()
     assert story.comparison.differences == []
     assert story.comparison.open_here == story.comparison.open_in_sienge > 0
-    assert story.last_reconciliation_wrote is False, "a batimento right after must find nothing"
+    assert story.last_reconciliation_wrote == [], "a batimento right after must find nothing"
+    assert all("#units " in key for key in story.last_reconciliation_refreshed)
     assert len(story.told) >= 14 and len(story.untold) >= 2
     assert ponte.stack.waiting() == {"pending": 0, "unmatched": 0, "queued": 0, "dead": 0, "failed_tasks": 0}
 
@@ -54,11 +55,11 @@ def test_a_dry_run_reports_and_writes_nothing(ponte):
     target = next(i for i in ponte.open_installments() if not i.receipts)
     ponte.simulator.change("receive", billId=target.bill, installmentId=target.id, silent=True)
     scenario = ponte.scenario()
-    before = scenario.portfolio_digest()
+    before = scenario.portfolio_snapshot()
     for creditor in ponte.creditors:
         answer = ponte.stack.invoke("reconcile", {"tenant": TENANT, "creditor": creditor, "dryRun": True})
         assert answer, "an operator reads a summary"
-    assert scenario.portfolio_digest() == before
+    assert scenario.portfolio_snapshot() == before
     ponte.reconcile()
     assert ponte.differences() == []
 

@@ -11,7 +11,7 @@ from infra.local import processes
 
 def test_a_second_start_is_quick_and_keeps_its_data(ponte, binaries):
     ponte.reconcile()
-    before, tables = ponte.scenario().portfolio_digest(), dict(ponte.stack.outputs)
+    before, tables = ponte.scenario().portfolio_snapshot(), dict(ponte.stack.outputs)
     assert set(ponte.stack.stop()) == {"simulator", "aws"}
     assert ponte.stack.children() == []
 
@@ -21,7 +21,7 @@ def test_a_second_start_is_quick_and_keeps_its_data(ponte, binaries):
     ponte.processes["simulator"] = start_simulator(ponte.stack, ponte.sienge)
     assert time.monotonic() - began < 20
     assert ponte.stack.outputs == tables
-    assert ponte.scenario().portfolio_digest() == before
+    assert ponte.scenario().portfolio_snapshot() == before
     assert ponte.differences() == []
 
 
