@@ -267,7 +267,7 @@ fn inbound(receiver: Receiver, delivery: &Delivery<'_>, tenant: &TenantId, bill:
         tenant: tenant.clone(),
         receiver: receiver.name().to_owned(),
         event: bounded(delivery.event),
-        id: intake::dedup_key(receiver, delivery.id, delivery.body),
+        id: intake::dedup_key(receiver, delivery.event, delivery.id, delivery.body),
         received_at: delivery.at,
         headers: BTreeMap::from([("x-sienge-hook-id".to_owned(), bounded(delivery.hook_id))]),
         body: delivery.body.to_vec(),

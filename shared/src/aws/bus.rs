@@ -56,7 +56,7 @@ impl Bus for EventBridgeBus {
                 entry.detail_type(event.detail_type).detail(event.detail.to_string()).build()
             });
             let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
-            let answer = answer.map_err(|error| BusError(aws_sdk_eventbridge::error::DisplayErrorContext(error).to_string()))?;
+            let answer = answer.map_err(|error| BusError(super::reason(&error)))?;
             let mut answers = answer.entries().iter();
             taken.extend(
                 batch

@@ -56,10 +56,7 @@ fn body(message: &InboxMessage) -> Result<String, InboxError> {
 impl Inbox for SqsInbox {
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError> {
         let send = self.client.send_message().queue_url(&self.queue_url).message_body(body(message)?);
-        send.send()
-            .await
-            .map(drop)
-            .map_err(|error| InboxError(aws_sdk_sqs::error::DisplayErrorContext(error).to_string()))
+        send.send().await.map(drop).map_err(|error| InboxError(super::reason(&error)))
     }
 
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError> {
@@ -72,10 +69,7 @@ impl Inbox for SqsInbox {
                     .message_body(body(message)?);
                 request = request.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
             }
-            let answer = request
-                .send()
-                .await
-                .map_err(|error| InboxError(aws_sdk_sqs::error::DisplayErrorContext(error).to_string()))?;
+            let answer = request.send().await.map_err(|error| InboxError(super::reason(&error)))?;
             taken += answer.successful().len();
         }
         Ok(taken)

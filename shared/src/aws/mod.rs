@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 /// The SDK's configuration with time-outs: `operation` bounds a whole call with its retries.
 pub async fn config(operation: Duration) -> SdkConfig {
@@ -32,4 +33,16 @@ pub fn variable(name: &str) -> Result<String, String> {
         .ok()
         .filter(|value| !value.is_empty())
         .ok_or_else(|| format!("the environment variable {name} is not set"))
+}
+
+/// Why AWS refused, in its own code. Never the answer itself: a secret's answer is the secret.
+fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    let code = error.as_service_error().and_then(|service| service.code());
+    let kind = match error {
+        SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(_) => "no connection",
+        SdkError::ResponseError(_) => "an unreadable answer",
+        _ => "refused without a reason",
+    };
+    code.unwrap_or(kind).to_owned()
 }

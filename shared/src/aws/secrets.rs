@@ -97,7 +97,7 @@ impl SecretsManager {
             .await
             .map_err(|error| match error.as_service_error() {
                 Some(GetSecretValueError::ResourceNotFoundException(_)) => SecretError::Missing,
-                _ => SecretError::Unavailable(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string()),
+                _ => SecretError::Unavailable(super::reason(&error)),
             })?;
         let secret: TenantSecret = answer
             .secret_string()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::{Fate, FlowError, Report, Session, Shop};
@@ -31,18 +32,24 @@ pub async fn apply_webhooks(shop: &Shop, batch: Vec<Delivered>, deadline: Instan
     for delivered in batch {
         by_tenant.entry(delivered.message.tenant.clone()).or_default().push(delivered);
     }
-    let mut failed = Vec::new();
-    for (tenant, messages) in by_tenant {
-        match apply_tenant(shop, &tenant, &messages, deadline).await {
-            Ok(ids) => failed.extend(ids),
-            Err(error) => {
-                tracing::error!(%tenant, %error, messages = messages.len(), "webhooks not applied; the queue delivers them again");
+    // Side by side, so that one tenant's slow Sienge does not use up the others' time.
+    let all = by_tenant
+        .into_iter()
+        .map(|(tenant, messages)| apply_for(shop, tenant, messages, deadline));
+    join_all(all).await.into_iter().flatten().collect()
+}
+
+async fn apply_for(shop: &Shop, tenant: TenantId, messages: Vec<Delivered>, deadline: Instant) -> Vec<String> {
+    match apply_tenant(shop, &tenant, &messages, deadline).await {
+        Ok(failed) => failed,
+        Err(error) => {
+            tracing::error!(%tenant, %error, messages = messages.len(), "webhooks not applied; they are tried again");
+            if error.is_lasting() {
                 give_up(shop, &tenant, messages.iter(), &error.to_string()).await;
-                failed.extend(messages.into_iter().map(|delivered| delivered.message_id));
             }
+            messages.into_iter().map(|delivered| delivered.message_id).collect()
         }
     }
-    failed
 }
 
 async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], deadline: Instant) -> Result<Vec<String>, FlowError> {
@@ -61,7 +68,7 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     session.close().await;
     let fates = fates?;
     finish(shop, &fates).await?;
-    let applied = fates.values().filter(|fate| !matches!(fate, Fate::Failed(_))).count();
+    let applied = fates.values().filter(|fate| !matches!(fate, Fate::Failed { .. })).count();
     telemetry::count(Metric::WebhookApplied, applied as u64, Some(tenant), session.now());
     telemetry::count(
         Metric::InstallmentsChanged,
@@ -73,10 +80,10 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
 
     let unlucky: Vec<&Delivered> = messages
         .iter()
-        .filter(|delivered| matches!(fates.get(&JournalKey(delivered.message.key.clone())), Some(Fate::Failed(_))))
+        .filter(|delivered| matches!(fates.get(&JournalKey(delivered.message.key.clone())), Some(Fate::Failed { .. })))
         .collect();
     for delivered in &unlucky {
-        if let Some(Fate::Failed(why)) = fates.get(&JournalKey(delivered.message.key.clone())) {
+        if let Some(Fate::Failed { why, lasting: true }) = fates.get(&JournalKey(delivered.message.key.clone())) {
             give_up(shop, tenant, std::iter::once(*delivered), why).await;
         }
     }
@@ -121,7 +128,7 @@ fn finished(key: &JournalKey, fate: &Fate) -> Option<Finish> {
             WebhookState::Unmatched,
             "contrato não encontrado na carteira nem entre os credores cadastrados",
         ),
-        Fate::Failed(_) => return None,
+        Fate::Failed { .. } => return None,
     };
     Some(Finish {
         key: key.clone(),
@@ -130,7 +137,7 @@ fn finished(key: &JournalKey, fate: &Fate) -> Option<Finish> {
     })
 }
 
-/// On the last delivery the journal says so, so that the sweep leaves the webhook to the dead-letter queue and the operator.
+/// What will not get better by itself is noted on its last delivery, so that the sweep leaves the webhook to the dead-letter queue and the operator.
 async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = &Delivered>, why: &str) {
     let last = messages.filter(|delivered| delivered.deliveries >= MAX_DELIVERIES);
     let key = |delivered: &Delivered| JournalKey(delivered.message.key.clone());
@@ -167,12 +174,19 @@ impl Session {
             customers.extend(&hints.customers);
             units.extend(&hints.units);
         }
-        let linked = self.read_sales_contracts(&contracts, report).await?;
+        // A resource that can't be read fails the webhooks that name it, and no payment beside them.
+        let linked = self.read_sales_contracts(&contracts, report).await;
+        let refreshed_customers = self.refresh_customers(&customers, report).await;
+        let refreshed_units = self.refresh_units(&units, report).await;
+        let mut troubles = Troubles::default();
+        let linked = linked
+            .map_err(|error| troubles.sales_contracts = Some(trouble(self, &error)))
+            .unwrap_or_default();
+        troubles.customers = refreshed_customers.err().map(|error| trouble(self, &error));
+        troubles.units = refreshed_units.err().map(|error| trouble(self, &error));
         for bill in linked.values().flatten() {
             bills.entry(*bill).or_default();
         }
-        self.refresh_customers(&customers, report).await?;
-        self.refresh_units(&units, report).await?;
         let fates = if bills.is_empty() {
             BTreeMap::new()
         } else {
@@ -180,9 +194,40 @@ impl Session {
         };
         Ok(pointed
             .into_iter()
-            .map(|(webhook, hints)| (webhook.key.clone(), fate_of(&hints, &linked, &fates)))
+            .map(|(webhook, hints)| {
+                (
+                    webhook.key.clone(),
+                    troubles.of(&hints).unwrap_or_else(|| fate_of(&hints, &linked, &fates)),
+                )
+            })
             .collect())
     }
+}
+
+/// What could not be read besides bills, by kind.
+#[derive(Default)]
+struct Troubles {
+    sales_contracts: Option<Fate>,
+    customers: Option<Fate>,
+    units: Option<Fate>,
+}
+
+impl Troubles {
+    fn of(&self, hints: &Hints) -> Option<Fate> {
+        let concerned = [
+            (&self.sales_contracts, hints.sales_contracts.is_empty()),
+            (&self.customers, hints.customers.is_empty()),
+            (&self.units, hints.units.is_empty()),
+        ];
+        concerned
+            .into_iter()
+            .find_map(|(fate, names_none)| fate.clone().filter(|_| !names_none))
+    }
+}
+
+fn trouble(session: &Session, error: &FlowError) -> Fate {
+    tracing::error!(tenant = %session.tenant, %error, "a record that webhooks name could not be read");
+    Fate::failed(error, error.is_lasting())
 }
 
 /// A stored webhook was readable when it came; one that is not any more points nowhere.
@@ -200,7 +245,7 @@ fn fate_of(hints: &Hints, linked: &BTreeMap<SalesContractId, Option<BillId>>, fa
         .filter_map(|contract| linked.get(contract).copied().flatten());
     let bills: BTreeSet<BillId> = hints.bills.iter().copied().chain(through_contracts).collect();
     let of_bills: Vec<&Fate> = bills.iter().filter_map(|bill| fates.get(bill)).collect();
-    if let Some(failed) = of_bills.iter().find(|fate| matches!(fate, Fate::Failed(_))) {
+    if let Some(failed) = of_bills.iter().find(|fate| matches!(fate, Fate::Failed { .. })) {
         return (*failed).clone();
     }
     let points_at_bills = !hints.bills.is_empty() || !hints.sales_contracts.is_empty();
@@ -227,12 +272,12 @@ mod tests {
         let fates = BTreeMap::from([
             (BillId(1), Fate::Equal),
             (BillId(2), Fate::Unmatched),
-            (BillId(3), Fate::Failed("x".into())),
+            (BillId(3), Fate::failed(&"x", false)),
         ]);
         let fate = |bills: &[i64]| fate_of(&pointing_at(bills), &BTreeMap::new(), &fates);
         assert_eq!(fate(&[1, 2]), Fate::Equal);
         assert_eq!(fate(&[2]), Fate::Unmatched);
-        assert_eq!(fate(&[1, 3]), Fate::Failed("x".into()));
+        assert_eq!(fate(&[1, 3]), Fate::failed(&"x", false));
         assert_eq!(fate(&[]), Fate::Equal);
     }
 

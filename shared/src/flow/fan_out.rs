@@ -35,15 +35,14 @@ pub async fn fan_out(shop: &Shop, name: TaskName, task: &Task) -> Result<Summary
             requests.len()
         )
     };
-    let state = if taken == requests.len() {
-        RunState::Requested
-    } else {
-        RunState::Failed
-    };
+    if taken < requests.len() {
+        // Failing makes the schedule ask again.
+        return Err(FlowError::Stopped(text));
+    }
     Ok(Summary {
         tenant: task.tenant.clone(),
         dry_run: task.dry_run,
-        ..Summary::new(name, state, text, Report::default())
+        ..Summary::new(name, RunState::Requested, text, Report::default())
     })
 }
 

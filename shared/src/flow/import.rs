@@ -66,11 +66,14 @@ pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Res
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Import).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Import));
     };
-    let mut progress = match guard.resume::<Progress>(task.run.as_deref()).await? {
-        Some(progress) => progress,
-        None => begin(session, task, creditor).await?,
+    let mut progress = match start(session, task, creditor, &mut guard).await {
+        Ok(Some(progress)) => progress,
+        Ok(None) => return guard.nothing_to_resume().await,
+        Err(error) => {
+            guard.release().await?;
+            return Err(error);
+        }
     };
-    guard.begin(&progress).await?;
     let mut result = work(session, creditor, &mut progress, &mut guard).await;
     if matches!(result, Ok(RunState::Finished)) && !session.dry_run {
         result = finished(session, creditor, &progress).await.map(|()| RunState::Finished);
@@ -88,6 +91,18 @@ async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) 
             .await?;
     }
     Ok(())
+}
+
+/// Where to go on, with the checkpoint written; `None` when the run to resume is over.
+async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
+    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
+    let progress = match saved.filter(|saved| task.from.is_none_or(|from| from == saved.since)) {
+        Some(progress) => progress,
+        None if task.run.is_some() => return Ok(None),
+        None => begin(session, task, creditor).await?,
+    };
+    guard.begin(&progress).await?;
+    Ok(Some(progress))
 }
 
 async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {

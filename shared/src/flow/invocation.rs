@@ -23,6 +23,11 @@ where
     for creditor in creditors_of(&session, &task) {
         let summary = match each(&session, &task, creditor).await {
             Ok(summary) => summary,
+            // Asked for alone, it fails: nothing was begun, and an asynchronous invocation is tried again.
+            Err(error) if task.creditor.is_some() => {
+                session.close().await;
+                return Err(error);
+            }
             Err(error) => {
                 tracing::error!(%tenant, %creditor, task = name.as_str(), %error, "run failed");
                 let text = format!("Execução interrompida: {error}");

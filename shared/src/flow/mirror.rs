@@ -11,7 +11,7 @@ use crate::aws::BusEvent;
 use crate::portfolio::{
     BillId, Change, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent, compare,
 };
-use crate::sienge::{Look, Seen};
+use crate::sienge::{self, Look, Seen};
 use crate::store::{CritiqueNote, StoreError};
 
 /// Bills compared and committed at once.
@@ -27,7 +27,21 @@ pub enum Fate {
     /// Neither Sienge nor we know it, or it belongs to no registered creditor: kept as unmatched.
     Unmatched,
     /// It failed; to be tried again.
-    Failed(String),
+    Failed {
+        /// Why, without personal data.
+        why: String,
+        /// Trying again will not help until somebody sees to it.
+        lasting: bool,
+    },
+}
+
+impl Fate {
+    pub(super) fn failed(why: &impl ToString, lasting: bool) -> Self {
+        Self::Failed {
+            why: why.to_string(),
+            lasting,
+        }
+    }
 }
 
 /// What settling one bill left to do.
@@ -52,7 +66,7 @@ impl Session {
         let seen = self.sienge.observe_each(&looks).await?;
         let mut fates: BTreeMap<BillId, Fate> = looks
             .iter()
-            .map(|look| (look.bill, Fate::Failed("sem resposta do Sienge".to_owned())))
+            .map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false)))
             .collect();
         let seen = self.readable(seen, Coverage::WholeOnce, report, &mut fates);
         let again = self.settle_noting(scope, seen, report, &mut fates).await?;
@@ -73,8 +87,8 @@ impl Session {
             .load_bills(&self.tenant, &ids)
             .await
             .into_iter()
-            .map(|(bill, held)| Ok((bill, current_customer(&held?))))
-            .collect::<Result<_, StoreError>>()?;
+            .map(|(bill, held)| (bill, held.ok().as_ref().and_then(current_customer)))
+            .collect();
         Ok(bills
             .iter()
             .map(|(bill, boleto)| Look {
@@ -94,7 +108,7 @@ impl Session {
                 Err(error) => {
                     tracing::error!(tenant = %self.tenant, %bill, %error, "what Sienge says of this bill is unreadable");
                     report.fail(bill, error.to_string());
-                    fates.insert(bill, Fate::Failed(error.to_string()));
+                    fates.insert(bill, Fate::failed(&error, error.remedy() == sienge::Remedy::Never));
                 }
             }
         }
@@ -135,13 +149,16 @@ impl Session {
                 Err(error) => {
                     tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it is tried again");
                     report.fail(bill, error.to_string());
-                    fates.insert(bill, Fate::Failed(error.to_string()));
+                    fates.insert(bill, Fate::failed(&error, error.is_lasting()));
                 }
             }
         }
         drop(settling);
         if !self.dry_run {
-            self.know_customers(scope, &customers, report).await?;
+            // Bills are up to date; customers that could not be read are read by the next import or reconciliation.
+            if let Err(error) = self.know_customers(scope, &customers, report).await {
+                tracing::warn!(tenant = %self.tenant, %error, customers = customers.len(), "customers of new contracts not read yet");
+            }
         }
         Ok(look_again)
     }

@@ -29,7 +29,11 @@ pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
     let before = now
         .checked_sub(jiff::SignedDuration::try_from(STUCK).unwrap_or_default())
         .unwrap_or(now);
-    let requeued = requeue(shop, before).await?;
+    // The queue's trouble must not keep the other repairs waiting.
+    let requeued = requeue(shop, before, now).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
+        0
+    });
     let published = publish_outbox(shop, before).await?;
     let mut expired = 0;
     let mut resumed = 0;
@@ -50,16 +54,24 @@ pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
     Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
 }
 
-async fn requeue(shop: &Shop, before: Timestamp) -> Result<usize, FlowError> {
+async fn requeue(shop: &Shop, before: Timestamp, now: Timestamp) -> Result<usize, FlowError> {
     let stuck = shop.store.pending_before(before, AT_ONCE).await?;
     let messages: Vec<InboxMessage> = stuck
         .into_iter()
+        .filter(|webhook| its_turn(now.duration_since(webhook.received_at)))
         .map(|webhook| InboxMessage {
             tenant: webhook.tenant,
             key: webhook.key.0,
         })
         .collect();
     Ok(shop.inbox.send_many(&messages).await?)
+}
+
+/// Whether a webhook of this age is queued again by this sweep: in its first ten minutes, then at ages that double, so that a
+/// backlog that lasts is not multiplied by every sweep.
+fn its_turn(age: jiff::SignedDuration) -> bool {
+    let sweeps = age.as_mins().max(0).cast_unsigned() / 10;
+    sweeps == 0 || sweeps.is_power_of_two()
 }
 
 async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<usize, FlowError> {
@@ -138,13 +150,14 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Payments).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Payments));
     };
-    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
-    let mut progress = if let Some(progress) = saved {
-        progress
-    } else {
-        begin(session, task, creditor).await?
+    let mut progress = match start(session, task, creditor, &mut guard).await {
+        Ok(Some(progress)) => progress,
+        Ok(None) => return guard.nothing_to_resume().await,
+        Err(error) => {
+            guard.release().await?;
+            return Err(error);
+        }
     };
-    guard.begin(&progress).await?;
     let mut report = Report::default();
     let result = pay(session, creditor, progress.since, &mut report)
         .await
@@ -157,6 +170,18 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
             .await?;
     }
     guard.close(&progress, result, |_| text(&progress)).await
+}
+
+/// Where to go on, with the checkpoint written; `None` when the run to resume is over.
+async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
+    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
+    let progress = match saved.filter(|saved| task.from.is_none_or(|from| from == saved.since)) {
+        Some(progress) => progress,
+        None if task.run.is_some() => return Ok(None),
+        None => begin(session, task, creditor).await?,
+    };
+    guard.begin(&progress).await?;
+    Ok(Some(progress))
 }
 
 async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {

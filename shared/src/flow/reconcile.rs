@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::rows::{Row, due_in};
 use super::run::{Guard, Run, named, tell_finished};
 use super::windows::{self, Window};
-use super::{Fate, FlowError, Report, RunState, Session, Summary, Task, TaskName};
+use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName};
 use crate::calendar::Timestamp;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
 use crate::sienge::SiengeError;
@@ -81,37 +81,54 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Reconcile).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Reconcile));
     };
-    let saved = guard.resume::<Progress>(task.confirm.as_deref().or(task.run.as_deref())).await?;
-    let mut progress = match (saved, &task.confirm) {
-        (Some(progress), Some(_)) if progress.stage == Stage::AwaitsConfirmation => Progress {
-            stage: Stage::Removals,
-            ..progress
-        },
-        (_, Some(_)) => {
+    let mut progress = match start(session, task, creditor, &mut guard).await {
+        Ok(Some(progress)) => progress,
+        Ok(None) => {
             guard.release().await?;
-            let text = "Não há batimento aguardando confirmação com este número de execução.".to_owned();
+            let text = "Não há execução a retomar ou a confirmar com este número.".to_owned();
             return Ok(named(
                 session,
                 creditor,
                 Summary::new(TaskName::Reconcile, RunState::Failed, text, Report::default()),
             ));
         }
-        // A run that was killed goes on; one that waits for a confirmation gives way to a new one.
-        (Some(progress), None) if progress.stage != Stage::AwaitsConfirmation => progress,
-        _ => begin(session, creditor).await?,
+        Err(error) => {
+            guard.release().await?;
+            return Err(error);
+        }
     };
-    guard.begin(&progress).await?;
-    let mut result = work(session, creditor, &mut progress, &mut guard).await;
-    if matches!(result, Ok(RunState::Finished)) && !session.dry_run {
-        result = finished(session, creditor, &progress).await.map(|()| RunState::Finished);
-    }
+    let result = work(session, creditor, &mut progress, &mut guard).await;
     let asks = matches!(result, Ok(RunState::AwaitsConfirmation)) && !session.dry_run;
     let next_event = asks.then(|| serde_json::json!({ "tenant": session.tenant.as_str(), "creditor": creditor, "confirm": progress.run }));
     let summary = guard.close(&progress, result, |state| text(&progress, state)).await?;
     Ok(Summary { next_event, ..summary })
 }
 
-/// The bus hears of it and the cursor moves; both may be repeated.
+/// Where to go on, with the checkpoint written; `None` when what should be resumed or confirmed is not there.
+async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
+    let saved = guard.resume::<Progress>(task.confirm.as_deref().or(task.run.as_deref())).await?;
+    let progress = match (saved, &task.confirm) {
+        (Some(progress), Some(_)) if progress.stage == Stage::AwaitsConfirmation => Progress {
+            stage: Stage::Removals,
+            ..progress
+        },
+        (_, Some(_)) => return Ok(None),
+        (None, None) if task.run.is_some() => return Ok(None),
+        // A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
+        (Some(progress), None) if progress.stage != Stage::AwaitsConfirmation && (task.run.is_some() || recent(session, &progress)) => {
+            progress
+        }
+        _ => begin(session, creditor).await?,
+    };
+    guard.begin(&progress).await?;
+    Ok(Some(progress))
+}
+
+fn recent(session: &Session, progress: &Progress) -> bool {
+    session.now().duration_since(progress.started_at) < jiff::SignedDuration::from_hours(24)
+}
+
+/// The installments are reconciled: the bus hears of it and the cursor moves, both of which may be repeated. The other records follow.
 async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
     tell_finished(session, creditor, "reconciliation.finished", &progress.run, &progress.report).await?;
     let store = &session.shop.store;
@@ -166,6 +183,9 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     if progress.stage == Stage::Removals {
         if !remove(session, progress, guard, missing_in_memory).await? {
             return Ok(RunState::Continues);
+        }
+        if !session.dry_run {
+            finished(session, creditor, progress).await?;
         }
         progress.stage = Stage::Records;
         guard.save(progress).await?;
@@ -227,6 +247,8 @@ async fn read_window(
         let (bill, header, installment) = row;
         let boleto = extract.boletos.get(&(*bill, installment.id));
         match held.get_mut(&(*bill, installment.id)) {
+            // Settled without a receipt: as good as absent until a second read says so too.
+            Some(_) if installment.balance.is_zero() && installment.receipts.is_empty() => false,
             Some(entry) => {
                 entry.seen = true;
                 entry.fingerprint != installment.fingerprint()
@@ -255,7 +277,9 @@ async fn read_window(
     let missing = held
         .iter()
         .filter(|((bill, _), entry)| !entry.seen && !passed.unreadable.contains(bill));
-    let bills: BTreeSet<BillId> = missing.clone().map(|((bill, _), _)| *bill).collect();
+    let mut bills: BTreeSet<BillId> = missing.clone().map(|((bill, _), _)| *bill).collect();
+    // What failed here is read again with them; only what is missing counts for the circuit breaker.
+    bills.extend(report.failures.keys());
     Ok((held.len() as u64, missing.count() as u64, bills))
 }
 
@@ -347,10 +371,8 @@ async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_
 async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) -> Result<(), FlowError> {
     for part in bills.chunks(REMOVALS_AT_ONCE) {
         let part = part.iter().map(|bill| (*bill, false)).collect();
-        let fates = session.look(Scope::Reconciliation, &part, report).await?;
-        if let Some((bill, Fate::Failed(why))) = fates.iter().find(|(_, fate)| matches!(fate, Fate::Failed(_))) {
-            return Err(FlowError::Stopped(format!("contrato {bill}: {why}")));
-        }
+        // A bill that can't be read keeps its installments; it is in the report, and the next reconciliation sees it again.
+        session.look(Scope::Reconciliation, &part, report).await?;
     }
     Ok(())
 }

@@ -25,7 +25,10 @@ impl Session {
         }
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
         let known = self.shop.store.customers(&self.tenant, &wanted).await?;
-        let unknown: Vec<CustomerId> = wanted.into_iter().filter(|id| !known.contains_key(id)).collect();
+        let unknown: Vec<CustomerId> = wanted
+            .into_iter()
+            .filter(|id| known.get(id).is_none_or(|held| *held == Customer::unread(*id)))
+            .collect();
         let stubs: Vec<Customer> = unknown.iter().map(|id| Customer::unread(*id)).collect();
         self.shop.store.put_if_changed(&self.tenant, &stubs).await?;
         if scope != Scope::Reconciliation {

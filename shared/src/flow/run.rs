@@ -39,6 +39,8 @@ pub(super) struct Guard<'a> {
     version: u64,
     /// Invocations of this run that failed in a row.
     failures: u32,
+    /// Whether this invocation finished a step.
+    moved: bool,
 }
 
 impl<'a> Guard<'a> {
@@ -64,6 +66,7 @@ impl<'a> Guard<'a> {
             lease,
             version: 0,
             failures: 0,
+            moved: false,
         }))
     }
 
@@ -112,6 +115,7 @@ impl<'a> Guard<'a> {
     /// Writes the checkpoint after a step, and keeps the right.
     pub(super) async fn save<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
         self.failures = 0;
+        self.moved = true;
         self.write(progress, false).await
     }
 
@@ -139,6 +143,18 @@ impl<'a> Guard<'a> {
         Ok(())
     }
 
+    /// Gives the right back and answers that the run to resume is over: requests to resume may come twice.
+    pub(super) async fn nothing_to_resume(self) -> Result<Summary, FlowError> {
+        let (session, creditor, task) = (self.session, self.creditor, self.task);
+        self.release().await?;
+        let text = "A execução a retomar já terminou.".to_owned();
+        Ok(named(
+            session,
+            creditor,
+            Summary::new(task, RunState::Finished, text, Report::default()),
+        ))
+    }
+
     /// Gives the right back; nothing was run.
     pub(super) async fn release(self) -> Result<(), FlowError> {
         if let Some(lease) = self.lease {
@@ -157,9 +173,14 @@ impl<'a> Guard<'a> {
         let (session, creditor, task) = (self.session, self.creditor, self.task);
         // Out of time in the middle of a step: the next invocation repeats the step.
         let result = match result {
-            Err(FlowError::Sienge(SiengeError::Deadline { .. })) => Ok(RunState::Continues),
+            Err(FlowError::Sienge(error)) if out_of_time(&error) && (self.moved || self.failures + 1 < MAX_FAILURES) => {
+                // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
+                self.failures += u32::from(!self.moved);
+                Ok(RunState::Continues)
+            }
             other => other,
         };
+        let day_is_over = matches!(&result, Err(FlowError::Sienge(SiengeError::DayIsOver { .. })));
         let (state, text) = match &result {
             Ok(state) => (*state, text(*state)),
             Err(error) => {
@@ -183,9 +204,11 @@ impl<'a> Guard<'a> {
             RunState::Finished => store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?,
             RunState::AwaitsConfirmation => self.write(progress, true).await?,
             RunState::Failed => {
-                self.failures += 1;
+                // Until tomorrow nothing can be called, and trying costs nothing: the sweep goes on trying.
+                self.failures += u32::from(!day_is_over);
                 self.write(progress, false).await?;
             }
+            RunState::Continues if !self.moved => self.write(progress, false).await?,
             _ => {}
         }
         if matches!(state, RunState::Failed | RunState::AwaitsConfirmation) {
@@ -220,6 +243,14 @@ impl<'a> Guard<'a> {
         telemetry::count(metric, 1, Some(&session.tenant), session.now());
         Ok(summary)
     }
+}
+
+/// The invocation's time, or the minute's quota within it, is used up.
+fn out_of_time(error: &SiengeError) -> bool {
+    matches!(
+        error,
+        SiengeError::Deadline { .. } | SiengeError::QuotaExhausted { .. } | SiengeError::RateLimited { .. }
+    )
 }
 
 /// Writes the run into the task history.

@@ -11,8 +11,8 @@ use crate::aws::{BusError, InboxError, SecretError};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{BillId, Change, CreditorId, HeldBill, Rules, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
-use crate::sienge::{Client, ClientConfig, Priority, Secret, SiengeError};
-use crate::store::{JournalCalls, SharedQuota, StoreError};
+use crate::sienge::{self, Client, ClientConfig, Priority, Secret, SiengeError};
+use crate::store::{self, JournalCalls, SharedQuota, StoreError};
 
 /// Kept back from an invocation's time to write the checkpoint and the calls down.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -41,6 +41,20 @@ pub enum FlowError {
     /// The run stopped itself; Portuguese, says why.
     #[error("{0}")]
     Stopped(String),
+}
+
+impl FlowError {
+    /// Whether trying again will not help until somebody sees to it.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Store(error) => error.remedy() == store::Remedy::Never,
+            Self::Sienge(error) => error.remedy() == sienge::Remedy::Never,
+            Self::Secret(error) => !matches!(error, SecretError::Unavailable(_)),
+            Self::NotConfigured(_) => true,
+            Self::Bus(_) | Self::Inbox(_) | Self::Stopped(_) => false,
+        }
+    }
 }
 
 /// One tenant's share of an invocation.

@@ -186,13 +186,18 @@ pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
     Ok(hints)
 }
 
-/// The deduplication key: `x-sienge-id` where given, else the hash of receiver and body.
+/// The deduplication key: `x-sienge-id` where given, else the hash of receiver, event and body.
 #[must_use]
-pub fn dedup_key(receiver: Receiver, sienge_id: Option<&str>, body: &[u8]) -> String {
+pub fn dedup_key(receiver: Receiver, event: Option<&str>, sienge_id: Option<&str>, body: &[u8]) -> String {
     let usable = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
     let given = sienge_id.map(str::trim).filter(usable);
     given.map_or_else(
-        || format!("sha256-{}", sha256_hex(&[receiver.name().as_bytes(), body])),
+        || {
+            format!(
+                "sha256-{}",
+                sha256_hex(&[receiver.name().as_bytes(), event.unwrap_or_default().as_bytes(), body])
+            )
+        },
         str::to_owned,
     )
 }
@@ -334,9 +339,9 @@ mod tests {
     #[test]
     fn deliveries_without_an_id_are_told_apart_by_receiver_and_body() {
         let payments = Receiver::find("SiengePagamentos").unwrap();
-        assert_eq!(dedup_key(payments, Some("abc-1"), b"x"), "abc-1");
-        assert_ne!(dedup_key(payments, None, b"x"), dedup_key(payments, None, b"y"));
-        assert_ne!(dedup_key(payments, None, b"x"), dedup_key(Receiver::Sienge, None, b"x"));
-        assert!(dedup_key(payments, Some("a#b"), b"x").starts_with("sha256-"));
+        assert_eq!(dedup_key(payments, None, Some("abc-1"), b"x"), "abc-1");
+        assert_ne!(dedup_key(payments, None, None, b"x"), dedup_key(payments, None, None, b"y"));
+        assert_ne!(dedup_key(payments, None, None, b"x"), dedup_key(Receiver::Sienge, None, None, b"x"));
+        assert!(dedup_key(payments, None, Some("a#b"), b"x").starts_with("sha256-"));
     }
 }

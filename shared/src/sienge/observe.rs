@@ -83,7 +83,7 @@ impl Client {
                     seen.insert(bill, Ok(observation));
                 }
                 // Incomplete or contradictory: the other source tells the whole bill in one answer.
-                Err(error) if error.bill().is_some() => bulk.push(bill),
+                Err(error) if error.bill().is_some() || only_this_source(&error) => bulk.push(bill),
                 Err(error) => return Err(error),
             }
         }
@@ -162,6 +162,14 @@ impl Client {
         }
         told_by.insert(bill, source);
     }
+}
+
+/// REST fails where the bulk read may still answer: a server error on one resource, a resource not released, an odd shape.
+fn only_this_source(error: &SiengeError) -> bool {
+    matches!(
+        error,
+        SiengeError::Server { .. } | SiengeError::Permission { .. } | SiengeError::Shape { .. }
+    )
 }
 
 /// Each bill once; the first mention counts, wishes for boletos add up.

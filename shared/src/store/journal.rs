@@ -218,15 +218,21 @@ impl Store {
             item.insert("parts".to_owned(), number(parts.len()));
             self.batch_put(&self.tables.journal, parts).await?;
         }
-        let answer = self
+        let mut put = self
             .client
             .put_item()
             .table_name(&self.tables.journal)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        put = if state == WebhookState::Rejected {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            // What could not be read had no effect: a readable delivery of the same id takes its place.
+            put.condition_expression("attribute_not_exists(pk) OR #state = :rejected")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":rejected", text(WebhookState::Rejected.name()))
+        };
+        let answer = put.send().await;
         match answer {
             Ok(_) => Ok(Accepted::New),
             Err(error) => match error.as_service_error() {

@@ -1,6 +1,5 @@
 //! The five functions against the simulator, in one process.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used)]
 
