@@ -84,6 +84,8 @@ def _differences(expected: Installment, mine: Held):
         ("saldo", expected.balance, mine.balance),
         ("baixas", expected.receipts, mine.receipts),
     ]
+    if expected.open:
+        pairs.append(("boleto", expected.boleto, mine.boleto))
     for what, there, here in pairs:
         if there != here:
             yield f"{what} {there} no Sienge, {here} na carteira"

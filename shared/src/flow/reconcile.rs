@@ -83,9 +83,10 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
     };
     let mut progress = match start(session, task, creditor, &mut guard).await {
         Ok(Some(progress)) => progress,
+        Ok(None) if task.confirm.is_none() => return guard.nothing_to_resume().await,
         Ok(None) => {
             guard.release().await?;
-            let text = "Não há execução a retomar ou a confirmar com este número.".to_owned();
+            let text = "Não há batimento aguardando confirmação com este número de execução.".to_owned();
             return Ok(named(
                 session,
                 creditor,
