@@ -27,9 +27,9 @@ WORLD = ["--seed", "11", "--contracts", "40", "--installments", "2400", "--time-
 PARAMETERS = {"ApplyTimeoutSeconds": "10", "InboxVisibilitySeconds": "60", "Schedules": "DISABLED"}
 
 
-def an_hour_ago() -> str:
+def some_minutes_ago() -> str:
     """As the journal writes instants."""
-    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=5)
     return then.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
@@ -77,14 +77,14 @@ class Ponte:
                 )
 
     def let_pending_webhooks_grow_old(self) -> None:
-        """As if the webhooks still pending had arrived an hour ago."""
+        """As if the webhooks still pending had arrived five minutes ago."""
         for item in self.stack.scan("Journal", IndexName="pending"):
             self.stack.client("dynamodb").update_item(
                 TableName=self.stack.outputs["JournalTableName"],
                 Key={"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}},
                 UpdateExpression="SET #at = :past",
                 ExpressionAttributeNames={"#at": "at"},
-                ExpressionAttributeValues={":past": {"S": an_hour_ago()}},
+                ExpressionAttributeValues={":past": {"S": some_minutes_ago()}},
             )
 
     def restart_simulator(self) -> None:

@@ -19,7 +19,7 @@ NO_FAULT: list = []
 def runtimes(ponte, function: str) -> list[int]:
     """The processes of a function: children of the local AWS that run its `bootstrap`."""
     shown = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "pid=,ppid=,command="], capture_output=True, text=True, check=True
     ).stdout
     own = [line.split(None, 2) for line in shown.splitlines()]
     children = [int(pid) for pid, parent, command in own if int(parent) == ponte.processes["aws"].pid and "bootstrap" in command]
