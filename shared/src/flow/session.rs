@@ -14,8 +14,10 @@ use crate::settings::{CreditorSettings, TenantSettings};
 use crate::sienge::{self, Client, ClientConfig, Priority, Secret, SiengeError};
 use crate::store::{self, JournalCalls, SharedQuota, StoreError};
 
-/// Kept back from an invocation's time to write the checkpoint and the calls down.
+/// Kept back from an invocation's time to write the checkpoint and the calls down: this much, or a quarter of what is left
+/// when that is less, so that a short time-out still leaves time to work.
 const MARGIN: Duration = Duration::from_secs(10);
+const MARGIN_SHARE: u32 = 4;
 
 /// Why a run could not go on. The texts hold no personal data.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +128,7 @@ impl Session {
         let quota = SharedQuota::new(shop.store.clone(), &settings.subdomain, settings.package, Arc::new(shop.clock));
         let password = Secret::new(secret.sienge_password.as_str());
         let config = ClientConfig::new(settings.sienge_base_url.as_str(), secret.sienge_user.as_str(), password);
-        let deadline = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+        let deadline = working_until(Instant::now(), deadline);
         let sienge = Client::new(shop.http.clone(), &config, Arc::new(quota), Arc::clone(&calls) as _)?;
         Ok(Self {
             tenant: tenant.clone(),
@@ -179,8 +181,29 @@ impl Session {
     }
 }
 
+/// When an invocation that begins now and ends at `end` must be closing.
+fn working_until(now: Instant, end: Instant) -> Instant {
+    let left = end.saturating_duration_since(now);
+    now + (left - MARGIN.min(left / MARGIN_SHARE))
+}
+
 /// The tokio instant of an invocation's deadline.
 #[must_use]
 pub fn deadline(at: SystemTime) -> Instant {
     Instant::now() + at.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_invocation_has_time_to_work_and_time_to_close() {
+        let now = Instant::now();
+        let working = |seconds| working_until(now, now + Duration::from_secs(seconds)) - now;
+        assert_eq!(working(900), Duration::from_secs(890));
+        assert_eq!(working(60), Duration::from_secs(50));
+        assert_eq!(working(10), Duration::from_millis(7500));
+        assert_eq!(working(0), Duration::ZERO);
+    }
 }
