@@ -26,6 +26,13 @@ impl Samples {
         self.0.remove(name).unwrap_or_else(|| panic!("events/{name}.json is missing"))
     }
 
+    /// The id that a webhook's sample brings.
+    fn event_id(&self, name: &str) -> String {
+        let text = self.0.get(name).unwrap_or_else(|| panic!("events/{name}.json is missing"));
+        let request: Value = serde_json::from_str(text).unwrap();
+        request["headers"]["x-sienge-id"].as_str().unwrap().to_owned()
+    }
+
     fn event(&mut self, name: &str) -> Value {
         serde_json::from_str(&self.text(name)).unwrap()
     }
@@ -126,17 +133,39 @@ async fn every_sample_does_what_it_says() {
         "Redundância de pagamentos concluída",
     );
 
-    for name in [
+    let accepted = [
         "webhook-receipt",
         "webhook-contract-cancelled",
         "webhook-boleto",
         "webhook-situation",
-    ] {
+        "webhook-installment-created",
+        "webhook-installment-updated",
+        "webhook-installment-updated-second-name",
+        "webhook-installment-removed",
+        "webhook-boleto-registered",
+        "webhook-assignment",
+        "webhook-contract-changed",
+        "webhook-customer",
+        "webhook-unit",
+        "webhook-spc-inclusion",
+        "webhook-spc-update",
+        "webhook-spc-removal",
+    ];
+    let mut ids = Vec::new();
+    for name in accepted {
+        ids.push(samples.event_id(name));
         assert_eq!(post(&rig, &mut samples, name).await, (200, "received".to_owned()), "{name}");
     }
-    assert_eq!(post(&rig, &mut samples, "webhook-unknown-event").await, (200, "unused".to_owned()));
-    assert_eq!(post(&rig, &mut samples, "webhook-unreadable").await, (400, "unreadable".to_owned()));
-    assert_eq!(rig.inbox.len(), 4);
+    for (name, status, word) in [
+        ("webhook-unknown-event", 200, "unused"),
+        ("webhook-unreadable", 400, "unreadable"),
+        ("webhook-unknown-receiver", 404, "unknown-receiver"),
+        ("webhook-unknown-tenant", 404, "unknown-tenant"),
+        ("webhook-wrong-token", 401, "unauthorized"),
+    ] {
+        assert_eq!(post(&rig, &mut samples, name).await, (status, word.to_owned()), "{name}");
+    }
+    assert_eq!(rig.inbox.len(), accepted.len());
 
     let receipt = "0b0c6c1e-2f57-4c1a-9f0e-000000000001";
     assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Pending);
@@ -144,8 +173,7 @@ async fn every_sample_does_what_it_says() {
     assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Done);
     assert!(failures(&rig, &mut samples, "apply-batch").await.is_empty());
     rig.apply().await;
-    for number in 1..=4 {
-        let id = format!("0b0c6c1e-2f57-4c1a-9f0e-00000000000{number}");
+    for id in ids {
         assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done, "{id}");
     }
     rig.assert_equal().await;
