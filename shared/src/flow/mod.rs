@@ -20,7 +20,7 @@ mod summary;
 mod task;
 mod windows;
 
-pub use apply::{Delivered, apply_webhooks};
+pub use apply::{Delivered, MAX_DELIVERIES, apply_webhooks};
 pub use fan_out::fan_out;
 pub use import::import;
 pub use invocation::run_task;

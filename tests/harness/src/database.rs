@@ -2,6 +2,7 @@
 //! calls and can break them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCrede
 use ponte::calendar::Timestamp;
 use ponte::portfolio::TenantId;
 use ponte::store::{Store, Tables, client, create_tables};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::permissions::{self, Permission};
 
 /// What the proxy does with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,9 @@ pub enum Fault {
     Process(usize),
 }
 
+/// A task's patience with the database.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 type Plan = Box<dyn FnMut(&str, usize) -> Fault + Send>;
 
 #[derive(Default)]
@@ -36,6 +42,8 @@ struct Watch {
     units: BTreeMap<String, f64>,
     writes: BTreeMap<String, usize>,
     plan: Option<Plan>,
+    used: BTreeMap<&'static str, BTreeSet<Permission>>,
+    denied: Vec<String>,
 }
 
 /// One test's database.
@@ -44,6 +52,7 @@ pub struct Database {
     pub store: Store,
     /// The SDK's configuration, for clients of a test's own.
     pub config: SdkConfig,
+    upstream: SocketAddr,
     watch: Arc<Mutex<Watch>>,
 }
 
@@ -53,31 +62,43 @@ impl Database {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = listener.local_addr().unwrap();
         tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let watch = Arc::new(Mutex::new(Watch::default()));
-        let shared = Arc::clone(&watch);
-        tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
-                tokio::spawn(proxy(connection, upstream, Arc::clone(&shared)));
-            }
-        });
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("sa-east-1"))
-            .endpoint_url(format!("http://{address}"))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
-            .build();
-        let store = Store::new(client(&config, Duration::from_secs(20)), tables());
+        let config = listen(upstream, None, &watch).await;
+        let store = Store::new(client(&config, PATIENCE), tables());
         create_tables(&store).await.unwrap();
         *watch.lock().unwrap() = Watch::default();
-        Self { store, config, watch }
+        Self {
+            store,
+            config,
+            upstream,
+            watch,
+        }
+    }
+
+    /// The store as a function reaches it: what its role in `template.yaml` does not allow is denied.
+    pub async fn store_of(&self, function: &'static str) -> Store {
+        let config = listen(self.upstream, Some(function), &self.watch).await;
+        Store::new(client(&config, PATIENCE), tables())
+    }
+
+    /// As [`Database::store_of`], with a client that gives up at the first failure, so that a lost call is a crash at that point.
+    pub async fn fragile_store_of(&self, function: &'static str) -> Store {
+        fragile(&listen(self.upstream, Some(function), &self.watch).await)
+    }
+
+    /// What a function was not allowed to do and tried.
+    pub fn denied(&self) -> Vec<String> {
+        self.watch.lock().unwrap().denied.clone()
+    }
+
+    /// What a function did with the tables.
+    pub fn used(&self, function: &str) -> BTreeSet<Permission> {
+        self.watch.lock().unwrap().used.get(function).cloned().unwrap_or_default()
     }
 
     /// A store whose client gives up at the first failure, so that a lost call is a crash at that point.
     pub fn fragile_store(&self) -> Store {
-        let config = aws_sdk_dynamodb::config::Builder::from(&self.config).retry_config(RetryConfig::disabled());
-        Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), tables())
+        fragile(&self.config)
     }
 
     /// The SDK's own client, to put and read items as they are.
@@ -128,6 +149,29 @@ impl Database {
     }
 }
 
+/// Listens for a function, or for the tests themselves; returns the configuration that leads there.
+async fn listen(upstream: SocketAddr, function: Option<&'static str>, watch: &Arc<Mutex<Watch>>) -> SdkConfig {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let watch = Arc::clone(watch);
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            tokio::spawn(proxy(connection, upstream, function, Arc::clone(&watch)));
+        }
+    });
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("sa-east-1"))
+        .endpoint_url(format!("http://{address}"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+        .build()
+}
+
+fn fragile(config: &SdkConfig) -> Store {
+    let config = aws_sdk_dynamodb::config::Builder::from(config).retry_config(RetryConfig::disabled());
+    Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), tables())
+}
+
 fn tables() -> Tables {
     Tables {
         portfolio: "portfolio".to_owned(),
@@ -146,7 +190,7 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc<Mutex<Watch>>) {
+async fn proxy(mut client: TcpStream, upstream: SocketAddr, function: Option<&'static str>, watch: Arc<Mutex<Watch>>) {
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         return;
     };
@@ -156,6 +200,13 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
     while let Some((head, body)) = message(&mut client).await {
         let operation = header(&head, "x-amz-target").and_then(|target| target.split('.').nth(1).map(str::to_owned));
         let operation = operation.unwrap_or_default();
+        if let Some(refusal) = function.and_then(|function| refuse(function, &operation, &body, &mut watch.lock().unwrap())) {
+            let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0";
+            if client.write_all(&with_length(head, refusal.to_string().as_bytes())).await.is_err() {
+                return;
+            }
+            continue;
+        }
         let fault = {
             let mut watch = watch.lock().unwrap();
             let count = watch.calls.entry(operation.clone()).or_default();
@@ -200,6 +251,23 @@ async fn proxy(mut client: TcpStream, upstream: std::net::SocketAddr, watch: Arc
             return;
         }
     }
+}
+
+/// The answer to a call that the function's role does not allow.
+fn refuse(function: &'static str, operation: &str, body: &[u8], watch: &mut Watch) -> Option<Value> {
+    let needed = permissions::needed(operation, body);
+    let allowed = permissions::of_function(function);
+    let missing: Vec<String> = needed
+        .difference(allowed)
+        .map(|(action, table)| format!("{action} on {table}"))
+        .collect();
+    watch.used.entry(function).or_default().extend(needed);
+    if missing.is_empty() {
+        return None;
+    }
+    let why = format!("{function} is not authorized to perform {}", missing.join(", "));
+    watch.denied.push(why.clone());
+    Some(json!({"__type": "com.amazon.coral.service#AccessDeniedException", "message": why}))
 }
 
 /// Counts a writing call at every table it names.

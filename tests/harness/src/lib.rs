@@ -12,6 +12,7 @@
 pub mod compare;
 pub mod database;
 pub mod fakes;
+pub mod permissions;
 pub mod rig;
 
 pub use fakes::{MemoryBus, MemoryInbox, MemorySecrets};

@@ -15,7 +15,7 @@ use ponte::flow::{FlowError, Shop, TASK_REQUESTED};
 use ponte::portfolio::{BillId, CreditorId, EventKind, HeldBill, TimelineEvent};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::sienge::{Lane, Timeouts, http_client};
-use ponte::store::{JournalKey, StoredWebhook, keys};
+use ponte::store::{JournalKey, Store, StoredWebhook, keys};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use serde_json::{Value, json};
 use sienge_simulator::{Options, Running, start, world};
@@ -25,6 +25,7 @@ use webhook::{Answer, Delivery, Webhook};
 use crate::compare;
 use crate::database::{Database, tenant};
 use crate::fakes::{MemoryBus, MemoryInbox, MemorySecrets};
+use crate::permissions::inbox_deliveries;
 
 /// The business date on which all tests begin.
 pub const TODAY: Date = date(2026, 11, 20);
@@ -38,8 +39,8 @@ pub const PLENTY: Duration = Duration::from_mins(5);
 const NOON: i64 = 1_795_186_800;
 /// Continuations of one task at most; Lambda's loop detection stops at about 16 hops.
 const MAX_HOPS: usize = 40;
-/// SQS keeps a message for this many deliveries.
-const DELIVERIES: u32 = 5;
+/// The functions that work on tasks and messages.
+const WORKERS: [&str; 4] = ["apply", "import", "payments", "reconcile"];
 
 thread_local! {
     static AHEAD: Cell<SignedDuration> = const { Cell::new(SignedDuration::ZERO) };
@@ -104,8 +105,10 @@ pub struct Rig {
     pub bus: Arc<MemoryBus>,
     /// The secrets.
     pub secrets: Arc<MemorySecrets>,
-    /// The functions' adapters.
+    /// The adapters, the store without a function's limits.
     pub shop: Shop,
+    /// The store as each function reaches it.
+    pub stores: BTreeMap<&'static str, Store>,
     /// The webhook function.
     pub webhook: Webhook,
     creditors: Vec<i64>,
@@ -146,7 +149,15 @@ impl Rig {
             http: http_client(Timeouts::default()).unwrap(),
             clock,
         };
-        let webhook = Webhook::new(database.store.clone(), Arc::clone(&inbox) as _, Arc::clone(&secrets) as _);
+        let mut stores = BTreeMap::new();
+        for function in WORKERS {
+            stores.insert(function, database.store_of(function).await);
+        }
+        let webhook = Webhook::new(
+            database.store_of("webhook").await,
+            Arc::clone(&inbox) as _,
+            Arc::clone(&secrets) as _,
+        );
         let rig = Self {
             database,
             sienge,
@@ -154,6 +165,7 @@ impl Rig {
             bus,
             secrets,
             shop,
+            stores,
             webhook,
             creditors: world.creditors,
             quotas: world.quotas,
@@ -302,6 +314,14 @@ impl Rig {
 
     // ---- functions
 
+    /// The adapters as a function has them.
+    pub fn shop_of(&self, function: &str) -> Shop {
+        Shop {
+            store: self.stores[function].clone(),
+            ..self.shop.clone()
+        }
+    }
+
     /// Unless the test is about quotas, every invocation finds the minute's quota untouched: waiting for the next minute would
     /// only make the tests slow.
     async fn fresh_minute(&self) {
@@ -331,7 +351,7 @@ impl Rig {
             })
             .collect();
         let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
-        let answer = apply::handle(&self.shop, event, Instant::now() + PLENTY).await;
+        let answer = apply::handle(&self.shop_of("apply"), event, Instant::now() + PLENTY).await;
         let failures: BTreeSet<String> = answer
             .batch_item_failures
             .into_iter()
@@ -340,7 +360,7 @@ impl Rig {
         for (index, mut queued) in batch.into_iter().enumerate() {
             if failures.contains(&index.to_string()) {
                 queued.deliveries += 1;
-                if queued.deliveries >= DELIVERIES {
+                if queued.deliveries >= inbox_deliveries() {
                     self.inbox.bury(queued);
                 } else {
                     self.inbox.put(queued);
@@ -364,7 +384,7 @@ impl Rig {
     /// Invokes `import` with so much time.
     pub async fn import_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        import::handle(&self.shop, event, Instant::now() + time).await
+        import::handle(&self.shop_of("import"), event, Instant::now() + time).await
     }
 
     /// Invokes `payments`.
@@ -375,7 +395,7 @@ impl Rig {
     /// Invokes `payments` with so much time.
     pub async fn payments_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        payments::handle(&self.shop, event, Instant::now() + time).await
+        payments::handle(&self.shop_of("payments"), event, Instant::now() + time).await
     }
 
     /// Invokes `reconcile`.
@@ -386,7 +406,7 @@ impl Rig {
     /// Invokes `reconcile` with so much time.
     pub async fn reconcile_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        reconcile::handle(&self.shop, event, Instant::now() + time).await
+        reconcile::handle(&self.shop_of("reconcile"), event, Instant::now() + time).await
     }
 
     /// Does what the rules of the bus do: hands every requested task to its function, until none is asked for. Returns the
@@ -500,6 +520,14 @@ impl Rig {
     /// The kinds of a bill's events.
     pub async fn told_of(&self, bill: u32) -> Vec<EventKind> {
         self.timeline(bill).await.into_iter().map(|event| event.kind).collect()
+    }
+}
+
+impl Drop for Rig {
+    /// Whatever a test is about: no function asks the tables for what its role in `template.yaml` does not allow.
+    fn drop(&mut self) {
+        let denied = self.database.denied();
+        assert!(denied.is_empty() || std::thread::panicking(), "{denied:?}");
     }
 }
 

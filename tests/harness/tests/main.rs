@@ -6,6 +6,7 @@
 mod bus;
 mod events;
 mod main_job;
+mod permissions;
 mod poison;
 mod quotas;
 mod rules;

@@ -246,7 +246,11 @@ fn text_without_repeats(seed: u64) -> impl FnMut() -> u8 {
 #[tokio::test]
 async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
     let rig = rig().await;
-    let webhook = Webhook::new(rig.database.fragile_store(), rig.shop.inbox.clone(), rig.shop.secrets.clone());
+    let webhook = Webhook::new(
+        rig.database.fragile_store_of("webhook").await,
+        rig.shop.inbox.clone(),
+        rig.shop.secrets.clone(),
+    );
     let authorization = format!("Bearer {TOKEN}");
     let delivery = Delivery {
         receiver: "SiengePagamentos",
