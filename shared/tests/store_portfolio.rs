@@ -551,7 +551,7 @@ async fn an_unchanged_catalogue_is_not_written() {
     }
     let mut moved = customer(5);
     moved.addresses[0].street = Some("Rua Nova".to_owned());
-    assert!(store.put_customer(&tenant, &moved).await.unwrap());
+    assert_eq!(store.put_if_changed(&tenant, std::slice::from_ref(&moved)).await.unwrap(), 1);
     let ids: Vec<CustomerId> = [5, 6, 5, 999].map(CustomerId).to_vec();
     let read = store.customers(&tenant, &ids).await.unwrap();
     assert_eq!(
@@ -568,6 +568,23 @@ async fn an_unchanged_catalogue_is_not_written() {
         .await
         .unwrap();
     assert_eq!(found.len(), 230);
+}
+
+#[tokio::test]
+async fn an_unread_customer_is_found_until_it_is_read_and_never_overwrites_one_that_was() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let tenant = tenant();
+    store.put_if_changed(&tenant, &[customer(1)]).await.unwrap();
+    store.note_unread_customers(&tenant, &[1, 2, 3].map(CustomerId)).await.unwrap();
+    let mut unread = store.unread_customers(&tenant).await.unwrap();
+    unread.sort_unstable();
+    assert_eq!(unread, [2, 3].map(CustomerId));
+    store.put_if_changed(&tenant, &[customer(2)]).await.unwrap();
+    store.note_unread_customers(&tenant, &[2, 3].map(CustomerId)).await.unwrap();
+    assert_eq!(store.unread_customers(&tenant).await.unwrap(), [CustomerId(3)]);
+    let read = store.customers(&tenant, &[1, 2].map(CustomerId)).await.unwrap();
+    assert_eq!((&read[&CustomerId(1)], &read[&CustomerId(2)]), (&customer(1), &customer(2)));
 }
 
 #[tokio::test]

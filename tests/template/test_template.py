@@ -100,7 +100,8 @@ ON_TABLES = {
         "JournalTable": NOTE_DOWN | {"DeleteItem"}, "JournalTable/index/pending": {"Query"}, "ControlTable": RUN,
     },
     "import": {
-        "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/open_installments": {"Query"},
+        "PortfolioTable": READ_AND_CHANGE,
+        "PortfolioTable/index/open_installments": {"Query"}, "PortfolioTable/index/by_document": {"Query"},
         "JournalTable": NOTE_DOWN, "JournalTable/index/pending": {"Query"}, "ControlTable": RUN,
     },
     "reconcile": {

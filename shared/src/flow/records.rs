@@ -29,8 +29,8 @@ impl Session {
             .into_iter()
             .filter(|id| known.get(id).is_none_or(|held| *held == Customer::unread(*id)))
             .collect();
-        let stubs: Vec<Customer> = unknown.iter().map(|id| Customer::unread(*id)).collect();
-        self.shop.store.put_if_changed(&self.tenant, &stubs).await?;
+        let new: Vec<CustomerId> = unknown.iter().copied().filter(|id| !known.contains_key(id)).collect();
+        self.shop.store.note_unread_customers(&self.tenant, &new).await?;
         if scope != Scope::Reconciliation {
             self.read_customers(&unknown, report).await?;
         }
@@ -111,6 +111,9 @@ impl Session {
         };
         let (bills, units) = self.read_contract_list(changed, report).await?;
         self.refresh_units(&units, report).await?;
+        // Customers that could not be read when their contract was opened.
+        let unread = self.shop.store.unread_customers(&self.tenant).await?;
+        self.read_customers(&unread, report).await?;
         Ok(bills)
     }
 

@@ -102,6 +102,12 @@ impl Rules<'_> {
         self.tenant.ignore_condition_types.contains(&installment.condition)
     }
 
+    /// Whether a new contract is wanted depends on its enterprise, and the source (the REST bill) does not tell it.
+    #[must_use]
+    pub fn must_know_enterprise(&self, bill: &ObservedBill) -> bool {
+        bill.enterprise.is_none() && self.creditor.is_some_and(|creditor| !creditor.import_enterprises_automatically)
+    }
+
     /// The critique for a bill whose enterprise is not registered.
     #[must_use]
     pub fn enterprise_critique(&self, id: BillId, bill: &ObservedBill) -> Option<Critique> {

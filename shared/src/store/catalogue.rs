@@ -36,10 +36,11 @@ impl CatalogueItem for Customer {
 
     fn index_attributes(&self, tenant: &TenantId) -> Vec<(&'static str, String)> {
         let document = self.document.as_ref().filter(|document| !document.is_empty());
-        document
-            .map(|document| (attribute::DOCUMENT_KEY, keys::document_index(tenant, document.as_str())))
-            .into_iter()
-            .collect()
+        let found_by = match document {
+            Some(document) => Some(keys::document_index(tenant, document.as_str())),
+            None => (*self == Self::unread(self.id)).then(|| keys::unread_customers(tenant)),
+        };
+        found_by.map(|key| (attribute::DOCUMENT_KEY, key)).into_iter().collect()
     }
 }
 
@@ -67,19 +68,33 @@ impl CatalogueItem for SalesContract {
     }
 }
 
+/// The item of a record, with its index attributes and the hash of its content.
+fn catalogue_item<T: CatalogueItem>(tenant: &TenantId, value: &T) -> Result<Item, StoreError> {
+    let key = value.key(tenant);
+    let content = serde_json::to_vec(value).map_err(|error| StoreError::unreadable(&key.sk, error))?;
+    let mut item = to_item(&key, value)?;
+    for (name, index_key) in value.index_attributes(tenant) {
+        item.insert(name.to_owned(), text(index_key));
+    }
+    item.insert(CONTENT_HASH.to_owned(), text(packing::digest(&content)));
+    Ok(item)
+}
+
+/// Whether a conditional put wrote.
+fn written<T>(answer: Result<T, StoreError>) -> Result<bool, StoreError> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Store {
     /// Writes those whose content differs from what is stored, and answers how many. Unchanged ones cost a read, no write.
     pub async fn put_if_changed<T: CatalogueItem>(&self, tenant: &TenantId, values: &[T]) -> Result<usize, StoreError> {
         let mut wanted: BTreeMap<ItemKey, Item> = BTreeMap::new();
         for value in values {
-            let key = value.key(tenant);
-            let content = serde_json::to_vec(value).map_err(|error| StoreError::unreadable(&key.sk, error))?;
-            let mut item = to_item(&key, value)?;
-            for (name, index_key) in value.index_attributes(tenant) {
-                item.insert(name.to_owned(), text(index_key));
-            }
-            item.insert(CONTENT_HASH.to_owned(), text(packing::digest(&content)));
-            wanted.insert(key, item);
+            wanted.insert(value.key(tenant), catalogue_item(tenant, value)?);
         }
         let keys: Vec<ItemKey> = wanted.keys().cloned().collect();
         let attributes = [attribute::PK, attribute::SK, CONTENT_HASH];
@@ -105,22 +120,37 @@ impl Store {
 
     async fn put_unless_same(&self, item: Item) -> Result<bool, StoreError> {
         let hash = text(get_text(&item, CONTENT_HASH)?);
-        let answer = self
+        let put = self
             .client
             .put_item()
             .table_name(&self.tables.portfolio)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(#hash) OR #hash <> :hash")
             .expression_attribute_names("#hash", CONTENT_HASH)
-            .expression_attribute_values(":hash", hash)
-            .send()
-            .await;
-        match answer.map_err(|error| StoreError::of("PutItem", &error)) {
-            Ok(_) => Ok(true),
-            // Somebody else wrote the same content meanwhile.
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+            .expression_attribute_values(":hash", hash);
+        // Refused when somebody else wrote the same content meanwhile.
+        written(put.send().await.map_err(|error| StoreError::of("PutItem", &error)))
+    }
+
+    /// Notes customers of whom only the id is known, where none is held. [`Store::unread_customers`] finds them until they are read.
+    pub async fn note_unread_customers(&self, tenant: &TenantId, ids: &[CustomerId]) -> Result<(), StoreError> {
+        stream::iter(ids)
+            .map(|id| self.note_unread_customer(tenant, *id))
+            .buffer_unordered(WRITES_AT_ONCE)
+            .try_for_each(|()| async { Ok(()) })
+            .await
+    }
+
+    async fn note_unread_customer(&self, tenant: &TenantId, id: CustomerId) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.portfolio)
+            .set_item(Some(catalogue_item(tenant, &Customer::unread(id))?))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", attribute::PK);
+        // Refused when somebody else wrote the customer meanwhile: nothing may overwrite what was read.
+        written(put.send().await.map_err(|error| StoreError::of("PutItem", &error))).map(|_| ())
     }
 
     async fn catalogue<T: CatalogueItem>(&self, keys: &[ItemKey]) -> Result<Vec<T>, StoreError> {
@@ -128,11 +158,6 @@ impl Store {
         let keys: Vec<ItemKey> = unique.into_iter().cloned().collect();
         let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Eventual, None).await?;
         items.into_iter().map(from_item).collect()
-    }
-
-    /// Writes one customer when it changed.
-    pub async fn put_customer(&self, tenant: &TenantId, customer: &Customer) -> Result<bool, StoreError> {
-        Ok(self.put_if_changed(tenant, std::slice::from_ref(customer)).await? == 1)
     }
 
     /// Customers by id; unknown ones are left out.
@@ -144,10 +169,19 @@ impl Store {
 
     /// The customers with a CPF or CNPJ.
     pub async fn customers_by_document(&self, tenant: &TenantId, document: &Document) -> Result<Vec<CustomerId>, StoreError> {
+        self.customers_found_by(keys::document_index(tenant, document.as_str())).await
+    }
+
+    /// The customers that were noted and not read yet.
+    pub async fn unread_customers(&self, tenant: &TenantId) -> Result<Vec<CustomerId>, StoreError> {
+        self.customers_found_by(keys::unread_customers(tenant)).await
+    }
+
+    async fn customers_found_by(&self, document_key: String) -> Result<Vec<CustomerId>, StoreError> {
         let query = Query {
             table: &self.tables.portfolio,
             index: Some(index::BY_DOCUMENT),
-            hash: (attribute::DOCUMENT_KEY, keys::document_index(tenant, document.as_str())),
+            hash: (attribute::DOCUMENT_KEY, document_key),
             range: None,
             freshness: Freshness::Eventual,
             newest_first: false,

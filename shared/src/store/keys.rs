@@ -196,6 +196,12 @@ pub fn document_index(tenant: &TenantId, document: &str) -> String {
     format!("tenant#{tenant}#document#{}", escaped(document))
 }
 
+/// Hash of `by_document` for customers of whom only the id is known: no document is spelled like this.
+#[must_use]
+pub fn unread_customers(tenant: &TenantId) -> String {
+    format!("tenant#{tenant}#unread")
+}
+
 /// Hash of `open_installments` for one shard.
 #[must_use]
 pub fn open_shard(tenant: &TenantId, creditor: CreditorId, shard: u8) -> String {

@@ -12,7 +12,7 @@ use jiff::civil::{Date, date};
 use ponte::aws::{BusEvent, TenantSecret};
 use ponte::calendar::Timestamp;
 use ponte::flow::{FlowError, Shop, TASK_REQUESTED};
-use ponte::portfolio::{BillId, CreditorId, EventKind, HeldBill, TimelineEvent};
+use ponte::portfolio::{BillId, CreditorId, Customer, CustomerId, EventKind, HeldBill, TimelineEvent};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::sienge::{Lane, Timeouts, http_client};
 use ponte::store::{JournalKey, Store, StoredWebhook, keys};
@@ -490,6 +490,11 @@ impl Rig {
             differences.len(),
             differences.join("\n")
         );
+    }
+
+    /// A customer as the portfolio holds it.
+    pub async fn customer(&self, id: CustomerId) -> Option<Customer> {
+        self.shop.store.customers(&tenant(), &[id]).await.unwrap().remove(&id)
     }
 
     /// The portfolio table, item by item.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bus;
+mod customers;
 mod events;
 mod main_job;
 mod permissions;

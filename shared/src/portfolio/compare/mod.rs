@@ -44,7 +44,8 @@ pub struct Outcome {
     /// [`Coverage::WholeConfirmed`] when they are still absent, and compare again. Nothing was changed about them.
     pub to_confirm: Vec<InstallmentId>,
     /// The view was partial ([`Coverage::Rows`]) and shows something that concerns the whole bill (a remake, a rescission, an
-    /// assignment, a change set that a crash interrupted): read the whole bill and compare again. Nothing was changed.
+    /// assignment, a change set that a crash interrupted), or its source does not tell the enterprise that decides whether a new
+    /// contract is wanted: read the whole bill, from the other source, and compare again. Nothing was changed.
     pub needs_whole: bool,
 }
 

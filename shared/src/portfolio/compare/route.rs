@@ -13,7 +13,7 @@ use super::view::View;
 pub(super) enum Route {
     /// Nothing is held and nothing is to be opened.
     Nothing,
-    /// The facts told do not say which contract is meant: the whole bill is needed.
+    /// The facts told do not say which contract is meant, or whether it is wanted: the whole bill is needed.
     AskForWhole,
     /// Judge these.
     Judge(Judged),
@@ -65,6 +65,9 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
     let Some(latest) = others.iter().copied().max_by_key(|contract| rank(contract)) else {
         if ignored || !something {
             return Route::Nothing;
+        }
+        if rules.must_know_enterprise(header) {
+            return Route::AskForWhole;
         }
         return Judged::keep(&opened(view, key, header), ignored);
     };

@@ -64,6 +64,22 @@ fn an_unregistered_enterprise_is_criticised_and_nothing_is_opened_unless_the_aut
 }
 
 #[test]
+fn a_source_that_does_not_tell_the_enterprise_opens_nothing_where_it_decides() {
+    let mut sienge = Sienge::with(1);
+    sienge.header.enterprise = None;
+    let mut ours = Ours::new();
+    ours.settings.creditor.import_enterprises_automatically = false;
+    let outcome = ours.sync(&sienge);
+    assert!(outcome.needs_whole && outcome.changes.is_empty() && outcome.critiques.is_empty());
+    ours.settings.creditor.import_enterprises_automatically = true;
+    assert_eq!(actions(&ours.sync(&sienge)), ["1 Included"]);
+    // What is held stays true whatever the source.
+    ours.settings.creditor.import_enterprises_automatically = false;
+    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    assert_eq!(actions(&ours.sync(&sienge)), ["1 Settled"]);
+}
+
+#[test]
 fn a_stand_alone_bill_needs_no_enterprise() {
     let mut sienge = Sienge::with(1);
     sienge.header.enterprise = Some(None);

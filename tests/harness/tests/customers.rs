@@ -1,0 +1,72 @@
+//! Customers of new contracts are known by name, at once or as soon as Sienge lets us read them.
+
+use harness::{Rig, World};
+use ponte::portfolio::{BillId, Customer, CustomerId};
+use ponte::store::WebhookState;
+use serde_json::{Value, json};
+
+async fn filled() -> Rig {
+    let rig = Rig::with(World {
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await;
+    rig.run_all("reconcile").await;
+    rig
+}
+
+/// A customer that the portfolio has no contract of, known to Sienge for long.
+async fn stranger(rig: &Rig) -> CustomerId {
+    let ids: Vec<CustomerId> = rig
+        .sienge
+        .with_world(|world| world.customers.keys().map(|id| CustomerId(i64::from(*id))).collect());
+    for id in ids {
+        if rig.customer(id).await.is_none() {
+            return id;
+        }
+    }
+    panic!("every customer is held")
+}
+
+fn forbidden(customer: CustomerId) -> Value {
+    json!([{"kind": "status", "status": 403, "route": format!("v1/customers/{customer}")}])
+}
+
+#[tokio::test]
+async fn one_that_could_not_be_read_is_read_by_the_daily_load() {
+    let rig = filled().await;
+    let customer = stranger(&rig).await;
+    rig.faults(forbidden(customer)).await;
+    let enterprise = rig
+        .sienge
+        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
+    rig.happen("add", json!({"contract": {"customerId": customer.0, "enterpriseId": enterprise}}))
+        .await;
+    rig.apply().await;
+    assert_eq!(rig.customer(customer).await, Some(Customer::unread(customer)));
+    rig.faults(json!([])).await;
+    rig.run_all("import").await;
+    let read = rig.customer(customer).await.unwrap();
+    assert!(!read.name.is_empty() && read.document.is_some(), "{read:?}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn one_that_may_not_be_read_fails_its_own_webhook_and_no_payment_beside_it() {
+    let rig = filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let held = rig.held().await;
+    let customer = held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer;
+    let changed = rig.change("customer", json!({"customerId": customer.0, "name": "Outro Nome"}));
+    let received = rig.change("receive", json!({"billId": bill, "installmentId": open[0]}));
+    for told in changed.iter().chain(&received) {
+        rig.tell(told).await;
+    }
+    rig.faults(forbidden(customer)).await;
+    assert_eq!(rig.apply_once().await, changed.len());
+    assert_eq!(rig.stored(&received[0].id).await.unwrap().state, WebhookState::Done);
+    rig.assert_equal().await;
+    rig.faults(json!([])).await;
+    rig.apply().await;
+    assert_eq!(rig.customer(customer).await.unwrap().name, "Outro Nome");
+}
