@@ -30,10 +30,20 @@ pub enum Metric {
     InstallmentsChanged,
     /// Webhooks put back into the queue by the sweep.
     WebhookRequeued,
-    /// A task run that ended well.
-    RunSucceeded,
+    /// A sweep that ended.
+    SweepFinished,
+    /// A daily load of one creditor that ended.
+    ImportFinished,
+    /// A daily redundancy of one creditor that ended.
+    RedundancyFinished,
+    /// A reconciliation of one creditor that ended.
+    ReconciliationFinished,
+    /// Installments that a reconciliation found different, the creditor's first one apart: what nobody had told.
+    MirrorDifferences,
     /// A task run that failed or stopped for a confirmation.
     RunNeedsAttention,
+    /// 80% of a subdomain's quota of the day are used.
+    QuotaNearlyUsed,
 }
 
 impl Metric {
@@ -49,8 +59,13 @@ impl Metric {
             Self::WebhookFailed => "WebhookFailed",
             Self::InstallmentsChanged => "InstallmentsChanged",
             Self::WebhookRequeued => "WebhookRequeued",
-            Self::RunSucceeded => "RunSucceeded",
+            Self::SweepFinished => "SweepFinished",
+            Self::ImportFinished => "ImportFinished",
+            Self::RedundancyFinished => "RedundancyFinished",
+            Self::ReconciliationFinished => "ReconciliationFinished",
+            Self::MirrorDifferences => "MirrorDifferences",
             Self::RunNeedsAttention => "RunNeedsAttention",
+            Self::QuotaNearlyUsed => "QuotaNearlyUsed",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -160,4 +161,24 @@ def test_a_crash_between_storing_and_queueing_is_healed_by_the_sweep(ponte):
     ponte.let_pending_webhooks_grow_old()
     assert "1 webhook(s) recolocado(s)" in ponte.stack.invoke("payments", {})["resumo"]
     ponte.settle()
+    assert ponte.differences() == []
+
+
+def stored_webhooks(ponte) -> set[str]:
+    """The journal's keys of all webhooks."""
+    return {item["pk"] for item in ponte.stack.scan("Journal") if "#webhook#" in item["pk"]}
+
+
+def test_a_dead_letter_moved_back_by_an_operator_takes_effect(ponte):
+    target = next(i for i in ponte.open_installments() if not i.receipts)
+    sqs, dead = ponte.stack.client("sqs"), ponte.stack.outputs["InboxDeadLettersUrl"]
+    before = stored_webhooks(ponte)
+    ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
+    ponte.settle()
+    (new,) = stored_webhooks(ponte) - before
+    sqs.send_message(QueueUrl=dead, MessageBody=json.dumps({"tenant": TENANT, "key": new}))
+    assert ponte.stack.waiting()["dead"] == 1
+    assert "1 mensagem(ns) devolvida(s)" in ponte.stack.invoke("payments", {"redrive": True})["resumo"]
+    ponte.settle()
+    assert ponte.stack.waiting()["dead"] == 0
     assert ponte.differences() == []

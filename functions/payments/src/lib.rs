@@ -1,13 +1,20 @@
 //! `payments`: every ten minutes (`{}`) the sweep of what is stuck; once a day (`{"redundancy": true}`) the bulk redundancy,
-//! which also takes `"tenant"`, `"creditor"`, `"from"` and `"dryRun"`.
+//! which also takes `"tenant"`, `"creditor"`, `"from"` and `"dryRun"`. Operators also move the dead letters back (`{"redrive": true}`)
+//! and process one webhook again (`{"tenant": "617", "webhook": "<x-sienge-id>"}`).
 
-use ponte::flow::{FlowError, Shop, Task, TaskName, redundancy, run_task, sweep};
+use ponte::flow::{FlowError, Shop, Task, TaskName, redrive, redundancy, reprocess, run_task, sweep};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// Answers one event with a summary an operator can read.
 pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Value, FlowError> {
     match Task::read(event.clone()) {
+        Ok(Task {
+            tenant: Some(tenant),
+            webhook: Some(id),
+            ..
+        }) => Ok(json!(reprocess(shop, &tenant, &id, deadline).await?)),
+        Ok(task) if task.redrive => Ok(json!(redrive(shop, deadline).await?)),
         Ok(task) if !task.redundancy => {
             if task != Task::default() {
                 return Err(FlowError::NotConfigured(

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::portfolio::TenantId;
@@ -31,6 +31,8 @@ pub trait Inbox: Send + Sync {
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError>;
     /// Sends many and says how many were taken; those not taken stay pending in the journal.
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError>;
+    /// Moves a few messages from the dead-letter queue back, each deleted there after it was taken here; 0 when there is none.
+    async fn redrive(&self) -> Result<usize, InboxError>;
 }
 
 /// The queue on SQS.
@@ -38,13 +40,34 @@ pub trait Inbox: Send + Sync {
 pub struct SqsInbox {
     client: Client,
     queue_url: String,
+    dead_letters_url: Option<String>,
 }
 
 impl SqsInbox {
     /// The queue at an address.
     #[must_use]
     pub fn new(client: Client, queue_url: String) -> Self {
-        Self { client, queue_url }
+        Self {
+            client,
+            queue_url,
+            dead_letters_url: None,
+        }
+    }
+
+    /// With its dead-letter queue, for whoever moves messages back.
+    #[must_use]
+    pub fn with_dead_letters(self, dead_letters_url: Option<String>) -> Self {
+        Self { dead_letters_url, ..self }
+    }
+
+    async fn send_bodies(&self, bodies: Vec<String>) -> Result<Vec<usize>, InboxError> {
+        let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
+        for (index, body) in bodies.into_iter().enumerate() {
+            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body);
+            request = request.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
+        }
+        let answer = request.send().await.map_err(|error| InboxError(super::reason(&error)))?;
+        Ok(answer.successful().iter().filter_map(|taken| taken.id().parse().ok()).collect())
     }
 }
 
@@ -62,16 +85,46 @@ impl Inbox for SqsInbox {
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError> {
         let mut taken = 0;
         for batch in messages.chunks(BATCH) {
-            let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
-            for (index, message) in batch.iter().enumerate() {
-                let entry = SendMessageBatchRequestEntry::builder()
-                    .id(index.to_string())
-                    .message_body(body(message)?);
-                request = request.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
-            }
-            let answer = request.send().await.map_err(|error| InboxError(super::reason(&error)))?;
-            taken += answer.successful().len();
+            let bodies = batch.iter().map(body).collect::<Result<_, _>>()?;
+            taken += self.send_bodies(bodies).await?.len();
         }
         Ok(taken)
+    }
+
+    async fn redrive(&self) -> Result<usize, InboxError> {
+        let dead = self.dead_letters_url.as_deref();
+        let dead = dead.ok_or_else(|| InboxError("the function does not know the dead-letter queue".to_owned()))?;
+        let receive = self
+            .client
+            .receive_message()
+            .queue_url(dead)
+            .max_number_of_messages(10)
+            .wait_time_seconds(1);
+        let answer = receive.send().await.map_err(|error| InboxError(super::reason(&error)))?;
+        let messages = answer.messages();
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        let bodies = messages
+            .iter()
+            .map(|message| message.body().unwrap_or_default().to_owned())
+            .collect();
+        let taken = self.send_bodies(bodies).await?;
+        let mut delete = self.client.delete_message_batch().queue_url(dead);
+        for index in &taken {
+            let receipt = messages
+                .get(*index)
+                .and_then(|message| message.receipt_handle())
+                .unwrap_or_default();
+            let entry = DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(receipt);
+            delete = delete.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
+        }
+        if taken.is_empty() {
+            return Err(InboxError("it refused the dead letters".to_owned()));
+        }
+        delete.send().await.map_err(|error| InboxError(super::reason(&error)))?;
+        Ok(taken.len())
     }
 }

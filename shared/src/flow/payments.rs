@@ -47,6 +47,7 @@ pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
         }
     }
     telemetry::count(Metric::WebhookRequeued, requeued as u64, None, now);
+    telemetry::count(Metric::SweepFinished, 1, None, now);
     let text = format!(
         "Varredura: {requeued} webhook(s) recolocado(s) na fila, {published} evento(s) publicado(s), {resumed} execução(ões) retomada(s), {expired} webhook(s) sem contrato excluído(s) por prazo."
     );

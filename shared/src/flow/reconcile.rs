@@ -19,6 +19,7 @@ use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName};
 use crate::calendar::Timestamp;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
 use crate::sienge::SiengeError;
+use crate::telemetry::{self, Metric};
 
 /// A step is begun only with this much time left; otherwise a new invocation goes on.
 const STEP_TIME: Duration = Duration::from_secs(30);
@@ -133,6 +134,10 @@ fn recent(session: &Session, progress: &Progress) -> bool {
 async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
     tell_finished(session, creditor, "reconciliation.finished", &progress.run, &progress.report).await?;
     let store = &session.shop.store;
+    if store.first_reconciliation_done(&session.tenant, creditor).await? {
+        let different = progress.report.installments_changed();
+        telemetry::count(Metric::MirrorDifferences, different, Some(&session.tenant), session.now());
+    }
     store
         .advance_cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str(), progress.started_at)
         .await?;

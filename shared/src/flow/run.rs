@@ -235,10 +235,12 @@ impl<'a> Guard<'a> {
             // Not taken: the sweep finds the checkpoint without an owner and asks again.
             session.shop.bus.publish(&[next.request()]).await?;
         }
-        let metric = if matches!(state, RunState::Finished | RunState::Continues) {
-            Metric::RunSucceeded
-        } else {
-            Metric::RunNeedsAttention
+        let metric = match (state, task) {
+            (RunState::Continues, _) => return Ok(summary),
+            (RunState::Finished, TaskName::Import) => Metric::ImportFinished,
+            (RunState::Finished, TaskName::Payments) => Metric::RedundancyFinished,
+            (RunState::Finished, TaskName::Reconcile) => Metric::ReconciliationFinished,
+            _ => Metric::RunNeedsAttention,
         };
         telemetry::count(metric, 1, Some(&session.tenant), session.now());
         Ok(summary)

@@ -38,6 +38,12 @@ pub struct Task {
     /// Payments: the daily redundancy instead of the sweep.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub redundancy: bool,
+    /// Payments: move the dead letters back to the inbox instead of the sweep.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redrive: bool,
+    /// Payments: process this stored webhook (its `x-sienge-id`) again instead of the sweep; needs `tenant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
 }
 
 /// The tasks.
@@ -87,6 +93,9 @@ impl Task {
         if task.confirm.is_some() && task.creditor.is_none() {
             return Err(InvalidTask("\"confirm\" precisa de \"tenant\" e \"creditor\"".to_owned()));
         }
+        if task.webhook.is_some() && task.tenant.is_none() {
+            return Err(InvalidTask("\"webhook\" precisa de \"tenant\"".to_owned()));
+        }
         Ok(task)
     }
 
@@ -119,6 +128,7 @@ mod tests {
             json!({"creditor": 1}),
             json!({"tenant": "a b"}),
             json!({"confirm": "x", "tenant": "t"}),
+            json!({"webhook": "x"}),
             json!([]),
         ] {
             let text = Task::read(event).unwrap_err().to_string();

@@ -21,6 +21,7 @@ use super::{Store, StoreError};
 use crate::calendar::{Timestamp, business_date};
 use crate::settings::Package;
 use crate::sienge::{Lane, Priority, Quota, QuotaRefusal, Remaining};
+use crate::telemetry::{self, Metric};
 
 /// Sienge's limits a minute, and what batches leave to people.
 const REST_MINUTE: (u32, u32) = (200, 6);
@@ -161,7 +162,7 @@ impl SharedQuota {
                         continue;
                     }
                     if announce {
-                        self.announce(quota, next.day_used);
+                        self.announce(quota, next.day_used, now);
                     }
                     local.seen = Some(next);
                     local.refund = None;
@@ -182,7 +183,8 @@ impl SharedQuota {
         Err(QuotaRefusal::Wait(spread(Duration::from_millis(250))))
     }
 
-    fn announce(&self, quota: &LaneQuota, used: u32) {
+    fn announce(&self, quota: &LaneQuota, used: u32, now: Timestamp) {
+        telemetry::count(Metric::QuotaNearlyUsed, 1, None, now);
         tracing::warn!(
             subdomain = self.subdomain,
             lane = ?quota.lane,

@@ -82,6 +82,15 @@ impl Inbox for MemoryInbox {
         messages.iter().try_for_each(|message| self.accept(message))?;
         Ok(messages.len())
     }
+
+    async fn redrive(&self) -> Result<usize, InboxError> {
+        let mut dead = self.dead.lock().unwrap();
+        let some = dead.len().min(10);
+        for message in dead.drain(..some) {
+            self.put(Queued { deliveries: 0, ..message });
+        }
+        Ok(some)
+    }
 }
 
 /// What the bus does with events.

@@ -176,6 +176,16 @@ async fn every_sample_does_what_it_says() {
     for id in ids {
         assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done, "{id}");
     }
+    is(
+        &rig.payments(samples.event("payments-redrive")).await.unwrap(),
+        "concluído",
+        "Fila de erros: 0 mensagem(ns)",
+    );
+    is(
+        &rig.payments(samples.event("payments-reprocess")).await.unwrap(),
+        "concluído",
+        "reprocessado",
+    );
     rig.assert_equal().await;
 
     assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());

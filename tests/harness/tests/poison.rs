@@ -85,14 +85,39 @@ async fn an_unreadable_bill_fails_only_its_own_messages_and_is_given_up_after_fi
     assert!(rig.inbox.is_empty(), "the sweep leaves it to the operator");
     // What was wrong is put right, and the operator moves the message out of the dead-letter queue.
     rig.faults(json!([])).await;
-    let key = rig.stored(&bad_told.id).await.unwrap().key.0;
-    rig.inbox.put(Queued {
-        body: json!({"tenant": "617", "key": key}).to_string(),
-        deliveries: 0,
-    });
+    let summary = rig.payments(json!({"redrive": true})).await.unwrap();
+    assert!(summary["resumo"].as_str().unwrap().contains("1 mensagem(ns)"), "{summary}");
+    assert_eq!((rig.inbox.len(), rig.inbox.dead()), (1, 0));
     rig.apply().await;
     assert_eq!(rig.stored(&bad_told.id).await.unwrap().state, WebhookState::Done);
     rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn an_operator_has_one_webhook_processed_again_whatever_became_of_it() {
+    let rig = filled().await;
+    let (bill, told) = receipts(&rig, 1).remove(0);
+    let again = |id: &str| json!({"tenant": "617", "webhook": id});
+    let unknown = rig.payments(again("nunca-visto")).await.unwrap_err().to_string();
+    assert!(unknown.contains("não encontrado") && unknown.contains("x-sienge-id"), "{unknown}");
+    rig.tell(&told).await;
+    // Its message was lost; nobody waits for the sweep.
+    rig.inbox.take();
+    let summary = rig.payments(again(&told.id)).await.unwrap();
+    assert_eq!(summary["situacao"], "concluído", "{summary}");
+    assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done);
+    rig.assert_equal().await;
+    // Done once, and something changed since that nobody told.
+    rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": told.body["installmentId"], "silent": true}),
+    );
+    let summary = rig.payments(again(&told.id)).await.unwrap();
+    assert!(summary["resumo"].as_str().unwrap().contains("quitada"), "{summary}");
+    rig.assert_equal().await;
+    // Sienge does not answer: the operator is told why.
+    rig.faults(json!([{"kind": "status", "status": 401}])).await;
+    assert!(rig.payments(again(&told.id)).await.is_err() || rig.payments(again(&told.id)).await.unwrap()["situacao"] == "falhou");
 }
 
 #[tokio::test]

@@ -112,6 +112,16 @@ async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
             assert!(text.contains("evento inválido") && text.contains("Exemplo"), "{event}: {text}");
         }
     }
+    for event in [
+        json!({"redrive": true}),
+        json!({"redundancy": true}),
+        json!({"tenant": "617", "webhook": "x"}),
+    ] {
+        for answer in [rig.import(event.clone()).await, rig.reconcile(event.clone()).await] {
+            let text = answer.unwrap_err().to_string();
+            assert!(text.contains("são da função payments"), "{event}: {text}");
+        }
+    }
     let text = rig.payments(json!({"tenant": "617"})).await.unwrap_err().to_string();
     assert!(text.contains("\"redundancy\": true"), "{text}");
 }

@@ -1,0 +1,69 @@
+//! What an operator asks for after putting something right: dead letters go back to the inbox, one webhook is processed again.
+
+use tokio::time::Instant;
+
+use super::apply::finish;
+use super::{Fate, FlowError, Report, RunState, Session, Shop, Summary, TaskName};
+use crate::portfolio::TenantId;
+use crate::store::{JournalKey, StoredWebhook, WebhookState, keys};
+
+/// Dead letters moved in one invocation.
+const AT_ONCE: usize = 10_000;
+/// No move is begun with less time left.
+const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Moves the messages of the inbox's dead-letter queue back to the inbox. A message is deleted only after its copy was taken: one
+/// that a crash leaves in both takes effect once all the same.
+pub async fn redrive(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError> {
+    let mut moved = 0;
+    while moved < AT_ONCE && deadline.saturating_duration_since(Instant::now()) > MOVE_TIME {
+        match shop.inbox.redrive().await? {
+            0 => break,
+            some => moved += some,
+        }
+    }
+    let text = format!("Fila de erros: {moved} mensagem(ns) devolvida(s) à fila de entrada.");
+    tracing::info!(messages = moved, "{text}");
+    Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
+}
+
+/// Processes one stored webhook again, here and now, whatever became of it before.
+pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, deadline: Instant) -> Result<Summary, FlowError> {
+    let stored = find(shop, tenant, id).await?;
+    let session = Session::open(shop, tenant, false, deadline).await?;
+    let mut report = Report::default();
+    let fates = session.process(std::slice::from_ref(&stored), &mut report).await;
+    session.close().await;
+    let fates = fates?;
+    finish(shop, &fates).await?;
+    let (state, what) = match fates.get(&stored.key) {
+        Some(Fate::Failed { why, .. }) => (RunState::Failed, format!("não foi possível: {why}")),
+        Some(Fate::Unmatched) => (
+            RunState::Finished,
+            "contrato não encontrado na carteira nem entre os credores cadastrados".to_owned(),
+        ),
+        Some(Fate::Equal) | None => (RunState::Finished, report.text()),
+    };
+    let text = format!("Webhook {id} reprocessado: {what}");
+    tracing::info!(%tenant, id, state = ?state, "{text}");
+    Ok(Summary {
+        tenant: Some(tenant.clone()),
+        ..Summary::new(TaskName::Payments, state, text, report)
+    })
+}
+
+async fn find(shop: &Shop, tenant: &TenantId, id: &str) -> Result<StoredWebhook, FlowError> {
+    let key = JournalKey(keys::webhook(tenant, id));
+    let stored = shop.store.load_webhooks(&[key]).await?.pop().transpose()?;
+    let stored = stored.ok_or_else(|| {
+        FlowError::NotConfigured(format!(
+            "webhook {id} não encontrado na assessoria {tenant}: confira o número em x-sienge-id; o diário guarda 90 dias"
+        ))
+    })?;
+    if stored.state == WebhookState::Rejected {
+        return Err(FlowError::NotConfigured(format!(
+            "webhook {id} foi recusado por ser ilegível e não diz onde olhar: faça uma carga do credor"
+        )));
+    }
+    Ok(stored)
+}
