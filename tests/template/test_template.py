@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -114,7 +115,8 @@ BESIDE_TABLES = {
     "apply": {
         "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "events:PutEvents",
     },
-    "payments": {"sqs:SendMessage", "events:PutEvents"},
+    # Dead letters are moved back from here.
+    "payments": {"sqs:SendMessage", "events:PutEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage"},
     "import": {"sqs:SendMessage", "events:PutEvents"},
     "reconcile": {"sqs:SendMessage", "events:PutEvents"},
 }
@@ -257,7 +259,7 @@ def test_every_queue_is_encrypted_and_leads_to_dead_letters_or_is_one():
             assert properties["MessageRetentionPeriod"] == 1209600, f"{name}: dead letters wait 14 days"
         else:
             assert properties["RedrivePolicy"]["maxReceiveCount"] == 5, name
-    watched = {target(p["Dimensions"][0]["Value"]) for p in of_type("AWS::CloudWatch::Alarm").values()}
+    watched = {target(p["Dimensions"][0]["Value"]) for p in of_type("AWS::CloudWatch::Alarm").values() if "Dimensions" in p}
     assert dead <= watched, "somebody must hear of dead letters"
 
 
@@ -347,6 +349,48 @@ def test_a_task_that_fails_every_try_is_kept():
         dead = target(properties["DestinationConfig"]["OnFailure"]["Destination"])
         role = target(RESOURCES[function]["Properties"]["Role"])
         assert any(s["Action"] == "sqs:SendMessage" and target(s["Resource"]) == dead for s in statements(role)), function
+
+
+# ---------------------------------------------------------------- operation
+
+
+def test_operators_read_what_to_do_about_every_alarm():
+    manual = (ROOT / "docs" / "operacao.md").read_text()
+    alarms = of_type("AWS::CloudWatch::Alarm")
+    assert [name for name in alarms if f"| `{name}` |" not in manual] == []
+    listed = set(re.findall(r"^\| `(\w+Alarm)` \|", manual, re.MULTILINE))
+    assert listed == set(alarms), "the manual names alarms that the template does not have"
+
+
+def test_alarms_reach_the_topic_and_look_at_metrics_that_exist():
+    counted = set(re.findall(r'=> "(\w+)"', (ROOT / "shared/src/telemetry.rs").read_text()))
+    for name, properties in of_type("AWS::CloudWatch::Alarm").items():
+        assert properties["AlarmActions"] == {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}, name
+        if properties["Namespace"] == "Ponte":
+            assert properties["MetricName"] in counted, name
+        # CloudWatch's limits: a day, or a week for periods of an hour or more.
+        span = properties["Period"] * properties["EvaluationPeriods"]
+        assert span <= (604800 if properties["Period"] >= 3600 else 86400), name
+
+
+def test_a_run_that_does_not_happen_is_missed_while_the_schedules_fire():
+    missed = {
+        r["Properties"]["MetricName"]
+        for r in RESOURCES.values()
+        if r["Type"] == "AWS::CloudWatch::Alarm" and r["Properties"]["TreatMissingData"] == "breaching"
+    }
+    assert missed == {"SweepFinished", "ImportFinished", "RedundancyFinished", "ReconciliationFinished"}
+    for name, resource in RESOURCES.items():
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Properties"]["TreatMissingData"] == "breaching":
+            assert resource["Condition"] == "IsScheduled", name
+
+
+def test_the_dashboard_shows_metrics_that_exist():
+    (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(re.sub(r"\$\{[^}]+\}", "x", dashboard["DashboardBody"]["Fn::Sub"]))
+    counted = set(re.findall(r'=> "(\w+)"', (ROOT / "shared/src/telemetry.rs").read_text()))
+    own = {m[1] for w in body["widgets"] for m in w["properties"]["metrics"] if m[0] == "Ponte"}
+    assert own <= counted
 
 
 # ---------------------------------------------------------------- the rest
