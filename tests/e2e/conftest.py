@@ -24,7 +24,7 @@ TENANT = "617"
 WORLD = ["--seed", "11", "--contracts", "40", "--installments", "2400", "--time-scale", "600"]
 # Short, so that a message of a killed function comes back within a test. Schedules stay quiet:
 # the tests say what runs when.
-PARAMETERS = {"ApplyTimeoutSeconds": "10", "Schedules": "DISABLED"}
+PARAMETERS = {"ApplyTimeoutSeconds": "10", "Schedules": "DISABLED", "LogLevel": "info,ponte=debug"}
 
 
 def some_minutes_ago() -> str:
