@@ -501,6 +501,7 @@ fn customer(id: i64) -> Customer {
         }],
         addresses: vec![Address::default()],
         spouse: None,
+        erased_on: None,
     }
 }
 

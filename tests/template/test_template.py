@@ -97,7 +97,7 @@ ON_TABLES = {
         "PortfolioTable": READ_AND_CHANGE, "JournalTable": NOTE_DOWN, "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem"},
     },
     "payments": {
-        "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/outbox": {"Query"},
+        "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/outbox": {"Query"}, "PortfolioTable/index/by_customer": {"Query"},
         "JournalTable": NOTE_DOWN | {"DeleteItem"}, "JournalTable/index/pending": {"Query"}, "ControlTable": RUN,
     },
     "import": {

@@ -1,8 +1,8 @@
 //! `payments`: every ten minutes (`{}`) the sweep of what is stuck; once a day (`{"redundancy": true}`) the bulk redundancy,
 //! which also takes `"tenant"`, `"creditor"`, `"from"` and `"dryRun"`. Operators also move the dead letters back (`{"redrive": true}`)
-//! and process one webhook again (`{"tenant": "617", "webhook": "<x-sienge-id>"}`).
+//! process one webhook again (`{"tenant": "617", "webhook": "<x-sienge-id>"}`) and erase a customer (`{"tenant": "617", "eraseCustomer": 41}`).
 
-use ponte::flow::{FlowError, Shop, Task, TaskName, redrive, redundancy, reprocess, run_task, sweep};
+use ponte::flow::{FlowError, Shop, Task, TaskName, erase_customer, redrive, redundancy, reprocess, run_task, sweep};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -14,6 +14,11 @@ pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Valu
             webhook: Some(id),
             ..
         }) => Ok(json!(reprocess(shop, &tenant, &id, deadline).await?)),
+        Ok(Task {
+            tenant: Some(tenant),
+            erase_customer: Some(customer),
+            ..
+        }) => Ok(json!(erase_customer(shop, &tenant, customer).await?)),
         Ok(task) if task.redrive => Ok(json!(redrive(shop, deadline).await?)),
         Ok(task) if !task.redundancy => {
             if task != Task::default() {

@@ -15,8 +15,8 @@ where
     F: for<'a> Fn(&'a Session, &'a Task, CreditorId) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
 {
     let task = Task::read(event).map_err(|error| FlowError::NotConfigured(error.to_string()))?;
-    if task.redrive || task.webhook.is_some() || (task.redundancy && name != TaskName::Payments) {
-        let text = "\"redrive\", \"webhook\" e \"redundancy\" são da função payments, um de cada vez";
+    if task.redrive || task.webhook.is_some() || task.erase_customer.is_some() || (task.redundancy && name != TaskName::Payments) {
+        let text = "\"redrive\", \"webhook\", \"eraseCustomer\" e \"redundancy\" são da função payments, um de cada vez";
         return Err(FlowError::NotConfigured(text.to_owned()));
     }
     let Some(tenant) = task.tenant.clone().filter(|_| task.creditor.is_some() || task.dry_run) else {

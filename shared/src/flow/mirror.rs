@@ -9,7 +9,8 @@ use super::session::Rehearsed;
 use super::{FlowError, Report, Session, Shop};
 use crate::aws::BusEvent;
 use crate::portfolio::{
-    BillId, Change, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent, compare,
+    BillId, Change, ContractState, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent,
+    compare,
 };
 use crate::sienge::{self, Look, Seen};
 use crate::store::{CritiqueNote, StoreError};
@@ -275,22 +276,19 @@ fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
 
 /// The customer of the open contract, else of the last one.
 fn current_customer(held: &HeldBill) -> Option<CustomerId> {
-    let open = held
-        .contracts
-        .values()
-        .find(|contract| contract.state == crate::portfolio::ContractState::Open);
+    let open = held.contracts.values().find(|contract| contract.state == ContractState::Open);
     open.or_else(|| held.contracts.values().next_back())
         .map(|contract| contract.key.customer)
 }
 
-/// Customers of contracts that an outcome wrote.
+/// Customers of the open contracts that an outcome wrote.
 fn opened_customers(outcome: &Outcome) -> BTreeSet<CustomerId> {
     outcome
         .changes
         .iter()
         .filter_map(|change| match change {
-            Change::Contract(contract) => Some(contract.key.customer),
-            Change::Installment(..) => None,
+            Change::Contract(contract) if contract.state == ContractState::Open => Some(contract.key.customer),
+            Change::Contract(_) | Change::Installment(..) => None,
         })
         .collect()
 }

@@ -4,6 +4,7 @@
 //! what was read; both may be repeated at any time, because comparing again yields only what is still missing.
 
 mod apply;
+mod erase;
 mod fan_out;
 mod import;
 mod invocation;
@@ -22,6 +23,7 @@ mod task;
 mod windows;
 
 pub use apply::{Delivered, MAX_DELIVERIES, apply_webhooks};
+pub use erase::erase_customer;
 pub use fan_out::fan_out;
 pub use import::import;
 pub use invocation::run_task;

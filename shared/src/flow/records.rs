@@ -27,9 +27,18 @@ impl Session {
         let known = self.shop.store.customers(&self.tenant, &wanted).await?;
         let unknown: Vec<CustomerId> = wanted
             .into_iter()
-            .filter(|id| known.get(id).is_none_or(|held| *held == Customer::unread(*id)))
+            .filter(|id| {
+                known
+                    .get(id)
+                    .is_none_or(|held| *held == Customer::unread(*id) || held.erased_on.is_some())
+            })
             .collect();
-        let new: Vec<CustomerId> = unknown.iter().copied().filter(|id| !known.contains_key(id)).collect();
+        // An erased customer with something to collect again is known again.
+        let new: Vec<CustomerId> = unknown
+            .iter()
+            .copied()
+            .filter(|id| known.get(id).is_none_or(|held| held.erased_on.is_some()))
+            .collect();
         self.shop.store.note_unread_customers(&self.tenant, &new).await?;
         if scope != Scope::Reconciliation {
             self.read_customers(&unknown, report).await?;
@@ -43,7 +52,8 @@ impl Session {
             return Ok(());
         }
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
-        let known: Vec<CustomerId> = self.shop.store.customers(&self.tenant, &wanted).await?.into_keys().collect();
+        let held = self.shop.store.customers(&self.tenant, &wanted).await?.into_values();
+        let known: Vec<CustomerId> = held.filter(|held| held.erased_on.is_none()).map(|held| held.id).collect();
         self.read_customers(&known, report).await
     }
 
@@ -257,6 +267,7 @@ fn to_customer(row: &sienge::Customer) -> Option<Customer> {
         phones: row.phones.iter().filter_map(to_phone).collect(),
         addresses: row.addresses.iter().map(to_address).collect(),
         spouse: row.spouse.as_ref().and_then(to_spouse),
+        erased_on: None,
     })
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::aws::BusEvent;
 use crate::calendar::Date;
-use crate::portfolio::{CreditorId, TenantId};
+use crate::portfolio::{CreditorId, CustomerId, TenantId};
 
 /// Detail type of a task asked for through the bus.
 pub const TASK_REQUESTED: &str = "task.requested";
@@ -44,6 +44,9 @@ pub struct Task {
     /// Payments: process this stored webhook (its `x-sienge-id`) again instead of the sweep; needs `tenant`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<String>,
+    /// Payments: erase what is held of this customer (LGPD) instead of the sweep; needs `tenant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erase_customer: Option<CustomerId>,
 }
 
 /// The tasks.
@@ -93,8 +96,8 @@ impl Task {
         if task.confirm.is_some() && task.creditor.is_none() {
             return Err(InvalidTask("\"confirm\" precisa de \"tenant\" e \"creditor\"".to_owned()));
         }
-        if task.webhook.is_some() && task.tenant.is_none() {
-            return Err(InvalidTask("\"webhook\" precisa de \"tenant\"".to_owned()));
+        if (task.webhook.is_some() || task.erase_customer.is_some()) && task.tenant.is_none() {
+            return Err(InvalidTask("\"webhook\" e \"eraseCustomer\" precisam de \"tenant\"".to_owned()));
         }
         Ok(task)
     }
@@ -129,6 +132,7 @@ mod tests {
             json!({"tenant": "a b"}),
             json!({"confirm": "x", "tenant": "t"}),
             json!({"webhook": "x"}),
+            json!({"eraseCustomer": 1}),
             json!([]),
         ] {
             let text = Task::read(event).unwrap_err().to_string();

@@ -72,6 +72,9 @@ pub struct Customer {
     pub addresses: Vec<Address>,
     /// Spouse.
     pub spouse: Option<Spouse>,
+    /// When everything personal was erased at the customer's request (LGPD); nothing is read into it until a contract opens again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased_on: Option<Date>,
 }
 
 /// A telephone of a customer, as Sienge keeps it.
@@ -138,6 +141,16 @@ impl Customer {
             phones: Vec::new(),
             addresses: Vec::new(),
             spouse: None,
+            erased_on: None,
+        }
+    }
+
+    /// A customer of whom only the id was left, because keys and sums refer to it.
+    #[must_use]
+    pub fn erased(id: CustomerId, on: Date) -> Self {
+        Self {
+            erased_on: Some(on),
+            ..Self::unread(id)
         }
     }
 }
@@ -254,6 +267,7 @@ mod tests {
                 ..Address::default()
             }],
             spouse: None,
+            erased_on: None,
         };
         let printed = format!("{customer:?} {:?} {:?}", customer.phones, customer.document);
         for secret in ["Maria", "5299", "0489", "Flores", "exemplo"] {

@@ -11,11 +11,14 @@ use super::attributes::{Item, from_item, get_text, key_of, opt_text, text, to_it
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError, packing};
+use crate::calendar::Date;
 use crate::portfolio::{
     BillId, CreditBureauRecord, Customer, CustomerId, Document, Enterprise, EnterpriseId, SalesContract, TenantId, Unit,
 };
 
 const CONTENT_HASH: &str = "content_hash";
+/// Of an erased customer, which nothing overwrites.
+const ERASED_ON: &str = "erasedOn";
 /// Writes under way at the same time.
 const WRITES_AT_ONCE: usize = 16;
 
@@ -97,7 +100,7 @@ impl Store {
             wanted.insert(value.key(tenant), catalogue_item(tenant, value)?);
         }
         let keys: Vec<ItemKey> = wanted.keys().cloned().collect();
-        let attributes = [attribute::PK, attribute::SK, CONTENT_HASH];
+        let attributes = [attribute::PK, attribute::SK, CONTENT_HASH, ERASED_ON];
         let held = self
             .batch_get(&self.tables.portfolio, &keys, Freshness::Eventual, Some(&attributes))
             .await?;
@@ -106,7 +109,7 @@ impl Store {
             let same = wanted
                 .get(&key)
                 .is_some_and(|new| opt_text(new, CONTENT_HASH) == opt_text(item, CONTENT_HASH));
-            if same {
+            if same || item.contains_key(ERASED_ON) {
                 wanted.remove(&key);
             }
         }
@@ -125,14 +128,22 @@ impl Store {
             .put_item()
             .table_name(&self.tables.portfolio)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#hash) OR #hash <> :hash")
+            .condition_expression("(attribute_not_exists(#hash) OR #hash <> :hash) AND attribute_not_exists(#erased)")
             .expression_attribute_names("#hash", CONTENT_HASH)
+            .expression_attribute_names("#erased", ERASED_ON)
             .expression_attribute_values(":hash", hash);
-        // Refused when somebody else wrote the same content meanwhile.
+        // Refused when somebody else wrote the same content meanwhile, or erased it.
         written(put.send().await.map_err(|error| StoreError::of("PutItem", &error)))
     }
 
-    /// Notes customers of whom only the id is known, where none is held. [`Store::unread_customers`] finds them until they are read.
+    /// Leaves nothing of a customer but the id: what is read of it later is not written, until it is noted as unread again.
+    pub async fn erase_customer(&self, tenant: &TenantId, id: CustomerId, on: Date) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(&self.tables.portfolio);
+        let put = put.set_item(Some(catalogue_item(tenant, &Customer::erased(id, on))?));
+        put.send().await.map(drop).map_err(|error| StoreError::of("PutItem", &error))
+    }
+
+    /// Notes customers of whom only the id is known, where none is held or an erased one is. [`Store::unread_customers`] finds them until they are read.
     pub async fn note_unread_customers(&self, tenant: &TenantId, ids: &[CustomerId]) -> Result<(), StoreError> {
         stream::iter(ids)
             .map(|id| self.note_unread_customer(tenant, *id))
@@ -147,8 +158,9 @@ impl Store {
             .put_item()
             .table_name(&self.tables.portfolio)
             .set_item(Some(catalogue_item(tenant, &Customer::unread(id))?))
-            .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", attribute::PK);
+            .condition_expression("attribute_not_exists(#pk) OR attribute_exists(#erased)")
+            .expression_attribute_names("#pk", attribute::PK)
+            .expression_attribute_names("#erased", ERASED_ON);
         // Refused when somebody else wrote the customer meanwhile: nothing may overwrite what was read.
         written(put.send().await.map_err(|error| StoreError::of("PutItem", &error))).map(|_| ())
     }

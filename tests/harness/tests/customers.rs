@@ -70,3 +70,56 @@ async fn one_that_may_not_be_read_fails_its_own_webhook_and_no_payment_beside_it
     rig.apply().await;
     assert_eq!(rig.customer(customer).await.unwrap().name, "Outro Nome");
 }
+
+#[tokio::test]
+async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_opens() {
+    let rig = filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let held = rig.held().await;
+    let customer = held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer;
+    let erase = json!({"tenant": "617", "eraseCustomer": customer.0});
+    let refused = rig.payments(erase.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("em aberto") && refused.contains("LGPD"), "{refused}");
+    let unknown = rig
+        .payments(json!({"tenant": "617", "eraseCustomer": 1}))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(unknown.contains("não encontrado"), "{unknown}");
+
+    // Everything of the customer ends.
+    let bills: Vec<u32> = rig.sienge.with_world(|world| {
+        world
+            .bills
+            .values()
+            .filter(|bill| i64::from(bill.customer) == customer.0)
+            .map(|bill| bill.id)
+            .collect()
+    });
+    assert!(!open.is_empty());
+    for bill in bills {
+        rig.happen("cancel", json!({"billId": bill})).await;
+    }
+    rig.run_all("reconcile").await;
+    let before = rig.held().await;
+    let summary = rig.payments(erase).await.unwrap();
+    assert!(summary["resumo"].as_str().unwrap().contains("eliminados"), "{summary}");
+    let erased = rig.customer(customer).await.unwrap();
+    assert_eq!(erased, Customer::erased(customer, erased.erased_on.unwrap()));
+
+    // Sienge tells of the customer in every way; nothing comes back, and what is owed and was paid is as it was.
+    rig.happen("customer", json!({"customerId": customer.0, "name": "Nome Novo"})).await;
+    rig.apply().await;
+    rig.run_all("import").await;
+    rig.run_all("reconcile").await;
+    assert_eq!(rig.customer(customer).await.unwrap(), erased);
+    assert_eq!(rig.held().await, before);
+
+    let enterprise = rig
+        .sienge
+        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
+    rig.happen("add", json!({"contract": {"customerId": customer.0, "enterpriseId": enterprise}}))
+        .await;
+    rig.apply().await;
+    assert_eq!(rig.customer(customer).await.unwrap().name, "Nome Novo");
+}

@@ -186,6 +186,8 @@ async fn every_sample_does_what_it_says() {
         "concluído",
         "reprocessado",
     );
+    let refused = rig.payments(samples.event("payments-erase-customer")).await.unwrap_err();
+    assert!(refused.to_string().contains("300001"), "{refused}");
     rig.assert_equal().await;
 
     assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());

@@ -1,0 +1,35 @@
+//! Erasure of a customer's personal data (LGPD, art. 18, VI).
+//!
+//! Contracts, receipts and the timeline name a customer by id only, so they stay as they are: deduplication keys and sums are
+//! untouched. The customer's own record keeps nothing but the id and the day, and no later read of Sienge fills it again, until a
+//! contract of the customer opens.
+
+use super::{FlowError, Report, RunState, Shop, Summary, TaskName};
+use crate::calendar::business_date;
+use crate::portfolio::{BillId, ContractState, CustomerId, TenantId};
+
+/// Erases a customer, unless something is still to be collected from it. Repeating it changes nothing but the day.
+pub async fn erase_customer(shop: &Shop, tenant: &TenantId, customer: CustomerId) -> Result<Summary, FlowError> {
+    let store = &shop.store;
+    if store.customers(tenant, &[customer]).await?.is_empty() {
+        return Err(FlowError::NotConfigured(format!(
+            "cliente {customer} não encontrado na assessoria {tenant}: confira o código do cliente no Sienge"
+        )));
+    }
+    let bills: Vec<BillId> = store.bills_of_customer(tenant, customer).await?.into_iter().collect();
+    for (bill, held) in store.load_bills(tenant, &bills).await {
+        let mut contracts = held?.contracts.into_values();
+        if contracts.any(|contract| contract.key.customer == customer && contract.state == ContractState::Open) {
+            return Err(FlowError::NotConfigured(format!(
+                "o cliente {customer} tem o contrato {bill} em aberto: os dados são necessários à cobrança (LGPD, art. 16, I); elimine depois que o contrato terminar"
+            )));
+        }
+    }
+    store.erase_customer(tenant, customer, business_date((shop.clock)())).await?;
+    let text = format!("Dados pessoais do cliente {customer} eliminados; contratos, pagamentos e histórico ficam, só com o código.");
+    tracing::info!(%tenant, %customer, "personal data of a customer erased");
+    Ok(Summary {
+        tenant: Some(tenant.clone()),
+        ..Summary::new(TaskName::Payments, RunState::Finished, text, Report::default())
+    })
+}
