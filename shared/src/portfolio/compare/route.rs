@@ -49,11 +49,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
     let others: Vec<&Contract> = of_bill(held, view).filter(|contract| contract.key != key).collect();
     let current: Vec<&Contract> = others.iter().copied().filter(|contract| is_current(held, contract)).collect();
     let something = view.shows_something_to_collect(rules);
-    let unregistered = rules.enterprise_critique(view.bill, header);
-    let ignored = rules.ignores_bill(header) || unregistered.is_some();
-    if something && !rules.ignores_bill(header) {
-        critiques.extend(unregistered);
-    }
+    let ignored = rules.ignores_bill(header);
 
     let is_at_key = |state: fn(&ContractState) -> bool| at_key.is_some_and(|contract| state(&contract.state));
     let settled_there = current.is_empty() && is_at_key(|state| !matches!(state, ContractState::Assigned { .. }));
@@ -66,8 +62,13 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
         if ignored || !something {
             return Route::Nothing;
         }
+        // The enterprise decides about what is new only: not every source tells it, and what is held must not depend on the source.
         if rules.must_know_enterprise(header) {
             return Route::AskForWhole;
+        }
+        if let Some(unregistered) = rules.enterprise_critique(view.bill, header) {
+            critiques.push(unregistered);
+            return Route::Nothing;
         }
         return Judged::keep(&opened(view, key, header), ignored);
     };

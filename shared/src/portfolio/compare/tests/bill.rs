@@ -64,6 +64,20 @@ fn an_unregistered_enterprise_is_criticised_and_nothing_is_opened_unless_the_aut
 }
 
 #[test]
+fn what_is_held_does_not_depend_on_whether_its_enterprise_is_still_registered_or_told() {
+    for told in [Some(Some(EnterpriseId(7))), None] {
+        let mut sienge = Sienge::with(2);
+        let mut ours = Ours::of(&sienge);
+        ours.settings.creditor.import_enterprises_automatically = false;
+        sienge.header.enterprise = told;
+        sienge.add(3, dec!(500));
+        sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+        let outcome = ours.reconcile(&sienge);
+        assert_eq!((actions(&outcome), outcome.critiques), (vec!["1 Settled".to_owned(), "3 Included".to_owned()], vec![]));
+    }
+}
+
+#[test]
 fn a_source_that_does_not_tell_the_enterprise_opens_nothing_where_it_decides() {
     let mut sienge = Sienge::with(1);
     sienge.header.enterprise = None;
