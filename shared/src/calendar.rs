@@ -19,6 +19,13 @@ pub fn brazilian(date: Date) -> String {
     format!("{:02}/{:02}/{:04}", date.day(), date.month(), date.year())
 }
 
+/// Day and time of day in America/Sao_Paulo as operators read them: `20/11/2026 12:35`.
+#[must_use]
+pub fn brazilian_time(at: Timestamp) -> String {
+    let local = at.to_zoned(SAO_PAULO.clone());
+    format!("{} {:02}:{:02}", brazilian(local.date()), local.hour(), local.minute())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -400,7 +400,7 @@ async fn runs_are_listed_newest_first_with_their_counts() {
     store.start_run(&second).await.unwrap();
     let counts = BTreeMap::from([("included".to_owned(), 12), ("returned".to_owned(), 0)]);
     store
-        .finish_run(
+        .note_run(
             &first,
             RunState::Stopped,
             &counts,

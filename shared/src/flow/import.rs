@@ -53,6 +53,15 @@ impl Run for Progress {
     fn report(&self) -> &Report {
         &self.report
     }
+    fn steps_left(&self) -> u32 {
+        match self.step {
+            Step::Records => 4,
+            Step::Installments => 3,
+            Step::CreditBureau => 2,
+            Step::Unmatched => 1,
+            Step::Done => 0,
+        }
+    }
 }
 
 /// Imports what changed for one creditor.

@@ -143,6 +143,9 @@ impl Run for Progress {
     fn report(&self) -> &Report {
         &self.report
     }
+    fn steps_left(&self) -> u32 {
+        1
+    }
 }
 
 /// The daily redundancy of one creditor: payments by date and everything changed since the last success, in two bulk calls.

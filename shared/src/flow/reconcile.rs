@@ -74,6 +74,12 @@ impl Run for Progress {
     fn report(&self) -> &Report {
         &self.report
     }
+    fn steps_left(&self) -> u32 {
+        let windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
+        windows
+            .saturating_add(self.chunks.saturating_sub(self.chunks_done))
+            .saturating_add(1)
+    }
 }
 
 /// Reconciles one creditor, from the checkpoint of an earlier invocation if there is one.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
 use crate::aws::BusEvent;
-use crate::calendar::Timestamp;
+use crate::calendar::{Timestamp, brazilian_time};
 use crate::portfolio::{CreditorId, TenantId};
 use crate::sienge::SiengeError;
 use crate::store::{self, Acquired, CritiqueNote, Lease, RunStart, StoreError};
@@ -27,6 +27,8 @@ pub(super) trait Run: Serialize + DeserializeOwned + Send + Sync {
     fn started_at(&self) -> Timestamp;
     /// What it did so far.
     fn report(&self) -> &Report;
+    /// Steps it has to do still, as far as it knows.
+    fn steps_left(&self) -> u32;
 }
 
 /// The right to run one task for one creditor. A dry run has no lease and writes no checkpoint.
@@ -39,6 +41,8 @@ pub(super) struct Guard<'a> {
     version: u64,
     /// Invocations of this run that failed in a row.
     failures: u32,
+    /// Steps of this run that are done, earlier invocations' included.
+    steps: u32,
     /// Whether this invocation finished a step.
     moved: bool,
 }
@@ -66,6 +70,7 @@ impl<'a> Guard<'a> {
             lease,
             version: 0,
             failures: 0,
+            steps: 0,
             moved: false,
         }))
     }
@@ -96,7 +101,11 @@ impl<'a> Guard<'a> {
             Ok(Some(saved)) => {
                 self.version = saved.version;
                 let wanted = run.is_none_or(|run| saved.content.run == run);
-                self.failures = if wanted { saved.content.failures } else { 0 };
+                (self.failures, self.steps) = if wanted {
+                    (saved.content.failures, saved.content.steps)
+                } else {
+                    (0, 0)
+                };
                 Ok(wanted.then_some(saved.content.progress))
             }
             Err(error @ StoreError::Unreadable { .. }) => {
@@ -115,13 +124,29 @@ impl<'a> Guard<'a> {
     /// Writes the checkpoint after a step, and keeps the right.
     pub(super) async fn save<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
         self.failures = 0;
+        self.steps += 1;
         self.moved = true;
-        self.write(progress, false).await
+        self.write(progress, false).await?;
+        self.tell(progress).await
     }
 
     /// Writes the checkpoint before the first step, so that an invocation that dies in it leaves something to resume.
     pub(super) async fn begin<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
-        self.write(progress, false).await
+        self.write(progress, false).await?;
+        self.tell(progress).await
+    }
+
+    /// Writes into the task history how far the run is, for whoever waits for it.
+    async fn tell<R: Run>(&self, progress: &R) -> Result<(), FlowError> {
+        if self.lease.is_none() {
+            return Ok(());
+        }
+        let text = standing(self.steps, progress.steps_left(), progress.started_at(), self.session.now());
+        let summary = Summary {
+            run: Some(progress.id().to_owned()),
+            ..Summary::new(self.task, RunState::Continues, text, progress.report().clone())
+        };
+        record(self.session, &named(self.session, self.creditor, summary), progress.started_at()).await
     }
 
     async fn write<R: Run>(&mut self, progress: &R, waits: bool) -> Result<(), FlowError> {
@@ -133,6 +158,7 @@ impl<'a> Guard<'a> {
             run: progress.id().to_owned(),
             waits,
             failures: self.failures,
+            steps: self.steps,
             progress,
         };
         self.version = session
@@ -247,6 +273,22 @@ impl<'a> Guard<'a> {
     }
 }
 
+/// How far a run is, and when it will end if its other steps take as long as those that are done.
+fn standing(done: u32, left: u32, started_at: Timestamp, now: Timestamp) -> String {
+    let text = format!("Em execução: {done} de {} etapas concluídas.", done + left);
+    if done == 0 || left == 0 {
+        return text;
+    }
+    let taken = now.duration_since(started_at).max(jiff::SignedDuration::ZERO);
+    let to_go = taken
+        .checked_mul(i32::try_from(left).unwrap_or(i32::MAX))
+        .map(|all| all / i32::try_from(done).unwrap_or(1));
+    match to_go.and_then(|to_go| now.checked_add(to_go).ok()) {
+        Some(end) => format!("{text} Término previsto: {}.", brazilian_time(end)),
+        None => text,
+    }
+}
+
 /// The invocation's time, or the minute's quota within it, is used up.
 fn out_of_time(error: &SiengeError) -> bool {
     matches!(
@@ -274,7 +316,7 @@ async fn record(session: &Session, summary: &Summary, started_at: Timestamp) -> 
     let store = &session.shop.store;
     store.start_run(&start).await?;
     store
-        .finish_run(&start, state, &summary.report.counts(), &summary.text, session.now())
+        .note_run(&start, state, &summary.report.counts(), &summary.text, session.now())
         .await?;
     Ok(())
 }
@@ -307,6 +349,9 @@ struct Saved<R> {
     waits: bool,
     /// Invocations that failed since one went well.
     failures: u32,
+    /// Steps done.
+    #[serde(default)]
+    steps: u32,
     progress: R,
 }
 
@@ -345,5 +390,22 @@ pub(super) fn named(session: &Session, creditor: CreditorId, summary: Summary) -
         creditor: Some(creditor),
         dry_run: session.dry_run,
         ..summary
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_tells_how_far_it_is_and_when_it_will_end() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let (start, now) = (at("2026-11-20T15:00:00Z"), at("2026-11-20T15:10:00Z"));
+        assert_eq!(standing(0, 7, start, now), "Em execução: 0 de 7 etapas concluídas.");
+        assert_eq!(
+            standing(2, 5, start, now),
+            "Em execução: 2 de 7 etapas concluídas. Término previsto: 20/11/2026 12:35."
+        );
+        assert_eq!(standing(7, 0, start, now), "Em execução: 7 de 7 etapas concluídas.");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{Item, from_item, get_instant, get_text, key_item, number, opt_text, text, to_item};
@@ -158,8 +159,8 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down how a run ended. The last word counts: a stopped run may be confirmed and finish later.
-    pub async fn finish_run(
+    /// Writes down how a run stands or ended. The last word counts: a stopped run may be confirmed and finish later.
+    pub async fn note_run(
         &self,
         run: &RunStart,
         state: RunState,
@@ -179,9 +180,16 @@ impl Store {
             .expression_attribute_names("#summary", "summary")
             .expression_attribute_names("#finished", "finishedAt")
             .expression_attribute_values(":state", text(state.name()))
-            .expression_attribute_values(":counts", aws_sdk_dynamodb::types::AttributeValue::M(counts))
+            .expression_attribute_values(":counts", AttributeValue::M(counts))
             .expression_attribute_values(":summary", text(summary.chars().take(4000).collect::<String>()))
-            .expression_attribute_values(":finished", text(keys::instant(now)))
+            .expression_attribute_values(
+                ":finished",
+                if state == RunState::Running {
+                    AttributeValue::Null(true)
+                } else {
+                    text(keys::instant(now))
+                },
+            )
             .send()
             .await
             .map(|_| ())
