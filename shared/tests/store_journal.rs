@@ -44,6 +44,7 @@ fn finish(key: &JournalKey, state: WebhookState) -> Finish {
         key: key.clone(),
         state,
         note: Some("nota".to_owned()),
+        bill: None,
     }
 }
 

@@ -529,6 +529,9 @@ async fn an_unchanged_catalogue_is_not_written() {
         enterprise: EnterpriseId(110),
         name: "AP 303".to_owned(),
         stock: Some("V".to_owned()),
+        property_type: Some("Apartamento".to_owned()),
+        registration: None,
+        private_area: Some(dec!(72.50)),
     };
     let sales = SalesContract {
         bill: BillId(295),
@@ -540,6 +543,7 @@ async fn an_unchanged_catalogue_is_not_written() {
         customer: Some(CustomerId(41)),
         situation: Some("Emitido".to_owned()),
         cancelled_on: None,
+        participation: Some(dec!(100)),
     };
     for round in 0..2 {
         database.calls();

@@ -3,7 +3,7 @@
 // The SDK's futures are nested deeply.
 #![recursion_limit = "256"]
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use ponte::flow::Shop;
 use serde_json::Value;
 
@@ -14,7 +14,10 @@ async fn main() -> Result<(), Error> {
     let shop = &shop;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        Ok::<_, Error>(reconcile::handle(shop, event.payload, deadline).await?)
+        reconcile::handle(shop, event.payload, deadline).await.map_err(|error| Diagnostic {
+            error_type: error.kind().to_owned(),
+            error_message: error.to_string(),
+        })
     }))
     .await
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use lambda_http::http::{HeaderMap, Method, header};
+use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use ponte::calendar::Timestamp;
 use serde_json::json;
@@ -16,6 +17,10 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Response<Body
             let query = request.query_string_parameters();
             let path = request.uri().path();
             let headers = request.headers();
+            let source_ip = match request.request_context_ref() {
+                Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+                _ => None,
+            };
             let delivery = Delivery {
                 receiver: path.trim_end_matches('/').rsplit('/').next().unwrap_or_default(),
                 tenant: query.first("IdAssessoria").or_else(|| query.first("idAssessoria")),
@@ -23,6 +28,7 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Response<Body
                 event: text(headers, "x-sienge-event"),
                 id: text(headers, "x-sienge-id"),
                 hook_id: text(headers, "x-sienge-hook-id"),
+                source_ip,
                 body: request.body().as_ref(),
                 at: Timestamp::now(),
             };

@@ -43,6 +43,8 @@ pub struct Delivery<'a> {
     pub id: Option<&'a str>,
     /// `x-sienge-hook-id`.
     pub hook_id: Option<&'a str>,
+    /// Where it came from.
+    pub source_ip: Option<&'a str>,
     /// The body, whole.
     pub body: &'a [u8],
     /// When it arrived.
@@ -269,7 +271,10 @@ fn inbound(receiver: Receiver, delivery: &Delivery<'_>, tenant: &TenantId, bill:
         event: bounded(delivery.event),
         id: intake::dedup_key(receiver, delivery.event, delivery.id, delivery.body),
         received_at: delivery.at,
-        headers: BTreeMap::from([("x-sienge-hook-id".to_owned(), bounded(delivery.hook_id))]),
+        headers: BTreeMap::from([
+            ("x-sienge-hook-id".to_owned(), bounded(delivery.hook_id)),
+            ("source-ip".to_owned(), bounded(delivery.source_ip)),
+        ]),
         body: delivery.body.to_vec(),
         bill,
     }

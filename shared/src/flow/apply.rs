@@ -64,11 +64,18 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     }
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    let fates = session.process(&waiting, &mut report).await;
+    let processed = session.process(&waiting, &mut report).await;
     session.close().await;
-    let fates = fates?;
-    finish(shop, &fates).await?;
-    let applied = fates.values().filter(|fate| !matches!(fate, Fate::Failed { .. })).count();
+    let processed = processed?;
+    finish(shop, &processed).await?;
+    let why_failed = |delivered: &Delivered| match processed.get(&JournalKey(delivered.message.key.clone())) {
+        Some(Processed {
+            fate: Fate::Failed { why, lasting },
+            ..
+        }) => Some((why, *lasting)),
+        _ => None,
+    };
+    let applied = processed.values().filter(|each| !matches!(each.fate, Fate::Failed { .. })).count();
     telemetry::count(Metric::WebhookApplied, applied as u64, Some(tenant), session.now());
     telemetry::count(
         Metric::InstallmentsChanged,
@@ -78,16 +85,13 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     );
     tracing::info!(%tenant, webhooks = waiting.len(), bills = report.bills_compared, "webhooks applied: {}", report.text());
 
-    let unlucky: Vec<&Delivered> = messages
-        .iter()
-        .filter(|delivered| matches!(fates.get(&JournalKey(delivered.message.key.clone())), Some(Fate::Failed { .. })))
-        .collect();
-    for delivered in &unlucky {
-        if let Some(Fate::Failed { why, lasting: true }) = fates.get(&JournalKey(delivered.message.key.clone())) {
-            give_up(shop, tenant, std::iter::once(*delivered), why).await;
+    for delivered in messages {
+        let Some((why, lasting)) = why_failed(delivered) else { continue };
+        if lasting {
+            give_up(shop, tenant, std::iter::once(delivered), why).await;
         }
+        failed.push(delivered.message_id.clone());
     }
-    failed.extend(unlucky.into_iter().map(|delivered| delivered.message_id.clone()));
     Ok(failed)
 }
 
@@ -113,16 +117,16 @@ async fn load<'a>(shop: &Shop, messages: &'a [Delivered]) -> Result<(Vec<StoredW
 }
 
 /// Writes the outcomes into the journal; a webhook that failed stays pending. One that could not be noted is only done once more.
-pub(super) async fn finish(shop: &Shop, fates: &BTreeMap<JournalKey, Fate>) -> Result<(), FlowError> {
-    let finishes: Vec<Finish> = fates.iter().filter_map(|(key, fate)| finished(key, fate)).collect();
+pub(super) async fn finish(shop: &Shop, processed: &BTreeMap<JournalKey, Processed>) -> Result<(), FlowError> {
+    let finishes: Vec<Finish> = processed.iter().filter_map(|(key, processed)| finished(key, processed)).collect();
     match shop.store.finish_all(&finishes, (shop.clock)()).await.into_iter().next() {
         Some((_, error)) => Err(error.into()),
         None => Ok(()),
     }
 }
 
-fn finished(key: &JournalKey, fate: &Fate) -> Option<Finish> {
-    let (state, note) = match fate {
+fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
+    let (state, note) = match processed.fate {
         Fate::Equal => (WebhookState::Done, "aplicado"),
         Fate::Unmatched => (
             WebhookState::Unmatched,
@@ -134,6 +138,7 @@ fn finished(key: &JournalKey, fate: &Fate) -> Option<Finish> {
         key: key.clone(),
         state,
         note: Some(note.to_owned()),
+        bill: processed.bill,
     })
 }
 
@@ -146,6 +151,7 @@ async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = 
             key: key(delivered),
             state: WebhookState::Failed,
             note: Some(why.to_owned()),
+            bill: None,
         })
         .collect();
     if finishes.is_empty() {
@@ -160,7 +166,11 @@ async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = 
 
 impl Session {
     /// Looks wherever the webhooks point, each place once, and says what became of each webhook.
-    pub(super) async fn process(&self, webhooks: &[StoredWebhook], report: &mut Report) -> Result<BTreeMap<JournalKey, Fate>, FlowError> {
+    pub(super) async fn process(
+        &self,
+        webhooks: &[StoredWebhook],
+        report: &mut Report,
+    ) -> Result<BTreeMap<JournalKey, Processed>, FlowError> {
         let pointed: Vec<(&StoredWebhook, Hints)> = webhooks.iter().map(|webhook| (webhook, hints(webhook))).collect();
         let mut bills: BTreeMap<BillId, bool> = BTreeMap::new();
         let mut contracts = BTreeSet::new();
@@ -195,13 +205,20 @@ impl Session {
         Ok(pointed
             .into_iter()
             .map(|(webhook, hints)| {
-                (
-                    webhook.key.clone(),
-                    troubles.of(&hints).unwrap_or_else(|| fate_of(&hints, &linked, &fates)),
-                )
+                let bills = bills_of(&hints, &linked);
+                let fate = troubles.of(&hints).unwrap_or_else(|| fate_of(&hints, &bills, &fates));
+                let bill = bills.first().copied();
+                (webhook.key.clone(), Processed { fate, bill })
             })
             .collect())
     }
+}
+
+/// What came of one webhook.
+pub(super) struct Processed {
+    pub(super) fate: Fate,
+    /// The (first) bill it was about.
+    pub(super) bill: Option<BillId>,
 }
 
 /// What could not be read besides bills, by kind.
@@ -237,13 +254,17 @@ fn hints(webhook: &StoredWebhook) -> Hints {
     event.and_then(|event| read_hints(event, body).ok()).unwrap_or_default()
 }
 
-/// The worst of the bills a webhook points at; a failure is worst, and it is unmatched only if none of its bills is known.
-fn fate_of(hints: &Hints, linked: &BTreeMap<SalesContractId, Option<BillId>>, fates: &BTreeMap<BillId, Fate>) -> Fate {
+/// The bills a webhook points at, by themselves or through their sales contracts.
+fn bills_of(hints: &Hints, linked: &BTreeMap<SalesContractId, Option<BillId>>) -> BTreeSet<BillId> {
     let through_contracts = hints
         .sales_contracts
         .iter()
         .filter_map(|contract| linked.get(contract).copied().flatten());
-    let bills: BTreeSet<BillId> = hints.bills.iter().copied().chain(through_contracts).collect();
+    hints.bills.iter().copied().chain(through_contracts).collect()
+}
+
+/// The worst of the bills a webhook points at; a failure is worst, and it is unmatched only if none of its bills is known.
+fn fate_of(hints: &Hints, bills: &BTreeSet<BillId>, fates: &BTreeMap<BillId, Fate>) -> Fate {
     let of_bills: Vec<&Fate> = bills.iter().filter_map(|bill| fates.get(bill)).collect();
     if let Some(failed) = of_bills.iter().find(|fate| matches!(fate, Fate::Failed { .. })) {
         return (*failed).clone();
@@ -274,7 +295,10 @@ mod tests {
             (BillId(2), Fate::Unmatched),
             (BillId(3), Fate::failed(&"x", false)),
         ]);
-        let fate = |bills: &[i64]| fate_of(&pointing_at(bills), &BTreeMap::new(), &fates);
+        let fate = |bills: &[i64]| {
+            let hints = pointing_at(bills);
+            fate_of(&hints, &bills_of(&hints, &BTreeMap::new()), &fates)
+        };
         assert_eq!(fate(&[1, 2]), Fate::Equal);
         assert_eq!(fate(&[2]), Fate::Unmatched);
         assert_eq!(fate(&[1, 3]), Fate::failed(&"x", false));
@@ -287,9 +311,7 @@ mod tests {
             sales_contracts: BTreeSet::from([SalesContractId(9)]),
             ..Hints::default()
         };
-        assert_eq!(
-            fate_of(&hints, &BTreeMap::from([(SalesContractId(9), None)]), &BTreeMap::new()),
-            Fate::Unmatched
-        );
+        let bills = bills_of(&hints, &BTreeMap::from([(SalesContractId(9), None)]));
+        assert_eq!(fate_of(&hints, &bills, &BTreeMap::new()), Fate::Unmatched);
     }
 }

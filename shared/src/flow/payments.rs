@@ -14,6 +14,7 @@ use crate::aws::{BusEvent, InboxMessage};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{CreditorId, Scope, TenantId};
 use crate::sienge::{IncomeSelection, IncomeWindow};
+use crate::store::{self, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
 
 /// A webhook still pending after this long is stuck: its message was never sent, or was lost.
@@ -23,6 +24,36 @@ const AT_ONCE: usize = 10_000;
 /// Events published in one go.
 const PUBLISHED_AT_ONCE: usize = 100;
 
+/// What a sweep did for one tenant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Swept {
+    requeued: usize,
+    published: usize,
+    resumed: usize,
+    expired: usize,
+}
+
+impl Swept {
+    fn add(&mut self, other: Self) {
+        self.requeued += other.requeued;
+        self.published += other.published;
+        self.resumed += other.resumed;
+        self.expired += other.expired;
+    }
+
+    fn text(self) -> String {
+        let Self {
+            requeued,
+            published,
+            resumed,
+            expired,
+        } = self;
+        format!(
+            "Varredura: {requeued} webhook(s) recolocado(s) na fila, {published} evento(s) publicado(s), {resumed} execução(ões) retomada(s), {expired} webhook(s) sem contrato excluído(s) por prazo."
+        )
+    }
+}
+
 /// Puts back what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days.
 pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
     let now = (shop.clock)();
@@ -30,42 +61,93 @@ pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
         .checked_sub(jiff::SignedDuration::try_from(STUCK).unwrap_or_default())
         .unwrap_or(now);
     // The queue's trouble must not keep the other repairs waiting.
-    let requeued = requeue(shop, before, now).await.unwrap_or_else(|error| {
+    let mut by_tenant = requeue(shop, before, now).await.unwrap_or_else(|error| {
         tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
-        0
+        BTreeMap::new()
     });
-    let published = publish_outbox(shop, before).await?;
-    let mut expired = 0;
-    let mut resumed = 0;
+    for (tenant, published) in publish_outbox(shop, before).await? {
+        by_tenant.entry(tenant).or_default().published += published;
+    }
     for tenant in active_tenants(shop).await? {
         match sweep_tenant(shop, &tenant, now).await {
-            Ok((gone, asked)) => {
-                expired += gone;
-                resumed += asked;
-            }
+            Ok(swept) => by_tenant.entry(tenant).or_default().add(swept),
             Err(error) => tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep tries again"),
         }
     }
-    telemetry::count(Metric::WebhookRequeued, requeued as u64, None, now);
+    let mut all = Swept::default();
+    for (tenant, swept) in &by_tenant {
+        all.add(*swept);
+        // One that found nothing is told by the metric only: a record each ten minutes for each tenant would say nothing.
+        if *swept != Swept::default()
+            && let Err(error) = record(shop, tenant, *swept, now).await
+        {
+            tracing::warn!(%tenant, %error, "sweep not written into the task history");
+        }
+    }
+    telemetry::count(Metric::WebhookRequeued, all.requeued as u64, None, now);
     telemetry::count(Metric::SweepFinished, 1, None, now);
-    let text = format!(
-        "Varredura: {requeued} webhook(s) recolocado(s) na fila, {published} evento(s) publicado(s), {resumed} execução(ões) retomada(s), {expired} webhook(s) sem contrato excluído(s) por prazo."
-    );
+    let text = all.text();
+    let Swept {
+        requeued,
+        published,
+        resumed,
+        expired,
+    } = all;
     tracing::info!(requeued, published, resumed, expired, "{text}");
     Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
 }
 
-async fn requeue(shop: &Shop, before: Timestamp, now: Timestamp) -> Result<usize, FlowError> {
+async fn record(shop: &Shop, tenant: &TenantId, swept: Swept, now: Timestamp) -> Result<(), FlowError> {
+    let run = RunStart {
+        tenant: tenant.clone(),
+        task: TaskName::Payments.as_str().to_owned(),
+        creditor: None,
+        id: new_run_id(now),
+        started_at: now,
+        dry_run: false,
+    };
+    let counted = [
+        ("requeued", swept.requeued),
+        ("published", swept.published),
+        ("resumed", swept.resumed),
+        ("expired", swept.expired),
+    ];
+    let counts = counted
+        .into_iter()
+        .map(|(name, count)| (name.to_owned(), i64::try_from(count).unwrap_or(i64::MAX)));
+    shop.store.start_run(&run).await?;
+    shop.store
+        .note_run(&run, store::RunState::Done, &counts.collect(), &swept.text(), (shop.clock)())
+        .await?;
+    Ok(())
+}
+
+/// Queues what is stuck again; how much by tenant. What the queue did not take stays pending for the next sweep.
+async fn requeue(shop: &Shop, before: Timestamp, now: Timestamp) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
     let stuck = shop.store.pending_before(before, AT_ONCE).await?;
-    let messages: Vec<InboxMessage> = stuck
+    let mut by_tenant: BTreeMap<TenantId, Vec<InboxMessage>> = BTreeMap::new();
+    for webhook in stuck
         .into_iter()
         .filter(|webhook| its_turn(now.duration_since(webhook.received_at)))
-        .map(|webhook| InboxMessage {
-            tenant: webhook.tenant,
+    {
+        let message = InboxMessage {
+            tenant: webhook.tenant.clone(),
             key: webhook.key.0,
-        })
-        .collect();
-    Ok(shop.inbox.send_many(&messages).await?)
+        };
+        by_tenant.entry(webhook.tenant).or_default().push(message);
+    }
+    let mut queued = BTreeMap::new();
+    for (tenant, messages) in by_tenant {
+        let requeued = shop.inbox.send_many(&messages).await?;
+        queued.insert(
+            tenant,
+            Swept {
+                requeued,
+                ..Swept::default()
+            },
+        );
+    }
+    Ok(queued)
 }
 
 /// Whether a webhook of this age is queued again by this sweep: in its first ten minutes, then at ages that double, so that a
@@ -75,22 +157,24 @@ fn its_turn(age: jiff::SignedDuration) -> bool {
     sweeps == 0 || sweeps.is_power_of_two()
 }
 
-async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<usize, FlowError> {
+async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<BTreeMap<TenantId, usize>, FlowError> {
     let mut by_tenant: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
     for unpublished in shop.store.unpublished(before, AT_ONCE).await? {
         by_tenant.entry(unpublished.tenant).or_default().push(unpublished.event);
     }
-    let mut count = 0;
+    let mut published = BTreeMap::new();
     for (tenant, events) in by_tenant {
+        let mut count = 0;
         for events in events.chunks(PUBLISHED_AT_ONCE) {
             count += super::mirror::publish(shop, &tenant, events).await;
         }
+        published.insert(tenant, count);
     }
-    Ok(count)
+    Ok(published)
 }
 
 /// Deadlines of unmatched webhooks, and runs that have a checkpoint but no living owner.
-async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<(usize, usize), FlowError> {
+async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<Swept, FlowError> {
     let creditors = shop.store.creditors(tenant).await?;
     // The webhook names no creditor, so the longest of the tenant's deadlines applies.
     let days = creditors.values().map(|creditor| creditor.unused_webhook_days).max().unwrap_or(7);
@@ -102,25 +186,16 @@ async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<
     for creditor in creditors.values().filter(|creditor| creditor.active) {
         for name in [TaskName::Import, TaskName::Reconcile, TaskName::Payments] {
             if let Some(run) = orphan(shop, tenant, creditor.company, name).await? {
-                let task = Task {
-                    task: Some(name),
-                    tenant: Some(tenant.clone()),
-                    creditor: Some(creditor.company),
-                    run: Some(run),
-                    ..Task::default()
-                };
-                requests.push(
-                    Task {
-                        redundancy: name == TaskName::Payments,
-                        ..task
-                    }
-                    .request(),
-                );
+                requests.push(Task::continuation(name, tenant, creditor.company, run).request());
             }
         }
     }
     let resumed = shop.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
-    Ok((expired, resumed))
+    Ok(Swept {
+        resumed,
+        expired,
+        ..Swept::default()
+    })
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -9,12 +9,46 @@ use super::{FlowError, Report, Session};
 use crate::calendar::Date;
 use crate::portfolio::{
     Address, BillId, CreditBureauRecord, CreditorId, Customer, CustomerId, Document, Enterprise, EnterpriseId, InstallmentId, Phone,
-    SalesContract, SalesContractId, Scope, Spouse, Unit, UnitId,
+    SalesContract, SalesContractId, Scope, Spouse, TenantId, Unit, UnitId,
 };
 use crate::sienge::{self, CustomerFilter, Personal, Rows, SalesContractFilter, SiengeError};
 
 /// Records written in one go.
 const BATCH: usize = 200;
+/// Customers and units that a daily load reads one by one at most; the others wait for the next one, or for the reconciliation.
+const ONE_BY_ONE: usize = 300;
+/// After so many in a row that can't be read, Sienge is the trouble and not the record.
+const TROUBLES_IN_A_ROW: usize = 3;
+
+/// What a list of sales contracts named.
+#[derive(Default)]
+struct ContractList {
+    /// Bills of cancelled contracts.
+    cancelled: BTreeSet<BillId>,
+    /// Units that those set free.
+    freed: BTreeSet<UnitId>,
+    /// Main units of all contracts.
+    units: BTreeSet<(EnterpriseId, UnitId)>,
+}
+
+/// Counts what could not be read among records read one by one. One of them must not stop a run that has payments to find.
+#[derive(Default)]
+struct Patience(usize);
+
+impl Patience {
+    /// Whether to go on; an error that concerns everything else too is handed on.
+    fn goes_on(&mut self, tenant: &TenantId, what: &str, read: Result<(), FlowError>) -> Result<bool, FlowError> {
+        match read {
+            Ok(()) => self.0 = 0,
+            Err(FlowError::Sienge(error)) if !error.is_quota() && !matches!(error, SiengeError::Deadline { .. }) => {
+                tracing::warn!(%tenant, record = what, %error, "a record could not be read; the next daily load or reconciliation reads it");
+                self.0 += 1;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(self.0 < TROUBLES_IN_A_ROW)
+    }
+}
 
 impl Session {
     /// Makes sure that the customers of new contracts are in the portfolio. Webhooks and imports open few contracts and read each
@@ -119,12 +153,27 @@ impl Session {
             modified_after: Some(since),
             ..SalesContractFilter::default()
         };
-        let (bills, units) = self.read_contract_list(changed, report).await?;
-        self.refresh_units(&units, report).await?;
+        let list = self.read_contract_list(changed, report).await?;
+        let held = self.shop.store.held_units(&self.tenant, &list.units).await?;
+        let new = list.units.iter().map(|(_, unit)| *unit).filter(|unit| !held.contains(unit));
+        let units: BTreeSet<UnitId> = list.freed.iter().copied().chain(new).collect();
+        let mut patience = Patience::default();
+        for unit in units.into_iter().take(ONE_BY_ONE) {
+            let read = self.refresh_units(&BTreeSet::from([unit]), report).await;
+            if !patience.goes_on(&self.tenant, "unit", read)? {
+                break;
+            }
+        }
         // Customers that could not be read when their contract was opened.
         let unread = self.shop.store.unread_customers(&self.tenant).await?;
-        self.read_customers(&unread, report).await?;
-        Ok(bills)
+        let mut patience = Patience::default();
+        for customer in unread.into_iter().take(ONE_BY_ONE) {
+            let read = self.read_customers(&[customer], report).await;
+            if !patience.goes_on(&self.tenant, "customer", read)? {
+                break;
+            }
+        }
+        Ok(list.cancelled)
     }
 
     /// Everything of a creditor: what a reconciliation reads.
@@ -186,24 +235,20 @@ impl Session {
         Ok(ids)
     }
 
-    /// The bills of the cancelled contracts, and the units they set free.
-    async fn read_contract_list(
-        &self,
-        filter: SalesContractFilter,
-        report: &mut Report,
-    ) -> Result<(BTreeSet<BillId>, BTreeSet<UnitId>), FlowError> {
-        let (mut bills, mut units) = (BTreeSet::new(), BTreeSet::new());
+    async fn read_contract_list(&self, filter: SalesContractFilter, report: &mut Report) -> Result<ContractList, FlowError> {
+        let mut list = ContractList::default();
         let rows = self.sienge.sales_contracts(&filter);
         let to_record = |contract: &sienge::SalesContract| {
             let record = to_sales_contract(contract)?;
+            list.units.extend(record.enterprise.zip(record.unit));
             if contract.is_cancelled() {
-                bills.insert(record.bill);
-                units.extend(record.unit);
+                list.cancelled.insert(record.bill);
+                list.freed.extend(record.unit);
             }
             Some(record)
         };
         self.keep(rows, to_record, report).await?;
-        Ok((bills, units))
+        Ok(list)
     }
 
     /// Of all the customers listed, only those of our contracts are kept.
@@ -309,6 +354,9 @@ fn to_unit(row: &sienge::Unit) -> Option<Unit> {
         enterprise: EnterpriseId(row.enterprise_id?),
         name: row.name.clone().unwrap_or_default(),
         stock: row.commercial_stock.clone(),
+        property_type: row.property_type.clone(),
+        registration: row.legal_registration_number.clone(),
+        private_area: row.private_area,
     })
 }
 
@@ -326,5 +374,6 @@ fn to_sales_contract(row: &sienge::SalesContract) -> Option<SalesContract> {
         customer: row.main_customer(),
         situation: row.situation.clone(),
         cancelled_on: row.cancellation_date,
+        participation: row.main_participation(),
     })
 }

@@ -32,11 +32,11 @@ pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, deadline: Insta
     let stored = find(shop, tenant, id).await?;
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    let fates = session.process(std::slice::from_ref(&stored), &mut report).await;
+    let processed = session.process(std::slice::from_ref(&stored), &mut report).await;
     session.close().await;
-    let fates = fates?;
-    finish(shop, &fates).await?;
-    let (state, what) = match fates.get(&stored.key) {
+    let processed = processed?;
+    finish(shop, &processed).await?;
+    let (state, what) = match processed.get(&stored.key).map(|processed| &processed.fate) {
         Some(Fate::Failed { why, .. }) => (RunState::Failed, format!("não foi possível: {why}")),
         Some(Fate::Unmatched) => (
             RunState::Finished,

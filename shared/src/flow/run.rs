@@ -249,15 +249,7 @@ impl<'a> Guard<'a> {
         record(session, &summary, progress.started_at()).await?;
         self.release().await?;
         if state == RunState::Continues {
-            let tenant = Some(session.tenant.clone());
-            let next = Task {
-                task: Some(task),
-                tenant,
-                creditor: Some(creditor),
-                run: Some(progress.id().to_owned()),
-                redundancy: task == TaskName::Payments,
-                ..Task::default()
-            };
+            let next = Task::continuation(task, &session.tenant, creditor, progress.id().to_owned());
             // Not taken: the sweep finds the checkpoint without an owner and asks again.
             session.shop.bus.publish(&[next.request()]).await?;
         }
@@ -385,10 +377,16 @@ pub(super) async fn orphan(shop: &Shop, tenant: &TenantId, creditor: CreditorId,
 
 /// The summary with its tenant and creditor.
 pub(super) fn named(session: &Session, creditor: CreditorId, summary: Summary) -> Summary {
+    let text = if session.dry_run {
+        format!("Simulação, nada foi alterado. {}", summary.text)
+    } else {
+        summary.text
+    };
     Summary {
         tenant: Some(session.tenant.clone()),
         creditor: Some(creditor),
         dry_run: session.dry_run,
+        text,
         ..summary
     }
 }

@@ -46,6 +46,20 @@ pub enum FlowError {
 }
 
 impl FlowError {
+    /// The kind of error that the console shows beside the text.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "DynamoDB",
+            Self::Sienge(_) => "Sienge",
+            Self::Secret(_) => "SecretsManager",
+            Self::Bus(_) => "EventBridge",
+            Self::Inbox(_) => "SQS",
+            Self::NotConfigured(_) => "Pedido",
+            Self::Stopped(_) => "Interrompido",
+        }
+    }
+
     /// Whether trying again will not help until somebody sees to it.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
@@ -184,7 +198,7 @@ impl Session {
 /// When an invocation that begins now and ends at `end` must be closing.
 fn working_until(now: Instant, end: Instant) -> Instant {
     let left = end.saturating_duration_since(now);
-    now + (left - MARGIN.min(left / MARGIN_SHARE))
+    now + left.saturating_sub(MARGIN.min(left / MARGIN_SHARE))
 }
 
 /// The tokio instant of an invocation's deadline.

@@ -89,7 +89,7 @@ impl Task {
         if !bare.is_object() {
             return Err(InvalidTask("o evento deve ser um objeto JSON".to_owned()));
         }
-        let task: Self = serde_json::from_value(bare).map_err(|error| InvalidTask(error.to_string()))?;
+        let task: Self = serde_json::from_value(bare.clone()).map_err(|_| InvalidTask(what_is_wrong(&bare)))?;
         if task.creditor.is_some() && task.tenant.is_none() {
             return Err(InvalidTask("\"creditor\" precisa de \"tenant\"".to_owned()));
         }
@@ -102,6 +102,19 @@ impl Task {
         Ok(task)
     }
 
+    /// What asks for the rest of a run.
+    #[must_use]
+    pub fn continuation(task: TaskName, tenant: &TenantId, creditor: CreditorId, run: String) -> Self {
+        Self {
+            task: Some(task),
+            tenant: Some(tenant.clone()),
+            creditor: Some(creditor),
+            run: Some(run),
+            redundancy: task == TaskName::Payments,
+            ..Self::default()
+        }
+    }
+
     /// The bus event that asks for this task.
     #[must_use]
     pub fn request(&self) -> BusEvent {
@@ -110,6 +123,36 @@ impl Task {
             detail: serde_json::to_value(self).unwrap_or_default(),
         }
     }
+}
+
+/// Every field with a correct value.
+const FIELDS: [(&str, &str); 11] = [
+    ("tenant", "\"617\""),
+    ("creditor", "1"),
+    ("from", "\"2026-11-01\""),
+    ("dryRun", "true"),
+    ("redundancy", "true"),
+    ("confirm", "\"20261120T150000Z-abc\""),
+    ("redrive", "true"),
+    ("webhook", "\"0b0c6c1e-2f57-4c1a-9f0e-000000000001\""),
+    ("eraseCustomer", "300001"),
+    ("task", "\"import\""),
+    ("run", "\"20261120T150000Z-abc\""),
+];
+
+/// Names the first field that is unknown or has a wrong value, and a correct value.
+fn what_is_wrong(event: &Value) -> String {
+    let fields = event.as_object().into_iter().flatten();
+    for (name, value) in fields {
+        let Some((_, example)) = FIELDS.iter().find(|(known, _)| known == name) else {
+            let known: Vec<&str> = FIELDS[..9].iter().map(|(known, _)| *known).collect();
+            return format!("campo desconhecido \"{name}\"; os campos são {}", known.join(", "));
+        };
+        if serde_json::from_value::<Task>(json!({ name: value })).is_err() {
+            return format!("\"{name}\" tem um valor que não serve; por exemplo \"{name}\": {example}");
+        }
+    }
+    "um campo tem um valor que não serve".to_owned()
 }
 
 #[cfg(test)]
@@ -137,6 +180,29 @@ mod tests {
         ] {
             let text = Task::read(event).unwrap_err().to_string();
             assert!(text.contains("Exemplo"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_with_a_correct_value() {
+        let why = |event| Task::read(event).unwrap_err().to_string();
+        assert!(why(json!({"credor": 1})).contains("campo desconhecido \"credor\"; os campos são tenant, creditor, from"));
+        for (event, shown) in [
+            (json!({"tenant": "617", "from": "22/11/2026"}), "\"from\": \"2026-11-01\""),
+            (json!({"tenant": 617}), "\"tenant\": \"617\""),
+            (json!({"tenant": "617", "creditor": "um"}), "\"creditor\": 1"),
+            (json!({"dryRun": "sim"}), "\"dryRun\": true"),
+        ] {
+            let why = why(event);
+            assert!(why.contains(shown), "{why}");
+        }
+    }
+
+    #[test]
+    fn every_field_has_an_example_that_is_right() {
+        for (name, example) in FIELDS {
+            let value: Value = serde_json::from_str(example).unwrap();
+            assert!(serde_json::from_value::<Task>(json!({ name: value })).is_ok(), "{name}");
         }
     }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, UnitId};
@@ -202,6 +203,15 @@ pub struct Unit {
     pub name: String,
     /// Commercial stock code (`V` sold, `D` available, ...).
     pub stock: Option<String>,
+    /// Kind of property ("tipo de imóvel").
+    #[serde(default)]
+    pub property_type: Option<String>,
+    /// Number in the land registry ("matrícula").
+    #[serde(default)]
+    pub registration: Option<String>,
+    /// Private area in square metres ("espaço privado").
+    #[serde(default)]
+    pub private_area: Option<Decimal>,
 }
 
 /// The sales contract behind a bill.
@@ -226,6 +236,9 @@ pub struct SalesContract {
     pub situation: Option<String>,
     /// Date of cancellation (distrato).
     pub cancelled_on: Option<Date>,
+    /// The main customer's share, percent ("percentual de participação").
+    #[serde(default)]
+    pub participation: Option<Decimal>,
 }
 
 /// Which installments of a bill Sienge has sent to the credit bureaus (SPC/Serasa).

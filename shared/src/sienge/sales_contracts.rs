@@ -85,9 +85,18 @@ impl SalesContract {
     /// The main customer, or the only one.
     #[must_use]
     pub fn main_customer(&self) -> Option<CustomerId> {
+        self.main_party()?.id.map(CustomerId)
+    }
+
+    /// The share of the main customer, percent.
+    #[must_use]
+    pub fn main_participation(&self) -> Option<Decimal> {
+        self.main_party()?.participation_percentage
+    }
+
+    fn main_party(&self) -> Option<&ContractCustomer> {
         let customers = &self.sales_contract_customers;
-        let main = customers.iter().find(|customer| customer.main == Some(true)).or(customers.first());
-        main?.id.map(CustomerId)
+        customers.iter().find(|customer| customer.main == Some(true)).or(customers.first())
     }
 
     /// The main unit's name, or the only one's.

@@ -1,11 +1,12 @@
 //! Units (unidades) of the enterprises.
 
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{id, text};
+use super::lenient::{id, money, text};
 use super::pages::Rows;
 use crate::portfolio::{EnterpriseId, UnitId};
 
@@ -34,6 +35,12 @@ pub struct Unit {
     /// Commercial stock: D available, V sold, L rented, ...
     #[serde(deserialize_with = "text")]
     pub commercial_stock: Option<String>,
+    /// Number in the land registry.
+    #[serde(deserialize_with = "text")]
+    pub legal_registration_number: Option<String>,
+    /// Private area, square metres.
+    #[serde(deserialize_with = "money")]
+    pub private_area: Option<Decimal>,
     /// Floor.
     #[serde(deserialize_with = "text")]
     pub floor: Option<String>,

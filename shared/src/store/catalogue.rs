@@ -13,7 +13,7 @@ use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError, packing};
 use crate::calendar::Date;
 use crate::portfolio::{
-    BillId, CreditBureauRecord, Customer, CustomerId, Document, Enterprise, EnterpriseId, SalesContract, TenantId, Unit,
+    BillId, CreditBureauRecord, Customer, CustomerId, Document, Enterprise, EnterpriseId, SalesContract, TenantId, Unit, UnitId,
 };
 
 const CONTENT_HASH: &str = "content_hash";
@@ -248,6 +248,16 @@ impl Store {
     /// All enterprises of a tenant.
     pub async fn enterprises(&self, tenant: &TenantId) -> Result<Vec<Enterprise>, StoreError> {
         self.partition(keys::enterprises(tenant)).await
+    }
+
+    /// Which of some units are held.
+    pub async fn held_units(&self, tenant: &TenantId, units: &BTreeSet<(EnterpriseId, UnitId)>) -> Result<BTreeSet<UnitId>, StoreError> {
+        let keys: Vec<ItemKey> = units
+            .iter()
+            .map(|(enterprise, unit)| keys::unit(tenant, *enterprise, *unit))
+            .collect();
+        let held: Vec<Unit> = self.catalogue(&keys).await?;
+        Ok(held.into_iter().map(|unit| unit.id).collect())
     }
 
     /// All units of an enterprise.

@@ -181,6 +181,8 @@ pub struct Finish {
     pub state: WebhookState,
     /// What an operator should know, without personal data.
     pub note: Option<String>,
+    /// The bill it turned out to be about: a search by contract finds it.
+    pub bill: Option<BillId>,
 }
 
 impl Store {
@@ -291,7 +293,7 @@ impl Store {
     /// Finishes one webhook. Doing it again, or finishing one that is done, changes nothing.
     pub async fn finish(&self, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
         let sets = "SET #state = :state, #note = :note, #finished = :now, #expires = :expires";
-        let (expression, unmatched) = match finish.state {
+        let (mut expression, unmatched) = match finish.state {
             WebhookState::Pending => {
                 return Err(StoreError::unreadable("a webhook's new state", "pending is not an end"));
             }
@@ -303,6 +305,14 @@ impl Store {
             }
             _ => (format!("{sets} REMOVE #pending"), None),
         };
+        let bill = finish.bill.zip(finish.key.tenant());
+        if bill.is_some() {
+            expression = expression.replacen(
+                "SET ",
+                "SET bill = if_not_exists(bill, :bill), #bill = if_not_exists(#bill, :by_bill), ",
+                1,
+            );
+        }
         let mut update = self
             .client
             .update_item()
@@ -326,6 +336,12 @@ impl Store {
             .expression_attribute_values(":from0", text(WebhookState::Pending.name()))
             .expression_attribute_values(":from1", text(WebhookState::Unmatched.name()))
             .expression_attribute_values(":from2", text(WebhookState::Failed.name()));
+        if let Some((bill, tenant)) = bill {
+            update = update
+                .expression_attribute_names("#bill", attribute::BILL_KEY)
+                .expression_attribute_values(":bill", number(bill))
+                .expression_attribute_values(":by_bill", text(keys::bill_index(&tenant, bill)));
+        }
         update = match unmatched {
             Some(shard) => update.expression_attribute_values(":pending", text(shard)),
             None => update

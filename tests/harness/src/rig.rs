@@ -293,6 +293,7 @@ impl Rig {
             event: Some("RECEIPT_PROCESSED"),
             id: Some(DEFAULT),
             hook_id: Some("5f0c1a2e-0000-4000-8000-000000000001"),
+            source_ip: Some("192.0.2.10"),
             body: br#"{"billId": 10001, "installmentId": 1}"#,
             at: clock(),
         });

@@ -1,7 +1,8 @@
 //! Customers of new contracts are known by name, at once or as soon as Sienge lets us read them.
 
+use harness::database::tenant;
 use harness::{Rig, World};
-use ponte::portfolio::{BillId, Customer, CustomerId};
+use ponte::portfolio::{BillId, Customer, CustomerId, EnterpriseId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
 
@@ -49,6 +50,46 @@ async fn one_that_could_not_be_read_is_read_by_the_daily_load() {
     let read = rig.customer(customer).await.unwrap();
     assert!(!read.name.is_empty() && read.document.is_some(), "{read:?}");
     rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn one_that_can_never_be_read_does_not_keep_the_daily_load_from_a_lost_payment() {
+    let rig = filled().await;
+    let customer = stranger(&rig).await;
+    rig.faults(forbidden(customer)).await;
+    let enterprise = rig
+        .sienge
+        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
+    rig.happen("add", json!({"contract": {"customerId": customer.0, "enterpriseId": enterprise}}))
+        .await;
+    rig.apply().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    rig.run_all("import").await;
+    rig.assert_equal().await;
+    assert_eq!(rig.customer(customer).await, Some(Customer::unread(customer)));
+}
+
+#[tokio::test]
+async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
+    let rig = filled().await;
+    let enterprise = rig
+        .sienge
+        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
+    let before = rig.shop.store.units(&tenant(), EnterpriseId(i64::from(enterprise))).await.unwrap();
+    // As if this unit had never been told.
+    let sold = before.iter().find(|unit| unit.stock.as_deref() == Some("V")).unwrap().clone();
+    assert!(sold.property_type.is_some() && sold.private_area.is_some(), "{sold:?}");
+    let key = ponte::store::keys::unit(&tenant(), sold.enterprise, sold.id);
+    let delete = rig.database.raw().delete_item().table_name("portfolio");
+    let text = aws_sdk_dynamodb::types::AttributeValue::S;
+    delete.key("pk", text(key.pk)).key("sk", text(key.sk)).send().await.unwrap();
+    // Every contract counts as changed since then.
+    rig.import(json!({"tenant": "617", "creditor": 1, "from": "2000-01-01"}))
+        .await
+        .unwrap();
+    let after = rig.shop.store.units(&tenant(), sold.enterprise).await.unwrap();
+    assert!(after.contains(&sold), "{after:?}");
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use harness::database::Fault;
+use harness::database::{Fault, tenant};
 use harness::fakes::BusMood;
 use harness::{Rig, World};
+use ponte::store::RunState;
 use serde_json::{Value, json};
 
 /// Enough for the margin and a step to be begun, and not for a second one once Sienge is slow.
@@ -251,6 +252,9 @@ async fn killed_after(commits: usize) {
     rig.database.no_faults();
     rig.stores.insert("reconcile", sound);
     rig.bus.take();
+    let runs = rig.shop.store.runs(&tenant(), "reconcile", 5).await.unwrap();
+    assert_eq!((runs.len(), runs[0].state), (1, RunState::Running));
+    assert!(runs[0].summary.starts_with("Em execução: 0 de 2 etapas"), "{}", runs[0].summary);
 
     let summary = rig.payments(json!({})).await.unwrap();
     assert!(
@@ -259,6 +263,8 @@ async fn killed_after(commits: usize) {
     );
     rig.pass(Duration::from_mins(17));
     rig.payments(json!({})).await.unwrap();
+    let sweeps = rig.shop.store.runs(&tenant(), "payments", 5).await.unwrap();
+    assert!(sweeps[0].summary.contains("1 execução(ões) retomada(s)"), "{sweeps:?}");
     let (summaries, _) = rig.route().await;
     match summaries.as_slice() {
         // Killed before its first checkpoint: the schedule runs it anew.

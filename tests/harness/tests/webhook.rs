@@ -7,7 +7,7 @@ use harness::database::{Fault, tenant};
 use harness::rig::{SECOND_TOKEN, TOKEN, secret};
 use harness::{Rig, World};
 use lambda_http::http::StatusCode;
-use ponte::portfolio::TenantId;
+use ponte::portfolio::{BillId, TenantId};
 use ponte::store::WebhookState;
 use serde_json::json;
 use webhook::{Answer, Delivery, MAX_BODY_BYTES, Webhook, http};
@@ -244,6 +244,25 @@ fn text_without_repeats(seed: u64) -> impl FnMut() -> u8 {
 }
 
 #[tokio::test]
+async fn a_webhook_that_names_no_bill_is_found_by_its_contracts_bill_once_it_is_applied() {
+    let rig = Rig::start().await;
+    rig.run_all("reconcile").await;
+    let (bill, _) = rig.contracts(&[1, 2, 3], 1).remove(0);
+    let told = rig.change("cancel", json!({"billId": bill}));
+    assert!(!told[0].body.to_string().contains(&bill.to_string()), "{:?}", told[0]);
+    rig.tell(&told[0]).await;
+    rig.apply().await;
+    let found = rig
+        .shop
+        .store
+        .journal_of_bill(&tenant(), BillId(i64::from(bill)), 50)
+        .await
+        .unwrap();
+    let found = found.iter().filter(|entry| entry.kind == "webhook");
+    assert_eq!(found.map(|entry| entry.state.as_str()).collect::<Vec<_>>(), ["done"]);
+}
+
+#[tokio::test]
 async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
     let rig = rig().await;
     let webhook = Webhook::new(
@@ -259,6 +278,7 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
         event: None,
         id: Some("s-1"),
         hook_id: None,
+        source_ip: None,
         body: br#"{"billId": 10001}"#,
         at: harness::rig::clock(),
     };

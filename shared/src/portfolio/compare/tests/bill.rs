@@ -73,7 +73,10 @@ fn what_is_held_does_not_depend_on_whether_its_enterprise_is_still_registered_or
         sienge.add(3, dec!(500));
         sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
         let outcome = ours.reconcile(&sienge);
-        assert_eq!((actions(&outcome), outcome.critiques), (vec!["1 Settled".to_owned(), "3 Included".to_owned()], vec![]));
+        assert_eq!(
+            (actions(&outcome), outcome.critiques),
+            (vec!["1 Settled".to_owned(), "3 Included".to_owned()], vec![])
+        );
     }
 }
 
