@@ -30,6 +30,8 @@ class Story:
     creditors: list[int]
     told: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
+    paid: list[tuple[int, int]] = field(default_factory=list)  # (bill, installment)
+    reversed: tuple[int, int] | None = None
     summaries: list[tuple[str, dict]] = field(default_factory=list)
     last_reconciliation_wrote: list[str] = field(default_factory=list)
     last_reconciliation_refreshed: list[str] = field(default_factory=list)
@@ -79,19 +81,23 @@ class Scenario:
             self.invoke("reconcile", {"tenant": self.tenant, "creditor": creditor}, f"{title}: credor {creditor}")
 
     def day_of_webhooks(self) -> None:
-        """What happens in Sienge on an ordinary day; Sienge tells of most of it."""
-        with self.report.step("Um dia no Sienge: pagamentos, alterações, um distrato, repetições, um aviso perdido"):
-            self.simulator.request("PUT", "webhooks", {"duplicates": 0.3, "reorder": 0.3, "reorderMilliseconds": 1500})
-            open_now = [i for i in self.truth() if i.open]
-            for change in (
-                self._partial_payment, self._total_payments, self._smaller_total, self._due_date, self._value,
-                self._added, self._removed, self._boleto, self._remake, self._cancellation,
-            ):
-                change(open_now)
+        """What happens in Sienge on an ordinary day: what it tells of, and then, when that is applied, what it does not."""
+        try:
+            with self.report.step("Um dia no Sienge: pagamentos, alterações, um distrato, avisos repetidos e fora de ordem"):
+                self.simulator.request("PUT", "webhooks", {"duplicates": 0.3, "reorder": 0.3, "reorderMilliseconds": 1500})
+                open_now = [i for i in self.truth() if i.open]
+                for change in (
+                    self._partial_payment, self._total_payments, self._smaller_total, self._due_date, self._value,
+                    self._added, self._removed, self._boleto, self._remake, self._cancellation,
+                ):
+                    change(open_now)
+            self.settle("Aplicando os webhooks")
+        finally:
+            self.simulator.request("PUT", "webhooks", {})  # what is not named goes back to nothing
+        # Only now: a reversal of a payment that was never applied would leave nothing to find.
+        with self.report.step("O que o Sienge não avisa: um pagamento cujo webhook se perdeu, um estorno"):
             self._lost_payment(open_now)
             self._reversal()
-        self.settle("Aplicando os webhooks")
-        self.simulator.request("PUT", "webhooks", {})
 
     def repairs(self) -> None:
         """The payments run (sweep, then the day's redundancy) and the daily import."""
@@ -127,6 +133,7 @@ class Scenario:
         for _ in range(5):
             i = self._pick(among)
             self._do("pagamento total", "receive", billId=i.bill, installmentId=i.id)
+            self.story.paid.append(i.key)
 
     def _smaller_total(self, among: list[Installment]) -> None:
         i = self._pick(among)
@@ -168,14 +175,9 @@ class Scenario:
         self._do("pagamento cujo webhook se perdeu", "receive", billId=i.bill, installmentId=i.id, silent=True)
 
     def _reversal(self) -> None:
-        """Of a receipt of today: Sienge has no webhook for it."""
-        truth = self.truth()
-        today = max((r[0] for i in truth for r in i.receipts), default="")
-        for i in truth:
-            paid_today = any(date == today and kind == "Recebimento" for date, kind, _ in i.receipts)
-            if paid_today and i.balance == 0 and not i.cancelled and i.bill in self._used:
-                self._do("estorno (o Sienge não avisa)", "reverse", billId=i.bill, installmentId=i.id)
-                return
+        """Of a payment of today that its webhook brought: Sienge has no webhook for the reversal."""
+        bill, installment = self.story.reversed = self.story.paid[-1]
+        self._do("estorno (o Sienge não avisa)", "reverse", billId=bill, installmentId=installment)
 
     # ------------------------------------------------------------ helpers
 

@@ -6,6 +6,8 @@ import collections
 
 from conftest import TENANT
 
+from infra.local import compare
+
 
 def test_the_main_job_ends_with_the_portfolio_equal_to_sienge(ponte):
     story = ponte.scenario().run()
@@ -14,7 +16,24 @@ def test_the_main_job_ends_with_the_portfolio_equal_to_sienge(ponte):
     assert story.last_reconciliation_wrote == [], "a batimento right after must find nothing"
     assert all("#units " in key for key in story.last_reconciliation_refreshed)
     assert len(story.told) >= 14 and len(story.untold) >= 2
+    assert_the_reversal_was_found_by_a_routine(ponte, story)
     assert ponte.stack.waiting() == {"pending": 0, "unmatched": 0, "queued": 0, "dead": 0, "failed_tasks": 0}
+
+
+def assert_the_reversal_was_found_by_a_routine(ponte, story):
+    """Sienge does not tell of it: the payment was applied first, then a routine took it back, and says so."""
+    bill, installment = story.reversed
+    told = [
+        item["kind"]["kind"]
+        for item in sorted(ponte.stack.scan("Portfolio"), key=lambda item: item["sk"])
+        if item["pk"] == f"tenant#{TENANT}#bill#{bill}" and item["sk"].startswith("timeline#")
+        and installment in item["installments"]
+    ]
+    assert told.count("directPayment") == told.count("paymentReversed") == 1, told
+    (held,) = [h for h in compare.held(ponte.stack) if h.key == story.reversed]
+    assert held.open and held.receipts == ()
+    counts = [answer["contagens"] for _, answer in story.summaries]
+    assert sum(c["reversed"] + c["reopened"] for c in counts) == 1, counts
 
 
 def test_no_receipt_counts_twice_however_often_its_webhook_comes(ponte):
@@ -28,8 +47,6 @@ def test_no_receipt_counts_twice_however_often_its_webhook_comes(ponte):
 
 def test_a_payment_reaches_the_portfolio_within_seconds(ponte):
     import time
-
-    from infra.local import compare
 
     target = next(i for i in ponte.open_installments() if not i.receipts)
     began = time.monotonic()
