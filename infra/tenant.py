@@ -227,7 +227,7 @@ def _run(options: argparse.Namespace) -> None:
         "ignoreCompanies": options.ignore_companies,
         "ignoreConditionTypes": options.ignore_condition_types,
         "ignoreDocumentTypes": options.ignore_document_types,
-        "importPerCreditor": options.import_per_creditor or None,
+        "importPerCreditor": options.import_per_creditor,
     }
     token = save_secret(
         client, outputs["TenantSecretPrefix"] + options.tenant, options.sienge_user, password,
@@ -291,7 +291,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ignore-companies", help='empresas ignoradas, ex.: "1;2"')
     parser.add_argument("--ignore-condition-types", help='condições de pagamento ignoradas, ex.: "PE;FI"')
     parser.add_argument("--ignore-document-types", help='tipos de documento ignorados, ex.: "AV;NF"')
-    parser.add_argument("--import-per-creditor", action="store_true", help="importação agendada por credor")
+    parser.add_argument(
+        "--import-per-creditor",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="importação agendada por credor (sem a opção, fica como está)",
+    )
     parser.add_argument("--register-webhooks", action="store_true", help="cria os webhooks no Sienge")
     parser.add_argument("--rotate-token", action="store_true", help="novo token; os antigos continuam válidos")
     parser.add_argument("--drop-old-tokens", action="store_true", help="só o token mais novo continua válido")

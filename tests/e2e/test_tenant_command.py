@@ -78,3 +78,24 @@ def test_an_update_keeps_settings_it_does_not_name(ponte):
     key = f"creditor#{ponte.creditors[0]:010d}"
     (item,) = [i for i in ponte.stack.scan("Control") if i["sk"] == key and i["pk"] == f"tenant#{TENANT}"]
     assert (item["settings"]["unusedWebhookDays"], item["settings"]["name"]) == (3, "Novo nome")
+
+
+def test_every_setting_can_be_changed_back_and_stays_when_it_is_not_named(ponte, monkeypatch, tmp_path):
+    stack, password = ponte.stack, tmp_path / "password"
+    password.write_text(ponte.sienge.password)
+    monkeypatch.setattr(tenants, "_target", lambda _: (stack.client, stack.outputs, stack.api_url))
+
+    def after(*options: str) -> dict:
+        where = ["--local", "--tenant", TENANT, "--sienge-url", ponte.sienge.base_url]
+        who = ["--sienge-user", ponte.sienge.user, "--sienge-password-file", str(password)]
+        assert tenants.main([*where, *who, *options]) == 0
+        (item,) = [i for i in stack.scan("Control") if i["sk"] == "settings" and i["pk"] == f"tenant#{TENANT}"]
+        return item["settings"]
+
+    assert "importPerCreditor" not in after()
+    changed = after("--import-per-creditor", "--ignore-companies", "1;2", "--inactive")
+    assert (changed["importPerCreditor"], changed["ignoreCompanies"], changed["active"]) == (True, "1;2", False)
+    kept = after()
+    assert (kept["importPerCreditor"], kept["ignoreCompanies"]) == (True, "1;2")
+    back = after("--no-import-per-creditor", "--ignore-companies", "")
+    assert (back["importPerCreditor"], back["ignoreCompanies"], back["active"]) == (False, "", True)
