@@ -215,7 +215,9 @@ def summary(story: Story, stack: LocalStack, simulator: Simulator | None, report
     waiting = stack.waiting()
     report.row("Webhooks pendentes / na fila de erros", f"{waiting['pending']} / {waiting['dead']}")
     wrote = story.last_reconciliation_wrote
-    report.row("Último batimento alterou a carteira?", f"SIM (erro): {len(wrote)} itens" if wrote else "não")
+    # Of a Sienge that is not ours nobody knows what happened in it meanwhile.
+    yes = "SIM (erro)" if simulator else "SIM (erro, se nada mudou no Sienge desde o primeiro)"
+    report.row("Último batimento alterou a carteira?", f"{yes}: {len(wrote)} itens" if wrote else "não")
     for line in wrote[:10]:
         report.say(f"    - {line}")
     if story.last_reconciliation_refreshed:

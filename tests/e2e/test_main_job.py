@@ -36,6 +36,17 @@ def assert_the_reversal_was_found_by_a_routine(ponte, story):
     assert sum(c["reversed"] + c["reopened"] for c in counts) == 1, counts
 
 
+def test_against_another_sienge_the_second_batimento_is_watched_too(ponte):
+    """Nothing is changed there, so whatever the second batimento writes must be seen."""
+    scenario = ponte.scenario()
+    assert scenario.run_against_a_real_sienge().last_reconciliation_wrote == []
+    assert [title for title, _ in scenario.story.summaries][-1].startswith("Segundo batimento")
+    target = next(i for i in ponte.open_installments() if not i.receipts)
+    ponte.simulator.change("receive", billId=target.bill, installmentId=target.id, silent=True)
+    scenario.last_reconciliation("batimento")
+    assert any(f"#bill#{target.bill} " in key for key in scenario.story.last_reconciliation_wrote)
+
+
 def test_no_receipt_counts_twice_however_often_its_webhook_comes(ponte):
     target = next(i for i in ponte.open_installments() if not i.receipts)
     ponte.simulator.request("PUT", "webhooks", {"duplicates": 1.0})
