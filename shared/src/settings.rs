@@ -1,4 +1,4 @@
-//! The playbook's parameters (section 6) as one typed struct per scope, parsed once at the edge.
+//! The parameters operators set, by their names on the screens, as one typed struct per scope, parsed once at the edge.
 //!
 //! Lists are written as the playbook writes them, separated by semicolons (`PE;FI;TU`); an unreadable entry is an
 //! error that names the field and a correct value, never silently dropped.
@@ -20,16 +20,16 @@ pub struct TenantSettings {
     /// Commercial API package, which fixes the day's quota.
     #[serde(default)]
     pub package: Package,
-    /// "Ignorar Empresas" (6.1.4): company ids separated by `;`.
+    /// "Ignorar Empresas": company ids separated by `;`.
     #[serde(default)]
     pub ignore_companies: List,
-    /// "Ignorar tipos de condições de pagamento" (6.1.5): codes such as `PE;FI`.
+    /// "Ignorar tipos de condições de pagamento": codes such as `PE;FI`.
     #[serde(default)]
     pub ignore_condition_types: List,
-    /// "Ignorar tipos de contrato" (6.1.6): document type codes such as `AV;NF`.
+    /// "Ignorar tipos de contrato": document type codes such as `AV;NF`.
     #[serde(default)]
     pub ignore_document_types: List,
-    /// "Importação Agendada por Credor" (6.1.7): the general daily import leaves this tenant out, each creditor has its own schedule.
+    /// "Importação Agendada por Credor": the general daily import leaves this tenant out, each creditor has its own schedule.
     #[serde(default)]
     pub import_per_creditor: bool,
     /// An inactive tenant receives no webhook and runs no task.
@@ -49,19 +49,19 @@ pub struct CreditorSettings {
     /// An inactive creditor is treated as not registered.
     #[serde(default = "yes")]
     pub active: bool,
-    /// "Importar Empreendimentos Automaticamente" (6.1.13).
+    /// "Importar Empreendimentos Automaticamente".
     #[serde(default = "yes")]
     pub import_enterprises_automatically: bool,
-    /// Enterprises registered by hand (6.4.2); they count when the automatic import is off.
+    /// Enterprises registered by hand; they count when the automatic import is off.
     #[serde(default)]
     pub enterprises: BTreeSet<EnterpriseId>,
-    /// "Dias para excluir registros não utilizados webhook" (6.1.12).
+    /// "Dias para excluir registros não utilizados webhook".
     #[serde(default = "default_unused_webhook_days")]
     pub unused_webhook_days: u16,
-    /// "Reabre Parcelas Devolvidas" (6.3).
+    /// "Reabre Parcelas Devolvidas".
     #[serde(default = "yes")]
     pub reopen_returned_installments: bool,
-    /// "Atualizar Observação, Valor e Vencimento da Parcela" (6.3).
+    /// "Atualizar Observação, Valor e Vencimento da Parcela".
     #[serde(default = "yes")]
     pub update_installments: bool,
     /// A run that would remove more than this share of the creditor's open installments stops and asks.
@@ -70,7 +70,7 @@ pub struct CreditorSettings {
 }
 
 impl CreditorSettings {
-    /// The automatic configuration every creditor of type Sienge is born with (6.3).
+    /// The automatic configuration every creditor of type Sienge is born with.
     #[must_use]
     pub fn new(company: CreditorId) -> Self {
         Self {
@@ -129,7 +129,7 @@ impl From<List> for String {
     }
 }
 
-/// Sienge's commercial API packages and their quotas a day (sienge-api 1.3).
+/// Sienge's commercial API packages and their quotas a day, as Sienge publishes them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Package {

@@ -51,7 +51,7 @@ pub struct Delivery<'a> {
     pub at: Timestamp,
 }
 
-/// The answer table (design 5). Each says what the sender or the operator can do.
+/// What a delivery is answered. Each says what the sender or the operator can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// 200: stored.

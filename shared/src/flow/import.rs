@@ -1,4 +1,4 @@
-//! The daily load ("carga diária", playbook 7.1.1): what changed in Sienge since the last success.
+//! The daily load ("carga diária"): what changed in Sienge since the last success.
 //!
 //! Sienge filters by day, so the day before the last success is read again; comparing again changes nothing. A creditor's
 //! first import is a reconciliation until one succeeds. A killed run begins at its last finished step, with the same first day.
@@ -225,7 +225,7 @@ pub(super) async fn look_whole(session: &Session, bills: &BTreeSet<BillId>, repo
     Ok(())
 }
 
-/// Webhooks whose contract was not found are looked at again, as the playbook's daily load does (6.1.12).
+/// Webhooks whose contract was not found are looked at again: the contract may be here by now.
 async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowError> {
     let store = &session.shop.store;
     let waiting = store.unmatched(&session.tenant, UNMATCHED_AT_ONCE).await?;

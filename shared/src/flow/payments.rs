@@ -1,4 +1,4 @@
-//! The payments run (playbook 7.5): every ten minutes the sweep of what is stuck, once a day the redundancy over bulk data.
+//! The payments run: every ten minutes the sweep of what is stuck, once a day the redundancy over bulk data.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

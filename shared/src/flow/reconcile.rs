@@ -1,4 +1,4 @@
-//! The reconciliation ("batimento", playbook 7.1.2): everything Sienge has of a creditor against everything we hold.
+//! The reconciliation ("batimento"): everything Sienge has of a creditor against everything we hold.
 //!
 //! Windows of due dates are streamed against the open-installments index; only rows whose content differs are compared with
 //! their bill. What is held and was not in its window's answer is removed in a stage of its own, after a second read of its bill,

@@ -191,7 +191,7 @@ impl Session {
             .await
     }
 
-    /// SPC state of the creditor's late installments; Sienge tells it nowhere else (sienge-api 2.4).
+    /// SPC state of the creditor's late installments; neither its webhooks nor its other resources tell it.
     pub(super) async fn read_credit_bureau(&self, creditor: CreditorId, report: &mut Report) -> Result<(), FlowError> {
         let mut sent: BTreeMap<BillId, BTreeSet<InstallmentId>> = BTreeMap::new();
         let mut rows = self.sienge.defaulters(creditor, None);

@@ -1,4 +1,4 @@
-//! Sienge's webhooks: receivers, events and where their bodies point (sienge-api 2).
+//! Sienge's webhooks: receivers, events and where their bodies point.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const MAX_BILLS: usize = 1_000;
 pub enum Receiver {
     /// `sienge`: the event is named by the header `x-sienge-event`.
     Sienge,
-    /// One of the playbook's names (6.9.1), which stands for the event when the header is missing.
+    /// A name of its own (`SiengePagamentos`), which stands for the event when the header is missing.
     Named(&'static str, Event),
 }
 

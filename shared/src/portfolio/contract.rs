@@ -10,8 +10,9 @@ use super::{
 };
 use crate::calendar::Date;
 
-/// A contract's key: bill, document type and customer. The type is part of it (playbook 6.5), and so is the customer: an
-/// assignment of rights closes the old customer's contract and opens the same one under the new customer.
+/// A contract's key: bill, document type and customer. The type is part of it, for a bill of another type is another
+/// contract, and so is the customer: an assignment of rights closes the old customer's contract and opens the same one
+/// under the new customer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ContractKey {

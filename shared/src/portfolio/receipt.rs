@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Date;
 
-/// How Sienge settled: the playbook's twelve types (7.5), the two it writes by itself, and any it may invent.
+/// How Sienge settled: the twelve types operators know, the two Sienge writes by itself, and any it may invent.
 /// Unknown types are kept and shown, never dropped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]

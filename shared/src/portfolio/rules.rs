@@ -13,7 +13,7 @@ pub enum Scope {
     Webhook,
     /// The daily import ("carga diária").
     Daily,
-    /// The opening of a customer (7.1.3).
+    /// The opening of a customer.
     Sync,
     /// The reconciliation ("batimento", 7.1.2): the only scope that performs assignments of rights.
     Reconciliation,
