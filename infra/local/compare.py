@@ -44,6 +44,7 @@ class Comparison:
     open_in_sienge: int
     held: int
     open_here: int
+    never_held: int = 0  # settled or cancelled in Sienge before they could be imported
     differences: list[str] = field(default_factory=list)
 
     @property
@@ -65,6 +66,8 @@ def compare(truth: list[Installment], held: list[Held]) -> Comparison:
         if not mine:
             if expected.open:
                 result.differences.append(f"{_name(key)}: aberta no Sienge, não está na carteira")
+            else:
+                result.never_held += 1
             continue
         result.differences += [f"{_name(key)}: {text}" for text in _differences(expected, mine[0])]
     for each in held:

@@ -21,7 +21,9 @@ from infra.local.stack import LocalStack
 FOLDER = build.ROOT / ".local"
 TENANT = "617"  # the playbook's own example
 SIMULATED = "demonstracao"  # subdomain of the demo tenant in the simulator
-SIMULATOR_OPTIONS = ["--seed", "7", "--contracts", "100", "--installments", "12000", "--time-scale", "60"]
+# Open in it: some 50 sales contracts and as many bills entered by hand; each bill is a contract of the portfolio.
+SIMULATOR_OPTIONS = ["--seed", "7", "--contracts", "50", "--installments", "6000", "--time-scale", "60"]
+PLURALS = {"pagamento total": "pagamentos totais"}
 
 
 class Memory:
@@ -212,6 +214,8 @@ def summary(story: Story, stack: LocalStack, simulator: Simulator | None, report
     if found:
         report.row("Parcelas no Sienge", f"{number(found.in_sienge)} ({number(found.open_in_sienge)} abertas)")
         report.row("Parcelas na carteira", f"{number(found.held)} ({number(found.open_here)} abertas)")
+        if found.never_held:
+            report.say(f"    ({number(found.never_held)} do Sienge já estavam quitadas ou canceladas antes da primeira carga: não são importadas)")
     waiting = stack.waiting()
     report.row("Webhooks pendentes / na fila de erros", f"{waiting['pending']} / {waiting['dead']}")
     wrote = story.last_reconciliation_wrote
@@ -230,7 +234,7 @@ def summary(story: Story, stack: LocalStack, simulator: Simulator | None, report
 
 
 def _counted(texts: list[str]) -> str:
-    return ", ".join(f"{texts.count(t)} {t}" if texts.count(t) > 1 else t for t in dict.fromkeys(texts))
+    return ", ".join(f"{texts.count(t)} {PLURALS.get(t, t)}" if texts.count(t) > 1 else t for t in dict.fromkeys(texts))
 
 
 def addresses(stack: LocalStack, report: Report, simulator: Simulator | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import threading
 import time
@@ -45,7 +46,8 @@ class Report:
                         detail = f", {progress()}"
                 line = f"  ... {text} ({time.monotonic() - began:.0f} s{detail})"
                 if self.live:
-                    print(f"\r{line:<100}"[:110], end="", flush=True)
+                    width = shutil.get_terminal_size().columns - 1
+                    print(f"\r{line[:width]:<{width}}", end="", flush=True)
                 else:
                     print(line, flush=True)
 
@@ -61,7 +63,7 @@ class Report:
             if watcher.is_alive():
                 watcher.join(timeout=5)
             line = f"  {mark:>4}  {text} ({time.monotonic() - began:.1f} s)"
-            self.say(f"\r{line:<100}" if self.live else line)
+            self.say(f"\r{line:<{shutil.get_terminal_size().columns - 1}}" if self.live else line)
 
 
 def number(value: int) -> str:

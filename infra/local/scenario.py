@@ -19,6 +19,9 @@ from infra.local.simulator import Installment, Simulator
 from infra.local.stack import LocalStack
 
 
+BULK_A_MINUTE = 20
+
+
 class ScenarioError(Exception):
     """The main job did not end as it must."""
 
@@ -199,7 +202,19 @@ class Scenario:
     def _progress(self) -> str:
         table = self.stack.outputs["PortfolioTableName"]
         items = self.stack.client("dynamodb").describe_table(TableName=table)["Table"]["ItemCount"]
-        return f"{number(items)} itens na carteira"
+        text = f"{number(items)} itens na carteira"
+        return f"cota do Sienge: {BULK_A_MINUTE} consultas em massa por minuto; {text}" if self._bulk_is_used_up() else text
+
+    def _bulk_is_used_up(self) -> bool:
+        """Whether the minute's bulk calls are used up (the last is kept for people), or Sienge said so itself."""
+        now = time.time() * 1000
+        for quota in self.stack.scan("Control"):
+            if quota["pk"].startswith("quota#") and quota["sk"] == "bulk":
+                grants = [grant.split(":") for grant in quota["grants"].split()]
+                used = sum(int(count) for at, count, _ in grants if float(at) > now - 63_000)
+                if used >= BULK_A_MINUTE - 1 or quota["blocked_until_ms"] > now:
+                    return True
+        return False
 
     def settle(self, title: str, timeout_seconds: float = 300) -> None:
         """Waits until Sienge has delivered every webhook and each one was processed."""
