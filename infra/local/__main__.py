@@ -8,7 +8,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from infra.local import demo
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.local import build, demo, processes
 from infra.local.processes import StartError
 from infra.local.stack import LocalStack
 
@@ -43,7 +45,7 @@ def main() -> int:
         parser.error("--sienge-url pede também --sienge-user e --sienge-password-file")
     try:
         return _run(options)
-    except (StartError, RuntimeError, OSError, ValueError) as error:
+    except (StartError, RuntimeError, OSError, ValueError, BotoCoreError, ClientError) as error:
         print(f"Erro: {error}", file=sys.stderr)
         return 1
 
@@ -52,14 +54,21 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "demo":
         return demo.demo(options)
     if options.command in ("stop", "reset"):
-        stopped = LocalStack(options.folder, 0, 0).stop()
-        print(f"Encerrado: {', '.join(stopped)}" if stopped else "Nada em execução.")
+        stack = LocalStack(options.folder, 0, 0)
+        found = [child.name for child in stack.children()]
+        # A demo in the foreground ends what it started by itself, and does not take it for a failure.
+        if processes.ask_to_end("demo", options.folder):
+            found.append("demo")
+        stack.stop()
+        print(f"Encerrado: {', '.join(found)}" if found else "Nada em execução.")
         if options.command == "reset":
             shutil.rmtree(options.folder, ignore_errors=True)
             print(f"Dados locais apagados ({options.folder}).")
         return 0
     stack = demo.running(options.folder)
     if options.command == "invoke":
+        if options.function not in build.FUNCTIONS:
+            raise StartError(f"Não há função {options.function}. As funções são: {', '.join(build.FUNCTIONS)}.")
         answer = stack.invoke(options.function, json.loads(options.event.read_text()))
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:

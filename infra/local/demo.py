@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import secrets
+import shlex
 import signal
 import time
 import urllib.parse
 from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import tenant as tenants
 from infra.local import build, processes
@@ -23,6 +27,7 @@ TENANT = "617"  # the playbook's own example
 SIMULATED = "demonstracao"  # subdomain of the demo tenant in the simulator
 # Open in it: some 50 sales contracts and as many bills entered by hand; each bill is a contract of the portfolio.
 SIMULATOR_OPTIONS = ["--seed", "7", "--contracts", "50", "--installments", "6000", "--time-scale", "60"]
+INTERRUPTED = 130  # exit code: ended before its main job was done
 PLURALS = {"pagamento total": "pagamentos totais"}
 
 
@@ -54,10 +59,15 @@ def running(folder: Path = FOLDER) -> LocalStack:
     memory = Memory(folder)
     ports = memory.get("ports")
     if not ports or processes.find("aws", folder) is None:
-        raise StartError("A pilha local não está em execução; inicie com: make demo")
+        raise StartError(f"A pilha local não está em execução; inicie com: {command('make demo', folder)}")
     stack = LocalStack(folder, *ports)
     stack.outputs = deploy.outputs(stack.client, stack.name)
     return stack
+
+
+def command(text: str, folder: Path) -> str:
+    """A command as one types it for this folder."""
+    return text if folder == FOLDER else f'{text} ARGS="--folder {shlex.quote(str(folder))}"'
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -67,31 +77,34 @@ def demo(options: argparse.Namespace) -> int:
     memory = Memory(folder)
     stack = LocalStack(folder, *options.ports)
     if stack.children():
-        report.say("O Ponte local já está em execução (pare com: make stop).")
+        report.say(f"O Ponte local já está em execução (pare com: {command('make stop', folder)}).")
         return 1
     # Asked to end (make stop, a closed terminal): the same clean way as Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
-    leave_running = False
+    note = processes.note("demo", os.getpid(), "infra.local", folder)
+    leave_running, code = False, INTERRUPTED
     try:
         prepare(stack, memory, options, report)
         sienge, own_simulator = connect(stack, memory, options, report)
         story = play(stack, memory, sienge, own_simulator, options, report)
+        code = 0 if story is None or passed(story) else 1
         addresses(stack, report, own_simulator)
         if options.detach:
             leave_running = True
-            report.say("\nContinua em segundo plano. Pare com: make stop")
+            report.say(f"\nContinua em segundo plano. Pare com: {command('make stop', folder)}")
         else:
             report.say("\nCtrl-C encerra (os dados ficam para a próxima vez).")
             wait(stack)
-        return 0 if story is None or passed(story) else 1
-    except (StartError, ScenarioError, tenants.TenantError) as error:
+        return code
+    except (StartError, ScenarioError, tenants.TenantError, BotoCoreError, ClientError) as error:
         report.say(f"\nErro: {error}")
         return 1
     except KeyboardInterrupt:
         report.say("\nEncerrando...")
-        return 0
+        return code
     finally:
+        note.unlink(missing_ok=True)
         if not leave_running:
             for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not lose the data
@@ -245,7 +258,7 @@ def addresses(stack: LocalStack, report: Report, simulator: Simulator | None) ->
     report.row("AWS local (qualquer serviço)", f"{stack.aws_url}  (região us-east-1, pilha {stack.name})")
     if simulator:
         report.row("Simulador do Sienge (controle: /_control)", stack.simulator_url)
-    report.row("Chamar uma função", "make invoke FUNCTION=payments EVENT=events/payments-sweep.json")
+    report.row("Chamar uma função", command("make invoke FUNCTION=payments EVENT=events/payments-sweep.json", stack.folder))
     report.row("Registros (logs)", stack.folder / "logs")
 
 

@@ -68,17 +68,34 @@ def start(name: str, argv: list[str], env: dict[str, str], folder: Path) -> Chil
     """
     marker = argv[argv.index("-m") + 1] if "-m" in argv else Path(argv[0]).name
     log = folder / "logs" / f"{name}.log"
-    note = folder / "run" / f"{name}.json"
     log.parent.mkdir(parents=True, exist_ok=True)
-    note.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         out.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {Path(argv[0]).name}\n".encode())
         out.flush()
         process = subprocess.Popen(
             argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
-    note.write_text(json.dumps({"pid": process.pid, "marker": marker}))
-    return Child(name, process.pid, log, note, process)
+    return Child(name, process.pid, log, note(name, process.pid, marker, folder), process)
+
+
+def note(name: str, pid: int, marker: str, folder: Path) -> Path:
+    """Writes down what runs, for `find`."""
+    path = folder / "run" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"pid": pid, "marker": marker}))
+    return path
+
+
+def ask_to_end(name: str, folder: Path, grace_seconds: float = 60) -> bool:
+    """Asks a program that ends what it started to do so, and waits for it; whether there was one."""
+    child = find(name, folder)
+    if child is None:
+        return False
+    os.kill(child.pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace_seconds
+    while child.alive() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return True
 
 
 def find(name: str, folder: Path) -> Child | None:
