@@ -4,6 +4,10 @@ pub use jiff::Timestamp;
 pub use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+mod business_days;
+
+pub use business_days::{HolidayRules, is_national_bank_holiday};
+
 /// The time zone of every civil date in Ponte, compiled in so that no system table is needed.
 static SAO_PAULO: TimeZone = jiff::tz::get!("America/Sao_Paulo");
 

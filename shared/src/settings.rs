@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calculation::{CalculationSettings, RetroactiveBases};
 use crate::portfolio::{CreditorId, EnterpriseId};
 
 /// Settings of one tenant (assessoria): where its Sienge is and what the import leaves out.
@@ -35,6 +36,12 @@ pub struct TenantSettings {
     /// An inactive tenant receives no webhook and runs no task.
     #[serde(default = "yes")]
     pub active: bool,
+    /// "Aplicar Correção Anual no Cálculo" (6.1.2): off unless asked for.
+    #[serde(default)]
+    pub apply_annual_correction: bool,
+    /// "Data Base Retroativa de Indexador" (6.1.3): months back per indexer, written `8-2;9-1`.
+    #[serde(default)]
+    pub retroactive_index_bases: RetroactiveBases,
 }
 
 /// Settings of one creditor (a company in Sienge).
@@ -67,6 +74,9 @@ pub struct CreditorSettings {
     /// A run that would remove more than this share of the creditor's open installments stops and asks.
     #[serde(default = "default_removal_share_percent")]
     pub removal_share_percent: u8,
+    /// How debts of this creditor are calculated (calendar, rounding, fees, "Calcular Juros sobre Multa" of 6.1.11).
+    #[serde(default)]
+    pub calculation: CalculationSettings,
 }
 
 impl CreditorSettings {
@@ -83,6 +93,7 @@ impl CreditorSettings {
             reopen_returned_installments: true,
             update_installments: true,
             removal_share_percent: default_removal_share_percent(),
+            calculation: CalculationSettings::default(),
         }
     }
 }

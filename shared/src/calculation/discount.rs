@@ -1,0 +1,181 @@
+//! Campaign discounts (7.2.3): per component, never above the tier's maximum, added to the anticipation discount.
+//!
+//! A percentage is taken of each row; an amount is spread over the rows in proportion to what each may be discounted, so that no row passes its
+//! own maximum. Principal discount and anticipation together never pass the principal.
+
+use super::row::Work;
+use super::{Cents, Component, Discounts, Error, Explain, Figures, Line, Operation, Portion, Rate, Rounding, Step};
+
+/// The four components: their place in a row and their names.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    component: Component,
+    maximum: fn(&Work<'_>) -> Rate,
+    base: fn(&Figures) -> Cents,
+    target: fn(&mut Figures) -> &mut Cents,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        name: "principal",
+        component: Component::PrincipalDiscount,
+        maximum: |work| work.maxima.principal,
+        base: Figures::principal,
+        target: |figures| &mut figures.discounts.principal,
+    },
+    Kind {
+        name: "multa",
+        component: Component::FineDiscount,
+        maximum: |work| work.maxima.fine,
+        base: |figures| figures.fine,
+        target: |figures| &mut figures.discounts.fine,
+    },
+    Kind {
+        name: "juros",
+        component: Component::InterestDiscount,
+        maximum: |work| work.maxima.interest,
+        base: |figures| figures.interest,
+        target: |figures| &mut figures.discounts.interest,
+    },
+    Kind {
+        name: "honorários",
+        component: Component::FeeDiscount,
+        maximum: |work| work.maxima.fee,
+        base: |figures| figures.fee,
+        target: |figures| &mut figures.discounts.fee,
+    },
+];
+
+/// Grants what is asked for, and notes the most that could be.
+pub(super) fn grant<E: Explain>(works: &mut [Work<'_>], asked: &Discounts, sink: &mut E) -> Result<(), Error> {
+    let asked = [asked.principal, asked.fine, asked.interest, asked.fee];
+    for (kind, asked) in KINDS.iter().zip(asked) {
+        if works.iter().all(|work| (kind.maximum)(work).is_zero()) && asked.is_none() {
+            continue;
+        }
+        for work in works.iter_mut() {
+            note_maximum(work, kind, sink);
+        }
+        match asked {
+            None => {}
+            Some(Portion::Percent(rate)) => by_percent(works, kind, rate, sink)?,
+            Some(Portion::Amount(amount)) => by_amount(works, kind, amount, sink)?,
+        }
+    }
+    Ok(())
+}
+
+/// What the row may be discounted at most.
+fn cap(work: &Work<'_>, kind: &Kind) -> Cents {
+    let figures = &work.row.figures;
+    (kind.maximum)(work)
+        .of((kind.base)(figures), Rounding::HalfUp)
+        .min(room(work, kind))
+}
+
+/// What is left to discount: the principal less its anticipation.
+fn room(work: &Work<'_>, kind: &Kind) -> Cents {
+    let figures = &work.row.figures;
+    match kind.component {
+        Component::PrincipalDiscount => figures.principal() - figures.anticipation,
+        _ => (kind.base)(figures),
+    }
+}
+
+fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &Kind, sink: &mut E) {
+    let maximum = (kind.maximum)(work);
+    let cap = take(work, kind, maximum, Component::MaximumDiscount, Step::MaximumDiscount, sink);
+    work.row.figures.maximum_discount += cap;
+}
+
+/// A percentage of a row's component, told in one line or (when the room is smaller) two.
+fn take<E: Explain>(work: &Work<'_>, kind: &Kind, rate: Rate, component: Component, step: Step, sink: &mut E) -> Cents {
+    let base = (kind.base)(&work.row.figures);
+    let (full, limit) = (rate.of(base, Rounding::HalfUp), room(work, kind));
+    if full.is_zero() {
+        return full;
+    }
+    let limited = full > limit;
+    sink.line(Line {
+        of: Some(work.row.key),
+        component: if limited { Component::Working } else { component },
+        step,
+        base,
+        operation: Operation::Percent { rate },
+        rounding: Rounding::HalfUp,
+        result: full,
+    });
+    if limited {
+        sink.line(Line {
+            of: Some(work.row.key),
+            component,
+            step: Step::LimitedDiscount,
+            base: full,
+            operation: Operation::AtMost { limit },
+            rounding: Rounding::HalfUp,
+            result: limit,
+        });
+    }
+    full.min(limit)
+}
+
+fn by_percent<E: Explain>(works: &mut [Work<'_>], kind: &Kind, rate: Rate, sink: &mut E) -> Result<(), Error> {
+    let charged = works.iter().filter(|work| !(kind.base)(&work.row.figures).is_zero());
+    if let Some(maximum) = charged.map(|work| (kind.maximum)(work)).min()
+        && rate > maximum
+    {
+        return Err(Error::DiscountRate {
+            component: kind.name,
+            given: rate,
+            maximum,
+        });
+    }
+    for work in works {
+        let granted = take(work, kind, rate, kind.component, Step::CampaignDiscount, sink);
+        *(kind.target)(&mut work.row.figures) = granted;
+    }
+    Ok(())
+}
+
+fn by_amount<E: Explain>(works: &mut [Work<'_>], kind: &Kind, amount: Cents, sink: &mut E) -> Result<(), Error> {
+    let over = Cents::sum(works.iter().map(|work| cap(work, kind)))?;
+    if amount.is_negative() || amount > over {
+        return Err(Error::DiscountAmount {
+            component: kind.name,
+            given: amount,
+            maximum: over,
+        });
+    }
+    if amount.is_zero() {
+        return Ok(());
+    }
+    // `over` is at least `amount`, so not zero. Whole cents first, then one more each for the first rows that have room.
+    let share = |cap: Cents| {
+        let exact = i128::from(amount.get()) * i128::from(cap.get()) / i128::from(over.get());
+        Cents::new(i64::try_from(exact).unwrap_or(i64::MAX)) // no more than `cap`
+    };
+    let mut left = amount - Cents::sum(works.iter().map(|work| share(cap(work, kind))))?;
+    for work in works {
+        let base = cap(work, kind);
+        let mut result = share(base);
+        if !left.is_zero() && result < base {
+            result += Cents::new(1);
+            left = left - Cents::new(1);
+        }
+        if result.is_zero() {
+            continue;
+        }
+        sink.line(Line {
+            of: Some(work.row.key),
+            component: kind.component,
+            step: Step::SharedDiscount,
+            base,
+            operation: Operation::Share { of: amount, over },
+            rounding: Rounding::Truncate,
+            result,
+        });
+        *(kind.target)(&mut work.row.figures) = result;
+    }
+    Ok(())
+}

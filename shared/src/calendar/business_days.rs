@@ -1,0 +1,158 @@
+//! Business days of Brazilian banks, computed: no table to run out of date.
+//!
+//! National holidays are those of Febraban (CMN resolution 4.880/2020): Consciência Negra since 2024, Carnival's Monday and Tuesday,
+//! Good Friday and Corpus Christi from Easter. Ash Wednesday, 24 and 31 December are business days.
+//! A creditor's [`HolidayRules`] add dates, bridges, or take a holiday away, because the ERP's calendar and the collector's may differ.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::{Date, Weekday};
+use serde::{Deserialize, Serialize};
+
+/// Longest run of days off that is looked across; a calendar that closes more is wrong and answers the day reached.
+const LONGEST_CLOSING_DAYS: u8 = 60;
+
+/// What a creditor's calendar adds to the national one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HolidayRules {
+    /// Further days off: state and municipal holidays, the creditor's own.
+    pub extra: BTreeSet<Date>,
+    /// National holidays this calendar works on.
+    pub worked: BTreeSet<Date>,
+    /// Whether a Monday before a Tuesday holiday and a Friday after a Thursday holiday are off too.
+    pub bridges: bool,
+}
+
+impl HolidayRules {
+    /// Whether banks (by these rules) work on the day.
+    #[must_use]
+    pub fn is_business_day(&self, day: Date) -> bool {
+        match day.weekday() {
+            Weekday::Saturday | Weekday::Sunday => false,
+            Weekday::Monday if self.bridges && day.tomorrow().is_ok_and(|next| self.is_holiday(next)) => false,
+            Weekday::Friday if self.bridges && day.yesterday().is_ok_and(|before| self.is_holiday(before)) => false,
+            _ => !self.is_holiday(day),
+        }
+    }
+
+    /// The day itself when it is a business day, else the next one.
+    #[must_use]
+    pub fn next_business_day(&self, day: Date) -> Date {
+        let mut candidate = day;
+        for _ in 0..LONGEST_CLOSING_DAYS {
+            if self.is_business_day(candidate) {
+                break;
+            }
+            // The calendar of jiff ends in the year 9999; dates are bounded long before that.
+            let Ok(next) = candidate.tomorrow() else { break };
+            candidate = next;
+        }
+        candidate
+    }
+
+    fn is_holiday(&self, day: Date) -> bool {
+        (is_national_bank_holiday(day) && !self.worked.contains(&day)) || self.extra.contains(&day)
+    }
+}
+
+/// Whether a day is a national bank holiday.
+#[must_use]
+pub fn is_national_bank_holiday(day: Date) -> bool {
+    match (day.month(), day.day()) {
+        (1 | 5, 1) | (4, 21) | (9, 7) | (10, 12) | (11, 2 | 15) | (12, 25) => true,
+        (11, 20) => day.year() >= 2024,
+        // Moveable: from Carnival on the earliest Easter (2 February) to Corpus Christi on the latest (24 June).
+        (2..=6, _) => matches!(days_from_easter(day), -48 | -47 | -2 | 60),
+        _ => false,
+    }
+}
+
+fn days_from_easter(day: Date) -> i16 {
+    let (month, easter_day) = easter(day.year());
+    // Both dates are in one year, so the difference of their days of the year is the distance.
+    day.day_of_year() - jiff::civil::date(day.year(), month, easter_day).day_of_year()
+}
+
+/// Month and day of Easter Sunday (Gregorian; the "anonymous" algorithm of Meeus, Jones and Butcher).
+fn easter(year: i16) -> (i8, i8) {
+    let year = i32::from(year);
+    let (a, b, c) = (year % 19, year / 100, year % 100);
+    let g = (8 * b + 13) / 25;
+    let h = (19 * a + b - b / 4 - g + 15) % 30;
+    let l = (32 + 2 * (b % 4) + 2 * (c / 4) - h - c % 4) % 7;
+    let m = (a + 11 * h + 22 * l) / 451;
+    let n = h + l - 7 * m + 114;
+    // n is between 114 and 155, so the month is 3 or 4 and the day 1 to 31.
+    (i8::try_from(n / 31).unwrap_or(4), i8::try_from(n % 31 + 1).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn next(day: Date) -> Date {
+        HolidayRules::default().next_business_day(day)
+    }
+
+    #[test]
+    fn due_dates_move_to_the_next_bank_business_day() {
+        for (due, expected) in [
+            (date(2026, 2, 14), date(2026, 2, 18)),
+            (date(2026, 4, 3), date(2026, 4, 6)),
+            (date(2026, 6, 4), date(2026, 6, 5)),
+            (date(2026, 11, 20), date(2026, 11, 23)),
+            (date(2023, 11, 20), date(2023, 11, 20)),
+            (date(2024, 11, 20), date(2024, 11, 21)),
+            (date(2026, 12, 31), date(2026, 12, 31)),
+            (date(2027, 1, 1), date(2027, 1, 4)),
+            (date(2021, 10, 30), date(2021, 11, 1)),
+        ] {
+            assert_eq!(next(due), expected, "{due}");
+        }
+    }
+
+    #[test]
+    fn ash_wednesday_and_the_eves_are_business_days() {
+        let national = HolidayRules::default();
+        for day in [date(2026, 2, 18), date(2026, 12, 24), date(2026, 12, 31)] {
+            assert!(national.is_business_day(day), "{day}");
+        }
+    }
+
+    #[test]
+    fn a_creditor_adds_dates_bridges_and_works_on_holidays() {
+        // Tuesday 2021-11-02 is a holiday; the creditor's ERP also closes the Monday before it.
+        let bridging = HolidayRules {
+            bridges: true,
+            ..HolidayRules::default()
+        };
+        assert_eq!(bridging.next_business_day(date(2021, 10, 30)), date(2021, 11, 3));
+        let local = HolidayRules {
+            extra: [date(2021, 11, 1)].into(),
+            worked: [date(2021, 11, 2)].into(),
+            bridges: false,
+        };
+        assert_eq!(local.next_business_day(date(2021, 10, 30)), date(2021, 11, 2));
+    }
+
+    #[test]
+    fn a_calendar_that_never_opens_and_the_end_of_time_are_survived() {
+        let mut closed = HolidayRules::default();
+        let mut day = date(2026, 1, 1);
+        for _ in 0..400 {
+            closed.extra.insert(day);
+            day = day.tomorrow().unwrap();
+        }
+        assert!(closed.next_business_day(date(2026, 1, 1)) > date(2026, 1, 1));
+        assert_eq!(next(Date::MAX), Date::MAX);
+        let _ = HolidayRules::default().is_business_day(date(-9999, 2, 2));
+    }
+
+    #[test]
+    fn rules_are_read_as_settings_write_them() {
+        let rules: HolidayRules = serde_json::from_str(r#"{"extra":["2026-01-25"],"bridges":true}"#).unwrap();
+        assert!(rules.bridges && rules.extra.contains(&date(2026, 1, 25)));
+    }
+}
