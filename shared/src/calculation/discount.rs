@@ -11,6 +11,7 @@ use super::{Cents, Component, Discounts, Error, Explain, Figures, Line, Operatio
 struct Kind {
     name: &'static str,
     component: Component,
+    step_of_maximum: Step,
     maximum: fn(&Work<'_>) -> Rate,
     base: fn(&Figures) -> Cents,
     target: fn(&mut Figures) -> &mut Cents,
@@ -20,6 +21,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "principal",
         component: Component::PrincipalDiscount,
+        step_of_maximum: Step::MaximumPrincipalDiscount,
         maximum: |work| work.maxima.principal,
         base: Figures::principal,
         target: |figures| &mut figures.discounts.principal,
@@ -27,6 +29,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "multa",
         component: Component::FineDiscount,
+        step_of_maximum: Step::MaximumFineDiscount,
         maximum: |work| work.maxima.fine,
         base: |figures| figures.fine,
         target: |figures| &mut figures.discounts.fine,
@@ -34,6 +37,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "juros",
         component: Component::InterestDiscount,
+        step_of_maximum: Step::MaximumInterestDiscount,
         maximum: |work| work.maxima.interest,
         base: |figures| figures.interest,
         target: |figures| &mut figures.discounts.interest,
@@ -41,6 +45,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "honorários",
         component: Component::FeeDiscount,
+        step_of_maximum: Step::MaximumFeeDiscount,
         maximum: |work| work.maxima.fee,
         base: |figures| figures.fee,
         target: |figures| &mut figures.discounts.fee,
@@ -85,7 +90,7 @@ fn room(work: &Work<'_>, kind: &Kind) -> Cents {
 
 fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &Kind, sink: &mut E) {
     let maximum = (kind.maximum)(work);
-    let cap = take(work, kind, maximum, Component::MaximumDiscount, Step::MaximumDiscount, sink);
+    let cap = take(work, kind, maximum, Component::MaximumDiscount, kind.step_of_maximum, sink);
     work.row.figures.maximum_discount += cap;
 }
 
@@ -151,31 +156,39 @@ fn by_amount<E: Explain>(works: &mut [Work<'_>], kind: &Kind, amount: Cents, sin
         return Ok(());
     }
     // `over` is at least `amount`, so not zero. Whole cents first, then one more each for the first rows that have room.
-    let share = |cap: Cents| {
-        let exact = i128::from(amount.get()) * i128::from(cap.get()) / i128::from(over.get());
-        Cents::new(i64::try_from(exact).unwrap_or(i64::MAX)) // no more than `cap`
-    };
+    let share = |cap| share(amount, cap, over).unwrap_or_default();
     let mut left = amount - Cents::sum(works.iter().map(|work| share(cap(work, kind))))?;
     for work in works {
         let base = cap(work, kind);
-        let mut result = share(base);
-        if !left.is_zero() && result < base {
-            result += Cents::new(1);
-            left = left - Cents::new(1);
+        let result = share(base);
+        let extra = if !left.is_zero() && result < base {
+            Cents::new(1)
+        } else {
+            Cents::ZERO
+        };
+        left = left - extra;
+        let of = Some(work.row.key);
+        if !result.is_zero() {
+            sink.line(Line {
+                of,
+                component: kind.component,
+                step: Step::SharedDiscount,
+                base,
+                operation: Operation::Share { of: amount, over },
+                rounding: Rounding::Truncate,
+                result,
+            });
         }
-        if result.is_zero() {
-            continue;
+        if !extra.is_zero() {
+            sink.line(Line::given(of, kind.component, Step::SharedCent, extra));
         }
-        sink.line(Line {
-            of: Some(work.row.key),
-            component: kind.component,
-            step: Step::SharedDiscount,
-            base,
-            operation: Operation::Share { of: amount, over },
-            rounding: Rounding::Truncate,
-            result,
-        });
-        *(kind.target)(&mut work.row.figures) = result;
+        *(kind.target)(&mut work.row.figures) = result + extra;
     }
     Ok(())
+}
+
+/// `amount * part / whole`, truncated: never more than `part` while the amount is not more than the whole.
+pub(super) fn share(amount: Cents, part: Cents, whole: Cents) -> Option<Cents> {
+    let product = i128::from(amount.get()) * i128::from(part.get());
+    i64::try_from(product.checked_div(i128::from(whole.get()))?).ok().map(Cents::new)
 }

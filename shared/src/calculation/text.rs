@@ -12,7 +12,7 @@ impl Line {
             text.push_str(" = ");
             text.push_str(&self.result.brazilian());
         }
-        if self.rounding == Rounding::Truncate && matches!(self.operation, Operation::Percent { .. } | Operation::Daily { .. }) {
+        if self.rounding == Rounding::Truncate {
             text.push_str(" (centavos truncados)");
         }
         text
@@ -35,10 +35,14 @@ impl Line {
             Step::FeeResidue => "Ajuste de arredondamento dos honorários (total − soma das parcelas)",
             Step::CampaignDiscount => "Desconto da campanha",
             Step::SharedDiscount => "Parte do desconto da campanha",
+            Step::SharedCent => "Centavo que sobra da divisão do desconto",
             Step::LimitedDiscount => "Desconto limitado ao que resta do principal",
             Step::SiengeAnticipation => "Deságio do Sienge (valor − valor presente)",
             Step::ComputedAnticipation => "Deságio por antecipação",
-            Step::MaximumDiscount => "Desconto máximo da campanha",
+            Step::MaximumPrincipalDiscount => "Desconto máximo do principal",
+            Step::MaximumFineDiscount => "Desconto máximo da multa",
+            Step::MaximumInterestDiscount => "Desconto máximo dos juros",
+            Step::MaximumFeeDiscount => "Desconto máximo dos honorários",
             Step::Remittance => "Repasse",
             Step::Financed => "Valor a parcelar (total − entrada)",
             Step::DownPayment => "Entrada",

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::anticipation::{compound_discount, simple_discount};
 use super::correction::index_correction;
+use super::discount::share;
 use super::plan::{payment, total};
 use super::{Cents, Component, Figures, Imputation, Key, Line, Operation, Plan, Quote};
 
@@ -33,19 +34,12 @@ impl Line {
             Operation::CompoundAnticipation { .. } | Operation::SimpleAnticipation { .. } => self.operation.discount(base),
             Operation::AtMost { limit } => base.min(limit),
             Operation::Minus { subtracted } => base - subtracted,
-            Operation::Share { of, over } => share(base, of, over, self.result)?,
+            Operation::Share { of, over } => share(of, base, over)?,
             Operation::Times { count } => Cents::new(base.get().checked_mul(i64::from(count))?),
             Operation::Price { rate, payments, advance } => payment(base, rate, payments, advance).ok()?,
             Operation::PriceTotal { rate, payments, advance } => total(base, rate, payments, advance).ok()?,
         })
     }
-}
-
-/// A share is the exact part, or one cent more where the parts left cents over.
-fn share(base: Cents, of: Cents, over: Cents, told: Cents) -> Option<Cents> {
-    let whole = i128::from(of.get()) * i128::from(base.get());
-    let down = Cents::new(i64::try_from(whole.checked_div(i128::from(over.get()))?).ok()?);
-    Some(if told == down + Cents::new(1) { told } else { down })
 }
 
 /// Sums of lines by installment and component.
