@@ -6,7 +6,7 @@ use super::row::Work;
 use super::{Cents, Component, Error, Explain, Line, Operation, Rate, Residue, RoundingRules, Step};
 
 /// Sets every row's fee.
-pub(super) fn charge<E: Explain>(works: &mut [Work<'_>], rules: &RoundingRules, sink: &mut E) -> Result<(), Error> {
+pub(super) fn charge<E: Explain>(works: &mut [Work<'_>], rules: RoundingRules, sink: &mut E) -> Result<(), Error> {
     let mut rates: Vec<Rate> = Vec::new();
     for work in works.iter() {
         if !work.fee.is_zero() && rates.last() != Some(&work.fee) && !rates.contains(&work.fee) {
@@ -19,7 +19,7 @@ pub(super) fn charge<E: Explain>(works: &mut [Work<'_>], rules: &RoundingRules, 
     Ok(())
 }
 
-fn charge_rate<E: Explain>(works: &mut [Work<'_>], rate: Rate, rules: &RoundingRules, sink: &mut E) -> Result<(), Error> {
+fn charge_rate<E: Explain>(works: &mut [Work<'_>], rate: Rate, rules: RoundingRules, sink: &mut E) -> Result<(), Error> {
     let percent = |of, component, step, base, rounding, result| Line {
         of,
         component,

@@ -131,7 +131,7 @@ pub fn quote_with<E: Explain>(request: &Request<'_>, sink: &mut E) -> Result<Amo
     for debt in debts {
         works.push(calculate(request, debt, &mut warnings, sink)?);
     }
-    fee::charge(&mut works, &request.settings.rounding, sink)?;
+    fee::charge(&mut works, request.settings.rounding, sink)?;
     if request.settings.fees.is_none() && works.iter().any(|work| !work.row.figures.fee.is_zero()) {
         warnings.push(Warning::FeesWithoutSwitch);
     }

@@ -89,12 +89,14 @@ impl Rate {
     }
 
     /// `base * rate`, rounded.
+    #[inline]
     #[must_use]
     pub fn of(self, base: Cents, rounding: Rounding) -> Cents {
         scaled::<WHOLE>(base.get(), self.0, 1, rounding)
     }
 
     /// `base * rate * days / 30`, rounded: simple interest a day in a commercial month.
+    #[inline]
     #[must_use]
     pub fn of_days(self, base: Cents, days: i32, rounding: Rounding) -> Cents {
         scaled::<{ WHOLE * MONTH_DAYS }>(base.get(), self.0, i64::from(days), rounding)

@@ -77,14 +77,13 @@ fn days_from_easter(day: Date) -> i16 {
 /// Month and day of Easter Sunday (Gregorian; the "anonymous" algorithm of Meeus, Jones and Butcher).
 fn easter(year: i16) -> (i8, i8) {
     let year = i32::from(year);
-    let (a, b, c) = (year % 19, year / 100, year % 100);
-    let g = (8 * b + 13) / 25;
-    let h = (19 * a + b - b / 4 - g + 15) % 30;
-    let l = (32 + 2 * (b % 4) + 2 * (c / 4) - h - c % 4) % 7;
-    let m = (a + 11 * h + 22 * l) / 451;
-    let n = h + l - 7 * m + 114;
-    // n is between 114 and 155, so the month is 3 or 4 and the day 1 to 31.
-    (i8::try_from(n / 31).unwrap_or(4), i8::try_from(n % 31 + 1).unwrap_or(1))
+    let (golden, century, of_century) = (year % 19, year / 100, year % 100);
+    let moon = (19 * golden + century - century / 4 - (8 * century + 13) / 25 + 15) % 30;
+    let weekday = (32 + 2 * (century % 4) + 2 * (of_century / 4) - moon - of_century % 4) % 7;
+    let late = (golden + 11 * moon + 22 * weekday) / 451;
+    let day = moon + weekday - 7 * late + 114;
+    // `day` is between 114 and 155, so the month is 3 or 4 and the day 1 to 31.
+    (i8::try_from(day / 31).unwrap_or(4), i8::try_from(day % 31 + 1).unwrap_or(1))
 }
 
 #[cfg(test)]

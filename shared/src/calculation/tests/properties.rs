@@ -258,8 +258,8 @@ proptest! {
         if planned.rate.is_zero() {
             // Plain division: no installment is more than a cent off, except the one with the residue.
             prop_assert_eq!(planned.interest, Cents::ZERO);
-            let share = planned.financed.get() as i128 * 2;
-            prop_assert!(even.iter().all(|amount| (share - amount.get() as i128 * 2 * i128::from(count)).abs() <= i128::from(count)));
+            let share = i128::from(planned.financed.get()) * 2;
+            prop_assert!(even.iter().all(|amount| (share - i128::from(amount.get()) * 2 * i128::from(count)).abs() <= i128::from(count)));
         }
     }
 
