@@ -38,25 +38,20 @@ impl Cents {
     }
 
     /// Reads an amount; `field` is how the error calls it. Three places, or more than [`Cents::MAX`], are refused.
+    #[inline]
     pub fn parse(field: &'static str, value: Decimal) -> Result<Self, Error> {
-        let fail = |reason| Error::Amount {
-            field,
-            value: value.to_string(),
-            reason,
-        };
-        let value = value.normalize();
-        if value.scale() > 2 {
-            return Err(fail("tem mais de duas casas decimais"));
-        }
+        let fail = |reason| refused(field, value, reason);
+        // Trailing zeros are no places; normalizing is slow, and amounts seldom need it.
+        let value = if value.scale() > 2 { value.normalize() } else { value };
         let factor = match value.scale() {
             0 => 100,
             1 => 10,
-            _ => 1,
+            2 => 1,
+            _ => return Err(fail("tem mais de duas casas decimais")),
         };
-        value
-            .mantissa()
-            .checked_mul(factor)
-            .and_then(|cents| i64::try_from(cents).ok())
+        i64::try_from(value.mantissa())
+            .ok()
+            .and_then(|mantissa| mantissa.checked_mul(factor))
             .map(Self)
             .filter(|cents| (-Self::MAX..=Self::MAX).contains(cents))
             .ok_or_else(|| fail("passa de 1.000.000.000,00"))
@@ -94,6 +89,16 @@ impl Cents {
     /// Checked sum of many.
     pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self, Error> {
         amounts.into_iter().try_fold(Self::ZERO, Self::plus)
+    }
+}
+
+/// Apart and cold, so that reading an amount stays small enough to be inlined.
+#[cold]
+fn refused(field: &'static str, value: Decimal, reason: &'static str) -> Error {
+    Error::Amount {
+        field,
+        value: value.to_string(),
+        reason,
     }
 }
 

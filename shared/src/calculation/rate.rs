@@ -120,7 +120,7 @@ impl Rate {
 fn scaled<const D: i64>(a: i64, b: i64, c: i64, rounding: Rounding) -> Cents {
     if let Some(numerator) = a.checked_mul(b).and_then(|ab| ab.checked_mul(c)) {
         let (quotient, rest) = (numerator / D, numerator % D);
-        return Cents::new(quotient + i64::from(rounding.steps(i128::from(rest), i128::from(D))));
+        return Cents::new(quotient + rounding.steps(rest, D));
     }
     let wide = divided::<D>(i128::from(a).saturating_mul(i128::from(b)).saturating_mul(i128::from(c)), rounding);
     // Amounts are bounded at the edge, so this never saturates (see `Cents::MAX`); it is the no-panic answer all the same.
@@ -129,7 +129,9 @@ fn scaled<const D: i64>(a: i64, b: i64, c: i64, rounding: Rounding) -> Cents {
 
 fn divided<const D: i64>(numerator: i128, rounding: Rounding) -> i128 {
     let divisor = i128::from(D);
-    numerator / divisor + i128::from(rounding.steps(numerator % divisor, divisor))
+    // A remainder is smaller than its divisor, an `i64`.
+    let rest = i64::try_from(numerator % divisor).unwrap_or_default();
+    numerator / divisor + i128::from(rounding.steps(rest, D))
 }
 
 impl fmt::Display for Rate {

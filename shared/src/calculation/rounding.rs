@@ -14,9 +14,9 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// What to add to a truncated quotient whose remainder is `rest`.
+    /// What to add to a truncated quotient whose remainder is `rest`; divisors are far below half of an `i64`.
     #[inline]
-    pub(super) const fn steps(self, rest: i128, divisor: i128) -> i8 {
+    pub(super) const fn steps(self, rest: i64, divisor: i64) -> i64 {
         match self {
             Self::HalfUp if 2 * rest >= divisor => 1,
             Self::HalfUp if 2 * rest <= -divisor => -1,
