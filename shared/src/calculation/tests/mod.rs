@@ -9,5 +9,6 @@ mod oracles;
 mod payments;
 mod plans;
 mod properties;
+mod strategies;
 mod support;
 mod texts;
