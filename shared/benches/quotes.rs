@@ -100,7 +100,7 @@ fn a_quote(criterion: &mut Criterion) {
     let debts = debts(&installments(OF_A_QUOTE), setting.terms);
     let request = request(&debts, &setting);
     criterion.bench_function("quote of 120 installments with explanation", |b| {
-        b.iter(|| quote(black_box(&request)))
+        b.iter(|| quote(black_box(&request)));
     });
     criterion.bench_function("quote of 120 installments without explanation", |b| {
         b.iter(|| quote_with(black_box(&request), &mut Silent));
@@ -134,10 +134,8 @@ fn fastest<T>(mut run: impl FnMut() -> T) -> (Duration, T) {
     for _ in 0..RUNS {
         let (start, at) = (Instant::now(), processor_time());
         let result = black_box(run());
-        let took = match (at, processor_time()) {
-            (Some(at), Some(now)) if now > at => now - at,
-            _ => start.elapsed(),
-        };
+        let used = processor_time().zip(at).and_then(|(now, at)| now.checked_sub(at));
+        let took = used.filter(|used| !used.is_zero()).unwrap_or_else(|| start.elapsed());
         if best.as_ref().is_none_or(|(fastest, _)| took < *fastest) {
             best = Some((took, result));
         }

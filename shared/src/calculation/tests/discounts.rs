@@ -270,3 +270,13 @@ fn fees_of_two_tiers_are_rounded_by_tier() {
     assert_eq!(quote.explanation.iter().filter(|line| line.step == Step::FeeTotal).count(), 2);
     assert_eq!(quote.amounts.rows[0].figures.fee, cents("213.46"));
 }
+
+#[test]
+fn a_residue_larger_than_the_first_fee_moves_on_to_the_next_rows() {
+    let debts: Vec<Debt> = (1..=10).map(|id| debt(id, on(), "0.05")).collect();
+    let (campaign, settings) = (campaign(), settings());
+    let amounts = proved(&request(&debts, &campaign, &settings)).amounts;
+    // Ten fees of half a cent, rounded up to 0.10; the total is 0.05.
+    let fees: Vec<i64> = amounts.rows.iter().map(|row| row.figures.fee.get()).collect();
+    assert_eq!(fees, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+}
