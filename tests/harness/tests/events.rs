@@ -65,7 +65,20 @@ fn is(summary: &Value, state: &str, text: &str) {
 async fn every_sample_does_what_it_says() {
     let rig = Rig::start().await;
     let mut samples = Samples::read();
+    runs(&rig, &mut samples).await;
+    webhooks(&rig, &mut samples).await;
+    commands(&rig, &mut samples).await;
+    rig.assert_equal().await;
 
+    assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());
+    assert_eq!(
+        json!(rig.bus.take().iter().filter(|event| event.detail_type == "task.requested").count()),
+        json!(3)
+    );
+}
+
+/// The scheduled tasks, which fill the portfolio.
+async fn runs(rig: &Rig, samples: &mut Samples) {
     is(
         &rig.import(samples.event("import-everybody")).await.unwrap(),
         "solicitado",
@@ -132,7 +145,10 @@ async fn every_sample_does_what_it_says() {
         "concluído",
         "Redundância de pagamentos concluída",
     );
+}
 
+/// What comes in over HTTP, and the batches that apply it.
+async fn webhooks(rig: &Rig, samples: &mut Samples) {
     let accepted = [
         "webhook-receipt",
         "webhook-contract-cancelled",
@@ -154,7 +170,7 @@ async fn every_sample_does_what_it_says() {
     let mut ids = Vec::new();
     for name in accepted {
         ids.push(samples.event_id(name));
-        assert_eq!(post(&rig, &mut samples, name).await, (200, "received".to_owned()), "{name}");
+        assert_eq!(post(rig, samples, name).await, (200, "received".to_owned()), "{name}");
     }
     for (name, status, word) in [
         ("webhook-unknown-event", 200, "unused"),
@@ -163,19 +179,23 @@ async fn every_sample_does_what_it_says() {
         ("webhook-unknown-tenant", 404, "unknown-tenant"),
         ("webhook-wrong-token", 401, "unauthorized"),
     ] {
-        assert_eq!(post(&rig, &mut samples, name).await, (status, word.to_owned()), "{name}");
+        assert_eq!(post(rig, samples, name).await, (status, word.to_owned()), "{name}");
     }
     assert_eq!(rig.inbox.len(), accepted.len());
 
     let receipt = "0b0c6c1e-2f57-4c1a-9f0e-000000000001";
     assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Pending);
-    assert_eq!(failures(&rig, &mut samples, "apply-unreadable-body").await, ["mensagem-2"]);
+    assert_eq!(failures(rig, samples, "apply-unreadable-body").await, ["mensagem-2"]);
     assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Done);
-    assert!(failures(&rig, &mut samples, "apply-batch").await.is_empty());
+    assert!(failures(rig, samples, "apply-batch").await.is_empty());
     rig.apply().await;
     for id in ids {
         assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done, "{id}");
     }
+}
+
+/// What operators ask for.
+async fn commands(rig: &Rig, samples: &mut Samples) {
     is(
         &rig.payments(samples.event("payments-redrive")).await.unwrap(),
         "concluído",
@@ -188,11 +208,4 @@ async fn every_sample_does_what_it_says() {
     );
     let refused = rig.payments(samples.event("payments-erase-customer")).await.unwrap_err();
     assert!(refused.to_string().contains("300001"), "{refused}");
-    rig.assert_equal().await;
-
-    assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());
-    assert_eq!(
-        json!(rig.bus.take().iter().filter(|event| event.detail_type == "task.requested").count()),
-        json!(3)
-    );
 }
