@@ -26,6 +26,7 @@ mod portfolio;
 mod quota;
 mod runs;
 mod schema;
+pub mod slices;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,8 +5,6 @@
 //! [`StoreError::Conflict`] and compares again. Events not written yet wait in the head; after a crash anywhere the next
 //! [`Store::load_bill`] brings them back, and the comparison puts what is still true of them into its outcome.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
@@ -15,14 +13,11 @@ use futures::{StreamExt, stream};
 use super::attributes::{Item, binary, from_item, get_binary, get_number, get_text, number, opt_text, size, text, to_item};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute};
+use super::slices::{self, SliceLimits};
 use super::{Store, StoreError, packing};
 use crate::calendar::Timestamp;
 use crate::portfolio::{BillId, Change, Contract, CreditorId, HeldBill, Installment, Outcome, TenantId, TimelineEvent};
 
-/// DynamoDB takes 100 items in a transaction; the bill's head is one of them.
-const WRITES_PER_SLICE: usize = 99;
-/// DynamoDB takes 4 MB in a transaction; the rest is room for the head and for what [`size`] does not see.
-const BYTES_PER_SLICE: usize = 3_000_000;
 /// Largest packed list of pending events in a head, below the item limit of 400 KB.
 const PENDING_LIMIT_BYTES: usize = 350_000;
 /// Bills read at the same time.
@@ -87,23 +82,29 @@ impl Store {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Committed, StoreError> {
-        let events = distinct(&outcome.events);
         let mut committed = Committed {
             version: held.version,
             events: Vec::new(),
         };
-        let mut writes = changed_items(tenant, creditor, &outcome.changes)?;
-        for (index, event) in events.iter().enumerate() {
-            writes.push(Write {
-                item: event_item(tenant, event, now)?,
-                event: Some(index),
+        let mut events: Vec<TimelineEvent> = Vec::new();
+        let mut writes = Vec::new();
+        for write in slices::writes(outcome) {
+            writes.push(match write {
+                slices::Write::Change(change) => Write {
+                    item: changed_item(tenant, creditor, change)?,
+                    event: None,
+                },
+                slices::Write::Event(event) => {
+                    events.push(event.clone());
+                    Write {
+                        item: event_item(tenant, event, now)?,
+                        event: Some(events.len() - 1),
+                    }
+                }
             });
         }
-        if writes.is_empty() {
-            return Ok(committed);
-        }
         let mut told = 0;
-        for slice in sliced(writes) {
+        for slice in slices::cut(writes, SliceLimits::DYNAMODB, |write| size(&write.item)) {
             told += slice.iter().filter(|write| write.event.is_some()).count();
             // Events are the last writes, in order, so those not in a slice yet are a tail of the list.
             let head = head_item(tenant, bill, creditor, committed.version + 1, &events[told..], now)?;
@@ -217,32 +218,14 @@ fn failed_conditions(
     Ok(failed)
 }
 
-/// The outcome's events, each id once. They include what was still true of the pending ones: the comparison judged that.
-fn distinct(events: &[TimelineEvent]) -> Vec<TimelineEvent> {
-    let mut ids = BTreeSet::new();
-    events.iter().filter(|event| ids.insert(&event.id)).cloned().collect()
-}
-
-/// Items of the changes, contracts first, each key once with its last state.
-fn changed_items(tenant: &TenantId, creditor: CreditorId, changes: &[Change]) -> Result<Vec<Write>, StoreError> {
-    let mut contracts: BTreeMap<ItemKey, Item> = BTreeMap::new();
-    let mut installments: BTreeMap<ItemKey, Item> = BTreeMap::new();
-    for change in changes {
-        match change {
-            Change::Contract(contract) => {
-                let key = keys::contract(tenant, &contract.key);
-                let item = contract_item(tenant, &key, contract)?;
-                contracts.insert(key, item);
-            }
-            Change::Installment(_, installment) => {
-                let key = keys::installment(tenant, &installment.contract, installment.id);
-                let item = installment_item(tenant, creditor, &key, installment)?;
-                installments.insert(key, item);
-            }
+fn changed_item(tenant: &TenantId, creditor: CreditorId, change: &Change) -> Result<Item, StoreError> {
+    match change {
+        Change::Contract(contract) => contract_item(tenant, &keys::contract(tenant, &contract.key), contract),
+        Change::Installment(_, installment) => {
+            let key = keys::installment(tenant, &installment.contract, installment.id);
+            installment_item(tenant, creditor, &key, installment)
         }
     }
-    let items = contracts.into_values().chain(installments.into_values());
-    Ok(items.map(|item| Write { item, event: None }).collect())
 }
 
 fn contract_item(tenant: &TenantId, key: &ItemKey, contract: &Contract) -> Result<Item, StoreError> {
@@ -300,26 +283,6 @@ fn head_item(
         item.insert(PENDING_ENCODING.to_owned(), text(packed.encoding));
     }
     Ok(item)
-}
-
-/// Cuts the writes into slices that fit a transaction, in order.
-fn sliced(writes: Vec<Write>) -> Vec<Vec<Write>> {
-    let mut slices: Vec<Vec<Write>> = Vec::new();
-    let mut bytes = 0;
-    for write in writes {
-        let more = size(&write.item);
-        match slices.last_mut() {
-            Some(slice) if slice.len() < WRITES_PER_SLICE && bytes + more <= BYTES_PER_SLICE => {
-                slice.push(write);
-                bytes += more;
-            }
-            _ => {
-                slices.push(vec![write]);
-                bytes = more;
-            }
-        }
-    }
-    slices
 }
 
 fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
