@@ -81,6 +81,8 @@ impl Lens<'_> {
         if !self.takes || row.balance.is_zero() || self.rules.ignores_installment(row) {
             return None;
         }
+        let known = self.elsewhere.get(&row.id);
+        let boleto = self.view.boletos.get(&row.id).copied();
         let after = Installment {
             contract: contract.clone(),
             id: row.id,
@@ -90,14 +92,14 @@ impl Lens<'_> {
             condition: row.condition.clone(),
             original: row.original,
             balance: row.balance,
-            boleto: self.view.boletos.get(&row.id).copied().unwrap_or(false),
+            boleto: boleto.or(known.map(|known| known.boleto)).unwrap_or(false),
             receipts: row.receipts.clone(),
             state: InstallmentState::Open,
             revision: 1,
         };
         let mut verdict = Verdict::of(Action::Included, after);
         // Receipts from before the inclusion are history, kept and not told, unless the bill came with them from another contract.
-        if let Some(known) = self.elsewhere.get(&row.id) {
+        if let Some(known) = known {
             let flow = payments::flow(&known.receipts, &row.receipts);
             Self::tell(&mut verdict, known, flow, row.balance, true);
         }
@@ -173,13 +175,16 @@ impl Lens<'_> {
             Self::tell(&mut verdict, self.known(held), flow, row.balance, true);
             return Some(verdict);
         }
-        if payments::same(&held.receipts, &row.receipts) {
+        // Closed installments stay closed, but what settled them is followed: a payment may be told after the return, or one was
+        // taken back, the installment changed, and paid again.
+        let boleto = held.boleto;
+        let mut after = Installment {
+            boleto,
+            ..self.refreshed(held, row)
+        };
+        if after == *held || (payments::same(&held.receipts, &row.receipts) && !row.balance.is_zero()) {
             return None;
         }
-        // Closed installments stay as they were, but their receipts are followed: a payment may be told after the return.
-        let mut after = held.clone();
-        after.receipts.clone_from(&row.receipts);
-        after.balance = row.balance;
         let returned = matches!(motive, Motive::CreditorRequest | Motive::Reconciliation);
         let mut verdict = if returned && row.balance.is_zero() && !flow.paid.is_empty() {
             after.state = InstallmentState::Closed {
@@ -233,9 +238,8 @@ impl Lens<'_> {
         if !payments::same(&held.receipts, &row.receipts) {
             after.receipts.clone_from(&row.receipts);
         }
-        if let Some(boleto) = self.view.boletos.get(&held.id) {
-            after.boleto = *boleto;
-        }
+        let boleto = self.view.boletos.get(&held.id).copied();
+        after.boleto = boleto.unwrap_or(self.known(held).boleto);
         after
     }
 

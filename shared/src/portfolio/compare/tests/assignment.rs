@@ -84,6 +84,20 @@ fn a_payment_seen_only_with_the_assignment_is_told_on_the_old_contract() {
 }
 
 #[test]
+fn an_assignment_told_by_a_source_without_boletos_keeps_those_known() {
+    let mut sienge = Sienge::with(2);
+    sienge.boletos.insert(InstallmentId(1), true);
+    let mut ours = Ours::of(&sienge);
+    sienge.boletos.clear();
+    for customer in [20, 10] {
+        sienge.header.customer = CustomerId(customer);
+        ours.reconcile(&sienge);
+        let boleto = |id| ours.held.installments[&(key(customer, "CT"), InstallmentId(id))].boleto;
+        assert_eq!((boleto(1), boleto(2)), (true, false), "of customer {customer}");
+    }
+}
+
+#[test]
 fn an_assignment_needs_a_whole_view_without_doubtful_absences() {
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);

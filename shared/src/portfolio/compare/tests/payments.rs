@@ -201,3 +201,17 @@ fn a_remake_or_a_rescission_is_no_payment() {
         assert_eq!(actions(&outcome), ["1 Returned"]);
     }
 }
+
+#[test]
+fn a_settlement_taken_back_and_made_again_of_another_value_shows_that_value() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    ours.sync(&sienge);
+    sienge.row(1).receipts.clear();
+    sienge.row(1).original = dec!(900);
+    sienge.receive(1, "Recebimento", dec!(900), dec!(0));
+    ours.sync(&sienge);
+    assert_eq!(ours.installment(1).original, dec!(900));
+    assert_eq!(ours.installment(1).receipts, sienge.row(1).receipts);
+}
