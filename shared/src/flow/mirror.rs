@@ -173,6 +173,11 @@ impl Session {
             };
             let creditor = creditor_of(&held, seen);
             let outcome = compare(&held, seen, scope, &self.rules(creditor), self.today);
+            if !self.dry_run && creditor.is_some() {
+                // Before the commit: whoever finds the bill equal after a crash does not ask for its customer any more.
+                let new: Vec<CustomerId> = new_customers(&held, &outcome).into_iter().collect();
+                self.shop.store.note_unread_customers(&self.tenant, &new).await?;
+            }
             match self.commit(seen.bill, creditor, &held, &outcome).await {
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -279,6 +284,18 @@ fn current_customer(held: &HeldBill) -> Option<CustomerId> {
     let open = held.contracts.values().find(|contract| contract.state == ContractState::Open);
     open.or_else(|| held.contracts.values().next_back())
         .map(|contract| contract.key.customer)
+}
+
+/// Customers of contracts that an outcome opens.
+fn new_customers(held: &HeldBill, outcome: &Outcome) -> BTreeSet<CustomerId> {
+    let contracts = outcome.changes.iter().filter_map(|change| match change {
+        Change::Contract(contract) => Some(&contract.key),
+        Change::Installment(..) => None,
+    });
+    contracts
+        .filter(|key| !held.contracts.contains_key(*key))
+        .map(|key| key.customer)
+        .collect()
 }
 
 /// Customers of the open contracts that an outcome wrote.
