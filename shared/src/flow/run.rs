@@ -204,6 +204,14 @@ impl<'a> Guard<'a> {
                 self.failures += u32::from(!self.moved);
                 Ok(RunState::Continues)
             }
+            Ok(RunState::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => Err(FlowError::Stopped(
+                "o tempo da função não basta para um passo: aumente o tempo limite dela".to_owned(),
+            )),
+            Ok(RunState::Continues) if !self.moved => {
+                // Nor must an invocation too short for any step ask for the next one for ever.
+                self.failures += 1;
+                Ok(RunState::Continues)
+            }
             other => other,
         };
         let day_is_over = matches!(&result, Err(FlowError::Sienge(SiengeError::DayIsOver { .. })));
