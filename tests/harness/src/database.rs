@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::crash::Effects;
 use crate::permissions::{self, Permission};
 
 /// What the proxy does with a call.
@@ -52,6 +54,7 @@ pub struct Database {
     pub store: Store,
     /// The SDK's configuration, for clients of a test's own.
     pub config: SdkConfig,
+    engine: dynoxide::Database,
     upstream: SocketAddr,
     watch: Arc<Mutex<Watch>>,
 }
@@ -61,29 +64,56 @@ impl Database {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = listener.local_addr().unwrap();
-        tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+        let engine = dynoxide::Database::memory().unwrap();
+        tokio::spawn(dynoxide::server::serve_on(listener, engine.clone()));
         let watch = Arc::new(Mutex::new(Watch::default()));
-        let config = listen(upstream, None, &watch).await;
+        let config = listen(upstream, Caller::default(), &watch).await;
         let store = Store::new(client(&config, PATIENCE), tables());
         create_tables(&store).await.unwrap();
         *watch.lock().unwrap() = Watch::default();
         Self {
             store,
             config,
+            engine,
             upstream,
             watch,
         }
     }
 
+    /// Writes everything stored into a file.
+    pub fn save(&self, file: &Path) {
+        self.engine.vacuum_into(file.to_str().unwrap()).unwrap();
+    }
+
+    /// What is stored is again what it was when it was saved.
+    pub fn restore(&self, file: &Path) {
+        self.engine.restore_from(file.to_str().unwrap()).unwrap();
+    }
+
     /// The store as a function reaches it: what its role in `template.yaml` does not allow is denied.
     pub async fn store_of(&self, function: &'static str) -> Store {
-        let config = listen(self.upstream, Some(function), &self.watch).await;
+        let config = listen(self.upstream, Caller::function(function), &self.watch).await;
         Store::new(client(&config, PATIENCE), tables())
     }
 
     /// As [`Database::store_of`], with a client that gives up at the first failure, so that a lost call is a crash at that point.
     pub async fn fragile_store_of(&self, function: &'static str) -> Store {
-        fragile(&listen(self.upstream, Some(function), &self.watch).await)
+        fragile(&listen(self.upstream, Caller::function(function), &self.watch).await)
+    }
+
+    /// As [`Database::fragile_store_of`], each call an effect of one invocation.
+    pub async fn watched_store_of(&self, function: &'static str, effects: Arc<Effects>) -> Store {
+        let caller = Caller {
+            effects: Some(effects),
+            ..Caller::function(function)
+        };
+        fragile(&listen(self.upstream, caller, &self.watch).await)
+    }
+
+    /// A store without the proxy: quick, and nothing of it is counted.
+    pub fn direct_store(&self) -> Store {
+        let config = self.config.to_builder().endpoint_url(format!("http://{}", self.upstream)).build();
+        Store::new(client(&config, PATIENCE), tables())
     }
 
     /// What a function was not allowed to do and tried.
@@ -149,14 +179,30 @@ impl Database {
     }
 }
 
-/// Listens for a function, or for the tests themselves; returns the configuration that leads there.
-async fn listen(upstream: SocketAddr, function: Option<&'static str>, watch: &Arc<Mutex<Watch>>) -> SdkConfig {
+/// Who calls: a function, or the tests themselves.
+#[derive(Clone, Default)]
+struct Caller {
+    function: Option<&'static str>,
+    effects: Option<Arc<Effects>>,
+}
+
+impl Caller {
+    fn function(name: &'static str) -> Self {
+        Self {
+            function: Some(name),
+            effects: None,
+        }
+    }
+}
+
+/// Listens for a caller; returns the configuration that leads there.
+async fn listen(upstream: SocketAddr, caller: Caller, watch: &Arc<Mutex<Watch>>) -> SdkConfig {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let watch = Arc::clone(watch);
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(proxy(connection, upstream, function, Arc::clone(&watch)));
+            tokio::spawn(proxy(connection, upstream, caller.clone(), Arc::clone(&watch)));
         }
     });
     SdkConfig::builder()
@@ -190,7 +236,8 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-async fn proxy(mut client: TcpStream, upstream: SocketAddr, function: Option<&'static str>, watch: Arc<Mutex<Watch>>) {
+async fn proxy(mut client: TcpStream, upstream: SocketAddr, caller: Caller, watch: Arc<Mutex<Watch>>) {
+    let Caller { function, effects } = caller;
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         return;
     };
@@ -206,6 +253,10 @@ async fn proxy(mut client: TcpStream, upstream: SocketAddr, function: Option<&'s
                 return;
             }
             continue;
+        }
+        let effect = effects.as_ref().map(|effects| effects.begin(&operation));
+        if effect.as_ref().is_some_and(|effect| !effect.happens()) {
+            return;
         }
         let fault = {
             let mut watch = watch.lock().unwrap();
@@ -238,9 +289,10 @@ async fn proxy(mut client: TcpStream, upstream: SocketAddr, function: Option<&'s
         let Some((answer_head, answer)) = message(&mut server).await else {
             return;
         };
-        if fault == Fault::LoseAnswer {
+        if fault == Fault::LoseAnswer || effect.as_ref().is_some_and(|effect| !effect.is_answered()) {
             return;
         }
+        drop(effect);
         *watch.lock().unwrap().units.entry(operation).or_default() += consumed(&answer);
         let answer = held_back.map_or(answer.clone(), |(name, left)| {
             let mut json: Value = serde_json::from_slice(&answer).unwrap();

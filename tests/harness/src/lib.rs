@@ -10,10 +10,12 @@
 )]
 
 pub mod compare;
+pub mod crash;
 pub mod database;
 pub mod fakes;
 pub mod permissions;
 pub mod rig;
+pub mod simulation;
 
 pub use fakes::{MemoryBus, MemoryInbox, MemorySecrets};
 pub use rig::{Rig, World};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::SqsEvent;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
@@ -23,8 +23,8 @@ use tokio::time::Instant;
 use webhook::{Answer, Delivery, Webhook};
 
 use crate::compare;
-use crate::database::{Database, tenant};
-use crate::fakes::{MemoryBus, MemoryInbox, MemorySecrets};
+use crate::database::{Database, at, tenant};
+use crate::fakes::{MemoryBus, MemoryInbox, MemorySecrets, Queued};
 use crate::permissions::inbox_deliveries;
 
 /// The business date on which all tests begin.
@@ -199,6 +199,14 @@ impl Rig {
         self.creditors.push(company);
     }
 
+    pub(crate) fn ahead(&self) -> SignedDuration {
+        AHEAD.get()
+    }
+
+    pub(crate) fn set_ahead(&self, ahead: SignedDuration) {
+        AHEAD.set(ahead);
+    }
+
     /// Time passes for the functions; Sienge's day does not change.
     pub fn pass(&self, time: Duration) {
         AHEAD.set(AHEAD.get() + SignedDuration::try_from(time).unwrap());
@@ -209,12 +217,14 @@ impl Rig {
     /// Changes Sienge and returns what it tells its hooks: nothing of a silent change.
     #[allow(clippy::needless_pass_by_value, reason = "callers write json!(..) in place")]
     pub fn change(&self, name: &str, body: Value) -> Vec<Told> {
-        let answer = self
-            .sienge
-            .operate(name, &body)
-            .unwrap_or_else(|why| panic!("{name} {body}: {why}"));
+        self.try_change(name, &body).unwrap_or_else(|why| panic!("{name} {body}: {why}"))
+    }
+
+    /// As [`Rig::change`]; the error says why it is not possible.
+    pub fn try_change(&self, name: &str, body: &Value) -> Result<Vec<Told>, String> {
+        let answer = self.sienge.operate(name, body)?;
         if answer["silent"] == true {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let events = answer["events"].as_array().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -223,7 +233,7 @@ impl Rig {
             event: text(&event["event"]),
             body: event["body"].clone(),
         });
-        told.collect()
+        Ok(told.collect())
     }
 
     /// Changes Sienge, which delivers its webhooks.
@@ -325,7 +335,7 @@ impl Rig {
 
     /// Unless the test is about quotas, every invocation finds the minute's quota untouched: waiting for the next minute would
     /// only make the tests slow.
-    async fn fresh_minute(&self) {
+    pub async fn fresh_minute(&self) {
         if self.quotas {
             return;
         }
@@ -343,32 +353,29 @@ impl Rig {
     pub async fn apply_once(&self) -> usize {
         self.fresh_minute().await;
         let batch = self.inbox.take();
-        let records: Vec<Value> = batch
-            .iter()
-            .enumerate()
-            .map(|(index, queued)| {
-                let attributes = json!({"ApproximateReceiveCount": (queued.deliveries + 1).to_string()});
-                json!({"messageId": index.to_string(), "body": queued.body, "attributes": attributes})
-            })
-            .collect();
-        let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).unwrap();
-        let answer = apply::handle(&self.shop_of("apply"), event, Instant::now() + PLENTY).await;
-        let failures: BTreeSet<String> = answer
-            .batch_item_failures
-            .into_iter()
-            .map(|failure| failure.item_identifier)
-            .collect();
-        for (index, mut queued) in batch.into_iter().enumerate() {
-            if failures.contains(&index.to_string()) {
-                queued.deliveries += 1;
-                if queued.deliveries >= inbox_deliveries() {
-                    self.inbox.bury(queued);
-                } else {
-                    self.inbox.put(queued);
-                }
+        let answer = apply::handle(&self.shop_of("apply"), delivery(&batch), Instant::now() + PLENTY).await;
+        self.put_back(batch, Some(answer))
+    }
+
+    /// What the queue does after a delivery: what failed comes again, or is put aside after the last time; all of it when the
+    /// function died. Returns how many failed.
+    pub fn put_back(&self, batch: Vec<Queued>, answer: Option<SqsBatchResponse>) -> usize {
+        let failures: Option<BTreeSet<String>> = answer.map(|answer| {
+            let failures = answer.batch_item_failures.into_iter();
+            failures.map(|failure| failure.item_identifier).collect()
+        });
+        let failed = |index: usize| failures.as_ref().is_none_or(|failures| failures.contains(&index.to_string()));
+        let mut count = 0;
+        for (_, mut queued) in batch.into_iter().enumerate().filter(|(index, _)| failed(*index)) {
+            count += 1;
+            queued.deliveries += 1;
+            if queued.deliveries >= inbox_deliveries() {
+                self.inbox.bury(queued);
+            } else {
+                self.inbox.put(queued);
             }
         }
-        failures.len()
+        count
     }
 
     /// Applies what is in the queue; everything must succeed.
@@ -456,6 +463,14 @@ impl Rig {
 
     // ---- what came of it
 
+    /// Whether no message, no pending webhook and no unpublished event is left.
+    pub async fn nothing_waits(&self) -> bool {
+        let (store, now) = (&self.shop.store, at("2100-01-01T00:00:00Z"));
+        self.inbox.is_empty()
+            && store.unpublished(now, 1_000).await.unwrap().is_empty()
+            && store.pending_before(now, 1_000).await.unwrap().is_empty()
+    }
+
     /// Everything held, by bill.
     pub async fn held(&self) -> BTreeMap<BillId, HeldBill> {
         let items = self.database.items("portfolio").await;
@@ -504,7 +519,15 @@ impl Rig {
         let key = |item: &Item, name: &str| item[name].as_s().unwrap().clone();
         items
             .into_iter()
-            .map(|item| ((key(&item, "pk"), key(&item, "sk")), from_item(item).unwrap()))
+            .map(|mut item| {
+                // JSON has no bytes.
+                for value in item.values_mut() {
+                    if let AttributeValue::B(bytes) = value {
+                        *value = AttributeValue::S(format!("{:?}", bytes.as_ref()));
+                    }
+                }
+                ((key(&item, "pk"), key(&item, "sk")), from_item(item).unwrap())
+            })
             .collect()
     }
 
@@ -535,6 +558,15 @@ impl Drop for Rig {
         let denied = self.database.denied();
         assert!(denied.is_empty() || std::thread::panicking(), "{denied:?}");
     }
+}
+
+/// A batch as SQS hands it to a function; the messages' ids are their places.
+pub fn delivery(batch: &[Queued]) -> SqsEvent {
+    let records = batch.iter().enumerate().map(|(index, queued)| {
+        let attributes = json!({"ApproximateReceiveCount": (queued.deliveries + 1).to_string()});
+        json!({"messageId": index.to_string(), "body": queued.body, "attributes": attributes})
+    });
+    serde_json::from_value(json!({ "Records": records.collect::<Vec<Value>>() })).unwrap()
 }
 
 /// A tenant's secret with these webhook tokens.

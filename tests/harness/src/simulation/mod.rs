@@ -1,0 +1,425 @@
+//! A simulation of everything around the pure core: a generated Sienge, its people, the news of their doings (lost, doubled,
+//! out of order, late), and the functions, whose reads fail or show half, whose processes die between any two effects, who meet
+//! each other, and who run out of quota. One seed, one story; the clock is virtual.
+//!
+//! The comparison and the slices of a commit are the real ones. At the end one opening of every customer and one batimento of
+//! every creditor must find both sides equal.
+
+mod functions;
+mod sienge;
+mod store;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fastrand::Rng;
+use jiff::ToSpan;
+use jiff::civil::Date;
+use ponte::intake::Hints;
+use ponte::portfolio::{BillId, ContractState, CreditorId, Scope};
+use ponte::settings::{CreditorSettings, TenantSettings};
+use ponte::store::slices::SliceLimits;
+use serde_json::json;
+
+use crate::compare;
+use crate::rig::TODAY;
+pub use sienge::operation;
+
+use sienge::Sienge;
+use store::MemoryStore;
+
+/// The companies that are registered; the third is not.
+const REGISTERED: [i64; 2] = [1, 2];
+/// Minutes of a day.
+const DAY: u64 = 24 * 60;
+
+/// An invocation ended before its end: its process died.
+#[derive(Debug)]
+struct Halt;
+
+/// Where a webhook stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WebhookState {
+    Pending,
+    Unmatched,
+    Done,
+}
+
+struct Webhook {
+    hints: Hints,
+    state: WebhookState,
+    /// Minute of its arrival.
+    at: u64,
+}
+
+/// How likely each trouble is, of 1,000.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trouble {
+    webhook_lost: u32,
+    webhook_doubled: u32,
+    webhook_late: u32,
+    webhook_early: u32,
+    message_lost: u32,
+    read_fails: u32,
+    rows_missing: u32,
+    truncated: u32,
+    bus_refuses: u32,
+    dies: u32,
+    meets_another: u32,
+    quota_ends: u32,
+}
+
+/// What a run did, for the count.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Operations in Sienge.
+    pub operations: u64,
+    /// Webhooks accepted.
+    pub webhooks: u64,
+    /// Invocations.
+    pub invocations: u64,
+    /// Invocations that died.
+    pub deaths: u64,
+    /// Commits that met another one.
+    pub conflicts: u64,
+    /// Timeline events.
+    pub events: u64,
+}
+
+impl Counts {
+    /// Adds another run's.
+    pub fn add(&mut self, other: Self) {
+        self.operations += other.operations;
+        self.webhooks += other.webhooks;
+        self.invocations += other.invocations;
+        self.deaths += other.deaths;
+        self.conflicts += other.conflicts;
+        self.events += other.events;
+    }
+}
+
+struct Simulation {
+    rng: Rng,
+    minute: u64,
+    sienge: Sienge,
+    store: MemoryStore,
+    settings: TenantSettings,
+    creditors: BTreeMap<CreditorId, CreditorSettings>,
+    limits: SliceLimits,
+    journal: BTreeMap<u64, Webhook>,
+    /// Messages, with how often they were delivered.
+    queue: Vec<(u64, u32)>,
+    /// Webhooks on their way: minute, id, body.
+    on_their_way: Vec<(u64, u64, Hints)>,
+    published: BTreeSet<(BillId, String)>,
+    cursors: BTreeMap<CreditorId, Date>,
+    trouble: Trouble,
+    quota_back_at: u64,
+    /// Effects until the running invocation dies.
+    fuse: Option<u32>,
+    depth: u8,
+    next_webhook: u64,
+    conflicts: u64,
+    counts: Counts,
+}
+
+/// Runs a seed; panics with what is wrong.
+#[must_use]
+pub fn run(seed: u64) -> Counts {
+    let mut simulation = Simulation::born(seed);
+    let steps = simulation.rng.u32(10..60);
+    for _ in 0..steps {
+        simulation.step();
+    }
+    simulation.end()
+}
+
+impl Simulation {
+    fn born(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let sienge = Sienge::born(&mut rng, TODAY);
+        let settings = json!({"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra"});
+        let creditor = |id| (CreditorId(id), CreditorSettings::new(CreditorId(id)));
+        let writes = [1, 2, 3, 7, SliceLimits::DYNAMODB.writes][rng.usize(0..5)];
+        let mut some = |most: u32| if rng.bool() { rng.u32(0..most) } else { 0 };
+        let trouble = Trouble {
+            webhook_lost: some(400),
+            webhook_doubled: some(400),
+            webhook_late: some(400),
+            webhook_early: some(100),
+            message_lost: some(200),
+            read_fails: some(200),
+            rows_missing: some(300),
+            truncated: some(400),
+            bus_refuses: some(200),
+            dies: some(900),
+            meets_another: some(80),
+            quota_ends: some(60),
+        };
+        Self {
+            minute: 0,
+            sienge,
+            store: MemoryStore::default(),
+            settings: serde_json::from_value(settings).unwrap(),
+            creditors: REGISTERED.map(creditor).into(),
+            limits: SliceLimits {
+                writes,
+                ..SliceLimits::DYNAMODB
+            },
+            journal: BTreeMap::new(),
+            queue: Vec::new(),
+            on_their_way: Vec::new(),
+            published: BTreeSet::new(),
+            cursors: BTreeMap::new(),
+            trouble,
+            quota_back_at: 0,
+            fuse: None,
+            depth: 0,
+            next_webhook: 0,
+            conflicts: 0,
+            counts: Counts::default(),
+            rng,
+        }
+    }
+
+    fn today(&self) -> Date {
+        self.sienge.world.today
+    }
+
+    fn happens(&mut self, of_thousand: u32) -> bool {
+        self.rng.u32(0..1_000) < of_thousand
+    }
+
+    fn is_out_of_quota(&self) -> bool {
+        self.minute < self.quota_back_at
+    }
+
+    /// An invocation reaches out; it may die here, and anything may happen meanwhile.
+    fn effect(&mut self) -> Result<(), Halt> {
+        if let Some(fuse) = &mut self.fuse {
+            if *fuse == 0 {
+                return Err(Halt);
+            }
+            *fuse -= 1;
+        }
+        if self.depth < 3 && self.happens(self.trouble.meets_another) {
+            let fuse = self.fuse.take();
+            self.depth += 1;
+            self.something();
+            self.depth -= 1;
+            self.fuse = fuse;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) {
+        let minutes = match self.rng.u32(0..20) {
+            0 => DAY,
+            1..4 => 120,
+            _ => 7,
+        };
+        self.pass(minutes);
+        if self.happens(self.trouble.quota_ends) {
+            self.quota_back_at = self.minute + self.rng.u64(1..DAY);
+        }
+        self.something();
+    }
+
+    fn pass(&mut self, minutes: u64) {
+        self.minute += minutes;
+        let days = i64::try_from(self.minute / DAY).unwrap();
+        self.sienge.world.today = TODAY.saturating_add(days.days());
+    }
+
+    fn something(&mut self) {
+        match self.rng.u32(0..100) {
+            0..45 => self.operate(),
+            45..55 => self.deliver(),
+            55..75 => {
+                self.deliver();
+                self.invoke(Self::apply);
+            }
+            75..80 => self.invoke(Self::sweep),
+            80..85 => {
+                let creditor = self.creditor();
+                self.invoke(|me| me.redundancy(creditor));
+            }
+            85..91 => {
+                let creditor = self.creditor();
+                self.invoke(|me| me.import(creditor));
+            }
+            91..96 => {
+                let creditor = self.creditor();
+                let confirmed = self.rng.bool();
+                self.invoke(|me| me.reconcile(creditor, confirmed).map(drop));
+            }
+            _ => {
+                let bills = self.sienge.bills(&REGISTERED);
+                let bill = self.rng.choice(bills).into_iter().collect();
+                self.invoke(|me| me.look(Scope::Sync, &bill).map(drop));
+            }
+        }
+    }
+
+    fn creditor(&mut self) -> CreditorId {
+        CreditorId(REGISTERED[self.rng.usize(0..REGISTERED.len())])
+    }
+
+    /// An invocation, which may die.
+    fn invoke(&mut self, function: impl FnOnce(&mut Self) -> Result<(), Halt>) {
+        self.fuse = if self.happens(self.trouble.dies) {
+            Some(self.rng.u32(0..40).min(self.rng.u32(0..40)))
+        } else {
+            None
+        };
+        self.counts.invocations += 1;
+        self.counts.deaths += u64::from(function(self).is_err());
+        self.fuse = None;
+    }
+
+    /// Somebody works in Sienge.
+    fn operate(&mut self) {
+        for _ in 0..self.rng.u32(1..4) {
+            let Some(draft) = self.sienge.plan(&mut self.rng) else { continue };
+            self.counts.operations += 1;
+            let news = Sienge::news(&draft);
+            // Some events are out before the change can be read.
+            if self.happens(self.trouble.webhook_early) && self.depth == 0 {
+                self.send(news);
+                self.deliver();
+                let (meets, batch) = (std::mem::take(&mut self.trouble.meets_another), Self::apply);
+                self.invoke(batch);
+                self.trouble.meets_another = meets;
+                self.sienge.commit(draft);
+            } else {
+                self.sienge.commit(draft);
+                self.send(news);
+            }
+        }
+    }
+
+    fn send(&mut self, news: Vec<Hints>) {
+        for hints in news {
+            if self.happens(self.trouble.webhook_lost) {
+                continue;
+            }
+            self.next_webhook += 1;
+            let id = self.next_webhook;
+            let times = 1 + u32::from(self.happens(self.trouble.webhook_doubled));
+            for _ in 0..times {
+                let late = if self.happens(self.trouble.webhook_late) {
+                    self.rng.u64(1..600)
+                } else {
+                    0
+                };
+                self.on_their_way.push((self.minute + late, id, hints.clone()));
+            }
+        }
+        self.rng.shuffle(&mut self.on_their_way);
+    }
+
+    /// The webhook function: stored once, then queued.
+    fn deliver(&mut self) {
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.on_their_way)
+            .into_iter()
+            .partition(|(at, _, _)| *at <= self.minute);
+        self.on_their_way = later;
+        for (_, id, hints) in due {
+            if self.journal.contains_key(&id) {
+                continue;
+            }
+            self.counts.webhooks += 1;
+            let webhook = Webhook {
+                hints,
+                state: WebhookState::Pending,
+                at: self.minute,
+            };
+            self.journal.insert(id, webhook);
+            if !self.happens(self.trouble.message_lost) {
+                self.queue.push((id, 0));
+            }
+        }
+    }
+
+    /// No trouble any more: one opening of every customer, what the queue still holds, one batimento.
+    fn end(mut self) -> Counts {
+        self.trouble = Trouble::default();
+        self.quota_back_at = 0;
+        self.pass(DAY);
+        let mut bills: BTreeSet<BillId> = self.sienge.bills(&REGISTERED).into_iter().collect();
+        bills.extend(self.store.bills.keys());
+        self.look(Scope::Sync, &bills).unwrap();
+        let moved = self.moved();
+        let differences = self.differences();
+        let unexplained: Vec<&String> = differences
+            .iter()
+            .filter(|line| !moved.iter().any(|bill| line.starts_with(&format!("bill {bill} "))))
+            .collect();
+        assert!(unexplained.is_empty(), "after a sync: {unexplained:#?}");
+        for creditor in REGISTERED {
+            assert!(self.reconcile(CreditorId(creditor), true).unwrap(), "the batimento failed");
+        }
+        assert_eq!(self.differences(), Vec::<String>::new(), "after a batimento");
+        self.deliver();
+        for _ in 0..200 {
+            self.pass(10);
+            self.sweep().unwrap();
+            self.apply().unwrap();
+            if self.queue.is_empty() && self.journal.values().all(|webhook| webhook.state != WebhookState::Pending) {
+                break;
+            }
+        }
+        assert_eq!(self.differences(), Vec::<String>::new(), "after the last webhooks");
+        self.assert_settled();
+        self.counts.conflicts = self.conflicts;
+        self.counts.events = self.store.timeline.len() as u64;
+        self.counts
+    }
+
+    fn differences(&self) -> Vec<String> {
+        let ours = |bill: &sienge_simulator::world::Bill| REGISTERED.contains(&i64::from(bill.company));
+        compare::differences(&self.sienge.world, &self.store.bills, |bill, _| ours(bill))
+    }
+
+    /// Bills whose rights were assigned: only a batimento moves them.
+    fn moved(&self) -> BTreeSet<BillId> {
+        let customer = |bill: BillId| {
+            u32::try_from(bill.0)
+                .ok()
+                .and_then(|id| self.sienge.world.bills.get(&id))
+                .map(|bill| i64::from(bill.customer))
+        };
+        let bills = self.store.bills.iter();
+        bills
+            .filter(|(bill, held)| {
+                let now = customer(**bill);
+                let mut contracts = held
+                    .contracts
+                    .values()
+                    .filter(|contract| !matches!(contract.state, ContractState::Assigned { .. }));
+                now.is_some() && contracts.any(|contract| Some(contract.key.customer.0) != now)
+            })
+            .map(|(bill, _)| *bill)
+            .collect()
+    }
+
+    fn assert_settled(&self) {
+        assert!(self.queue.is_empty(), "messages are left: {:?}", self.queue);
+        let waiting: Vec<&u64> = self
+            .journal
+            .iter()
+            .filter(|(_, webhook)| webhook.state == WebhookState::Pending)
+            .map(|(id, _)| id)
+            .collect();
+        assert!(waiting.is_empty(), "webhooks are left: {waiting:?}");
+        assert!(self.store.outbox.is_empty(), "unpublished events are left");
+        let told: BTreeSet<&(BillId, String)> = self.store.timeline.keys().collect();
+        assert_eq!(self.published.iter().collect::<BTreeSet<_>>(), told, "what was told was published");
+        for (bill, held) in &self.store.bills {
+            assert!(
+                held.pending_events.is_empty(),
+                "bill {bill}: events wait for ever: {:?}",
+                held.pending_events
+            );
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Sienge of a simulation: the simulator's own world in process, the operations of its people, and what its sources say.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use jiff::ToSpan;
+use jiff::civil::Date;
+use ponte::intake::{Event, Hints, read_hints};
+use ponte::money::Decimal;
+use ponte::portfolio::{
+    BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt,
+    SalesContractId, SettlementKind,
+};
+use serde_json::{Value, json};
+use sienge_simulator::money::Cents;
+use sienge_simulator::world::{self, Plan, World, operations};
+
+/// The truth.
+pub struct Sienge {
+    /// The world as it is.
+    pub world: World,
+}
+
+/// What an operation tells: where to look.
+pub type News = Vec<Hints>;
+
+/// Which source is asked about a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The three REST reads: boletos, but no enterprise.
+    Rest,
+    /// The bulk read: the enterprise, but no boletos.
+    Bulk,
+}
+
+impl Sienge {
+    /// A small world.
+    pub fn born(rng: &mut Rng, today: Date) -> Self {
+        let plan = Plan {
+            seed: rng.u64(..),
+            installments: rng.u32(15..70),
+            contracts: Some(rng.u32(3..9)),
+            today,
+        };
+        Self {
+            world: world::generate(&plan),
+        }
+    }
+
+    /// The bills of some companies.
+    pub fn bills(&self, companies: &[i64]) -> Vec<BillId> {
+        let bills = self
+            .world
+            .bills
+            .values()
+            .filter(|bill| companies.contains(&i64::from(bill.company)));
+        bills.map(|bill| BillId(i64::from(bill.id))).collect()
+    }
+
+    /// The bill of a sales contract.
+    pub fn bill_of(&self, contract: SalesContractId) -> Option<BillId> {
+        let contract = u32::try_from(contract.0).ok()?;
+        self.world.contracts.get(&contract).map(|bill| BillId(i64::from(*bill)))
+    }
+
+    /// Somebody does something; `None` when it is not possible.
+    pub fn plan(&self, rng: &mut Rng) -> Option<operations::Draft> {
+        let (name, body) = operation(&self.world, rng)?;
+        operations::plan(&self.world, name, &body).ok()
+    }
+
+    /// It is done.
+    pub fn commit(&mut self, draft: operations::Draft) {
+        operations::commit(&mut self.world, draft);
+    }
+
+    /// What Sienge tells about an operation, read as the webhook function reads it.
+    pub fn news(draft: &operations::Draft) -> News {
+        let told = draft.events.iter();
+        told.filter_map(|event| read_hints(Event::named(event.name), event.body.to_string().as_bytes()).ok())
+            .filter(|hints| !hints.bills.is_empty() || !hints.sales_contracts.is_empty())
+            .collect()
+    }
+
+    /// One whole read of a bill.
+    pub fn says(&self, bill: BillId, source: Source) -> Observation {
+        let found = u32::try_from(bill.0).ok().and_then(|id| self.world.bills.get(&id));
+        let mut seen = Observation {
+            bill,
+            header: None,
+            installments: Vec::new(),
+            boletos: BTreeMap::new(),
+            coverage: Coverage::WholeOnce,
+        };
+        let Some(found) = found else { return seen };
+        // The bulk read has no row that could name an empty bill.
+        if source == Source::Bulk && found.installments.is_empty() {
+            return seen;
+        }
+        let mut header = self.header(found);
+        if source == Source::Rest {
+            header.enterprise = None;
+            header.unit = None;
+            seen.boletos = found.installments.iter().map(|row| (id_of(row), row.boleto.is_some())).collect();
+        }
+        seen.header = Some(header);
+        seen.installments = found.installments.iter().map(row_of).collect();
+        seen
+    }
+
+    /// The rows of a creditor that a bulk read streams, of those that are wanted.
+    pub fn rows(
+        &self,
+        creditor: CreditorId,
+        wanted: impl Fn(&world::Bill, &world::Installment) -> bool,
+    ) -> Vec<(BillId, ObservedBill, ObservedInstallment)> {
+        let bills = self.world.bills.values().filter(|bill| i64::from(bill.company) == creditor.0);
+        let rows = bills.flat_map(|bill| bill.installments.iter().map(move |row| (bill, row)));
+        rows.filter(|(bill, row)| wanted(bill, row))
+            .map(|(bill, row)| (BillId(i64::from(bill.id)), self.header(bill), row_of(row)))
+            .collect()
+    }
+
+    /// What the extract adds: boletos, and rescissions.
+    pub fn boletos(&self, creditor: CreditorId) -> BTreeMap<(BillId, InstallmentId), bool> {
+        let bills = self.world.bills.values().filter(|bill| i64::from(bill.company) == creditor.0);
+        let rows = bills.flat_map(|bill| bill.installments.iter().map(move |row| (bill, row)));
+        rows.map(|(bill, row)| ((BillId(i64::from(bill.id)), id_of(row)), row.boleto.is_some()))
+            .collect()
+    }
+
+    /// When a bill was rescinded.
+    pub fn revoked(&self, bill: BillId) -> Option<Date> {
+        let bill = self.world.bills.get(&u32::try_from(bill.0).ok()?)?;
+        bill.cancelled
+            .as_ref()
+            .filter(|_| bill.contract.is_some())
+            .map(|cancelled| cancelled.date)
+    }
+
+    fn header(&self, bill: &world::Bill) -> ObservedBill {
+        let unit = bill.contract.as_ref().and_then(|contract| self.world.units.get(&contract.unit));
+        ObservedBill {
+            creditor: CreditorId(i64::from(bill.company)),
+            customer: CustomerId(i64::from(bill.customer)),
+            document_type: bill.document.as_ref().into(),
+            number: Some(bill.number.clone()),
+            enterprise: Some(bill.enterprise().map(|id| EnterpriseId(i64::from(id)))),
+            unit: unit.map(|unit| unit.name.clone()),
+            sales_contract: None,
+            issued_on: Some(bill.issued),
+            cancelled_on: None,
+        }
+    }
+}
+
+/// Something that somebody does in Sienge, by the simulator's names. It may turn out not to be possible.
+pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> {
+    let ids: Vec<&u32> = world.bills.keys().collect();
+    let bill = &world.bills[*rng.choice(&ids)?];
+    let open: Vec<u32> = bill.installments.iter().filter(|row| row.open()).map(|row| row.id).collect();
+    let paid: Vec<u32> = bill
+        .installments
+        .iter()
+        .filter(|row| !row.receipts.is_empty())
+        .map(|row| row.id)
+        .collect();
+    let one = |rng: &mut Rng, ids: &[u32]| rng.choice(ids).copied().unwrap_or_default();
+    let today = world.today;
+    let id = bill.id;
+    let operation = match rng.u32(0..100) {
+        0..22 => ("receive", json!({"billId": id, "installmentId": one(rng, &open)})),
+        22..34 => {
+            let row = bill.installment(one(rng, &open))?;
+            let value = Cents(rng.i64(1..=row.balance.0.max(1))).text();
+            let kind = ["Recebimento", "Adiantamento", "Por Bens", "Recebimento"][rng.usize(0..4)];
+            let body = json!({"billId": id, "installmentId": row.id, "value": value, "type": kind, "total": rng.u8(0..4) == 0, "interest": Cents(rng.i64(0..500)).text()});
+            ("receive", body)
+        }
+        34..44 => {
+            let mode = ["remove", "receipt"][rng.usize(0..2)];
+            (
+                "reverse",
+                json!({"billId": id, "installmentId": one(rng, &paid), "mode": mode, "notify": rng.bool()}),
+            )
+        }
+        44..52 => {
+            let due = today.saturating_add(rng.i32(-30..400).days()).to_string();
+            ("change", json!({"billId": id, "installmentId": one(rng, &open), "dueDate": due}))
+        }
+        52..58 => (
+            "change",
+            json!({"billId": id, "installmentId": one(rng, &open), "value": Cents(rng.i64(100..900_000)).text()}),
+        ),
+        58..60 => (
+            "change",
+            json!({"billId": id, "installmentId": one(rng, &open), "conditionTypeId": "PI"}),
+        ),
+        60..65 => {
+            let due = today.saturating_add(30.days()).to_string();
+            let rows: Vec<Value> = (0..rng.u32(1..4))
+                .map(|_| json!({"dueDate": due, "value": Cents(rng.i64(100..100_000)).text()}))
+                .collect();
+            ("add", json!({"billId": id, "installments": rows}))
+        }
+        65..69 => (
+            "add",
+            json!({"contract": {"installments": rng.u32(1..9), "value": Cents(rng.i64(1_000..900_000)).text()}}),
+        ),
+        69..71 => {
+            let due = today.saturating_add(rng.i32(1..90).days()).to_string();
+            let body = json!({"companyId": rng.u32(1..4), "documentId": "NF", "installments": [{"dueDate": due, "value": "99.90"}]});
+            ("add", json!({"bill": body}))
+        }
+        71..78 => ("remove", json!({"billId": id, "installmentId": one(rng, &open)})),
+        78 => ("remove", json!({"billId": id, "whole": true})),
+        79..83 => ("cancel", json!({"billId": id})),
+        83..87 => ("assign", json!({"billId": id})),
+        87..92 => {
+            let mut chosen = open.clone();
+            rng.shuffle(&mut chosen);
+            chosen.truncate(rng.usize(1..4));
+            ("remake", json!({"billId": id, "installmentIds": chosen, "count": rng.u32(1..4)}))
+        }
+        92..95 => ("remake", json!({"billId": id, "undo": true})),
+        _ => ("boleto", json!({"billId": id, "installmentId": one(rng, &open)})),
+    };
+    Some(operation)
+}
+
+fn id_of(row: &world::Installment) -> InstallmentId {
+    InstallmentId(i64::from(row.id))
+}
+
+fn money(cents: Cents) -> Decimal {
+    Decimal::new(cents.0, 2)
+}
+
+fn row_of(row: &world::Installment) -> ObservedInstallment {
+    let receipts = row.receipts.iter().map(|receipt| Receipt {
+        paid_on: receipt.date,
+        kind: SettlementKind::from(receipt.kind.as_ref()),
+        net: money(receipt.net()),
+        gross: money(receipt.gross),
+    });
+    ObservedInstallment {
+        id: id_of(row),
+        label: Some(row.number()),
+        due_on: row.due,
+        condition: row.condition.to_owned(),
+        original: money(row.original),
+        balance: money(row.balance),
+        receipts: receipts.collect(),
+    }
+}
