@@ -4,15 +4,21 @@
 #![allow(clippy::unwrap_used)]
 
 mod bus;
+mod crashes;
 mod customers;
 mod events;
+mod long_runs;
 mod main_job;
+mod partial;
 mod permissions;
 mod poison;
 mod quotas;
+mod races;
 mod rules;
 mod runs;
 mod safety;
+mod simulation;
+mod stories;
 mod unmatched;
 #[path = "webhook.rs"]
 mod webhook_answers;

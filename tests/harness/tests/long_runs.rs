@@ -1,0 +1,164 @@
+//! Runs beyond one invocation: over two hundred windows, killed again and again, and continued more often than Lambda's loop
+//! detection would let a function call itself.
+
+use std::time::Duration;
+
+use harness::crash::{Blow, Effects};
+use harness::database::tenant;
+use harness::rig::PLENTY;
+use harness::{Rig, World};
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use ponte::portfolio::CreditorId;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+const EVENT: fn() -> Value = || json!({"tenant": "617", "creditor": 1});
+/// Lambda's loop detection stops a chain after about so many hops through SQS, SNS, S3 or another function.
+const LOOP_DETECTION: usize = 16;
+
+/// A batimento at its very beginning, killed there, with so many windows to read: as if Sienge had been too slow for larger ones.
+async fn begun(windows: i32) -> Rig {
+    let rig = Rig::with(World {
+        installments: 90,
+        contracts: 9,
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await;
+    for number in 1.. {
+        let effects = Effects::struck(number, Blow::DiesAfter);
+        run(&rig, EVENT(), &effects, PLENTY).await;
+        rig.pass(Duration::from_mins(17));
+        if checkpoint(&rig).await.is_some() {
+            break;
+        }
+    }
+    let (version, mut content) = checkpoint(&rig).await.unwrap();
+    content["progress"]["windows"] = json!(cut(windows));
+    let (store, now) = (&rig.shop.store, (rig.shop.clock)());
+    store
+        .save_checkpoint(&tenant(), Some(CreditorId(1)), "reconcile", version, &content, now)
+        .await
+        .unwrap();
+    rig
+}
+
+/// Everything, in so many windows.
+fn cut(count: i32) -> Vec<Value> {
+    let first: Date = date(2020, 1, 1);
+    let day = |index: i32| first.saturating_add((index * 20).days());
+    let window = |index: i32| {
+        let from = if index == 0 { date(1970, 1, 1) } else { day(index) };
+        let to = if index + 1 == count {
+            date(2149, 12, 31)
+        } else {
+            day(index + 1).yesterday().unwrap()
+        };
+        json!({"from": from.to_string(), "to": to.to_string()})
+    };
+    (0..count).map(window).collect()
+}
+
+async fn checkpoint(rig: &Rig) -> Option<(u64, Value)> {
+    let store = &rig.shop.store;
+    let saved = store.load_checkpoint::<Value>(&tenant(), Some(CreditorId(1)), "reconcile").await;
+    saved.unwrap().map(|saved| (saved.version, saved.content))
+}
+
+async fn run(rig: &Rig, event: Value, effects: &std::sync::Arc<Effects>, time: Duration) -> Option<Value> {
+    rig.fresh_minute().await;
+    let shop = rig.watched_shop("reconcile", effects).await;
+    let answer = effects.run(reconcile::handle(&shop, event, Instant::now() + time)).await;
+    answer.map(Result::unwrap)
+}
+
+/// The sweep's request to go on; there must be one.
+async fn asked_for(rig: &Rig) -> Value {
+    let mut requests = rig.bus.take();
+    requests.retain(|event| event.detail_type == ponte::flow::TASK_REQUESTED);
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    requests.remove(0).detail
+}
+
+/// Rows of the creditor in Sienge.
+fn rows(rig: &Rig) -> usize {
+    rig.sienge.with_world(|world| {
+        let ours = world.bills.values().filter(|bill| bill.company == 1);
+        ours.map(|bill| bill.installments.len()).sum()
+    })
+}
+
+fn windows_left(checkpoint: Option<&(u64, Value)>) -> usize {
+    checkpoint.map_or(0, |(_, content)| content["progress"]["windows"].as_array().unwrap().len())
+}
+
+#[tokio::test]
+async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once() {
+    let rig = begun(210).await;
+    let (mut left, mut kills) = (210, 0);
+    let summary = loop {
+        rig.payments(json!({})).await.unwrap();
+        let event = asked_for(&rig).await;
+        let effects = Effects::struck(fastrand::usize(40..500), Blow::DiesAfter);
+        let answer = run(&rig, event, &effects, PLENTY).await;
+        let saved = checkpoint(&rig).await;
+        let now = windows_left(saved.as_ref());
+        assert!(now <= left, "it goes on where it stopped: {left} then {now}");
+        left = now;
+        if let Some(summary) = answer {
+            break summary;
+        }
+        kills += 1;
+        rig.pass(Duration::from_mins(17));
+    };
+    println!("killed {kills} times");
+    assert!(kills > 3);
+    assert_eq!(summary["situacao"], "concluído", "{summary}");
+    assert_eq!(summary["contagens"]["rowsRead"], rows(&rig), "every record once");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_run_goes_on_in_more_invocations_than_loop_detection_would_allow() {
+    let rig = begun(35).await;
+    rig.payments(json!({})).await.unwrap();
+    let (mut hops, mut left) = (0, 35);
+    // Time for a step or two, on this machine and at this moment, beyond what a step must have before it is begun.
+    let mut more = Duration::from_millis(100);
+    let summary = loop {
+        // Each next invocation is asked for through the bus, which loop detection does not follow.
+        let event = asked_for(&rig).await;
+        let summary = run(&rig, event, &Effects::counted(), Duration::from_secs(40) + more).await.unwrap();
+        hops += 1;
+        if summary["situacao"] != "continua" {
+            break summary;
+        }
+        let now = windows_left(checkpoint(&rig).await.as_ref());
+        assert!(now <= left, "it goes on where it stopped: {left} then {now}");
+        more = if now == left { more * 2 } else { more / 2 };
+        left = now;
+    };
+    println!("{hops} hops");
+    assert!(hops > LOOP_DETECTION, "{hops}");
+    assert_eq!(summary["situacao"], "concluído", "{summary}");
+    assert_eq!(summary["contagens"]["rowsRead"], rows(&rig));
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_function_too_short_for_any_step_does_not_ask_for_itself_for_ever() {
+    let rig = begun(3).await;
+    rig.payments(json!({})).await.unwrap();
+    for _ in 0..LOOP_DETECTION {
+        let event = asked_for(&rig).await;
+        let summary = run(&rig, event, &Effects::counted(), Duration::from_secs(20)).await.unwrap();
+        if summary["situacao"] == "falhou" {
+            assert!(summary["resumo"].as_str().unwrap().contains("aumente o tempo limite"), "{summary}");
+            assert!(rig.bus.take().is_empty());
+            return;
+        }
+        assert_eq!(summary["situacao"], "continua", "{summary}");
+    }
+    panic!("it never ends");
+}

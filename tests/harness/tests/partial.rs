@@ -1,0 +1,145 @@
+//! Sienge answers less than there is: no wrong removal, a word that says what happened, a run that can go on.
+
+use harness::{Rig, World};
+use serde_json::{Value, json};
+
+const EVENT: fn() -> Value = || json!({"tenant": "617", "creditor": 1});
+
+/// Filled, with a silent payment for the runs to find.
+async fn rig() -> Rig {
+    let rig = Rig::with(World {
+        installments: 120,
+        contracts: 12,
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await;
+    rig.run_all("reconcile").await;
+    rig.run_all("import").await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    rig.bus.take();
+    rig
+}
+
+/// The bills of company 1.
+fn bills(rig: &Rig) -> Vec<String> {
+    rig.sienge.with_world(|world| {
+        let ours = world.bills.values().filter(|bill| bill.company == 1);
+        ours.map(|bill| bill.id.to_string()).collect()
+    })
+}
+
+async fn critiques(rig: &Rig) -> usize {
+    let items = rig.database.items("journal").await;
+    let is_critique = |item: &std::collections::HashMap<_, aws_sdk_dynamodb::types::AttributeValue>| {
+        item.get("kind")
+            .and_then(|kind| kind.as_s().ok())
+            .is_some_and(|kind| kind == "critique")
+    };
+    items.iter().filter(|item| is_critique(item)).count()
+}
+
+/// Runs a batimento that ends badly, and says so; then a sound one.
+async fn ends_badly_and_goes_on(faults: Value, state: &str, says: &str) {
+    let rig = rig().await;
+    rig.faults(faults.clone()).await;
+    let before = critiques(&rig).await;
+    let summary = rig.reconcile(EVENT()).await.unwrap();
+    assert_eq!(summary["situacao"], state, "{faults}: {summary}");
+    let text = summary["resumo"].as_str().unwrap();
+    assert!(text.contains(says), "{faults}: {text}");
+    assert_eq!(summary["contagens"]["returned"], 0, "{faults}");
+    assert!(critiques(&rig).await > before, "{faults}: a critique tells it");
+    rig.faults(json!([])).await;
+    let summary = rig.reconcile(EVENT()).await.unwrap();
+    assert_eq!(summary["situacao"], "concluído", "{faults}: {summary}");
+    assert_eq!(summary["contagens"]["returned"], 0, "{faults}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_404_for_everything_removes_nothing_and_asks() {
+    let faults = json!([{"kind": "status", "status": 404, "route": "bulk-data/v1/income"}]);
+    ends_badly_and_goes_on(faults, "aguardando confirmação", "Confira no Sienge").await;
+}
+
+#[tokio::test]
+async fn an_error_at_the_end_of_a_stream_fails_the_run() {
+    let faults = json!([{"kind": "api-error", "afterBytes": 1_000_000, "route": "bulk-data/v1/income"}]);
+    ends_badly_and_goes_on(faults, "falhou", "invoque de novo para retomar").await;
+}
+
+#[tokio::test]
+async fn an_empty_body_is_no_empty_list() {
+    let faults = json!([{"kind": "blank", "route": "bulk-data/v1/income"}]);
+    ends_badly_and_goes_on(faults, "falhou", "invoque de novo para retomar").await;
+}
+
+#[tokio::test]
+async fn a_company_missing_from_all_bulk_answers_loses_nothing_even_when_its_removal_is_confirmed() {
+    let rig = rig().await;
+    rig.faults(json!([{"kind": "missing", "ids": bills(&rig), "route": "bulk-data/v1"}]))
+        .await;
+    let summary = rig.reconcile(EVENT()).await.unwrap();
+    assert_eq!(summary["situacao"], "aguardando confirmação", "{summary}");
+    // The operator did not look closely; each bill is read again, from the other source too.
+    let summary = rig.reconcile(summary["proximoPasso"].clone()).await.unwrap();
+    assert_eq!(summary["contagens"]["returned"], 0, "{summary}");
+    rig.faults(json!([])).await;
+    rig.reconcile(EVENT()).await.unwrap();
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn the_daily_runs_take_nothing_away_whatever_is_missing() {
+    let rig = rig().await;
+    let ids = bills(&rig);
+    let kinds = [
+        json!({"kind": "status", "status": 404}),
+        json!({"kind": "missing", "ids": ids}),
+        json!({"kind": "empty"}),
+        json!({"kind": "blank"}),
+        json!({"kind": "api-error", "afterBytes": 500}),
+        json!({"kind": "truncated", "afterBytes": 500}),
+    ];
+    let open = rig.compare_with_sienge().await;
+    for mut fault in kinds {
+        fault["route"] = json!("bulk-data/v1");
+        rig.faults(json!([fault])).await;
+        for run in [
+            rig.import(EVENT()).await,
+            rig.payments(json!({"tenant": "617", "creditor": 1, "redundancy": true})).await,
+        ] {
+            assert_eq!(run.unwrap()["contagens"]["returned"], 0, "{fault}");
+        }
+        let differences = rig.compare_with_sienge().await;
+        assert!(differences.iter().all(|line| open.contains(line)), "{fault}: {differences:#?}");
+    }
+    rig.faults(json!([])).await;
+    let summary = rig.import(EVENT()).await.unwrap();
+    assert_eq!(summary["situacao"], "concluído", "{summary}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_bill_missing_from_every_rest_answer_is_not_removed_by_its_webhook() {
+    let rig = rig().await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    rig.faults(json!([{"kind": "missing", "ids": [bill.to_string()], "route": "v1/"}]))
+        .await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0], "value": "1.00"}))
+        .await;
+    rig.apply_once().await;
+    let held = rig.held().await;
+    let open_here = held[&ponte::portfolio::BillId(i64::from(bill))]
+        .installments
+        .values()
+        .filter(|row| row.is_open())
+        .count();
+    assert!(open_here >= open.len());
+    rig.faults(json!([])).await;
+    rig.import(EVENT()).await.unwrap();
+    rig.apply_once().await;
+    rig.assert_equal().await;
+}

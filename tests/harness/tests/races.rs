@@ -1,0 +1,152 @@
+//! Everything at once: the same webhook many times, and every function at the same contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use harness::database::{Database, at, tenant};
+use harness::rig::{PLENTY, TOKEN, secret};
+use harness::simulation::operation;
+use harness::{MemoryInbox, MemorySecrets, Rig, World};
+use ponte::flow::Session;
+use ponte::portfolio::{BillId, Scope};
+use serde_json::json;
+use tokio::time::Instant;
+use webhook::{Answer, Delivery, Webhook};
+
+/// Deliveries of one event at once.
+const DELIVERIES: usize = 64;
+/// Rounds, each with an event of its own.
+const ROUNDS: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_deliveries_of_an_event_at_once_one_takes_effect_and_63_are_duplicates() {
+    let database = Database::start().await;
+    let settings = json!({"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra"});
+    let settings = serde_json::from_value(settings).unwrap();
+    database.store.put_tenant(&tenant(), &settings).await.unwrap();
+    let (inbox, secrets) = (Arc::new(MemoryInbox::default()), Arc::new(MemorySecrets::default()));
+    secrets.store(&tenant(), secret(&[TOKEN]));
+    let webhook = Arc::new(Webhook::new(database.direct_store(), Arc::clone(&inbox) as _, secrets));
+    let began = std::time::Instant::now();
+    for round in 0..ROUNDS {
+        let mut late = 0;
+        let id = format!("evento-{round}");
+        let deliveries: Vec<_> = (0..DELIVERIES)
+            .map(|_| {
+                let (webhook, id) = (Arc::clone(&webhook), id.clone());
+                tokio::spawn(async move { deliver(&webhook, &id).await })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for delivery in deliveries {
+            answers.push(delivery.await.unwrap());
+        }
+        // An overloaded machine may have answered 503: then Sienge sends it again.
+        for answer in answers.iter_mut().filter(|answer| **answer == Answer::NotStored) {
+            late += 1;
+            while *answer == Answer::NotStored {
+                *answer = deliver(&webhook, &id).await;
+            }
+        }
+        let received = answers.iter().filter(|answer| **answer == Answer::Received).count();
+        let duplicates = answers.iter().filter(|answer| **answer == Answer::Duplicate).count();
+        assert_eq!(received + duplicates, DELIVERIES, "round {round}: {answers:?}");
+        let queued = inbox.take().len();
+        // The one that was stored and answered 503 is queued by the sweep.
+        assert!(
+            (received, queued) == (1, 1) || (late > 0 && received == 0 && queued == 0),
+            "round {round}: {answers:?}"
+        );
+    }
+    assert_eq!(database.items("journal").await.len(), ROUNDS);
+    assert!(inbox.is_empty());
+    println!("{ROUNDS} rounds of {DELIVERIES} deliveries in {:.1?}", began.elapsed());
+}
+
+async fn deliver(webhook: &Webhook, id: &str) -> Answer {
+    let authorization = format!("Bearer {TOKEN}");
+    let delivery = Delivery {
+        receiver: "sienge",
+        tenant: Some("617"),
+        authorization: Some(&authorization),
+        event: Some("RECEIPT_PROCESSED"),
+        id: Some(id),
+        hook_id: None,
+        body: br#"{"billId": 10001, "installmentId": 1}"#,
+        at: at("2026-11-20T15:00:00Z"),
+    };
+    webhook.deliver(delivery).await
+}
+
+/// Stories of races.
+const SEEDS: u64 = 12;
+
+#[tokio::test]
+async fn an_apply_an_import_and_an_opening_of_the_same_contract_at_once_end_in_sienges_state() {
+    let rig = Rig::with(World {
+        installments: 60,
+        contracts: 6,
+        creditors: vec![1, 2, 3],
+        ..World::default()
+    })
+    .await;
+    rig.run_all("reconcile").await;
+    for seed in 0..SEEDS {
+        let mut rng = Rng::with_seed(seed);
+        let mut touched = BTreeSet::new();
+        for _ in 0..6 {
+            let Some((name, body)) = rig.sienge.with_world(|world| operation(world, &mut rng)) else {
+                continue;
+            };
+            // An assignment waits for the batimento.
+            if name == "assign" {
+                continue;
+            }
+            for told in rig.try_change(name, &body).unwrap_or_default() {
+                assert_eq!(rig.tell(&told).await.status(), 200);
+            }
+            touched.extend(body["billId"].as_i64().map(BillId));
+        }
+        let pauses: Vec<Duration> = (0..5).map(|_| Duration::from_millis(rng.u64(0..40))).collect();
+        let after = |index: usize| tokio::time::sleep(pauses[index]);
+        let import = async |creditor: i64, index: usize| {
+            after(index).await;
+            let summary = rig.import(json!({"tenant": "617", "creditor": creditor})).await.unwrap();
+            assert_eq!(summary["situacao"], "concluído", "seed {seed}: {summary}");
+        };
+        let open = async {
+            after(3).await;
+            open_all(&rig, &touched).await;
+        };
+        let apply = async {
+            after(4).await;
+            rig.apply_once().await;
+        };
+        futures::join!(
+            Box::pin(import(1, 0)),
+            Box::pin(import(2, 1)),
+            Box::pin(import(3, 2)),
+            Box::pin(open),
+            Box::pin(apply)
+        );
+        // What met too many others is delivered again.
+        rig.apply().await;
+        open_all(&rig, &touched).await;
+        let differences = rig.compare_with_sienge().await;
+        assert!(differences.is_empty(), "seed {seed}: {differences:#?}");
+    }
+}
+
+/// Opens customers with these bills (7.1.3).
+async fn open_all(rig: &Rig, bills: &BTreeSet<BillId>) {
+    rig.fresh_minute().await;
+    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let bills: BTreeMap<BillId, bool> = bills.iter().map(|bill| (*bill, true)).collect();
+    session
+        .look(Scope::Sync, &bills, &mut ponte::flow::Report::default())
+        .await
+        .unwrap();
+    session.close().await;
+}
