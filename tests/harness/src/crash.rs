@@ -212,6 +212,16 @@ impl Inbox for Ports {
         }
         Ok(messages.len())
     }
+
+    async fn redrive(&self) -> Result<usize, InboxError> {
+        let effect = self.effects.begin("StartMessageMoveTask");
+        let moved = if effect.happens() { self.inbox.redrive().await? } else { 0 };
+        if effect.is_answered() {
+            Ok(moved)
+        } else {
+            Err(InboxError(NO_ANSWER.to_owned()))
+        }
+    }
 }
 
 #[async_trait]

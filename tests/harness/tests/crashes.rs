@@ -158,6 +158,7 @@ impl Case {
                     event: Some(&told.event),
                     id: Some(&told.id),
                     hook_id: None,
+                    source_ip: None,
                     body: body.as_bytes(),
                     at: (self.rig.shop.clock)(),
                 };

@@ -75,6 +75,7 @@ async fn deliver(webhook: &Webhook, id: &str) -> Answer {
         event: Some("RECEIPT_PROCESSED"),
         id: Some(id),
         hook_id: None,
+        source_ip: None,
         body: br#"{"billId": 10001, "installmentId": 1}"#,
         at: at("2026-11-20T15:00:00Z"),
     };
