@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::fakes::Queued;
+use crate::rig::{ahead, set_ahead};
 use crate::{MemoryBus, MemoryInbox, MemorySecrets, Rig};
 
 /// SQS and EventBridge take ten entries a call: each call is an effect of its own.
@@ -291,14 +292,16 @@ impl Rig {
         let file = std::env::temp_dir().join(name);
         self.database.save(&file);
         let (queue, events) = (self.inbox.take(), self.bus.take());
-        queue.iter().for_each(|queued| self.inbox.put(queued.clone()));
+        for queued in &queue {
+            self.inbox.put(queued.clone());
+        }
         self.bus.put(events.iter().cloned());
         Saved {
             file,
             world: self.sienge.with_world(|world| world.clone()),
             queue,
             events,
-            ahead: self.ahead(),
+            ahead: ahead(),
         }
     }
 
@@ -306,10 +309,13 @@ impl Rig {
     pub fn restore(&self, saved: &Saved) {
         self.database.restore(&saved.file);
         self.sienge.with_world(|world| world.clone_from(&saved.world));
-        (self.inbox.take(), self.bus.take());
-        saved.queue.iter().for_each(|queued| self.inbox.put(queued.clone()));
+        self.inbox.take();
+        self.bus.take();
+        for queued in &saved.queue {
+            self.inbox.put(queued.clone());
+        }
         self.bus.put(saved.events.iter().cloned());
-        self.set_ahead(saved.ahead);
+        set_ahead(saved.ahead);
     }
 }
 

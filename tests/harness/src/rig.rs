@@ -53,6 +53,16 @@ pub fn clock() -> Timestamp {
     Timestamp::from_second(NOON).unwrap() + since + AHEAD.get()
 }
 
+/// What was added to the clock.
+pub(crate) fn ahead() -> SignedDuration {
+    AHEAD.get()
+}
+
+/// Adds so much to the clock, instead of what was added.
+pub(crate) fn set_ahead(ahead: SignedDuration) {
+    AHEAD.set(ahead);
+}
+
 /// The world to begin with.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -197,14 +207,6 @@ impl Rig {
     pub async fn register(&mut self, company: i64) {
         self.creditor(company, |_| {}).await;
         self.creditors.push(company);
-    }
-
-    pub(crate) fn ahead(&self) -> SignedDuration {
-        AHEAD.get()
-    }
-
-    pub(crate) fn set_ahead(&self, ahead: SignedDuration) {
-        AHEAD.set(ahead);
     }
 
     /// Time passes for the functions; Sienge's day does not change.

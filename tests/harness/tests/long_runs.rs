@@ -69,12 +69,12 @@ async fn checkpoint(rig: &Rig) -> Option<(u64, Value)> {
 async fn run(rig: &Rig, event: Value, effects: &std::sync::Arc<Effects>, time: Duration) -> Option<Value> {
     rig.fresh_minute().await;
     let shop = rig.watched_shop("reconcile", effects).await;
-    let answer = effects.run(reconcile::handle(&shop, event, Instant::now() + time)).await;
+    let answer = effects.run(Box::pin(reconcile::handle(&shop, event, Instant::now() + time))).await;
     answer.map(Result::unwrap)
 }
 
 /// The sweep's request to go on; there must be one.
-async fn asked_for(rig: &Rig) -> Value {
+fn asked_for(rig: &Rig) -> Value {
     let mut requests = rig.bus.take();
     requests.retain(|event| event.detail_type == ponte::flow::TASK_REQUESTED);
     assert_eq!(requests.len(), 1, "{requests:?}");
@@ -99,7 +99,7 @@ async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once()
     let (mut left, mut kills) = (210, 0);
     let summary = loop {
         rig.payments(json!({})).await.unwrap();
-        let event = asked_for(&rig).await;
+        let event = asked_for(&rig);
         let effects = Effects::struck(fastrand::usize(40..500), Blow::DiesAfter);
         let answer = run(&rig, event, &effects, PLENTY).await;
         let saved = checkpoint(&rig).await;
@@ -128,7 +128,7 @@ async fn a_run_goes_on_in_more_invocations_than_loop_detection_would_allow() {
     let mut more = Duration::from_millis(100);
     let summary = loop {
         // Each next invocation is asked for through the bus, which loop detection does not follow.
-        let event = asked_for(&rig).await;
+        let event = asked_for(&rig);
         let summary = run(&rig, event, &Effects::counted(), Duration::from_secs(40) + more).await.unwrap();
         hops += 1;
         if summary["situacao"] != "continua" {
@@ -151,7 +151,7 @@ async fn a_function_too_short_for_any_step_does_not_ask_for_itself_for_ever() {
     let rig = begun(3).await;
     rig.payments(json!({})).await.unwrap();
     for _ in 0..LOOP_DETECTION {
-        let event = asked_for(&rig).await;
+        let event = asked_for(&rig);
         let summary = run(&rig, event, &Effects::counted(), Duration::from_secs(20)).await.unwrap();
         if summary["situacao"] == "falhou" {
             assert!(summary["resumo"].as_str().unwrap().contains("aumente o tempo limite"), "{summary}");

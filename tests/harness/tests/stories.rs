@@ -119,25 +119,25 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
         0..4 => {
             let shop = rig.watched_shop("apply", effects).await;
             let batch = rig.inbox.take();
-            let answer = effects.run(apply::handle(&shop, delivery(&batch), end)).await;
+            let answer = effects.run(Box::pin(apply::handle(&shop, delivery(&batch), end))).await;
             rig.put_back(batch, answer);
         }
         4..6 => {
             let shop = rig.watched_shop("import", effects).await;
-            drop(effects.run(import::handle(&shop, event, end)).await);
+            drop(effects.run(Box::pin(import::handle(&shop, event, end))).await);
         }
         6..8 => {
             let shop = rig.watched_shop("reconcile", effects).await;
-            drop(effects.run(reconcile::handle(&shop, event, end)).await);
+            drop(effects.run(Box::pin(reconcile::handle(&shop, event, end))).await);
         }
         8 => {
             let shop = rig.watched_shop("payments", effects).await;
             let event = json!({"tenant": "617", "creditor": creditor, "redundancy": true});
-            drop(effects.run(payments::handle(&shop, event, end)).await);
+            drop(effects.run(Box::pin(payments::handle(&shop, event, end))).await);
         }
         _ => {
             let shop = rig.watched_shop("payments", effects).await;
-            drop(effects.run(payments::handle(&shop, json!({}), end)).await);
+            drop(effects.run(Box::pin(payments::handle(&shop, json!({}), end))).await);
         }
     }
 }

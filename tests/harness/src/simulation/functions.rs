@@ -409,7 +409,7 @@ fn check_removals(held: &HeldBill, seen: &Observation, outcome: &ponte::portfoli
         let was_open = held
             .installments
             .get(&(after.contract.clone(), after.id))
-            .is_some_and(|before| before.is_open());
+            .is_some_and(ponte::portfolio::Installment::is_open);
         let removes = matches!(motive, Motive::Reconciliation | Motive::CreditorRequest);
         assert!(
             !was_open || !removes || shown.contains(&after.id),
