@@ -19,14 +19,14 @@ mod keys;
 mod options;
 mod plot;
 mod process;
+mod report;
 mod runtime;
 mod stack;
 mod startup;
 mod table;
 mod throughput;
+mod tls;
 mod warm;
-
-use std::path::Path;
 
 pub use options::Options;
 use table::Table;
@@ -41,6 +41,7 @@ async fn run(options: &Options) -> Result<(), String> {
     let mut table = Table::default();
     if options.wants("startup") {
         startup::measure(options, &mut table).await?;
+        tls::measure(options, &mut table).await?;
     }
     if options.wants("warm") {
         warm::measure(options, &mut table).await?;
@@ -58,7 +59,7 @@ async fn run(options: &Options) -> Result<(), String> {
     if options.wants("cost") {
         let page = cost::measure(options, &mut table).await?;
         if options.write {
-            write(&options.root.join("docs/cost.md"), &page)?;
+            report::save(&options.root.join("docs/cost.md"), &page)?;
         }
     }
     if options.wants("keys") {
@@ -66,17 +67,7 @@ async fn run(options: &Options) -> Result<(), String> {
     }
     println!("{}", table.page());
     if options.write {
-        let folder = options.root.join("docs/bench");
-        for plot in &plots {
-            write(&folder.join(plot.file_name()), &plot.svg())?;
-        }
+        report::write(&options.root, &table, &plots, &options.command)?;
     }
     Ok(())
-}
-
-fn write(file: &Path, text: &str) -> Result<(), String> {
-    let folder = file.parent().ok_or("a file without a folder")?;
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(file, text))
-        .map_err(|error| format!("{}: {error}", file.display()))
 }

@@ -26,6 +26,8 @@ pub struct Options {
     pub sizes: Vec<u32>,
     /// Whether the pages in `docs` are written anew.
     pub write: bool,
+    /// The words themselves.
+    pub command: String,
 }
 
 impl Options {
@@ -33,10 +35,12 @@ impl Options {
     pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
         let root = root.canonicalize().map_err(|error| error.to_string())?;
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
+        let binaries = target.join("dist");
         let mut options = Self {
             only: Vec::new(),
-            binaries: root.join("target/dist"),
-            floor: root.join("target/dist/bench-floor"),
+            floor: binaries.join("bench-floor"),
+            binaries,
             python: root.join(".venv/bin/python"),
             root,
             events: 7_000,
@@ -44,13 +48,16 @@ impl Options {
             contracts: vec![100, 300, 1_000],
             sizes: vec![10_000, 100_000],
             write: false,
+            command: String::new(),
         };
         while let Some(name) = words.next() {
+            options.command += &format!("{name} ");
             if name == "--write" {
                 options.write = true;
                 continue;
             }
             let value = words.next().ok_or(USAGE)?;
+            options.command += &format!("{value} ");
             match name.as_str() {
                 "--only" => options.only = value.split(',').map(str::to_owned).collect(),
                 "--binaries" => options.binaries = value.into(),

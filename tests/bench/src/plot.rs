@@ -58,6 +58,11 @@ impl Plot {
         self.series.push(series);
     }
 
+    /// What it shows.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     /// A file name that says what it shows.
     pub fn file_name(&self) -> String {
         let words: String = self
