@@ -93,9 +93,9 @@ def handle(event: dict) -> dict:
         "body_encoding": {"S": "plain"},
         "body": {"B": raw},
         "at": {"S": now.isoformat(timespec="milliseconds")},
-        "day_key": {"S": f"tenant#{tenant}#day#{now.astimezone(SAO_PAULO).date()}#webhook"},
+        "listed_day": {"S": f"tenant#{tenant}#day#{now.astimezone(SAO_PAULO).date()}#webhook"},
         "bill": {"N": str(bill)},
-        "bill_key": {"S": f"tenant#{tenant}#bill#{bill}"},
+        "listed_bill": {"S": f"tenant#{tenant}#bill#{bill}"},
         "pending_shard": {"S": f"pending#{int(digest[:2], 16) % 4}"},
     }
     try:
