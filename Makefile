@@ -64,8 +64,7 @@ test-template: $(READY) ## The template's invariants
 test-e2e: $(READY) ## The real binaries on the local AWS, with the simulator
 	$(VENV)/python -m pytest -q tests/e2e
 
-# The floor is built alone, so that it has no feature that anything else asked for.
+# One command for all, so that the floor is made of the very libraries that the functions are made of.
 bench: $(READY) ## Scale, speed and cost, measured (ARGS="--only startup,warm", "--sizes 10000,100000,1000000", "--write")
-	cargo build --profile dist --locked --bins --package webhook --package apply --package payments --package import --package reconcile
-	cargo build --profile dist --locked --package bench-floor
+	cargo build --profile dist --locked --bins --package webhook --package apply --package payments --package import --package reconcile --package bench-floor
 	cargo run --release --locked --package bench -- $(ARGS)
