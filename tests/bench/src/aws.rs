@@ -58,7 +58,7 @@ impl StandIn {
     /// The environment of a function that reaches everything here, DynamoDB elsewhere if told so.
     pub fn environment(&self, database: Option<&str>) -> Vec<(String, String)> {
         let here = format!("http://{}", self.address);
-        let pairs = [
+        let pairs: [(&str, &str); 8] = [
             ("AWS_ENDPOINT_URL", here.as_str()),
             ("AWS_ENDPOINT_URL_DYNAMODB", database.unwrap_or(&here)),
             ("PORTFOLIO_TABLE", "portfolio"),

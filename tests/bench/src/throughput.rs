@@ -20,9 +20,9 @@ const TIME: Duration = Duration::from_secs(5);
 pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String> {
     let stack = Stack::start(10, None).await?;
     let processes = try_join_all((0..CLIENTS).map(|_| stack.function(options, "webhook"))).await?;
-    let next = AtomicUsize::new(0);
+    let next = &AtomicUsize::new(0);
     let began = Instant::now();
-    let clients = processes.iter().map(|process| async {
+    let clients = processes.iter().map(|process| async move {
         let mut times = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);

@@ -32,7 +32,7 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
     let programs: [(_, &[&str], _); 3] = [
         (options.function("webhook"), &[], options.events),
         (options.floor(), &[], options.events),
-        (options.python.clone(), &[&python], options.events / 10),
+        (options.python.clone(), &[&*python], options.events / 10),
     ];
     let mut sides = Vec::new();
     for (program, arguments, events) in programs {
