@@ -16,6 +16,7 @@ mod calls;
 mod cost;
 mod http;
 mod keys;
+mod local;
 mod options;
 mod plot;
 mod process;
@@ -61,6 +62,9 @@ async fn run(options: &Options) -> Result<(), String> {
         if options.write {
             report::save(&options.root.join("docs/cost.md"), &page)?;
         }
+    }
+    if options.wants("local") {
+        local::measure(options, &mut table).await?;
     }
     if options.wants("keys") {
         keys::measure(&mut table)?;

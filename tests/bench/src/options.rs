@@ -1,9 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `--help` prints.
-const USAGE: &str = "bench [--only startup,warm,throughput,calls,batimento,cost,keys] [--binaries DIR] [--floor FILE] [--python FILE]
+const USAGE: &str = "bench [--only startup,warm,throughput,calls,batimento,cost,local,keys] [--binaries DIR] [--floor FILE] [--python FILE]
     [--events 7000] [--webhooks 4000] [--contracts 100,300,1000] [--sizes 10000,100000] [--write]";
 
 /// What to measure, with which binaries.
@@ -81,6 +81,11 @@ impl Options {
     /// The binary of a function.
     pub fn function(&self, name: &str) -> PathBuf {
         self.binaries.join(name)
+    }
+
+    /// The folder of the functions' binaries.
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
     }
 
     /// The floor program.
