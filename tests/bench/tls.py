@@ -28,7 +28,7 @@ def certificate(folder: Path) -> Path:
     """A key and a certificate for 127.0.0.1 that live as long as the folder."""
     key, made = str(folder / "key.pem"), str(folder / "cert.pem")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", made]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", made]
     subprocess.run(command, check=True, capture_output=True)
     return folder
 

@@ -27,6 +27,9 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
         stack.sienge_calls().await?;
         stack.run(&import, TIME).await?;
         first.push((*contracts, stack.sienge_calls().await?));
+        // The first daily load after it learns what a batimento does not ask for: who is in the credit bureau.
+        stack.run(&import, TIME).await?;
+        stack.sienge_calls().await?;
         stack.used();
         stack.run(&import, TIME).await?;
         daily.push((*contracts, stack.sienge_calls().await?));

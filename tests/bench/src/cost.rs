@@ -175,10 +175,10 @@ async fn count(options: &Options, prices: &Prices) -> Result<Counted, String> {
         log_bytes: process.log_bytes() as f64 + own_lines * invocations as f64,
         ..Usage::default()
     };
-    // The first import fills the portfolio; the others find it as it is.
+    // The first import fills the portfolio, the second learns who is in the credit bureau; the others find all as it is.
     let (mut runs, mut portfolio_bytes) = (Vec::new(), 0.0);
     stack.used();
-    for name in ["import", "import", "reconcile"] {
+    for name in ["import", "import", "import", "reconcile"] {
         let process = stack.function(options, name).await?;
         stack.stand_in.calls();
         stack.stand_in.published();
@@ -244,8 +244,8 @@ async fn count(options: &Options, prices: &Prices) -> Result<Counted, String> {
         apply_batched,
         sweep,
         first: runs[0],
-        daily: runs[1],
-        batimento: runs[2],
+        daily: runs[2],
+        batimento: runs[3],
         portfolio_bytes,
         alarms: std::fs::read_to_string(options.root.join("template.yaml"))
             .map_err(|error| error.to_string())?

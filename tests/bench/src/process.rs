@@ -11,9 +11,6 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::runtime::Runtime;
 
-/// Clock ticks a second in `/proc`: fixed on Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
-
 /// A running function.
 pub struct Process {
     /// Its Runtime API.
@@ -41,6 +38,7 @@ impl Process {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "bench")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "bench")
             .env("AWS_REGION", "us-east-1")
+            .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -64,18 +62,23 @@ impl Process {
         })
     }
 
-    /// CPU used so far, in seconds, by user and system.
+    /// CPU used so far, in seconds, by user and system: what the scheduler counted for each thread.
     pub fn cpu_seconds(&self) -> f64 {
-        let stat = self.proc("stat");
-        // The command's name, in parentheses, may hold spaces; utime and stime are the 12th and 13th fields after it.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
-        ticks / TICKS_PER_SECOND
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
+        let nanoseconds = threads.flatten().map(|thread| {
+            // A thread may end meanwhile.
+            let stat = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+            stat.split_whitespace()
+                .next()
+                .and_then(|text| text.parse::<f64>().ok())
+                .unwrap_or_default()
+        });
+        nanoseconds.sum::<f64>() / 1e9
     }
 
     /// Most memory resident at any time, in megabytes (10^6 bytes).
     pub fn peak_memory_mb(&self) -> f64 {
-        let status = self.proc("status");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() * 1024.0 / 1e6
     }
@@ -91,9 +94,8 @@ impl Process {
         let _ = self.child.kill().await;
     }
 
-    fn proc(&self, file: &str) -> String {
-        let pid = self.child.id().expect("the process runs");
-        std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the process runs")
+    fn pid(&self) -> u32 {
+        self.child.id().expect("the process runs")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Everything around the functions' processes: the embedded DynamoDB behind its counting proxy, the simulator with all its
 //! contracts under one creditor, and the stand-in for the other services. Plays the bus: what a function asks for is invoked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -40,8 +40,6 @@ pub struct Used {
     pub write_units: f64,
     /// Writing calls to the portfolio.
     pub portfolio_writes: usize,
-    /// Calls by operation.
-    pub calls: BTreeMap<String, usize>,
 }
 
 /// Calls to Sienge.
@@ -128,7 +126,6 @@ impl Stack {
     pub fn used(&self) -> Used {
         let mut used = Used {
             portfolio_writes: self.database.writes().get("portfolio").copied().unwrap_or_default(),
-            calls: self.database.calls(),
             ..Used::default()
         };
         for (operation, units) in self.database.units() {
