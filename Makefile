@@ -10,7 +10,7 @@ SAM_VENV := .venv-sam/bin
 SAM_READY := .venv-sam/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stop reset status invoke tenant test lint test-rust test-template test-e2e
+.PHONY: help demo stop reset status invoke tenant test lint test-rust test-template test-e2e bench
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,3 +63,9 @@ test-template: $(READY) ## The template's invariants
 
 test-e2e: $(READY) ## The real binaries on the local AWS, with the simulator
 	$(VENV)/python -m pytest -q tests/e2e
+
+# One command for all, so that the floor is made of the very libraries that the functions are made of.
+bench: $(READY) ## Scale, speed and cost, measured (ARGS="--only startup,warm", "--sizes 10000,100000,1000000", "--write")
+	cargo build --profile dist --locked --bins --package webhook --package apply --package payments --package import --package reconcile --package bench-floor
+	cargo build --release --locked --package sienge-simulator
+	cargo run --release --locked --package bench -- $(ARGS)

@@ -3,7 +3,9 @@
 //! The never-log list (`docs/logging.md`): CPF, CNPJ, names, phones, e-mails, addresses, tokens, passwords, bodies.
 
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::calendar::Timestamp;
 use crate::portfolio::TenantId;
@@ -70,16 +72,13 @@ impl Metric {
     }
 }
 
-/// Starts JSON logging at the level of `RUST_LOG` (default `info`). Call once, first thing in `main`.
+/// Starts JSON logging at the level of `RUST_LOG`, such as `info` or `warn,ponte=debug` (default `info`). Call once, first thing in `main`.
 pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_target(true)
-        .with_env_filter(filter)
-        .init();
+    // Targets are enough; `EnvFilter` brings regular expressions into every binary.
+    let filter = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 /// Emits a count in CloudWatch's embedded metric format.

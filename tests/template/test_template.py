@@ -111,7 +111,7 @@ ON_TABLES = {
     },
 }
 BESIDE_TABLES = {
-    "webhook": {"sqs:SendMessage"},
+    "webhook": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
     "apply": {
         "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "events:PutEvents",
     },

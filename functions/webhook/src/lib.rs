@@ -25,6 +25,8 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Sienge waits 2.5 seconds.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
+/// The start waits for connections at most so long.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// The longest header kept.
 const MAX_HEADER_CHARS: usize = 80;
 
@@ -152,6 +154,17 @@ impl Webhook {
             inbox,
             secrets,
             directory: Directory::default(),
+        }
+    }
+
+    /// Opens the connections that the first event needs, so that it finds no TLS handshake left to do: those take most of a
+    /// cold function's time. What fails here fails again there, and is answered there.
+    pub async fn connect(&self) {
+        // Nobody's: what is asked for does not matter.
+        let Ok(nobody) = TenantId::parse("0") else { return };
+        let asked = async { tokio::join!(self.store.tenant_settings(&nobody), self.secrets.get(&nobody), self.inbox.connect()) };
+        if tokio::time::timeout(CONNECT_WITHIN, asked).await.is_err() {
+            tracing::warn!("AWS did not answer at the start");
         }
     }
 

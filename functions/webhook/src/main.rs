@@ -23,6 +23,10 @@ async fn main() -> Result<(), Error> {
             aws::variable("TENANT_SECRET_PREFIX")?,
         )),
     );
+    // Without TLS, as on the local stack, there is nothing to be gained.
+    if config.endpoint_url().is_none_or(|url| url.starts_with("https")) {
+        webhook.connect().await;
+    }
     let webhook = &webhook;
     run(service_fn(move |request: Request| http::answer(webhook, request))).await
 }

@@ -27,6 +27,8 @@ pub struct InboxError(pub String);
 /// Sends messages to the inbox.
 #[async_trait]
 pub trait Inbox: Send + Sync {
+    /// Opens the connection, so that the first message need not wait for it. What fails is left to that message.
+    async fn connect(&self) {}
     /// Sends one message.
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError>;
     /// Sends many and says how many were taken; those not taken stay pending in the journal.
@@ -77,6 +79,13 @@ fn body(message: &InboxMessage) -> Result<String, InboxError> {
 
 #[async_trait]
 impl Inbox for SqsInbox {
+    async fn connect(&self) {
+        let answer = self.client.get_queue_attributes().queue_url(&self.queue_url).send().await;
+        if let Err(error) = answer {
+            tracing::warn!(reason = super::reason(&error), "the queue did not answer at the start");
+        }
+    }
+
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError> {
         let send = self.client.send_message().queue_url(&self.queue_url).message_body(body(message)?);
         send.send().await.map(drop).map_err(|error| InboxError(super::reason(&error)))

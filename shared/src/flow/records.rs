@@ -13,6 +13,8 @@ use crate::portfolio::{
 };
 use crate::sienge::{self, CustomerFilter, Personal, Rows, SalesContractFilter, SiengeError};
 
+/// For so few enterprises it does not pay to ask how many units there are.
+const FEW_ENTERPRISES: usize = 3;
 /// Records written in one go.
 const BATCH: usize = 200;
 /// Customers and units that a daily load reads one by one at most; the others wait for the next one, or for the reconciliation.
@@ -179,9 +181,7 @@ impl Session {
     /// Everything of a creditor: what a reconciliation reads.
     pub(super) async fn read_all_records(&self, creditor: CreditorId, report: &mut Report) -> Result<(), FlowError> {
         let enterprises = self.read_enterprises(creditor, report).await?;
-        for enterprise in enterprises {
-            self.keep(self.sienge.units(Some(enterprise)), to_unit, report).await?;
-        }
+        self.read_all_units(&enterprises, report).await?;
         let of_creditor = SalesContractFilter {
             company: Some(creditor),
             ..SalesContractFilter::default()
@@ -189,6 +189,22 @@ impl Session {
         self.read_contract_list(of_creditor, report).await?;
         self.update_known_customers(self.sienge.customers(&CustomerFilter::default()), report)
             .await
+    }
+
+    /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than asking for each enterprise's.
+    async fn read_all_units(&self, enterprises: &[EnterpriseId], report: &mut Report) -> Result<(), FlowError> {
+        if enterprises.len() > FEW_ENTERPRISES
+            && let Some(calls) = self.sienge.calls_for_all_units().await?
+            && calls < enterprises.len()
+        {
+            let ours: BTreeSet<EnterpriseId> = enterprises.iter().copied().collect();
+            let to_our_unit = |row: &sienge::Unit| to_unit(row).filter(|unit| ours.contains(&unit.enterprise));
+            return self.keep(self.sienge.units(None), to_our_unit, report).await;
+        }
+        for enterprise in enterprises {
+            self.keep(self.sienge.units(Some(*enterprise)), to_unit, report).await?;
+        }
+        Ok(())
     }
 
     /// SPC state of the creditor's late installments; neither its webhooks nor its other resources tell it.

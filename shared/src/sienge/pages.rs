@@ -20,7 +20,7 @@ use super::lenient::{id, list_of};
 pub type Rows<T> = BoxStream<'static, Result<T, SiengeError>>;
 
 /// Rows asked for at once: the most Sienge gives.
-const PAGE_ROWS: usize = 200;
+pub(super) const PAGE_ROWS: usize = 200;
 /// No list of Sienge has this many pages; beyond it something turns in circles.
 const PAGES_LIMIT: usize = 20_000;
 
@@ -165,6 +165,16 @@ impl<T: DeserializeOwned> Reader<T> {
 }
 
 impl Client {
+    /// How many rows a list has, when Sienge tells: one call.
+    pub(super) async fn count_rows<T: DeserializeOwned>(&self, call: Call) -> Result<Option<usize>, SiengeError> {
+        let resource = call.resource;
+        let one = call.with("limit", 1).with("offset", 0);
+        match self.fetch(&one, |json| page::<T>(resource, json)).await {
+            Err(SiengeError::NotFound { .. }) => Ok(Some(0)),
+            answer => Ok(answer?.count),
+        }
+    }
+
     /// Every row of a list with pages.
     pub(super) fn rows<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Rows<T> {
         let reader = Reader {

@@ -7,7 +7,7 @@ use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, money, text};
-use super::pages::Rows;
+use super::pages::{PAGE_ROWS, Rows};
 use crate::portfolio::{EnterpriseId, UnitId};
 
 /// A unit.
@@ -50,6 +50,12 @@ impl Client {
     /// Every unit, of one enterprise or of all; Sienge has no filter by change.
     pub fn units(&self, enterprise: Option<EnterpriseId>) -> Rows<Unit> {
         self.rows(Call::rest("ConsultarUnidades", "units", "units").with_some("enterpriseId", enterprise))
+    }
+
+    /// How many calls all units take, when Sienge tells how many there are.
+    pub async fn calls_for_all_units(&self) -> Result<Option<usize>, SiengeError> {
+        let all = Call::rest("ConsultarUnidades", "units", "units");
+        Ok(self.count_rows::<Unit>(all).await?.map(|units| units.div_ceil(PAGE_ROWS)))
     }
 
     /// One unit.

@@ -34,6 +34,10 @@ const AT_ONCE: usize = 16;
 /// Longest note kept.
 const NOTE_CHARS: usize = 500;
 
+/// Where a webhook that waits keeps the keys of the indexes that will list it.
+const LISTED_DAY: &str = "listed_day";
+const LISTED_BILL: &str = "listed_bill";
+
 /// Kind of journal item.
 pub(super) const WEBHOOK: &str = "webhook";
 
@@ -292,26 +296,28 @@ impl Store {
 
     /// Finishes one webhook. Doing it again, or finishing one that is done, changes nothing.
     pub async fn finish(&self, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
-        let sets = "SET #state = :state, #note = :note, #finished = :now, #expires = :expires";
+        // From now on it is listed by day and by bill; see `head_item`.
+        let listed = "SET #day = if_not_exists(#listed_day, #day), #state = :state, #note = :note, #finished = :now";
+        let tenant = finish.key.tenant();
+        let tenant = tenant.ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
         let (mut expression, unmatched) = match finish.state {
             WebhookState::Pending => {
                 return Err(StoreError::unreadable("a webhook's new state", "pending is not an end"));
             }
-            WebhookState::Unmatched => {
-                let tenant = finish.key.tenant();
-                let tenant = tenant.ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
-                let sets = "SET #state = :state, #note = :note, #finished = :now, #pending = :pending";
-                (sets.to_owned(), Some(keys::unmatched_shard(&tenant)))
-            }
-            _ => (format!("{sets} REMOVE #pending"), None),
+            WebhookState::Unmatched => (format!("{listed}, #pending = :pending"), Some(keys::unmatched_shard(&tenant))),
+            _ => (format!("{listed}, #expires = :expires REMOVE #pending"), None),
         };
-        let bill = finish.bill.zip(finish.key.tenant());
-        if bill.is_some() {
-            expression = expression.replacen(
-                "SET ",
-                "SET bill = if_not_exists(bill, :bill), #bill = if_not_exists(#bill, :by_bill), ",
-                1,
-            );
+        // Who gives a webhook up has not read where it points; it may keep a bill of its own.
+        let by_bill = match (finish.bill, finish.state) {
+            (Some(bill), _) => Some(keys::bill_index(&tenant, bill)),
+            (None, WebhookState::Failed) => Some(keys::no_bill_index(&tenant)),
+            (None, _) => None,
+        };
+        if by_bill.is_some() {
+            expression = expression.replacen("SET ", "SET #by_bill = if_not_exists(#listed_bill, :by_bill), ", 1);
+        }
+        if finish.bill.is_some() {
+            expression = expression.replacen("SET ", "SET #bill = if_not_exists(#bill, :bill), ", 1);
         }
         let mut update = self
             .client
@@ -324,6 +330,8 @@ impl Store {
             .expression_attribute_names("#note", "note")
             .expression_attribute_names("#finished", "finished_at")
             .expression_attribute_names("#pending", attribute::PENDING_SHARD)
+            .expression_attribute_names("#day", attribute::DAY_KEY)
+            .expression_attribute_names("#listed_day", LISTED_DAY)
             .expression_attribute_values(":state", text(finish.state.name()))
             .expression_attribute_values(
                 ":note",
@@ -336,11 +344,16 @@ impl Store {
             .expression_attribute_values(":from0", text(WebhookState::Pending.name()))
             .expression_attribute_values(":from1", text(WebhookState::Unmatched.name()))
             .expression_attribute_values(":from2", text(WebhookState::Failed.name()));
-        if let Some((bill, tenant)) = bill {
+        if let Some(by_bill) = by_bill {
             update = update
-                .expression_attribute_names("#bill", attribute::BILL_KEY)
-                .expression_attribute_values(":bill", number(bill))
-                .expression_attribute_values(":by_bill", text(keys::bill_index(&tenant, bill)));
+                .expression_attribute_names("#by_bill", attribute::BILL_KEY)
+                .expression_attribute_names("#listed_bill", LISTED_BILL)
+                .expression_attribute_values(":by_bill", text(by_bill));
+        }
+        if let Some(bill) = finish.bill {
+            update = update
+                .expression_attribute_names("#bill", "bill")
+                .expression_attribute_values(":bill", number(bill));
         }
         update = match unmatched {
             Some(shard) => update.expression_attribute_values(":pending", text(shard)),
@@ -495,11 +508,17 @@ fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, 
         ("body_hash".to_owned(), text(body_hash)),
         ("body_bytes".to_owned(), number(webhook.body.len())),
         (attribute::AT.to_owned(), text(keys::instant(webhook.received_at))),
-        (attribute::DAY_KEY.to_owned(), text(keys::day_index(tenant, day, WEBHOOK))),
     ]);
+    // One that waits is in the index of what waits and in no other: each costs a write when it comes in, and another when its
+    // state changes. It is listed by day and by bill when it is finished, and nearly all are within seconds.
+    let (day_key, bill_key) = match state {
+        WebhookState::Pending => (LISTED_DAY, LISTED_BILL),
+        _ => (attribute::DAY_KEY, attribute::BILL_KEY),
+    };
+    item.insert(day_key.to_owned(), text(keys::day_index(tenant, day, WEBHOOK)));
     if let Some(bill) = webhook.bill {
         item.insert("bill".to_owned(), number(bill));
-        item.insert(attribute::BILL_KEY.to_owned(), text(keys::bill_index(tenant, bill)));
+        item.insert(bill_key.to_owned(), text(keys::bill_index(tenant, bill)));
     }
     if let Some(note) = note {
         item.insert("note".to_owned(), text(bounded(note)));

@@ -367,6 +367,12 @@ pub fn bill_index(tenant: &TenantId, bill: BillId) -> String {
     format!("tenant#{tenant}#bill#{bill}")
 }
 
+/// Hash of `by_bill` for webhooks that were given up and name no bill.
+#[must_use]
+pub fn no_bill_index(tenant: &TenantId) -> String {
+    format!("tenant#{tenant}#bill#none")
+}
+
 /// Hash of `pending` for one shard.
 #[must_use]
 pub fn pending_shard(shard: u8) -> String {

@@ -1,0 +1,77 @@
+//! `make bench`: measures scale, speed and cost of the real binaries, side by side with what they are compared with, and
+//! prints one table. Nothing here asserts a time; what must be true whatever the machine (nothing lost, nothing written
+//! twice) ends the run when it is not.
+
+#![recursion_limit = "256"]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal; a failure is to be seen where it happens"
+)]
+
+mod aws;
+mod batimento;
+mod calls;
+mod cost;
+mod http;
+mod keys;
+mod local;
+mod options;
+mod plot;
+mod process;
+mod report;
+mod runtime;
+mod stack;
+mod startup;
+mod table;
+mod throughput;
+mod tls;
+mod warm;
+
+pub use options::Options;
+use table::Table;
+
+fn main() -> Result<(), String> {
+    let options = Options::read(std::env::args().skip(1))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> Result<(), String> {
+    let mut table = Table::default();
+    if options.wants("startup") {
+        startup::measure(options, &mut table).await?;
+        tls::measure(options, &mut table).await?;
+    }
+    if options.wants("warm") {
+        warm::measure(options, &mut table).await?;
+    }
+    if options.wants("throughput") {
+        throughput::measure(options, &mut table).await?;
+    }
+    let mut plots = Vec::new();
+    if options.wants("calls") {
+        plots.extend(calls::measure(options, &mut table).await?);
+    }
+    if options.wants("batimento") {
+        plots.extend(batimento::measure(options, &mut table).await?);
+    }
+    if options.wants("cost") {
+        let page = cost::measure(options, &mut table).await?;
+        if options.write {
+            report::save(&options.root.join("docs/cost.md"), &page)?;
+        }
+    }
+    if options.wants("local") {
+        local::measure(options, &mut table).await?;
+    }
+    if options.wants("keys") {
+        keys::measure(&mut table)?;
+    }
+    println!("{}", table.page());
+    if options.write {
+        report::write(&options.root, &table, &plots, &options.command)?;
+    }
+    Ok(())
+}
