@@ -71,12 +71,12 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
     let (mut bills, mut open, mut outbox, mut pending) = (Spread::default(), Spread::default(), Spread::default(), Spread::default());
     let mut shards: HashMap<String, Spread> = HashMap::new();
     for rank in 1..=TENANTS {
-        let tenant = TenantId::parse(&rank.to_string()).map_err(|error| error.to_string())?;
+        let tenant = TenantId::parse(&rank.to_string())?;
         let bills_of_tenant = (INSTALLMENTS / harmonic / f64::from(rank)) as u64 / OPEN_OF_A_BILL;
         // Ids count up in each ERP, from wherever it stands; some builders skip most of them.
         let (from, step) = (rng.i64(1..500_000), rng.i64(1..=4));
         let creditors = rng.i64(1..=5);
-        for number in 0..bills_of_tenant as i64 {
+        for number in 0..bills_of_tenant.cast_signed() {
             let bill = BillId(from + number * step);
             let creditor = CreditorId(1 + number % creditors);
             bills.add(keys::bill_partition(&tenant, bill), OPEN_OF_A_BILL);

@@ -9,6 +9,12 @@
     clippy::print_stderr,
     reason = "a program for a terminal; a failure is to be seen where it happens"
 )]
+#![allow(
+    clippy::format_push_string,
+    clippy::type_complexity,
+    clippy::struct_field_names,
+    reason = "texts and tables are put together once"
+)]
 
 mod aws;
 mod batimento;
