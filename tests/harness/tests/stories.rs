@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// Stories of an ordinary run.
-const STORIES: u64 = 20;
+const STORIES: u64 = 6;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
