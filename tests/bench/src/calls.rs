@@ -23,6 +23,7 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
     for contracts in &options.contracts {
         // The simulator adds a twentieth of installments in bills entered by hand.
         let stack = Stack::start(contracts * INSTALLMENTS_OF_A_CONTRACT * 20 / 19, Some(*contracts)).await?;
+        stack.only_contracts();
         let import = stack.function(options, "import").await?;
         stack.sienge_calls().await?;
         stack.run(&import, TIME).await?;

@@ -1,7 +1,7 @@
 //! Everything around the functions' processes: the embedded DynamoDB behind its counting proxy, the simulator with all its
 //! contracts under one creditor, and the stand-in for the other services. Plays the bus: what a function asks for is invoked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -85,6 +85,18 @@ impl Stack {
             sienge,
             stand_in,
         })
+    }
+
+    /// Takes the bills entered by hand out of the world, with the customers that only they have: what is left are sales contracts.
+    pub fn only_contracts(&self) {
+        self.sienge.with_world(|world| {
+            world.bills.retain(|_, bill| bill.contract.is_some());
+            let customers: BTreeSet<u32> = world.bills.values().map(|bill| bill.customer).collect();
+            world.customers.retain(|id, _| customers.contains(id));
+            for bills in world.by_customer.values_mut() {
+                bills.retain(|bill| world.bills.contains_key(bill));
+            }
+        });
     }
 
     /// Starts a function that reaches all of it.
