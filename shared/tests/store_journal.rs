@@ -466,6 +466,48 @@ async fn a_critique_is_written_once_a_day() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_listed_by_day_and_bill_when_it_is_finished_and_only_waits_before() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let day = date(2026, 11, 22);
+    for (state, word, bill) in [
+        (WebhookState::Done, "done", 701),
+        (WebhookState::Unmatched, "unmatched", 702),
+        (WebhookState::Failed, "failed", 703),
+    ] {
+        let of_a_bill = InboundWebhook {
+            bill: Some(BillId(bill)),
+            ..webhook(word, b"{}")
+        };
+        let of_none = InboundWebhook {
+            bill: None,
+            ..webhook(&format!("{word}-no-bill"), b"{}")
+        };
+        let before = store.journal_of_day(&tenant(), day, "webhook", 100).await.unwrap().len();
+        for webhook in [&of_a_bill, &of_none] {
+            store.accept(webhook).await.unwrap();
+            assert!(pending(store).await.contains(&webhook.key()));
+        }
+        let bill = of_a_bill.bill.unwrap();
+        assert_eq!(store.journal_of_day(&tenant(), day, "webhook", 100).await.unwrap().len(), before);
+        assert_eq!(store.journal_of_bill(&tenant(), bill, 10).await.unwrap().len(), 0);
+        for webhook in [&of_a_bill, &of_none] {
+            let about_its_bill = Finish {
+                bill: webhook.bill,
+                ..finish(&webhook.key(), state)
+            };
+            store.finish(&about_its_bill, at(NOW)).await.unwrap();
+            assert!(!pending(store).await.contains(&webhook.key()));
+        }
+        let of_day = store.journal_of_day(&tenant(), day, "webhook", 100).await.unwrap();
+        assert_eq!(of_day.len(), before + 2, "{word}");
+        assert_eq!(of_day.iter().filter(|entry| entry.state == word).count(), 2, "{word}");
+        let of_bill = store.journal_of_bill(&tenant(), bill, 10).await.unwrap();
+        assert_eq!(of_bill.iter().map(|entry| entry.state.as_str()).collect::<Vec<_>>(), [word]);
+    }
+}
+
+#[tokio::test]
 async fn the_costs_are_those_of_the_data_model() {
     let database = Database::start().await;
     let store = &database.store;
@@ -475,7 +517,11 @@ async fn the_costs_are_those_of_the_data_model() {
     assert_eq!(units(), 2.0, "accepting a webhook");
     store.load_webhooks(&[webhook.key()]).await.unwrap();
     assert_eq!(units(), 1.0, "loading it");
-    store.finish(&finish(&webhook.key(), WebhookState::Done), at(NOW)).await.unwrap();
+    let about_its_bill = Finish {
+        bill: webhook.bill,
+        ..finish(&webhook.key(), WebhookState::Done)
+    };
+    store.finish(&about_its_bill, at(NOW)).await.unwrap();
     assert_eq!(units(), 4.0, "finishing it");
     let calls = JournalCalls::new(store.clone(), tenant());
     for number in 0..25 {
