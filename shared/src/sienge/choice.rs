@@ -45,8 +45,8 @@ const BOLETO_SHARE: u64 = 500_000;
 #[must_use]
 pub fn choose_source(looks: &[Look], remaining: Remaining) -> Plan {
     let mut plan = Plan::default();
-    let (known, unknown): (Vec<Look>, Vec<Look>) = looks.iter().partition(|look| look.customer.is_some());
-    let (wanting, others): (Vec<Look>, Vec<Look>) = known.into_iter().partition(|look| look.boleto);
+    let (wanting, rest): (Vec<Look>, Vec<Look>) = looks.iter().partition(|look| look.boleto);
+    let (others, unknown): (Vec<Look>, Vec<Look>) = rest.into_iter().partition(|look| look.customer.is_some());
     plan.bulk = unknown;
     for look in wanting {
         if rest_share(plan.rest.len() + 1, remaining) <= BOLETO_SHARE {
@@ -174,6 +174,17 @@ mod tests {
         let mut mixed = looks(2);
         mixed[0].customer = None;
         assert_eq!(sizes(&mixed, ULTIMATE), (0, 2));
+    }
+
+    #[test]
+    fn the_boletos_of_an_unknown_bill_are_asked_for_by_rest_too() {
+        let look = Look {
+            bill: BillId(7),
+            customer: None,
+            boleto: true,
+        };
+        let plan = choose_source(&[look], ULTIMATE);
+        assert_eq!((plan.rest.len(), plan.bulk.len()), (1, 0));
     }
 
     #[test]
