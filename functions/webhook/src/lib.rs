@@ -246,7 +246,7 @@ impl Webhook {
                 answer
             }
             Ok(Accepted::New) => answer,
-            Ok(Accepted::Duplicate { same_body, .. }) => {
+            Ok(Accepted::Duplicate { same_body }) => {
                 if !same_body {
                     tracing::warn!(%tenant, id = webhook.id, "the same event id came again with another body: the first one counts");
                 }

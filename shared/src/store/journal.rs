@@ -111,8 +111,6 @@ pub enum Accepted {
     Duplicate {
         /// Whether the body is the same, byte for byte.
         same_body: bool,
-        /// Whether it still waits: queueing it again does no harm and heals a message that was lost.
-        pending: bool,
     },
 }
 
@@ -477,10 +475,8 @@ pub(super) fn bounded(text: &str) -> String {
 }
 
 fn duplicate(stored: Option<&Item>, body_hash: &str) -> Accepted {
-    let attribute = |name| stored.and_then(|item| opt_text(item, name));
     Accepted::Duplicate {
-        same_body: attribute("body_hash") == Some(body_hash),
-        pending: attribute("state") == Some(WebhookState::Pending.name()),
+        same_body: stored.and_then(|item| opt_text(item, "body_hash")) == Some(body_hash),
     }
 }
 

@@ -29,6 +29,21 @@ async fn stranger(rig: &Rig) -> CustomerId {
     panic!("every customer is held")
 }
 
+fn enterprise(rig: &Rig) -> u32 {
+    rig.sienge
+        .with_world(|world| world.enterprises.values().find(|each| each.company == 1).unwrap().id)
+}
+
+/// A new contract of the customer, applied.
+async fn sell_to(rig: &Rig, customer: CustomerId) {
+    rig.happen(
+        "add",
+        json!({"contract": {"customerId": customer.0, "enterpriseId": enterprise(rig)}}),
+    )
+    .await;
+    rig.apply().await;
+}
+
 fn forbidden(customer: CustomerId) -> Value {
     json!([{"kind": "status", "status": 403, "route": format!("v1/customers/{customer}")}])
 }
@@ -38,12 +53,7 @@ async fn one_that_could_not_be_read_is_read_by_the_daily_load() {
     let rig = filled().await;
     let customer = stranger(&rig).await;
     rig.faults(forbidden(customer)).await;
-    let enterprise = rig
-        .sienge
-        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
-    rig.happen("add", json!({"contract": {"customerId": customer.0, "enterpriseId": enterprise}}))
-        .await;
-    rig.apply().await;
+    sell_to(&rig, customer).await;
     assert_eq!(rig.customer(customer).await, Some(Customer::unread(customer)));
     rig.faults(json!([])).await;
     rig.run_all("import").await;
@@ -57,12 +67,7 @@ async fn one_that_can_never_be_read_does_not_keep_the_daily_load_from_a_lost_pay
     let rig = filled().await;
     let customer = stranger(&rig).await;
     rig.faults(forbidden(customer)).await;
-    let enterprise = rig
-        .sienge
-        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
-    rig.happen("add", json!({"contract": {"customerId": customer.0, "enterpriseId": enterprise}}))
-        .await;
-    rig.apply().await;
+    sell_to(&rig, customer).await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
     rig.run_all("import").await;
@@ -73,9 +78,7 @@ async fn one_that_can_never_be_read_does_not_keep_the_daily_load_from_a_lost_pay
 #[tokio::test]
 async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
     let rig = filled().await;
-    let enterprise = rig
-        .sienge
-        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
+    let enterprise = enterprise(&rig);
     let before = rig.shop.store.units(&tenant(), EnterpriseId(i64::from(enterprise))).await.unwrap();
     // As if this unit had never been told.
     let sold = before.iter().find(|unit| unit.stock.as_deref() == Some("V")).unwrap().clone();
@@ -156,11 +159,6 @@ async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_ope
     assert_eq!(rig.customer(customer).await.unwrap(), erased);
     assert_eq!(rig.held().await, before);
 
-    let enterprise = rig
-        .sienge
-        .with_world(|world| world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id);
-    rig.happen("add", json!({"contract": {"customerId": customer.0, "enterpriseId": enterprise}}))
-        .await;
-    rig.apply().await;
+    sell_to(&rig, customer).await;
     assert_eq!(rig.customer(customer).await.unwrap().name, "Nome Novo");
 }
