@@ -10,7 +10,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     ponte::telemetry::init();
-    let shop = Shop::from_env().await?;
+    let shop = Shop::from_env()?;
     let shop = &shop;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());

@@ -1,17 +1,19 @@
 //! The HTTP edge: API Gateway's request in, the answer out.
 
 use std::convert::Infallible;
+use std::future::ready;
+use std::pin::Pin;
 
 use lambda_http::http::{HeaderMap, Method, header};
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Body, IntoResponse, Request, RequestExt, Response};
 use ponte::calendar::Timestamp;
 use serde_json::json;
 
 use crate::{Answer, Delivery, Webhook};
 
-/// Reads the request, delivers it and writes the answer.
-pub async fn answer(webhook: &Webhook, request: Request) -> Result<Response<Body>, Infallible> {
+/// Reads the request and delivers it.
+pub async fn answer(webhook: &Webhook, request: Request) -> Result<Answer, Infallible> {
     let answer = match *request.method() {
         Method::POST => {
             let query = request.query_string_parameters();
@@ -36,21 +38,23 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Response<Body
         }
         _ => Answer::NotPost,
     };
-    Ok(response(&answer))
+    Ok(answer)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn response(answer: &Answer) -> Response<Body> {
-    let body = json!({ "status": answer.word(), "mensagem": answer.text() }).to_string();
-    let mut response = Response::new(Body::from(body));
-    // Every status of the answer table is a valid code.
-    *response.status_mut() = lambda_http::http::StatusCode::from_u16(answer.status()).unwrap_or_default();
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/json; charset=utf-8"),
-    );
-    response
+impl IntoResponse for Answer {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let body = json!({ "status": self.word(), "mensagem": self.text() }).to_string();
+        let mut response = Response::new(Body::from(body));
+        // Every status of the answer table is a valid code.
+        *response.status_mut() = lambda_http::http::StatusCode::from_u16(self.status()).unwrap_or_default();
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static("application/json; charset=utf-8"),
+        );
+        Box::pin(ready(response))
+    }
 }

@@ -14,7 +14,7 @@ const AWS_CALL: Duration = Duration::from_secs(1);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     ponte::telemetry::init();
-    let config = aws::config(AWS_CALL).await;
+    let config = aws::config(AWS_CALL)?;
     let webhook = Webhook::new(
         Store::new(store::client(&config, AWS_CALL), Tables::from_env()?),
         Arc::new(SqsInbox::new(aws_sdk_sqs::Client::new(&config), aws::variable("INBOX_QUEUE_URL")?)),

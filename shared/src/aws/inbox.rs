@@ -24,13 +24,18 @@ pub struct InboxMessage {
 #[error("the inbox queue did not take the message: {0}")]
 pub struct InboxError(pub String);
 
-/// Sends messages to the inbox.
+/// Takes one message: what receiving a webhook needs, and no more of the SDK with it.
 #[async_trait]
 pub trait Inbox: Send + Sync {
     /// Opens the connection, so that the first message need not wait for it. What fails is left to that message.
     async fn connect(&self) {}
     /// Sends one message.
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError>;
+}
+
+/// Puts messages back into the inbox.
+#[async_trait]
+pub trait Requeue: Send + Sync {
     /// Sends many and says how many were taken; those not taken stay pending in the journal.
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError>;
     /// Moves a few messages from the dead-letter queue back, each deleted there after it was taken here; 0 when there is none.
@@ -90,7 +95,10 @@ impl Inbox for SqsInbox {
         let send = self.client.send_message().queue_url(&self.queue_url).message_body(body(message)?);
         send.send().await.map(drop).map_err(|error| InboxError(super::reason(&error)))
     }
+}
 
+#[async_trait]
+impl Requeue for SqsInbox {
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError> {
         let mut taken = 0;
         for batch in messages.chunks(BATCH) {

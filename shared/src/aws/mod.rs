@@ -5,26 +5,47 @@ mod inbox;
 mod secrets;
 
 pub use bus::{Bus, BusError, BusEvent, EventBridgeBus};
-pub use inbox::{Inbox, InboxError, InboxMessage, SqsInbox};
+pub use inbox::{Inbox, InboxError, InboxMessage, Requeue, SqsInbox};
 pub use secrets::{SecretError, Secrets, SecretsManager, TenantSecret};
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::SharedCredentialsProvider;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 /// The SDK's configuration with time-outs: `operation` bounds a whole call with its retries.
-pub async fn config(operation: Duration) -> SdkConfig {
+///
+/// Region, credentials and endpoints (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_SQS`, ...) come from the environment, where Lambda puts them, and
+/// from nowhere else: the default chain also searches profiles and metadata services, and would be a large part of a small function's binary.
+pub fn config(operation: Duration) -> Result<SdkConfig, String> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(operation.mul_f32(0.6))
         .operation_timeout(operation)
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(timeouts)
-        .load()
-        .await
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(variable("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .service_config(Environment)
+        .timeout_config(timeouts);
+    config.set_endpoint_url(variable("AWS_ENDPOINT_URL").ok());
+    Ok(config.build())
+}
+
+/// The settings of a single service, as AWS names their variables: `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+#[derive(Debug)]
+struct Environment;
+
+impl LoadServiceConfig for Environment {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace(' ', "_");
+        variable(&format!("{}_{service}", key.env())).ok()
+    }
 }
 
 /// A variable of the function's environment; the error names it.

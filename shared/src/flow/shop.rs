@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::FlowError;
-use crate::aws::{self, Bus, EventBridgeBus, Inbox, Secrets, SecretsManager, SqsInbox};
+use crate::aws::{self, Bus, EventBridgeBus, Requeue, Secrets, SecretsManager, SqsInbox};
 use crate::calendar::Timestamp;
 use crate::sienge::{Timeouts, http_client};
 use crate::store::{self, Store, Tables};
@@ -21,8 +21,8 @@ pub struct Shop {
     pub secrets: Arc<dyn Secrets>,
     /// The event bus.
     pub bus: Arc<dyn Bus>,
-    /// The inbox queue.
-    pub inbox: Arc<dyn Inbox>,
+    /// The way back into the inbox queue.
+    pub inbox: Arc<dyn Requeue>,
     /// HTTP for Sienge, with its connection pool.
     pub http: reqwest::Client,
     /// The clock.
@@ -31,8 +31,8 @@ pub struct Shop {
 
 impl Shop {
     /// Wires the real adapters. A missing variable is an error that names it.
-    pub async fn from_env() -> Result<Self, FlowError> {
-        let config = aws::config(AWS_CALL).await;
+    pub fn from_env() -> Result<Self, FlowError> {
+        let config = aws::config(AWS_CALL).map_err(FlowError::NotConfigured)?;
         let variable = |name| aws::variable(name).map_err(FlowError::NotConfigured);
         let inbox = SqsInbox::new(aws_sdk_sqs::Client::new(&config), variable("INBOX_QUEUE_URL")?)
             // Only the function that moves dead letters back is told where they lie.

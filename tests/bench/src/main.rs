@@ -20,12 +20,14 @@ mod aws;
 mod batimento;
 mod calls;
 mod cost;
+mod flood;
 mod http;
 mod keys;
 mod local;
 mod options;
 mod plot;
 mod process;
+mod quota;
 mod report;
 mod runtime;
 mod stack;
@@ -39,9 +41,13 @@ pub use options::Options;
 use table::Table;
 
 fn main() -> Result<(), String> {
-    let options = Options::read(std::env::args().skip(1))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(run(&options))
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let mut words = std::env::args().skip(1).peekable();
+    if words.next_if(|word| word == quota::CALLER).is_some() {
+        return runtime.block_on(quota::call(&words.next().unwrap_or_default()));
+    }
+    runtime.block_on(run(&Options::read(words)?))
 }
 
 async fn run(options: &Options) -> Result<(), String> {
@@ -62,6 +68,12 @@ async fn run(options: &Options) -> Result<(), String> {
     }
     if options.wants("batimento") {
         plots.extend(batimento::measure(options, &mut table).await?);
+    }
+    if options.wants("flood") {
+        flood::measure(options, &mut table).await?;
+    }
+    if options.wants("quota") {
+        quota::measure(&mut table).await?;
     }
     if options.wants("cost") {
         let page = cost::measure(options, &mut table).await?;

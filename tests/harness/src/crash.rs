@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
-use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, SecretError, Secrets, TenantSecret};
+use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets, TenantSecret};
 use ponte::flow::Shop;
 use ponte::portfolio::TenantId;
 use sienge_simulator::world::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use webhook::Webhook;
 
 use crate::fakes::Queued;
 use crate::rig::{ahead, set_ahead};
@@ -198,7 +199,10 @@ impl Inbox for Ports {
             Err(InboxError(NO_ANSWER.to_owned()))
         }
     }
+}
 
+#[async_trait]
+impl Requeue for Ports {
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError> {
         for messages in messages.chunks(ENTRIES_PER_CALL) {
             let effect = self.effects.begin("SendMessageBatch");
@@ -268,13 +272,7 @@ impl Secrets for Ports {
 impl Rig {
     /// The adapters of one cold invocation of a function, all its effects counted.
     pub async fn watched_shop(&self, function: &'static str, effects: &Arc<Effects>) -> Shop {
-        let ports = Arc::new(Ports {
-            effects: Arc::clone(effects),
-            inbox: Arc::clone(&self.inbox),
-            bus: Arc::clone(&self.bus),
-            secrets: Arc::clone(&self.secrets),
-            read: Mutex::default(),
-        });
+        let ports = self.ports(effects);
         Shop {
             store: self.database.watched_store_of(function, Arc::clone(effects)).await,
             inbox: Arc::clone(&ports) as _,
@@ -282,6 +280,23 @@ impl Rig {
             secrets: ports,
             ..self.shop.clone()
         }
+    }
+
+    /// A cold `webhook`, all its effects counted.
+    pub async fn watched_webhook(&self, effects: &Arc<Effects>) -> Webhook {
+        let store = self.database.watched_store_of("webhook", Arc::clone(effects)).await;
+        let ports = self.ports(effects);
+        Webhook::new(store, Arc::clone(&ports) as _, ports)
+    }
+
+    fn ports(&self, effects: &Arc<Effects>) -> Arc<Ports> {
+        Arc::new(Ports {
+            effects: Arc::clone(effects),
+            inbox: Arc::clone(&self.inbox),
+            bus: Arc::clone(&self.bus),
+            secrets: Arc::clone(&self.secrets),
+            read: Mutex::default(),
+        })
     }
 
     /// Everything as it is now, to come back to.

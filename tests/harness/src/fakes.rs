@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, SecretError, Secrets, TenantSecret};
+use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets, TenantSecret};
 use ponte::portfolio::TenantId;
 
 /// A message in the queue.
@@ -77,7 +77,10 @@ impl Inbox for MemoryInbox {
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError> {
         self.accept(message)
     }
+}
 
+#[async_trait]
+impl Requeue for MemoryInbox {
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError> {
         messages.iter().try_for_each(|message| self.accept(message))?;
         Ok(messages.len())

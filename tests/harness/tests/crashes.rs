@@ -16,7 +16,7 @@ use ponte::flow::FlowError;
 use ponte::store::{WebhookState, keys};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use webhook::{Delivery, Webhook};
+use webhook::Delivery;
 
 /// Deaths of one invocation in an ordinary run, spread evenly over its effects.
 const DEATHS: usize = 25;
@@ -150,8 +150,7 @@ impl Case {
         let end = Instant::now() + PLENTY;
         let answer = match &self.invocation {
             Invocation::Webhook(told) => {
-                let shop = self.rig.watched_shop("webhook", effects).await;
-                let webhook = Webhook::new(shop.store, shop.inbox, shop.secrets);
+                let webhook = self.rig.watched_webhook(effects).await;
                 let body = told.body.to_string();
                 let authorization = format!("Bearer {TOKEN}");
                 let delivery = Delivery {

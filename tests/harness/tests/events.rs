@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aws_lambda_events::sqs::SqsEvent;
 use harness::rig::{PLENTY, Rig};
+use lambda_http::IntoResponse;
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -41,7 +42,7 @@ impl Samples {
 /// Sends a sample through the HTTP edge; answers the status and the word.
 async fn post(rig: &Rig, samples: &mut Samples, name: &str) -> (u16, String) {
     let request = lambda_http::request::from_str(&samples.text(name)).unwrap();
-    let answer = http::answer(&rig.webhook, request).await.unwrap();
+    let answer = http::answer(&rig.webhook, request).await.unwrap().into_response().await;
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
     (answer.status().as_u16(), body["status"].as_str().unwrap().to_owned())
 }

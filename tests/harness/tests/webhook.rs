@@ -6,6 +6,7 @@ use futures::future::join_all;
 use harness::database::{Fault, tenant};
 use harness::rig::{SECOND_TOKEN, TOKEN, secret};
 use harness::{Rig, World};
+use lambda_http::IntoResponse;
 use lambda_http::http::StatusCode;
 use ponte::portfolio::{BillId, TenantId};
 use ponte::store::WebhookState;
@@ -267,7 +268,7 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
     let rig = rig().await;
     let webhook = Webhook::new(
         rig.database.fragile_store_of("webhook").await,
-        rig.shop.inbox.clone(),
+        rig.inbox.clone(),
         rig.shop.secrets.clone(),
     );
     let authorization = format!("Bearer {TOKEN}");
@@ -378,7 +379,7 @@ async fn only_post_is_answered_and_the_answer_is_readable_json() {
     let sample = include_str!("../../../events/webhook-receipt.json");
     for method in ["GET", "PUT", "DELETE"] {
         let request = lambda_http::request::from_str(&sample.replace("\"POST\"", &format!("\"{method}\""))).unwrap();
-        let answer = http::answer(&rig.webhook, request).await.unwrap();
+        let answer = http::answer(&rig.webhook, request).await.unwrap().into_response().await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
         let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(body, json!({"status": "not-post", "mensagem": "Use o método POST."}));
