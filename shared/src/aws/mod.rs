@@ -11,6 +11,7 @@ pub use secrets::{SecretError, Secrets, SecretsManager, TenantSecret};
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::SharedCredentialsProvider;
@@ -32,6 +33,8 @@ pub fn config(operation: Duration) -> Result<SdkConfig, String> {
         .region(Region::new(variable("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .service_config(Environment)
+        // Every call has its time-outs, and no answer is large: watching each body for a stall would only cost.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts);
     config.set_endpoint_url(variable("AWS_ENDPOINT_URL").ok());
     Ok(config.build())

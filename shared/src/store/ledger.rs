@@ -1,7 +1,11 @@
 //! The quota's decision, pure: what a lane's shared ledger allows now.
 //!
-//! The ledger is an exact sliding log of grants. A token may be used up to two seconds after its grant, clocks may differ by
-//! one: so a grant counts for 63 seconds, and in no 60 seconds are more calls begun than the limit.
+//! The ledger is an exact sliding log of grants. A token may be used up to one and a half seconds after its grant, clocks may differ by
+//! half a second: so a grant counts for 62 seconds, and in no 60 seconds are more calls begun than the limit.
+//!
+//! Batches take the first half of a minute's quota as fast as they like and the other half no faster than the minute passes: tokens then come
+//! back all the time, and a person never waits for the minute to turn. While people work, a few tokens are kept for them, so that what comes
+//! back is theirs first.
 
 use std::time::Duration;
 
@@ -9,9 +13,13 @@ use crate::calendar::{Date, Timestamp, business_date};
 use crate::sienge::Priority;
 
 /// How long a token may be used after its grant.
-pub(super) const TOKEN_LIFE_MS: i64 = 2_000;
-/// How long a grant counts: the minute, a token's life, and a second for differing clocks.
-const WINDOW_MS: i64 = 63_000;
+pub(super) const TOKEN_LIFE_MS: i64 = 1_500;
+/// How long a grant counts: the minute, a token's life, and half a second for differing clocks.
+const WINDOW_MS: i64 = 60_000 + TOKEN_LIFE_MS + 500;
+/// So long after a call that a person waited for, people are taken to be at work.
+const PEOPLE_WORK_MS: i64 = 600_000;
+/// A batch that must not go faster takes so many tokens at a time: one write for each would cost more than it brings.
+const PACED_LOT: u32 = 3;
 /// After this long no token of a grant can be given back any more, and it may be merged with its neighbours.
 const MERGE_AFTER_MS: i64 = 5_000;
 /// Merged grants share so long; short enough that waiting for the last of them costs little.
@@ -22,18 +30,71 @@ const MERGE_SPAN_MS: i64 = 1_000;
 pub(super) struct Limits {
     /// Requests in any minute.
     pub minute: u32,
-    /// How many of them batches leave to people.
+    /// How many of them batches leave to people while these work.
     pub reserve: u32,
+    /// How many of them batches take as fast as they like.
+    pub burst: u32,
     /// Requests in a day.
     pub day: u32,
 }
 
-impl Limits {
-    fn minute_for(self, priority: Priority) -> u32 {
+/// What one caller may have of a minute.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    most: u32,
+    burst: u32,
+    /// Tokens at a time, beyond the burst.
+    lot: u32,
+}
+
+impl Share {
+    fn of(limits: Limits, priority: Priority, wanted: u32, people_work: bool) -> Self {
+        let most = match priority {
+            Priority::Batch if people_work => limits.minute.saturating_sub(limits.reserve),
+            _ => limits.minute,
+        };
         match priority {
-            Priority::Interactive => self.minute,
-            Priority::Batch => self.minute.saturating_sub(self.reserve),
+            Priority::Batch if limits.burst < most => Self {
+                most,
+                burst: limits.burst,
+                lot: wanted.clamp(1, PACED_LOT),
+            },
+            _ => Self { most, burst: most, lot: 1 },
         }
+    }
+
+    /// Tokens that may be in use at an instant, when the oldest grant is so old.
+    fn allowed(self, age_ms: i64) -> u32 {
+        let paced = i64::from(self.most - self.burst) * age_ms.clamp(0, WINDOW_MS) / WINDOW_MS;
+        self.burst + u32::try_from(paced).unwrap_or(0)
+    }
+
+    /// The age of the oldest grant with which so many tokens may be in use; none when never.
+    fn age_for(self, tokens: u32) -> Option<i64> {
+        if tokens > self.most {
+            return None;
+        }
+        let paced = i64::from(tokens.saturating_sub(self.burst));
+        if paced == 0 {
+            return Some(0);
+        }
+        Some((paced * WINDOW_MS).div_euclid(i64::from(self.most - self.burst)) + 1)
+    }
+
+    /// When a lot may be taken: now or later.
+    fn opens_at(self, grants: &[Grant], now_ms: i64) -> i64 {
+        let mut used = used(grants);
+        let mut from_ms = now_ms;
+        for grant in grants {
+            let leaves_ms = grant.at_ms + WINDOW_MS;
+            let opens = self.age_for(used + self.lot).map(|age| from_ms.max(grant.at_ms + age));
+            if let Some(opens) = opens.filter(|opens| *opens < leaves_ms) {
+                return opens;
+            }
+            used -= grant.count;
+            from_ms = from_ms.max(leaves_ms);
+        }
+        from_ms
     }
 }
 
@@ -63,6 +124,8 @@ pub(super) struct Ledger {
     pub grants: Vec<Grant>,
     /// Nobody calls before: Sienge answered 429.
     pub blocked_until_ms: i64,
+    /// Until then people are taken to be at work.
+    pub people_until_ms: i64,
     /// The business day that `day_used` counts.
     pub day: Option<Date>,
     pub day_used: u32,
@@ -107,15 +170,20 @@ pub(super) fn take(
     // A grant is never older than the one before, or the order of the log would lie about differing clocks.
     let at_ms = next.grants.last().map_or(now_ms, |last| last.at_ms.max(now_ms));
     next.grants.retain(|grant| grant.at_ms > at_ms - WINDOW_MS);
-    let used: u32 = next.grants.iter().map(|grant| grant.count).sum();
     let day_free = limits.day.saturating_sub(next.day_used);
     if day_free == 0 {
         return Decision::DayIsOver;
     }
-    let free = limits.minute_for(priority).saturating_sub(used);
+    let share = Share::of(limits, priority, wanted, next.people_until_ms > now_ms);
+    let opens_ms = share.opens_at(&next.grants, at_ms);
+    if opens_ms > at_ms {
+        return Decision::Wait(milliseconds(opens_ms - now_ms));
+    }
+    let age_ms = next.grants.first().map_or(0, |oldest| at_ms - oldest.at_ms);
+    let free = share.allowed(age_ms).saturating_sub(used(&next.grants));
     let count = wanted.max(1).min(free).min(day_free);
-    if count == 0 {
-        return Decision::Wait(wait_for_one(&next.grants, limits.minute_for(priority), now_ms));
+    if priority == Priority::Interactive {
+        next.people_until_ms = now_ms + PEOPLE_WORK_MS;
     }
     let grant = Grant { at_ms, count, id };
     next.grants.push(grant);
@@ -135,13 +203,17 @@ pub(super) fn take(
 pub(super) fn left(ledger: &Ledger, limits: Limits, now: Timestamp) -> (u32, u32) {
     let next = current(ledger, now);
     let now_ms = now.as_millisecond();
-    let used: u32 = next.grants.iter().map(|grant| grant.count).sum();
+    let share = Share::of(limits, Priority::Batch, 1, next.people_until_ms > now_ms);
     let minute = if next.blocked_until_ms > now_ms {
         0
     } else {
-        limits.minute_for(Priority::Batch).saturating_sub(used)
+        share.most.saturating_sub(used(&next.grants))
     };
     (minute, limits.day.saturating_sub(next.day_used))
+}
+
+fn used(grants: &[Grant]) -> u32 {
+    grants.iter().map(|grant| grant.count).sum()
 }
 
 /// The ledger as of now: what is over forgotten, what is settled merged, a new day begun.
@@ -176,6 +248,7 @@ fn current(ledger: &Ledger, now: Timestamp) -> Ledger {
         } else {
             ledger.blocked_until_ms
         },
+        people_until_ms: ledger.people_until_ms.min(now_ms + PEOPLE_WORK_MS),
         day: Some(today),
         day_used: if same_day { ledger.day_used } else { 0 },
         announced: same_day && ledger.announced,
@@ -196,20 +269,6 @@ fn give_back(ledger: &mut Ledger, refund: Refund) {
     ledger.grants.retain(|grant| grant.count > 0);
 }
 
-/// How long until one token is free, when none is.
-fn wait_for_one(grants: &[Grant], limit: u32, now_ms: i64) -> Duration {
-    let used: u32 = grants.iter().map(|grant| grant.count).sum();
-    let mut to_free = (used + 1).saturating_sub(limit);
-    for grant in grants {
-        to_free = to_free.saturating_sub(grant.count);
-        if to_free == 0 {
-            return milliseconds((grant.at_ms + WINDOW_MS - now_ms).max(1));
-        }
-    }
-    // Only a limit of zero gets here: nothing will ever be free.
-    milliseconds(WINDOW_MS)
-}
-
 fn milliseconds(count: i64) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
@@ -221,7 +280,14 @@ mod tests {
 
     const REST: Limits = Limits {
         minute: 200,
-        reserve: 6,
+        reserve: 4,
+        burst: 100,
+        day: 1_000_000,
+    };
+    const BULK: Limits = Limits {
+        minute: 20,
+        reserve: 1,
+        burst: 20,
         day: 1_000_000,
     };
 
@@ -236,31 +302,78 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_batch_leaves_the_reserve_to_people() {
-        let mut ledger = Ledger::default();
-        for _ in 0..19 {
-            (ledger, _) = granted(take(&ledger, REST, 10, Priority::Batch, None, 1, at(0)));
+    fn waits(decision: &Decision) -> i64 {
+        match decision {
+            Decision::Wait(wait) => i64::try_from(wait.as_millis()).unwrap(),
+            other => panic!("expected a wait, got {other:?}"),
         }
-        let (full, last) = granted(take(&ledger, REST, 10, Priority::Batch, None, 1, at(1)));
-        assert_eq!(last.count, 4, "194 of 200");
-        assert!(matches!(take(&full, REST, 10, Priority::Batch, None, 1, at(2)), Decision::Wait(_)));
-        let (_, mine) = granted(take(&full, REST, 10, Priority::Interactive, None, 1, at(2)));
-        assert_eq!(mine.count, 6);
+    }
+
+    fn take_for(ledger: &Ledger, limits: Limits, wanted: u32, priority: Priority, ms: i64) -> Decision {
+        take(ledger, limits, wanted, priority, None, 1, at(ms))
     }
 
     #[test]
-    fn the_wait_is_until_a_token_is_free_and_not_longer() {
-        let (ledger, _) = granted(take(&Ledger::default(), REST, 194, Priority::Batch, None, 1, at(0)));
-        let Decision::Wait(wait) = take(&ledger, REST, 1, Priority::Batch, None, 1, at(10_000)) else {
-            panic!("expected a wait");
-        };
-        assert_eq!(wait, Duration::from_secs(53));
-        let after = at(10_000 + 53_000);
-        assert!(matches!(
-            take(&ledger, REST, 1, Priority::Batch, None, 1, after),
-            Decision::Grant { .. }
-        ));
+    fn a_batch_has_half_the_minute_at_once_and_the_rest_as_the_minute_passes() {
+        let mut ledger = Ledger::default();
+        for _ in 0..10 {
+            (ledger, _) = granted(take_for(&ledger, REST, 10, Priority::Batch, 0));
+        }
+        // Three of the other hundred come in three hundredths of the window.
+        assert_eq!(waits(&take_for(&ledger, REST, 10, Priority::Batch, 1)), 1_860);
+        let (ledger, grant) = granted(take_for(&ledger, REST, 10, Priority::Batch, 31_000));
+        assert_eq!(
+            (grant.count, used(&ledger.grants)),
+            (10, 110),
+            "half of the window is over: up to 150"
+        );
+    }
+
+    #[test]
+    fn a_person_finds_a_token_while_batches_are_at_it() {
+        let (mut ledger, mut clock, mut longest) = (Ledger::default(), 0, 0);
+        let mut next_call = 5_000;
+        while clock < 600_000 {
+            if let Decision::Grant { ledger: next, .. } = take_for(&ledger, REST, 10, Priority::Batch, clock) {
+                ledger = next;
+            }
+            if clock >= next_call {
+                match take_for(&ledger, REST, 1, Priority::Interactive, clock) {
+                    Decision::Grant { ledger: next, .. } => {
+                        longest = longest.max(clock - next_call);
+                        (ledger, next_call) = (next, next_call + 2_000);
+                    }
+                    other => assert!(waits(&other) > 0),
+                }
+            }
+            clock += 50;
+        }
+        assert!(longest <= 2_000, "{longest} ms");
+    }
+
+    #[test]
+    fn what_comes_back_is_a_persons_first() {
+        let mut ledger = granted(take_for(&Ledger::default(), BULK, 1, Priority::Interactive, 0)).0;
+        (ledger, _) = granted(take_for(&ledger, BULK, 20, Priority::Batch, 0));
+        assert_eq!(used(&ledger.grants), 19, "one is left while people work");
+        (ledger, _) = granted(take_for(&ledger, BULK, 1, Priority::Interactive, 1));
+        assert_eq!(waits(&take_for(&ledger, BULK, 1, Priority::Interactive, 1_000)), WINDOW_MS - 1_000);
+        let idle = at(PEOPLE_WORK_MS + 2);
+        let (ledger, grant) = granted(take(&ledger, BULK, 20, Priority::Batch, None, 1, idle));
+        assert_eq!((grant.count, used(&ledger.grants)), (20, 20), "and none when nobody does");
+    }
+
+    #[test]
+    fn a_batch_that_has_work_uses_the_quota() {
+        for (limits, least) in [(REST, 190), (BULK, 19)] {
+            let (mut ledger, mut calls) = (Ledger::default(), 0);
+            for clock in (0..1_200_000).step_by(100) {
+                if let Decision::Grant { ledger: next, grant, .. } = take_for(&ledger, limits, 10, Priority::Batch, clock) {
+                    (ledger, calls) = (next, calls + grant.count);
+                }
+            }
+            assert!(calls >= least * 20, "{calls} calls in twenty minutes");
+        }
     }
 
     #[test]
@@ -330,7 +443,7 @@ mod tests {
         let Decision::Wait(wait) = take(&ledger, REST, 1, Priority::Batch, None, 1, at(0)) else {
             panic!("expected a wait");
         };
-        assert!(wait <= Duration::from_secs(63));
+        assert!(wait <= Duration::from_millis(62_000));
     }
 
     /// One step of a taker: time passes, it asks for a lot, uses some of it late, and gives the rest back next time.
@@ -345,7 +458,7 @@ mod tests {
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = (0_i64..4_000, 0_i64..1_000, 1_u32..30, any::<bool>(), 0..TOKEN_LIFE_MS, 0_u32..30);
+        let step = (0_i64..4_000, 0_i64..500, 1_u32..30, any::<bool>(), 0..TOKEN_LIFE_MS, 0_u32..30);
         let step = step.prop_map(|(passes_ms, skew_ms, wanted, interactive, late_ms, used)| Step {
             passes_ms,
             skew_ms,
@@ -359,14 +472,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_minute_ever_sees_more_calls_than_the_limit(steps in steps()) {
-            let limits = Limits { minute: 20, reserve: 1, day: 1_000_000 };
+        fn no_minute_ever_sees_more_calls_than_the_limit(steps in steps(), burst in 5_u32..=20) {
+            let limits = Limits { minute: 20, reserve: 1, burst, day: 1_000_000 };
             let mut ledger = Ledger::default();
             let mut clock = 0;
             let mut calls: Vec<i64> = Vec::new();
             let mut refund = None;
             for (id, step) in (1..).zip(&steps) {
-                // Nobody asks before its last lot is over; clocks differ by up to a second.
+                // Nobody asks before its last lot is over; clocks differ by up to half a second.
                 clock += step.passes_ms + if refund.is_some() { TOKEN_LIFE_MS } else { 0 };
                 let now = at(clock + step.skew_ms);
                 let priority = if step.interactive { Priority::Interactive } else { Priority::Batch };
@@ -388,22 +501,29 @@ mod tests {
         }
 
         #[test]
-        fn waiting_as_told_always_brings_a_token(counts in prop::collection::vec((0_i64..5_000, 1_u32..15), 1..60)) {
-            let limits = Limits { minute: 20, reserve: 1, day: 1_000_000 };
+        fn waiting_as_told_brings_a_token_the_second_time_at_the_latest(counts in prop::collection::vec((0_i64..5_000, 1_u32..15), 1..60), burst in 5_u32..=20) {
+            let limits = Limits { minute: 20, reserve: 1, burst, day: 1_000_000 };
             let mut ledger = Ledger::default();
             let mut clock = 0;
             for (passes, wanted) in counts {
                 clock += passes;
-                match take(&ledger, limits, wanted, Priority::Batch, None, 5, at(clock)) {
-                    Decision::Grant { ledger: next, .. } => ledger = next,
-                    Decision::Wait(wait) => {
-                        clock += i64::try_from(wait.as_millis()).unwrap();
-                        let (next, _) = granted(take(&ledger, limits, wanted, Priority::Batch, None, 5, at(clock)));
-                        ledger = next;
+                // Grants that are merged while one waits count a little longer.
+                let mut waits = 0;
+                loop {
+                    match take(&ledger, limits, wanted, Priority::Batch, None, 5, at(clock)) {
+                        Decision::Grant { ledger: next, .. } => {
+                            ledger = next;
+                            break;
+                        }
+                        Decision::Wait(wait) => {
+                            waits += 1;
+                            prop_assert!(waits <= 2 && wait <= Duration::from_millis(62_000));
+                            clock += i64::try_from(wait.as_millis()).unwrap();
+                        }
+                        Decision::DayIsOver => prop_assert!(false, "the day is long"),
                     }
-                    Decision::DayIsOver => prop_assert!(false, "the day is long"),
                 }
-                prop_assert!(ledger.grants.len() <= 63 + 60);
+                prop_assert!(ledger.grants.len() <= 62 + 60);
             }
         }
     }

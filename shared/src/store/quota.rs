@@ -23,9 +23,9 @@ use crate::settings::Package;
 use crate::sienge::{Lane, Priority, Quota, QuotaRefusal, Remaining};
 use crate::telemetry::{self, Metric};
 
-/// Sienge's limits a minute, and what batches leave to people.
-const REST_MINUTE: (u32, u32) = (200, 6);
-const BULK_MINUTE: (u32, u32) = (20, 1);
+/// Sienge's limits a minute, what batches leave to people, and what they take as fast as they like: of REST, which people wait for, half.
+const REST_MINUTE: (u32, u32, u32) = (200, 4, 100);
+const BULK_MINUTE: (u32, u32, u32) = (20, 1, 20);
 /// Largest lots.
 const REST_LOT: u32 = 10;
 const BULK_LOT: u32 = 1;
@@ -126,6 +126,7 @@ impl SharedQuota {
             ("version".to_owned(), number(ledger.version)),
             ("grants".to_owned(), text(grants_text(&ledger.grants))),
             ("blocked_until_ms".to_owned(), number(ledger.blocked_until_ms)),
+            ("people_until_ms".to_owned(), number(ledger.people_until_ms)),
             ("day_used".to_owned(), number(ledger.day_used)),
             ("announced".to_owned(), AttributeValue::Bool(ledger.announced)),
             (attribute::EXPIRES_AT.to_owned(), number(expiry(now, 7))),
@@ -196,10 +197,15 @@ impl SharedQuota {
 }
 
 impl LaneQuota {
-    fn new(lane: Lane, (minute, reserve): (u32, u32), day: u32, largest_lot: u32) -> Self {
+    fn new(lane: Lane, (minute, reserve, burst): (u32, u32, u32), day: u32, largest_lot: u32) -> Self {
         Self {
             lane,
-            limits: Limits { minute, reserve, day },
+            limits: Limits {
+                minute,
+                reserve,
+                burst,
+                day,
+            },
             largest_lot,
             local: Mutex::new(Local {
                 size: 1,
@@ -337,6 +343,7 @@ fn read_ledger(item: &Item) -> Result<Ledger, StoreError> {
         version: get_number(item, "version")?,
         grants: grants.ok_or_else(|| StoreError::unreadable("the quota", "the grants"))?,
         blocked_until_ms: opt_number(item, "blocked_until_ms").unwrap_or(0),
+        people_until_ms: opt_number(item, "people_until_ms").unwrap_or(0),
         day: opt_text(item, "day").and_then(|day| day.parse().ok()),
         day_used: opt_number(item, "day_used").unwrap_or(0),
         announced: item.get("announced").and_then(|told| told.as_bool().ok()).copied().unwrap_or(false),
