@@ -329,7 +329,7 @@ async fn eight_takers_never_pass_the_limit_of_any_minute() {
     let busiest = (0..calls.len())
         .map(|first| calls[first..].iter().take_while(|call| **call < calls[first] + 60_000).count())
         .max();
-    assert!(busiest.unwrap() <= 194, "{busiest:?}");
+    assert!(busiest.unwrap() <= 200, "{busiest:?}");
     assert!(busiest.unwrap() >= 150, "the quota is used, too: {busiest:?}");
 }
 
@@ -346,8 +346,8 @@ async fn calls_in_a_row_share_a_lot() {
     assert!(calls["PutItem"] <= 15, "{calls:?}");
     assert_eq!(calls["GetItem"], 1);
     let remaining = quota.remaining().await.unwrap();
-    assert!((85..=94).contains(&remaining.rest_minute), "{remaining:?}");
-    assert_eq!(remaining.bulk_minute, 19);
+    assert!((90..=100).contains(&remaining.rest_minute), "{remaining:?}");
+    assert_eq!(remaining.bulk_minute, 20);
     assert!((74_890..=74_900).contains(&remaining.rest_day));
 }
 
