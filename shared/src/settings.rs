@@ -50,7 +50,7 @@ pub struct TenantSettings {
 pub struct CreditorSettings {
     /// The company's id in Sienge.
     pub company: CreditorId,
-    /// Name shown to operators.
+    /// Name shown to operators, and to debtors in the SMS and the e-mail of a boleto.
     #[serde(default)]
     pub name: String,
     /// An inactive creditor is treated as not registered.

@@ -153,7 +153,7 @@ impl Boleto {
         (cents > 0).then(|| Decimal::new(cents, 2))
     }
 
-    /// The due date; none for factor 0000, "no date".
+    /// The due date; none for factor 0000, "no date", and where the calendar ends (year 9999).
     ///
     /// A factor names one day in every 9,000: of these, the one nearest to `reference` (usually today) is taken, the later one if two are
     /// equally near. Factors below 1000 were in use before the first turn only, until 2000-07-02.

@@ -110,7 +110,8 @@ fn no_date_and_no_value_are_said() {
     assert_eq!(with_factor(0).due_on(date(2026, 1, 1)), None);
     let open = sealed(&format!("0019018780000000000{:025}", 42));
     assert_eq!(open.value(), None);
-    assert_eq!(with_factor(9999).due_on(Date::MAX).map(|due| due > date(9900, 1, 1)), Some(true));
+    let last = with_factor(9999).due_on(Date::MAX);
+    assert!(last.is_none_or(|due| due > date(9980, 1, 1)), "{last:?}");
     assert_eq!(with_factor(5000).due_on(Date::MIN), Some(date(2011, 6, 16)));
 }
 

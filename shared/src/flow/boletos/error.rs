@@ -34,7 +34,7 @@ pub enum BoletoError {
     #[error("{0}")]
     Unclear(String),
     /// Sienge gave no usable answer; nothing was changed there.
-    #[error("O boleto não pôde ser obtido do Sienge agora. {0}")]
+    #[error("O Sienge não atendeu ao pedido do boleto. {0}")]
     Sienge(SiengeError),
     /// Something of our own failed.
     #[error(transparent)]
