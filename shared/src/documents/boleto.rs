@@ -149,7 +149,9 @@ impl Boleto {
     #[must_use]
     pub fn value(&self) -> Option<Decimal> {
         // Ten digits: at most 9,999,999,999 cents.
-        let cents = self.digits[9..19].iter().fold(0, |cents: i64, digit| cents * 10 + i64::from(*digit));
+        let cents = self.digits[9..19]
+            .iter()
+            .fold(0, |cents: i64, digit| cents * 10 + i64::from(*digit));
         (cents > 0).then(|| Decimal::new(cents, 2))
     }
 

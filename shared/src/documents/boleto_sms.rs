@@ -30,7 +30,11 @@ impl BoletoSms<'_> {
     #[must_use]
     pub fn text(&self) -> String {
         let label: String = plain(self.label).chars().take(LABEL_CHARACTERS).collect();
-        let parcel = if label.is_empty() { "parcela".to_owned() } else { format!("parcela {label}") };
+        let parcel = if label.is_empty() {
+            "parcela".to_owned()
+        } else {
+            format!("parcela {label}")
+        };
         let told = format!(
             "{parcel}, venc. {}, R$ {}. Boleto: {}",
             calendar::brazilian(self.due_on),
@@ -40,11 +44,7 @@ impl BoletoSms<'_> {
         let room = SMS_CHARACTERS.saturating_sub(told.len() + 2);
         let creditor: String = plain(self.creditor).chars().take(room).collect();
         let creditor = creditor.trim_end();
-        if creditor.is_empty() {
-            told
-        } else {
-            format!("{creditor}: {told}")
-        }
+        if creditor.is_empty() { told } else { format!("{creditor}: {told}") }
     }
 }
 

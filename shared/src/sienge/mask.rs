@@ -296,7 +296,8 @@ mod tests {
         );
         let bare = r#"{"digitableNumber":00190000090123456700400001234178187890000108680}"#;
         assert_eq!(json(bare, 4000), r#"{"digitableNumber":***}"#);
-        let request = r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"f@x.example","emailTitle":"Boleto","emailBody":"Olá"}"#;
+        let request =
+            r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"f@x.example","emailTitle":"Boleto","emailBody":"Olá"}"#;
         assert_eq!(
             json(request, 4000),
             r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"***","emailTitle":"***","emailBody":"***"}"#

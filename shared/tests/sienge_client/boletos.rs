@@ -116,7 +116,10 @@ async fn a_new_due_date_is_asked_for_once() {
     let request = &stage.server.requests()[0];
     assert_eq!(
         (request.verb.as_str(), request.path()),
-        ("PATCH", "/v1/accounts-receivable/receivable-bills/10001/installments/3/change-due-date")
+        (
+            "PATCH",
+            "/v1/accounts-receivable/receivable-bills/10001/installments/3/change-due-date"
+        )
     );
     assert_eq!(request.body, r#"{"newDueDate":"2026-12-01"}"#);
     let stage = answering(refusal(422)).await;

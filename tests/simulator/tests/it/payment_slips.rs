@@ -17,7 +17,10 @@ async fn charged(simulator: &Simulator) -> (u64, u64, Value) {
 
 async fn call(simulator: &Simulator, method: &str, path: &str, body: Value) -> u16 {
     let url = format!("{}/{path}", simulator.running.api("obra"));
-    let request = simulator.client.request(method.parse().unwrap(), url).basic_auth("demo", Some("demo"));
+    let request = simulator
+        .client
+        .request(method.parse().unwrap(), url)
+        .basic_auth("demo", Some("demo"));
     request.json(&body).send().await.unwrap().status().as_u16()
 }
 
@@ -41,7 +44,11 @@ async fn the_line_is_of_the_installments_balance_and_due_date() {
         )
         .await;
     assert_eq!(row["receipts"], json!([]));
-    assert_eq!(simulator.send(&slip(bill, installment)).await.status(), 422, "a new due date makes the boleto void");
+    assert_eq!(
+        simulator.send(&slip(bill, installment)).await.status(),
+        422,
+        "a new due date makes the boleto void"
+    );
     simulator
         .operate("boleto", json!({"billId": bill, "installmentId": installment}))
         .await;
@@ -73,7 +80,10 @@ async fn an_email_is_remembered_and_wrong_ones_are_refused() {
     let body = json!({"receivableBillId": bill, "installmentId": installment, "emailCustomer": "a@exemplo.com.br", "emailTitle": "T", "emailBody": "B"});
     assert_eq!(call(&simulator, "POST", path, body.clone()).await, 201);
     let (_, emails) = simulator.control("GET", "emails", &json!({})).await;
-    assert_eq!((emails[0]["to"].as_str(), emails[0]["billId"].as_u64()), (Some("a@exemplo.com.br"), Some(bill)));
+    assert_eq!(
+        (emails[0]["to"].as_str(), emails[0]["billId"].as_u64()),
+        (Some("a@exemplo.com.br"), Some(bill))
+    );
     for (field, value, status) in [
         ("emailCustomer", json!(""), 400),
         ("emailTitle", Value::Null, 400),
@@ -121,6 +131,8 @@ async fn what_is_not_there_or_has_no_charge_has_no_copy() {
     assert_eq!(simulator.send(&slip(1, 1)).await.status(), 404);
     assert_eq!(simulator.send(&slip(bill, 9_999)).await.status(), 404);
     assert_eq!(simulator.send("v1/payment-slip-notification?installmentId=1").await.status(), 400);
-    simulator.operate("receive", json!({"billId": bill, "installmentId": installment})).await;
+    simulator
+        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .await;
     assert_eq!(simulator.send(&slip(bill, installment)).await.status(), 422, "settled");
 }
