@@ -25,7 +25,7 @@ async fn answering(reply: Reply) -> Stage {
 }
 
 fn written_down(stage: &Stage) -> String {
-    stage.records().iter().map(|record| format!("{record:?}\n")).collect()
+    format!("{:?}", stage.records())
 }
 
 #[tokio::test]

@@ -33,7 +33,8 @@ impl Scene {
             ..World::default()
         })
         .await;
-        rig.creditor(1, |creditor| creditor.name = "Construtora São João".to_owned()).await;
+        rig.creditor(1, |creditor| "Construtora São João".clone_into(&mut creditor.name))
+            .await;
         let enterprise = rig
             .sienge
             .with_world(|world| world.enterprises.values().find(|each| each.company == 1).unwrap().id);
@@ -379,9 +380,17 @@ async fn a_sienge_that_is_down_is_said() {
         .faults(json!([{"kind": "status", "status": 503, "method": "PATCH"}]))
         .await;
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
+    assert!(matches!(error, BoletoError::Unclear(_)), "{error:?}");
+    assert!(error.to_string().contains("pode ter sido gravado: repita o pedido"), "{error}");
+    let only_the_boleto = json!([{"kind": "status", "status": 503, "route": "v1/payment-slip-notification"}]);
+    scene.rig.faults(only_the_boleto).await;
+    let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
+    assert!(matches!(error, BoletoError::Unclear(_)), "{error:?}");
     assert!(
-        matches!(error, BoletoError::Unclear(_)) && error.to_string().contains("repita o pedido"),
-        "{error:?}"
+        error
+            .to_string()
+            .contains("já vence em 14/12/2026 no Sienge, mas o boleto não pôde ser lido"),
+        "{error}"
     );
 }
 

@@ -30,7 +30,7 @@ pub enum BoletoError {
     /// Sienge answered a boleto that cannot be one; nothing of it is passed on.
     #[error("{0}")]
     InvalidBoleto(String),
-    /// Sienge was asked to do something and did not say whether it did.
+    /// Sienge was asked to do something and did not say whether it did, or what came of it could not be read. The text says what to do.
     #[error("{0}")]
     Unclear(String),
     /// Sienge gave no usable answer; nothing was changed there.

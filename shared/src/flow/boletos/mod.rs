@@ -42,7 +42,8 @@ pub async fn second_copy(
     if let Some(due_on) = new_due_on {
         subject = with_due_date(session, &sienge, subject, due_on).await?;
     }
-    let slip = match sienge.payment_slip(bill, installment).await? {
+    let slip = sienge.payment_slip(bill, installment).await;
+    let slip = match slip.map_err(|error| unread(error, new_due_on))? {
         SlipAnswer::Done(slip) => slip,
         SlipAnswer::NoCharge => return Err(no_charge(bill, installment, new_due_on)),
         SlipAnswer::NotFound => return Err(gone(bill, installment)),
@@ -120,7 +121,10 @@ async fn with_due_date<'a>(session: &'a Session, sienge: &Client, subject: Subje
         return Ok(subject);
     }
     match sienge.change_due_date(bill, id, due_on).await {
-        Ok(DueDateChange::Done) => as_sienge_says(session, sienge, bill, id).await,
+        Ok(DueDateChange::Done) => match as_sienge_says(session, sienge, bill, id).await {
+            Err(BoletoError::Sienge(error)) => Err(unread(error, Some(due_on))),
+            subject => subject,
+        },
         Ok(DueDateChange::NotFound) => Err(gone(bill, id)),
         Ok(DueDateChange::Refused) => Err(BoletoError::NotAllowed(format!(
             "O Sienge recusou o vencimento {} para a parcela {id} do contrato {bill}: ele não muda o vencimento de parcelas com baixas",
@@ -191,6 +195,17 @@ fn no_charge(bill: BillId, installment: InstallmentId, new_due_on: Option<Date>)
             day(due_on)
         ),
     })
+}
+
+/// Sienge could not be read; whoever asked for another due date is told that it is there.
+fn unread(error: SiengeError, new_due_on: Option<Date>) -> BoletoError {
+    match new_due_on {
+        None => error.into(),
+        Some(due_on) => BoletoError::Unclear(format!(
+            "A parcela já vence em {} no Sienge, mas o boleto não pôde ser lido: repita o pedido. {error}",
+            day(due_on)
+        )),
+    }
 }
 
 fn gone(bill: BillId, installment: InstallmentId) -> BoletoError {
