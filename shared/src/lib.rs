@@ -6,12 +6,13 @@
 //! store commits them conditionally, together with their timeline events.
 //!
 //! Rooms, and the one way dependencies point: functions → [`flow`] → {[`store`], [`sienge`], [`intake`], [`aws`]} →
-//! [`settings`] → [`calculation`] → [`portfolio`] → {[`money`], [`calendar`]}. The pure rooms read no clock, no environment and no network.
+//! [`settings`] → [`calculation`] → [`portfolio`] → {[`money`], [`calendar`], [`documents`]}. The pure rooms read no clock, no environment and no network.
 
 pub mod aws;
 pub mod calculation;
 pub mod calendar;
 pub mod digest;
+pub mod documents;
 pub mod flow;
 pub mod intake;
 pub mod money;

@@ -50,7 +50,7 @@ pub struct TenantSettings {
 pub struct CreditorSettings {
     /// The company's id in Sienge.
     pub company: CreditorId,
-    /// Name shown to operators.
+    /// Name shown to operators, and to debtors in the SMS and the e-mail of a boleto.
     #[serde(default)]
     pub name: String,
     /// An inactive creditor is treated as not registered.
@@ -74,6 +74,9 @@ pub struct CreditorSettings {
     /// A run that would remove more than this share of the creditor's open installments stops and asks.
     #[serde(default = "default_removal_share_percent")]
     pub removal_share_percent: u8,
+    /// "Bloquear novo vencimento ao gerar segunda via do boleto original" (6.3).
+    #[serde(default = "yes")]
+    pub block_new_due_date: bool,
     /// How debts of this creditor are calculated (calendar, rounding, fees, "Calcular Juros sobre Multa" of 6.1.11).
     #[serde(default)]
     pub calculation: CalculationSettings,
@@ -93,6 +96,7 @@ impl CreditorSettings {
             reopen_returned_installments: true,
             update_installments: true,
             removal_share_percent: default_removal_share_percent(),
+            block_new_due_date: true,
             calculation: CalculationSettings::default(),
         }
     }
@@ -195,6 +199,7 @@ mod tests {
     fn a_creditor_needs_only_its_company() {
         let settings: CreditorSettings = serde_json::from_str(r#"{"company": 1}"#).unwrap();
         assert!(settings.active && settings.import_enterprises_automatically && settings.reopen_returned_installments);
+        assert!(settings.block_new_due_date);
         assert_eq!((settings.unused_webhook_days, settings.removal_share_percent), (7, 20));
     }
 }

@@ -4,6 +4,7 @@
 //! what was read; both may be repeated at any time, because comparing again yields only what is still missing.
 
 mod apply;
+pub mod boletos;
 mod erase;
 mod fan_out;
 mod import;

@@ -49,7 +49,7 @@ const KEPT: [&str; 38] = [
 ];
 
 /// Keys whose numbers are masked too.
-const PERSONAL_NUMBERS: [&str; 12] = [
+const PERSONAL_NUMBERS: [&str; 13] = [
     "cpf",
     "cnpj",
     "number",
@@ -62,6 +62,7 @@ const PERSONAL_NUMBERS: [&str; 12] = [
     "idd",
     "internationalId",
     "numberIdentityCard",
+    "digitableNumber",
 ];
 
 /// Masks JSON text into at most about `limit` bytes.
@@ -124,13 +125,14 @@ pub fn json(text: &str, limit: usize) -> String {
 /// Masks the values of a query string's personal parameters.
 #[must_use]
 pub fn query_value<'a>(name: &str, value: &'a str) -> &'a str {
-    const SHOWN: [&str; 52] = [
+    const SHOWN: [&str; 53] = [
         "limit",
         "offset",
         "customerId",
         "billReceivableId",
         "receivableBillId",
         "billsIds",
+        "installmentId",
         "companyId",
         "enterpriseId",
         "costCenterId",
@@ -282,6 +284,23 @@ mod tests {
         assert_eq!(
             json(r#"{"status":"a@b.c","documentNumber":"52998224725"}"#, 4000),
             r#"{"status":"***","documentNumber":"***"}"#
+        );
+    }
+
+    #[test]
+    fn a_boletos_link_line_and_mail_are_masked() {
+        let answer = r#"{"results":[{"urlReport":"https://b.example/7?k=a1","digitableNumber":"00190.00009 01234.567004 00001.234178 1 87890000108680","fileName":"Fulana.pdf","parameter1207":"x"}]}"#;
+        assert_eq!(
+            json(answer, 4000),
+            r#"{"results":[{"urlReport":"***","digitableNumber":"***","fileName":"***","parameter1207":"***"}]}"#
+        );
+        let bare = r#"{"digitableNumber":00190000090123456700400001234178187890000108680}"#;
+        assert_eq!(json(bare, 4000), r#"{"digitableNumber":***}"#);
+        let request =
+            r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"f@x.example","emailTitle":"Boleto","emailBody":"Olá"}"#;
+        assert_eq!(
+            json(request, 4000),
+            r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"***","emailTitle":"***","emailBody":"***"}"#
         );
     }
 

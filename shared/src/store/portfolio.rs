@@ -161,6 +161,21 @@ impl Store {
         )
     }
 
+    /// Writes an event that tells of no change to the bill: the bill and its version stay as they are, and nothing is published.
+    /// An event told already stays as it is.
+    pub async fn note_event(&self, tenant: &TenantId, event: &TimelineEvent) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.portfolio)
+            .set_item(Some(to_item(&keys::timeline_event(tenant, event), event)?))
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await.map_err(|error| StoreError::of("PutItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The newest events of a bill's timeline, newest first.
     pub async fn timeline(&self, tenant: &TenantId, bill: BillId, limit: usize) -> Result<Vec<TimelineEvent>, StoreError> {
         let query = Query {

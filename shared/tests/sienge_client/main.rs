@@ -1,6 +1,7 @@
 //! The Sienge client against a loopback server that answers what each test scripts. All data is invented.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod boletos;
 mod bulk;
 mod lists;
 mod observe;

@@ -382,12 +382,8 @@ impl Wire {
 
 /// One request and its answer; the connection ends with it.
 async fn pass(mut client: TcpStream, upstream: String, watched: Arc<Mutex<Option<Arc<Effects>>>>) -> Option<()> {
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        if client.read_buf(&mut request).await.ok()? == 0 {
-            return None;
-        }
-    }
+    let request = read_request(&mut client).await?;
+    // Head and body: what Sienge is sent is JSON.
     let head = String::from_utf8(request).ok()?;
     let (line, headers) = head.split_once("\r\n")?;
     let effects = watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -409,6 +405,25 @@ async fn pass(mut client: TcpStream, upstream: String, watched: Arc<Mutex<Option
     }
     drop(effect);
     client.write_all(&answer).await.ok()
+}
+
+/// A request's head and as much of a body as the head promises.
+async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut request = Vec::new();
+    loop {
+        if client.read_buf(&mut request).await.ok()? == 0 {
+            return None;
+        }
+        let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length: usize = length.map_or(Some(0), |text| text.trim().parse().ok())?;
+        if request.len() >= end + 4 + length {
+            return Some(request);
+        }
+    }
 }
 
 /// An answer that the client does not try again for.

@@ -18,8 +18,9 @@
 //! `http://127.0.0.1:PORT/{any subdomain}/public/api/v1/…` and `…/bulk-data/v1/…`, Basic authentication
 //! (`demo`/`demo` unless told otherwise). REST: `companies`, `cost-centers`, `enterprises`, `units`,
 //! `customers`, `sales-contracts`, `accounts-receivable/receivable-bills` (+ `/{id}`, `/{id}/installments`),
-//! `customer-financial-statements`, `remade-installments`, `payment-condition-types`,
-//! `document-identifications/{id}`, `indexers`, `bearers-receivable`, `hooks`. Bulk: `income`, `income/by-bills`,
+//! `customer-financial-statements`, `remade-installments`, `payment-slip-notification` (GET and POST), `payment-condition-types`,
+//! `document-identifications/{id}`, `indexers`, `bearers-receivable`, `hooks`, and `PATCH …/installments/{id}/change-due-date`,
+//! which makes the registered boleto void until `boleto` registers another. Bulk: `income`, `income/by-bills`,
 //! `customer-extract-history`, `defaulters-receivable-bills`, each also asynchronous (`_async=true`, `async/{id}`,
 //! `async/{id}/result/{chunk}`). Bulk answers are made while they are sent: memory does not grow with them.
 //!
@@ -31,7 +32,8 @@
 //!
 //! Reading: `GET health` · `GET installments?open=true&companyId=&billId=&customerId=` and `GET bills` (NDJSON) ·
 //! `GET deliveries?state=&event=` · `GET calls` (per route, and the most calls in any sliding minute per subdomain).
-//! `DELETE deliveries` and `DELETE calls` forget what was counted.
+//! `GET emails` (what the API was asked to send: bill, installment, address, title, body). `DELETE deliveries`, `DELETE calls` and
+//! `DELETE emails` forget what was counted.
 //!
 //! Operations: `POST /_control/{name}` with one body or a list of them. All take `"silent": true` (the change
 //! happens, no webhook leaves) and `"date"` (business date of the change; today when absent). Wherever `billId`

@@ -110,6 +110,8 @@ fn tag(kind: &EventKind) -> &'static str {
         EventKind::ContractCancelled => "cancelled",
         EventKind::RightsAssigned => "assigned",
         EventKind::ContractFinished => "finished",
+        EventKind::BoletoIssued => "boleto-issued",
+        EventKind::BoletoEmailed => "boleto-emailed",
     }
 }
 

@@ -84,4 +84,8 @@ pub enum EventKind {
     RightsAssigned,
     /// The contract has nothing open left.
     ContractFinished,
+    /// `Emissão de 2ª via`: the second copy of an installment's boleto was given out (playbook 7.4.1).
+    BoletoIssued,
+    /// `Envio de boleto por e-mail`: Sienge was asked to send it.
+    BoletoEmailed,
 }

@@ -44,7 +44,7 @@ impl TimelineEvent {
             ),
             EventKind::ContractCancelled => ("contract.cancelled", json!({})),
             EventKind::ContractFinished => ("contract.closed", json!({})),
-            EventKind::RightsAssigned => return None,
+            EventKind::RightsAssigned | EventKind::BoletoIssued | EventKind::BoletoEmailed => return None,
         };
         Some((detail_type, self.with_identity(facts)))
     }

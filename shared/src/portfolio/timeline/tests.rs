@@ -84,6 +84,16 @@ fn contracts_open_end_and_change_hands_in_words() {
 }
 
 #[test]
+fn boletos_that_went_out_are_told_to_operators_alone() {
+    let told = [event(EventKind::BoletoIssued, &[2]), event(EventKind::BoletoEmailed, &[2])];
+    assert_eq!(
+        texts(&told),
+        "Emissão de 2ª via\nContrato: 295 Parcela: 2\n\nEnvio de boleto por e-mail\nContrato: 295 Parcela: 2"
+    );
+    assert!(told.iter().all(|event| event.domain_event().is_none()));
+}
+
+#[test]
 fn domain_events_hold_ids_and_amounts_as_text() {
     let told = [
         paid(false, true),

@@ -42,6 +42,8 @@ impl TimelineEvent {
             EventKind::ContractCancelled => self.contract_text("Contrato cancelado no Sienge"),
             EventKind::RightsAssigned => self.contract_text("Cessão de direitos"),
             EventKind::ContractFinished => self.contract_text("Contrato finalizado"),
+            EventKind::BoletoIssued => format!("Emissão de 2ª via\nContrato: {bill} Parcela: {installments}"),
+            EventKind::BoletoEmailed => format!("Envio de boleto por e-mail\nContrato: {bill} Parcela: {installments}"),
         }
     }
 

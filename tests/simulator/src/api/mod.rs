@@ -4,6 +4,7 @@
 pub mod bulk;
 mod contracts;
 mod customers;
+pub mod payment_slips;
 mod query;
 mod receivables;
 mod registers;
@@ -159,6 +160,7 @@ pub fn rest(context: &Context, path: &[&str]) -> Result<Value, ApiError> {
         ["accounts-receivable", "receivable-bills", id, "installments"] => receivables::installments(context, number(id)?),
         ["remade-installments"] => receivables::remade(context),
         ["customer-financial-statements"] => statement::statement(context),
+        ["payment-slip-notification"] => payment_slips::payment_slip(context),
         _ => Err(ApiError::status(404)),
     }?;
     Ok(if context.documented() {

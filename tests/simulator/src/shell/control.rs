@@ -52,6 +52,11 @@ pub fn answer(shared: &Arc<Shared>, method: &str, path: &str, query: &Query, bod
             shared.office.forget();
             Ok(shared.office.report(None, None))
         }
+        ("GET", "emails") => Ok(json!(*shared.emails.lock().unwrap_or_else(PoisonError::into_inner))),
+        ("DELETE", "emails") => {
+            shared.emails.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            Ok(json!([]))
+        }
         ("GET", "calls") => Ok(shared.traffic.lock().unwrap_or_else(PoisonError::into_inner).report()),
         ("DELETE", "calls") => {
             let mut traffic = shared.traffic.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@ mod journal;
 mod stream;
 mod traffic;
 mod view;
+mod writes;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -52,6 +53,8 @@ pub struct Shared {
     pub faults: Mutex<Faults>,
     /// Asynchronous bulk questions.
     pub jobs: Mutex<asynchronous::Jobs>,
+    /// E-mails the API was asked to send, oldest first; forgotten when the process ends.
+    pub emails: Mutex<Vec<Value>>,
     /// Webhook deliveries.
     pub office: Arc<PostOffice>,
 }
@@ -88,6 +91,7 @@ pub async fn start(options: Options) -> io::Result<Running> {
         traffic: Mutex::new(traffic),
         faults: Mutex::default(),
         jobs: Mutex::default(),
+        emails: Mutex::default(),
         office,
     });
     // What was on its way when the process ended goes out again.
@@ -288,7 +292,8 @@ impl Call<'_> {
             };
             api::rest(&context, self.path)?
         } else {
-            return Err(ApiError::status(404));
+            let status = writes::answer(self.shared, self.method, self.path, self.body)?;
+            return Ok(spoilt(status, Vec::new(), Spoil::of(fault, 0)));
         };
         if fault.is_some_and(|fault| fault.kind == Kind::Empty) {
             return Ok(json_response(StatusCode::OK, &api::everything(&[])));

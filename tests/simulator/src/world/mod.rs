@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-pub use bill::{Assignment, Bill, Cancellation, Contract, Installment, Receipt, Remake, Situation};
+pub use bill::{Assignment, Bill, Cancellation, Contract, Installment, Receipt, Remake, Situation, days_between};
 pub use generate::{Plan, generate};
 pub use person::{Address, Customer, Person, Phone, Spouse};
 

@@ -7,6 +7,7 @@ mod contract;
 mod faults;
 mod lists;
 mod operations;
+mod payment_slips;
 mod quotas;
 mod restart;
 mod support;

@@ -1,0 +1,129 @@
+//! The short text that brings a boleto to a telephone: one SMS, whatever the names in it.
+
+use super::Boleto;
+use crate::calendar::{self, Date};
+use crate::money::{self, Decimal};
+
+/// Characters of one SMS in the GSM 7-bit alphabet.
+pub const SMS_CHARACTERS: usize = 160;
+/// The installment's label at most: `120/120` and some more.
+const LABEL_CHARACTERS: usize = 15;
+
+/// What the text says.
+#[derive(Debug, Clone, Copy)]
+pub struct BoletoSms<'a> {
+    /// The creditor's short name; cut where it does not fit.
+    pub creditor: &'a str,
+    /// The installment as the debtor knows it (`2/120`).
+    pub label: &'a str,
+    /// When it falls due.
+    pub due_on: Date,
+    /// What is to be paid.
+    pub amount: Decimal,
+    /// The boleto.
+    pub boleto: &'a Boleto,
+}
+
+impl BoletoSms<'_> {
+    /// The text, at most [`SMS_CHARACTERS`] characters, all of the GSM alphabet and of one septet each: accents go, other characters
+    /// become blanks. The line comes last and in one piece, so that one touch selects it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let label: String = plain(self.label).chars().take(LABEL_CHARACTERS).collect();
+        let parcel = if label.is_empty() {
+            "parcela".to_owned()
+        } else {
+            format!("parcela {label}")
+        };
+        let told = format!(
+            "{parcel}, venc. {}, R$ {}. Boleto: {}",
+            calendar::brazilian(self.due_on),
+            money::brazilian(self.amount),
+            self.boleto.line()
+        );
+        let room = SMS_CHARACTERS.saturating_sub(told.len() + 2);
+        let creditor: String = plain(self.creditor).chars().take(room).collect();
+        let creditor = creditor.trim_end();
+        if creditor.is_empty() { told } else { format!("{creditor}: {told}") }
+    }
+}
+
+/// Letters, digits and common signs, which GSM sends as one septet each; accents go, runs of anything else become one blank.
+fn plain(text: &str) -> String {
+    let folded: String = text.chars().map(|character| without_accent(character).unwrap_or(' ')).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn without_accent(character: char) -> Option<char> {
+    Some(match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | ',' | '-' | '/' | '&' | '(' | ')' | '\'' | '+' => character,
+        'á' | 'à' | 'â' | 'ã' | 'ä' | 'ª' => 'a',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'í' | 'ì' | 'î' | 'ï' => 'i',
+        'ó' | 'ò' | 'ô' | 'õ' | 'ö' | 'º' => 'o',
+        'ú' | 'ù' | 'û' | 'ü' => 'u',
+        'ç' => 'c',
+        'ñ' => 'n',
+        'Á' | 'À' | 'Â' | 'Ã' | 'Ä' => 'A',
+        'É' | 'È' | 'Ê' | 'Ë' => 'E',
+        'Í' | 'Ì' | 'Î' | 'Ï' => 'I',
+        'Ó' | 'Ò' | 'Ô' | 'Õ' | 'Ö' => 'O',
+        'Ú' | 'Ù' | 'Û' | 'Ü' => 'U',
+        'Ç' => 'C',
+        'Ñ' => 'N',
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+    use rust_decimal_macros::dec;
+
+    const LINE: &str = "00190.00009 01234.567004 00001.234178 1 87890000108680";
+
+    fn text(creditor: &str, label: &str, amount: Decimal) -> String {
+        let boleto = Boleto::parse(LINE).unwrap();
+        let sms = BoletoSms {
+            creditor,
+            label,
+            due_on: date(2021, 10, 30),
+            amount,
+            boleto: &boleto,
+        };
+        sms.text()
+    }
+
+    #[test]
+    fn it_says_who_what_when_how_much_and_the_line() {
+        assert_eq!(
+            text("Construções São João", "2/120", dec!(1086.80)),
+            "Construcoes Sao Joao: parcela 2/120, venc. 30/10/2021, R$ 1.086,80. Boleto: 00190000090123456700400001234178187890000108680"
+        );
+        assert_eq!(
+            text("", "", dec!(1086.80)),
+            "parcela, venc. 30/10/2021, R$ 1.086,80. Boleto: 00190000090123456700400001234178187890000108680"
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_the_line_never() {
+        let long = text(&"Incorporadora Imobiliária ".repeat(9), &"120/120 ".repeat(9), dec!(99999999.99));
+        assert_eq!(long.len(), SMS_CHARACTERS, "{long}");
+        assert!(long.ends_with(" 00190000090123456700400001234178187890000108680"), "{long}");
+        assert!(long.starts_with("Incorporadora Imobiliaria"), "{long}");
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_one_sms_whatever_the_names(creditor in "\\PC{0,80}", label in "\\PC{0,40}", cents in 0..10_000_000_000_i64) {
+            let text = text(&creditor, &label, Decimal::new(cents, 2));
+            prop_assert!(text.len() <= SMS_CHARACTERS, "{}", text);
+            let gsm = |byte: u8| byte.is_ascii_alphanumeric() || b" .,-/&()'+:$".contains(&byte);
+            prop_assert!(text.bytes().all(gsm), "{}", text);
+            prop_assert!(text.ends_with("187890000108680"), "{}", text);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The e-mail that brings a boleto: what the caller may say, and what is said otherwise. Pure.
+
+use std::fmt;
+
+use super::BoletoError;
+use crate::calendar;
+use crate::documents::{EXAMPLE_ADDRESS, is_email_address};
+use crate::portfolio::Installment;
+use crate::sienge::{Personal, SlipEmail};
+
+const TITLE_CHARACTERS: usize = 150;
+const BODY_CHARACTERS: usize = 5_000;
+
+/// An e-mail that is asked for. Printing it for debugging shows nothing of it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct BoletoEmail {
+    /// One address.
+    pub to: String,
+    /// Subject; one of ours when none is given.
+    pub title: Option<String>,
+    /// Text; one of ours when none is given. Sienge adds the boleto.
+    pub body: Option<String>,
+}
+
+impl fmt::Debug for BoletoEmail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoletoEmail(***)")
+    }
+}
+
+impl BoletoEmail {
+    /// The e-mail to send for an installment, once every field is right.
+    pub(super) fn checked(&self, held: &Installment, creditor: &str) -> Result<SlipEmail, BoletoError> {
+        let to = self.to.trim();
+        if !is_email_address(to) {
+            return Err(invalid(
+                "to",
+                format!("informe um endereço de e-mail, e só um, por exemplo \"{EXAMPLE_ADDRESS}\""),
+            ));
+        }
+        let title = match &self.title {
+            Some(title) => text("title", title, TITLE_CHARACTERS, |character| !character.is_control())?,
+            None => default_title(creditor),
+        };
+        let body = match &self.body {
+            Some(body) => text("body", body, BODY_CHARACTERS, |character| {
+                !character.is_control() || matches!(character, '\n' | '\r' | '\t')
+            })?,
+            None => default_body(held, creditor),
+        };
+        Ok(SlipEmail {
+            to: Personal::new(to),
+            title,
+            body,
+        })
+    }
+}
+
+fn invalid(field: &'static str, detail: String) -> BoletoError {
+    BoletoError::InvalidField { field, detail }
+}
+
+fn text(field: &'static str, given: &str, most: usize, fits: impl Fn(char) -> bool) -> Result<String, BoletoError> {
+    let given = given.trim();
+    if given.is_empty() || given.chars().count() > most || !given.chars().all(fits) {
+        let detail = format!("informe de 1 a {most} caracteres, sem caracteres de controle, ou deixe fora para usar o texto padrão");
+        return Err(invalid(field, detail));
+    }
+    Ok(given.to_owned())
+}
+
+fn default_title(creditor: &str) -> String {
+    let title = match creditor.trim() {
+        "" => "Segunda via do boleto".to_owned(),
+        name => format!("Segunda via do boleto - {name}"),
+    };
+    title.chars().take(TITLE_CHARACTERS).collect()
+}
+
+fn default_body(held: &Installment, creditor: &str) -> String {
+    let label = held.label.clone().unwrap_or_else(|| held.id.to_string());
+    let greeting = format!(
+        "Olá.\n\nSegue a segunda via do boleto da parcela {label} do contrato {}, com vencimento em {}.\nSe o pagamento já foi feito, desconsidere este e-mail.",
+        held.contract.bill,
+        calendar::brazilian(held.due_on)
+    );
+    match creditor.trim() {
+        "" => greeting,
+        name => format!("{greeting}\n\n{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use rust_decimal_macros::dec;
+
+    use super::*;
+    use crate::portfolio::{BillId, ContractKey, CustomerId, InstallmentId, InstallmentState};
+
+    fn installment() -> Installment {
+        Installment {
+            contract: ContractKey {
+                bill: BillId(10001),
+                document_type: "CT".into(),
+                customer: CustomerId(7),
+            },
+            id: InstallmentId(3),
+            negotiation: 1,
+            label: Some("2/120".to_owned()),
+            due_on: date(2026, 12, 10),
+            condition: "PM".to_owned(),
+            original: dec!(100),
+            balance: dec!(100),
+            boleto: true,
+            receipts: Vec::new(),
+            state: InstallmentState::Open,
+            revision: 1,
+        }
+    }
+
+    fn email(to: &str, title: Option<&str>, body: Option<&str>) -> BoletoEmail {
+        BoletoEmail {
+            to: to.to_owned(),
+            title: title.map(str::to_owned),
+            body: body.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_ours() {
+        let plain = email(" fulana@exemplo.com.br ", None, None)
+            .checked(&installment(), "Construtora Boa")
+            .unwrap();
+        assert_eq!(plain.to.as_str(), "fulana@exemplo.com.br");
+        assert_eq!(plain.title, "Segunda via do boleto - Construtora Boa");
+        assert_eq!(
+            plain.body,
+            "Olá.\n\nSegue a segunda via do boleto da parcela 2/120 do contrato 10001, com vencimento em 10/12/2026.\nSe o pagamento já foi feito, desconsidere este e-mail.\n\nConstrutora Boa"
+        );
+        let nameless = email("a@b.co", None, None).checked(&installment(), "").unwrap();
+        assert_eq!(nameless.title, "Segunda via do boleto");
+        let own = email("a@b.co", Some(" Seu boleto "), Some("Linha 1\nLinha 2"))
+            .checked(&installment(), "X")
+            .unwrap();
+        assert_eq!((own.title.as_str(), own.body.as_str()), ("Seu boleto", "Linha 1\nLinha 2"));
+    }
+
+    #[test]
+    fn each_wrong_field_is_named_and_not_repeated() {
+        let (long_title, long_body) = ("t".repeat(151), "b".repeat(5_001));
+        for (wrong, named) in [
+            (email("segredo", None, None), "to"),
+            (email("segredo@x.co;b@x.co", None, None), "to"),
+            (email("a@b.co", Some("  "), None), "title"),
+            (email("a@b.co", Some("segredo\r\nBcc: x@y.co"), None), "title"),
+            (email("a@b.co", Some(&long_title), None), "title"),
+            (email("a@b.co", None, Some("")), "body"),
+            (email("a@b.co", None, Some("segredo\u{0}")), "body"),
+            (email("a@b.co", None, Some(&long_body)), "body"),
+        ] {
+            let error = wrong.checked(&installment(), "X").unwrap_err();
+            let BoletoError::InvalidField { field, detail } = &error else {
+                panic!("{error}")
+            };
+            assert_eq!(*field, named);
+            assert!(detail.starts_with("informe") && !detail.contains("segredo"), "{detail}");
+            assert!(!format!("{wrong:?}").contains("segredo"));
+        }
+    }
+}

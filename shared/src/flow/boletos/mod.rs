@@ -1,0 +1,248 @@
+//! Second copies of boletos (segunda via): the link and the line, by e-mail, and with a new due date where the creditor allows it.
+//!
+//! The boletos are Sienge's; we read them and check what we pass on. Nothing of a boleto is stored. Asking again is always right: a
+//! new due date is compared with what Sienge says before it is asked for, so a repeat after a crash does not void the boleto that was
+//! registered in between.
+
+mod email;
+mod error;
+mod second_copy;
+
+pub use email::BoletoEmail;
+pub use error::BoletoError;
+pub use second_copy::{LINK_LIFE_SECONDS, SecondCopy};
+
+use super::{Report, Session};
+use crate::calendar::{Date, brazilian as day};
+use crate::money::Decimal;
+use crate::portfolio::{BillId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Observation, Scope, TimelineEvent};
+use crate::settings::CreditorSettings;
+use crate::sienge::{Client, DueDateChange, Priority, SiengeError, SlipAnswer};
+
+/// What a boleto is asked for.
+struct Subject<'a> {
+    installment: Installment,
+    creditor: &'a CreditorSettings,
+}
+
+/// The boleto of an open installment that we hold.
+///
+/// `new_due_on` asks for another due date first: refused unless the creditor allows it ("Bloquear novo vencimento ao gerar segunda via do
+/// boleto original" = Não), for days before today and for days that are no business day of the creditor's calendar. The due date that
+/// the installment has already asks for nothing. Sienge makes the old boleto void, so until the new one is registered the answer is
+/// [`BoletoError::NoRegisteredCharge`], and the same call later gives the boleto.
+pub async fn second_copy(
+    session: &Session,
+    bill: BillId,
+    installment: InstallmentId,
+    new_due_on: Option<Date>,
+) -> Result<SecondCopy, BoletoError> {
+    let sienge = interactive(session);
+    let mut subject = subject(session, bill, installment).await?;
+    if let Some(due_on) = new_due_on {
+        subject = with_due_date(session, &sienge, subject, due_on).await?;
+    }
+    let slip = sienge.payment_slip(bill, installment).await;
+    let slip = match slip.map_err(|error| unread(error, new_due_on))? {
+        SlipAnswer::Done(slip) => slip,
+        SlipAnswer::NoCharge => return Err(no_charge(bill, installment, new_due_on)),
+        SlipAnswer::NotFound => return Err(gone(bill, installment)),
+    };
+    let copy = SecondCopy::of(&slip, &subject.installment, &subject.creditor.name)?;
+    note(session, &subject.installment, EventKind::BoletoIssued).await;
+    Ok(copy)
+}
+
+/// Has Sienge send the boleto of an open installment that we hold by e-mail. Never repeated by itself: see [`BoletoError::Unclear`].
+pub async fn email(session: &Session, bill: BillId, installment: InstallmentId, email: &BoletoEmail) -> Result<(), BoletoError> {
+    let subject = subject(session, bill, installment).await?;
+    let email = email.checked(&subject.installment, &subject.creditor.name)?;
+    match interactive(session).send_payment_slip(bill, installment, &email).await {
+        Ok(SlipAnswer::Done(())) => {
+            note(session, &subject.installment, EventKind::BoletoEmailed).await;
+            Ok(())
+        }
+        Ok(SlipAnswer::NoCharge) => Err(no_charge(bill, installment, None)),
+        Ok(SlipAnswer::NotFound) => Err(gone(bill, installment)),
+        Err(error) if may_have_happened(&error) => Err(BoletoError::Unclear(format!(
+            "O Sienge não confirmou o envio, e o e-mail pode ter sido enviado: confirme com o devedor antes de enviar de novo. {error}"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A person waits for every one of these calls.
+fn interactive(session: &Session) -> Client {
+    session.sienge.clone().with_priority(Priority::Interactive)
+}
+
+/// The installment, if it is this tenant's and open.
+async fn subject(session: &Session, bill: BillId, installment: InstallmentId) -> Result<Subject<'_>, BoletoError> {
+    let held = session.shop.store.load_bill(&session.tenant, bill).await?;
+    let installment = open_installment(&held, bill, installment)?;
+    let contract = held.contracts.get(&installment.contract);
+    let contract = contract.ok_or_else(|| BoletoError::NotFound(unknown_bill(bill)))?;
+    Ok(Subject {
+        installment: installment.clone(),
+        creditor: session.creditor(contract.creditor)?,
+    })
+}
+
+/// After an assignment of rights two contracts of a bill hold installments of the same ids; those of one of them are open.
+fn open_installment(held: &HeldBill, bill: BillId, id: InstallmentId) -> Result<&Installment, BoletoError> {
+    let found: Vec<&Installment> = held.installments.values().filter(|row| row.id == id).collect();
+    if let Some(open) = found.iter().find(|row| row.is_open()) {
+        return Ok(open);
+    }
+    match found.last().map(|row| row.state) {
+        Some(InstallmentState::Closed { motive, on }) => Err(BoletoError::NotOpen(format!(
+            "A parcela {id} do contrato {bill} não está em aberto ({} em {}): não há boleto a emitir",
+            motive.text(),
+            day(on)
+        ))),
+        _ if held.contracts.is_empty() => Err(BoletoError::NotFound(unknown_bill(bill))),
+        _ => Err(BoletoError::NotFound(format!(
+            "O contrato {bill} não tem a parcela {id}: confira o código da parcela no Sienge"
+        ))),
+    }
+}
+
+fn unknown_bill(bill: BillId) -> String {
+    format!("O contrato {bill} não está na carteira: confira o número do título no Sienge")
+}
+
+/// Sees that the installment has the due date in Sienge, asking for it only when Sienge says another one now.
+async fn with_due_date<'a>(session: &'a Session, sienge: &Client, subject: Subject<'a>, due_on: Date) -> Result<Subject<'a>, BoletoError> {
+    // What is refused anyway costs no call.
+    must_change(&subject, due_on, session.today)?;
+    let (bill, id) = (subject.installment.contract.bill, subject.installment.id);
+    let subject = as_sienge_says(session, sienge, bill, id).await?;
+    if !must_change(&subject, due_on, session.today)? {
+        return Ok(subject);
+    }
+    match sienge.change_due_date(bill, id, due_on).await {
+        Ok(DueDateChange::Done) => match as_sienge_says(session, sienge, bill, id).await {
+            Err(BoletoError::Sienge(error)) => Err(unread(error, Some(due_on))),
+            subject => subject,
+        },
+        Ok(DueDateChange::NotFound) => Err(gone(bill, id)),
+        Ok(DueDateChange::Refused) => Err(BoletoError::NotAllowed(format!(
+            "O Sienge recusou o vencimento {} para a parcela {id} do contrato {bill}: ele não muda o vencimento de parcelas com baixas",
+            day(due_on)
+        ))),
+        Err(error) if may_have_happened(&error) => Err(BoletoError::Unclear(format!(
+            "O Sienge não confirmou o novo vencimento, que pode ter sido gravado: repita o pedido, que confere no Sienge antes de pedir de novo. {error}"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the due date is another one than the installment's; refused where another one may not be asked for. Pure.
+fn must_change(subject: &Subject<'_>, due_on: Date, today: Date) -> Result<bool, BoletoError> {
+    let invalid = |detail: String| BoletoError::InvalidField { field: "newDueOn", detail };
+    let (now, creditor) = (subject.installment.due_on, subject.creditor);
+    let calendar = &creditor.calculation.holidays;
+    if due_on == now {
+        Ok(false)
+    } else if creditor.block_new_due_date {
+        Err(BoletoError::NotAllowed(format!(
+            "O credor {} não permite novo vencimento na segunda via (\"Bloquear novo vencimento ao gerar segunda via do boleto original\" = Sim): peça a segunda via com o vencimento do boleto, {}",
+            creditor.company,
+            day(now)
+        )))
+    } else if due_on < today {
+        Err(invalid(format!("o novo vencimento não pode ser anterior a hoje, {}", day(today))))
+    } else if calendar.is_business_day(due_on) {
+        Ok(true)
+    } else {
+        Err(invalid(format!(
+            "{} não é dia útil; o próximo é {}",
+            day(due_on),
+            day(calendar.next_business_day(due_on))
+        )))
+    }
+}
+
+/// Reads the bill in Sienge and brings the portfolio up to date with it. The due date and the balance are Sienge's, even where the
+/// creditor's settings keep them from being updated here.
+async fn as_sienge_says<'a>(
+    session: &'a Session,
+    sienge: &Client,
+    bill: BillId,
+    installment: InstallmentId,
+) -> Result<Subject<'a>, BoletoError> {
+    let seen = sienge.observe_by_rest(bill).await?;
+    let told = told_of(&seen, installment);
+    // Should the commit fail, the next webhook or load does it; the boleto does not wait for it.
+    session.settle(Scope::Sync, vec![seen], &mut Report::default()).await?;
+    let mut subject = subject(session, bill, installment).await?;
+    (subject.installment.due_on, subject.installment.balance) = told.ok_or_else(|| gone(bill, installment))?;
+    Ok(subject)
+}
+
+fn told_of(seen: &Observation, installment: InstallmentId) -> Option<(Date, Decimal)> {
+    let row = seen.installments.iter().find(|row| row.id == installment)?;
+    Some((row.due_on, row.balance))
+}
+
+fn no_charge(bill: BillId, installment: InstallmentId, new_due_on: Option<Date>) -> BoletoError {
+    BoletoError::NoRegisteredCharge(match new_due_on {
+        None => format!(
+            "A parcela {installment} do contrato {bill} não tem cobrança registrada no Sienge: gere o boleto no Sienge, aguarde o registro no banco e peça a segunda via de novo"
+        ),
+        Some(due_on) => format!(
+            "A parcela {installment} do contrato {bill} já vence em {} no Sienge, mas o boleto com esse vencimento ainda não tem cobrança registrada: gere o boleto no Sienge, aguarde o registro no banco e peça a segunda via de novo",
+            day(due_on)
+        ),
+    })
+}
+
+/// Sienge could not be read; whoever asked for another due date is told that it is there.
+fn unread(error: SiengeError, new_due_on: Option<Date>) -> BoletoError {
+    match new_due_on {
+        None => error.into(),
+        Some(due_on) => BoletoError::Unclear(format!(
+            "A parcela já vence em {} no Sienge, mas o boleto não pôde ser lido: repita o pedido. {error}",
+            day(due_on)
+        )),
+    }
+}
+
+fn gone(bill: BillId, installment: InstallmentId) -> BoletoError {
+    BoletoError::NotFound(format!(
+        "O Sienge não tem mais a parcela {installment} do contrato {bill}: ela sai da carteira no próximo batimento"
+    ))
+}
+
+/// Whether Sienge may have done what it was asked for, although it did not say so.
+fn may_have_happened(error: &SiengeError) -> bool {
+    matches!(
+        error,
+        SiengeError::Server { .. }
+            | SiengeError::Timeout { .. }
+            | SiengeError::Connection { .. }
+            | SiengeError::Deadline { .. }
+            | SiengeError::Truncated { .. }
+            | SiengeError::NotJson { .. }
+            | SiengeError::Shape { .. }
+    )
+}
+
+/// Notes on the contract's timeline that a boleto went out. The caller gets it whatever becomes of the note.
+async fn note(session: &Session, installment: &Installment, kind: EventKind) {
+    let now = session.now();
+    let event = TimelineEvent {
+        // Each time is an event of its own.
+        id: format!("boleto-{}-{}", installment.id, now.as_millisecond()),
+        contract: installment.contract.clone(),
+        on: session.today,
+        kind,
+        installments: vec![installment.id],
+        revisions: vec![installment.revision],
+        contract_revision: 0,
+    };
+    if let Err(error) = session.shop.store.note_event(&session.tenant, &event).await {
+        let bill = installment.contract.bill;
+        tracing::warn!(tenant = %session.tenant, %bill, %error, "the boleto is not on the timeline");
+    }
+}

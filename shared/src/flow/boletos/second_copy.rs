@@ -1,0 +1,241 @@
+//! What a second copy says: Sienge's answer, checked against the installment. Pure.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::BoletoError;
+use crate::calendar::{Date, brazilian as day};
+use crate::documents::{Boleto, BoletoSms};
+use crate::money::{Decimal, brazilian as reais, half_up_to_cents};
+use crate::portfolio::{BillId, Installment, InstallmentId};
+use crate::sienge::{PaymentSlip, Personal};
+
+/// How long Sienge lets the link live.
+pub const LINK_LIFE_SECONDS: u32 = 300;
+
+/// A boleto to hand to the debtor. Printing it for debugging shows neither the link nor the line.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecondCopy {
+    /// The bill.
+    pub bill: BillId,
+    /// The installment.
+    pub installment: InstallmentId,
+    /// The boleto as a PDF; a secret while it lives. None when Sienge gave no usable link.
+    pub url: Option<String>,
+    /// [`LINK_LIFE_SECONDS`], counted from Sienge's answer.
+    pub expires_in_seconds: u32,
+    /// The same in words.
+    pub notice: &'static str,
+    /// The digitable line as it is printed, with dots and blanks.
+    pub digitable_line: String,
+    /// The barcode's 44 digits.
+    pub barcode: String,
+    /// The bank's number, three digits.
+    pub bank: String,
+    /// What is to be paid, in reais: the boleto's value, or the installment's balance when the boleto leaves it open.
+    pub amount: Decimal,
+    /// When it is to be paid: the boleto's due date, or the installment's when the boleto has none.
+    pub due_on: Date,
+    /// One SMS with creditor, installment, due date, amount and line.
+    pub sms_text: String,
+    /// What an operator should look at before sending it.
+    pub warnings: Vec<String>,
+}
+
+impl fmt::Debug for SecondCopy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondCopy")
+            .field("bill", &self.bill)
+            .field("installment", &self.installment)
+            .field("warnings", &self.warnings.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SecondCopy {
+    /// Checks Sienge's answer. A line whose check digits are wrong is an error, for paying it would pay somebody else or nobody; a value
+    /// or due date other than the installment's is a warning, for the bank's boleto may carry charges or another date.
+    pub(super) fn of(slip: &PaymentSlip, held: &Installment, creditor: &str) -> Result<Self, BoletoError> {
+        let bill = held.contract.bill;
+        let unusable = |why: &str| {
+            BoletoError::InvalidBoleto(format!(
+                "O boleto que o Sienge respondeu para a parcela {} do contrato {bill} não é válido e não foi repassado: {why}. Confira a parcela no Sienge e gere o boleto de novo",
+                held.id
+            ))
+        };
+        let line = slip.digitable_number.as_ref().map(Personal::as_str);
+        let line = line.ok_or_else(|| unusable("a linha digitável não veio"))?;
+        let boleto = Boleto::parse(line).map_err(|error| unusable(&error.to_string()))?;
+        let balance = half_up_to_cents(held.balance);
+        let (value, due_on) = (boleto.value(), boleto.due_on(held.due_on));
+        let url = slip
+            .url_report
+            .as_ref()
+            .map(Personal::as_str)
+            .filter(|url| url.starts_with("https://"));
+        let (amount, payable_on) = (value.unwrap_or(balance), due_on.unwrap_or(held.due_on));
+        let sms = BoletoSms {
+            creditor,
+            label: held.label.as_deref().unwrap_or_default(),
+            due_on: payable_on,
+            amount,
+            boleto: &boleto,
+        };
+        Ok(Self {
+            bill,
+            installment: held.id,
+            url: url.map(str::to_owned),
+            expires_in_seconds: LINK_LIFE_SECONDS,
+            notice: "O link do boleto expira em 5 minutos: abra ou envie agora, ou peça outra segunda via",
+            digitable_line: boleto.formatted(),
+            barcode: boleto.barcode(),
+            bank: boleto.bank(),
+            amount,
+            due_on: payable_on,
+            sms_text: sms.text(),
+            warnings: warnings(held, value, due_on, url.is_some()),
+        })
+    }
+}
+
+fn warnings(held: &Installment, value: Option<Decimal>, due_on: Option<Date>, has_link: bool) -> Vec<String> {
+    let balance = half_up_to_cents(held.balance);
+    let by_value = match value {
+        None => Some(format!("O boleto não traz valor: o saldo da parcela é R$ {}", reais(balance))),
+        Some(value) if value != balance => Some(format!(
+            "O valor do boleto (R$ {}) é diferente do saldo da parcela (R$ {}): confira se ele inclui correção, encargos ou desconto",
+            reais(value),
+            reais(balance)
+        )),
+        Some(_) => None,
+    };
+    let by_date = match due_on {
+        None => Some(format!("O boleto não traz vencimento: o da parcela é {}", day(held.due_on))),
+        Some(due_on) if due_on != held.due_on => Some(format!(
+            "O vencimento do boleto ({}) é diferente do da parcela ({})",
+            day(due_on),
+            day(held.due_on)
+        )),
+        Some(_) => None,
+    };
+    let by_link = (!has_link).then(|| "O Sienge não informou um link https para o boleto: use a linha digitável".to_owned());
+    [by_value, by_date, by_link].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use rust_decimal_macros::dec;
+
+    use super::*;
+    use crate::portfolio::{ContractKey, CustomerId, InstallmentState};
+
+    const LINE: &str = "00190.00009 01234.567004 00001.234178 7 16560000108680";
+
+    fn installment() -> Installment {
+        Installment {
+            contract: ContractKey {
+                bill: BillId(10001),
+                document_type: "CT".into(),
+                customer: CustomerId(7),
+            },
+            id: InstallmentId(3),
+            negotiation: 1,
+            label: Some("2/120".to_owned()),
+            due_on: date(2026, 12, 10),
+            condition: "PM".to_owned(),
+            original: dec!(1086.80),
+            balance: dec!(1086.80),
+            boleto: true,
+            receipts: Vec::new(),
+            state: InstallmentState::Open,
+            revision: 1,
+        }
+    }
+
+    fn slip(url: &str, line: &str) -> PaymentSlip {
+        let personal = |text: &str| (!text.is_empty()).then(|| Personal::new(text));
+        PaymentSlip {
+            url_report: personal(url),
+            digitable_number: personal(line),
+        }
+    }
+
+    #[test]
+    fn a_boleto_that_agrees_with_the_installment_has_no_warnings() {
+        let copy = SecondCopy::of(&slip("https://b.example/1", LINE), &installment(), "Construtora Boa").unwrap();
+        assert!(copy.warnings.is_empty(), "{:?}", copy.warnings);
+        assert_eq!((copy.url.as_deref(), copy.expires_in_seconds), (Some("https://b.example/1"), 300));
+        assert!(copy.notice.contains("5 minutos"));
+        assert_eq!(
+            (copy.digitable_line.as_str(), copy.bank.as_str(), copy.barcode.len()),
+            (LINE, "001", 44)
+        );
+        assert_eq!((copy.amount, copy.due_on), (dec!(1086.80), date(2026, 12, 10)));
+        assert_eq!(
+            copy.sms_text,
+            "Construtora Boa: parcela 2/120, venc. 10/12/2026, R$ 1.086,80. Boleto: 00190000090123456700400001234178716560000108680"
+        );
+        let json = serde_json::to_value(&copy).unwrap();
+        assert_eq!((&json["amount"], &json["dueOn"]), (&"1086.80".into(), &"2026-12-10".into()));
+        let printed = format!("{copy:?}");
+        assert!(!printed.contains("b.example") && !printed.contains("0019"), "{printed}");
+    }
+
+    #[test]
+    fn another_value_or_due_date_is_a_warning() {
+        let held = Installment {
+            balance: dec!(1000),
+            due_on: date(2026, 12, 9),
+            label: None,
+            ..installment()
+        };
+        let copy = SecondCopy::of(&slip("http://b.example/1", LINE), &held, "").unwrap();
+        assert_eq!(
+            copy.warnings,
+            [
+                "O valor do boleto (R$ 1.086,80) é diferente do saldo da parcela (R$ 1.000,00): confira se ele inclui correção, encargos ou desconto",
+                "O vencimento do boleto (10/12/2026) é diferente do da parcela (09/12/2026)",
+                "O Sienge não informou um link https para o boleto: use a linha digitável",
+            ]
+        );
+        assert_eq!((copy.amount, copy.due_on, copy.url), (dec!(1086.80), date(2026, 12, 10), None));
+    }
+
+    #[test]
+    fn what_the_boleto_leaves_open_comes_from_the_installment() {
+        // Factor 0000 and value zero.
+        let open = "00190.00009 01234.567004 00001.234178 4 00000000000000";
+        let copy = SecondCopy::of(&slip("", open), &installment(), "").unwrap();
+        assert_eq!((copy.amount, copy.due_on), (dec!(1086.80), date(2026, 12, 10)));
+        assert_eq!(copy.warnings.len(), 3, "{:?}", copy.warnings);
+    }
+
+    #[test]
+    fn the_factor_is_read_near_the_installments_due_date() {
+        let held = Installment {
+            due_on: date(2051, 7, 30),
+            ..installment()
+        };
+        let copy = SecondCopy::of(&slip("", LINE), &held, "").unwrap();
+        assert_eq!(copy.due_on, date(2051, 8, 1));
+    }
+
+    #[test]
+    fn an_invalid_line_is_an_error_that_passes_nothing_on() {
+        for (line, why) in [
+            ("", "a linha digitável não veio"),
+            ("00190.00009 01234.567104 00001.234178 7 16560000108680", "campo 2"),
+            ("00190.00009 01234.567004 00001.234178 7 16560000108681", "dígito verificador geral"),
+            ("123", "deve ter 47 dígitos"),
+        ] {
+            let error = SecondCopy::of(&slip("https://b.example/1", line), &installment(), "").unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, BoletoError::InvalidBoleto(_)), "{text}");
+            assert!(text.contains(why) && text.contains("parcela 3 do contrato 10001"), "{text}");
+            assert!(!text.contains("0019") && !text.contains("b.example"), "{text}");
+        }
+    }
+}
