@@ -102,6 +102,8 @@ fn tag(kind: &EventKind) -> &'static str {
             Motive::CreditorRequest => "returned-creditor-request",
             Motive::Renegotiation => "returned-renegotiation",
             Motive::Receipt => "returned-receipt",
+            Motive::Agreement => "returned-agreement",
+            Motive::BrokenAgreement => "returned-broken-agreement",
         },
         EventKind::Synchronised => "synchronised",
         EventKind::Reopened => "reopened",
@@ -110,6 +112,7 @@ fn tag(kind: &EventKind) -> &'static str {
         EventKind::ContractCancelled => "cancelled",
         EventKind::RightsAssigned => "assigned",
         EventKind::ContractFinished => "finished",
+        EventKind::Agreement(_) => "agreement",
     }
 }
 

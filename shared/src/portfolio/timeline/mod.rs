@@ -7,7 +7,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContractKey, InstallmentId, Motive, SettlementKind};
+use super::{AgreementEvent, ContractKey, InstallmentId, Motive, SettlementKind};
 use crate::calendar::Date;
 use crate::money::Decimal;
 
@@ -84,4 +84,6 @@ pub enum EventKind {
     RightsAssigned,
     /// The contract has nothing open left.
     ContractFinished,
+    /// What became of an agreement.
+    Agreement(Box<AgreementEvent>),
 }

@@ -44,6 +44,7 @@ impl TimelineEvent {
             ),
             EventKind::ContractCancelled => ("contract.cancelled", json!({})),
             EventKind::ContractFinished => ("contract.closed", json!({})),
+            EventKind::Agreement(event) => event.domain_event()?,
             EventKind::RightsAssigned => return None,
         };
         Some((detail_type, self.with_identity(facts)))

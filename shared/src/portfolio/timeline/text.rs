@@ -42,6 +42,7 @@ impl TimelineEvent {
             EventKind::ContractCancelled => self.contract_text("Contrato cancelado no Sienge"),
             EventKind::RightsAssigned => self.contract_text("Cessão de direitos"),
             EventKind::ContractFinished => self.contract_text("Contrato finalizado"),
+            EventKind::Agreement(event) => event.text(&self.contract, self.on, &installments),
         }
     }
 
@@ -51,7 +52,7 @@ impl TimelineEvent {
     }
 
     fn return_text(&self, motive: Motive) -> String {
-        let origin = if motive == Motive::Reconciliation {
+        let origin = if matches!(motive, Motive::Reconciliation | Motive::BrokenAgreement) {
             String::new()
         } else {
             format!("\n{BY_SYNC}")

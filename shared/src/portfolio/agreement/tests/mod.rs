@@ -1,0 +1,1 @@
+//! Agreements: the machine, the rules, the texts.
