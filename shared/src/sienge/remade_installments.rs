@@ -10,6 +10,8 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{date, id, money, text};
 use super::pages;
+use crate::calculation::Rate;
+use crate::money::JsonNumber;
 use crate::portfolio::{BillId, CreditorId, CustomerId, InstallmentId, REMAKE_CONDITION, RemakeOrder};
 
 const RESOURCE: &str = "remade-installments";
@@ -150,16 +152,14 @@ struct NewRemake {
 #[serde(rename_all = "camelCase")]
 struct NewCondition {
     condition_type_id: &'static str,
-    #[serde(with = "rust_decimal::serde::arbitrary_precision")]
-    total_value: Decimal,
+    total_value: JsonNumber,
     installments_number: usize,
     first_payment: Date,
     match_maturities: &'static str,
     indexer_id: i32,
     base_date: Date,
     interest_type: &'static str,
-    #[serde(with = "rust_decimal::serde::arbitrary_precision")]
-    interest_percentage: Decimal,
+    interest_percentage: JsonNumber,
 }
 
 impl NewRemake {
@@ -167,14 +167,14 @@ impl NewRemake {
     fn of(order: &RemakeOrder) -> Self {
         let conditions = order.conditions.iter().map(|condition| NewCondition {
             condition_type_id: REMAKE_CONDITION,
-            total_value: condition.value.decimal(),
+            total_value: JsonNumber(condition.value.decimal()),
             installments_number: condition.installments,
             first_payment: condition.first_due,
             match_maturities: "N",
             indexer_id: order.indexer,
             base_date: order.base_date,
             interest_type: if condition.price.is_some() { "P" } else { "N" },
-            interest_percentage: condition.price.map(crate::calculation::Rate::decimal).unwrap_or_default(),
+            interest_percentage: JsonNumber(condition.price.map(Rate::decimal).unwrap_or_default()),
         });
         Self {
             bill_receivable_id: order.bill.0,

@@ -4,12 +4,12 @@
 //! original values, so that it equals the sum of `lista_dividas`; the anticipation discount counts as one on the principal;
 //! nothing is discounted from a correction; an id that is text here becomes [`super::AgreementId::code`].
 
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::{AgreedDebt, AgreedRow, Agreement, AgreementState, Breaking};
 use crate::calculation::{Cents, Periodicity};
 use crate::calendar::Date;
+use crate::money::JsonNumber;
 
 /// The names that an agreement does not hold: personal data, looked up by whoever sends the payload.
 #[derive(Debug, Clone, Copy)]
@@ -38,20 +38,20 @@ struct Payload<'a> {
     data: String,
     atraso: i32,
     datavencto_original: String,
-    valor_original: Amount,
-    valor_acordo: Amount,
+    valor_original: JsonNumber,
+    valor_acordo: JsonNumber,
     parcelas: usize,
     periodicidade: &'static str,
     dataprivencto: String,
     entrada: &'static str,
     data_entrada: Option<String>,
-    valor_entrada: Amount,
+    valor_entrada: JsonNumber,
     feito_via_portal_negociacao: &'static str,
-    valor_desconto_juros_multa_correcao: Amount,
-    valor_desconto_principal: Amount,
-    valor_juros_proporcional_acordado: Amount,
-    valor_multa_proporcional_acordada: Amount,
-    valor_correcao_proporcional_acordada: Amount,
+    valor_desconto_juros_multa_correcao: JsonNumber,
+    valor_desconto_principal: JsonNumber,
+    valor_juros_proporcional_acordado: JsonNumber,
+    valor_multa_proporcional_acordada: JsonNumber,
+    valor_correcao_proporcional_acordada: JsonNumber,
     obs: &'a str,
     obs_publicas: &'a str,
     cancelado: &'static str,
@@ -67,7 +67,7 @@ struct Debt<'a> {
     id: i64,
     datavencto: String,
     datapagto: Option<String>,
-    valor: Amount,
+    valor: JsonNumber,
     descricao: String,
     obs: &'static str,
     contrato: String,
@@ -82,18 +82,13 @@ struct Row {
     id: u16,
     datavencto: String,
     datapagto: Option<String>,
-    valor: Amount,
+    valor: JsonNumber,
     situacao: &'static str,
 }
 
-/// A number of two places, written without passing through a binary float.
-struct Amount(Cents);
-
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let number = RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
-        number.serialize(serializer)
-    }
+/// A number of two places.
+fn amount(cents: Cents) -> JsonNumber {
+    JsonNumber(cents.decimal())
 }
 
 /// The payload as JSON text; `webhook` is the delivery's own number.
@@ -117,8 +112,8 @@ pub fn recuperador_payload(agreement: &Agreement, parties: &Parties<'_>, webhook
         data: agreement.created_on.to_string(),
         atraso: oldest.map_or(0, |debt| debt.days_late.max(0)),
         datavencto_original: oldest.map(|debt| debt.due_on.to_string()).unwrap_or_default(),
-        valor_original: Amount(totals.original),
-        valor_acordo: Amount(agreement.total),
+        valor_original: amount(totals.original),
+        valor_acordo: amount(agreement.total),
         parcelas: agreement.rows.len(),
         periodicidade: match agreement.periodicity {
             Periodicity::Monthly => "M",
@@ -128,13 +123,13 @@ pub fn recuperador_payload(agreement: &Agreement, parties: &Parties<'_>, webhook
         dataprivencto: first.map(|row| row.due_on.to_string()).unwrap_or_default(),
         entrada: yes_no(down.is_some()),
         data_entrada: down.map(|row| row.due_on.to_string()),
-        valor_entrada: Amount(down.map_or(Cents::ZERO, |row| row.amount)),
+        valor_entrada: amount(down.map_or(Cents::ZERO, |row| row.amount)),
         feito_via_portal_negociacao: yes_no(agreement.via_portal),
-        valor_desconto_juros_multa_correcao: Amount(totals.interest_discount + totals.fine_discount),
-        valor_desconto_principal: Amount(totals.principal_discount + totals.anticipation),
-        valor_juros_proporcional_acordado: Amount(totals.interest_discount),
-        valor_multa_proporcional_acordada: Amount(totals.fine_discount),
-        valor_correcao_proporcional_acordada: Amount(Cents::ZERO),
+        valor_desconto_juros_multa_correcao: amount(totals.interest_discount + totals.fine_discount),
+        valor_desconto_principal: amount(totals.principal_discount + totals.anticipation),
+        valor_juros_proporcional_acordado: amount(totals.interest_discount),
+        valor_multa_proporcional_acordada: amount(totals.fine_discount),
+        valor_correcao_proporcional_acordada: amount(Cents::ZERO),
         obs: &agreement.notes,
         obs_publicas: &agreement.public_notes,
         cancelado: yes_no(ended.is_some()),
@@ -173,7 +168,7 @@ fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> Debt<'a> {
         id: bill.0.saturating_mul(1_000_000).saturating_add(debt.installment.0),
         datavencto: debt.due_on.to_string(),
         datapagto: settled_on.map(|day| day.to_string()),
-        valor: Amount(debt.amounts.original),
+        valor: amount(debt.amounts.original),
         descricao: format!("Parcela {}", debt.label.clone().unwrap_or_else(|| debt.installment.to_string())),
         obs: "",
         contrato: bill.to_string(),
@@ -189,7 +184,7 @@ fn row_of(row: &AgreedRow) -> Row {
         id: row.number,
         datavencto: row.due_on.to_string(),
         datapagto: row.paid_on.map(|day| day.to_string()),
-        valor: Amount(row.amount),
+        valor: amount(row.amount),
         situacao: paid_word(row.paid_on),
     }
 }
