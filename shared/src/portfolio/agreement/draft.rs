@@ -6,7 +6,10 @@ use jiff::Span;
 
 use super::event::{AgreementTold, tell};
 use super::limits::{check_integrated, indexer_base};
-use super::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementSettings, AgreementState, Transition};
+use super::{
+    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementSettings, AgreementState,
+    Transition,
+};
 use crate::calculation::{Cents, Key, PlanRequest, Planned, RetroactiveBases};
 use crate::calendar::{Date, Timestamp, brazilian};
 use crate::digest::sha256_hex;
@@ -86,7 +89,12 @@ impl NewAgreement {
         let mut selected: Vec<(i64, i64)> = self.keys().map(|key| (key.bill.0, key.installment.0)).collect();
         selected.sort_unstable();
         let asked = (self.creditor, self.kind, self.via_portal, &selected, &self.asked);
-        let said = (&self.operator, &self.notes, &self.public_notes, matches!(self.start, Start::Proposal { .. }));
+        let said = (
+            &self.operator,
+            &self.notes,
+            &self.public_notes,
+            matches!(self.start, Start::Proposal { .. }),
+        );
         let json = serde_json::to_vec(&(asked, said)).unwrap_or_default();
         sha256_hex(&[&json])
     }
@@ -184,7 +192,13 @@ pub fn draft(
     Ok(Transition { agreement, events })
 }
 
-fn begin(agreement: &mut Agreement, start: Start, settings: &AgreementSettings, today: Date, now: Timestamp) -> Result<AgreementTold, DraftError> {
+fn begin(
+    agreement: &mut Agreement,
+    start: Start,
+    settings: &AgreementSettings,
+    today: Date,
+    now: Timestamp,
+) -> Result<AgreementTold, DraftError> {
     Ok(match start {
         Start::Proposal { expires_on } => {
             let expires_on = validity(agreement, expires_on, settings, today)?;
@@ -197,7 +211,9 @@ fn begin(agreement: &mut Agreement, start: Start, settings: &AgreementSettings, 
 
 fn validity(agreement: &Agreement, asked: Option<Date>, settings: &AgreementSettings, today: Date) -> Result<Date, DraftError> {
     let first_due = agreement.rows.first().map_or(today, |row| row.due_on);
-    let usual = today.saturating_add(Span::new().days(i64::from(settings.proposal_days))).min(first_due);
+    let usual = today
+        .saturating_add(Span::new().days(i64::from(settings.proposal_days)))
+        .min(first_due);
     match asked {
         None => Ok(usual),
         Some(date) if (today..=first_due).contains(&date) => Ok(date),
@@ -284,18 +300,28 @@ pub fn check_held(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> 
         if contract.creditor != agreement.creditor {
             return Err(invalid(
                 "creditor",
-                format!("o contrato {bill_id} é do credor {}, não do credor {}", contract.creditor, agreement.creditor),
+                format!(
+                    "o contrato {bill_id} é do credor {}, não do credor {}",
+                    contract.creditor, agreement.creditor
+                ),
             ));
         }
         let claims = bills.get(&bill_id).map(|bill| &bill.claims);
-        if let Some(other) = claims.and_then(|claims| claims.owner(debt.installment)).filter(|other| **other != agreement.id) {
+        if let Some(other) = claims
+            .and_then(|claims| claims.owner(debt.installment))
+            .filter(|other| **other != agreement.id)
+        {
             return Err(DraftError::Conflict(format!("{place} já está no acordo {other}")));
         }
         if !row.is_open() {
-            return Err(DraftError::Conflict(format!("{place} já foi quitada ou devolvida; retire-a da seleção")));
+            return Err(DraftError::Conflict(format!(
+                "{place} já foi quitada ou devolvida; retire-a da seleção"
+            )));
         }
         if row.contract != debt.contract {
-            return Err(DraftError::Conflict(format!("o contrato {bill_id} mudou de titular; simule de novo")));
+            return Err(DraftError::Conflict(format!(
+                "o contrato {bill_id} mudou de titular; simule de novo"
+            )));
         }
         if Cents::parse("saldo", row.balance).ok() != Some(debt.amounts.original) {
             return Err(DraftError::Conflict(format!(

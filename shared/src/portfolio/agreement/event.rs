@@ -61,8 +61,8 @@ pub struct AgreementEvent {
     pub leads: bool,
     /// The creditor.
     pub creditor: CreditorId,
-    /// Integrated or not.
-    pub kind: AgreementKind,
+    /// Whether it is a remake in Sienge.
+    pub integrated: bool,
     /// Its bills.
     pub bills: Vec<BillId>,
     /// Original value of its debts.
@@ -90,7 +90,13 @@ pub(super) fn tell(agreement: &Agreement, told: AgreementTold, on: Date) -> Vec<
 }
 
 /// `Pagamento` of a row, on the contract where the payment was seen.
-pub(super) fn tell_payment(agreement: &Agreement, told: AgreementTold, contract: &ContractKey, paid: Vec<InstallmentId>, on: Date) -> TimelineEvent {
+pub(super) fn tell_payment(
+    agreement: &Agreement,
+    told: AgreementTold,
+    contract: &ContractKey,
+    paid: Vec<InstallmentId>,
+    on: Date,
+) -> TimelineEvent {
     let number = match &told {
         AgreementTold::Paid { number, .. } => *number,
         _ => 0,
@@ -105,7 +111,7 @@ fn event_of(agreement: &Agreement, told: AgreementTold, leads: bool) -> Agreemen
         told,
         leads,
         creditor: agreement.creditor,
-        kind: agreement.kind,
+        integrated: agreement.kind == AgreementKind::Integrated,
         bills: agreement.bills().into_iter().collect(),
         original: agreement.totals.original,
         discount: agreement.totals.discount,
@@ -165,7 +171,12 @@ impl AgreementEvent {
         let heading = |title: &str| format!("{title}\nData: {data}\nAcordo: {id}\n{place}");
         match &self.told {
             AgreementTold::Proposed { expires_on } => {
-                format!("{}\nValidade: {}\n{}", heading("Proposta de Acordo"), brazilian(*expires_on), self.terms())
+                format!(
+                    "{}\nValidade: {}\n{}",
+                    heading("Proposta de Acordo"),
+                    brazilian(*expires_on),
+                    self.terms()
+                )
             }
             AgreementTold::Sent => format!("{}\nAguardando a gravação do reparcelamento no Sienge", heading("Acordo")),
             AgreementTold::Made => format!("{}\n{}\n{}", heading("Acordo"), self.kind_text(), self.terms()),
@@ -187,9 +198,10 @@ impl AgreementEvent {
     }
 
     fn kind_text(&self) -> &'static str {
-        match self.kind {
-            AgreementKind::Integrated => "Integrado ao Sienge (reparcelamento)",
-            AgreementKind::NonIntegrated => "Não integrado",
+        if self.integrated {
+            "Integrado ao Sienge (reparcelamento)"
+        } else {
+            "Não integrado"
         }
     }
 
@@ -219,7 +231,7 @@ impl AgreementEvent {
         facts["agreementId"] = json!(self.agreement);
         facts["agreementCode"] = json!(self.agreement.code());
         facts["creditorId"] = json!(self.creditor.to_string());
-        facts["kind"] = json!(self.kind);
+        facts["integrated"] = json!(self.integrated);
         facts["billIds"] = self.bills.iter().map(ToString::to_string).collect();
         facts["original"] = json!(self.original);
         facts["discount"] = json!(self.discount);

@@ -93,7 +93,8 @@ pub fn check_integrated(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill
 }
 
 fn living_remake<'a>(agreement: &Agreement, held: Option<&'a HeldBill>) -> Option<&'a AgreementId> {
-    held.and_then(|held| held.claims.integrated()).filter(|other| **other != agreement.id)
+    held.and_then(|held| held.claims.integrated())
+        .filter(|other| **other != agreement.id)
 }
 
 /// The order for Sienge; none for an agreement that is not integrated.
@@ -109,9 +110,9 @@ pub fn remake_order(agreement: &Agreement) -> Option<RemakeOrder> {
         price: None,
     });
     // Of a Price plan Sienge is told what is financed, and computes the interest.
-    let value = installments
-        .iter()
-        .fold(Cents::ZERO, |sum, row| sum + if price.is_some() { row.principal } else { row.amount });
+    let value = installments.iter().fold(Cents::ZERO, |sum, row| {
+        sum + if price.is_some() { row.principal } else { row.amount }
+    });
     let rest = installments.first().map(|row| RemakeCondition {
         value,
         installments: installments.len(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Span;
 
-use super::{AgreementKind, AgreementSettings, AgreementState, Agreement, Breaking, Step};
+use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Step};
 use crate::calendar::{Date, HolidayRules};
 use crate::portfolio::{BillId, HeldBill, Installment, InstallmentId, InstallmentState, Motive};
 
@@ -30,10 +30,7 @@ pub fn review(
     }
     let tracked = tracked(agreement, bill);
     let last = |id: &InstallmentId| last_known(held, *id);
-    let paid: BTreeMap<InstallmentId, Date> = tracked
-        .keys()
-        .filter_map(|id| Some((*id, paid_on(last(id)?)?)))
-        .collect();
+    let paid: BTreeMap<InstallmentId, Date> = tracked.keys().filter_map(|id| Some((*id, paid_on(last(id)?)?))).collect();
     let known: BTreeMap<InstallmentId, Date> = tracked.iter().filter_map(|(id, day)| Some((*id, (*day)?))).collect();
     if paid != known {
         return Some(Step::Seen { bill, paid });

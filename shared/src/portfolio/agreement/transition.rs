@@ -168,10 +168,7 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
     if let Some(told) = told {
         events.extend(tell(&after, told, today));
     }
-    Ok(Transition {
-        agreement: after,
-        events,
-    })
+    Ok(Transition { agreement: after, events })
 }
 
 /// The agreement begins: at once, or with the intention to remake.
@@ -267,7 +264,11 @@ fn rows_paid(before: &Agreement, after: &mut Agreement, bill: BillId, today: Dat
         row.paid_on = day;
     }
     let of = u16::try_from(after.rows.len()).unwrap_or(u16::MAX);
-    let fresh = before.rows.iter().zip(&after.rows).filter(|(before, after)| before.paid_on.is_none() && after.paid_on.is_some());
+    let fresh = before
+        .rows
+        .iter()
+        .zip(&after.rows)
+        .filter(|(before, after)| before.paid_on.is_none() && after.paid_on.is_some());
     let rows: Vec<(usize, &AgreedRow)> = fresh.map(|(_, row)| (usize::from(row.number - 1), row)).collect();
     let Some(contract) = after.debts.iter().map(|debt| &debt.contract).find(|contract| contract.bill == bill) else {
         return Vec::new();
@@ -304,7 +305,11 @@ fn paid_days(agreement: &Agreement) -> Vec<Option<Date>> {
         let of = |index: usize| remake.generated.get(index).and_then(|one| one.paid_on);
         return (0..agreement.rows.len()).map(of).collect();
     }
-    let mut payments: Vec<(Date, Cents)> = agreement.debts.iter().filter_map(|debt| Some((debt.paid_on?, debt.amounts.total))).collect();
+    let mut payments: Vec<(Date, Cents)> = agreement
+        .debts
+        .iter()
+        .filter_map(|debt| Some((debt.paid_on?, debt.amounts.total)))
+        .collect();
     payments.sort_unstable();
     if all_paid(agreement) {
         // The plan's interest and the originals' values need not be equal.

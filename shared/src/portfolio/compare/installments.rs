@@ -169,7 +169,9 @@ impl Lens<'_> {
     fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: Motive) -> Option<Verdict> {
         let flow = payments::flow(&self.known(held).receipts, &row.receipts);
         let switched_on = self.rules.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
-        let may_open = self.takes && !self.rules.ignores_installment(row) && (self.receives || matches!(motive, Motive::Receipt | Motive::Agreement) || switched_on);
+        let may_open = self.takes
+            && !self.rules.ignores_installment(row)
+            && (self.receives || matches!(motive, Motive::Receipt | Motive::Agreement) || switched_on);
         if !row.balance.is_zero() && may_open {
             let mut after = self.refreshed(held, row);
             after.state = InstallmentState::Open;

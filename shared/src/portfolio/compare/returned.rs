@@ -3,22 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::calendar::Date;
-use crate::portfolio::{
-    Action, Change, ContractKey, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Outcome,
-};
+use crate::portfolio::{Action, Change, ContractKey, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Outcome};
 
 use super::events::{self, Named};
 
 /// Returns those of the installments that are open, and tells it. Doing it again does nothing. The bill must have no pending events: what a crash
 /// interrupted is completed by a comparison first.
 #[must_use]
-pub fn return_installments(
-    held: &HeldBill,
-    contract: &ContractKey,
-    ids: &BTreeSet<InstallmentId>,
-    motive: Motive,
-    today: Date,
-) -> Outcome {
+pub fn return_installments(held: &HeldBill, contract: &ContractKey, ids: &BTreeSet<InstallmentId>, motive: Motive, today: Date) -> Outcome {
     let open = held
         .installments
         .values()

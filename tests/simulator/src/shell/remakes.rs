@@ -45,9 +45,7 @@ fn make(shared: &Shared, body: &[u8]) -> Result<Value, ApiError> {
     });
     there(shared, bill)?;
     // The ERP's business rules: nothing open, a bad value, an unknown indexer.
-    shared
-        .operate("remake", &operation)
-        .map_err(|_| ApiError::status(422))?;
+    shared.operate("remake", &operation).map_err(|_| ApiError::status(422))?;
     let mut core = shared.core.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let bill = core.world().bills.get(&bill).ok_or(ApiError::status(404))?;
     let remake = bill.remakes.last().ok_or(ApiError::status(500))?;
@@ -93,7 +91,11 @@ fn undo(shared: &Shared, bill: u32, date: jiff::civil::Date, validate: bool) -> 
     there(shared, bill)?;
     let mut core = shared.core.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let held = core.world().bills.get(&bill).ok_or(ApiError::status(404))?;
-    let remake = held.remakes.iter().rfind(|remake| remake.date == date).ok_or(ApiError::status(404))?;
+    let remake = held
+        .remakes
+        .iter()
+        .rfind(|remake| remake.date == date)
+        .ok_or(ApiError::status(404))?;
     let boleto = |id: &u32| held.installment(*id).is_some_and(|row| row.boleto.is_some());
     if validate && remake.generated.iter().any(boleto) {
         return Err(ApiError::status(422));

@@ -92,7 +92,15 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     Ok(())
 }
 
-const CONDITION: &[&str] = &["count", "value", "firstDueDate", "conditionTypeId", "indexerId", "baseDate", "ratePercent"];
+const CONDITION: &[&str] = &[
+    "count",
+    "value",
+    "firstDueDate",
+    "conditionTypeId",
+    "indexerId",
+    "baseDate",
+    "ratePercent",
+];
 
 /// What a remake generates.
 struct Condition {
@@ -145,7 +153,9 @@ impl Condition {
         });
         let share = Cents(total.0 / count);
         let first = total - Cents(share.0 * (count - 1));
-        std::iter::once(first).chain(std::iter::repeat_n(share, self.count as usize - 1)).collect()
+        std::iter::once(first)
+            .chain(std::iter::repeat_n(share, self.count as usize - 1))
+            .collect()
     }
 }
 
