@@ -18,7 +18,7 @@ pub use agreement::{
     AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementEvent, AgreementId, AgreementKind, AgreementSettings,
     AgreementState, AgreementTold, Breaking, Claim, Claims, DraftError, Generated, MAX_BILLS, MAX_INSTALLMENTS, NewAgreement, NotAllowed,
     Parties, REMAKE_CONDITION, RemakeCondition, RemakeOrder, Start, StateName, Step, Transition, check_held, check_integrated, draft,
-    indexer_base, recuperador_payload, remake_order, review, shows_remake, transition,
+    holds_remake, indexer_base, recuperador_payload, remake_order, review, transition,
 };
 pub use compare::{Action, Change, Outcome, apply, compare, return_installments};
 pub use contract::{Contract, ContractKey, ContractState, HeldBill};

@@ -368,7 +368,15 @@ impl Wire {
 /// One request and its answer; the connection ends with it.
 async fn pass(mut client: TcpStream, upstream: String, watched: Arc<Mutex<Option<Arc<Effects>>>>) -> Option<()> {
     let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
+    let whole = |request: &[u8]| {
+        let text = std::str::from_utf8(request).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let length = head
+            .lines()
+            .find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+        (body.len() >= length.unwrap_or(0)).then_some(())
+    };
+    while whole(&request).is_none() {
         if client.read_buf(&mut request).await.ok()? == 0 {
             return None;
         }
@@ -378,7 +386,7 @@ async fn pass(mut client: TcpStream, upstream: String, watched: Arc<Mutex<Option
     let effects = watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let effect = effects
         .as_ref()
-        .map(|effects| effects.begin(line.split('?').next().unwrap_or(line)));
+        .map(|effects| effects.begin(line.split(['?', '\r']).next().unwrap_or(line)));
     if effect.as_ref().is_some_and(|effect| !effect.happens()) {
         return refuse(&mut client, effect).await;
     }

@@ -9,7 +9,7 @@ use super::{AgreementError, DAILY, is_conflict, later};
 use crate::calendar::Timestamp;
 use crate::flow::{FlowError, Session, Shop};
 use crate::portfolio::{
-    Agreement, AgreementId, AgreementKind, AgreementState, BillId, Breaking, Change, HeldBill, Step, TenantId, review, shows_remake,
+    Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, StateName, Step, TenantId, holds_remake, review,
 };
 
 /// Agreements seen to in one sweep.
@@ -20,30 +20,38 @@ const MAX_STEPS: usize = 12;
 const ONE: Duration = Duration::from_secs(20);
 
 impl Session {
-    /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge.
-    pub(in crate::flow) async fn review_agreements(&self, bill: BillId, held: &HeldBill, changes: &[Change]) -> Result<(), FlowError> {
+    /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge. True when one broke of which installments are
+    /// still collected, because not the whole bill was read: a whole look returns them.
+    pub(in crate::flow) async fn review_agreements(&self, bill: BillId, held: &HeldBill, changes: &[Change]) -> Result<bool, FlowError> {
         let mut after = held.clone();
         after.apply(changes);
+        let mut left_behind = false;
         for claim in &held.claims.live {
-            self.review_one(&claim.agreement, bill, &after).await.map_err(only_flow)?;
+            left_behind |= self.review_one(&claim.agreement, bill, &after).await.map_err(only_flow)?;
         }
-        Ok(())
+        Ok(left_behind)
     }
 
-    /// Takes every step that the bill as held calls for.
-    async fn review_one(&self, id: &AgreementId, bill: BillId, held: &HeldBill) -> Result<(), AgreementError> {
+    /// Takes every step that the bill as held calls for; answers as [`Session::review_agreements`].
+    async fn review_one(&self, id: &AgreementId, bill: BillId, held: &HeldBill) -> Result<bool, AgreementError> {
         let mut fresh: Option<HeldBill> = None;
         for _ in 0..MAX_STEPS {
             let Some(agreement) = self.shop.store.agreement(&self.tenant, id).await? else {
-                return Ok(());
+                return Ok(false);
             };
-            let Some(step) = self.next_step(&agreement, bill, fresh.as_ref().unwrap_or(held)) else {
-                return Ok(());
+            let now = fresh.as_ref().unwrap_or(held);
+            let Some(step) = self.next_step(&agreement, bill, now) else {
+                return Ok(agreement.state.name() == StateName::Broken && holds_remake(&agreement, now));
             };
             if fresh.is_none() {
                 // Somebody may have looked at the bill since; a step is taken on what is held now.
                 fresh = Some(self.shop.store.load_bill(&self.tenant, bill).await?);
                 continue;
+            }
+            let gone = Step::Break { how: Breaking::ErpGone };
+            if step == gone && self.find_remake(&agreement).await?.is_some() {
+                // Sienge has it; the next look shows it.
+                return Ok(false);
             }
             match self.take(&agreement, &step).await {
                 Ok(after) => {
@@ -54,7 +62,7 @@ impl Session {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn next_step(&self, agreement: &Agreement, bill: BillId, held: &HeldBill) -> Option<Step> {
@@ -74,25 +82,13 @@ impl Session {
         for bill in agreement.bills() {
             let held = self.shop.store.load_bill(&self.tenant, bill).await?;
             self.review_one(id, bill, &held).await?;
-            agreement = self.agreement(id).await?;
-            if self.may_be_gone(&agreement, &held) && self.find_remake(&agreement).await?.is_none() {
-                let how = Breaking::ErpGone;
-                agreement = self.step_from(&agreement, &Step::Break { how }).await?;
-            }
         }
+        agreement = self.agreement(id).await?;
         if agreement.state == AgreementState::Active {
             let due = later(self.now(), DAILY);
             self.shop.store.put_off_agreement(&agreement, due).await?;
         }
         Ok(())
-    }
-
-    /// A remake of another day that no look has shown: it may have been deleted before one could.
-    fn may_be_gone(&self, agreement: &Agreement, held: &HeldBill) -> bool {
-        agreement.state == AgreementState::Active
-            && agreement.kind == AgreementKind::Integrated
-            && agreement.confirmed_on.is_none_or(|day| day < self.today)
-            && !shows_remake(agreement, held)
     }
 }
 

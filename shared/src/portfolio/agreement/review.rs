@@ -10,7 +10,8 @@ use crate::portfolio::{BillId, HeldBill, Installment, InstallmentId, Installment
 
 /// The next step that a bill as held calls for; `None` when nothing follows. Take it and review again until nothing does.
 ///
-/// The bill must be whole: no look at it still to be confirmed.
+/// The bill must be whole: no look at it still to be confirmed. [`Breaking::ErpGone`] is a suspicion: an original is open although it was remade,
+/// which is also so until a look has shown the remake. Who takes the step asks Sienge for the remake first.
 #[must_use]
 pub fn review(
     agreement: &Agreement,
@@ -35,19 +36,16 @@ pub fn review(
     if paid != known {
         return Some(Step::Seen { bill, paid });
     }
-    let ended = tracked.keys().filter_map(last).any(|row| !row.is_open() && paid_on(row).is_none());
-    if ended {
-        let restored = agreement.originals_of(bill).iter().filter_map(last).any(Installment::is_open);
-        let how = if agreement.kind == AgreementKind::Integrated && restored {
-            Breaking::ErpGone
-        } else {
-            Breaking::EndedInErp
-        };
-        let none_open = !tracked.keys().filter_map(last).any(Installment::is_open);
-        // Of a remake, one installment returned alone may be another's doing; it is gone when none is open any more.
-        if agreement.kind == AgreementKind::NonIntegrated || none_open {
-            return Some(Step::Break { how });
-        }
+    let integrated = agreement.kind == AgreementKind::Integrated;
+    if integrated && agreement.originals_of(bill).iter().filter_map(last).any(Installment::is_open) {
+        return Some(Step::Break { how: Breaking::ErpGone });
+    }
+    let rows: Vec<&Installment> = tracked.keys().filter_map(last).collect();
+    let ended = rows.iter().any(|row| !row.is_open() && paid_on(row).is_none());
+    // Of a remake, one installment returned alone may be another's doing; it has ended when none is open any more.
+    if ended && (!integrated || rows.iter().all(|row| !row.is_open())) {
+        let how = Breaking::EndedInErp;
+        return Some(Step::Break { how });
     }
     lapsed(agreement, settings, holidays, today).map(|due_on| Step::Break {
         how: Breaking::Lapsed { due_on },
@@ -98,10 +96,11 @@ fn paid_on(row: &Installment) -> Option<Date> {
     Some(payments.map(|receipt| receipt.paid_on).max().unwrap_or(on))
 }
 
-/// Whether the bill as held shows an installment of the agreement's remake, open or closed. What was never seen cannot be seen to be gone: until
-/// then Sienge is asked for the remake itself.
+/// Whether the bill as held still collects an installment of the agreement's remake: after a break, a whole look returns it.
 #[must_use]
-pub fn shows_remake(agreement: &Agreement, held: &HeldBill) -> bool {
+pub fn holds_remake(agreement: &Agreement, held: &HeldBill) -> bool {
     let generated = agreement.remake.iter().flat_map(|remake| &remake.generated);
-    generated.into_iter().any(|one| last_known(held, one.installment).is_some())
+    generated
+        .filter_map(|one| last_known(held, one.installment))
+        .any(Installment::is_open)
 }
