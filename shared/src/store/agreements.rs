@@ -215,6 +215,33 @@ impl Store {
         self.by_index(index::OPEN_INSTALLMENTS, hash, range, limit).await
     }
 
+    /// Empties the notes on a customer's agreements: the one text of theirs that may name somebody.
+    pub async fn erase_agreement_notes(&self, tenant: &TenantId, customer: CustomerId) -> Result<(), StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: Some(index::BY_CUSTOMER),
+            hash: (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer)),
+            range: None,
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: None,
+        };
+        for item in self.query_all(query).await? {
+            let update = self
+                .client
+                .update_item()
+                .table_name(&self.tables.portfolio)
+                .set_key(Some(super::attributes::key_item(&key_of(&item)?)))
+                .update_expression("SET #notes = :none, #public = :none")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_names("#notes", "notes")
+                .expression_attribute_names("#public", "publicNotes")
+                .expression_attribute_values(":none", text(""));
+            update.send().await.map_err(|error| StoreError::of("UpdateItem", &error))?;
+        }
+        Ok(())
+    }
+
     async fn by_index(
         &self,
         index: &'static str,

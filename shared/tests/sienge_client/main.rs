@@ -5,6 +5,7 @@ mod bulk;
 mod lists;
 mod observe;
 mod privacy;
+mod remakes;
 mod server;
 mod shapes;
 mod transport;

@@ -97,9 +97,9 @@ impl Rig {
         })
     }
 
-    /// A bill of company 1 with an open installment more than wanted, and those wanted, all of one indexer.
+    /// One of the newest bills of company 1 with an open installment more than wanted, and those wanted, all of one indexer.
     pub fn to_agree_on(&self, place: usize, installments: usize) -> (u32, Vec<u32>) {
-        let (bill, open) = self.contracts(&[1], installments + 1).into_iter().nth(place).unwrap();
+        let (bill, open) = self.contracts(&[1], installments + 1).into_iter().nth_back(place).unwrap();
         let same: Vec<u32> = self.sienge.with_world(|world| {
             let bill = &world.bills[&bill];
             let indexer = bill.installment(open[0]).unwrap().indexer;
