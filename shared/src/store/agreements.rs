@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 
-use super::attributes::{Item, from_item, get_instant, get_text, key_of, number, text, to_item};
+use super::attributes::{Item, from_item, get_text, key_of, number, text, to_item};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::portfolio::{event_item, failed_conditions, transact};
@@ -155,14 +155,6 @@ impl Store {
                 Ok(DueAgreement { tenant, id })
             })
             .collect()
-    }
-
-    /// When the sweep looks at an agreement next.
-    pub async fn agreement_due(&self, tenant: &TenantId, id: &AgreementId) -> Result<Option<Timestamp>, StoreError> {
-        let key = [keys::agreement(tenant, id)];
-        let items = self.batch_get(&self.tables.portfolio, &key, Freshness::Consistent, None).await?;
-        let waiting = items.first().filter(|item| item.contains_key(attribute::OUTBOX_AT));
-        waiting.map(|item| get_instant(item, attribute::OUTBOX_AT)).transpose()
     }
 
     /// The agreements of a bill, newest first; those withdrawn are left out, as in every list.

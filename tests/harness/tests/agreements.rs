@@ -550,15 +550,22 @@ async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
     rig.settings(|settings| settings.sienge_base_url = address).await;
     let (bill, ids) = rig.to_agree_on(0, 2);
     let clean = rig.save();
+    // To die before an effect is to die after the one before it, but for the first.
+    let all = std::env::var("PONTE_CRASHES").is_ok_and(|wanted| wanted == "all");
+    let blows = if all {
+        &[Blow::DiesAfter, Blow::DiesBefore][..]
+    } else {
+        &[Blow::DiesAfter]
+    };
     for way in WAYS {
         rig.restore(&clean);
         let new = prepare(&rig, way, bill, &ids).await;
         let saved = rig.save();
-        for blow in [Blow::DiesAfter, Blow::DiesBefore] {
+        for blow in blows {
             let mut points = 0;
             for number in 1.. {
                 rig.restore(&saved);
-                let effects = Effects::struck(number, blow);
+                let effects = Effects::struck(number, *blow);
                 invoke(&rig, &wire, way, &new, &effects).await;
                 if !effects.fell() {
                     break;

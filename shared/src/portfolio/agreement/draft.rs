@@ -188,7 +188,7 @@ pub fn draft(
         });
     }
     let told = begin(&mut agreement, new.start, settings, today, now)?;
-    let events = tell(&agreement, told, today);
+    let events = tell(&agreement, &told, today);
     Ok(Transition { agreement, events })
 }
 
@@ -255,7 +255,7 @@ fn check_size(new: &NewAgreement) -> Result<(), DraftError> {
 /// The payments of the plan: the down payment, due on the date of the calculation, and the installments.
 fn rows(new: &NewAgreement) -> Vec<AgreedRow> {
     let plan = &new.planned.plan;
-    let down = (!plan.down_payment.is_zero()).then(|| (new.planned.quote.amounts.on, plan.down_payment, plan.down_payment, true));
+    let down = (!plan.down_payment.is_zero()).then_some((new.planned.quote.amounts.on, plan.down_payment, plan.down_payment, true));
     let installments = plan.installments.iter().map(|row| (row.due_on, row.amount, row.principal, false));
     (1..)
         .zip(down.into_iter().chain(installments))

@@ -78,7 +78,7 @@ pub struct AgreementEvent {
 }
 
 /// The events of one transition: one on each of its contracts' timelines, naming the original installments.
-pub(super) fn tell(agreement: &Agreement, told: AgreementTold, on: Date) -> Vec<TimelineEvent> {
+pub(super) fn tell(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec<TimelineEvent> {
     let contracts = agreement.originals().into_iter();
     contracts
         .enumerate()

@@ -166,7 +166,7 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
         }
     };
     if let Some(told) = told {
-        events.extend(tell(&after, told, today));
+        events.extend(tell(&after, &told, today));
     }
     Ok(Transition { agreement: after, events })
 }
@@ -288,14 +288,12 @@ fn rows_paid(before: &Agreement, after: &mut Agreement, bill: BillId, today: Dat
 
 /// The installments whose payment paid a row.
 fn paid_by(before: &Agreement, after: &Agreement, contract: &ContractKey, index: usize) -> Vec<InstallmentId> {
-    match &after.remake {
-        Some(remake) => remake.generated.get(index).map(|one| one.installment).into_iter().collect(),
-        None => {
-            let debts = before.debts.iter().zip(&after.debts);
-            let fresh = debts.filter(|(before, after)| before.paid_on.is_none() && after.paid_on.is_some() && after.contract == *contract);
-            fresh.map(|(_, debt)| debt.installment).collect()
-        }
+    if let Some(remake) = &after.remake {
+        return remake.generated.get(index).map(|one| one.installment).into_iter().collect();
     }
+    let debts = before.debts.iter().zip(&after.debts);
+    let fresh = debts.filter(|(before, after)| before.paid_on.is_none() && after.paid_on.is_some() && after.contract == *contract);
+    fresh.map(|(_, debt)| debt.installment).collect()
 }
 
 /// The day each row was paid. Integrated: that of the installment generated for it. Non-integrated: the originals pay the rows in
