@@ -494,6 +494,25 @@ async fn an_attempt_without_effect_is_made_again_after_its_time_and_given_up_aft
 }
 
 #[tokio::test]
+async fn of_two_sweeps_at_once_one_sends_the_remake_again() {
+    let rig = rig().await;
+    let (bill, ids) = rig.to_agree_on(0, 2);
+    let broken = json!({"kind": "status", "status": 500, "route": "v1/remade-installments", "method": "POST", "count": 1});
+    rig.faults(broken).await;
+    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
+        .await
+        .unwrap();
+    rig.pass(Duration::from_mins(20));
+    rig.control("DELETE", "calls", Value::Null).await;
+    join_all((0..4).map(|_| sweep(&rig))).await;
+    assert_eq!((state(&rig, "a1").await, rig.remakes(bill)), (StateName::Active, 1));
+    let calls = rig.control("GET", "calls", Value::Null).await;
+    let routes = calls["routes"].as_array().unwrap();
+    let posted = routes.iter().find(|route| route["route"] == "POST v1/remade-installments").unwrap();
+    assert_eq!(posted["calls"], 1);
+}
+
+#[tokio::test]
 async fn sienge_undoes_a_remake_once() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
@@ -541,7 +560,7 @@ enum Struck {
 const WAYS: [Struck; 4] = [Struck::Save, Struck::Confirm, Struck::SweepDone, Struck::SweepUndone];
 
 /// Strikes at every effect of an invocation that leads to a remake; afterwards the caller repeats what was not answered, the sweep runs, and
-/// there is one agreement with one remake.
+/// there is one agreement with one remake. `PONTE_CRASHES=all` strikes in every way.
 #[tokio::test]
 async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
     let rig = rig().await;
@@ -553,7 +572,7 @@ async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
     // To die before an effect is to die after the one before it, but for the first.
     let all = std::env::var("PONTE_CRASHES").is_ok_and(|wanted| wanted == "all");
     let blows = if all {
-        &[Blow::DiesAfter, Blow::DiesBefore][..]
+        &[Blow::DiesAfter, Blow::DiesBefore, Blow::FailsBefore, Blow::FailsAfter][..]
     } else {
         &[Blow::DiesAfter]
     };
@@ -573,7 +592,14 @@ async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
                 points += 1;
                 let place = format!("{way:?}, {blow:?} at {number} ({})", effects.names()[number - 1]);
                 afterwards(&rig, way, &new).await;
+                assert!(rig.nothing_waits().await, "{place}");
                 let agreement = stored(&rig, "a1").await;
+                if *blow == Blow::FailsBefore && place.contains("POST") {
+                    // A clear refusal, and nothing there: it ends with nothing done.
+                    assert_eq!(agreement.state.name(), StateName::Cancelled, "{place}");
+                    assert_eq!((rig.remakes(bill), claims(&rig, bill).await), (0, 0), "{place}");
+                    continue;
+                }
                 assert_eq!(agreement.state, AgreementState::Active, "{place}");
                 assert_eq!(rig.remakes(bill), 1, "{place}");
                 let generated: Vec<i64> = agreement.remake.unwrap().generated.iter().map(|one| one.installment.0).collect();
@@ -589,7 +615,6 @@ async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
                     .filter(|text| text.contains("Integrado ao Sienge (reparcelamento)"))
                     .count();
                 assert_eq!(made, 1, "{place}: told once");
-                assert!(rig.nothing_waits().await, "{place}");
             }
             assert!(points > 3, "{way:?}: {points}");
             println!("{way:?}, {blow:?}: {points} points");
@@ -653,7 +678,8 @@ async fn afterwards(rig: &Rig, way: Struck, new: &NewAgreement) {
     let session = session(rig).await;
     match way {
         Struck::Save => drop(session.save_agreement(new.clone()).await.unwrap()),
-        Struck::Confirm => drop(session.confirm_agreement(&new.id).await.unwrap()),
+        // Refused, when Sienge refused the first time.
+        Struck::Confirm => drop(session.confirm_agreement(&new.id).await),
         Struck::SweepDone | Struck::SweepUndone => {}
     }
     session.close().await;
