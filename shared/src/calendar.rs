@@ -17,6 +17,12 @@ pub fn business_date(at: Timestamp) -> Date {
     at.to_zoned(SAO_PAULO.clone()).date()
 }
 
+/// The instant at which a civil date begins in America/Sao_Paulo; the end of time for a date beyond every instant.
+#[must_use]
+pub fn begins(date: Date) -> Timestamp {
+    date.to_zoned(SAO_PAULO.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+}
+
 /// `19/11/2021`, as operators read it.
 #[must_use]
 pub fn brazilian(date: Date) -> String {

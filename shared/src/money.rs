@@ -4,6 +4,8 @@
 
 pub use rust_decimal::Decimal;
 use rust_decimal::RoundingStrategy;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// Rounds half-up (away from zero at the midpoint) to cents: the rounding Sienge shows on every screen.
 #[must_use]
@@ -39,6 +41,17 @@ pub fn brazilian(value: Decimal) -> String {
     format!("{sign}{grouped},{fraction}")
 }
 
+/// A decimal that is written as a JSON number, digit by digit, for systems that take no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsonNumber(pub Decimal);
+
+impl Serialize for JsonNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let number = RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
+        number.serialize(serializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +62,13 @@ mod tests {
         assert_eq!(cents_text(dec!(0.005)), "0.01");
         assert_eq!(cents_text(dec!(-0.005)), "-0.01");
         assert_eq!(cents_text(dec!(1000)), "1000.00");
+    }
+
+    #[test]
+    fn a_json_number_keeps_its_digits() {
+        let written = |value| serde_json::to_string(&JsonNumber(value)).unwrap();
+        assert_eq!(written(dec!(1000.10)), "1000.10");
+        assert_eq!(written(dec!(99999999999999.99)), "99999999999999.99");
     }
 
     #[test]

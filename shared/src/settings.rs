@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::calculation::{CalculationSettings, RetroactiveBases};
-use crate::portfolio::{CreditorId, EnterpriseId};
+use crate::portfolio::{AgreementSettings, CreditorId, EnterpriseId};
 
 /// Settings of one tenant (assessoria): where its Sienge is and what the import leaves out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct CreditorSettings {
     /// How debts of this creditor are calculated (calendar, rounding, fees, "Calcular Juros sobre Multa" of 6.1.11).
     #[serde(default)]
     pub calculation: CalculationSettings,
+    /// What becomes of agreements ("Configurações de Credor" of 6.3).
+    #[serde(default)]
+    pub agreements: AgreementSettings,
 }
 
 impl CreditorSettings {
@@ -98,6 +101,7 @@ impl CreditorSettings {
             removal_share_percent: default_removal_share_percent(),
             block_new_due_date: true,
             calculation: CalculationSettings::default(),
+            agreements: AgreementSettings::default(),
         }
     }
 }

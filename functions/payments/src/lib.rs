@@ -26,7 +26,7 @@ pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Valu
                     "a varredura não tem parâmetros; para a redundância envie \"redundancy\": true".to_owned(),
                 ));
             }
-            Ok(json!(sweep(shop).await?))
+            Ok(json!(sweep(shop, deadline).await?))
         }
         _ => {
             run_task(shop, TaskName::Payments, event, deadline, |session, task, creditor| {

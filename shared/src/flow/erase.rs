@@ -2,7 +2,7 @@
 //!
 //! Contracts, receipts and the timeline name a customer by id only, so they stay as they are: deduplication keys and sums are
 //! untouched. The customer's own record keeps nothing but the id and the day, and no later read of Sienge fills it again, until a
-//! contract of the customer opens.
+//! contract of the customer opens. The notes on the customer's agreements, which may name anybody, are emptied.
 
 use super::{FlowError, Report, RunState, Shop, Summary, TaskName};
 use crate::calendar::business_date;
@@ -25,6 +25,7 @@ pub async fn erase_customer(shop: &Shop, tenant: &TenantId, customer: CustomerId
             )));
         }
     }
+    store.erase_agreement_notes(tenant, customer).await?;
     store.erase_customer(tenant, customer, business_date((shop.clock)())).await?;
     let text = format!("Dados pessoais do cliente {customer} eliminados; contratos, pagamentos e histórico ficam, só com o código.");
     tracing::info!(%tenant, %customer, "personal data of a customer erased");

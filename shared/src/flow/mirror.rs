@@ -186,9 +186,12 @@ impl Session {
                     report.count(&outcome);
                     self.note_critiques(&outcome, creditor, report).await?;
                     publish(&self.shop, &self.tenant, &events).await;
+                    let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
+                    let claimed = !self.dry_run && !held.claims.live.is_empty();
+                    let left_behind = claimed && !unfinished && self.review_agreements(seen.bill, &held, &outcome.changes).await?;
                     let settled = Settled {
                         held: held.version > 0 || !outcome.changes.is_empty(),
-                        look_again: outcome.needs_whole || !outcome.to_confirm.is_empty(),
+                        look_again: unfinished || left_behind,
                         customers: opened_customers(&outcome),
                     };
                     if self.dry_run && creditor.is_some() {

@@ -3,6 +3,7 @@
 //! Each run only decides what to look at. [`Session::look`] reads bills and [`Session::settle`] makes the portfolio equal to
 //! what was read; both may be repeated at any time, because comparing again yields only what is still missing.
 
+mod agreements;
 mod apply;
 pub mod boletos;
 mod erase;
@@ -23,6 +24,7 @@ mod summary;
 mod task;
 mod windows;
 
+pub use agreements::{AgreementError, MAX_ATTEMPTS};
 pub use apply::{Delivered, MAX_DELIVERIES, apply_webhooks};
 pub use erase::erase_customer;
 pub use fan_out::fan_out;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::fan_out::active_tenants;
 use super::import::{day_before, look_whole};
@@ -31,6 +32,7 @@ struct Swept {
     published: usize,
     resumed: usize,
     expired: usize,
+    tended: usize,
 }
 
 impl Swept {
@@ -39,6 +41,7 @@ impl Swept {
         self.published += other.published;
         self.resumed += other.resumed;
         self.expired += other.expired;
+        self.tended += other.tended;
     }
 
     fn text(self) -> String {
@@ -47,15 +50,22 @@ impl Swept {
             published,
             resumed,
             expired,
+            tended,
         } = self;
+        let agreements = if tended == 0 {
+            String::new()
+        } else {
+            format!(" {tended} acordo(s) revisto(s).")
+        };
         format!(
-            "Varredura: {requeued} webhook(s) recolocado(s) na fila, {published} evento(s) publicado(s), {resumed} execução(ões) retomada(s), {expired} webhook(s) sem contrato excluído(s) por prazo."
+            "Varredura: {requeued} webhook(s) recolocado(s) na fila, {published} evento(s) publicado(s), {resumed} execução(ões) retomada(s), {expired} webhook(s) sem contrato excluído(s) por prazo.{agreements}"
         )
     }
 }
 
-/// Puts back what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days.
-pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
+/// Puts back what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days; sees to the
+/// agreements that something is due of.
+pub async fn sweep(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError> {
     let now = (shop.clock)();
     let before = now
         .checked_sub(jiff::SignedDuration::try_from(STUCK).unwrap_or_default())
@@ -73,6 +83,14 @@ pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
             Ok(swept) => by_tenant.entry(tenant).or_default().add(swept),
             Err(error) => tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep tries again"),
         }
+    }
+    match super::agreements::sweep(shop, now, deadline).await {
+        Ok(tended) => {
+            for (tenant, tended) in tended {
+                by_tenant.entry(tenant).or_default().tended += tended;
+            }
+        }
+        Err(error) => tracing::error!(%error, "agreements not seen to; the next sweep tries again"),
     }
     let mut all = Swept::default();
     for (tenant, swept) in &by_tenant {
@@ -92,8 +110,9 @@ pub async fn sweep(shop: &Shop) -> Result<Summary, FlowError> {
         published,
         resumed,
         expired,
+        tended,
     } = all;
-    tracing::info!(requeued, published, resumed, expired, "{text}");
+    tracing::info!(requeued, published, resumed, expired, tended, "{text}");
     Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
 }
 
@@ -111,6 +130,7 @@ async fn record(shop: &Shop, tenant: &TenantId, swept: Swept, now: Timestamp) ->
         ("published", swept.published),
         ("resumed", swept.resumed),
         ("expired", swept.expired),
+        ("tended", swept.tended),
     ];
     let counts = counted
         .into_iter()

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BillId, Change, CreditorId, CustomerId, DocumentType, EnterpriseId, Installment, InstallmentId, SalesContractId, TimelineEvent,
+    BillId, Change, Claims, CreditorId, CustomerId, DocumentType, EnterpriseId, Installment, InstallmentId, SalesContractId, TimelineEvent,
 };
 use crate::calendar::Date;
 
@@ -91,6 +91,8 @@ pub struct HeldBill {
     pub installments: BTreeMap<(ContractKey, InstallmentId), Installment>,
     /// Events of a change set whose later slices were not committed yet: they are told by the slice that completes it.
     pub pending_events: Vec<TimelineEvent>,
+    /// Which of its installments belong to living agreements.
+    pub claims: Claims,
 }
 
 impl HeldBill {

@@ -64,6 +64,10 @@ pub enum Motive {
     Renegotiation,
     /// `Recebimento`: paid.
     Receipt,
+    /// `ACORDO`: remade in Sienge by an agreement of ours.
+    Agreement,
+    /// `QUEBRA DE ACORDO`: returned with a broken agreement, where the creditor wants that.
+    BrokenAgreement,
 }
 
 impl Motive {
@@ -75,6 +79,8 @@ impl Motive {
             Self::CreditorRequest => "SOLICITACAO DO CREDOR",
             Self::Renegotiation => "RENEGOCIACAO",
             Self::Receipt => "Recebimento",
+            Self::Agreement => "ACORDO",
+            Self::BrokenAgreement => "QUEBRA DE ACORDO",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here performs I/O or reads a clock. [`compare()`] takes what Sienge says now ([`Observation`]), what we hold
 //! ([`HeldBill`]), why we looked ([`Scope`]) and the settings ([`Rules`]), and returns what must change ([`Outcome`]).
 
+mod agreement;
 mod compare;
 mod contract;
 mod customer;
@@ -13,7 +14,13 @@ mod receipt;
 mod rules;
 mod timeline;
 
-pub use compare::{Action, Change, Outcome, apply, compare};
+pub use agreement::{
+    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementEvent, AgreementId, AgreementKind, AgreementSettings,
+    AgreementState, AgreementTold, Breaking, Claim, Claims, DraftError, Generated, MAX_BILLS, MAX_INSTALLMENTS, NewAgreement, NotAllowed,
+    Parties, REMAKE_CONDITION, RemakeCondition, RemakeOrder, Start, StateName, Step, Transition, check_held, check_integrated, draft,
+    holds_remake, indexer_base, recuperador_payload, remake_order, review, transition,
+};
+pub use compare::{Action, Change, Outcome, apply, compare, return_installments};
 pub use contract::{Contract, ContractKey, ContractState, HeldBill};
 pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
 pub use ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};

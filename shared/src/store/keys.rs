@@ -5,7 +5,8 @@
 
 use crate::calendar::{Date, Timestamp};
 use crate::portfolio::{
-    BillId, ContractKey, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, TenantId, TimelineEvent, UnitId,
+    AgreementId, BillId, ContractKey, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, StateName, TenantId,
+    TimelineEvent, UnitId,
 };
 use crate::sienge::Lane;
 
@@ -118,6 +119,10 @@ pub const BILL_STATE_RANGE: (&str, &str) = ("bill", "installment$");
 
 /// Sort key of a bill's head.
 pub const BILL_HEAD: &str = "bill";
+/// Sort key of the claims of agreements on a bill; within [`BILL_STATE_RANGE`].
+pub const CLAIMS: &str = "claims";
+/// Prefix of the sort keys under which a bill names its agreements.
+pub const AGREEMENT_PREFIX: &str = "agreement#";
 /// Prefix of contracts' sort keys.
 pub const CONTRACT_PREFIX: &str = "contract#";
 /// Prefix of installments' sort keys.
@@ -180,6 +185,73 @@ pub fn sales_contract(tenant: &TenantId, bill: BillId) -> ItemKey {
 #[must_use]
 pub fn credit_bureau(tenant: &TenantId, bill: BillId) -> ItemKey {
     ItemKey::new(bill_partition(tenant, bill), "spc")
+}
+
+// --- portfolio: agreements -----------------------------------------------------------------------------------------
+
+/// Shards of the agreements that something is due of, all tenants together.
+pub const DUE_SHARDS: u8 = 4;
+
+/// An agreement.
+#[must_use]
+pub fn agreement(tenant: &TenantId, id: &AgreementId) -> ItemKey {
+    ItemKey::new(format!("tenant#{tenant}#agreement#{id}"), "agreement")
+}
+
+/// Reads [`agreement`]'s partition.
+#[must_use]
+pub fn parse_agreement_partition(pk: &str) -> Option<(TenantId, AgreementId)> {
+    let (tenant, id) = pk.strip_prefix("tenant#")?.split_once("#agreement#")?;
+    Some((TenantId::parse(tenant).ok()?, AgreementId::parse(id).ok()?))
+}
+
+/// The claims of agreements on a bill.
+#[must_use]
+pub fn claims(tenant: &TenantId, bill: BillId) -> ItemKey {
+    ItemKey::new(bill_partition(tenant, bill), CLAIMS)
+}
+
+/// A bill's mention of an agreement, by the day of its saving.
+#[must_use]
+pub fn bill_agreement(tenant: &TenantId, bill: BillId, created_on: Date, id: &AgreementId) -> ItemKey {
+    ItemKey::new(bill_partition(tenant, bill), format!("{AGREEMENT_PREFIX}{created_on}#{id}"))
+}
+
+/// Reads the agreement out of [`bill_agreement`]'s sort key.
+#[must_use]
+pub fn parse_bill_agreement(sk: &str) -> Option<AgreementId> {
+    let (_, id) = sk.strip_prefix(AGREEMENT_PREFIX)?.split_once('#')?;
+    AgreementId::parse(id).ok()
+}
+
+/// Hash of `outbox` for agreements that something is due of: a sparse list by instant, like that of the events.
+#[must_use]
+pub fn due_shard(shard: u8) -> String {
+    format!("agreements-due#{shard}")
+}
+
+/// Hash of `outbox` for one agreement.
+#[must_use]
+pub fn due_shard_of(id: &AgreementId) -> String {
+    due_shard(text_shard(id.as_str(), DUE_SHARDS))
+}
+
+/// Hash of `by_customer` for the agreements of a customer.
+#[must_use]
+pub fn customer_agreements(tenant: &TenantId, customer: CustomerId) -> String {
+    format!("tenant#{tenant}#agreements#customer#{customer}")
+}
+
+/// Hash of `open_installments` for the agreements of a creditor.
+#[must_use]
+pub fn creditor_agreements(tenant: &TenantId, creditor: CreditorId) -> String {
+    format!("tenant#{tenant}#agreements#creditor#{creditor}")
+}
+
+/// Range of `open_installments` for an agreement: by state, then by day.
+#[must_use]
+pub fn agreement_place(state: StateName, created_on: Date, id: &AgreementId) -> String {
+    format!("{}#{created_on}#{id}", state.as_str())
 }
 
 // --- portfolio: indexes --------------------------------------------------------------------------------------------
@@ -530,6 +602,8 @@ mod tests {
         assert!(within(&installment(&tenant(), &contract, InstallmentId(1)).sk));
         assert!(!within(&sales_contract(&tenant(), BillId(1)).sk));
         assert!(!within("timeline#2026-11-01#x"));
+        assert!(within(CLAIMS), "claims come with the bill");
+        assert!(!within(&format!("{AGREEMENT_PREFIX}2026-11-01#x")));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! right; what DynamoDB leaves unprocessed is sent again; no item comes near 400 KB; keys are spelled in [`keys`] alone.
 //! `docs/data-model.md` lists the access patterns with their cost.
 
+mod agreements;
 mod attributes;
 mod batch;
 mod calls;
@@ -36,6 +37,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 
+pub use agreements::{AgreementWrite, DueAgreement};
 pub use calls::JournalCalls;
 pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;

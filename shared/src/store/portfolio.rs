@@ -152,7 +152,7 @@ impl Store {
         transact(put)
     }
 
-    fn put(&self, item: Item, condition: Option<&str>) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn put(&self, item: Item, condition: Option<&str>) -> Result<TransactWriteItem, StoreError> {
         transact(
             Put::builder()
                 .table_name(&self.tables.portfolio)
@@ -191,13 +191,13 @@ impl Store {
     }
 }
 
-fn transact(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, StoreError> {
+pub(super) fn transact(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, StoreError> {
     let put = put.build().map_err(|error| StoreError::unreadable("a transaction", error))?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
 /// The requests (1 is the first after the head) whose condition failed, when these are events only; every other trouble is an error.
-fn failed_conditions(
+pub(super) fn failed_conditions(
     error: &SdkError<TransactWriteItemsError, aws_sdk_dynamodb::config::http::HttpResponse>,
 ) -> Result<Vec<usize>, StoreError> {
     const OPERATION: &str = "TransactWriteItems";
@@ -263,7 +263,7 @@ fn installment_item(tenant: &TenantId, creditor: CreditorId, key: &ItemKey, inst
     Ok(item)
 }
 
-fn event_item(tenant: &TenantId, event: &TimelineEvent, now: Timestamp) -> Result<Item, StoreError> {
+pub(super) fn event_item(tenant: &TenantId, event: &TimelineEvent, now: Timestamp) -> Result<Item, StoreError> {
     let mut item = to_item(&keys::timeline_event(tenant, event), event)?;
     let shard = keys::outbox_shard_of(event.contract.bill);
     item.insert(attribute::OUTBOX_SHARD.to_owned(), text(shard));
@@ -307,6 +307,8 @@ fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
         if sk == keys::BILL_HEAD {
             held.version = get_number(&item, VERSION)?;
             held.pending_events = pending_events(&item)?;
+        } else if sk == keys::CLAIMS {
+            held.claims = from_item(item)?;
         } else if sk.starts_with(keys::CONTRACT_PREFIX) {
             let contract: Contract = from_item(item)?;
             held.contracts.insert(contract.key.clone(), contract);

@@ -6,6 +6,7 @@ mod bulk;
 mod lists;
 mod observe;
 mod privacy;
+mod remakes;
 mod server;
 mod shapes;
 mod transport;

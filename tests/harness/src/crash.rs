@@ -389,7 +389,7 @@ async fn pass(mut client: TcpStream, upstream: String, watched: Arc<Mutex<Option
     let effects = watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let effect = effects
         .as_ref()
-        .map(|effects| effects.begin(line.split('?').next().unwrap_or(line)));
+        .map(|effects| effects.begin(line.split(['?', '\r']).next().unwrap_or(line)));
     if effect.as_ref().is_some_and(|effect| !effect.happens()) {
         return refuse(&mut client, effect).await;
     }

@@ -9,6 +9,7 @@
     reason = "only tests use it: a failure is to be seen where it happens"
 )]
 
+pub mod agreements;
 pub mod compare;
 pub mod crash;
 pub mod database;

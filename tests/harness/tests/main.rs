@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used)]
 
+mod agreements;
 mod boletos;
 mod bus;
 mod crashes;

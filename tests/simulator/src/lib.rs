@@ -18,7 +18,7 @@
 //! `http://127.0.0.1:PORT/{any subdomain}/public/api/v1/…` and `…/bulk-data/v1/…`, Basic authentication
 //! (`demo`/`demo` unless told otherwise). REST: `companies`, `cost-centers`, `enterprises`, `units`,
 //! `customers`, `sales-contracts`, `accounts-receivable/receivable-bills` (+ `/{id}`, `/{id}/installments`),
-//! `customer-financial-statements`, `remade-installments`, `payment-slip-notification` (GET and POST), `payment-condition-types`,
+//! `customer-financial-statements`, `remade-installments` (also `POST` and `DELETE`), `payment-slip-notification` (GET and POST), `payment-condition-types`,
 //! `document-identifications/{id}`, `indexers`, `bearers-receivable`, `hooks`, and `PATCH …/installments/{id}/change-due-date`,
 //! which makes the registered boleto void until `boleto` registers another. Bulk: `income`, `income/by-bills`,
 //! `customer-extract-history`, `defaulters-receivable-bills`, each also asynchronous (`_async=true`, `async/{id}`,
@@ -50,7 +50,7 @@
 //! | `remove` | `billId, installmentId`, or `billId, whole: true` | `RECEIVABLE_INSTALLMENT_REMOVED` each; `SALES_CONTRACT_REMOVED` |
 //! | `cancel` | `billId, reason?`: open installments get `Distrato` receipts | `SALES_CONTRACT_CANCELED` (none for a bill entered by hand, closed by `Cancelamento`) |
 //! | `assign` | `billId, customerId?` (a new customer when absent) | `ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED` (+ `CUSTOMER_CREATED`) |
-//! | `remake` | `billId, installmentIds, count?` (3)`, value?, firstDueDate?, conditionTypeId?`; or `billId, undo: true` | `RECEIVABLE_INSTALLMENT_UPDATED` for the remade, `_CREATED` for the generated (`_REMOVED` on undo) |
+//! | `remake` | `billId, installmentIds, count?` (3)`, value?, firstDueDate?, conditionTypeId?, indexerId?, baseDate?, ratePercent?` (Price a month)`, or conditions: [the same fields]`; or `billId, undo: true` (the last one, or that of `date`) | `RECEIVABLE_INSTALLMENT_UPDATED` for the remade, `_CREATED` for the generated (`_REMOVED` on undo) |
 //! | `boleto` | `billId, installmentId, status?` (`CONFIRMED`, `REJECTED`, `REMOVED`) | `BOOK_COLLECTION_CONFIRMED`, `PAYMENT_SLIP_REGISTERED` |
 //! | `customer` | `customerId?, name?, email?, phones?: [{number, type, main, note}], addresses?, active?` | `CUSTOMER_UPDATED` / `_CREATED` / `_ENABLED` / `_DISABLED` |
 //! | `enterprise` | `companyId?, name?` | `COST_CENTER_CREATED` |

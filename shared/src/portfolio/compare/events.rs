@@ -102,6 +102,8 @@ fn tag(kind: &EventKind) -> &'static str {
             Motive::CreditorRequest => "returned-creditor-request",
             Motive::Renegotiation => "returned-renegotiation",
             Motive::Receipt => "returned-receipt",
+            Motive::Agreement => "returned-agreement",
+            Motive::BrokenAgreement => "returned-broken-agreement",
         },
         EventKind::Synchronised => "synchronised",
         EventKind::Reopened => "reopened",
@@ -112,6 +114,7 @@ fn tag(kind: &EventKind) -> &'static str {
         EventKind::ContractFinished => "finished",
         EventKind::BoletoIssued => "boleto-issued",
         EventKind::BoletoEmailed => "boleto-emailed",
+        EventKind::Agreement(_) => "agreement",
     }
 }
 

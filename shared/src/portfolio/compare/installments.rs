@@ -1,6 +1,6 @@
 //! The judgement of one installment: what we hold against what Sienge shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calendar::Date;
 use crate::money::Decimal;
@@ -29,6 +29,8 @@ pub(super) struct Lens<'a> {
     pub receives: bool,
     /// What was last known of installments on contracts the bill has left: what was told there is not told again here.
     pub elsewhere: BTreeMap<InstallmentId, Installment>,
+    /// Remade in Sienge by agreements of ours: no renegotiation made there.
+    pub ours: BTreeSet<InstallmentId>,
 }
 
 /// What the comparison decides about one installment.
@@ -137,6 +139,7 @@ impl Lens<'_> {
         } else if settled {
             let motive = match other_end {
                 Some(SettlementKind::Rescission) => Motive::CreditorRequest,
+                Some(_) if self.ours.contains(&held.id) => Motive::Agreement,
                 Some(_) => Motive::Renegotiation,
                 None if self.remade => Motive::Renegotiation,
                 None => self.motive(),
@@ -166,7 +169,9 @@ impl Lens<'_> {
     fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: Motive) -> Option<Verdict> {
         let flow = payments::flow(&self.known(held).receipts, &row.receipts);
         let switched_on = self.rules.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
-        let may_open = self.takes && !self.rules.ignores_installment(row) && (self.receives || motive == Motive::Receipt || switched_on);
+        let may_open = self.takes
+            && !self.rules.ignores_installment(row)
+            && (self.receives || matches!(motive, Motive::Receipt | Motive::Agreement) || switched_on);
         if !row.balance.is_zero() && may_open {
             let mut after = self.refreshed(held, row);
             after.state = InstallmentState::Open;

@@ -8,23 +8,27 @@
 //! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and tells each
 //!   event once.
 
+mod agreed;
 mod contracts;
 mod draft;
 mod events;
 mod installments;
 mod payments;
+mod returned;
 mod route;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Contract, ContractKey, ContractState, Coverage, Critique, EventKind, HeldBill, Installment, InstallmentId, Motive, Observation, Rules,
     Scope, SettlementKind, TimelineEvent,
 };
 use crate::calendar::Date;
+
+pub use returned::return_installments;
 
 use draft::Draft;
 use installments::Lens;
@@ -121,14 +125,22 @@ impl Comparison<'_> {
         let moves = !left.is_empty();
         let mut draft = Draft::new(self.held, self.today, self.scope == Scope::Sync);
 
-        let remakes = self.open_gains(&draft, &current.key, &SettlementKind::Remade);
+        let ours = agreed::remade_by_agreements(self.held, self.view);
+        let remade = self.open_gains(&draft, &current.key, &SettlementKind::Remade);
+        let closes_ours = remade.iter().any(|(id, _)| ours.contains(id));
+        let remakes: Vec<u32> = remade
+            .iter()
+            .filter(|(id, _)| !ours.contains(id))
+            .map(|(_, negotiation)| *negotiation)
+            .collect();
         let rescinds = !self.open_gains(&draft, &current.key, &SettlementKind::Rescission).is_empty();
-        let bill_wide = moves || clears || rescinds || !remakes.is_empty();
+        let bill_wide = moves || clears || rescinds || closes_ours || !remakes.is_empty();
         if bill_wide && !self.view.is_whole() {
             outcome.needs_whole = true;
             return;
         }
         let mut lens = self.lens(&current);
+        lens.ours = ours;
         outcome.to_confirm = self.unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
         if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
             return;
@@ -193,11 +205,12 @@ impl Comparison<'_> {
             takes: true,
             receives: false,
             elsewhere: BTreeMap::new(),
+            ours: BTreeSet::new(),
         }
     }
 
-    /// The negotiations of held open installments that show a receipt of a kind we did not know.
-    fn open_gains(&self, draft: &Draft<'_>, contract: &ContractKey, kind: &SettlementKind) -> Vec<u32> {
+    /// Held open installments, with their negotiations, that show a receipt of a kind we did not know.
+    fn open_gains(&self, draft: &Draft<'_>, contract: &ContractKey, kind: &SettlementKind) -> Vec<(InstallmentId, u32)> {
         draft
             .held_of(contract)
             .filter(|held| held.is_open())
@@ -205,7 +218,7 @@ impl Comparison<'_> {
                 let row = self.view.installments.get(&held.id);
                 row.is_some_and(|row| payments::gained(kind, &held.receipts, &row.receipts))
             })
-            .map(|held| held.negotiation)
+            .map(|held| (held.id, held.negotiation))
             .collect()
     }
 

@@ -7,7 +7,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContractKey, InstallmentId, Motive, SettlementKind};
+use super::{AgreementEvent, ContractKey, InstallmentId, Motive, SettlementKind};
 use crate::calendar::Date;
 use crate::money::Decimal;
 
@@ -88,4 +88,6 @@ pub enum EventKind {
     BoletoIssued,
     /// `Envio de boleto por e-mail`: Sienge was asked to send it.
     BoletoEmailed,
+    /// What became of an agreement.
+    Agreement(Box<AgreementEvent>),
 }

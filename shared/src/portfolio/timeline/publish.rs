@@ -45,6 +45,7 @@ impl TimelineEvent {
             EventKind::ContractCancelled => ("contract.cancelled", json!({})),
             EventKind::ContractFinished => ("contract.closed", json!({})),
             EventKind::RightsAssigned | EventKind::BoletoIssued | EventKind::BoletoEmailed => return None,
+            EventKind::Agreement(event) => event.domain_event()?,
         };
         Some((detail_type, self.with_identity(facts)))
     }

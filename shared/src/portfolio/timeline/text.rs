@@ -44,6 +44,7 @@ impl TimelineEvent {
             EventKind::ContractFinished => self.contract_text("Contrato finalizado"),
             EventKind::BoletoIssued => format!("Emissão de 2ª via\nContrato: {bill} Parcela: {installments}"),
             EventKind::BoletoEmailed => format!("Envio de boleto por e-mail\nContrato: {bill} Parcela: {installments}"),
+            EventKind::Agreement(event) => event.text(&self.contract, self.on, &installments),
         }
     }
 
@@ -53,7 +54,7 @@ impl TimelineEvent {
     }
 
     fn return_text(&self, motive: Motive) -> String {
-        let origin = if motive == Motive::Reconciliation {
+        let origin = if matches!(motive, Motive::Reconciliation | Motive::BrokenAgreement) {
             String::new()
         } else {
             format!("\n{BY_SYNC}")

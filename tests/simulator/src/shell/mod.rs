@@ -7,6 +7,7 @@ mod deliveries;
 mod faults;
 mod hooks;
 mod journal;
+mod remakes;
 mod stream;
 mod traffic;
 mod view;
@@ -281,6 +282,8 @@ impl Call<'_> {
     fn rest_answer(&self, fault: Option<&Fault>) -> Result<Response<Body>, ApiError> {
         let answer = if self.path.first() == Some(&"hooks") {
             hooks::answer(self.shared, self.subdomain, self.method, self.path, self.query, self.body)?
+        } else if self.method != "GET" && self.path == ["remade-installments"] {
+            remakes::answer(self.shared, self.method, self.query, self.body)?
         } else if self.method == "GET" {
             let missing = fault.and_then(Fault::missing);
             let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
@@ -304,7 +307,16 @@ impl Call<'_> {
             answer.to_string().into_bytes()
         };
         let half = bytes.len() / 2;
-        Ok(spoilt(StatusCode::OK, bytes, Spoil::of(fault, half)))
+        let status = if self.path != ["remade-installments"] {
+            StatusCode::OK
+        } else if self.method == "POST" {
+            StatusCode::CREATED
+        } else if self.method == "DELETE" {
+            StatusCode::NO_CONTENT
+        } else {
+            StatusCode::OK
+        };
+        Ok(spoilt(status, bytes, Spoil::of(fault, half)))
     }
 
     fn bulk_answer(&self, fault: Option<&Fault>) -> Result<Response<Body>, ApiError> {

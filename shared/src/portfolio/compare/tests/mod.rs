@@ -1,5 +1,6 @@
 //! Table tests, one file per group of rules, and the properties over a model of Sienge.
 
+mod agreements;
 mod assignment;
 mod bill;
 mod crash;

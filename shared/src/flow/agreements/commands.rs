@@ -1,0 +1,125 @@
+//! What operators do to agreements: confirm a proposal, break, cancel.
+
+use std::collections::BTreeSet;
+
+use super::save::claims_of;
+use super::{AgreementError, MAX_CONFLICTS, is_conflict};
+use crate::calendar::brazilian;
+use crate::flow::{FlowError, Session};
+use crate::portfolio::{
+    Agreement, AgreementId, AgreementKind, AgreementState, Breaking, InstallmentId, Motive, StateName, Step, check_held, check_integrated,
+    indexer_base, return_installments, transition,
+};
+use crate::store::StoreError;
+
+impl Session {
+    /// Confirms a proposal: from then on it holds its installments, and an integrated one is made in Sienge (see [`Session::save_agreement`]). Confirming
+    /// again answers the agreement as it stands.
+    pub async fn confirm_agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
+        for _ in 0..MAX_CONFLICTS {
+            let agreement = self.agreement(id).await?;
+            if agreement.state.name().claims() {
+                return Ok(agreement);
+            }
+            if let AgreementState::Proposed { expires_on } = agreement.state
+                && self.today > expires_on
+            {
+                return Err(AgreementError::NotAllowed(format!(
+                    "a proposta {id} expirou em {}; simule de novo",
+                    brazilian(expires_on)
+                )));
+            }
+            let bases = &self.settings.retroactive_index_bases;
+            let base_date = agreement
+                .remake
+                .as_ref()
+                .map(|remake| indexer_base(bases, remake.indexer, self.today));
+            let step = Step::Confirm {
+                sent_at: self.now(),
+                base_date,
+            };
+            let settings = self.agreement_settings(agreement.creditor);
+            let confirmed = transition(&agreement, &step, &settings, self.today)?;
+            let bills = self.bills_of(agreement.bills()).await?;
+            check_held(&agreement, &bills)?;
+            if agreement.kind == AgreementKind::Integrated {
+                check_integrated(&agreement, &bills)?;
+            }
+            match self.write_agreement(&confirmed, &claims_of(&bills)).await {
+                Ok(()) => return self.go_on(confirmed.agreement).await,
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Breaks a non-integrated agreement (or a proposal, where the creditor allows it). Breaking again answers the broken one.
+    pub async fn break_agreement(&self, id: &AgreementId, reason: &str) -> Result<Agreement, AgreementError> {
+        let how = Breaking::Command {
+            reason: said("reason", reason)?,
+        };
+        self.command(id, &Step::Break { how }, StateName::Broken).await
+    }
+
+    /// Cancels a proposal, or a non-integrated agreement without payments. Cancelling again answers the cancelled one.
+    pub async fn cancel_agreement(&self, id: &AgreementId, reason: &str) -> Result<Agreement, AgreementError> {
+        let reason = said("reason", reason)?;
+        self.command(id, &Step::Cancel { reason }, StateName::Cancelled).await
+    }
+
+    async fn command(&self, id: &AgreementId, step: &Step, target: StateName) -> Result<Agreement, AgreementError> {
+        for _ in 0..MAX_CONFLICTS {
+            let agreement = self.agreement(id).await?;
+            if agreement.state.name() == target {
+                return Ok(agreement);
+            }
+            match self.take(&agreement, step).await {
+                Err(error) if is_conflict(&error) => {}
+                other => return other,
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Takes a step; before a break, the originals are returned where the creditor wants that. A death between both leaves originals that
+    /// are returned: the next review breaks the agreement for it.
+    pub(super) async fn take(&self, agreement: &Agreement, step: &Step) -> Result<Agreement, AgreementError> {
+        let settings = self.agreement_settings(agreement.creditor);
+        transition(agreement, step, &settings, self.today)?;
+        let returns = settings.return_originals_on_break && agreement.kind == AgreementKind::NonIntegrated;
+        if matches!(step, Step::Break { .. }) && returns && agreement.state == AgreementState::Active {
+            self.return_originals(agreement).await?;
+        }
+        self.step_from(agreement, step).await
+    }
+
+    async fn return_originals(&self, agreement: &Agreement) -> Result<(), AgreementError> {
+        for (contract, ids) in agreement.originals() {
+            let ids: BTreeSet<InstallmentId> = ids.into_iter().collect();
+            let held = self.shop.store.load_bill(&self.tenant, contract.bill).await?;
+            if !held.pending_events.is_empty() {
+                let text = format!("o contrato {} está sendo atualizado; tente de novo em instantes", contract.bill);
+                return Err(FlowError::Stopped(text).into());
+            }
+            let outcome = return_installments(&held, contract, &ids, Motive::BrokenAgreement, self.today);
+            let store = &self.shop.store;
+            let committed = store
+                .commit(&self.tenant, contract.bill, agreement.creditor, &held, &outcome, self.now())
+                .await?;
+            crate::flow::mirror::publish(&self.shop, &self.tenant, &committed.events).await;
+        }
+        Ok(())
+    }
+}
+
+fn said(path: &'static str, reason: &str) -> Result<String, AgreementError> {
+    let reason = reason.trim();
+    if (1..=500).contains(&reason.chars().count()) {
+        return Ok(reason.to_owned());
+    }
+    Err(AgreementError::Invalid {
+        path,
+        detail: "informe o motivo, com até 500 caracteres".to_owned(),
+    })
+}

@@ -1,0 +1,127 @@
+//! The remake in Sienge, which is not idempotent: the intention is stored first, and after an error Sienge is asked what it did.
+
+use jiff::SignedDuration;
+
+use super::{AgreementError, is_conflict};
+use crate::flow::Session;
+use crate::portfolio::{Agreement, AgreementState, InstallmentId, Step, check_held, remake_order};
+use crate::sienge::{RemadeFilter, RemadeInstallments, Remedy, SiengeError};
+
+/// How long an attempt may be under way: longer than any invocation that may have sent it, and than Sienge takes for it.
+pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(16);
+/// Attempts at a remake before it is given up.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+impl Session {
+    /// Asks Sienge for the remake of an agreement whose intention is stored, and takes the step its answer means. Where it means
+    /// nothing certain, the agreement stays as it is.
+    pub(super) async fn ask_erp(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
+        let Some(order) = remake_order(&agreement) else {
+            return Ok(agreement);
+        };
+        let (id, bill) = (&agreement.id, order.bill);
+        let step = match self.sienge.remake(&order).await {
+            Ok(generated) if generated.len() == agreement.rows.len() => Some(Step::ErpDone { generated }),
+            // Done, but not all of it was told.
+            Ok(_) => self.found(&agreement).await,
+            Err(error) if error.is_quota() => {
+                tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not sent; the payments sweep sends it");
+                Some(Step::ErpNotSent)
+            }
+            Err(error) => {
+                tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "unclear answer to a remake; looking it up");
+                match self.find_remake(&agreement).await {
+                    Ok(Some(generated)) => Some(Step::ErpDone { generated }),
+                    Ok(None) if refuses(&error) => Some(Step::ErpRefused { reason: error.to_string() }),
+                    Ok(None) => None,
+                    Err(error) => {
+                        tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not looked up; the payments sweep does");
+                        None
+                    }
+                }
+            }
+        };
+        match step {
+            Some(step) => self.conclude(agreement, step).await,
+            None => Ok(agreement),
+        }
+    }
+
+    /// What to do about an intention whose attempt must be over: confirm what Sienge has, try again, or give up.
+    pub(super) async fn resume_erp(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
+        let AgreementState::AwaitingErp { sent_at, attempts } = agreement.state else {
+            return Ok(agreement);
+        };
+        if self.now().duration_since(sent_at) < GRACE {
+            return Ok(agreement);
+        }
+        if let Some(generated) = self.find_remake(&agreement).await? {
+            return self.conclude(agreement, Step::ErpDone { generated }).await;
+        }
+        if attempts >= MAX_ATTEMPTS {
+            let reason = format!("O Sienge não gravou o reparcelamento em {attempts} tentativas");
+            return self.conclude(agreement, Step::ErpRefused { reason }).await;
+        }
+        let bills = self.bills_of(agreement.bills()).await?;
+        if let Err(error) = check_held(&agreement, &bills) {
+            let reason = error.to_string();
+            return self.conclude(agreement, Step::ErpRefused { reason }).await;
+        }
+        // Stored before the call, and conditional: of two sweeps at once one sends.
+        let again = Step::ErpAgain { sent_at: self.now() };
+        let agreement = self.step_from(&agreement, &again).await?;
+        self.ask_erp(agreement).await
+    }
+
+    /// Takes the step; when somebody else moved the agreement meanwhile, that stands.
+    async fn conclude(&self, agreement: Agreement, step: Step) -> Result<Agreement, AgreementError> {
+        match self.step_from(&agreement, &step).await {
+            Err(AgreementError::NotAllowed(_)) => self.agreement(&agreement.id).await,
+            Err(error) if is_conflict(&error) => {
+                let stored = self.agreement(&agreement.id).await?;
+                if !matches!(stored.state, AgreementState::AwaitingErp { .. }) {
+                    return Ok(stored);
+                }
+                self.step_from(&stored, &step).await
+            }
+            other => other,
+        }
+    }
+
+    async fn found(&self, agreement: &Agreement) -> Option<Step> {
+        let found = self.find_remake(agreement).await;
+        let found =
+            found.inspect_err(|error| tracing::warn!(tenant = %self.tenant, agreement = %agreement.id, %error, "remake not looked up"));
+        found.ok().flatten().map(|generated| Step::ErpDone { generated })
+    }
+
+    /// What the agreement's remake generated, if Sienge has it.
+    pub(super) async fn find_remake(&self, agreement: &Agreement) -> Result<Option<Vec<InstallmentId>>, SiengeError> {
+        let Some(remake) = &agreement.remake else {
+            return Ok(None);
+        };
+        let filter = RemadeFilter {
+            bill: Some(remake.bill),
+            ..RemadeFilter::default()
+        };
+        let rows = self.sienge.remade_installments(&filter).await?;
+        Ok(rows.iter().find(|row| is_of(row, agreement)).map(RemadeInstallments::generated))
+    }
+}
+
+/// Whether a remake is the agreement's: its bill, its day, and all its installments and no other. One of the same installments on the same day can be
+/// no second one, for nothing of them is open after the first.
+fn is_of(row: &RemadeInstallments, agreement: &Agreement) -> bool {
+    let Some(remake) = &agreement.remake else {
+        return false;
+    };
+    row.receivable_bill_id == Some(remake.bill.0)
+        && row.remade_date == Some(remake.remade_on)
+        && row.remade().into_iter().collect::<std::collections::BTreeSet<_>>() == agreement.originals_of(remake.bill)
+        && !row.generated().is_empty()
+}
+
+/// Whether Sienge understood and said no; only believed when the remake is not there.
+fn refuses(error: &SiengeError) -> bool {
+    error.remedy() != Remedy::RetryLater
+}

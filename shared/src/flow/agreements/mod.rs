@@ -1,0 +1,150 @@
+//! Agreements: saved, confirmed, broken, cancelled, made in Sienge and watched.
+//!
+//! Every step is [`transition`] over the agreement as stored, written with its claims and events in one transaction that is conditional on what was
+//! read; so each may be repeated, and of two at once one begins again. `docs/agreements.md` says what happens when a process dies between two of
+//! them.
+
+mod commands;
+mod erp;
+mod save;
+mod tend;
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+pub use erp::MAX_ATTEMPTS;
+pub use tend::sweep;
+
+use super::{FlowError, Session};
+use crate::calendar::{self, HolidayRules, Timestamp};
+use crate::portfolio::{
+    Agreement, AgreementId, AgreementSettings, AgreementState, BillId, Claims, CreditorId, DraftError, HeldBill, NotAllowed, Step,
+    Transition, transition,
+};
+use crate::sienge::SiengeError;
+use crate::store::{AgreementWrite, StoreError};
+
+/// How often a write that met another one is computed again.
+const MAX_CONFLICTS: usize = 6;
+/// Between two looks of the sweep at an agreement that is being paid: what the reviews after looks at its bills left undone.
+const DAILY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Why nothing was done to an agreement; each kind is a different answer to a caller. Texts are Portuguese.
+#[derive(Debug, thiserror::Error)]
+pub enum AgreementError {
+    /// The agreement, a contract or an installment is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is there now does not allow it: another agreement, a payment, another balance.
+    #[error("{0}")]
+    Conflict(String),
+    /// A field has a value that cannot be.
+    #[error("{path}: {detail}")]
+    Invalid {
+        /// The field, as the API spells it.
+        path: &'static str,
+        /// What is wrong and what is right.
+        detail: String,
+    },
+    /// The agreement's state does not allow it.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The database, Sienge or the configuration.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+}
+
+impl From<DraftError> for AgreementError {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Invalid { path, detail } => Self::Invalid { path, detail },
+            DraftError::NotFound(text) => Self::NotFound(text),
+            DraftError::Conflict(text) => Self::Conflict(text),
+        }
+    }
+}
+
+impl From<NotAllowed> for AgreementError {
+    fn from(error: NotAllowed) -> Self {
+        Self::NotAllowed(error.to_string())
+    }
+}
+
+impl From<StoreError> for AgreementError {
+    fn from(error: StoreError) -> Self {
+        Self::Flow(error.into())
+    }
+}
+
+impl From<SiengeError> for AgreementError {
+    fn from(error: SiengeError) -> Self {
+        Self::Flow(error.into())
+    }
+}
+
+/// When the sweep must look at an agreement next.
+fn due(agreement: &Agreement, now: Timestamp) -> Option<Timestamp> {
+    match agreement.state {
+        AgreementState::Proposed { expires_on } => Some(calendar::begins(expires_on.tomorrow().unwrap_or(expires_on))),
+        AgreementState::AwaitingErp { sent_at, .. } => Some(later(sent_at, erp::GRACE)),
+        AgreementState::Active => Some(later(now, DAILY)),
+        _ => None,
+    }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+impl Session {
+    /// An agreement.
+    pub async fn agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
+        let found = self.shop.store.agreement(&self.tenant, id).await?;
+        found.ok_or_else(|| AgreementError::NotFound(format!("acordo {id} não encontrado")))
+    }
+
+    fn agreement_settings(&self, creditor: CreditorId) -> AgreementSettings {
+        let creditor = self.creditors.get(&creditor);
+        creditor.map(|creditor| creditor.agreements.clone()).unwrap_or_default()
+    }
+
+    fn holidays(&self, creditor: CreditorId) -> HolidayRules {
+        let creditor = self.creditors.get(&creditor);
+        creditor.map(|creditor| creditor.calculation.holidays.clone()).unwrap_or_default()
+    }
+
+    async fn bills_of(&self, bills: impl IntoIterator<Item = BillId>) -> Result<BTreeMap<BillId, HeldBill>, StoreError> {
+        let bills: Vec<BillId> = bills.into_iter().collect();
+        let loaded = self.shop.store.load_bills(&self.tenant, &bills).await;
+        loaded.into_iter().map(|(bill, held)| Ok((bill, held?))).collect()
+    }
+
+    /// Writes a transition, then publishes what it tells. A publication that fails is no loss: the events are in the outbox.
+    async fn write_agreement(&self, step: &Transition, claims: &BTreeMap<BillId, Claims>) -> Result<(), StoreError> {
+        let now = self.now();
+        let write = AgreementWrite {
+            agreement: &step.agreement,
+            claims,
+            events: &step.events,
+            due_at: due(&step.agreement, now),
+            now,
+        };
+        self.shop.store.save_agreement(&write).await?;
+        super::mirror::publish(&self.shop, &self.tenant, &step.events).await;
+        Ok(())
+    }
+
+    /// Takes a step from the agreement as it was read. [`StoreError::Conflict`]: it is not so any more.
+    async fn step_from(&self, agreement: &Agreement, step: &Step) -> Result<Agreement, AgreementError> {
+        let settings = self.agreement_settings(agreement.creditor);
+        let moved = transition(agreement, step, &settings, self.today)?;
+        let claims = self.shop.store.claims(&self.tenant, agreement.bills()).await?;
+        self.write_agreement(&moved, &claims).await?;
+        Ok(moved.agreement)
+    }
+}
+
+fn is_conflict(error: &AgreementError) -> bool {
+    matches!(error, AgreementError::Flow(FlowError::Store(StoreError::Conflict)))
+}

@@ -1,0 +1,107 @@
+//! Saving: a proposal or an agreement, once for each id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::StreamExt;
+
+use super::{AgreementError, MAX_CONFLICTS};
+use crate::flow::Session;
+use crate::portfolio::{Agreement, AgreementKind, AgreementState, BillId, Claims, HeldBill, InstallmentId, NewAgreement, draft};
+use crate::store::StoreError;
+
+impl Session {
+    /// Saves an agreement or a proposal and answers it as it stands then. Saving the same id with the same content again answers the stored one; with
+    /// other content it is a conflict.
+    ///
+    /// An integrated agreement comes back active when Sienge confirmed, cancelled (with Sienge's reason) when it refused, and awaiting the ERP
+    /// when the answer was unclear: then the payments sweep finds out. It never is remade twice.
+    pub async fn save_agreement(&self, mut new: NewAgreement) -> Result<Agreement, AgreementError> {
+        if let Some(stored) = self.shop.store.agreement(&self.tenant, &new.id).await? {
+            return same(stored, &new);
+        }
+        if !self.creditors.contains_key(&new.creditor) {
+            return Err(AgreementError::Invalid {
+                path: "creditor",
+                detail: format!("credor {} não cadastrado nesta assessoria", new.creditor),
+            });
+        }
+        let selected: BTreeSet<BillId> = new.keys().map(|key| key.bill).collect();
+        let settings = self.agreement_settings(new.creditor);
+        for _ in 0..MAX_CONFLICTS {
+            let bills = self.bills_of(selected.iter().copied()).await?;
+            if new.kind == AgreementKind::Integrated && new.indexer.is_none() && selected.len() == 1 {
+                new.indexer = Some(self.indexer_of(&new).await?);
+            }
+            let bases = &self.settings.retroactive_index_bases;
+            let saved = draft(&self.tenant, &new, &bills, &settings, bases, self.today, self.now())?;
+            match self.write_agreement(&saved, &claims_of(&bills)).await {
+                Ok(()) => {
+                    tracing::info!(tenant = %self.tenant, agreement = %new.id, state = saved.agreement.state.name().as_str(), "agreement saved");
+                    return self.go_on(saved.agreement).await;
+                }
+                // Another one of the same id, or of one of the same bills.
+                Err(StoreError::Conflict) => {
+                    if let Some(stored) = self.shop.store.agreement(&self.tenant, &new.id).await? {
+                        return same(stored, &new);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Asks the ERP, where the stored intention says so.
+    pub(super) async fn go_on(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
+        if matches!(agreement.state, AgreementState::AwaitingErp { .. }) {
+            self.ask_erp(agreement).await
+        } else {
+            Ok(agreement)
+        }
+    }
+
+    /// The indexer of the selected installments in Sienge ("utilizar indexador do contrato").
+    async fn indexer_of(&self, new: &NewAgreement) -> Result<i32, AgreementError> {
+        let wanted: BTreeMap<BillId, BTreeSet<InstallmentId>> = new.keys().fold(BTreeMap::new(), |mut wanted, key| {
+            wanted.entry(key.bill).or_insert_with(BTreeSet::new).insert(key.installment);
+            wanted
+        });
+        let bills: Vec<BillId> = wanted.keys().copied().collect();
+        let mut indexers = BTreeSet::new();
+        let mut rows = self.sienge.income_by_bills(&bills);
+        while let Some(row) = rows.next().await {
+            let row = row?;
+            let selected = row.bill_id.zip(row.installment_id).is_some_and(|(bill, installment)| {
+                let ids = wanted.get(&BillId(bill));
+                ids.is_some_and(|ids| ids.contains(&InstallmentId(installment)))
+            });
+            if selected {
+                indexers.extend(row.indexer_id.and_then(|indexer| i32::try_from(indexer).ok()));
+            }
+        }
+        match (indexers.pop_first(), indexers.is_empty()) {
+            (Some(indexer), true) => Ok(indexer),
+            (None, _) => Err(AgreementError::Conflict(
+                "o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado".to_owned(),
+            )),
+            (Some(_), false) => Err(AgreementError::Conflict(
+                "as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador".to_owned(),
+            )),
+        }
+    }
+}
+
+pub(super) fn claims_of(bills: &BTreeMap<BillId, HeldBill>) -> BTreeMap<BillId, Claims> {
+    bills.iter().map(|(bill, held)| (*bill, held.claims.clone())).collect()
+}
+
+fn same(stored: Agreement, new: &NewAgreement) -> Result<Agreement, AgreementError> {
+    if stored.content == new.content() {
+        Ok(stored)
+    } else {
+        Err(AgreementError::Conflict(format!(
+            "já existe outro acordo com o código {}",
+            stored.id
+        )))
+    }
+}

@@ -1,0 +1,81 @@
+//! Payments of an agreement's rows.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::date;
+
+use super::super::*;
+use super::support::*;
+use crate::calendar::Date;
+use crate::portfolio::EventKind;
+
+fn seen(paid: &[(i64, Date)]) -> Step {
+    let paid = paid.iter().map(|(id, day)| (crate::portfolio::InstallmentId(*id), *day)).collect();
+    Step::Seen { bill: BILL, paid }
+}
+
+fn told(transition: &Transition) -> Vec<&'static str> {
+    let events = transition.events.iter();
+    events
+        .map(|event| match &event.kind {
+            EventKind::Agreement(event) => event.told.name(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn the_last_generated_installment_settles_an_integrated_agreement() {
+    let first = step(&integrated(), &seen(&[(4, date(2026, 12, 18))]));
+    assert_eq!(told(&first), ["paid"]);
+    assert_eq!(first.events[0].installments, ids(&[4]));
+    assert_eq!(first.agreement.rows[0].paid_on, Some(date(2026, 12, 18)));
+    let last = step(&first.agreement, &seen(&[(4, date(2026, 12, 18)), (5, date(2027, 1, 20))]));
+    assert_eq!(told(&last), ["paid", "settled"]);
+    assert_eq!(last.agreement.state, AgreementState::Settled { on: today() });
+}
+
+#[test]
+fn originals_pay_the_rows_in_order_and_the_last_one_settles() {
+    // Three rows of two originals: the first original pays one row, the second all that is left.
+    let first = step(&agreement(AgreementKind::NonIntegrated, 3), &seen(&[(1, date(2026, 12, 1))]));
+    let days: Vec<Option<Date>> = first.agreement.rows.iter().map(|row| row.paid_on).collect();
+    assert_eq!(days, [Some(date(2026, 12, 1)), None, None]);
+    assert_eq!(told(&first), ["paid"]);
+    let last = step(&first.agreement, &seen(&[(1, date(2026, 12, 1)), (2, date(2026, 12, 5))]));
+    assert!(last.agreement.rows.iter().all(|row| row.paid_on.is_some()));
+    assert_eq!(told(&last), ["paid", "paid", "settled"]);
+}
+
+#[test]
+fn a_reversed_payment_is_unpaid_again_and_may_break_the_agreement() {
+    let first = step(&integrated(), &seen(&[(4, date(2026, 12, 18))])).agreement;
+    let reversed = step(&first, &seen(&[]));
+    assert_eq!(
+        (reversed.agreement.rows[0].paid_on, reversed.agreement.state),
+        (None, AgreementState::Active)
+    );
+    let settings = AgreementSettings {
+        remove_reneg_on_reversed_activation: true,
+        ..AgreementSettings::default()
+    };
+    let broken = transition(&first, &seen(&[]), &settings, today()).unwrap();
+    let how = Breaking::ActivationReversed;
+    assert_eq!(broken.agreement.state, AgreementState::Broken { on: today(), how });
+    assert!(broken.agreement.withdrawn);
+}
+
+#[test]
+fn a_payment_on_one_bill_says_nothing_of_the_others() {
+    let other = crate::portfolio::BillId(296);
+    let new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1), (other, 1)], asked(1));
+    let made = drafted(&new, &bills(&[(BILL, &held(BILL, 3)), (other, &held(other, 3))]))
+        .unwrap()
+        .agreement;
+    let paid = BTreeMap::from([(ids(&[1])[0], today())]);
+    let part = step(&made, &seen(&[(1, today())])).agreement;
+    assert_eq!((part.state.clone(), part.is_paid_in_part()), (AgreementState::Active, true));
+    let whole = step(&part, &Step::Seen { bill: other, paid });
+    assert_eq!(whole.agreement.state, AgreementState::Settled { on: today() });
+    assert_eq!(whole.events.len(), 3, "one payment, and the settlement on both timelines");
+}

@@ -1,0 +1,285 @@
+//! Agreements: one item each, the claims on the bills they hold, and the lists they are found by.
+//!
+//! An agreement, the claims it begins or ceases to hold and the events that tell it are one transaction, conditional on the agreement's
+//! revision and on the version of each claim: of two that want the same installment at once exactly one is written, and nothing is told
+//! that did not happen.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+
+use super::attributes::{Item, from_item, get_text, key_of, number, text, to_item};
+use super::batch::{Freshness, Query};
+use super::keys::{self, ItemKey, attribute, index};
+use super::portfolio::{event_item, failed_conditions, transact};
+use super::{Store, StoreError};
+use crate::calendar::Timestamp;
+use crate::portfolio::{Agreement, AgreementId, BillId, Claims, CreditorId, CustomerId, StateName, TenantId, TimelineEvent};
+
+const REVISION: &str = "revision";
+const VERSION: &str = "version";
+
+/// What is written of an agreement at once.
+#[derive(Debug, Clone, Copy)]
+pub struct AgreementWrite<'a> {
+    /// The agreement, its revision already the new one.
+    pub agreement: &'a Agreement,
+    /// The claims of its bills as they were read. Those that change with it are written.
+    pub claims: &'a BTreeMap<BillId, Claims>,
+    /// What is told.
+    pub events: &'a [TimelineEvent],
+    /// When the sweep must look at it next; never, when absent.
+    pub due_at: Option<Timestamp>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// An agreement that something is due of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueAgreement {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: AgreementId,
+}
+
+impl Store {
+    /// An agreement; `None` when there is none of the id.
+    pub async fn agreement(&self, tenant: &TenantId, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
+        let found = self.agreements(vec![keys::agreement(tenant, id)]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Writes an agreement with its claims and events. [`StoreError::Conflict`]: the agreement or a claim is not what was read any more.
+    ///
+    /// The events are told by this write and by no other: publish them, then [`Store::mark_published`].
+    pub async fn save_agreement(&self, write: &AgreementWrite<'_>) -> Result<(), StoreError> {
+        let AgreementWrite {
+            agreement, events, now, ..
+        } = *write;
+        let tenant = &agreement.tenant;
+        let mut request = self.client.transact_write_items();
+        let item = agreement_item(agreement, write.due_at)?;
+        request = request.transact_items(self.put_at(item, REVISION, agreement.revision - 1)?);
+        for (bill, claims) in write.claims {
+            let after = claims.with(agreement, *bill);
+            if after != *claims {
+                let item = to_item(&keys::claims(tenant, *bill), &after)?;
+                request = request.transact_items(self.put_at(item, VERSION, claims.version)?);
+            }
+        }
+        if agreement.revision == 1 {
+            for bill in agreement.bills() {
+                let key = keys::bill_agreement(tenant, bill, agreement.created_on, &agreement.id);
+                request = request.transact_items(self.put(super::attributes::key_item(&key), None)?);
+            }
+        }
+        for event in events {
+            request = request.transact_items(self.put(event_item(tenant, event, now)?, None)?);
+        }
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // Every condition of this transaction is about a version.
+            Err(error) => Err(failed_conditions(&error).map_or_else(|error| error, |_| StoreError::Conflict)),
+        }
+    }
+
+    /// A put conditional on the version it replaces; zero: there is none.
+    fn put_at(&self, item: Item, attribute: &str, before: u64) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.tables.portfolio).set_item(Some(item));
+        transact(if before == 0 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("#version = :before")
+                .expression_attribute_names("#version", attribute)
+                .expression_attribute_values(":before", number(before))
+        })
+    }
+
+    /// The claims on bills.
+    pub async fn claims(&self, tenant: &TenantId, bills: impl IntoIterator<Item = BillId>) -> Result<BTreeMap<BillId, Claims>, StoreError> {
+        let mut claims: BTreeMap<BillId, Claims> = bills.into_iter().map(|bill| (bill, Claims::default())).collect();
+        let keys: Vec<ItemKey> = claims.keys().map(|bill| keys::claims(tenant, *bill)).collect();
+        for item in self.batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None).await? {
+            let (_, bill) = keys::parse_bill_partition(get_text(&item, attribute::PK)?)
+                .ok_or_else(|| StoreError::unreadable("a claim's key", "it holds no bill"))?;
+            claims.insert(bill, from_item(item)?);
+        }
+        Ok(claims)
+    }
+
+    /// Puts off when the sweep looks at an agreement that did not change. Does nothing when it changed meanwhile.
+    pub async fn put_off_agreement(&self, agreement: &Agreement, due_at: Timestamp) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.tables.portfolio)
+            .set_key(Some(super::attributes::key_item(&keys::agreement(
+                &agreement.tenant,
+                &agreement.id,
+            ))))
+            .update_expression("SET #at = :at")
+            .condition_expression("#revision = :revision")
+            .expression_attribute_names("#at", attribute::OUTBOX_AT)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_values(":at", text(keys::instant(due_at)))
+            .expression_attribute_values(":revision", number(agreement.revision))
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Agreements that something is due of since before an instant, all tenants together, at most about `limit`.
+    pub async fn due_agreements(&self, before: Timestamp, limit: usize) -> Result<Vec<DueAgreement>, StoreError> {
+        let shards = (0..keys::DUE_SHARDS).map(|shard| {
+            self.query_all(Query {
+                table: &self.tables.portfolio,
+                index: Some(index::OUTBOX),
+                hash: (attribute::OUTBOX_SHARD, keys::due_shard(shard)),
+                range: Some((attribute::OUTBOX_AT, "0".to_owned(), keys::instant(before))),
+                freshness: Freshness::Eventual,
+                newest_first: false,
+                limit: Some(limit.div_ceil(usize::from(keys::DUE_SHARDS)).max(1)),
+            })
+        });
+        let entries = futures::future::try_join_all(shards).await?;
+        entries
+            .iter()
+            .flatten()
+            .map(|item| {
+                let parsed = keys::parse_agreement_partition(get_text(item, attribute::PK)?);
+                let (tenant, id) = parsed.ok_or_else(|| StoreError::unreadable("an agreement's key", "it names no agreement"))?;
+                Ok(DueAgreement { tenant, id })
+            })
+            .collect()
+    }
+
+    /// The agreements of a bill, newest first; those withdrawn are left out, as in every list.
+    pub async fn agreements_of_bill(&self, tenant: &TenantId, bill: BillId, limit: usize) -> Result<Vec<Agreement>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: None,
+            hash: (attribute::PK, keys::bill_partition(tenant, bill)),
+            range: Some((attribute::SK, keys::AGREEMENT_PREFIX.to_owned(), "agreement$".to_owned())),
+            freshness: Freshness::Consistent,
+            newest_first: true,
+            limit: Some(limit),
+        };
+        let items = self.query_all(query).await?;
+        let ids = items
+            .iter()
+            .filter_map(|item| keys::parse_bill_agreement(get_text(item, attribute::SK).ok()?));
+        self.listed(ids.map(|id| keys::agreement(tenant, &id)).collect()).await
+    }
+
+    /// The agreements of a customer, newest first.
+    pub async fn agreements_of_customer(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+        limit: usize,
+    ) -> Result<Vec<Agreement>, StoreError> {
+        self.by_index(
+            index::BY_CUSTOMER,
+            (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer)),
+            None,
+            limit,
+        )
+        .await
+    }
+
+    /// The agreements of a creditor, in a state or in any, newest first in each state.
+    pub async fn agreements_of_creditor(
+        &self,
+        tenant: &TenantId,
+        creditor: CreditorId,
+        state: Option<StateName>,
+        limit: usize,
+    ) -> Result<Vec<Agreement>, StoreError> {
+        let range = state.map(|state| {
+            let state = state.as_str();
+            (attribute::OPEN_KEY, format!("{state}#"), format!("{state}#~"))
+        });
+        let hash = (attribute::OPEN_SHARD, keys::creditor_agreements(tenant, creditor));
+        self.by_index(index::OPEN_INSTALLMENTS, hash, range, limit).await
+    }
+
+    /// Empties the notes on a customer's agreements: the one text of theirs that may name somebody.
+    pub async fn erase_agreement_notes(&self, tenant: &TenantId, customer: CustomerId) -> Result<(), StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: Some(index::BY_CUSTOMER),
+            hash: (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer)),
+            range: None,
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: None,
+        };
+        for item in self.query_all(query).await? {
+            let update = self
+                .client
+                .update_item()
+                .table_name(&self.tables.portfolio)
+                .set_key(Some(super::attributes::key_item(&key_of(&item)?)))
+                .update_expression("SET #notes = :none, #public = :none")
+                .condition_expression("attribute_exists(pk)")
+                .expression_attribute_names("#notes", "notes")
+                .expression_attribute_names("#public", "publicNotes")
+                .expression_attribute_values(":none", text(""));
+            update.send().await.map_err(|error| StoreError::of("UpdateItem", &error))?;
+        }
+        Ok(())
+    }
+
+    async fn by_index(
+        &self,
+        index: &'static str,
+        hash: (&'static str, String),
+        range: Option<(&'static str, String, String)>,
+        limit: usize,
+    ) -> Result<Vec<Agreement>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: Some(index),
+            hash,
+            range,
+            freshness: Freshness::Eventual,
+            newest_first: true,
+            limit: Some(limit),
+        };
+        let keys = self.query_all(query).await?.iter().map(key_of).collect::<Result<_, _>>()?;
+        self.listed(keys).await
+    }
+
+    async fn listed(&self, keys: Vec<ItemKey>) -> Result<Vec<Agreement>, StoreError> {
+        let mut found = self.agreements(keys).await?;
+        found.retain(|agreement| !agreement.withdrawn);
+        found.sort_by(|one, other| (other.created_on, &other.id).cmp(&(one.created_on, &one.id)));
+        Ok(found)
+    }
+
+    async fn agreements(&self, keys: Vec<ItemKey>) -> Result<Vec<Agreement>, StoreError> {
+        let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None).await?;
+        items.into_iter().map(from_item).collect()
+    }
+}
+
+fn agreement_item(agreement: &Agreement, due_at: Option<Timestamp>) -> Result<Item, StoreError> {
+    let (tenant, id) = (&agreement.tenant, &agreement.id);
+    let mut item = to_item(&keys::agreement(tenant, id), agreement)?;
+    let mut place = |name: &str, value: String| drop(item.insert(name.to_owned(), text(value)));
+    place(attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, agreement.customer));
+    place(attribute::OPEN_SHARD, keys::creditor_agreements(tenant, agreement.creditor));
+    place(
+        attribute::OPEN_KEY,
+        keys::agreement_place(agreement.state.name(), agreement.created_on, id),
+    );
+    if let Some(due_at) = due_at {
+        place(attribute::OUTBOX_SHARD, keys::due_shard_of(id));
+        place(attribute::OUTBOX_AT, keys::instant(due_at));
+    }
+    Ok(item)
+}
