@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bulk;
+mod debit_balance;
 mod lists;
 mod observe;
 mod privacy;

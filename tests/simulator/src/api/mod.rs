@@ -4,6 +4,7 @@
 pub mod bulk;
 mod contracts;
 mod customers;
+mod debit_balance;
 mod query;
 mod receivables;
 mod registers;
@@ -158,6 +159,7 @@ pub fn rest(context: &Context, path: &[&str]) -> Result<Value, ApiError> {
         ["accounts-receivable", "receivable-bills", id] => receivables::bill(context, number(id)?),
         ["accounts-receivable", "receivable-bills", id, "installments"] => receivables::installments(context, number(id)?),
         ["remade-installments"] => receivables::remade(context),
+        ["current-debit-balance"] => debit_balance::balance(context),
         ["customer-financial-statements"] => statement::statement(context),
         _ => Err(ApiError::status(404)),
     }?;
