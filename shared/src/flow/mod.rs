@@ -10,6 +10,7 @@ mod import;
 mod invocation;
 mod mirror;
 mod payments;
+pub mod quotes;
 mod reconcile;
 mod records;
 mod repair;
