@@ -1,8 +1,9 @@
-//! The five functions against the simulator, in one process.
+//! The functions against the simulator, in one process.
 
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod bus;
 mod crashes;
 mod customers;

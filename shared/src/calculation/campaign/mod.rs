@@ -95,7 +95,7 @@ pub struct Charges {
 /// One value per component of a debt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(bound = "T: JsonSchema + Default + Serialize")]
+#[schemars(bound = "T: JsonSchema + Default + Serialize", rename = "{T}PerComponent")]
 #[allow(missing_docs)]
 pub struct Components<T> {
     pub principal: T,
@@ -107,7 +107,7 @@ pub struct Components<T> {
 /// Remittance (repasse) to the creditor per component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(bound = "T: JsonSchema + Default + Serialize")]
+#[schemars(bound = "T: JsonSchema + Default + Serialize", rename = "{T}Remitted")]
 #[allow(missing_docs)]
 pub struct Remittance<T> {
     pub principal: T,
