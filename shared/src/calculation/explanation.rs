@@ -158,7 +158,8 @@ pub enum Operation {
     },
     /// This row's part of an amount spread over rows in proportion to `base`.
     Share {
-        /// The whole amount.
+        /// The whole amount; a line's own "of" is its installment.
+        #[serde(rename = "amount")]
         of: Cents,
         /// The sum of all bases.
         over: Cents,

@@ -46,7 +46,8 @@ impl Contract {
         let mut schema = content["content"][kind]["schema"].clone();
         assert!(schema.is_object(), "no schema for {kind}: {content}");
         schema["components"] = self.0["components"].clone();
-        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        let validator = options.build(&schema).unwrap();
         let errors: Vec<String> = validator.iter_errors(what).map(|error| format!("{}: {error}", error.instance_path())).collect();
         if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
     }
