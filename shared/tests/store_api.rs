@@ -32,7 +32,13 @@ async fn campaigns_are_replaced_on_the_version_they_were_read_in() {
     let (tenant, creditor) = (tenant(), CreditorId(1));
     assert_eq!(store.campaigns(&tenant, creditor).await.unwrap().version, 0);
     assert_eq!(store.put_campaigns(&tenant, creditor, 0, &[campaign("a")]).await.unwrap(), 1);
-    assert_eq!(store.put_campaigns(&tenant, creditor, 1, &[campaign("a"), campaign("b")]).await.unwrap(), 2);
+    assert_eq!(
+        store
+            .put_campaigns(&tenant, creditor, 1, &[campaign("a"), campaign("b")])
+            .await
+            .unwrap(),
+        2
+    );
     for stale in [0, 1, 3] {
         let lost = store.put_campaigns(&tenant, creditor, stale, &[]).await;
         assert_eq!(lost, Err(StoreError::Conflict), "{stale}");
@@ -86,7 +92,9 @@ fn answer(status: u16) -> StoredAnswer {
 #[tokio::test]
 async fn a_call_is_carried_out_once_and_its_answer_repeated() {
     let store = Database::start().await.store;
-    let Begun::New(claim) = begin(&store, "k", "body", now()).await else { panic!() };
+    let Begun::New(claim) = begin(&store, "k", "body", now()).await else {
+        panic!()
+    };
     assert!(matches!(begin(&store, "k", "body", now()).await, Begun::InProgress { until } if until == now() + LEASE));
     assert_eq!(begin(&store, "k", "another body", now()).await, Begun::OtherBody);
     store.finish_call(&claim, &answer(201), now()).await.unwrap();
@@ -104,13 +112,20 @@ async fn a_call_is_carried_out_once_and_its_answer_repeated() {
 #[tokio::test]
 async fn a_call_that_died_may_be_begun_again_and_the_first_cannot_finish_it() {
     let store = Database::start().await.store;
-    let Begun::New(dead) = begin(&store, "k", "body", now()).await else { panic!() };
+    let Begun::New(dead) = begin(&store, "k", "body", now()).await else {
+        panic!()
+    };
     let later = now() + LEASE;
     assert_eq!(begin(&store, "k", "another body", later).await, Begun::OtherBody, "not even then");
-    let Begun::New(second) = begin(&store, "k", "body", later).await else { panic!() };
+    let Begun::New(second) = begin(&store, "k", "body", later).await else {
+        panic!()
+    };
     assert_eq!(store.finish_call(&dead, &answer(200), later).await, Err(StoreError::Conflict));
     store.forget_call(&dead).await.unwrap();
-    assert!(matches!(begin(&store, "k", "body", later).await, Begun::InProgress { .. }), "not the dead one's to forget");
+    assert!(
+        matches!(begin(&store, "k", "body", later).await, Begun::InProgress { .. }),
+        "not the dead one's to forget"
+    );
     store.finish_call(&second, &answer(200), later).await.unwrap();
     assert_eq!(begin(&store, "k", "body", later).await, Begun::Same(answer(200)));
 }
@@ -118,7 +133,9 @@ async fn a_call_that_died_may_be_begun_again_and_the_first_cannot_finish_it() {
 #[tokio::test]
 async fn a_call_without_effect_is_forgotten_and_strange_keys_are_kept_apart() {
     let store = Database::start().await.store;
-    let Begun::New(claim) = begin(&store, "k", "body", now()).await else { panic!() };
+    let Begun::New(claim) = begin(&store, "k", "body", now()).await else {
+        panic!()
+    };
     store.forget_call(&claim).await.unwrap();
     assert!(matches!(begin(&store, "k", "another body", now()).await, Begun::New(_)));
     for key in ["", "a#b", "a%23b", "çã", &"x".repeat(255)] {

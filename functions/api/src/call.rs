@@ -62,7 +62,11 @@ impl Call {
 
     /// A number of the path.
     pub fn id(&self, name: &'static str) -> Result<i64, Problem> {
-        let text = self.parameters.iter().find(|(known, _)| *known == name).map(|(_, text)| text.as_str());
+        let text = self
+            .parameters
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, text)| text.as_str());
         text.and_then(|text| text.parse().ok()).filter(|id| *id > 0).ok_or_else(|| {
             Problem::invalid(vec![FieldError {
                 path: name.to_owned(),

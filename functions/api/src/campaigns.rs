@@ -77,7 +77,11 @@ async fn replace(api: &Api, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::invalid(faults));
     }
     let tenant = &call.caller.tenant;
-    let saved = api.shop().store.put_campaigns(tenant, creditor, asked.version, &asked.campaigns).await;
+    let saved = api
+        .shop()
+        .store
+        .put_campaigns(tenant, creditor, asked.version, &asked.campaigns)
+        .await;
     let version = saved.map_err(|error| match error {
         StoreError::Conflict => Problem::conflict(format!(
             "As campanhas mudaram desde a versão {}; leia-as de novo e repita a alteração sobre a versão atual.",
@@ -109,18 +113,27 @@ fn faults(creditor: CreditorId, campaigns: &[Campaign]) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let mut told = |path: String, detail: String| faults.push(FieldError { path, detail });
     if campaigns.len() > MAX_CAMPAIGNS {
-        told("campaigns".to_owned(), format!("{} campanhas; informe no máximo {MAX_CAMPAIGNS}", campaigns.len()));
+        told(
+            "campaigns".to_owned(),
+            format!("{} campanhas; informe no máximo {MAX_CAMPAIGNS}", campaigns.len()),
+        );
         return faults;
     }
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, campaign) in campaigns.iter().enumerate() {
         let path = format!("campaigns[{index}]");
         if campaign.creditor != creditor {
-            let detail = format!("a campanha é do credor {} e o endereço é do credor {creditor}; informe {creditor}", campaign.creditor);
+            let detail = format!(
+                "a campanha é do credor {} e o endereço é do credor {creditor}; informe {creditor}",
+                campaign.creditor
+            );
             told(format!("{path}.creditor"), detail);
         }
         if let Some(first) = seen.insert(&campaign.id, index) {
-            told(format!("{path}.id"), format!("\"{}\" já é o id de campaigns[{first}]; informe outro", campaign.id));
+            told(
+                format!("{path}.id"),
+                format!("\"{}\" já é o id de campaigns[{first}]; informe outro", campaign.id),
+            );
         }
         match campaign.check() {
             Ok(()) => {}

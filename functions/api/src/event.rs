@@ -107,15 +107,25 @@ impl Event {
     /// Reads an event; the Portuguese error says what to send.
     pub fn read(event: Value) -> Result<Self, String> {
         let invalid = |why: String| {
-            format!("evento inválido: {why}. Exemplo: {{\"tenant\": \"617\", \"call\": \"POST /v1/quotes\", \"body\": {{\"bills\": [{{\"bill\": 10001}}]}}}}")
+            format!(
+                "evento inválido: {why}. Exemplo: {{\"tenant\": \"617\", \"call\": \"POST /v1/quotes\", \"body\": {{\"bills\": [{{\"bill\": 10001}}]}}}}"
+            )
         };
         if event.get("requestContext").is_some() {
             let payload: Payload = serde_json::from_value(event).map_err(|error| invalid(error.to_string()))?;
             return payload.request().map(Self::Http).map_err(invalid);
         }
         let asked: Asked = serde_json::from_value(event).map_err(|error| invalid(error.to_string()))?;
-        let (method, path) = asked.call.trim().split_once(' ').ok_or_else(|| invalid("\"call\" é método e caminho".to_owned()))?;
-        let body = if asked.body.is_null() { Vec::new() } else { asked.body.to_string().into_bytes() };
+        let (method, path) = asked
+            .call
+            .trim()
+            .split_once(' ')
+            .ok_or_else(|| invalid("\"call\" é método e caminho".to_owned()))?;
+        let body = if asked.body.is_null() {
+            Vec::new()
+        } else {
+            asked.body.to_string().into_bytes()
+        };
         Ok(Self::Command(Command {
             tenant: asked.tenant,
             method: method.to_uppercase(),
@@ -133,7 +143,11 @@ impl Payload {
         } else {
             body.into_bytes()
         };
-        let claims = self.request_context.authorizer.and_then(|authorizer| authorizer.jwt).map(|jwt| jwt.claims);
+        let claims = self
+            .request_context
+            .authorizer
+            .and_then(|authorizer| authorizer.jwt)
+            .map(|jwt| jwt.claims);
         Ok(HttpRequest {
             method: self.request_context.http.method,
             raw_path: self.raw_path,
@@ -172,7 +186,10 @@ mod tests {
         let mut event = json!({"version": "2.0", "rawPath": "/v1/quotes", "headers": {"X-Api-Key": "k"}, "body": "e30=", "isBase64Encoded": true,
             "requestContext": {"http": {"method": "POST", "path": "/v1/quotes"}}});
         let request = http(&event);
-        assert_eq!((request.body.as_slice(), request.header("x-api-key")), (b"{}".as_slice(), Some("k")));
+        assert_eq!(
+            (request.body.as_slice(), request.header("x-api-key")),
+            (b"{}".as_slice(), Some("k"))
+        );
         assert!(!request.is_of_people() && request.claims.is_none());
         event["rawPath"] = json!("/sso/v1/quotes");
         let request = http(&event);
@@ -186,9 +203,16 @@ mod tests {
     #[test]
     fn a_command_names_tenant_and_call() {
         let event = json!({"tenant": "617", "call": "post /v1/quotes", "body": {"bills": []}});
-        let Ok(Event::Command(command)) = Event::read(event) else { panic!() };
+        let Ok(Event::Command(command)) = Event::read(event) else {
+            panic!()
+        };
         assert_eq!((command.method.as_str(), command.path.as_str()), ("POST", "/v1/quotes"));
-        for bad in [json!({}), json!({"tenant": "617"}), json!({"tenant": "6#7", "call": "GET /x"}), json!({"tenant": "617", "call": "x"})] {
+        for bad in [
+            json!({}),
+            json!({"tenant": "617"}),
+            json!({"tenant": "6#7", "call": "GET /x"}),
+            json!({"tenant": "617", "call": "x"}),
+        ] {
             let text = Event::read(bad).err().unwrap();
             assert!(text.contains("Exemplo"), "{text}");
         }

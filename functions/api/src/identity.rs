@@ -63,8 +63,12 @@ impl Doors {
 
     async fn machine(&self, store: &Store, request: &HttpRequest, now: Timestamp) -> Result<Option<Caller>, Problem> {
         let presented = request.header("x-api-key").or_else(|| bearer(request.header("authorization")?));
-        let Some(presented) = presented.and_then(PresentedKey::read) else { return Ok(None) };
-        let Ok(tenant) = TenantId::parse(presented.tenant_text) else { return Ok(None) };
+        let Some(presented) = presented.and_then(PresentedKey::read) else {
+            return Ok(None);
+        };
+        let Ok(tenant) = TenantId::parse(presented.tenant_text) else {
+            return Ok(None);
+        };
         let place = (tenant, presented.id.to_owned());
         let key = match self.keys.get(&place) {
             Some(key) => key,
@@ -120,7 +124,9 @@ impl<K, V> Default for Remembered<K, V> {
 impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
     fn get(&self, key: &K) -> Option<V> {
         let held = self.0.lock().ok()?;
-        held.get(key).filter(|(read_at, _)| read_at.elapsed() < FRESH).map(|(_, value)| value.clone())
+        held.get(key)
+            .filter(|(read_at, _)| read_at.elapsed() < FRESH)
+            .map(|(_, value)| value.clone())
     }
 
     fn put(&self, key: K, value: V) {
@@ -143,7 +149,10 @@ mod tests {
         let of = |claims: Value| person(claims.as_object().unwrap(), &names);
         let caller = of(json!({"tenant": "617", "role": "[reader operator]", "sub": "x"})).unwrap();
         assert_eq!((caller.tenant.as_str(), caller.role), ("617", Role::Operator));
-        assert_eq!(of(json!({"tenant": "617", "role": "administrator"})).unwrap().role, Role::Administrator);
+        assert_eq!(
+            of(json!({"tenant": "617", "role": "administrator"})).unwrap().role,
+            Role::Administrator
+        );
         for bad in [
             json!({"role": "reader"}),
             json!({"tenant": "617"}),

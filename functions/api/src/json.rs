@@ -44,14 +44,23 @@ fn refused(path: &str, error: &serde_json::Error) -> Problem {
         return unreadable(&within(field), "campo obrigatório ausente".to_owned());
     }
     if let Some(field) = named("unknown field `") {
-        return unreadable(&within(field), format!("campo desconhecido; {}", known(message, "os campos aceitos são", "nenhum campo é aceito aqui")));
+        return unreadable(
+            &within(field),
+            format!(
+                "campo desconhecido; {}",
+                known(message, "os campos aceitos são", "nenhum campo é aceito aqui")
+            ),
+        );
     }
     if let Some(field) = named("duplicate field `") {
         return unreadable(&within(field), "campo repetido; escreva-o uma vez".to_owned());
     }
     let path = if path == "." { "" } else { path };
     let detail = if message.starts_with("unknown variant `") {
-        format!("valor desconhecido; {}", known(message, "os valores aceitos são", "nenhum valor é aceito aqui"))
+        format!(
+            "valor desconhecido; {}",
+            known(message, "os valores aceitos são", "nenhum valor é aceito aqui")
+        )
     } else if let Some(rest) = message.strip_prefix("invalid type: ") {
         let (given, expected) = rest.rsplit_once(", expected ").unwrap_or((rest, ""));
         format!("veio {}, mas o campo é {}", given_text(given), expected_text(expected))
@@ -73,7 +82,11 @@ fn refused(path: &str, error: &serde_json::Error) -> Problem {
 fn known(message: &str, some: &str, none: &str) -> String {
     let (_, expected) = message.split_once(", expected ").unwrap_or(("", ""));
     let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    if names.is_empty() { none.to_owned() } else { format!("{some}: {}", names.join(", ")) }
+    if names.is_empty() {
+        none.to_owned()
+    } else {
+        format!("{some}: {}", names.join(", "))
+    }
 }
 
 /// Messages of our own types tell what to write.
@@ -120,19 +133,42 @@ mod tests {
         assert_eq!((answer.status, answer.content_type), (400, "application/problem+json"));
         let problem: Value = serde_json::from_str(&answer.body).unwrap();
         let error = &problem["errors"][0];
-        (error["path"].as_str().unwrap().to_owned(), error["detail"].as_str().unwrap().to_owned())
+        (
+            error["path"].as_str().unwrap().to_owned(),
+            error["detail"].as_str().unwrap().to_owned(),
+        )
     }
 
     #[test]
     fn every_fault_is_told_at_its_field() {
         for (body, path, detail) in [
-            (r#"{"bills":[{"bill":1}],"colour":1}"#, "colour", "campo desconhecido; os campos aceitos são: bills, on, plan"),
-            (r#"{"bills":[{"bill":1,"x":2}]}"#, "bills[0].x", "os campos aceitos são: bill, installments"),
+            (
+                r#"{"bills":[{"bill":1}],"colour":1}"#,
+                "colour",
+                "campo desconhecido; os campos aceitos são: bills, on, plan",
+            ),
+            (
+                r#"{"bills":[{"bill":1,"x":2}]}"#,
+                "bills[0].x",
+                "os campos aceitos são: bill, installments",
+            ),
             (r#"{"on":"2026-11-30"}"#, "bills", "campo obrigatório ausente"),
             (r#"{"bills":[{}]}"#, "bills[0].bill", "campo obrigatório ausente"),
-            (r#"{"bills":[{"bill":"10"}]}"#, "bills[0].bill", "veio um texto, mas o campo é um número inteiro, sem aspas"),
-            (r#"{"bills":[{"bill":1.5}]}"#, "bills[0].bill", "veio um número, mas o campo é um número inteiro"),
-            (r#"{"bills":[{"bill":99999999999999999999}]}"#, "bills[0].bill", "mas o campo é um número inteiro"),
+            (
+                r#"{"bills":[{"bill":"10"}]}"#,
+                "bills[0].bill",
+                "veio um texto, mas o campo é um número inteiro, sem aspas",
+            ),
+            (
+                r#"{"bills":[{"bill":1.5}]}"#,
+                "bills[0].bill",
+                "veio um número, mas o campo é um número inteiro",
+            ),
+            (
+                r#"{"bills":[{"bill":99999999999999999999}]}"#,
+                "bills[0].bill",
+                "mas o campo é um número inteiro",
+            ),
             (r#"{"bills":{"bill":1}}"#, "bills", "veio um objeto, mas o campo é uma lista"),
             (r#"{"bills":[],"on":"30/11/2026"}"#, "on", "não é uma data"),
             (r#"{"bills":[],"on":"2026-02-30"}"#, "on", "não é uma data"),
@@ -142,15 +178,31 @@ mod tests {
                 "discounts.fine.amount",
                 "\"1.234\" tem mais de duas casas decimais; escreva",
             ),
-            (r#"{"bills":[],"discounts":{"fine":{"amount":10}}}"#, "discounts.fine.amount", "um texto entre aspas"),
-            (r#"{"bills":[],"discounts":{"fine":{"percent":"101"}}}"#, "discounts.fine.percent", "não está entre 0 e 100; escreva"),
-            (r#"{"bills":[],"discounts":{"fine":{"part":"1"}}}"#, "discounts.fine", "os valores aceitos são: percent, amount"),
+            (
+                r#"{"bills":[],"discounts":{"fine":{"amount":10}}}"#,
+                "discounts.fine.amount",
+                "um texto entre aspas",
+            ),
+            (
+                r#"{"bills":[],"discounts":{"fine":{"percent":"101"}}}"#,
+                "discounts.fine.percent",
+                "não está entre 0 e 100; escreva",
+            ),
+            (
+                r#"{"bills":[],"discounts":{"fine":{"part":"1"}}}"#,
+                "discounts.fine",
+                "os valores aceitos são: percent, amount",
+            ),
             (
                 r#"{"bills":[],"plan":{"installments":2,"firstDue":"2026-12-10","downPayment":"100.001"}}"#,
                 "plan.downPayment",
                 "mais de duas casas decimais",
             ),
-            (r#"{"bills":[],"plan":{"installments":70000,"firstDue":"2026-12-10"}}"#, "plan.installments", "fora do intervalo"),
+            (
+                r#"{"bills":[],"plan":{"installments":70000,"firstDue":"2026-12-10"}}"#,
+                "plan.installments",
+                "fora do intervalo",
+            ),
             (
                 r#"{"bills":[],"plan":{"installments":2,"firstDue":"2026-12-10","periodicity":"A"}}"#,
                 "plan.periodicity",

@@ -113,7 +113,15 @@ impl Api {
         let route = routes::find(&request.method, request.path()).map_or("-", |(route, _)| route.path);
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
         let duration_ms = began.elapsed().as_millis();
-        tracing::info!(tenant, method = request.method, route, status = answer.status, duration_ms, "api answered {}", answer.status);
+        tracing::info!(
+            tenant,
+            method = request.method,
+            route,
+            status = answer.status,
+            duration_ms,
+            "api answered {}",
+            answer.status
+        );
         answer
     }
 
@@ -189,7 +197,9 @@ impl Refused {
     fn of(problem: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let faults = problem["errors"].as_array().into_iter().flatten();
-        let faults: Vec<String> = faults.map(|fault| format!("{}: {}", text(&fault["path"]), text(&fault["detail"]))).collect();
+        let faults: Vec<String> = faults
+            .map(|fault| format!("{}: {}", text(&fault["path"]), text(&fault["detail"])))
+            .collect();
         let detail = text(&problem["detail"]);
         Self {
             kind: text(&problem["title"]),

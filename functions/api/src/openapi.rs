@@ -110,7 +110,10 @@ mod tests {
             std::fs::write(copy, &made).unwrap();
             return;
         }
-        assert!(made == COPY, "docs/openapi.json is not what the code makes; write it with UPDATE_OPENAPI=1 cargo test --package api");
+        assert!(
+            made == COPY,
+            "docs/openapi.json is not what the code makes; write it with UPDATE_OPENAPI=1 cargo test --package api"
+        );
         let roles = [Role::Reader, Role::Operator, Role::Administrator].map(Role::name).join(", ");
         assert_eq!(ORDER, roles);
     }

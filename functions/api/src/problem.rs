@@ -68,14 +68,24 @@ impl Problem {
     /// 400: the body cannot be read as what is asked for.
     #[must_use]
     pub fn unreadable(errors: Vec<FieldError>) -> Self {
-        let problem = Self::new(400, "unreadable", "Pedido ilegível", "O corpo não pode ser lido; veja cada campo em \"errors\".");
+        let problem = Self::new(
+            400,
+            "unreadable",
+            "Pedido ilegível",
+            "O corpo não pode ser lido; veja cada campo em \"errors\".",
+        );
         Self { errors, ..problem }
     }
 
     /// 422: the request is readable and cannot be met.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let problem = Self::new(422, "invalid", "Pedido inválido", "O pedido não pode ser atendido; veja cada campo em \"errors\".");
+        let problem = Self::new(
+            422,
+            "invalid",
+            "Pedido inválido",
+            "O pedido não pode ser atendido; veja cada campo em \"errors\".",
+        );
         Self { errors, ..problem }
     }
 
@@ -127,7 +137,12 @@ impl Problem {
     /// 500; what happened is in the log.
     #[must_use]
     pub fn internal() -> Self {
-        Self::new(500, "internal", "Erro interno", "Não foi possível atender; o registro da função diz por quê.")
+        Self::new(
+            500,
+            "internal",
+            "Erro interno",
+            "Não foi possível atender; o registro da função diz por quê.",
+        )
     }
 
     /// 502: Sienge answers in a way that trying again will not change.
@@ -163,7 +178,10 @@ impl From<StoreError> for Problem {
             return Self::internal();
         }
         tracing::warn!(%error, "the database");
-        Self::unavailable("O banco de dados não respondeu a tempo; tente de novo em instantes.", AFTER_A_MOMENT)
+        Self::unavailable(
+            "O banco de dados não respondeu a tempo; tente de novo em instantes.",
+            AFTER_A_MOMENT,
+        )
     }
 }
 
@@ -172,7 +190,9 @@ impl From<FlowError> for Problem {
         match error {
             FlowError::Store(error) => error.into(),
             FlowError::Sienge(error) if error.is_quota() => Self::unavailable(error.to_string(), AFTER_A_MINUTE),
-            FlowError::Sienge(error) if error.remedy() == ponte::sienge::Remedy::RetryLater => Self::unavailable(error.to_string(), AFTER_A_MOMENT),
+            FlowError::Sienge(error) if error.remedy() == ponte::sienge::Remedy::RetryLater => {
+                Self::unavailable(error.to_string(), AFTER_A_MOMENT)
+            }
             FlowError::Sienge(error) => Self::sienge(error.to_string()),
             FlowError::NotConfigured(why) | FlowError::Stopped(why) => Self::conflict(why),
             FlowError::Secret(_) | FlowError::Bus(_) | FlowError::Inbox(_) => {

@@ -38,7 +38,11 @@ pub(crate) async fn once(api: &Api, route: &'static Route, call: &Call, key: &st
             let detail = "Esta chamada ainda está em andamento; repita-a depois para ler a resposta.";
             return Err(Problem::conflict_for(detail, wait));
         }
-        Begun::OtherBody => return Err(fault("a chave já foi usada com outro pedido; use uma chave nova para um pedido novo".to_owned())),
+        Begun::OtherBody => {
+            return Err(fault(
+                "a chave já foi usada com outro pedido; use uma chave nova para um pedido novo".to_owned(),
+            ));
+        }
     };
     let answer: Answer = (route.handle)(api, call).await.unwrap_or_else(Into::into);
     // Only what will be the same the next time is kept: nothing may have happened, or it may be made good.

@@ -49,7 +49,10 @@ pub(crate) type Parameters = Vec<(&'static str, String)>;
 /// The route of a method and path, with what stands in the braces.
 pub(crate) fn find(method: &str, path: &str) -> Result<(&'static Route, Parameters), Problem> {
     let path = path.split('?').next().unwrap_or_default();
-    let matching: Vec<_> = ROUTES.iter().filter_map(|route| Some((route, matched(route.path, path)?))).collect();
+    let matching: Vec<_> = ROUTES
+        .iter()
+        .filter_map(|route| Some((route, matched(route.path, path)?)))
+        .collect();
     if matching.is_empty() {
         return Err(Problem::not_found("Endereço desconhecido; veja /v1/openapi.json."));
     }
@@ -84,7 +87,13 @@ mod tests {
     fn a_path_is_matched_whole() {
         let pattern = "/v1/creditors/{id}/campaigns";
         assert_eq!(matched(pattern, "/v1/creditors/7/campaigns/"), Some(vec![("id", "7".to_owned())]));
-        for other in ["/v1/creditors//campaigns", "/v1/creditors/7", "/v1/creditors/7/campaigns/x", "/v1", ""] {
+        for other in [
+            "/v1/creditors//campaigns",
+            "/v1/creditors/7",
+            "/v1/creditors/7/campaigns/x",
+            "/v1",
+            "",
+        ] {
             assert_eq!(matched(pattern, other), None, "{other}");
         }
     }

@@ -66,7 +66,8 @@ impl<'a> PresentedKey<'a> {
     pub fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.trim().split('.');
         let (prefix, tenant_text, id, secret) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let plain = |part: &str| (1..=MAX_PART).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let plain =
+            |part: &str| (1..=MAX_PART).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         let ours = prefix == PREFIX && parts.next().is_none() && plain(id) && plain(secret);
         ours.then_some(Self { tenant_text, id, secret })
     }
@@ -119,7 +120,10 @@ impl Store {
         let mut item = key_item(&keys::api_key(&tenant, presented.id));
         item.extend([
             ("role".to_owned(), text(role.name())),
-            ("hash".to_owned(), super::attributes::binary(Sha256::digest(presented.secret.as_bytes()).to_vec())),
+            (
+                "hash".to_owned(),
+                super::attributes::binary(Sha256::digest(presented.secret.as_bytes()).to_vec()),
+            ),
             ("valid_until".to_owned(), super::attributes::number(valid_until.as_second())),
         ]);
         self.batch_put(&self.tables.control, vec![item]).await
@@ -147,7 +151,16 @@ mod tests {
         assert_eq!((key.tenant_text, key.id, key.secret), ("617", "a1b2", "s3-cr_t"));
         assert_eq!(format!("{key:?}"), "PresentedKey(a1b2)", "the secret is never printed");
         let long = format!("ponte.617.{}.s", "a".repeat(200));
-        for bad in ["", "ponte", "ponte.617.a1b2", "ponte.617.a1b2.", "ponte.617.a#b.s", "other.617.a.s", "ponte.617.a.s.x", &long] {
+        for bad in [
+            "",
+            "ponte",
+            "ponte.617.a1b2",
+            "ponte.617.a1b2.",
+            "ponte.617.a#b.s",
+            "other.617.a.s",
+            "ponte.617.a.s.x",
+            &long,
+        ] {
             assert!(PresentedKey::read(bad).is_none(), "{bad}");
         }
     }

@@ -24,7 +24,12 @@ async fn one_object_an_envelope_and_an_array_are_the_same() {
     ] {
         let stage = Stage::impatient(1, move |_, _| Reply::json(body.as_str())).await;
         let on = date(2026, 11, 22);
-        let balance = stage.client.current_debit_balance(&cpf(), BillId(10), on, false).await.unwrap().unwrap();
+        let balance = stage
+            .client
+            .current_debit_balance(&cpf(), BillId(10), on, false)
+            .await
+            .unwrap()
+            .unwrap();
         let owed: Vec<_> = balance.owed().map(|row| (row.installment_id, row.additional_value)).collect();
         assert_eq!(owed, [(Some(2), Some(dec!(95.58))), (Some(3), Some(dec!(0)))]);
         assert_eq!(balance.owed().next().unwrap().current_balance, Some(dec!(1095.58)));
@@ -40,10 +45,16 @@ async fn one_object_an_envelope_and_an_array_are_the_same() {
 async fn a_cnpj_with_letters_travels_as_a_cnpj_and_is_written_down_nowhere() {
     let stage = Stage::impatient(1, |_, _| Reply::json(ONE)).await;
     let document = Document::from("12.abc.345/01de-35");
-    let found = stage.client.current_debit_balance(&document, BillId(10), date(2026, 11, 22), true).await;
+    let found = stage
+        .client
+        .current_debit_balance(&document, BillId(10), date(2026, 11, 22), true)
+        .await;
     assert!(found.unwrap().is_some());
     let target = &stage.server.requests()[0].target;
-    assert!(target.contains("cnpj=12ABC34501DE35") && target.contains("correctAnnualInstallment=S"), "{target}");
+    assert!(
+        target.contains("cnpj=12ABC34501DE35") && target.contains("correctAnnualInstallment=S"),
+        "{target}"
+    );
     let record = &stage.records()[0];
     assert!(!record.url.contains("12ABC34501DE35"), "{}", record.url);
     assert_eq!((record.method, record.bill), ("ConsultarSaldoDevedorPresente", Some(BillId(10))));
@@ -67,7 +78,10 @@ async fn nulls_and_wrong_types_read_as_absent() {
         r#"{"billReceivableId":"10","dueInstallments":[{}]}"#,
     ] {
         let stage = Stage::impatient(1, move |_, _| Reply::json(body)).await;
-        let found = stage.client.current_debit_balance(&cpf(), BillId(10), date(2026, 11, 22), false).await;
+        let found = stage
+            .client
+            .current_debit_balance(&cpf(), BillId(10), date(2026, 11, 22), false)
+            .await;
         let balance = found.unwrap().unwrap();
         let row = balance.owed().next().unwrap();
         assert_eq!((row.installment_id, row.current_balance), (None, None), "{body}");

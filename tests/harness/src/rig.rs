@@ -440,7 +440,8 @@ impl Rig {
 
     /// Calls the API over HTTP with a key; answers the status and the body.
     pub async fn call(&self, key: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        self.call_with(json!({"authorization": format!("Bearer {key}")}), method, path, body).await
+        self.call_with(json!({"authorization": format!("Bearer {key}")}), method, path, body)
+            .await
     }
 
     /// As [`Rig::call`], with these headers.

@@ -16,7 +16,10 @@ const READER: &str = "ponte.617.00000000000000aa.chave-inventada-de-leitura";
 
 /// A campaign that covers everything; discounts of 10%, plans of 2 to 12.
 fn campaign(id: &str) -> Value {
-    let (tenth, all) = (json!({"principal": "10", "interest": "10"}), json!({"fromDays": -9999, "toDays": 9999}));
+    let (tenth, all) = (
+        json!({"principal": "10", "interest": "10"}),
+        json!({"fromDays": -9999, "toDays": 9999}),
+    );
     let mut tier = all.clone();
     tier["charges"] = json!({"fine": "2", "interest": "1", "fee": "10"});
     tier["maximumDiscounts"] = tenth;
@@ -48,7 +51,10 @@ impl Contract {
         schema["components"] = self.0["components"].clone();
         let options = jsonschema::draft202012::options().should_validate_formats(true);
         let validator = options.build(&schema).unwrap();
-        let errors: Vec<String> = validator.iter_errors(what).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(what)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
         if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
     }
 }
@@ -71,7 +77,11 @@ impl Scene {
     async fn with(world: World) -> Self {
         let rig = Rig::with(world).await;
         rig.run_all("reconcile").await;
-        rig.shop.store.put_api_key(READER, Role::Reader, at("2027-01-01T00:00:00Z")).await.unwrap();
+        rig.shop
+            .store
+            .put_api_key(READER, Role::Reader, at("2027-01-01T00:00:00Z"))
+            .await
+            .unwrap();
         let scene = Self {
             rig,
             contract: Contract(api::openapi::document()),
@@ -89,7 +99,10 @@ impl Scene {
     async fn call_as(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let (status, answer) = self.rig.call(key, method, path, &body).await;
         let Some(operation) = self.contract.operation(method, path) else {
-            assert!(status == 404 || status == 405, "{method} {path} is not in the document and answers {status}");
+            assert!(
+                status == 404 || status == 405,
+                "{method} {path} is not in the document and answers {status}"
+            );
             return (status, answer);
         };
         let responses = &operation["responses"];
@@ -99,11 +112,16 @@ impl Scene {
                 self.contract.fits(request, "application/json", &body).unwrap();
             }
         } else {
-            self.contract.fits(&responses["default"], "application/problem+json", &answer).unwrap();
+            self.contract
+                .fits(&responses["default"], "application/problem+json", &answer)
+                .unwrap();
             assert_eq!(answer["status"], status);
             if status == 400 {
                 let request = &operation["requestBody"];
-                assert!(self.contract.fits(request, "application/json", &body).is_err(), "refused and in the document: {body}");
+                assert!(
+                    self.contract.fits(request, "application/json", &body).is_err(),
+                    "refused and in the document: {body}"
+                );
             }
         }
         (status, answer)
@@ -146,7 +164,10 @@ async fn calls_to_sienge(rig: &Rig) -> u64 {
 
 fn text_of(answer: &Value, step: &str) -> String {
     let lines = answer["explanation"].as_array().unwrap();
-    let line = lines.iter().find(|line| line["step"] == step).unwrap_or_else(|| panic!("no {step}: {answer}"));
+    let line = lines
+        .iter()
+        .find(|line| line["step"] == step)
+        .unwrap_or_else(|| panic!("no {step}: {answer}"));
     line["text"].as_str().unwrap().to_owned()
 }
 
@@ -164,14 +185,23 @@ async fn an_integrated_quote_is_siengess_figure_explained_line_by_line() {
     let answer = scene.quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]})).await;
     let row = &answer["rows"][0];
     assert_eq!((row["mode"].as_str(), row["daysLate"].as_i64()), (Some("integrated"), Some(142)));
-    assert_eq!((row["interest"].as_str(), row["updated"].as_str()), (Some("95.58"), Some("1095.58")));
+    assert_eq!(
+        (row["interest"].as_str(), row["updated"].as_str()),
+        (Some("95.58"), Some("1095.58"))
+    );
     assert_eq!(row["fee"], "109.55", "truncated in total, as the preset says");
     assert_eq!(answer["totals"]["total"], "1205.13");
     assert_eq!(answer["campaign"]["id"], "padrao");
     assert_eq!(answer["on"], "2026-11-20");
     assert_eq!(answer["warnings"], json!([]));
-    assert_eq!(text_of(&answer, "proRata"), "Indexador pró-rata: 1.000,00 × 0,54% ÷ 30 × 142 dias = 25,56");
-    assert_eq!(text_of(&answer, "lateInterest"), "Juros de mora: 1.025,56 × 1% ÷ 30 × 142 dias = 48,54");
+    assert_eq!(
+        text_of(&answer, "proRata"),
+        "Indexador pró-rata: 1.000,00 × 0,54% ÷ 30 × 142 dias = 25,56"
+    );
+    assert_eq!(
+        text_of(&answer, "lateInterest"),
+        "Juros de mora: 1.025,56 × 1% ÷ 30 × 142 dias = 48,54"
+    );
 
     // Nobody told us of the index: the figure is Sienge's all the same, and the quote says what explains it.
     scene.rig.creditor(1, |_| {}).await;
@@ -179,7 +209,10 @@ async fn an_integrated_quote_is_siengess_figure_explained_line_by_line() {
     assert_eq!(answer["rows"][0]["interest"], "95.58");
     let warnings = answer["warnings"].as_array().unwrap();
     let differs = warnings.iter().find(|warning| warning["kind"] == "siengeDiffers").unwrap();
-    assert!(differs["text"].as_str().unwrap().contains("indexador pró-rata de 0,54%"), "{differs}");
+    assert!(
+        differs["text"].as_str().unwrap().contains("indexador pró-rata de 0,54%"),
+        "{differs}"
+    );
 }
 
 #[tokio::test]
@@ -189,11 +222,16 @@ async fn without_late_charge_terms_in_sienge_the_campaigns_tier_holds() {
     scene.as_in_the_example(bill, ids[0]).await;
     scene.rig.change("terms", json!({"billId": bill}));
     let discounts = json!({"principal": {"percent": "10"}, "interest": {"amount": "1.00"}});
-    let answer = scene.quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}], "discounts": discounts})).await;
+    let answer = scene
+        .quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}], "discounts": discounts}))
+        .await;
     let row = &answer["rows"][0];
     assert_eq!(row["mode"], "internal");
     assert_eq!((row["fine"].as_str(), row["interest"].as_str()), (Some("20.00"), Some("47.33")));
-    assert_eq!((row["discounts"]["principal"].as_str(), row["discount"].as_str()), (Some("100.00"), Some("101.00")));
+    assert_eq!(
+        (row["discounts"]["principal"].as_str(), row["discount"].as_str()),
+        (Some("100.00"), Some("101.00"))
+    );
     assert_eq!(answer["warnings"][0]["kind"], "feesWithoutSwitch");
 }
 
@@ -229,7 +267,10 @@ async fn a_whole_contract_and_two_of_them_are_quoted_and_planned() {
     let (status, answer) = scene.call("POST", "/v1/quotes/smallest-plan", asked).await;
     assert_eq!((status, answer["plan"]["installments"].as_array().unwrap().len()), (200, 3));
     let (status, path, detail) = scene
-        .fault("/v1/quotes/smallest-plan", json!({"bills": one, "affordable": "0.01", "plan": {"firstDue": "2026-12-10"}}))
+        .fault(
+            "/v1/quotes/smallest-plan",
+            json!({"bills": one, "affordable": "0.01", "plan": {"firstDue": "2026-12-10"}}),
+        )
         .await;
     assert_eq!((status, path.as_str()), (422, "affordable"));
     assert!(detail.contains("nenhum plano da campanha cabe em R$ 0,01"), "{detail}");
@@ -246,11 +287,36 @@ async fn bad_input_is_refused_at_its_field_in_words() {
     let plan = |installments: u16| json!({"installments": installments, "firstDue": "2026-12-10"});
     let before = calls_to_sienge(&scene.rig).await;
     for (body, status, path, detail) in [
-        (json!({"bills": [{"bill": 999_999_999}]}), 422, "bills[0].bill", "título 999999999 não encontrado"),
-        (json!({"bills": [{"bill": bill, "installments": [ids[1]]}]}), 422, "bills[0].installments[0]", "não está em aberto: Recebimento"),
-        (json!({"bills": [{"bill": bill, "installments": [98765]}]}), 422, "bills[0].installments[0]", "não existe no título"),
-        (json!({"bills": [{"bill": bill}, {"bill": others}]}), 422, "bills[1].bill", "calcule um credor de cada vez"),
-        (json!({"bills": one, "on": "2026-11-19"}), 422, "on", "19/11/2026 já passou; informe 20/11/2026"),
+        (
+            json!({"bills": [{"bill": 999_999_999}]}),
+            422,
+            "bills[0].bill",
+            "título 999999999 não encontrado",
+        ),
+        (
+            json!({"bills": [{"bill": bill, "installments": [ids[1]]}]}),
+            422,
+            "bills[0].installments[0]",
+            "não está em aberto: Recebimento",
+        ),
+        (
+            json!({"bills": [{"bill": bill, "installments": [98765]}]}),
+            422,
+            "bills[0].installments[0]",
+            "não existe no título",
+        ),
+        (
+            json!({"bills": [{"bill": bill}, {"bill": others}]}),
+            422,
+            "bills[1].bill",
+            "calcule um credor de cada vez",
+        ),
+        (
+            json!({"bills": one, "on": "2026-11-19"}),
+            422,
+            "on",
+            "19/11/2026 já passou; informe 20/11/2026",
+        ),
         (json!({"bills": one, "on": "2028-11-19"}), 422, "on", "está fora do intervalo"),
         (json!({"bills": one, "portal": true}), 422, "campaign", "nenhuma campanha ativa"),
         (json!({"bills": []}), 422, "bills", "nenhum título selecionado"),
@@ -269,13 +335,37 @@ async fn bad_input_is_refused_at_its_field_in_words() {
     }
     assert_eq!(calls_to_sienge(&scene.rig).await, before, "what is refused costs no call to Sienge");
     for (body, path, detail) in [
-        (json!({"bills": one, "discounts": {"principal": {"percent": "10.5"}}}), "discounts.principal", "passa do máximo de 10%"),
-        (json!({"bills": one, "discounts": {"interest": {"amount": "100000"}}}), "discounts.interest", "informe até R$"),
-        (json!({"bills": one, "discounts": {"fee": {"percent": "1"}}}), "discounts.fee", "passa do máximo de 0%"),
-        (json!({"bills": one, "plan": plan(13)}), "plan.installments", "escolha dentro de: 2 a 12 parcelas"),
+        (
+            json!({"bills": one, "discounts": {"principal": {"percent": "10.5"}}}),
+            "discounts.principal",
+            "passa do máximo de 10%",
+        ),
+        (
+            json!({"bills": one, "discounts": {"interest": {"amount": "100000"}}}),
+            "discounts.interest",
+            "informe até R$",
+        ),
+        (
+            json!({"bills": one, "discounts": {"fee": {"percent": "1"}}}),
+            "discounts.fee",
+            "passa do máximo de 0%",
+        ),
+        (
+            json!({"bills": one, "plan": plan(13)}),
+            "plan.installments",
+            "escolha dentro de: 2 a 12 parcelas",
+        ),
         (json!({"bills": one, "plan": plan(0)}), "plan.installments", "parcelas"),
-        (json!({"bills": one, "plan": {"installments": 2, "firstDue": "2026-11-01"}}), "plan.firstDue", "01/11/2026 já passou"),
-        (json!({"bills": one, "plan": {"installments": 2, "firstDue": "2026-12-10", "dueDay": 5}}), "plan.dueDay", "informe 10"),
+        (
+            json!({"bills": one, "plan": {"installments": 2, "firstDue": "2026-11-01"}}),
+            "plan.firstDue",
+            "01/11/2026 já passou",
+        ),
+        (
+            json!({"bills": one, "plan": {"installments": 2, "firstDue": "2026-12-10", "dueDay": 5}}),
+            "plan.dueDay",
+            "informe 10",
+        ),
         (
             json!({"bills": one, "plan": {"installments": 2, "firstDue": "2026-12-10", "downPayment": "99999999.00"}}),
             "plan.downPayment",
@@ -300,7 +390,10 @@ async fn a_customer_with_letters_in_the_cnpj_is_quoted_and_one_without_a_documen
     let bill = scene.rig.sienge.with_world(|world| {
         let lettered = |customer: &u32| world.customers[customer].document().bytes().any(|b| b.is_ascii_alphabetic());
         let open = |bill: &&sienge_simulator::world::Bill| bill.installments.iter().any(|row| row.open());
-        let mut bills = world.bills.values().filter(|bill| bill.company == 1 && bill.cancelled.is_none() && lettered(&bill.customer));
+        let mut bills = world
+            .bills
+            .values()
+            .filter(|bill| bill.company == 1 && bill.cancelled.is_none() && lettered(&bill.customer));
         bills.find(open).map(|bill| (bill.id, bill.customer))
     });
     let (bill, customer) = bill.expect("somebody has letters in the CNPJ");
@@ -325,11 +418,17 @@ async fn what_sienge_settled_meanwhile_is_told_and_its_refusals_are_answered() {
     assert!(detail.contains("já está quitada no Sienge"), "{detail}");
 
     let asked = json!({"bills": [{"bill": bill, "installments": [ids[1]]}]});
-    scene.rig.faults(json!([{"kind": "status", "status": 403, "route": "v1/current-debit-balance"}])).await;
+    scene
+        .rig
+        .faults(json!([{"kind": "status", "status": 403, "route": "v1/current-debit-balance"}]))
+        .await;
     let (status, answer) = scene.call("POST", "/v1/quotes", asked.clone()).await;
     assert_eq!((status, answer["type"].as_str()), (502, Some("urn:ponte:problem:sienge")));
     assert!(answer["detail"].as_str().unwrap().contains("Painel de Integrações"), "{answer}");
-    scene.rig.faults(json!([{"kind": "empty", "route": "v1/current-debit-balance", "count": 1}])).await;
+    scene
+        .rig
+        .faults(json!([{"kind": "empty", "route": "v1/current-debit-balance", "count": 1}]))
+        .await;
     let (status, path, _) = scene.fault("/v1/quotes", asked).await;
     assert_eq!((status, path.as_str()), (422, "bills[0].bill"));
 }
@@ -342,28 +441,50 @@ async fn nobody_sees_another_tenants_data_whatever_they_send() {
     let other = TenantId::parse("618").unwrap();
     let settings = rig.shop.store.tenant_settings(&tenant()).await.unwrap().unwrap();
     rig.shop.store.put_tenant(&other, &settings).await.unwrap();
-    rig.shop.store.put_creditor(&other, &CreditorSettings::new(CreditorId(1))).await.unwrap();
+    rig.shop
+        .store
+        .put_creditor(&other, &CreditorSettings::new(CreditorId(1)))
+        .await
+        .unwrap();
     rig.secrets.store(&other, harness::rig::secret(&["x"]));
     let theirs = "ponte.618.00000000000000bb.chave-inventada-da-outra-assessoria";
-    rig.shop.store.put_api_key(theirs, Role::Administrator, at("2027-01-01T00:00:00Z")).await.unwrap();
+    rig.shop
+        .store
+        .put_api_key(theirs, Role::Administrator, at("2027-01-01T00:00:00Z"))
+        .await
+        .unwrap();
 
     let (status, answer) = scene.call_as(theirs, "GET", CAMPAIGNS, Value::Null).await;
     assert_eq!((status, &answer["campaigns"], &answer["version"]), (200, &json!([]), &json!(0)));
-    let (status, answer) = scene.call_as(theirs, "POST", "/v1/quotes", json!({"bills": [{"bill": bill}]})).await;
+    let (status, answer) = scene
+        .call_as(theirs, "POST", "/v1/quotes", json!({"bills": [{"bill": bill}]}))
+        .await;
     assert_eq!(status, 422);
-    assert!(answer["errors"][0]["detail"].as_str().unwrap().contains("não encontrado na carteira"), "{answer}");
-    let (status, _) = scene.call_as(theirs, "PUT", CAMPAIGNS, json!({"version": 0, "campaigns": [campaign("delas")]})).await;
+    assert!(
+        answer["errors"][0]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("não encontrado na carteira"),
+        "{answer}"
+    );
+    let (status, _) = scene
+        .call_as(theirs, "PUT", CAMPAIGNS, json!({"version": 0, "campaigns": [campaign("delas")]}))
+        .await;
     assert_eq!(status, 200);
     let (_, ours) = scene.call("GET", CAMPAIGNS, Value::Null).await;
-    assert_eq!((ours["version"].as_u64(), ours["campaigns"][0]["id"].as_str()), (Some(1), Some("padrao")));
+    assert_eq!(
+        (ours["version"].as_u64(), ours["campaigns"][0]["id"].as_str()),
+        (Some(1), Some("padrao"))
+    );
 
     // A key works for its own tenant alone, and claims count on the people's route alone.
     let (_, rest) = theirs.split_once("618.").unwrap();
-    assert_eq!(scene.call_as(&format!("ponte.617.{rest}"), "GET", CAMPAIGNS, Value::Null).await.0, 401);
+    assert_eq!(
+        scene.call_as(&format!("ponte.617.{rest}"), "GET", CAMPAIGNS, Value::Null).await.0,
+        401
+    );
     let claims = json!({"jwt": {"claims": {"tenant": "617", "role": "administrator"}}});
-    let event = |path: &str, claims: &Value| {
-        json!({"version": "2.0", "rawPath": path, "headers": {}, "requestContext": {"http": {"method": "GET"}, "authorizer": claims}})
-    };
+    let event = |path: &str, claims: &Value| json!({"version": "2.0", "rawPath": path, "headers": {}, "requestContext": {"http": {"method": "GET"}, "authorizer": claims}});
     let status = async |event: Value| rig.api(event).await.unwrap()["statusCode"].as_u64().unwrap();
     assert_eq!(status(event(CAMPAIGNS, &claims)).await, 401);
     let people = format!("/sso{CAMPAIGNS}");
@@ -380,7 +501,11 @@ async fn keys_end_are_revoked_and_have_roles() {
     let scene = Scene::start().await;
     let rig = &scene.rig;
     let expired = "ponte.617.00000000000000cc.chave-inventada-vencida";
-    rig.shop.store.put_api_key(expired, Role::Reader, at("2026-11-20T14:59:59Z")).await.unwrap();
+    rig.shop
+        .store
+        .put_api_key(expired, Role::Reader, at("2026-11-20T14:59:59Z"))
+        .await
+        .unwrap();
     let unknown = "ponte.617.00000000000000dd.chave-que-ninguem-criou";
     let wrong = format!("{READER}x");
     for bad in [expired, unknown, &wrong, "", "ponte", "ponte.6#7.a.b"] {
@@ -388,19 +513,29 @@ async fn keys_end_are_revoked_and_have_roles() {
         assert_eq!((status, answer["title"].as_str()), (401, Some("Não autenticado")), "{bad}");
     }
     assert_eq!(rig.call_with(json!({}), "GET", CAMPAIGNS, &Value::Null).await.0, 401);
-    assert_eq!(rig.call_with(json!({"x-api-key": READER}), "GET", CAMPAIGNS, &Value::Null).await.0, 200);
+    assert_eq!(
+        rig.call_with(json!({"x-api-key": READER}), "GET", CAMPAIGNS, &Value::Null).await.0,
+        200
+    );
     assert_eq!(scene.call("GET", CAMPAIGNS, Value::Null).await.0, 200, "two keys at once");
-    let (status, answer) = scene.call_as(READER, "PUT", CAMPAIGNS, json!({"version": 1, "campaigns": []})).await;
+    let (status, answer) = scene
+        .call_as(READER, "PUT", CAMPAIGNS, json!({"version": 1, "campaigns": []}))
+        .await;
     assert_eq!(status, 403);
     assert!(answer["detail"].as_str().unwrap().contains("administrator"), "{answer}");
     assert_eq!(scene.call("DELETE", CAMPAIGNS, Value::Null).await.0, 405);
     assert_eq!(scene.call("GET", "/v1/nothing", Value::Null).await.0, 404);
     let (status, document) = rig.call_with(json!({}), "GET", "/v1/openapi.json", &Value::Null).await;
-    assert_eq!((status, &document), (200, &api::openapi::document()), "everybody may read the document");
+    assert_eq!(
+        (status, &document),
+        (200, &api::openapi::document()),
+        "everybody may read the document"
+    );
 
     rig.settings(|settings| settings.active = false).await;
     let fresh = api::Api::new(rig.api.shop().clone(), api::ClaimNames::default());
-    let event = json!({"version": "2.0", "rawPath": CAMPAIGNS, "headers": {"x-api-key": READER}, "requestContext": {"http": {"method": "GET"}}});
+    let event =
+        json!({"version": "2.0", "rawPath": CAMPAIGNS, "headers": {"x-api-key": READER}, "requestContext": {"http": {"method": "GET"}}});
     let deadline = tokio::time::Instant::now() + harness::rig::PLENTY;
     let answer = fresh.handle(event, deadline).await.unwrap();
     assert_eq!(answer["statusCode"], 401, "an inactive tenant calls nothing");
@@ -424,13 +559,18 @@ async fn campaigns_are_saved_on_the_version_that_was_read() {
     overlapping["tiers"].as_array_mut().unwrap().push(tier);
     let mut foreign = campaign("a");
     foreign["creditor"] = json!(2);
-    let (status, answer) = scene.call("PUT", CAMPAIGNS, json!({"version": 2, "campaigns": [overlapping, foreign]})).await;
+    let (status, answer) = scene
+        .call("PUT", CAMPAIGNS, json!({"version": 2, "campaigns": [overlapping, foreign]}))
+        .await;
     assert_eq!(status, 422);
     let errors = answer["errors"].as_array().unwrap();
     let paths: Vec<&str> = errors.iter().map(|error| error["path"].as_str().unwrap()).collect();
     assert_eq!(paths, ["campaigns[0]", "campaigns[1].creditor", "campaigns[1].id"]);
     let detail = errors[0]["detail"].as_str().unwrap();
-    assert!(detail.contains("faixa à vista 1") && detail.contains("faixa à vista 2") && detail.contains("se sobrepõem"), "{detail}");
+    assert!(
+        detail.contains("faixa à vista 1") && detail.contains("faixa à vista 2") && detail.contains("se sobrepõem"),
+        "{detail}"
+    );
     assert_eq!(scene.call("GET", "/v1/creditors/99/campaigns", Value::Null).await.0, 404);
     assert_eq!(scene.call("GET", "/v1/creditors/x/campaigns", Value::Null).await.0, 422);
 }
@@ -481,9 +621,17 @@ async fn an_operator_commands_from_the_console() {
     let scene = Scene::start().await;
     let (bill, _) = scene.contract(1);
     let command = |call: &str, body: Value| json!({"tenant": "617", "call": call, "body": body});
-    let answer = scene.rig.api(command("POST /v1/quotes", json!({"bills": [{"bill": bill}]}))).await.unwrap();
+    let answer = scene
+        .rig
+        .api(command("POST /v1/quotes", json!({"bills": [{"bill": bill}]})))
+        .await
+        .unwrap();
     assert_eq!(answer["creditor"], 1);
-    let refused = scene.rig.api(command("POST /v1/quotes", json!({"bills": [{"bill": 1}]}))).await.unwrap_err();
+    let refused = scene
+        .rig
+        .api(command("POST /v1/quotes", json!({"bills": [{"bill": 1}]})))
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind, "Pedido inválido");
     assert!(refused.text.contains("bills[0].bill: título 1 não encontrado"), "{refused:?}");
     assert!(scene.rig.api(json!({"tenant": "617"})).await.unwrap_err().text.contains("Exemplo"));

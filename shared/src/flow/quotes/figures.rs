@@ -17,7 +17,12 @@ const RESOURCE: &str = "current-debit-balance";
 pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Result<(), QuoteError> {
     let (bill, customer) = (chosen.bill, chosen.customer);
     let refuse = |detail: String| QuoteError::fault(format!("bills[{}].bill", chosen.index), detail);
-    let customers = session.shop.store.customers(&session.tenant, &[customer]).await.map_err(FlowError::from)?;
+    let customers = session
+        .shop
+        .store
+        .customers(&session.tenant, &[customer])
+        .await
+        .map_err(FlowError::from)?;
     let document = customers.get(&customer).and_then(|customer| customer.document.clone());
     let document = document.filter(is_usable).ok_or_else(|| {
         refuse(format!(
@@ -37,13 +42,19 @@ pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Re
         ))
     })?;
     let statement = statement.map_err(FlowError::from)?;
-    let terms = statement.iter().find(|held| held.bill_receivable_id == Some(bill.0)).map(late_terms);
+    let terms = statement
+        .iter()
+        .find(|held| held.bill_receivable_id == Some(bill.0))
+        .map(late_terms);
     let terms = terms.transpose().map_err(FlowError::from)?.flatten();
     for debt in &mut chosen.debts {
         let of = |row: &&DebitInstallment| row.installment_id == Some(debt.installment.0);
         let row = balance.owed().find(of).ok_or_else(|| {
             let detail = not_owed(&balance, debt.installment);
-            QuoteError::fault(format!("bills[{}].bill", chosen.index), format!("a parcela {} do título {bill} {detail}", debt.installment))
+            QuoteError::fault(
+                format!("bills[{}].bill", chosen.index),
+                format!("a parcela {} do título {bill} {detail}", debt.installment),
+            )
         })?;
         let missing = SiengeError::MissingField {
             resource: RESOURCE,

@@ -16,8 +16,8 @@ pub use selection::Selected;
 
 use super::{FlowError, Session};
 use crate::calculation::{
-    Campaign, Cents, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest, PlanRequest, Planned, Quote, Request,
-    Selection, plan, quote, select, smallest_plan,
+    Campaign, Cents, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest, PlanRequest, Planned, Quote,
+    Request, Selection, plan, quote, select, smallest_plan,
 };
 use crate::calendar::Date;
 use crate::portfolio::{BillId, CreditorId, InstallmentId};
@@ -190,7 +190,13 @@ async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Da
         let detail = format!("o credor {creditor} não está ativo nesta assessoria; cadastre a empresa do Sienge como credor");
         QuoteError::fault("bills[0].bill", detail)
     })?;
-    let campaigns = session.shop.store.campaigns(&session.tenant, creditor).await.map_err(FlowError::from)?.campaigns;
+    let campaigns = session
+        .shop
+        .store
+        .campaigns(&session.tenant, creditor)
+        .await
+        .map_err(FlowError::from)?
+        .campaigns;
     let debts = |chosen: &[Chosen]| -> Vec<Debt> { chosen.iter().flat_map(|chosen| chosen.debts.clone()).collect() };
     let unread = debts(&chosen);
     let wanted = Selection {

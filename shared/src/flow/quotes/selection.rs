@@ -48,7 +48,10 @@ pub(super) fn check_bills(bills: &[SelectedBill]) -> Result<(), QuoteError> {
     let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
     for (index, SelectedBill { bill, installments }) in bills.iter().enumerate() {
         if !seen.insert(*bill) {
-            faults.push(fault(format!("bills[{index}].bill"), format!("o título {bill} foi selecionado duas vezes; selecione-o uma vez")));
+            faults.push(fault(
+                format!("bills[{index}].bill"),
+                format!("o título {bill} foi selecionado duas vezes; selecione-o uma vez"),
+            ));
         }
         let mut ids = BTreeSet::new();
         for (place, id) in installments.iter().flatten().enumerate() {
@@ -62,7 +65,11 @@ pub(super) fn check_bills(bills: &[SelectedBill]) -> Result<(), QuoteError> {
             faults.push(fault(format!("bills[{index}].installments"), detail));
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(QuoteError::Invalid(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(QuoteError::Invalid(faults))
+    }
 }
 
 /// The creditor and the debts of each bill, in the request's order.
@@ -123,7 +130,12 @@ fn open_contract(bill: BillId, held: Option<&HeldBill>) -> Result<(&HeldBill, &C
 }
 
 fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract: &Contract, faults: &mut Vec<Fault>) -> Vec<Debt> {
-    let of_contract = || held.installments.iter().filter(|((key, _), _)| *key == contract.key).map(|(_, row)| row);
+    let of_contract = || {
+        held.installments
+            .iter()
+            .filter(|((key, _), _)| *key == contract.key)
+            .map(|(_, row)| row)
+    };
     let mut found = Vec::new();
     let Some(ids) = &selected.installments else {
         for row in of_contract().filter(|row| row.is_open()) {

@@ -91,7 +91,13 @@ fn every_fault_is_told_at_its_place() {
     let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(
         paths,
-        ["bills[0].installments[0]", "bills[0].installments[2]", "bills[2].bill", "bills[3].bill", "bills[1].bill"]
+        [
+            "bills[0].installments[0]",
+            "bills[0].installments[2]",
+            "bills[2].bill",
+            "bills[3].bill",
+            "bills[1].bill"
+        ]
     );
     let details: Vec<&str> = found.iter().map(|(_, detail)| detail.as_str()).collect();
     assert_eq!(details[0], "a parcela 1 do título 10 não está em aberto: Recebimento em 02/11/2026");
