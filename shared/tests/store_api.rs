@@ -10,7 +10,7 @@ use ponte::calendar::Timestamp;
 use ponte::portfolio::{CreditorId, TenantId};
 use ponte::store::{Begun, PresentedKey, Role, Store, StoreError, StoredAnswer};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 const KEY: &str = "ponte.617.a1b2.segredo-inventado";
 
 fn now() -> Timestamp {
@@ -105,7 +105,7 @@ async fn a_call_is_carried_out_once_and_its_answer_repeated() {
         Begun::New(_)
     ));
     // Two days later the key means nothing, whether DynamoDB has deleted it yet or not.
-    let later = now() + Duration::from_secs(2 * 86_400);
+    let later = now() + Duration::from_hours(48);
     assert!(matches!(begin(&store, "k", "another body", later).await, Begun::New(_)));
 }
 

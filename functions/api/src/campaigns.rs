@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ponte::calculation::{Campaign, Error};
 use ponte::portfolio::CreditorId;
 use ponte::store::{Role, StoreError};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::{Answer, Api, Call, FieldError, Problem, Route};
@@ -21,7 +21,7 @@ pub(crate) const READ: Route = Route {
     name: "readCampaigns",
     summary: "The calculation campaigns of a creditor, with their version.",
     request: None,
-    response: |generator| generator.subschema_for::<CampaignsAnswer>(),
+    response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
     handle: |api, call| Box::pin(read(api, call)),
 };
 
@@ -32,8 +32,8 @@ pub(crate) const REPLACE: Route = Route {
     repeatable: true,
     name: "replaceCampaigns",
     summary: "Replaces all campaigns of a creditor; refused when somebody saved since the version given was read.",
-    request: Some(|generator| generator.subschema_for::<CampaignsRequest>()),
-    response: |generator| generator.subschema_for::<CampaignsAnswer>(),
+    request: Some(SchemaGenerator::subschema_for::<CampaignsRequest>),
+    response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
     handle: |api, call| Box::pin(replace(api, call)),
 };
 

@@ -5,7 +5,7 @@ use ponte::calendar::Date;
 use ponte::flow::quotes::{ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for};
 use ponte::portfolio::CreditorId;
 use ponte::store::Role;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::{Answer, Api, Call, Problem, Route};
@@ -17,8 +17,8 @@ pub(crate) const QUOTE: Route = Route {
     repeatable: false,
     name: "quote",
     summary: "What the selected installments cost on a date and why, in cash or by a plan. Changes nothing.",
-    request: Some(|generator| generator.subschema_for::<QuoteRequest>()),
-    response: |generator| generator.subschema_for::<QuoteAnswer>(),
+    request: Some(SchemaGenerator::subschema_for::<QuoteRequest>),
+    response: SchemaGenerator::subschema_for::<QuoteAnswer>,
     handle: |api, call| Box::pin(quote(api, call)),
 };
 
@@ -29,8 +29,8 @@ pub(crate) const SMALLEST_PLAN: Route = Route {
     repeatable: false,
     name: "smallestPlan",
     summary: "The plan with the fewest installments none of which passes what the debtor can pay. Changes nothing.",
-    request: Some(|generator| generator.subschema_for::<SmallestPlanRequest>()),
-    response: |generator| generator.subschema_for::<QuoteAnswer>(),
+    request: Some(SchemaGenerator::subschema_for::<SmallestPlanRequest>),
+    response: SchemaGenerator::subschema_for::<QuoteAnswer>,
     handle: |api, call| Box::pin(smallest_plan(api, call)),
 };
 

@@ -10,7 +10,7 @@ use ponte::store::{Begun, StoredAnswer};
 use crate::{Answer, Api, Call, FieldError, Problem, Route};
 
 /// Longer than a function lives.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// Longest key taken.
 const MAX_KEY: usize = 255;
 

@@ -389,7 +389,7 @@ async fn a_customer_with_letters_in_the_cnpj_is_quoted_and_one_without_a_documen
     .await;
     let bill = scene.rig.sienge.with_world(|world| {
         let lettered = |customer: &u32| world.customers[customer].document().bytes().any(|b| b.is_ascii_alphabetic());
-        let open = |bill: &&sienge_simulator::world::Bill| bill.installments.iter().any(|row| row.open());
+        let open = |bill: &&sienge_simulator::world::Bill| bill.installments.iter().any(sienge_simulator::world::Installment::open);
         let mut bills = world
             .bills
             .values()

@@ -5,7 +5,7 @@ use sienge_simulator::Options;
 
 use crate::support::{Simulator, cents, options, simulator, with};
 
-async fn document_of(simulator: &Simulator, bill: u64) -> String {
+fn document_of(simulator: &Simulator, bill: u64) -> String {
     simulator.running.with_world(|world| {
         let bill = &world.bills[&u32::try_from(bill).unwrap()];
         world.customers[&bill.customer].document().to_owned()
@@ -21,7 +21,7 @@ fn row<'a>(balance: &'a Value, list: &str, id: u64) -> &'a Value {
 async fn a_late_installment_bears_index_interest_and_fine_of_its_bill() {
     let simulator = simulator(1_000).await;
     let (bill, id, _) = simulator.open_one().await;
-    let document = document_of(&simulator, bill).await;
+    let document = document_of(&simulator, bill);
     // 2026-07-01 was a Wednesday, 142 days before; the worked example's first row.
     let change = json!({"billId": bill, "installmentId": id, "dueDate": "2026-07-01", "value": "1000.00", "indexerId": 1});
     simulator.operate("change", change).await;
@@ -55,7 +55,7 @@ async fn every_installment_is_in_one_list_and_documents_make_one_object() {
     })
     .await;
     let (bill, _, _) = documented.open_one().await;
-    let document = document_of(&documented, bill).await;
+    let document = document_of(&documented, bill);
     let path = format!("v1/current-debit-balance?cpf={document}&numberTitle={bill}");
     let found = documented.get(&path).await;
     assert_eq!(found["billReceivableId"], bill);
