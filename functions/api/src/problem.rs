@@ -1,5 +1,6 @@
 //! Problem documents (RFC 9457): what was wrong, in Portuguese, at which field.
 
+use ponte::aws::SecretError;
 use ponte::flow::FlowError;
 use ponte::flow::quotes::QuoteError;
 use ponte::store::{Remedy, Role, StoreError};
@@ -195,6 +196,9 @@ impl From<FlowError> for Problem {
             }
             FlowError::Sienge(error) => Self::sienge(error.to_string()),
             FlowError::NotConfigured(why) | FlowError::Stopped(why) => Self::conflict(why),
+            FlowError::Secret(SecretError::Missing | SecretError::Unreadable) => Self::conflict(
+                "As credenciais do Sienge desta assessoria faltam ou estão ilegíveis; refaça o cadastro com o comando de assessoria.",
+            ),
             FlowError::Secret(_) | FlowError::Bus(_) | FlowError::Inbox(_) => {
                 tracing::error!(%error, "an AWS service");
                 Self::unavailable("Um serviço interno não respondeu; tente de novo em instantes.", AFTER_A_MOMENT)
@@ -214,6 +218,40 @@ impl From<QuoteError> for Problem {
                 });
                 Self::invalid(errors.collect())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ponte::sienge::{Lane, SiengeError};
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_passes_says_when_to_come_back_and_what_does_not_says_what_to_do() {
+        let resource = "current-debit-balance";
+        for (error, status, retry_after) in [
+            (FlowError::Sienge(SiengeError::DayIsOver { lane: Lane::Rest }), 503, Some("60")),
+            (FlowError::Sienge(SiengeError::Timeout { resource }), 503, Some("5")),
+            (FlowError::Sienge(SiengeError::Credentials { resource }), 502, None),
+            (FlowError::Secret(SecretError::Missing), 409, None),
+            (FlowError::Secret(SecretError::Unavailable("time-out".to_owned())), 503, Some("5")),
+            (FlowError::NotConfigured("x".to_owned()), 409, None),
+            (FlowError::Store(StoreError::Conflict), 503, Some("5")),
+        ] {
+            let told = error.to_string();
+            let answer = Answer::from(Problem::from(error));
+            let header = answer.headers.iter().find(|(name, _)| *name == "retry-after");
+            assert_eq!(
+                (answer.status, header.map(|(_, value)| value.as_str())),
+                (status, retry_after),
+                "{told}"
+            );
+            let problem: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(problem["status"], status);
+            assert!(!problem["detail"].as_str().unwrap().is_empty());
         }
     }
 }

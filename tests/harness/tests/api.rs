@@ -1,6 +1,7 @@
 //! The HTTP API over its own permissions, each call and answer held to the OpenAPI document.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use harness::Rig;
 use harness::database::{at, tenant};
@@ -399,6 +400,16 @@ async fn a_customer_with_letters_in_the_cnpj_is_quoted_and_one_without_a_documen
     let (bill, customer) = bill.expect("somebody has letters in the CNPJ");
     let answer = scene.quote(json!({"bills": [{"bill": bill}]})).await;
     assert_ne!(answer["rows"], json!([]));
+    let (name, document) = scene.rig.sienge.with_world(|world| {
+        let person = &world.customers[&customer];
+        (person.name.clone(), person.document().to_owned())
+    });
+    let journal = format!("{:?}", scene.rig.database.items("journal").await);
+    assert!(journal.contains("ConsultarSaldoDevedorPresente"), "the calls are written down");
+    for personal in [name, document] {
+        assert!(!answer.to_string().contains(&personal), "answers tell ids alone");
+        assert!(!journal.contains(&personal), "calls are written down masked");
+    }
 
     let nobody = ponte::portfolio::Customer::unread(ponte::portfolio::CustomerId(i64::from(customer)));
     scene.rig.shop.store.put_if_changed(&tenant(), &[nobody]).await.unwrap();
@@ -431,6 +442,22 @@ async fn what_sienge_settled_meanwhile_is_told_and_its_refusals_are_answered() {
         .await;
     let (status, path, _) = scene.fault("/v1/quotes", asked).await;
     assert_eq!((status, path.as_str()), (422, "bills[0].bill"));
+}
+
+#[tokio::test]
+async fn a_sienge_that_hangs_is_answered_in_time() {
+    let scene = Scene::start().await;
+    let (bill, ids) = scene.contract(1);
+    let hang = json!([{"kind": "hang", "seconds": 60, "route": "v1/current-debit-balance"}]);
+    scene.rig.faults(hang).await;
+    let event = json!({"version": "2.0", "rawPath": "/v1/quotes", "headers": {"x-api-key": API_KEY},
+        "body": json!({"bills": [{"bill": bill, "installments": [ids[0]]}]}).to_string(), "requestContext": {"http": {"method": "POST"}}});
+    let began = tokio::time::Instant::now();
+    let answer = scene.rig.api.handle(event, began + Duration::from_secs(3)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(4));
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    assert_eq!(answer["headers"]["retry-after"], "5");
+    assert_eq!(answer["headers"]["content-type"], "application/problem+json; charset=utf-8");
 }
 
 #[tokio::test]
