@@ -10,7 +10,7 @@ SAM_VENV := .venv-sam/bin
 SAM_READY := .venv-sam/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stop reset status invoke tenant test lint test-rust test-template test-e2e bench
+.PHONY: help demo stop reset status invoke tenant api-key test lint test-rust test-template test-e2e bench
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ invoke: $(READY) ## Calls a function of the running stack: FUNCTION=payments EVE
 
 tenant: $(READY) ## Creates or updates a tenant: ARGS="--stack ponte --tenant 617 --sienge-url ..."
 	@$(VENV)/python -m infra.tenant $(ARGS)
+
+api-key: $(READY) ## Creates, lists or revokes API keys: ARGS="--stack ponte --tenant 617 create --role operator --name CRM"
+	@$(VENV)/python -m infra.api_keys $(ARGS)
 
 test: lint test-rust test-template test-e2e ## Everything
 

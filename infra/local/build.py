@@ -12,7 +12,7 @@ from pathlib import Path
 from infra.local.processes import StartError
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = ("webhook", "apply", "payments", "import", "reconcile")
+FUNCTIONS = ("webhook", "apply", "payments", "import", "reconcile", "api")
 SIMULATOR = "sienge-simulator"
 
 

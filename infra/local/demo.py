@@ -14,6 +14,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra import api_keys
 from infra import tenant as tenants
 from infra.local import build, processes
 from infra.local.processes import StartError
@@ -179,8 +180,18 @@ def set_up_tenant(
         _forget_stale_webhooks(sienge, stack.api_url)
         tenants.register_webhooks(sienge, stack.api_url, tenant, token)
     creditors = [int(company["id"]) for company in companies]
-    memory.set(token=token, creditors=creditors)
+    memory.set(token=token, creditors=creditors, apiKey=_own_key(stack, memory, tenant))
     return creditors
+
+
+def _own_key(stack: LocalStack, memory: Memory, tenant: str) -> str:
+    """The API key made at the first start; another one when the table does not hold it any more."""
+    control = stack.outputs["ControlTableName"]
+    held = {item["sk"].removeprefix("api-key#") for item in api_keys.keys(stack.client, control, tenant)}
+    key = memory.get("apiKey")
+    if key and key.split(".")[2] in held:
+        return key
+    return api_keys.create(stack.client, control, tenant, "administrator", "demonstração local", 365)
 
 
 def _forget_stale_webhooks(sienge: tenants.Sienge, api_url: str) -> None:
@@ -255,6 +266,8 @@ def addresses(stack: LocalStack, report: Report, simulator: Simulator | None) ->
     report.title("Endereços")
     report.row("Webhooks", tenants.webhook_url(stack.api_url, "{receptor}", TENANT))
     report.row("Token dos webhooks", f"campo \"token\" de {stack.folder / 'demo.json'}")
+    report.row("API", f"{stack.api_url}/v1  (documento: {stack.api_url}/v1/openapi.json)")
+    report.row("Chave da API", f"campo \"apiKey\" de {stack.folder / 'demo.json'}")
     report.row("AWS local (qualquer serviço)", f"{stack.aws_url}  (região us-east-1, pilha {stack.name})")
     if simulator:
         report.row("Simulador do Sienge (controle: /_control)", stack.simulator_url)

@@ -46,6 +46,8 @@ pub enum Metric {
     RunNeedsAttention,
     /// 80% of a subdomain's quota of the day are used.
     QuotaNearlyUsed,
+    /// A call of the HTTP API refused for its credential or its role.
+    ApiRefused,
 }
 
 impl Metric {
@@ -68,6 +70,7 @@ impl Metric {
             Self::MirrorDifferences => "MirrorDifferences",
             Self::RunNeedsAttention => "RunNeedsAttention",
             Self::QuotaNearlyUsed => "QuotaNearlyUsed",
+            Self::ApiRefused => "ApiRefused",
         }
     }
 }

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "template.yaml").read_text()
 TEMPLATE = yaml_parse(TEXT)
 RESOURCES = TEMPLATE["Resources"]
-FUNCTIONS = ("webhook", "apply", "payments", "import", "reconcile")
+FUNCTIONS = ("webhook", "apply", "payments", "import", "reconcile", "api")
 
 
 def of_type(kind: str) -> dict[str, dict]:
@@ -52,7 +52,7 @@ def as_list(value) -> list:
 # ---------------------------------------------------------------- functions
 
 
-def test_the_five_functions_are_there_built_by_cargo_lambda():
+def test_the_functions_are_there_built_by_cargo_lambda():
     assert sorted(functions()) == sorted(FUNCTIONS)
     for resource in RESOURCES.values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -109,6 +109,10 @@ ON_TABLES = {
         "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/open_installments": {"Query"},
         "JournalTable": NOTE_DOWN, "ControlTable": RUN,
     },
+    "api": {
+        "PortfolioTable": {"BatchGetItem", "Query"}, "JournalTable": {"PutItem", "BatchWriteItem"},
+        "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+    },
 }
 BESIDE_TABLES = {
     "webhook": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
@@ -119,6 +123,7 @@ BESIDE_TABLES = {
     "payments": {"sqs:SendMessage", "events:PutEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage"},
     "import": {"sqs:SendMessage", "events:PutEvents"},
     "reconcile": {"sqs:SendMessage", "events:PutEvents"},
+    "api": set(),
 }
 EVERY_FUNCTION = {"logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
 
@@ -266,17 +271,37 @@ def test_every_queue_is_encrypted_and_leads_to_dead_letters_or_is_one():
 # ---------------------------------------------------------------- API
 
 
-def test_the_webhook_route_exists_and_reaches_its_function():
+def test_every_route_exists_and_reaches_its_function():
     # Native resources: the local AWS deploys AWS::Serverless::HttpApi without any route.
     assert not of_type("AWS::Serverless::HttpApi")
     routes = {p["RouteKey"]: p for p in of_type("AWS::ApiGatewayV2::Route").values()}
-    assert set(routes) == {"POST /webhook/{receiver}"}
-    integration = re.search(r"\$\{(\w+)\}", routes["POST /webhook/{receiver}"]["Target"]["Fn::Sub"]).group(1)
-    properties = RESOURCES[integration]["Properties"]
-    assert target(properties["IntegrationUri"]) == "WebhookFunction"
-    assert properties["PayloadFormatVersion"] == "2.0"
-    allowed = [p for p in of_type("AWS::Lambda::Permission").values() if p["Principal"] == "apigateway.amazonaws.com"]
-    assert [target(p["FunctionName"]) for p in allowed] == ["WebhookFunction"]
+    reached = {}
+    for key, route in routes.items():
+        properties = RESOURCES[re.search(r"\$\{(\w+)\}", route["Target"]["Fn::Sub"]).group(1)]["Properties"]
+        assert properties["PayloadFormatVersion"] == "2.0"
+        reached[key] = target(properties["IntegrationUri"])
+        method, path = key.split(" ")
+        source = f"/{method.replace('ANY', '*')}{re.sub(r'{.*', '*', path)}"
+        allowed = [
+            target(p["FunctionName"])
+            for p in of_type("AWS::Lambda::Permission").values()
+            if p["Principal"] == "apigateway.amazonaws.com" and p["SourceArn"]["Fn::Sub"].endswith(f"${{Api}}/*{source}")
+        ]
+        assert allowed == [reached[key]], key
+    assert reached == {
+        "POST /webhook/{receiver}": "WebhookFunction", "ANY /v1/{proxy+}": "ApiFunction", "ANY /sso/v1/{proxy+}": "ApiFunction",
+    }
+
+
+def test_people_come_in_through_the_authorizer_only_and_only_with_an_issuer():
+    routes = {r["Properties"]["RouteKey"]: r for r in RESOURCES.values() if r["Type"] == "AWS::ApiGatewayV2::Route"}
+    people = routes.pop("ANY /sso/v1/{proxy+}")
+    assert people["Condition"] == "HasJwtIssuer" and people["Properties"]["AuthorizationType"] == "JWT"
+    authorizer = RESOURCES[target(people["Properties"]["AuthorizerId"])]
+    assert authorizer["Condition"] == "HasJwtIssuer" and authorizer["Properties"]["AuthorizerType"] == "JWT"
+    assert authorizer["Properties"]["JwtConfiguration"]["Issuer"] == {"Ref": "JwtIssuer"}
+    # The function believes claims on that route alone, and no other route lets any in.
+    assert {r["Properties"]["AuthorizationType"] for r in routes.values()} == {"NONE"}
 
 
 def test_the_stage_throttles_and_its_access_log_shows_no_query():

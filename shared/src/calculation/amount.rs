@@ -3,9 +3,11 @@
 //! Amounts enter from [`Decimal`] or from decimal text and never from a float; more than two places are refused, never
 //! rounded away in silence. An integer of cents is exact, small and fast: a million installments a second need that.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Add, AddAssign, Neg, Sub};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -126,6 +128,21 @@ impl Neg for Cents {
     type Output = Self;
     fn neg(self) -> Self {
         Self(self.0.saturating_neg())
+    }
+}
+
+impl JsonSchema for Cents {
+    fn schema_name() -> Cow<'static, str> {
+        "Money".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Reais as decimal text with a point and at most two places.",
+            "type": "string",
+            "pattern": r"^-?[0-9]+(\.[0-9]{1,2}0*)?$",
+            "examples": ["1205.13"],
+        })
     }
 }
 

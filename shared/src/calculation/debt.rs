@@ -1,5 +1,6 @@
 //! What goes in: the selected installments, with what Sienge says about each.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::late::check_due;
@@ -102,7 +103,7 @@ pub struct LateTerms {
 }
 
 /// How a row was calculated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// By the campaign's tier (7.2.1).

@@ -4,6 +4,7 @@
 //! costs nothing, so that bulk calculation and a quote shown to a debtor run the very same code.
 //! [`super::verify`] proves that what is shown adds up from the lines and that each line recomputes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Cents, Rate, Rounding};
@@ -11,7 +12,7 @@ use crate::money::Decimal;
 use crate::portfolio::{BillId, InstallmentId};
 
 /// Which installment of which bill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Key {
     /// The bill (título).
@@ -21,7 +22,7 @@ pub struct Key {
 }
 
 /// The shown figure a line adds to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Component {
     /// Original value.
@@ -69,7 +70,7 @@ pub enum Component {
 }
 
 /// What a line is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // each is worded in `text.rs`
 pub enum Step {
@@ -107,7 +108,7 @@ pub enum Step {
 }
 
 /// How a line's result follows from its base.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "operation", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Operation {
     /// Taken as given: the result is the base.
@@ -157,7 +158,8 @@ pub enum Operation {
     },
     /// This row's part of an amount spread over rows in proportion to `base`.
     Share {
-        /// The whole amount.
+        /// The whole amount; a line's own "of" is its installment.
+        #[serde(rename = "amount")]
         of: Cents,
         /// The sum of all bases.
         over: Cents,
@@ -188,7 +190,7 @@ pub enum Operation {
 }
 
 /// One step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// The installment it is about; none when about the whole.

@@ -1,11 +1,12 @@
 //! The figures a quote shows, of one row or of all: what is given, and what follows from it by plain addition.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Cents, Component, Components, Error, Remittance};
 
 /// Amounts of a row, or totals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
     /// Original value.

@@ -3,6 +3,7 @@
 //! [`quote`] keeps the explanation, [`quote_with`] tells it to any sink; both are the same arithmetic. The rows come out by due date, bill and
 //! installment, so the order of the selection changes nothing.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::late::{check_date, days_between};
@@ -38,7 +39,7 @@ pub struct Request<'a> {
 }
 
 /// How it will be paid.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Payment {
     /// "À Vista".
@@ -52,7 +53,7 @@ pub enum Payment {
 }
 
 /// Discounts asked for, per component.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[allow(missing_docs)]
 pub struct Discounts {
@@ -63,7 +64,7 @@ pub struct Discounts {
 }
 
 /// One installment of a quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// Which installment.
@@ -83,7 +84,7 @@ pub struct Row {
 }
 
 /// Rows, totals and warnings, without the explanation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Amounts {
     /// Date of the calculation.
@@ -99,7 +100,7 @@ pub struct Amounts {
 }
 
 /// A quote with its explanation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quote {
     /// Rows, totals and warnings.

@@ -1,7 +1,9 @@
 //! A rate in percent, with at most six places, and the one multiplication that turns an amount, a rate and days into cents.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{Cents, Error, Rounding};
@@ -132,6 +134,21 @@ fn divided<const D: i64>(numerator: i128, rounding: Rounding) -> i128 {
     // A remainder is smaller than its divisor, an `i64`.
     let rest = i64::try_from(numerator % divisor).unwrap_or_default();
     numerator / divisor + i128::from(rounding.steps(rest, D))
+}
+
+impl JsonSchema for Rate {
+    fn schema_name() -> Cow<'static, str> {
+        "Percentage".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A percentage from 0 to 100 as decimal text with a point and at most six places; \"1\" is 1%.",
+            "type": "string",
+            "pattern": r"^[0-9]+(\.[0-9]{1,6}0*)?$",
+            "examples": ["0.54"],
+        })
+    }
 }
 
 impl fmt::Display for Rate {

@@ -1,9 +1,10 @@
 //! Rounding as parameters: how rows are rounded, how the total is, and who carries what is left over.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How one amount is rounded to cents.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Rounding {
     /// To the nearest cent, the half away from zero: what Sienge shows on every screen.

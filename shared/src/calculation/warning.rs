@@ -1,11 +1,12 @@
 //! What a quote says besides its figures: limits that warn and do not block, and differences from Sienge.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Cents, Key, Rate};
 
 /// Something the operator should know; the quote stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(missing_docs)] // each is worded below
 pub enum Warning {
@@ -22,7 +23,7 @@ pub enum Warning {
 }
 
 /// The likely cause of a difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "cause", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[allow(missing_docs)]
 pub enum Cause {

@@ -12,6 +12,7 @@ mod import;
 mod invocation;
 mod mirror;
 mod payments;
+pub mod quotes;
 mod reconcile;
 mod records;
 mod repair;

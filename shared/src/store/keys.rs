@@ -494,6 +494,30 @@ pub fn creditor(tenant: &TenantId, creditor: CreditorId) -> ItemKey {
     ItemKey::new(tenant_partition(tenant), format!("{CREDITOR_PREFIX}{:010}", creditor.0))
 }
 
+/// A creditor's campaigns.
+#[must_use]
+pub fn campaigns(tenant: &TenantId, creditor: CreditorId) -> ItemKey {
+    ItemKey::new(tenant_partition(tenant), format!("campaigns#{:010}", creditor.0))
+}
+
+/// An API key by its id.
+#[must_use]
+pub fn api_key(tenant: &TenantId, id: &str) -> ItemKey {
+    ItemKey::new(tenant_partition(tenant), format!("api-key#{}", escaped(id)))
+}
+
+/// What a caller's `Idempotency-Key` stands for. One too long for a key, or with odd characters, is replaced by its hash.
+#[must_use]
+pub fn idempotency(tenant: &TenantId, key: &str) -> ItemKey {
+    let plain = (1..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() && b != b'#' && b != b'%');
+    let name = if plain {
+        key.to_owned()
+    } else {
+        format!("%{}", super::packing::digest(key.as_bytes()))
+    };
+    ItemKey::new(format!("tenant#{tenant}#idempotency#{name}"), "head")
+}
+
 /// `7` for a creditor, `all` for a task of the whole tenant.
 fn whose(creditor: Option<CreditorId>) -> String {
     creditor.map_or_else(|| "all".to_owned(), |id| id.to_string())

@@ -2,20 +2,23 @@
 //!
 //! - **portfolio** ([`Store::load_bill`], [`Store::commit`], [`Store::put_if_changed`]): bills, customers, catalogue, timeline.
 //! - **journal** ([`Store::accept`], [`JournalCalls`], [`Store::start_run`]): what came in, what was called, what ran.
-//! - **control** ([`Store::tenant_settings`], [`Store::acquire_lease`], [`SharedQuota`]): settings, cursors, leases, quota.
+//! - **control** ([`Store::tenant_settings`], [`Store::acquire_lease`], [`SharedQuota`]): settings, campaigns, API keys, cursors, leases, quota.
 //!
 //! Guarantees: every write is conditional, idempotent or both, so that doing it again after a crash or an unclear answer is
 //! right; what DynamoDB leaves unprocessed is sent again; no item comes near 400 KB; keys are spelled in [`keys`] alone.
 //! `docs/data-model.md` lists the access patterns with their cost.
 
 mod agreements;
+mod api_keys;
 mod attributes;
 mod batch;
 mod calls;
+mod campaigns;
 mod catalogue;
 mod checkpoint;
 mod control;
 mod error;
+mod idempotency;
 mod journal;
 pub mod keys;
 mod lease;
@@ -38,11 +41,14 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 
 pub use agreements::{AgreementWrite, DueAgreement};
+pub use api_keys::{ApiKey, PresentedKey, Role};
 pub use calls::JournalCalls;
+pub use campaigns::CampaignList;
 pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
 pub use control::{Cursor, ListedTenant};
 pub use error::{Remedy, StoreError};
+pub use idempotency::{Begun, Claim, StoredAnswer};
 pub use journal::{Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState};
 pub use lease::{Acquired, Lease};
 pub use open::OpenEntry;

@@ -3,6 +3,7 @@
 
 mod boletos;
 mod bulk;
+mod debit_balance;
 mod lists;
 mod observe;
 mod privacy;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{Api, ClaimNames, Refused};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
@@ -15,7 +16,7 @@ use ponte::flow::{FlowError, Shop, TASK_REQUESTED};
 use ponte::portfolio::{BillId, CreditorId, Customer, CustomerId, EventKind, HeldBill, TimelineEvent};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::sienge::{Lane, Timeouts, http_client};
-use ponte::store::{JournalKey, Store, StoredWebhook, keys};
+use ponte::store::{JournalKey, Role, Store, StoredWebhook, keys};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use serde_json::{Value, json};
 use sienge_simulator::{Options, Running, start, world};
@@ -41,6 +42,8 @@ const NOON: i64 = 1_795_186_800;
 const MAX_HOPS: usize = 40;
 /// The functions that work on tasks and messages.
 const WORKERS: [&str; 4] = ["apply", "import", "payments", "reconcile"];
+/// An API key of the tenant's, of an administrator.
+pub const API_KEY: &str = "ponte.617.a0b1c2d3e4f50617.chave-inventada-para-os-testes-do-administrador";
 
 thread_local! {
     static AHEAD: Cell<SignedDuration> = const { Cell::new(SignedDuration::ZERO) };
@@ -121,6 +124,8 @@ pub struct Rig {
     pub stores: BTreeMap<&'static str, Store>,
     /// The webhook function.
     pub webhook: Webhook,
+    /// The api function.
+    pub api: Api,
     creditors: Vec<i64>,
     quotas: bool,
     told: Cell<u64>,
@@ -168,6 +173,11 @@ impl Rig {
             Arc::clone(&inbox) as _,
             Arc::clone(&secrets) as _,
         );
+        let of_api = Shop {
+            store: database.store_of("api").await,
+            ..shop.clone()
+        };
+        let api = Api::new(of_api, ClaimNames::default());
         let rig = Self {
             database,
             sienge,
@@ -177,6 +187,7 @@ impl Rig {
             shop,
             stores,
             webhook,
+            api,
             creditors: world.creditors,
             quotas: world.quotas,
             told: Cell::new(0),
@@ -185,6 +196,8 @@ impl Rig {
         for company in rig.creditors.clone() {
             rig.creditor(company, |_| {}).await;
         }
+        let next_year = at("2027-11-20T00:00:00Z");
+        rig.shop.store.put_api_key(API_KEY, Role::Administrator, next_year).await.unwrap();
         rig
     }
 
@@ -417,6 +430,29 @@ impl Rig {
     pub async fn reconcile_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
         reconcile::handle(&self.shop_of("reconcile"), event, Instant::now() + time).await
+    }
+
+    /// Invokes `api` with an event.
+    pub async fn api(&self, event: Value) -> Result<Value, Refused> {
+        self.fresh_minute().await;
+        self.api.handle(event, Instant::now() + PLENTY).await
+    }
+
+    /// Calls the API over HTTP with a key; answers the status and the body.
+    pub async fn call(&self, key: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        self.call_with(json!({"authorization": format!("Bearer {key}")}), method, path, body)
+            .await
+    }
+
+    /// As [`Rig::call`], with these headers.
+    pub async fn call_with(&self, headers: Value, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let http = json!({"method": method, "path": path, "sourceIp": "192.0.2.10"});
+        let event = json!({"version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": "", "headers": headers, "body": body,
+            "isBase64Encoded": false, "requestContext": {"http": http}});
+        let answer = self.api(event).await.unwrap();
+        let status = answer["statusCode"].as_u64().unwrap().try_into().unwrap();
+        (status, serde_json::from_str(answer["body"].as_str().unwrap()).unwrap())
     }
 
     /// Does what the rules of the bus do: hands every requested task to its function, until none is asked for. Returns the

@@ -69,6 +69,7 @@ async fn every_sample_does_what_it_says() {
     runs(&rig, &mut samples).await;
     webhooks(&rig, &mut samples).await;
     commands(&rig, &mut samples).await;
+    calls(&rig, &mut samples).await;
     rig.assert_equal().await;
 
     assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());
@@ -193,6 +194,24 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
     for id in ids {
         assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done, "{id}");
     }
+}
+
+/// The HTTP API, as commands and as requests.
+async fn calls(rig: &Rig, samples: &mut Samples) {
+    let saved = rig.api(samples.event("api-campaigns-save")).await.unwrap();
+    assert_eq!(rig.api(samples.event("api-campaigns")).await.unwrap(), saved);
+    let cash = rig.api(samples.event("api-quote")).await.unwrap();
+    assert!(!cash["rows"].as_array().unwrap().is_empty(), "{cash}");
+    let plan = rig.api(samples.event("api-quote-plan")).await.unwrap();
+    assert_eq!(plan["plan"]["installments"].as_array().unwrap().len(), 6);
+    let smallest = rig.api(samples.event("api-smallest-plan")).await.unwrap();
+    assert_eq!(smallest["plan"]["installments"].as_array().unwrap().len(), 1);
+    let refused = rig.api(samples.event("api-quote-unknown-contract")).await.unwrap_err();
+    assert!(refused.text.contains("999999999"), "{refused:?}");
+    let person = rig.api(samples.event("api-http-person")).await.unwrap();
+    let body: Value = serde_json::from_str(person["body"].as_str().unwrap()).unwrap();
+    assert_eq!((person["statusCode"].as_u64(), body), (Some(200), cash));
+    assert_eq!(rig.api(samples.event("api-http-wrong-key")).await.unwrap()["statusCode"], 401);
 }
 
 /// What operators ask for.

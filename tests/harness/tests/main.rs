@@ -1,9 +1,10 @@
-//! The five functions against the simulator, in one process.
+//! The functions against the simulator, in one process.
 
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used)]
 
 mod agreements;
+mod api;
 mod boletos;
 mod bus;
 mod crashes;

@@ -18,7 +18,7 @@
 //! `http://127.0.0.1:PORT/{any subdomain}/public/api/v1/…` and `…/bulk-data/v1/…`, Basic authentication
 //! (`demo`/`demo` unless told otherwise). REST: `companies`, `cost-centers`, `enterprises`, `units`,
 //! `customers`, `sales-contracts`, `accounts-receivable/receivable-bills` (+ `/{id}`, `/{id}/installments`),
-//! `customer-financial-statements`, `remade-installments` (also `POST` and `DELETE`), `payment-slip-notification` (GET and POST), `payment-condition-types`,
+//! `customer-financial-statements`, `current-debit-balance`, `remade-installments` (also `POST` and `DELETE`), `payment-slip-notification` (GET and POST), `payment-condition-types`,
 //! `document-identifications/{id}`, `indexers`, `bearers-receivable`, `hooks`, and `PATCH …/installments/{id}/change-due-date`,
 //! which makes the registered boleto void until `boleto` registers another. Bulk: `income`, `income/by-bills`,
 //! `customer-extract-history`, `defaulters-receivable-bills`, each also asynchronous (`_async=true`, `async/{id}`,
@@ -54,6 +54,7 @@
 //! | `boleto` | `billId, installmentId, status?` (`CONFIRMED`, `REJECTED`, `REMOVED`) | `BOOK_COLLECTION_CONFIRMED`, `PAYMENT_SLIP_REGISTERED` |
 //! | `customer` | `customerId?, name?, email?, phones?: [{number, type, main, note}], addresses?, active?` | `CUSTOMER_UPDATED` / `_CREATED` / `_ENABLED` / `_DISABLED` |
 //! | `enterprise` | `companyId?, name?` | `COST_CENTER_CREATED` |
+//! | `terms` | `billId, fine?, interest?, proRata?`: late charges in percent; none at all = a bill without late-charge settings | none |
 //!
 //! `POST event {"event": "RECEIPT_PROCESSED", "body": {…}}` fires any event, true or not.
 //!

@@ -112,25 +112,43 @@ impl Serialize for Cents {
 pub struct Charges {
     /// Pro-rata index of the contract.
     pub pro_rata: Cents,
-    /// Simple default interest, 1% a month of 30 days.
+    /// Simple default interest of months of 30 days.
     pub interest: Cents,
-    /// Fine of 2% over the corrected value with interest.
+    /// Fine over the corrected value with pro-rata index and interest.
     pub fine: Cents,
 }
 
+/// The rates of a bill, in hundredths of a percent; interest and pro-rata index a month. All zero: the bill has no late-charge settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LateTerms {
+    /// Fine.
+    pub fine: Cents,
+    /// Interest.
+    pub interest: Cents,
+    /// Pro-rata index.
+    pub pro_rata: Cents,
+}
+
+impl LateTerms {
+    /// What most contracts have: 2%, 1%, no index.
+    pub const USUAL: Self = Self {
+        fine: Cents(200),
+        interest: Cents(100),
+        pro_rata: Cents::ZERO,
+    };
+}
+
 impl Charges {
-    /// The charges on a corrected value that is `days` late.
-    pub fn late(corrected: Cents, days: i64) -> Self {
+    /// The charges on a corrected value that is `days` late: index, interest, fine, each rounded, each on what stands before it.
+    pub fn late(corrected: Cents, days: i64, terms: &LateTerms) -> Self {
         if days <= 0 || corrected <= Cents::ZERO {
             return Self::default();
         }
-        let interest = corrected.portion(days, 3000);
-        let fine = (corrected + interest).portion(2, 100);
-        Self {
-            pro_rata: Cents::ZERO,
-            interest,
-            fine,
-        }
+        let daily = |base: Cents, rate: Cents| base.portion(rate.0 * days, 30 * 10_000);
+        let pro_rata = daily(corrected, terms.pro_rata);
+        let interest = daily(corrected + pro_rata, terms.interest);
+        let fine = (corrected + pro_rata + interest).portion(terms.fine.0, 10_000);
+        Self { pro_rata, interest, fine }
     }
 
     /// All of them together.
@@ -141,7 +159,7 @@ impl Charges {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cents, Charges};
+    use super::{Cents, Charges, LateTerms};
 
     #[test]
     fn money_is_read_and_printed_to_the_cent() {
@@ -156,9 +174,16 @@ mod tests {
 
     #[test]
     fn charges_follow_interest_then_fine() {
-        let charges = Charges::late(Cents(1_000_000), 9);
+        let charges = Charges::late(Cents(1_000_000), 9, &LateTerms::USUAL);
         assert_eq!(charges.interest, Cents(3_000));
         assert_eq!(charges.fine, Cents(20_060));
-        assert_eq!(Charges::late(Cents(1_000_000), 0), Charges::default());
+        assert_eq!(Charges::late(Cents(1_000_000), 0, &LateTerms::USUAL), Charges::default());
+        let indexed = LateTerms {
+            pro_rata: Cents(54),
+            ..LateTerms::USUAL
+        };
+        let charges = Charges::late(Cents(100_000), 142, &indexed);
+        assert_eq!([charges.pro_rata, charges.interest, charges.fine], [2_556, 4_854, 2_148].map(Cents));
+        assert_eq!(Charges::late(Cents(100_000), 142, &LateTerms::default()), Charges::default());
     }
 }

@@ -8,6 +8,7 @@ mod select;
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use check::MAX_TIERS;
@@ -24,7 +25,7 @@ pub const TIER_DAYS: i32 = 9_999;
 pub const MAX_PLAN: u16 = 180;
 
 /// A campaign of one creditor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Campaign {
     /// Its key, chosen by who saves it.
@@ -55,7 +56,7 @@ pub struct Campaign {
 }
 
 /// A tier of "À Vista".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Tier {
     /// First day late, from -9999.
@@ -77,7 +78,7 @@ pub struct Tier {
 }
 
 /// Charges of the internal calculation; the fee holds for both calculations. An absent rate is an error when it is needed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Charges {
     /// Fine (multa).
@@ -92,8 +93,9 @@ pub struct Charges {
 }
 
 /// One value per component of a debt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(bound = "T: JsonSchema + Default + Serialize", rename = "{T}PerComponent")]
 #[allow(missing_docs)]
 pub struct Components<T> {
     pub principal: T,
@@ -103,8 +105,9 @@ pub struct Components<T> {
 }
 
 /// Remittance (repasse) to the creditor per component.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(bound = "T: JsonSchema + Default + Serialize", rename = "{T}Remitted")]
 #[allow(missing_docs)]
 pub struct Remittance<T> {
     pub principal: T,
@@ -113,7 +116,7 @@ pub struct Remittance<T> {
 }
 
 /// A tier of "Parcelado".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanTier {
     /// First day late, from -9999.
@@ -139,7 +142,7 @@ pub struct PlanTier {
 }
 
 /// Whether a down payment is allowed, and its minimum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DownPaymentRule {
     /// "Permite".
@@ -150,7 +153,7 @@ pub struct DownPaymentRule {
 }
 
 /// Part of an amount, as a percentage (`{"percent":"10"}`) or in reais (`{"amount":"100.00"}`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Portion {
     /// A percentage of it.
@@ -166,7 +169,7 @@ impl Default for Portion {
 }
 
 /// Which installments a tier is for; an empty set means any.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Filter {
     /// Enterprises.

@@ -8,6 +8,7 @@ mod inverse;
 mod price;
 mod terms;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use inverse::smallest_plan;
@@ -22,7 +23,7 @@ use crate::calendar::Date;
 const MAX_FINANCED: Cents = Cents::new(10_000_000_000_000);
 
 /// A plan asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanRequest {
     /// Number of installments, the down payment not counted; 1 is cash.
@@ -47,7 +48,7 @@ pub struct PlanRequest {
 }
 
 /// Contract interest of a plan (7.3.2).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PlanInterest {
     /// "Nenhum".
@@ -58,7 +59,7 @@ pub enum PlanInterest {
 }
 
 /// Time between installments; the letters are Recuperador's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Periodicity {
     /// The same day each month; the last day of a shorter month.
     #[default]
@@ -73,7 +74,7 @@ pub enum Periodicity {
 }
 
 /// One installment of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanInstallment {
     /// From 1.
@@ -89,7 +90,7 @@ pub struct PlanInstallment {
 }
 
 /// A plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The quote's total.

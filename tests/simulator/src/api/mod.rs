@@ -4,6 +4,7 @@
 pub mod bulk;
 mod contracts;
 mod customers;
+mod debit_balance;
 pub mod payment_slips;
 mod query;
 mod receivables;
@@ -159,6 +160,7 @@ pub fn rest(context: &Context, path: &[&str]) -> Result<Value, ApiError> {
         ["accounts-receivable", "receivable-bills", id] => receivables::bill(context, number(id)?),
         ["accounts-receivable", "receivable-bills", id, "installments"] => receivables::installments(context, number(id)?),
         ["remade-installments"] => receivables::remade(context),
+        ["current-debit-balance"] => debit_balance::balance(context),
         ["customer-financial-statements"] => statement::statement(context),
         ["payment-slip-notification"] => payment_slips::payment_slip(context),
         _ => Err(ApiError::status(404)),

@@ -60,8 +60,8 @@ fn bill_json(context: &Context, bill: &Bill) -> Value {
     });
     json!({
         "billReceivableId": bill.id,
-        "finePercent": Cents(200),
-        "interestPercent": Cents(100),
+        "finePercent": bill.late.fine,
+        "interestPercent": bill.late.interest,
         "documentId": bill.number,
         "documentCode": bill.document,
         "subJudice": bill.situation == Situation::SubJudice,

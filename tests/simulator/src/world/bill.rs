@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 
 use super::tables;
-use crate::money::{Cents, Charges};
+use crate::money::{Cents, Charges, LateTerms};
 
 /// The collection situation of a bill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Bill {
     pub remakes: Vec<Remake>,
     /// Assignments of rights, oldest first.
     pub assignments: Vec<Assignment>,
+    /// Late-charge terms ("informações sobre acréscimos de mora").
+    pub late: LateTerms,
 }
 
 /// How a bill ended early.
@@ -212,8 +214,13 @@ impl Installment {
 
     /// The open balance corrected by its indexer up to a date.
     pub fn corrected(&self, on: Date) -> Cents {
+        self.balance + self.balance.portion(self.correction_rate(on), 10_000)
+    }
+
+    /// How much its indexer grew up to a date, in ten-thousandths.
+    pub fn correction_rate(&self, on: Date) -> i64 {
         let months = (i64::from(on.year()) - i64::from(self.base.year())) * 12 + i64::from(on.month()) - i64::from(self.base.month());
-        self.balance + self.balance.portion(tables::indexer_rate(self.indexer) * months.max(0), 10_000)
+        tables::indexer_rate(self.indexer) * months.max(0)
     }
 
     /// Days late on a date; zero when not late.
@@ -221,9 +228,14 @@ impl Installment {
         days_between(self.due, on).max(0)
     }
 
-    /// Late charges on a date.
-    pub fn charges(&self, on: Date) -> Charges {
-        Charges::late(self.corrected(on), self.days_late(on))
+    /// Late charges on a date, by the bill's terms. A due date on a weekend counts as the Monday after; holidays this ERP does not know.
+    pub fn charges(&self, on: Date, terms: &LateTerms) -> Charges {
+        let days = match self.due.weekday() {
+            Weekday::Saturday => 2,
+            Weekday::Sunday => 1,
+            _ => 0,
+        };
+        Charges::late(self.corrected(on), days_between(self.due, on) - days, terms)
     }
 
     /// Whether its last word was a receipt of this type.

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::generate::{add_unit, back, loose_document, months_later, pick};
 use super::tables::{ADVANCE, CARRIERS, RECEIPT_TYPES, RECEIVED, REMADE, RESCINDED};
 use super::{Bill, Cancellation, Contract, Installment, Remake, Situation, World};
-use crate::money::{Cents, Charges};
+use crate::money::{Cents, Charges, LateTerms};
 
 /// A bill to be made.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +69,7 @@ fn blank(world: &mut World, order: &Order, customer: u32, company: u32) -> Bill 
         last_installment: 0,
         remakes: Vec::new(),
         assignments: Vec::new(),
+        late: LateTerms::USUAL,
     }
 }
 
@@ -222,7 +223,7 @@ fn receive_all(row: &mut Installment, rng: &mut Rng, date: Date) {
             row.settle(Cow::Borrowed(kind), date, balance, balance.portion(rng.i64(85..99), 100));
         }
         _ => {
-            let charges = Charges::late(balance, row.days_late(date));
+            let charges = Charges::late(balance, row.days_late(date), &LateTerms::USUAL);
             let receipt = row.settle(Cow::Borrowed(kind), date, balance, balance);
             receipt.interest = charges.interest;
             receipt.fine = charges.fine;

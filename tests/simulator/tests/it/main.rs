@@ -4,6 +4,7 @@
 mod bulk;
 mod coherence;
 mod contract;
+mod debit_balance;
 mod faults;
 mod lists;
 mod operations;

@@ -83,7 +83,7 @@ impl Filter {
             return;
         }
         let kept = |row: &&Installment| self.wants(row) && manner.keeps(bill.id, row.id);
-        let late: Vec<Late> = bill.installments.iter().filter(kept).map(|row| self.late(row)).collect();
+        let late: Vec<Late> = bill.installments.iter().filter(kept).map(|row| self.late(bill, row)).collect();
         if late.is_empty() {
             return;
         }
@@ -104,9 +104,9 @@ impl Filter {
         rows.push(&row, manner.shapes, |_| ());
     }
 
-    fn late(&self, row: &Installment) -> Late {
+    fn late(&self, bill: &Bill, row: &Installment) -> Late {
         let corrected = row.corrected(self.correction);
-        let charges = row.charges(self.on);
+        let charges = row.charges(self.on, &bill.late);
         Late {
             installment_id: row.id,
             condition_type: row.condition,

@@ -91,7 +91,7 @@ impl Filter {
             .installments
             .iter()
             .filter(kept)
-            .map(|row| line(row, self.correction))
+            .map(|row| line(bill, row, self.correction))
             .collect();
         if installments.is_empty() {
             return;
@@ -207,7 +207,7 @@ fn extract_row<'a>(world: &'a World, bill: &'a Bill, installments: Vec<Line<'a>>
     }
 }
 
-fn line(row: &Installment, on: Date) -> Line<'_> {
+fn line<'a>(bill: &Bill, row: &'a Installment, on: Date) -> Line<'a> {
     let corrected = row.corrected(on);
     Line {
         id: row.id,
@@ -223,7 +223,7 @@ fn line(row: &Installment, on: Date) -> Line<'_> {
         indexer_id: row.indexer,
         calculation_date: on,
         current_balance: corrected,
-        current_balance_with_addition: corrected + row.charges(on).total(),
+        current_balance_with_addition: corrected + row.charges(on, &bill.late).total(),
         generated_billet: row.boleto.is_some(),
         installment_situation: row.situation(),
         receipts: row.receipts.iter().map(|receipt| paid(row, receipt)).collect(),

@@ -8,6 +8,7 @@ mod installments;
 mod people;
 mod receipts;
 mod remakes;
+mod terms;
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -29,6 +30,7 @@ pub const NAMES: &[&str] = &[
     "boleto",
     "customer",
     "enterprise",
+    "terms",
 ];
 
 /// An event the ERP tells its hooks.
@@ -87,6 +89,7 @@ pub fn plan(world: &World, name: &str, body: &Value) -> Result<Draft, String> {
         "remake" => remakes::remake(world, body, draft_ref)?,
         "customer" => people::customer(world, body, draft_ref)?,
         "enterprise" => people::enterprise(world, body, draft_ref)?,
+        "terms" => terms::terms(world, body, draft_ref)?,
         _ => return Err(format!("unknown operation {name:?}; known: {}", NAMES.join(", "))),
     }
     Ok(draft)

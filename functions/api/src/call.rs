@@ -1,0 +1,121 @@
+//! A call that was let in, and its answer.
+
+use ponte::calendar::Timestamp;
+use ponte::flow::Session;
+use ponte::portfolio::TenantId;
+use ponte::store::Role;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::{Api, FieldError, Problem, json};
+
+/// Who calls, proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// For which tenant; nothing of another one's is ever read or written.
+    pub tenant: TenantId,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Caller {
+    /// Nobody in particular, for a route without a tenant's data.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            tenant: TenantId::parse("0").unwrap_or_else(|_| unreachable!("\"0\" is a tenant id")),
+            role: Role::Reader,
+        }
+    }
+
+    /// An operator at the console.
+    pub(crate) fn operator(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            role: Role::Administrator,
+        }
+    }
+}
+
+/// A call.
+#[derive(Debug)]
+pub struct Call {
+    /// Who calls.
+    pub caller: Caller,
+    /// What stands in the path's braces.
+    pub parameters: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    /// When it came.
+    pub at: Timestamp,
+    /// When it must have been answered.
+    pub deadline: Instant,
+}
+
+impl Call {
+    /// The body as JSON of its type; unknown fields and wrong types are faults that name the field.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        json::read(&self.body)
+    }
+
+    /// A number of the path.
+    pub fn id(&self, name: &'static str) -> Result<i64, Problem> {
+        let text = self
+            .parameters
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, text)| text.as_str());
+        text.and_then(|text| text.parse().ok()).filter(|id| *id > 0).ok_or_else(|| {
+            Problem::invalid(vec![FieldError {
+                path: name.to_owned(),
+                detail: "informe um número inteiro positivo no endereço".to_owned(),
+            }])
+        })
+    }
+
+    /// The caller's tenant with its Sienge; to be closed at the end.
+    pub async fn session(&self, api: &Api) -> Result<Session, Problem> {
+        Ok(Session::open(api.shop(), &self.caller.tenant, false, self.deadline).await?)
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `application/json`, or of a problem.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl Answer {
+    /// 200 with a body.
+    pub fn ok<T: Serialize>(body: &T) -> Result<Self, Problem> {
+        Self::json(200, body)
+    }
+
+    /// A status with a body.
+    pub fn json<T: Serialize>(status: u16, body: &T) -> Result<Self, Problem> {
+        let body = serde_json::to_string(body).map_err(|error| {
+            tracing::error!(%error, "an answer could not be written");
+            Problem::internal()
+        })?;
+        Ok(Self::written(status, body))
+    }
+
+    /// A status with JSON text.
+    pub(crate) fn written(status: u16, body: String) -> Self {
+        Self {
+            status,
+            content_type: "application/json",
+            body,
+            headers: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What the function is given: a request of the HTTP API (payload 2.0), or an operator's command from the console.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ponte::portfolio::TenantId;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{Answer, PEOPLE};
+
+/// What came.
+pub(crate) enum Event {
+    Http(HttpRequest),
+    Command(Command),
+}
+
+/// A request.
+#[derive(Debug, Default)]
+pub(crate) struct HttpRequest {
+    pub method: String,
+    raw_path: String,
+    headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+    /// Claims of a token that API Gateway verified; none on the routes of the machines.
+    pub claims: Option<Map<String, Value>>,
+}
+
+impl HttpRequest {
+    /// The path, without the prefix of people's calls.
+    pub fn path(&self) -> &str {
+        match self.raw_path.strip_prefix(PEOPLE) {
+            Some(path) if path.starts_with('/') => path,
+            _ => &self.raw_path,
+        }
+    }
+
+    /// Whether it came through the JWT authorizer's routes.
+    pub fn is_of_people(&self) -> bool {
+        self.path().len() != self.raw_path.len()
+    }
+
+    /// A header, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    pub tenant: TenantId,
+    pub method: String,
+    pub path: String,
+    pub body: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    raw_path: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+    request_context: Context,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    http: Http,
+    #[serde(default)]
+    authorizer: Option<Authorizer>,
+}
+
+#[derive(Deserialize)]
+struct Http {
+    method: String,
+}
+
+#[derive(Deserialize)]
+struct Authorizer {
+    #[serde(default)]
+    jwt: Option<Jwt>,
+}
+
+#[derive(Deserialize)]
+struct Jwt {
+    #[serde(default)]
+    claims: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    tenant: TenantId,
+    call: String,
+    #[serde(default)]
+    body: Value,
+}
+
+impl Event {
+    /// Reads an event; the Portuguese error says what to send.
+    pub fn read(event: Value) -> Result<Self, String> {
+        let invalid = |why: String| {
+            format!(
+                "evento inválido: {why}. Exemplo: {{\"tenant\": \"617\", \"call\": \"POST /v1/quotes\", \"body\": {{\"bills\": [{{\"bill\": 10001}}]}}}}"
+            )
+        };
+        if event.get("requestContext").is_some() {
+            let payload: Payload = serde_json::from_value(event).map_err(|error| invalid(error.to_string()))?;
+            return payload.request().map(Self::Http).map_err(invalid);
+        }
+        let asked: Asked = serde_json::from_value(event).map_err(|error| invalid(error.to_string()))?;
+        let (method, path) = asked
+            .call
+            .trim()
+            .split_once(' ')
+            .ok_or_else(|| invalid("\"call\" é método e caminho".to_owned()))?;
+        let body = if asked.body.is_null() {
+            Vec::new()
+        } else {
+            asked.body.to_string().into_bytes()
+        };
+        Ok(Self::Command(Command {
+            tenant: asked.tenant,
+            method: method.to_uppercase(),
+            path: path.trim().to_owned(),
+            body,
+        }))
+    }
+}
+
+impl Payload {
+    fn request(self) -> Result<HttpRequest, String> {
+        let body = self.body.unwrap_or_default();
+        let body = if self.is_base64_encoded {
+            STANDARD.decode(body).map_err(|_| "o corpo não é base64".to_owned())?
+        } else {
+            body.into_bytes()
+        };
+        let claims = self
+            .request_context
+            .authorizer
+            .and_then(|authorizer| authorizer.jwt)
+            .map(|jwt| jwt.claims);
+        Ok(HttpRequest {
+            method: self.request_context.http.method,
+            raw_path: self.raw_path,
+            headers: self.headers,
+            body,
+            claims,
+        })
+    }
+}
+
+/// The answer as API Gateway wants it.
+pub(crate) fn response(answer: &Answer) -> Value {
+    let mut headers = Map::new();
+    headers.insert("content-type".to_owned(), json!(format!("{}; charset=utf-8", answer.content_type)));
+    // Amounts of debtors: no shared cache may keep them.
+    headers.insert("cache-control".to_owned(), json!("no-store"));
+    for (name, value) in &answer.headers {
+        headers.insert((*name).to_owned(), json!(value));
+    }
+    json!({"statusCode": answer.status, "headers": headers, "body": answer.body, "isBase64Encoded": false})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(event: &Value) -> HttpRequest {
+        match Event::read(event.clone()).unwrap() {
+            Event::Http(request) => request,
+            Event::Command(command) => panic!("{command:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_is_read_whatever_its_encoding() {
+        let mut event = json!({"version": "2.0", "rawPath": "/v1/quotes", "headers": {"X-Api-Key": "k"}, "body": "e30=", "isBase64Encoded": true,
+            "requestContext": {"http": {"method": "POST", "path": "/v1/quotes"}}});
+        let request = http(&event);
+        assert_eq!(
+            (request.body.as_slice(), request.header("x-api-key")),
+            (b"{}".as_slice(), Some("k"))
+        );
+        assert!(!request.is_of_people() && request.claims.is_none());
+        event["rawPath"] = json!("/sso/v1/quotes");
+        let request = http(&event);
+        assert_eq!((request.path(), request.is_of_people()), ("/v1/quotes", true));
+        event["rawPath"] = json!("/ssov1");
+        assert!(!http(&event).is_of_people());
+        event["body"] = json!("?");
+        assert!(Event::read(event).is_err());
+    }
+
+    #[test]
+    fn a_command_names_tenant_and_call() {
+        let event = json!({"tenant": "617", "call": "post /v1/quotes", "body": {"bills": []}});
+        let Ok(Event::Command(command)) = Event::read(event) else {
+            panic!()
+        };
+        assert_eq!((command.method.as_str(), command.path.as_str()), ("POST", "/v1/quotes"));
+        for bad in [
+            json!({}),
+            json!({"tenant": "617"}),
+            json!({"tenant": "6#7", "call": "GET /x"}),
+            json!({"tenant": "617", "call": "x"}),
+        ] {
+            let text = Event::read(bad).err().unwrap();
+            assert!(text.contains("Exemplo"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Who calls: machines by an API key, people by the claims of a token that API Gateway's authorizer verified.
+//!
+//! The tenant always comes from the proof, never from anything else in the request.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use ponte::calendar::Timestamp;
+use ponte::portfolio::TenantId;
+use ponte::store::{ApiKey, PresentedKey, Role, Store};
+use serde_json::{Map, Value};
+
+use crate::event::HttpRequest;
+use crate::{Caller, Problem};
+
+/// How long a key or a tenant is remembered: a revoked key works at most so much longer.
+const FRESH: Duration = Duration::from_secs(30);
+/// How many are remembered: a flood of invented ones must not fill the memory.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// Names of the claims that tell tenant and role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimNames {
+    /// Tenant, such as `custom:tenant` with Cognito.
+    pub tenant: String,
+    /// Role: a name, or a list of names of which the highest counts.
+    pub role: String,
+}
+
+impl Default for ClaimNames {
+    fn default() -> Self {
+        Self {
+            tenant: "tenant".to_owned(),
+            role: "role".to_owned(),
+        }
+    }
+}
+
+/// What was read lately, so that a warm function costs no read per call.
+#[derive(Default)]
+pub(crate) struct Doors {
+    keys: Remembered<(TenantId, String), ApiKey>,
+    tenants: Remembered<TenantId, bool>,
+}
+
+impl Doors {
+    /// Who calls. Every refusal reads the same, so that nothing can be learned from it.
+    pub async fn caller(&self, store: &Store, claims: &ClaimNames, request: &HttpRequest, now: Timestamp) -> Result<Caller, Problem> {
+        let caller = if request.is_of_people() {
+            request.claims.as_ref().and_then(|found| person(found, claims))
+        } else {
+            self.machine(store, request, now).await?
+        };
+        let caller = caller.ok_or_else(Problem::unauthorized)?;
+        if self.is_active(store, &caller.tenant).await? {
+            Ok(caller)
+        } else {
+            Err(Problem::unauthorized())
+        }
+    }
+
+    async fn machine(&self, store: &Store, request: &HttpRequest, now: Timestamp) -> Result<Option<Caller>, Problem> {
+        let presented = request.header("x-api-key").or_else(|| bearer(request.header("authorization")?));
+        let Some(presented) = presented.and_then(PresentedKey::read) else {
+            return Ok(None);
+        };
+        let Ok(tenant) = TenantId::parse(presented.tenant_text) else {
+            return Ok(None);
+        };
+        let place = (tenant, presented.id.to_owned());
+        let key = match self.keys.get(&place) {
+            Some(key) => key,
+            None => match store.api_key(&place.0, presented.id).await? {
+                Some(key) => {
+                    self.keys.put(place.clone(), key.clone());
+                    key
+                }
+                // Not remembered: a key that was just made must work at once.
+                None => return Ok(None),
+            },
+        };
+        let admitted = key.admits(&presented, now);
+        Ok(admitted.then_some(Caller {
+            tenant: place.0,
+            role: key.role,
+        }))
+    }
+
+    async fn is_active(&self, store: &Store, tenant: &TenantId) -> Result<bool, Problem> {
+        if let Some(active) = self.tenants.get(tenant) {
+            return Ok(active);
+        }
+        let active = store.tenant_settings(tenant).await?.is_some_and(|settings| settings.active);
+        self.tenants.put(tenant.clone(), active);
+        Ok(active)
+    }
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, credential) = header.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
+}
+
+/// The caller that claims tell; lists arrive as `[a b]`.
+fn person(claims: &Map<String, Value>, names: &ClaimNames) -> Option<Caller> {
+    let text = |name: &str| claims.get(name)?.as_str();
+    let tenant = TenantId::parse(text(&names.tenant)?.trim_matches(['[', ']'])).ok()?;
+    let words = text(&names.role)?.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ','));
+    let role = words.filter_map(Role::named).max()?;
+    Some(Caller { tenant, role })
+}
+
+/// Answers remembered for a short time.
+struct Remembered<K, V>(Mutex<HashMap<K, (Instant, V)>>);
+
+impl<K, V> Default for Remembered<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
+    fn get(&self, key: &K) -> Option<V> {
+        let held = self.0.lock().ok()?;
+        held.get(key)
+            .filter(|(read_at, _)| read_at.elapsed() < FRESH)
+            .map(|(_, value)| value.clone())
+    }
+
+    fn put(&self, key: K, value: V) {
+        let Ok(mut held) = self.0.lock() else { return };
+        if held.len() >= MAX_REMEMBERED {
+            held.clear();
+        }
+        held.insert(key, (Instant::now(), value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn claims_tell_tenant_and_the_highest_role() {
+        let names = ClaimNames::default();
+        let of = |claims: Value| person(claims.as_object().unwrap(), &names);
+        let caller = of(json!({"tenant": "617", "role": "[reader operator]", "sub": "x"})).unwrap();
+        assert_eq!((caller.tenant.as_str(), caller.role), ("617", Role::Operator));
+        assert_eq!(
+            of(json!({"tenant": "617", "role": "administrator"})).unwrap().role,
+            Role::Administrator
+        );
+        for bad in [
+            json!({"role": "reader"}),
+            json!({"tenant": "617"}),
+            json!({"tenant": "617", "role": "root"}),
+            json!({"tenant": "617 618", "role": "reader"}),
+            json!({"tenant": 617, "role": "reader"}),
+        ] {
+            assert_eq!(of(bad.clone()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_bearer_carries_a_key() {
+        assert_eq!(bearer("bearer  abc "), Some("abc"));
+        assert_eq!(bearer("Basic abc"), None);
+        assert_eq!(bearer("abc"), None);
+    }
+}

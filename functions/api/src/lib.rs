@@ -1,0 +1,213 @@
+//! `api`: the HTTP API for the collection CRM and for operators, `/v1/…`.
+//!
+//! Guarantees: a caller acts for the tenant that its key or token proves, whatever it sends; every trouble has its answer, a problem document
+//! (RFC 9457) in Portuguese that names the field; a request is answered or refused in time. A route is one row of [`ROUTES`] and its own file.
+
+mod call;
+mod campaigns;
+mod event;
+mod identity;
+mod json;
+pub mod openapi;
+mod problem;
+mod quotes;
+mod repeat;
+mod routes;
+
+use std::time::Duration;
+
+use ponte::calendar::Timestamp;
+use ponte::flow::Shop;
+use ponte::portfolio::TenantId;
+use ponte::telemetry::{self, Metric};
+use serde_json::Value;
+use tokio::time::Instant;
+
+pub use call::{Answer, Call, Caller};
+pub use identity::ClaimNames;
+pub use problem::{FieldError, Problem};
+pub use routes::{ROUTES, Route};
+
+use event::{Command, Event, HttpRequest};
+use identity::Doors;
+
+/// The largest body taken, in bytes.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The largest answer, in bytes: Lambda carries 6 MB.
+const MAX_ANSWER_BYTES: usize = 5_500_000;
+/// API Gateway waits thirty seconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(26);
+/// Where people's calls arrive, behind the JWT authorizer.
+const PEOPLE: &str = "/sso";
+
+/// The handler and its adapters.
+pub struct Api {
+    shop: Shop,
+    claims: ClaimNames,
+    doors: Doors,
+}
+
+/// An operator's command that was refused, for the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What kind of trouble.
+    pub kind: String,
+    /// What to do, in Portuguese.
+    pub text: String,
+}
+
+impl Api {
+    /// Wires the handler.
+    #[must_use]
+    pub fn new(shop: Shop, claims: ClaimNames) -> Self {
+        Self {
+            shop,
+            claims,
+            doors: Doors::default(),
+        }
+    }
+
+    /// The adapters.
+    #[must_use]
+    pub fn shop(&self) -> &Shop {
+        &self.shop
+    }
+
+    /// Opens the connections that the first event needs. What fails here fails again there, and is answered there.
+    pub async fn connect(&self) {
+        // Nobody's: what is asked for does not matter.
+        let Ok(nobody) = TenantId::parse("0") else { return };
+        let asked = async { tokio::join!(self.shop.store.tenant_settings(&nobody), self.shop.secrets.get(&nobody)) };
+        if tokio::time::timeout(Duration::from_secs(2), asked).await.is_err() {
+            tracing::warn!("AWS did not answer at the start");
+        }
+    }
+
+    /// Answers an event: a request of API Gateway's, or an operator's command. Only a command can be refused with an error.
+    pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Value, Refused> {
+        let deadline = deadline.min(Instant::now() + ANSWER_WITHIN);
+        match Event::read(event) {
+            Ok(Event::Http(request)) => Ok(event::response(&self.answer(&request, deadline).await)),
+            Ok(Event::Command(command)) => self.obey(command, deadline).await,
+            Err(text) => Err(Refused {
+                kind: "Pedido".to_owned(),
+                text,
+            }),
+        }
+    }
+
+    /// Answers a request. Never fails.
+    async fn answer(&self, request: &HttpRequest, deadline: Instant) -> Answer {
+        let (at, began) = ((self.shop.clock)(), Instant::now());
+        let mut tenant = None;
+        let answer = match self.admit(request, at, deadline).await {
+            Ok((route, call)) => {
+                tenant = Some(call.caller.tenant.clone());
+                self.serve(route, &call).await
+            }
+            Err(problem) => problem.into(),
+        };
+        if matches!(answer.status, 401 | 403) {
+            telemetry::count(Metric::ApiRefused, 1, tenant.as_ref(), at);
+        }
+        let route = routes::find(&request.method, request.path()).map_or("-", |(route, _)| route.path);
+        let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
+        let duration_ms = began.elapsed().as_millis();
+        tracing::info!(
+            tenant,
+            method = request.method,
+            route,
+            status = answer.status,
+            duration_ms,
+            "api answered {}",
+            answer.status
+        );
+        answer
+    }
+
+    /// Finds the route and proves who calls and that they may.
+    async fn admit(&self, request: &HttpRequest, at: Timestamp, deadline: Instant) -> Result<(&'static Route, Call), Problem> {
+        let (route, parameters) = routes::find(&request.method, request.path())?;
+        if request.body.len() > MAX_BODY_BYTES {
+            return Err(Problem::too_large(format!("o corpo passa de {} KB", MAX_BODY_BYTES / 1024)));
+        }
+        let caller = match route.role {
+            None => Caller::nobody(),
+            Some(role) => {
+                let caller = self.doors.caller(&self.shop.store, &self.claims, request, at).await?;
+                if caller.role < role {
+                    return Err(Problem::forbidden(role));
+                }
+                caller
+            }
+        };
+        let call = Call {
+            caller,
+            parameters,
+            body: request.body.clone(),
+            idempotency_key: request.header("idempotency-key").map(str::to_owned),
+            at,
+            deadline,
+        };
+        Ok((route, call))
+    }
+
+    /// Carries a call out, within its time.
+    async fn serve(&self, route: &'static Route, call: &Call) -> Answer {
+        let work = async {
+            match (&call.idempotency_key, route.repeatable) {
+                (Some(key), true) => repeat::once(self, route, call, key).await,
+                _ => (route.handle)(self, call).await,
+            }
+        };
+        let served = tokio::time::timeout_at(call.deadline, work).await;
+        let served = served.unwrap_or_else(|_| Err(Problem::unavailable("o tempo da chamada acabou; tente de novo em instantes", 5)));
+        let answer: Answer = served.unwrap_or_else(Into::into);
+        if answer.body.len() > MAX_ANSWER_BYTES {
+            return Problem::too_large("a resposta ficou grande demais; selecione menos parcelas".to_owned()).into();
+        }
+        answer
+    }
+
+    /// An operator calls a route from the console: IAM let them in.
+    async fn obey(&self, command: Command, deadline: Instant) -> Result<Value, Refused> {
+        let tenant = command.tenant.clone();
+        let answer = match routes::find(&command.method, &command.path) {
+            Err(problem) => problem.into(),
+            Ok((route, parameters)) => {
+                let call = Call {
+                    caller: Caller::operator(command.tenant),
+                    parameters,
+                    body: command.body,
+                    idempotency_key: None,
+                    at: (self.shop.clock)(),
+                    deadline,
+                };
+                self.serve(route, &call).await
+            }
+        };
+        tracing::info!(%tenant, status = answer.status, "command answered {}", answer.status);
+        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        if answer.status < 400 { Ok(body) } else { Err(Refused::of(&body)) }
+    }
+}
+
+impl Refused {
+    /// The problem in words: its detail and its faults.
+    fn of(problem: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let faults = problem["errors"].as_array().into_iter().flatten();
+        let faults: Vec<String> = faults
+            .map(|fault| format!("{}: {}", text(&fault["path"]), text(&fault["detail"])))
+            .collect();
+        let detail = text(&problem["detail"]);
+        Self {
+            kind: text(&problem["title"]),
+            text: if faults.is_empty() {
+                detail
+            } else {
+                format!("{detail} {}", faults.join("; "))
+            },
+        }
+    }
+}

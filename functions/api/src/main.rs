@@ -1,0 +1,33 @@
+//! The bootstrap of `api`: wires the adapters and nothing else.
+
+// The SDK's futures are nested deeply.
+#![recursion_limit = "256"]
+
+use api::{Api, ClaimNames};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
+use ponte::aws;
+use ponte::flow::Shop;
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    ponte::telemetry::init();
+    let claims = ClaimNames {
+        tenant: aws::variable("JWT_TENANT_CLAIM")?,
+        role: aws::variable("JWT_ROLE_CLAIM")?,
+    };
+    let api = Api::new(Shop::from_env()?, claims);
+    // Without TLS, as on the local stack, there is nothing to be gained.
+    if std::env::var("AWS_ENDPOINT_URL").map_or(true, |url| url.starts_with("https")) {
+        api.connect().await;
+    }
+    let api = &api;
+    run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let deadline = ponte::flow::deadline(event.context.deadline());
+        api.handle(event.payload, deadline).await.map_err(|refused| Diagnostic {
+            error_type: refused.kind,
+            error_message: refused.text,
+        })
+    }))
+    .await
+}

@@ -1,0 +1,257 @@
+//! Problem documents (RFC 9457): what was wrong, in Portuguese, at which field.
+
+use ponte::aws::SecretError;
+use ponte::flow::FlowError;
+use ponte::flow::quotes::QuoteError;
+use ponte::store::{Remedy, Role, StoreError};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::Answer;
+
+/// Seconds after which a caller may try again when Sienge's minute is full.
+const AFTER_A_MINUTE: u32 = 60;
+/// And after any other trouble that passes.
+const AFTER_A_MOMENT: u32 = 5;
+
+/// A problem. `type` is stable, for programs; `detail` is for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Problem {
+    /// What kind: `urn:ponte:problem:` and a word.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind in Portuguese.
+    title: &'static str,
+    /// HTTP status.
+    status: u16,
+    /// What is wrong and what to do, in Portuguese.
+    detail: String,
+    /// The faults by field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    errors: Vec<FieldError>,
+    #[serde(skip)]
+    headers: Vec<(&'static str, String)>,
+}
+
+/// A fault of one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FieldError {
+    /// Where, such as `bills[0].installments[2]`; empty for the body as a whole.
+    pub path: String,
+    /// What is wrong and what is right, in Portuguese.
+    pub detail: String,
+}
+
+impl Problem {
+    fn new(status: u16, word: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:ponte:problem:{word}"),
+            title,
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// 400: the body cannot be read as what is asked for.
+    #[must_use]
+    pub fn unreadable(errors: Vec<FieldError>) -> Self {
+        let problem = Self::new(
+            400,
+            "unreadable",
+            "Pedido ilegível",
+            "O corpo não pode ser lido; veja cada campo em \"errors\".",
+        );
+        Self { errors, ..problem }
+    }
+
+    /// 422: the request is readable and cannot be met.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let problem = Self::new(
+            422,
+            "invalid",
+            "Pedido inválido",
+            "O pedido não pode ser atendido; veja cada campo em \"errors\".",
+        );
+        Self { errors, ..problem }
+    }
+
+    /// 401.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let detail = "Credencial ausente, inválida ou vencida: envie o cabeçalho Authorization: Bearer <chave de API>, ou x-api-key.";
+        Self::new(401, "unauthorized", "Não autenticado", detail).with("www-authenticate", "Bearer")
+    }
+
+    /// 403.
+    #[must_use]
+    pub fn forbidden(needed: Role) -> Self {
+        let detail = format!("Esta chamada exige o papel {}; peça uma credencial com ele.", needed.name());
+        Self::new(403, "forbidden", "Não permitido", detail)
+    }
+
+    /// 404.
+    #[must_use]
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(404, "not-found", "Não encontrado", detail)
+    }
+
+    /// 405.
+    #[must_use]
+    pub fn method(allowed: &[&str]) -> Self {
+        let allowed = allowed.join(", ");
+        Self::new(405, "method", "Método não aceito", format!("Use: {allowed}.")).with("allow", allowed)
+    }
+
+    /// 409: not in the present state.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(409, "conflict", "Conflito", detail)
+    }
+
+    /// 409 that passes after so many seconds.
+    #[must_use]
+    pub fn conflict_for(detail: impl Into<String>, retry_after_seconds: i64) -> Self {
+        Self::conflict(detail).with("retry-after", retry_after_seconds.to_string())
+    }
+
+    /// 413.
+    #[must_use]
+    pub fn too_large(detail: String) -> Self {
+        Self::new(413, "too-large", "Grande demais", detail)
+    }
+
+    /// 500; what happened is in the log.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(
+            500,
+            "internal",
+            "Erro interno",
+            "Não foi possível atender; o registro da função diz por quê.",
+        )
+    }
+
+    /// 502: Sienge answers in a way that trying again will not change.
+    #[must_use]
+    pub fn sienge(detail: impl Into<String>) -> Self {
+        Self::new(502, "sienge", "Sienge", detail)
+    }
+
+    /// 503: may work after so many seconds.
+    #[must_use]
+    pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
+        Self::new(503, "unavailable", "Indisponível no momento", detail).with("retry-after", retry_after_seconds.to_string())
+    }
+}
+
+impl From<Problem> for Answer {
+    fn from(mut problem: Problem) -> Self {
+        let headers = std::mem::take(&mut problem.headers);
+        Self {
+            status: problem.status,
+            content_type: "application/problem+json",
+            // Texts and numbers only: it is always written.
+            body: serde_json::to_string(&problem).unwrap_or_default(),
+            headers,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.remedy() == Remedy::Never {
+            tracing::error!(%error, "the database");
+            return Self::internal();
+        }
+        tracing::warn!(%error, "the database");
+        Self::unavailable(
+            "O banco de dados não respondeu a tempo; tente de novo em instantes.",
+            AFTER_A_MOMENT,
+        )
+    }
+}
+
+impl From<FlowError> for Problem {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Store(error) => error.into(),
+            FlowError::Sienge(error) if error.is_quota() => Self::unavailable(error.to_string(), AFTER_A_MINUTE),
+            FlowError::Sienge(error) if error.remedy() == ponte::sienge::Remedy::RetryLater => {
+                Self::unavailable(error.to_string(), AFTER_A_MOMENT)
+            }
+            FlowError::Sienge(error) => Self::sienge(error.to_string()),
+            FlowError::NotConfigured(why) | FlowError::Stopped(why) => Self::conflict(why),
+            FlowError::Secret(SecretError::Missing | SecretError::Unreadable) => Self::conflict(
+                "As credenciais do Sienge desta assessoria faltam ou estão ilegíveis; refaça o cadastro com o comando de assessoria.",
+            ),
+            FlowError::Secret(_) | FlowError::Bus(_) | FlowError::Inbox(_) => {
+                tracing::error!(%error, "an AWS service");
+                Self::unavailable("Um serviço interno não respondeu; tente de novo em instantes.", AFTER_A_MOMENT)
+            }
+        }
+    }
+}
+
+impl From<QuoteError> for Problem {
+    fn from(error: QuoteError) -> Self {
+        match error {
+            QuoteError::Flow(error) => error.into(),
+            QuoteError::Invalid(faults) => {
+                let errors = faults.into_iter().map(|fault| FieldError {
+                    path: fault.path,
+                    detail: fault.detail,
+                });
+                Self::invalid(errors.collect())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ponte::sienge::{Lane, SiengeError};
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_passes_says_when_to_come_back_and_what_does_not_says_what_to_do() {
+        let resource = "current-debit-balance";
+        for (error, status, retry_after) in [
+            (FlowError::Sienge(SiengeError::DayIsOver { lane: Lane::Rest }), 503, Some("60")),
+            (FlowError::Sienge(SiengeError::Timeout { resource }), 503, Some("5")),
+            (FlowError::Sienge(SiengeError::Credentials { resource }), 502, None),
+            (FlowError::Secret(SecretError::Missing), 409, None),
+            (FlowError::Secret(SecretError::Unavailable("time-out".to_owned())), 503, Some("5")),
+            (FlowError::NotConfigured("x".to_owned()), 409, None),
+            (FlowError::Store(StoreError::Conflict), 503, Some("5")),
+        ] {
+            let told = error.to_string();
+            let answer = Answer::from(Problem::from(error));
+            let header = answer.headers.iter().find(|(name, _)| *name == "retry-after");
+            assert_eq!(
+                (answer.status, header.map(|(_, value)| value.as_str())),
+                (status, retry_after),
+                "{told}"
+            );
+            let problem: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(problem["status"], status);
+            assert!(!problem["detail"].as_str().unwrap().is_empty());
+        }
+    }
+}

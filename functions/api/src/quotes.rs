@@ -1,0 +1,156 @@
+//! `POST /v1/quotes` and `POST /v1/quotes/smallest-plan`.
+
+use ponte::calculation::{Cents, Figures, Line, Payment, Plan, PlanInstallment, Rate, Row, Warning};
+use ponte::calendar::Date;
+use ponte::flow::quotes::{ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for};
+use ponte::portfolio::CreditorId;
+use ponte::store::Role;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Serialize;
+
+use crate::{Answer, Api, Call, Problem, Route};
+
+pub(crate) const QUOTE: Route = Route {
+    method: "POST",
+    path: "/v1/quotes",
+    role: Some(Role::Reader),
+    repeatable: false,
+    name: "quote",
+    summary: "What the selected installments cost on a date and why, in cash or by a plan. Changes nothing.",
+    request: Some(SchemaGenerator::subschema_for::<QuoteRequest>),
+    response: SchemaGenerator::subschema_for::<QuoteAnswer>,
+    handle: |api, call| Box::pin(quote(api, call)),
+};
+
+pub(crate) const SMALLEST_PLAN: Route = Route {
+    method: "POST",
+    path: "/v1/quotes/smallest-plan",
+    role: Some(Role::Reader),
+    repeatable: false,
+    name: "smallestPlan",
+    summary: "The plan with the fewest installments none of which passes what the debtor can pay. Changes nothing.",
+    request: Some(SchemaGenerator::subschema_for::<SmallestPlanRequest>),
+    response: SchemaGenerator::subschema_for::<QuoteAnswer>,
+    handle: |api, call| Box::pin(smallest_plan(api, call)),
+};
+
+/// A quote as callers read it; amounts are explained line by line.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuoteAnswer {
+    /// The creditor (company) of everything selected.
+    creditor: CreditorId,
+    /// The campaign in use.
+    campaign: ChosenCampaign,
+    /// Date of the calculation.
+    on: Date,
+    /// How it is paid.
+    payment: Payment,
+    /// By due date, bill and installment.
+    rows: Vec<Row>,
+    /// Sums of the rows.
+    totals: Figures,
+    /// What the operator should know.
+    warnings: Vec<ToldWarning>,
+    /// Every step, in order: the lines of a figure add up to it.
+    explanation: Vec<ToldLine>,
+    /// How it is paid, where a plan was asked for.
+    plan: Option<PlanAnswer>,
+}
+
+/// A plan as callers read it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanAnswer {
+    /// The quote's total.
+    debt: Cents,
+    /// Down payment.
+    down_payment: Cents,
+    /// Debt less down payment.
+    financed: Cents,
+    /// Rate a period.
+    rate: Rate,
+    /// Interest of the whole plan.
+    interest: Cents,
+    /// Down payment and installments.
+    total: Cents,
+    /// The installments.
+    installments: Vec<PlanInstallment>,
+    /// Every step, in order.
+    explanation: Vec<ToldLine>,
+}
+
+/// A step, with its Portuguese text.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ToldLine {
+    #[serde(flatten)]
+    line: Line,
+    /// As one keys it into a pocket calculator.
+    text: String,
+}
+
+/// A warning, with its Portuguese text.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ToldWarning {
+    #[serde(flatten)]
+    warning: Warning,
+    /// What to know and to do.
+    text: String,
+}
+
+impl From<Quoted> for QuoteAnswer {
+    fn from(quoted: Quoted) -> Self {
+        let amounts = quoted.quote.amounts;
+        let warnings = amounts.warnings.into_iter().map(|warning| ToldWarning {
+            text: warning.text(),
+            warning,
+        });
+        Self {
+            creditor: quoted.creditor,
+            campaign: quoted.campaign,
+            on: amounts.on,
+            payment: amounts.payment,
+            rows: amounts.rows,
+            totals: amounts.totals,
+            warnings: warnings.collect(),
+            explanation: told(quoted.quote.explanation),
+            plan: quoted.plan.map(Into::into),
+        }
+    }
+}
+
+impl From<Plan> for PlanAnswer {
+    fn from(plan: Plan) -> Self {
+        Self {
+            debt: plan.debt,
+            down_payment: plan.down_payment,
+            financed: plan.financed,
+            rate: plan.rate,
+            interest: plan.interest,
+            total: plan.total,
+            installments: plan.installments,
+            explanation: told(plan.explanation),
+        }
+    }
+}
+
+fn told(lines: Vec<Line>) -> Vec<ToldLine> {
+    let lines = lines.into_iter().map(|line| ToldLine { text: line.text(), line });
+    lines.collect()
+}
+
+async fn quote(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let asked: QuoteRequest = call.json()?;
+    let session = call.session(api).await?;
+    let quoted = quote_selection(&session, &asked).await;
+    session.close().await;
+    Answer::ok(&QuoteAnswer::from(quoted?))
+}
+
+async fn smallest_plan(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let asked: SmallestPlanRequest = call.json()?;
+    let session = call.session(api).await?;
+    let quoted = smallest_plan_for(&session, &asked).await;
+    session.close().await;
+    Answer::ok(&QuoteAnswer::from(quoted?))
+}

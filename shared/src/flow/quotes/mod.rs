@@ -1,0 +1,270 @@
+//! Quotes: what the selected installments cost on a date, with Sienge's figures where Sienge charges.
+//!
+//! Reads the portfolio (which installments are open, whose they are), the creditor's campaigns, and, per bill, two answers of Sienge's at
+//! interactive priority: the present debit balance and the bill's late-charge terms. Everything else is [`crate::calculation`]. Writes nothing.
+
+mod faults;
+mod figures;
+mod selection;
+
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use faults::{Fault, QuoteError};
+pub use selection::Selected;
+
+use super::{FlowError, Session};
+use crate::calculation::{
+    Campaign, Cents, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest, PlanRequest, Planned, Quote,
+    Request, Selection, plan, quote, select, smallest_plan,
+};
+use crate::calendar::Date;
+use crate::portfolio::{BillId, CreditorId, InstallmentId};
+use crate::settings::CreditorSettings;
+use selection::Chosen;
+
+/// Most bills of one quote: each costs two calls to Sienge.
+pub const MAX_BILLS: usize = 20;
+
+/// A bill of which something is selected.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SelectedBill {
+    /// The bill (título), the contract's number for the CRM.
+    pub bill: BillId,
+    /// Its installments; all open ones when absent.
+    #[serde(default)]
+    pub installments: Option<Vec<InstallmentId>>,
+}
+
+/// What is to be quoted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QuoteRequest {
+    /// The selection, of one creditor.
+    pub bills: Vec<SelectedBill>,
+    /// Date of the calculation, today (America/Sao_Paulo) when absent.
+    #[serde(default)]
+    pub on: Option<Date>,
+    /// How it is paid; in cash when absent.
+    #[serde(default)]
+    pub plan: Option<PlanRequest>,
+    /// Campaign discounts, up to its maxima.
+    #[serde(default)]
+    pub discounts: Discounts,
+    /// Whether the debtor's portal asks: it has campaigns of its own.
+    #[serde(default)]
+    pub portal: bool,
+}
+
+/// What a debtor can pay a month, to find the smallest plan that fits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SmallestPlanRequest {
+    /// The selection, of one creditor.
+    pub bills: Vec<SelectedBill>,
+    /// What no installment may pass.
+    pub affordable: Cents,
+    /// The plan but for its number of installments.
+    pub plan: PlanTerms,
+    /// Date of the calculation, today (America/Sao_Paulo) when absent.
+    #[serde(default)]
+    pub on: Option<Date>,
+    /// Campaign discounts, up to its maxima.
+    #[serde(default)]
+    pub discounts: Discounts,
+    /// Whether the debtor's portal asks: it has campaigns of its own.
+    #[serde(default)]
+    pub portal: bool,
+}
+
+/// A plan but for its number of installments; see [`PlanRequest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(missing_docs)] // as in `PlanRequest`
+pub struct PlanTerms {
+    #[serde(default)]
+    pub interest: PlanInterest,
+    #[serde(default)]
+    pub down_payment: Cents,
+    pub first_due: Date,
+    #[serde(default)]
+    pub periodicity: Periodicity,
+    #[serde(default)]
+    pub due_day: Option<i8>,
+    #[serde(default)]
+    pub business_days_only: bool,
+}
+
+/// The campaign a quote was made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChosenCampaign {
+    /// Its key.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A quote, with what made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quoted {
+    /// The creditor of everything selected.
+    pub creditor: CreditorId,
+    /// The campaign.
+    pub campaign: ChosenCampaign,
+    /// What was selected, in full.
+    pub selection: Vec<Selected>,
+    /// What is owed.
+    pub quote: Quote,
+    /// How it is paid, where a plan was asked for.
+    pub plan: Option<Plan>,
+}
+
+impl Quoted {
+    /// The plan with the quote it pays, where a plan was asked for.
+    #[must_use]
+    pub fn planned(&self) -> Option<Planned> {
+        Some(Planned {
+            quote: self.quote.clone(),
+            plan: self.plan.clone()?,
+        })
+    }
+}
+
+/// Quotes a selection, and plans its payment when that is asked for.
+pub async fn quote_selection(session: &Session, asked: &QuoteRequest) -> Result<Quoted, QuoteError> {
+    let ready = prepare(session, &asked.bills, asked.on, asked.portal).await?;
+    let request = ready.request(session, asked.discounts);
+    let (quote, plan) = match &asked.plan {
+        Some(terms) => {
+            let planned = plan(&request, terms).map_err(QuoteError::of)?;
+            (planned.quote, Some(planned.plan))
+        }
+        None => (quote(&request).map_err(QuoteError::of)?, None),
+    };
+    Ok(ready.quoted(quote, plan))
+}
+
+/// The smallest plan none of whose installments passes what the debtor can pay.
+pub async fn smallest_plan_for(session: &Session, asked: &SmallestPlanRequest) -> Result<Quoted, QuoteError> {
+    let ready = prepare(session, &asked.bills, asked.on, asked.portal).await?;
+    let request = ready.request(session, asked.discounts);
+    let terms = &asked.plan;
+    let terms = PlanRequest {
+        installments: 1,
+        interest: terms.interest,
+        down_payment: terms.down_payment,
+        first_due: terms.first_due,
+        periodicity: terms.periodicity,
+        due_day: terms.due_day,
+        business_days_only: terms.business_days_only,
+    };
+    let Planned { quote, plan } = smallest_plan(&request, &terms, asked.affordable).map_err(QuoteError::of)?;
+    Ok(ready.quoted(quote, Some(plan)))
+}
+
+/// Everything a calculation needs, read.
+struct Ready<'a> {
+    creditor: CreditorId,
+    settings: &'a CreditorSettings,
+    campaign: Campaign,
+    selection: Vec<Selected>,
+    debts: Vec<Debt>,
+    on: Date,
+}
+
+/// Reads what a calculation needs; Sienge last, so that what is refused costs none of its quota.
+async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Date>, portal: bool) -> Result<Ready<'a>, QuoteError> {
+    let on = on.unwrap_or(session.today);
+    check_date(session.today, on)?;
+    selection::check_bills(bills)?;
+    let ids: Vec<BillId> = bills.iter().map(|selected| selected.bill).collect();
+    let mut held = Vec::with_capacity(ids.len());
+    for (bill, read) in session.shop.store.load_bills(&session.tenant, &ids).await {
+        held.push((bill, read.map_err(FlowError::from)?));
+    }
+    let (creditor, mut chosen) = selection::choose(bills, &held)?;
+    let settings = session.creditors.get(&creditor).ok_or_else(|| {
+        let detail = format!("o credor {creditor} não está ativo nesta assessoria; cadastre a empresa do Sienge como credor");
+        QuoteError::fault("bills[0].bill", detail)
+    })?;
+    let campaigns = session
+        .shop
+        .store
+        .campaigns(&session.tenant, creditor)
+        .await
+        .map_err(FlowError::from)?
+        .campaigns;
+    let debts = |chosen: &[Chosen]| -> Vec<Debt> { chosen.iter().flat_map(|chosen| chosen.debts.clone()).collect() };
+    let unread = debts(&chosen);
+    let wanted = Selection {
+        creditor,
+        on,
+        portal,
+        debts: &unread,
+        settings: &settings.calculation,
+    };
+    let campaign = select(&campaigns, &wanted).map_err(QuoteError::of)?.clone();
+    try_join_all(chosen.iter_mut().map(|chosen| figures::read(session, chosen, on))).await?;
+    Ok(Ready {
+        creditor,
+        settings,
+        campaign,
+        selection: chosen.iter().map(Chosen::selected).collect(),
+        debts: debts(&chosen),
+        on,
+    })
+}
+
+/// The core checks it too, but only after Sienge was asked.
+fn check_date(today: Date, on: Date) -> Result<(), QuoteError> {
+    let field = "data do cálculo";
+    let latest = today.saturating_add(jiff::Span::new().days(MAX_AHEAD_DAYS));
+    let error = if on < today {
+        Error::DateInThePast {
+            field,
+            given: on,
+            earliest: today,
+        }
+    } else if on > latest {
+        Error::DateOutOfRange {
+            field,
+            given: on,
+            earliest: today,
+            latest,
+        }
+    } else {
+        return Ok(());
+    };
+    Err(QuoteError::of(error))
+}
+
+impl Ready<'_> {
+    fn request(&self, session: &Session, discounts: Discounts) -> Request<'_> {
+        Request {
+            debts: &self.debts,
+            campaign: &self.campaign,
+            settings: &self.settings.calculation,
+            annual_correction: session.settings.apply_annual_correction,
+            business_date: session.today,
+            on: self.on,
+            payment: Payment::Cash,
+            discounts,
+        }
+    }
+
+    fn quoted(self, quote: Quote, plan: Option<Plan>) -> Quoted {
+        Quoted {
+            creditor: self.creditor,
+            campaign: ChosenCampaign {
+                id: self.campaign.id,
+                name: self.campaign.name,
+            },
+            selection: self.selection,
+            quote,
+            plan,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Which installments a selection means, by what the portfolio holds. Pure; every fault is told at once, each at its place.
+
+use std::collections::BTreeSet;
+
+use super::{Fault, MAX_BILLS, QuoteError, SelectedBill};
+use crate::calculation::{Cents, Correction, Debt};
+use crate::calendar::brazilian;
+use crate::portfolio::{BillId, Contract, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState};
+
+/// A bill and the installments of it that are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The bill.
+    pub bill: BillId,
+    /// Its installments.
+    pub installments: Vec<InstallmentId>,
+}
+
+/// A bill's part of a selection, as its debts without Sienge's figures.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    /// Its place in the request.
+    pub index: usize,
+    pub bill: BillId,
+    pub customer: CustomerId,
+    creditor: CreditorId,
+    pub debts: Vec<Debt>,
+}
+
+impl Chosen {
+    pub fn selected(&self) -> Selected {
+        Selected {
+            bill: self.bill,
+            installments: self.debts.iter().map(|debt| debt.installment).collect(),
+        }
+    }
+}
+
+/// What can be said of a selection before anything is read.
+pub(super) fn check_bills(bills: &[SelectedBill]) -> Result<(), QuoteError> {
+    if bills.is_empty() {
+        return Err(QuoteError::fault("bills", "nenhum título selecionado; selecione ao menos um"));
+    }
+    if bills.len() > MAX_BILLS {
+        let detail = format!("{} títulos selecionados; selecione no máximo {MAX_BILLS}", bills.len());
+        return Err(QuoteError::fault("bills", detail));
+    }
+    let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
+    for (index, SelectedBill { bill, installments }) in bills.iter().enumerate() {
+        if !seen.insert(*bill) {
+            faults.push(fault(
+                format!("bills[{index}].bill"),
+                format!("o título {bill} foi selecionado duas vezes; selecione-o uma vez"),
+            ));
+        }
+        let mut ids = BTreeSet::new();
+        for (place, id) in installments.iter().flatten().enumerate() {
+            if !ids.insert(*id) {
+                let detail = format!("a parcela {id} do título {bill} foi selecionada duas vezes; selecione-a uma vez");
+                faults.push(fault(format!("bills[{index}].installments[{place}]"), detail));
+            }
+        }
+        if installments.as_ref().is_some_and(Vec::is_empty) {
+            let detail = "nenhuma parcela selecionada; selecione ao menos uma, ou omita o campo para todas as abertas";
+            faults.push(fault(format!("bills[{index}].installments"), detail));
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(QuoteError::Invalid(faults))
+    }
+}
+
+/// The creditor and the debts of each bill, in the request's order.
+pub(super) fn choose(bills: &[SelectedBill], held: &[(BillId, HeldBill)]) -> Result<(CreditorId, Vec<Chosen>), QuoteError> {
+    let mut faults = Vec::new();
+    let mut chosen: Vec<Chosen> = Vec::with_capacity(bills.len());
+    for (index, selected) in bills.iter().enumerate() {
+        let held = held.iter().find(|(bill, _)| *bill == selected.bill).map(|(_, held)| held);
+        match open_contract(selected.bill, held) {
+            Err(detail) => faults.push(fault(format!("bills[{index}].bill"), detail)),
+            Ok((held, contract)) => {
+                let found = installments(index, selected, held, contract, &mut faults);
+                chosen.push(Chosen {
+                    index,
+                    bill: selected.bill,
+                    customer: contract.key.customer,
+                    creditor: contract.creditor,
+                    debts: found,
+                });
+            }
+        }
+    }
+    let creditor = chosen.first().map(|first| first.creditor);
+    for other in &chosen {
+        if let Some(creditor) = creditor
+            && other.creditor != creditor
+        {
+            let detail = format!(
+                "o título {} é do credor {} e o primeiro é do credor {creditor}; calcule um credor de cada vez",
+                other.bill, other.creditor
+            );
+            faults.push(fault(format!("bills[{}].bill", other.index), detail));
+        }
+    }
+    match creditor {
+        Some(creditor) if faults.is_empty() => Ok((creditor, chosen)),
+        _ => Err(QuoteError::Invalid(faults)),
+    }
+}
+
+fn open_contract(bill: BillId, held: Option<&HeldBill>) -> Result<(&HeldBill, &Contract), String> {
+    let unknown = || format!("título {bill} não encontrado na carteira; confira o número ou aguarde a próxima carga");
+    let held = held.filter(|held| !held.contracts.is_empty()).ok_or_else(unknown)?;
+    if let Some(contract) = held.contracts.values().find(|contract| contract.state == ContractState::Open) {
+        return Ok((held, contract));
+    }
+    let states = held.contracts.values().map(|contract| contract.state);
+    let ended = states.max_by_key(|state| match state {
+        ContractState::Finished { on } | ContractState::Cancelled { on } | ContractState::Assigned { on } => Some(*on),
+        ContractState::Open => None,
+    });
+    Err(match ended {
+        Some(ContractState::Finished { on }) => format!("o título {bill} está finalizado desde {}: nada em aberto", brazilian(on)),
+        Some(ContractState::Cancelled { on }) => format!("o título {bill} foi cancelado (distrato) em {}", brazilian(on)),
+        Some(ContractState::Assigned { on }) => format!("o título {bill} mudou de titular em {}; aguarde a próxima carga", brazilian(on)),
+        _ => unknown(),
+    })
+}
+
+fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract: &Contract, faults: &mut Vec<Fault>) -> Vec<Debt> {
+    let of_contract = || {
+        held.installments
+            .iter()
+            .filter(|((key, _), _)| *key == contract.key)
+            .map(|(_, row)| row)
+    };
+    let mut found = Vec::new();
+    let Some(ids) = &selected.installments else {
+        for row in of_contract().filter(|row| row.is_open()) {
+            match debt(row, contract) {
+                Ok(debt) => found.push(debt),
+                Err(detail) => faults.push(fault(format!("bills[{index}].bill"), detail)),
+            }
+        }
+        if found.is_empty() {
+            let detail = format!("o título {} não tem parcelas em aberto", selected.bill);
+            faults.push(fault(format!("bills[{index}].bill"), detail));
+        }
+        return found;
+    };
+    for (place, id) in ids.iter().enumerate() {
+        let row = of_contract().find(|row| row.id == *id);
+        let read = match row.map(|row| (row, row.state)) {
+            None => Err(format!("a parcela {id} não existe no título {}", selected.bill)),
+            Some((_, InstallmentState::Closed { motive, on })) => Err(format!(
+                "a parcela {id} do título {} não está em aberto: {} em {}",
+                selected.bill,
+                motive.text(),
+                brazilian(on)
+            )),
+            Some((row, InstallmentState::Open)) => debt(row, contract),
+        };
+        match read {
+            Ok(debt) => found.push(debt),
+            Err(detail) => faults.push(fault(format!("bills[{index}].installments[{place}]"), detail)),
+        }
+    }
+    found
+}
+
+fn debt(row: &Installment, contract: &Contract) -> Result<Debt, String> {
+    let original = Cents::parse("saldo em aberto", row.balance).map_err(|error| error.to_string())?;
+    Ok(Debt {
+        bill: contract.key.bill,
+        installment: row.id,
+        due_on: row.due_on,
+        original,
+        enterprise: contract.enterprise,
+        document_type: Some(contract.key.document_type.clone()),
+        condition: row.condition.clone(),
+        correction: Correction::None,
+        sienge: None,
+        late_terms: None,
+    })
+}
+
+fn fault(path: String, detail: impl Into<String>) -> Fault {
+    Fault {
+        path,
+        detail: detail.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

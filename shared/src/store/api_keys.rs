@@ -1,0 +1,183 @@
+//! API keys: how machines prove who they are.
+//!
+//! A key reads `ponte.<tenant>.<id>.<secret>`: the id finds it, the secret (256 random bits) proves it. Only the secret's SHA-256 is stored. The
+//! tenant command creates and revokes keys; several may be valid at once, which is how one is rotated.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::attributes::{Item, get_binary, get_number, get_text, key_item, text};
+use super::batch::Freshness;
+use super::{Store, StoreError, keys};
+use crate::calendar::Timestamp;
+use crate::portfolio::TenantId;
+
+/// First part of every key, by which a leaked one is recognised.
+const PREFIX: &str = "ponte";
+/// Longest id and secret read: anything longer is no key of ours.
+const MAX_PART: usize = 128;
+
+/// What a caller may do; each role may what the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads and quotes.
+    Reader,
+    /// Makes and ends agreements, sends boletos.
+    Operator,
+    /// Changes campaigns and settings.
+    Administrator,
+}
+
+impl Role {
+    /// Its name in keys, claims and documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Reader, Self::Operator, Self::Administrator]
+            .into_iter()
+            .find(|role| role.name() == name)
+    }
+}
+
+/// A key as a caller sends it. Never printed.
+#[derive(Clone, Copy)]
+pub struct PresentedKey<'a> {
+    /// Whose it says it is: proved by finding its hash among that tenant's.
+    pub tenant_text: &'a str,
+    /// Which one.
+    pub id: &'a str,
+    secret: &'a str,
+}
+
+impl<'a> PresentedKey<'a> {
+    /// Takes a key apart; none when it is no key of ours.
+    #[must_use]
+    pub fn read(text: &'a str) -> Option<Self> {
+        let mut parts = text.trim().split('.');
+        let (prefix, tenant_text, id, secret) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let plain =
+            |part: &str| (1..=MAX_PART).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let ours = prefix == PREFIX && parts.next().is_none() && plain(id) && plain(secret);
+        ours.then_some(Self { tenant_text, id, secret })
+    }
+}
+
+impl fmt::Debug for PresentedKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PresentedKey({})", self.id)
+    }
+}
+
+/// A key as it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// What its holder may do.
+    pub role: Role,
+    /// When it ceases to be valid.
+    pub valid_until: Timestamp,
+    hash: Vec<u8>,
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl ApiKey {
+    /// Whether this is the key presented, and still valid. Takes the same time whatever the secret.
+    #[must_use]
+    pub fn admits(&self, presented: &PresentedKey<'_>, now: Timestamp) -> bool {
+        let hash = Sha256::digest(presented.secret.as_bytes());
+        bool::from(hash.as_slice().ct_eq(&self.hash)) && now < self.valid_until
+    }
+}
+
+impl Store {
+    /// A tenant's key by its id; none when it was never made or was revoked.
+    pub async fn api_key(&self, tenant: &TenantId, id: &str) -> Result<Option<ApiKey>, StoreError> {
+        let key = keys::api_key(tenant, id);
+        let item = self.get(&self.tables.control, &key, Freshness::Consistent).await?;
+        item.map(|item| read(&item)).transpose()
+    }
+
+    /// Stores a key as the tenant command does; `text` is the whole key.
+    pub async fn put_api_key(&self, text_of_key: &str, role: Role, valid_until: Timestamp) -> Result<(), StoreError> {
+        let what = "the API key";
+        let presented = PresentedKey::read(text_of_key).ok_or_else(|| StoreError::unreadable(what, "its form"))?;
+        let tenant = TenantId::parse(presented.tenant_text).map_err(|why| StoreError::unreadable(what, why))?;
+        let mut item = key_item(&keys::api_key(&tenant, presented.id));
+        item.extend([
+            ("role".to_owned(), text(role.name())),
+            (
+                "hash".to_owned(),
+                super::attributes::binary(Sha256::digest(presented.secret.as_bytes()).to_vec()),
+            ),
+            ("valid_until".to_owned(), super::attributes::number(valid_until.as_second())),
+        ]);
+        self.batch_put(&self.tables.control, vec![item]).await
+    }
+}
+
+fn read(item: &Item) -> Result<ApiKey, StoreError> {
+    let what = "an API key";
+    let role = Role::named(get_text(item, "role")?).ok_or_else(|| StoreError::unreadable(what, "the role"))?;
+    let valid_until = Timestamp::from_second(get_number(item, "valid_until")?);
+    Ok(ApiKey {
+        role,
+        valid_until: valid_until.map_err(|_| StoreError::unreadable(what, "its end"))?,
+        hash: get_binary(item, "hash")?.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_key_of_our_form_is_taken_apart() {
+        let key = PresentedKey::read(" ponte.617.a1b2.s3-cr_t ").unwrap();
+        assert_eq!((key.tenant_text, key.id, key.secret), ("617", "a1b2", "s3-cr_t"));
+        assert_eq!(format!("{key:?}"), "PresentedKey(a1b2)", "the secret is never printed");
+        let long = format!("ponte.617.{}.s", "a".repeat(200));
+        for bad in [
+            "",
+            "ponte",
+            "ponte.617.a1b2",
+            "ponte.617.a1b2.",
+            "ponte.617.a#b.s",
+            "other.617.a.s",
+            "ponte.617.a.s.x",
+            &long,
+        ] {
+            assert!(PresentedKey::read(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_admits_its_own_secret_until_it_ends() {
+        let hash = Sha256::digest(b"segredo").to_vec();
+        let valid_until = "2026-12-01T00:00:00Z".parse().unwrap();
+        let key = ApiKey {
+            role: Role::Reader,
+            valid_until,
+            hash,
+        };
+        let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        assert!(key.admits(&PresentedKey::read("ponte.617.a.segredo").unwrap(), now));
+        assert!(!key.admits(&PresentedKey::read("ponte.617.a.segred0").unwrap(), now));
+        assert!(!key.admits(&PresentedKey::read("ponte.617.a.segredo").unwrap(), valid_until));
+        assert!(Role::Reader < Role::Operator && Role::Operator < Role::Administrator);
+    }
+}

@@ -1,0 +1,177 @@
+//! Idempotency of our own API (`Idempotency-Key`): what a call answered is answered again to its repetition.
+//!
+//! A call is begun before it has any effect and finished with its answer. One that dies between the two leaves a record in progress, whose lease
+//! runs out: then the same call may be begun again, so its effects must bear repetition. The same key with another body is refused.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+
+use super::attributes::{Item, binary, get_binary, get_number, get_text, key_item, number, opt_number, opt_text, text};
+use super::journal::expiry;
+use super::keys::{self, ItemKey, attribute};
+use super::{Store, StoreError, packing};
+use crate::calendar::Timestamp;
+use crate::portfolio::TenantId;
+
+/// Days a record is kept, finished or not.
+const KEPT_DAYS: i64 = 2;
+/// Largest packed answer stored, below the item limit of 400 KB.
+const LIMIT_BYTES: usize = 350_000;
+
+/// An answer to be repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The right to carry a call out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    key: ItemKey,
+    owner: String,
+    digest: String,
+}
+
+/// What a key stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// The call is ours to carry out.
+    New(Claim),
+    /// It was carried out; this was its answer.
+    Same(StoredAnswer),
+    /// It is being carried out.
+    InProgress {
+        /// Until when at most.
+        until: Timestamp,
+    },
+    /// The key was used with another body.
+    OtherBody,
+}
+
+impl Store {
+    /// Begins a call. `digest` tells bodies (and addresses) apart; `lease` is longer than the call can take.
+    pub async fn begin_call(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        digest: &str,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Begun, StoreError> {
+        let claim = Claim {
+            key: keys::idempotency(tenant, key),
+            owner: format!("{:032x}", fastrand::u128(..)),
+            digest: digest.to_owned(),
+        };
+        // Only an instant beyond the year 9999 would not fit.
+        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        let mut item = claim.item(now);
+        item.insert("expires_ms".to_owned(), number(until.as_millisecond()));
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.tables.control)
+            .set_item(Some(item))
+            // DynamoDB deletes what expired some days late: expired is gone.
+            .condition_expression("attribute_not_exists(pk) OR #ttl <= :seconds OR (#digest = :digest AND #lease <= :now)")
+            .expression_attribute_names("#ttl", attribute::EXPIRES_AT)
+            .expression_attribute_names("#digest", "digest")
+            .expression_attribute_names("#lease", "expires_ms")
+            .expression_attribute_values(":seconds", number(now.as_second()))
+            .expression_attribute_values(":digest", text(digest))
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = answer else { return Ok(Begun::New(claim)) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(held)) => match held.item() {
+                Some(item) => read(item, &claim),
+                None => Err(StoreError::Conflict),
+            },
+            _ => Err(StoreError::of("PutItem", &error)),
+        }
+    }
+
+    /// Notes the answer, to be repeated from now on. [`StoreError::Conflict`] when the lease ran out and somebody else began the call again.
+    pub async fn finish_call(&self, claim: &Claim, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError> {
+        let packed = packing::pack(&answer.body);
+        if packed.bytes.len() > LIMIT_BYTES {
+            return Err(StoreError::TooLarge {
+                what: "an answer to be repeated",
+                bytes: packed.bytes.len(),
+                limit: LIMIT_BYTES,
+            });
+        }
+        let mut item = claim.item(now);
+        item.extend([
+            ("status".to_owned(), number(answer.status)),
+            ("body".to_owned(), binary(packed.bytes)),
+            ("encoding".to_owned(), text(packed.encoding)),
+        ]);
+        self.client
+            .put_item()
+            .table_name(&self.tables.control)
+            .set_item(Some(item))
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", text(&claim.owner))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| StoreError::of("PutItem", &error))
+    }
+
+    /// Forgets a call that had no effect, so that it may be repeated at once; nothing happens when somebody else began it meanwhile.
+    pub async fn forget_call(&self, claim: &Claim) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&self.tables.control)
+            .set_key(Some(key_item(&claim.key)))
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", text(&claim.owner))
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("DeleteItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Claim {
+    fn item(&self, now: Timestamp) -> Item {
+        let mut item = key_item(&self.key);
+        item.extend([
+            ("owner".to_owned(), text(&self.owner)),
+            ("digest".to_owned(), text(&self.digest)),
+            (attribute::EXPIRES_AT.to_owned(), number(expiry(now, KEPT_DAYS))),
+        ]);
+        item
+    }
+}
+
+fn read(item: &Item, claim: &Claim) -> Result<Begun, StoreError> {
+    if get_text(item, "digest")? != claim.digest {
+        return Ok(Begun::OtherBody);
+    }
+    // The SDK repeats a put whose answer was lost: then the record is this very claim's.
+    if opt_text(item, "owner") == Some(&claim.owner) {
+        return Ok(Begun::New(claim.clone()));
+    }
+    let Some(status) = opt_number(item, "status") else {
+        let until = Timestamp::from_millisecond(get_number(item, "expires_ms")?);
+        return Ok(Begun::InProgress {
+            until: until.map_err(|_| StoreError::unreadable("a call in progress", "its end"))?,
+        });
+    };
+    let body = packing::unpack("an answer to be repeated", get_binary(item, "body")?, get_text(item, "encoding")?)?;
+    Ok(Begun::Same(StoredAnswer { status, body }))
+}
