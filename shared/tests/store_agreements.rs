@@ -260,7 +260,6 @@ async fn an_agreement_costs_what_the_data_model_says() {
     database.units();
     write(store, &step, &none(&[295])).await.unwrap();
     let units = database.units();
-    println!("{units:?}");
-    assert!(units["TransactWriteItems"] <= 24.0, "{units:?}");
+    assert!(units["TransactWriteItems"] <= 14.0, "{units:?}");
     assert_eq!(database.writes().values().sum::<usize>(), 1);
 }

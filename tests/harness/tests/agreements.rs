@@ -8,7 +8,7 @@ use futures::future::join_all;
 use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
-use harness::rig::{PLENTY, TODAY, Told};
+use harness::rig::{PLENTY, TODAY, Told, delivery};
 use harness::{Rig, World};
 use ponte::aws::BusEvent;
 use ponte::flow::{AgreementError, MAX_ATTEMPTS, Session, Shop};
@@ -686,6 +686,65 @@ async fn afterwards(rig: &Rig, way: Struck, new: &NewAgreement) {
     for _ in 0..2 {
         rig.pass(Duration::from_mins(20));
         sweep(rig).await;
+    }
+}
+
+/// `apply` brings what ends an agreement (a payment of the last installment, or the remake's deletion) and dies at each of its effects: the message comes
+/// again, or the daily look of the sweep does, and the agreement ends once.
+#[tokio::test]
+async fn death_while_a_look_ends_an_agreement_ends_it_once() {
+    let rig = rig().await;
+    let (bill, ids) = rig.to_agree_on(0, 2);
+    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
+        .await
+        .unwrap();
+    tell_remake(&rig, bill).await;
+    let generated = rig.generated(bill);
+    let clean = rig.save();
+    for ending in [StateName::Settled, StateName::Broken] {
+        rig.restore(&clean);
+        rig.bus.take();
+        if ending == StateName::Settled {
+            for installment in &generated {
+                rig.happen("receive", json!({"billId": bill, "installmentId": installment})).await;
+            }
+        } else {
+            rig.happen("remake", json!({"billId": bill, "undo": true})).await;
+        }
+        let saved = rig.save();
+        for number in (1..).step_by(2) {
+            rig.restore(&saved);
+            rig.fresh_minute().await;
+            let effects = Effects::struck(number, Blow::DiesAfter);
+            let shop = rig.watched_shop("apply", &effects).await;
+            let batch = rig.inbox.take();
+            let answer = effects
+                .run(Box::pin(apply::handle(&shop, delivery(&batch), Instant::now() + PLENTY)))
+                .await;
+            rig.put_back(batch, answer);
+            if !effects.fell() {
+                break;
+            }
+            let place = format!("{ending:?}, death at {number} ({})", effects.names()[number - 1]);
+            rig.pass(Duration::from_mins(17));
+            sweep(&rig).await;
+            rig.apply().await;
+            rig.pass(Duration::from_hours(25));
+            sweep(&rig).await;
+            let agreement = stored(&rig, "a1").await;
+            assert_eq!(agreement.state.name(), ending, "{place}");
+            assert_eq!(claims(&rig, bill).await, 0, "{place}");
+            let differences = rig.compare_with_sienge().await;
+            assert!(differences.is_empty(), "{place}: {differences:#?}");
+            let told = texts(&rig, bill).await;
+            let title = if ending == StateName::Settled {
+                "Acordo Quitado"
+            } else {
+                "Quebra de Acordo"
+            };
+            assert_eq!(told.iter().filter(|text| text.starts_with(title)).count(), 1, "{place}: told once");
+            assert!(rig.nothing_waits().await, "{place}");
+        }
     }
 }
 
