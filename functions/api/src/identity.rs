@@ -42,7 +42,7 @@ impl Default for ClaimNames {
 #[derive(Default)]
 pub(crate) struct Doors {
     keys: Remembered<(TenantId, String), ApiKey>,
-    tenants: Remembered<TenantId, bool>,
+    active: Remembered<TenantId, ()>,
 }
 
 impl Doors {
@@ -89,11 +89,13 @@ impl Doors {
     }
 
     async fn is_active(&self, store: &Store, tenant: &TenantId) -> Result<bool, Problem> {
-        if let Some(active) = self.tenants.get(tenant) {
-            return Ok(active);
+        if self.active.get(tenant).is_some() {
+            return Ok(true);
         }
         let active = store.tenant_settings(tenant).await?.is_some_and(|settings| settings.active);
-        self.tenants.put(tenant.clone(), active);
+        if active {
+            self.active.put(tenant.clone(), ());
+        }
         Ok(active)
     }
 }

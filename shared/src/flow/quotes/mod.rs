@@ -161,7 +161,11 @@ pub async fn smallest_plan_for(session: &Session, asked: &SmallestPlanRequest) -
         due_day: terms.due_day,
         business_days_only: terms.business_days_only,
     };
-    let Planned { quote, plan } = smallest_plan(&request, &terms, asked.affordable).map_err(QuoteError::of)?;
+    let Planned { quote, plan } = smallest_plan(&request, &terms, asked.affordable).map_err(|error| match error {
+        // This request names no number of installments.
+        Error::NoTier { .. } => QuoteError::fault("plan", error.to_string()),
+        error => QuoteError::of(error),
+    })?;
     Ok(ready.quoted(quote, Some(plan)))
 }
 
