@@ -110,7 +110,9 @@ ON_TABLES = {
         "JournalTable": NOTE_DOWN, "ControlTable": RUN,
     },
     "api": {
-        "PortfolioTable": {"BatchGetItem", "Query"}, "JournalTable": {"PutItem", "BatchWriteItem"},
+        "PortfolioTable": READ_AND_CHANGE,
+        "PortfolioTable/index/by_customer": {"Query"}, "PortfolioTable/index/open_installments": {"Query"},
+        "JournalTable": {"PutItem", "BatchWriteItem"},
         "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
     },
 }
@@ -123,7 +125,7 @@ BESIDE_TABLES = {
     "payments": {"sqs:SendMessage", "events:PutEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage"},
     "import": {"sqs:SendMessage", "events:PutEvents"},
     "reconcile": {"sqs:SendMessage", "events:PutEvents"},
-    "api": set(),
+    "api": {"events:PutEvents"},
 }
 EVERY_FUNCTION = {"logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
 

@@ -44,6 +44,8 @@ pub struct Call {
     pub caller: Caller,
     /// What stands in the path's braces.
     pub parameters: Vec<(&'static str, String)>,
+    /// What stands behind the path.
+    pub query: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
     /// `Idempotency-Key`.
@@ -60,14 +62,24 @@ impl Call {
         json::read(&self.body)
     }
 
+    /// A text of the path.
+    pub fn text(&self, name: &'static str) -> &str {
+        found(&self.parameters, name).unwrap_or_default()
+    }
+
+    /// A word of the query, one of the route's.
+    pub fn word(&self, name: &'static str) -> Option<&str> {
+        found(&self.query, name)
+    }
+
+    /// A number of the query; the route lets no other value in.
+    pub fn number(&self, name: &'static str) -> Option<i64> {
+        self.word(name).and_then(|text| text.parse().ok())
+    }
+
     /// A number of the path.
     pub fn id(&self, name: &'static str) -> Result<i64, Problem> {
-        let text = self
-            .parameters
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, text)| text.as_str());
-        text.and_then(|text| text.parse().ok()).filter(|id| *id > 0).ok_or_else(|| {
+        self.text(name).parse().ok().filter(|id| *id > 0).ok_or_else(|| {
             Problem::invalid(vec![FieldError {
                 path: name.to_owned(),
                 detail: "informe um número inteiro positivo no endereço".to_owned(),
@@ -79,6 +91,11 @@ impl Call {
     pub async fn session(&self, api: &Api) -> Result<Session, Problem> {
         Ok(Session::open(api.shop(), &self.caller.tenant, false, self.deadline).await?)
     }
+}
+
+fn found<'a>(parameters: &'a [(&'static str, String)], name: &'static str) -> Option<&'a str> {
+    let found = parameters.iter().find(|(known, _)| *known == name);
+    found.map(|(_, text)| text.as_str())
 }
 
 /// An answer.

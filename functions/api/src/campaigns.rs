@@ -16,6 +16,7 @@ const MAX_CAMPAIGNS: usize = 100;
 pub(crate) const READ: Route = Route {
     method: "GET",
     path: "/v1/creditors/{id}/campaigns",
+    query: &[],
     role: Some(Role::Reader),
     repeatable: false,
     name: "readCampaigns",
@@ -28,6 +29,7 @@ pub(crate) const READ: Route = Route {
 pub(crate) const REPLACE: Route = Route {
     method: "PUT",
     path: "/v1/creditors/{id}/campaigns",
+    query: &[],
     role: Some(Role::Administrator),
     repeatable: true,
     name: "replaceCampaigns",

@@ -22,6 +22,7 @@ pub(crate) struct HttpRequest {
     pub method: String,
     raw_path: String,
     headers: BTreeMap<String, String>,
+    pub query: Vec<(String, String)>,
     pub body: Vec<u8>,
     /// Claims of a token that API Gateway verified; none on the routes of the machines.
     pub claims: Option<Map<String, Value>>,
@@ -48,12 +49,13 @@ impl HttpRequest {
     }
 }
 
-/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`.
+/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query stands behind the path, as in `GET /v1/agreements?bill=10001`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub tenant: TenantId,
     pub method: String,
     pub path: String,
+    pub query: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
@@ -63,6 +65,8 @@ struct Payload {
     raw_path: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    #[serde(default)]
+    query_string_parameters: BTreeMap<String, String>,
     #[serde(default)]
     body: Option<String>,
     #[serde(default)]
@@ -126,10 +130,14 @@ impl Event {
         } else {
             asked.body.to_string().into_bytes()
         };
+        let (path, query) = path.trim().split_once('?').unwrap_or((path.trim(), ""));
+        // Numbers and words: nothing that would have to be escaped.
+        let query = query.split('&').filter_map(|pair| pair.split_once('='));
         Ok(Self::Command(Command {
             tenant: asked.tenant,
             method: method.to_uppercase(),
-            path: path.trim().to_owned(),
+            path: path.to_owned(),
+            query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body,
         }))
     }
@@ -152,6 +160,7 @@ impl Payload {
             method: self.request_context.http.method,
             raw_path: self.raw_path,
             headers: self.headers,
+            query: self.query_string_parameters.into_iter().collect(),
             body,
             claims,
         })

@@ -3,6 +3,8 @@
 //! Guarantees: a caller acts for the tenant that its key or token proves, whatever it sends; every trouble has its answer, a problem document
 //! (RFC 9457) in Portuguese that names the field; a request is answered or refused in time. A route is one row of [`ROUTES`] and its own file.
 
+mod agreements;
+mod boletos;
 mod call;
 mod campaigns;
 mod event;
@@ -144,6 +146,7 @@ impl Api {
         let call = Call {
             caller,
             parameters,
+            query: routes::query_of(route, &request.query)?,
             body: request.body.clone(),
             idempotency_key: request.header("idempotency-key").map(str::to_owned),
             at,
@@ -174,17 +177,21 @@ impl Api {
         let tenant = command.tenant.clone();
         let answer = match routes::find(&command.method, &command.path) {
             Err(problem) => problem.into(),
-            Ok((route, parameters)) => {
-                let call = Call {
-                    caller: Caller::operator(command.tenant),
-                    parameters,
-                    body: command.body,
-                    idempotency_key: None,
-                    at: (self.shop.clock)(),
-                    deadline,
-                };
-                self.serve(route, &call).await
-            }
+            Ok((route, parameters)) => match routes::query_of(route, &command.query) {
+                Err(problem) => problem.into(),
+                Ok(query) => {
+                    let call = Call {
+                        caller: Caller::operator(command.tenant),
+                        parameters,
+                        query,
+                        body: command.body,
+                        idempotency_key: None,
+                        at: (self.shop.clock)(),
+                        deadline,
+                    };
+                    self.serve(route, &call).await
+                }
+            },
         };
         tracing::info!(%tenant, status = answer.status, "command answered {}", answer.status);
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();

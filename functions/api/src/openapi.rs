@@ -1,9 +1,11 @@
 //! The OpenAPI 3.1 document, made from the routes and the types of their bodies; `docs/openapi.json` is its copy.
 
+use ponte::portfolio::AgreementId;
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use crate::routes::Parameter;
 use crate::{Answer, Problem, ROUTES, Route};
 
 /// The copy, as it is served.
@@ -14,6 +16,7 @@ const SCHEMAS: &str = "/components/schemas";
 pub(crate) const READ: Route = Route {
     method: "GET",
     path: "/v1/openapi.json",
+    query: &[],
     role: None,
     repeatable: false,
     name: "openapi",
@@ -44,7 +47,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Ponte",
             "version": "1",
-            "description": "Quotes, campaigns and what is made of them. Money and rates are decimal text, dates ISO 8601 in America/Sao_Paulo; unknown \
+            "description": "Quotes, agreements, boletos and campaigns. Money and rates are decimal text, dates ISO 8601 in America/Sao_Paulo; unknown \
                 fields are refused. Errors are problem documents (RFC 9457) with Portuguese texts. People call the same paths under /sso with a token \
                 of the configured issuer.",
         },
@@ -64,9 +67,17 @@ pub fn document() -> Value {
 fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -> Value {
     let json_body = |schema: &Schema| json!({"application/json": {"schema": schema}});
     let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let number = || json!({"type": "integer", "minimum": 1});
     let mut parameters: Vec<Value> = names
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "integer", "minimum": 1}}))
+        .map(|name| {
+            let schema = if name == "agreement" { json!(generator.subschema_for::<AgreementId>()) } else { number() };
+            json!({"name": name, "in": "path", "required": true, "schema": schema})
+        })
         .collect();
+    for Parameter { name, summary, words } in route.query {
+        let schema = if words.is_empty() { number() } else { json!({"enum": words}) };
+        parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema, "description": summary}));
+    }
     if route.repeatable {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "minLength": 1, "maxLength": 255},

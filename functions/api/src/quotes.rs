@@ -13,6 +13,7 @@ use crate::{Answer, Api, Call, Problem, Route};
 pub(crate) const QUOTE: Route = Route {
     method: "POST",
     path: "/v1/quotes",
+    query: &[],
     role: Some(Role::Reader),
     repeatable: false,
     name: "quote",
@@ -25,6 +26,7 @@ pub(crate) const QUOTE: Route = Route {
 pub(crate) const SMALLEST_PLAN: Route = Route {
     method: "POST",
     path: "/v1/quotes/smallest-plan",
+    query: &[],
     role: Some(Role::Reader),
     repeatable: false,
     name: "smallestPlan",

@@ -1,13 +1,13 @@
 //! The routes: the one table that dispatch and the OpenAPI document are made of.
 
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 use ponte::store::Role;
 use schemars::{Schema, SchemaGenerator};
 
-use crate::{Answer, Api, Call, Problem, campaigns, openapi, quotes};
+use crate::{Answer, Api, Call, FieldError, Problem, agreements, boletos, campaigns, openapi, quotes};
 
 /// What a route's future answers.
-pub type Served<'a> = BoxFuture<'a, Result<Answer, Problem>>;
+pub type Served<'a> = LocalBoxFuture<'a, Result<Answer, Problem>>;
 
 /// The schema of a body.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -18,6 +18,8 @@ pub struct Route {
     pub method: &'static str,
     /// Path, with parameters in braces.
     pub path: &'static str,
+    /// What may stand behind the path.
+    pub query: &'static [Parameter],
     /// The least role that may call it; none for everybody, without a credential.
     pub role: Option<Role>,
     /// Whether it honours `Idempotency-Key`: what it did is answered again to a repetition.
@@ -34,16 +36,84 @@ pub struct Route {
     pub handle: for<'a> fn(&'a Api, &'a Call) -> Served<'a>,
 }
 
+/// One parameter of a query.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub summary: &'static str,
+    /// Its words; a positive number when there is none.
+    pub words: &'static [&'static str],
+}
+
+impl Parameter {
+    pub(crate) const fn number(name: &'static str, summary: &'static str) -> Self {
+        Self { name, summary, words: &[] }
+    }
+
+    pub(crate) const fn word(name: &'static str, summary: &'static str, words: &'static [&'static str]) -> Self {
+        Self { name, summary, words }
+    }
+
+    /// What is wrong with a value.
+    fn fault(&self, value: &str) -> Option<String> {
+        let number = || value.parse::<i64>().is_ok_and(|number| number > 0);
+        match self.words {
+            [] if number() => None,
+            [] => Some("informe um número inteiro positivo no endereço".to_owned()),
+            words if words.contains(&value) => None,
+            words => Some(format!("os valores aceitos são: {}", words.join(", "))),
+        }
+    }
+}
+
+/// The query of a call, each parameter known to the route and readable.
+pub(crate) fn query_of(route: &Route, given: &[(String, String)]) -> Result<Parameters, Problem> {
+    let mut query = Parameters::new();
+    let mut faults = Vec::new();
+    for (name, value) in given {
+        let known = route.query.iter().find(|known| known.name == name);
+        let fault = match known {
+            Some(known) => known.fault(value),
+            None => {
+                let names: Vec<&str> = route.query.iter().map(|known| known.name).collect();
+                Some(match names.as_slice() {
+                    [] => "esta chamada não tem parâmetros no endereço".to_owned(),
+                    names => format!("parâmetro desconhecido; os parâmetros aceitos são: {}", names.join(", ")),
+                })
+            }
+        };
+        match (known, fault) {
+            (Some(known), None) => query.push((known.name, value.clone())),
+            (_, fault) => faults.push(FieldError {
+                path: name.clone(),
+                detail: fault.unwrap_or_default(),
+            }),
+        }
+    }
+    if faults.is_empty() { Ok(query) } else { Err(Problem::invalid(faults)) }
+}
+
 /// All of them.
 pub const ROUTES: &[Route] = &[
     quotes::QUOTE,
     quotes::SMALLEST_PLAN,
+    agreements::SAVE,
+    agreements::LIST,
+    agreements::READ,
+    agreements::CONFIRM,
+    agreements::BREAK,
+    agreements::CANCEL,
+    boletos::READ,
+    boletos::RENEW,
+    boletos::EMAIL,
     campaigns::READ,
     campaigns::REPLACE,
     openapi::READ,
 ];
 
-/// What stands in the braces of a path.
+/// What stands in the braces of a path, or in a query.
 pub(crate) type Parameters = Vec<(&'static str, String)>;
 
 /// The route of a method and path, with what stands in the braces.

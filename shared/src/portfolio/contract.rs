@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,7 +14,7 @@ use crate::calendar::Date;
 /// A contract's key: bill, document type and customer. The type is part of it, for a bill of another type is another
 /// contract, and so is the customer: an assignment of rights closes the old customer's contract and opens the same one
 /// under the new customer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContractKey {
     /// The receivable bill; its number is the contract's number for the CRM.

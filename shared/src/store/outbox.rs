@@ -48,7 +48,8 @@ impl Store {
 
     /// Takes published events out of the outbox. Doing it again does nothing.
     pub async fn mark_published(&self, tenant: &TenantId, events: &[TimelineEvent]) -> Result<(), StoreError> {
-        stream::iter(events.iter().map(|event| keys::timeline_event(tenant, event)))
+        let keys: Vec<ItemKey> = events.iter().map(|event| keys::timeline_event(tenant, event)).collect();
+        stream::iter(keys)
             .map(|key| self.mark(key))
             .buffer_unordered(MARKS_AT_ONCE)
             .try_collect()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::BoletoError;
@@ -15,7 +16,7 @@ use crate::sienge::{PaymentSlip, Personal};
 pub const LINK_LIFE_SECONDS: u32 = 300;
 
 /// A boleto to hand to the debtor. Printing it for debugging shows neither the link nor the line.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecondCopy {
     /// The bill.

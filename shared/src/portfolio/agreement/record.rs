@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AgreementId, AgreementState};
@@ -10,7 +11,7 @@ use crate::calendar::Date;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, InstallmentId, TenantId};
 
 /// The two kinds of 7.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum AgreementKind {
     /// 7.3.2, "Integrar ERP": a remake in Sienge, whose new installments are paid.
@@ -79,7 +80,7 @@ pub struct Agreement {
 }
 
 /// One installment agreed on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AgreedDebt {
     /// Its contract.
@@ -101,7 +102,7 @@ pub struct AgreedDebt {
 }
 
 /// The components of a quote that an agreement keeps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // as in `calculation::Figures`
 pub struct AgreedAmounts {
@@ -120,7 +121,7 @@ pub struct AgreedAmounts {
 }
 
 /// One payment of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AgreedRow {
     /// From 1, the down payment included.
@@ -138,7 +139,7 @@ pub struct AgreedRow {
 }
 
 /// The remake behind an integrated agreement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AgreedRemake {
     /// The bill it remakes.
@@ -155,7 +156,7 @@ pub struct AgreedRemake {
 }
 
 /// An installment that Sienge generated for the agreement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Generated {
     /// Its id within the bill.

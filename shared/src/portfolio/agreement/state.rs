@@ -1,11 +1,12 @@
 //! The states of an agreement.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Date, Timestamp};
 
 /// Where an agreement stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum AgreementState {
     /// "Salvar Proposta": waits for a confirmation and claims nothing.
@@ -49,7 +50,7 @@ pub enum AgreementState {
 }
 
 /// How an agreement was broken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "camelCase")]
 pub enum Breaking {
     /// An operator did.

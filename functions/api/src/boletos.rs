@@ -1,0 +1,132 @@
+//! `/v1/contracts/{bill}/installments/{installment}/boleto`: second copies, by e-mail, with another due date.
+
+use ponte::calendar::Date;
+use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
+use ponte::portfolio::{BillId, InstallmentId};
+use ponte::store::Role;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use crate::{Answer, Api, Call, FieldError, Problem, Route};
+
+pub(crate) const READ: Route = Route {
+    method: "GET",
+    path: "/v1/contracts/{bill}/installments/{installment}/boleto",
+    query: &[],
+    role: Some(Role::Operator),
+    repeatable: false,
+    name: "readBoleto",
+    summary: "The second copy of an open installment's boleto: link (five minutes), digitable line, and a text for an SMS.",
+    request: None,
+    response: SchemaGenerator::subschema_for::<SecondCopy>,
+    handle: |api, call| Box::pin(read(api, call)),
+};
+
+pub(crate) const RENEW: Route = Route {
+    method: "POST",
+    path: "/v1/contracts/{bill}/installments/{installment}/boleto",
+    query: &[],
+    role: Some(Role::Operator),
+    repeatable: false,
+    name: "renewBoleto",
+    summary: "The second copy with another due date, where the creditor allows it. Sienge voids the old boleto; until it has registered the new one, \
+              the call answers 409 and may be repeated.",
+    request: Some(SchemaGenerator::subschema_for::<RenewRequest>),
+    response: SchemaGenerator::subschema_for::<SecondCopy>,
+    handle: |api, call| Box::pin(renew(api, call)),
+};
+
+pub(crate) const EMAIL: Route = Route {
+    method: "POST",
+    path: "/v1/contracts/{bill}/installments/{installment}/boleto/email",
+    query: &[],
+    role: Some(Role::Operator),
+    repeatable: true,
+    name: "emailBoleto",
+    summary: "Has Sienge send the boleto by e-mail.",
+    request: Some(SchemaGenerator::subschema_for::<EmailRequest>),
+    response: SchemaGenerator::subschema_for::<EmailAnswer>,
+    handle: |api, call| Box::pin(send(api, call)),
+};
+
+/// The due date wanted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenewRequest {
+    /// A business day, today or later.
+    new_due_on: Date,
+}
+
+/// Where the boleto is sent. Nothing of it is stored or logged.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailRequest {
+    /// One address.
+    to: String,
+    /// Subject; a usual one when absent.
+    #[serde(default)]
+    title: Option<String>,
+    /// Text; a usual one when absent.
+    #[serde(default)]
+    body: Option<String>,
+}
+
+/// What was done.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct EmailAnswer {
+    /// Always true: Sienge took the e-mail.
+    sent: bool,
+}
+
+async fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    copy(api, call, None).await
+}
+
+async fn renew(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let asked: RenewRequest = call.json()?;
+    copy(api, call, Some(asked.new_due_on)).await
+}
+
+async fn copy(api: &Api, call: &Call, new_due_on: Option<Date>) -> Result<Answer, Problem> {
+    let (bill, installment) = of(call)?;
+    let session = call.session(api).await?;
+    let copy = second_copy(&session, bill, installment, new_due_on).await;
+    session.close().await;
+    Answer::ok(&copy?)
+}
+
+async fn send(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let asked: EmailRequest = call.json()?;
+    let (bill, installment) = of(call)?;
+    let mail = BoletoEmail {
+        to: asked.to,
+        title: asked.title,
+        body: asked.body,
+    };
+    let session = call.session(api).await?;
+    let sent = email(&session, bill, installment, &mail).await;
+    session.close().await;
+    sent?;
+    Answer::ok(&EmailAnswer { sent: true })
+}
+
+fn of(call: &Call) -> Result<(BillId, InstallmentId), Problem> {
+    Ok((BillId(call.id("bill")?), InstallmentId(call.id("installment")?)))
+}
+
+impl From<BoletoError> for Problem {
+    fn from(error: BoletoError) -> Self {
+        let text = error.to_string();
+        match error {
+            BoletoError::NotFound(_) => Self::not_found(text),
+            BoletoError::NotOpen(_) | BoletoError::NoRegisteredCharge(_) | BoletoError::NotAllowed(_) => Self::conflict(text),
+            BoletoError::InvalidField { field, detail } => Self::invalid(vec![FieldError {
+                path: field.to_owned(),
+                detail,
+            }]),
+            BoletoError::InvalidBoleto(_) | BoletoError::Unclear(_) => Self::sienge(text),
+            BoletoError::Sienge(error) => ponte::flow::FlowError::from(error).into(),
+            BoletoError::Internal(error) => error.into(),
+        }
+    }
+}
