@@ -17,11 +17,11 @@ TIER = {
 }
 
 
-def call(ponte, method: str, path: str, body: object = None, key: str | None = None):
+def call(ponte, method: str, path: str, body: object = None, key: str | None = None, headers: dict[str, str] | None = None):
     """One call with the tenant's own key (or another); (status, body, content type)."""
     request = urllib.request.Request(
         f"{ponte.stack.api_url}{path}", method=method, data=json.dumps(body).encode() if body is not None else None,
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {key or ponte.memory.get('apiKey')}"},
+        headers={"Content-Type": "application/json", "Authorization": f"Bearer {key or ponte.memory.get('apiKey')}", **(headers or {})},
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:

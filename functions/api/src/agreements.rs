@@ -5,8 +5,8 @@ use ponte::calendar::Date;
 use ponte::flow::quotes::{QuoteError, QuoteRequest, quote_selection};
 use ponte::flow::{AgreementError, Session};
 use ponte::portfolio::{
-    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementState, BillId, CreditorId, CustomerId,
-    NewAgreement, Start, StateName,
+    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementState, BillId, CreditorId,
+    CustomerId, NewAgreement, Start, StateName,
 };
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -239,21 +239,37 @@ impl From<Agreement> for AgreementAnswer {
 async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let asked: AgreementRequest = call.json()?;
     let tenant = &call.caller.tenant;
-    let key = call.idempotency_key.clone().unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
+    let key = call
+        .idempotency_key
+        .clone()
+        .unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
     let id = AgreementId::of_idempotency_key(tenant, &key);
     // A retry whose first attempt saved and died: its installments may be paid or remade by now, so they are not quoted again.
     if let Some(saved) = api.shop().store.agreement(tenant, &id).await? {
-        return Answer::ok(&AgreementAnswer::from(saved));
+        return made(saved);
     }
     let session = call.session(api).await?;
     let saved = quoted_and_saved(&session, id, asked).await;
     session.close().await;
-    Answer::ok(&AgreementAnswer::from(saved?))
+    made(saved?)
+}
+
+/// The agreement, or that Sienge refused to remake: such an agreement is kept as cancelled and holds nothing.
+fn made(agreement: Agreement) -> Result<Answer, Problem> {
+    match &agreement.state {
+        AgreementState::Cancelled { reason, .. } if agreement.kind == AgreementKind::Integrated => {
+            Err(fault("", &format!("o acordo {} foi cancelado: {reason}", agreement.id)))
+        }
+        _ => Answer::ok(&AgreementAnswer::from(agreement)),
+    }
 }
 
 async fn quoted_and_saved(session: &Session, id: AgreementId, asked: AgreementRequest) -> Result<Agreement, Problem> {
     let Some(plan) = asked.quote.plan else {
-        return Err(fault("quote.plan", "informe o plano; à vista é uma parcela, com o vencimento do pagamento"));
+        return Err(fault(
+            "quote.plan",
+            "informe o plano; à vista é uma parcela, com o vencimento do pagamento",
+        ));
     };
     let quoted = quote_selection(session, &asked.quote).await.map_err(within_quote)?;
     let planned = quoted.planned().ok_or_else(Problem::internal)?;
@@ -282,13 +298,20 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     if limit > MAX_LISTED {
         return Err(fault("limit", &format!("informe de 1 a {MAX_LISTED}")));
     }
-    let state = call.word("state").and_then(|text| StateName::ALL.into_iter().find(|state| state.as_str() == text));
+    let state = call
+        .word("state")
+        .and_then(|text| StateName::ALL.into_iter().find(|state| state.as_str() == text));
     let by = (call.number("bill"), call.number("customer"), call.number("creditor"));
     let found = match (by, state) {
         ((Some(bill), None, None), None) => store.agreements_of_bill(tenant, BillId(bill), limit).await?,
         ((None, Some(customer), None), None) => store.agreements_of_customer(tenant, CustomerId(customer), limit).await?,
         ((None, None, Some(creditor)), state) => store.agreements_of_creditor(tenant, CreditorId(creditor), state, limit).await?,
-        _ => return Err(fault("", "informe no endereço bill, customer, ou creditor (e com ele state), um só deles: /v1/agreements?bill=10001")),
+        _ => {
+            return Err(fault(
+                "",
+                "informe no endereço bill, customer, ou creditor (e com ele state), um só deles: /v1/agreements?bill=10001",
+            ));
+        }
     };
     let agreements = found.into_iter().map(AgreementAnswer::from).collect();
     Answer::ok(&AgreementList { agreements })
@@ -306,7 +329,7 @@ async fn confirm(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let session = call.session(api).await?;
     let confirmed = session.confirm_agreement(&id).await;
     session.close().await;
-    Answer::ok(&AgreementAnswer::from(confirmed?))
+    made(confirmed?)
 }
 
 async fn break_off(api: &Api, call: &Call) -> Result<Answer, Problem> {

@@ -49,7 +49,8 @@ impl HttpRequest {
     }
 }
 
-/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query stands behind the path, as in `GET /v1/agreements?bill=10001`.
+/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query stands behind the path, as in `GET /v1/agreements?bill=10001`, and
+/// `"idempotencyKey"` for the header of the name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub tenant: TenantId,
@@ -57,6 +58,7 @@ pub(crate) struct Command {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub body: Vec<u8>,
+    pub idempotency_key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -99,12 +101,14 @@ struct Jwt {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Asked {
     tenant: TenantId,
     call: String,
     #[serde(default)]
     body: Value,
+    #[serde(default)]
+    idempotency_key: Option<String>,
 }
 
 impl Event {
@@ -139,6 +143,7 @@ impl Event {
             path: path.to_owned(),
             query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body,
+            idempotency_key: asked.idempotency_key,
         }))
     }
 }

@@ -185,7 +185,7 @@ impl Api {
                         parameters,
                         query,
                         body: command.body,
-                        idempotency_key: None,
+                        idempotency_key: command.idempotency_key,
                         at: (self.shop.clock)(),
                         deadline,
                     };

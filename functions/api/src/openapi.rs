@@ -70,7 +70,11 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
     let number = || json!({"type": "integer", "minimum": 1});
     let mut parameters: Vec<Value> = names
         .map(|name| {
-            let schema = if name == "agreement" { json!(generator.subschema_for::<AgreementId>()) } else { number() };
+            let schema = if name == "agreement" {
+                json!(generator.subschema_for::<AgreementId>())
+            } else {
+                number()
+            };
             json!({"name": name, "in": "path", "required": true, "schema": schema})
         })
         .collect();

@@ -92,7 +92,11 @@ pub(crate) fn query_of(route: &Route, given: &[(String, String)]) -> Result<Para
             }),
         }
     }
-    if faults.is_empty() { Ok(query) } else { Err(Problem::invalid(faults)) }
+    if faults.is_empty() {
+        Ok(query)
+    } else {
+        Err(Problem::invalid(faults))
+    }
 }
 
 /// All of them.

@@ -447,9 +447,11 @@ impl Rig {
     /// As [`Rig::call`], with these headers.
     pub async fn call_with(&self, headers: Value, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let pairs: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
         let http = json!({"method": method, "path": path, "sourceIp": "192.0.2.10"});
-        let event = json!({"version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": "", "headers": headers, "body": body,
-            "isBase64Encoded": false, "requestContext": {"http": http}});
+        let event = json!({"version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": query, "queryStringParameters": pairs,
+            "headers": headers, "body": body, "isBase64Encoded": false, "requestContext": {"http": http}});
         let answer = self.api(event).await.unwrap();
         let status = answer["statusCode"].as_u64().unwrap().try_into().unwrap();
         (status, serde_json::from_str(answer["body"].as_str().unwrap()).unwrap())

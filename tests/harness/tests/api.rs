@@ -38,7 +38,14 @@ struct Contract(Value);
 impl Contract {
     fn operation(&self, method: &str, path: &str) -> Option<&Value> {
         let matches = |pattern: &str| {
-            let parts = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+            let parts = |text: &str| {
+                text.split('?')
+                    .next()
+                    .unwrap_or_default()
+                    .split('/')
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
             let (pattern, path) = (parts(pattern), parts(path));
             pattern.len() == path.len() && pattern.iter().zip(&path).all(|(a, b)| a.starts_with('{') || a == b)
         };
@@ -61,13 +68,13 @@ impl Contract {
 }
 
 /// A filled portfolio with a campaign.
-struct Scene {
-    rig: Rig,
+pub(crate) struct Scene {
+    pub(crate) rig: Rig,
     contract: Contract,
 }
 
 impl Scene {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(World {
             creditors: vec![1, 2],
             ..World::default()
@@ -92,13 +99,19 @@ impl Scene {
         scene
     }
 
-    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         self.call_as(API_KEY, method, path, body).await
     }
 
     /// Calls, and holds request and answer to the document.
     async fn call_as(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
-        let (status, answer) = self.rig.call(key, method, path, &body).await;
+        let headers = json!({"authorization": format!("Bearer {key}")});
+        self.call_with(headers, method, path, body).await
+    }
+
+    /// As [`Scene::call_as`], with these headers.
+    pub(crate) async fn call_with(&self, headers: Value, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let (status, answer) = self.rig.call_with(headers, method, path, &body).await;
         let Some(operation) = self.contract.operation(method, path) else {
             assert!(
                 status == 404 || status == 405,

@@ -70,6 +70,7 @@ async fn every_sample_does_what_it_says() {
     webhooks(&rig, &mut samples).await;
     commands(&rig, &mut samples).await;
     calls(&rig, &mut samples).await;
+    agreements(&rig, &mut samples).await;
     rig.assert_equal().await;
 
     assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());
@@ -212,6 +213,28 @@ async fn calls(rig: &Rig, samples: &mut Samples) {
     let body: Value = serde_json::from_str(person["body"].as_str().unwrap()).unwrap();
     assert_eq!((person["statusCode"].as_u64(), body), (Some(200), cash));
     assert_eq!(rig.api(samples.event("api-http-wrong-key")).await.unwrap()["statusCode"], 401);
+}
+
+/// Agreements on original installments of the contract, and a boleto of it.
+async fn agreements(rig: &Rig, samples: &mut Samples) {
+    let stands = |answer: &Value, state: &str| assert_eq!(answer["state"]["is"], state, "{answer}");
+    let saved = rig.api(samples.event("api-agreement-save")).await.unwrap();
+    stands(&saved, "active");
+    assert_eq!(rig.api(samples.event("api-agreement-read")).await.unwrap(), saved);
+    let listed = rig.api(samples.event("api-agreements-of-a-contract")).await.unwrap();
+    assert_eq!(listed["agreements"], json!([saved]));
+    stands(&rig.api(samples.event("api-agreement-break")).await.unwrap(), "broken");
+    stands(&rig.api(samples.event("api-proposal-save")).await.unwrap(), "proposed");
+    stands(&rig.api(samples.event("api-proposal-confirm")).await.unwrap(), "active");
+    stands(&rig.api(samples.event("api-agreement-cancel")).await.unwrap(), "cancelled");
+
+    rig.happen("boleto", json!({"billId": 10001, "installmentId": 32})).await;
+    rig.apply().await;
+    let copy = rig.api(samples.event("api-boleto")).await.unwrap();
+    assert!(copy["url"].is_string(), "{copy}");
+    assert_eq!(rig.api(samples.event("api-boleto-email")).await.unwrap(), json!({"sent": true}));
+    let refused = rig.api(samples.event("api-boleto-renew")).await.unwrap_err();
+    assert!(refused.text.contains("Bloquear novo vencimento"), "{refused:?}");
 }
 
 /// What operators ask for.

@@ -5,6 +5,7 @@
 
 mod agreements;
 mod api;
+mod api_agreements;
 mod boletos;
 mod bus;
 mod crashes;
