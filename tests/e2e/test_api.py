@@ -15,6 +15,7 @@ TIER = {
     "fromDays": -9999, "toDays": 9999, "charges": {"fine": "2", "interest": "1", "fee": "10"},
     "maximumDiscounts": {"interest": "50"},
 }
+PLANS = {"fromDays": -9999, "toDays": 9999, "fromInstallments": 2, "toInstallments": 12, "interest": "1", "downPayment": {"allowed": False}}
 
 
 def call(ponte, method: str, path: str, body: object = None, key: str | None = None, headers: dict[str, str] | None = None):
@@ -40,7 +41,10 @@ def campaigns(ponte) -> str:
     ponte.reconcile()
     (creditor,) = ponte.creditors
     path = f"/v1/creditors/{creditor}/campaigns"
-    campaign = {"id": "padrao", "name": "Padrão", "creditor": creditor, "validFrom": "2020-01-01", "active": True, "tiers": [TIER]}
+    campaign = {
+        "id": "padrao", "name": "Padrão", "creditor": creditor, "validFrom": "2020-01-01", "active": True, "tiers": [TIER],
+        "planTiers": [PLANS],
+    }
     assert call(ponte, "PUT", path, {"version": 0, "campaigns": [campaign]})[0] == 200
     return path
 
