@@ -8,7 +8,7 @@ use crate::aws::StandIn;
 use crate::process::Process;
 use crate::table::{Table, median};
 
-const FUNCTIONS: [&str; 5] = ["webhook", "apply", "payments", "import", "reconcile"];
+const FUNCTIONS: [&str; 6] = ["webhook", "apply", "payments", "import", "reconcile", "api"];
 const REPETITIONS: usize = 40;
 const FLOOR_RATIO: f64 = 1.2;
 const ZIP_LIMIT_MB: f64 = 2.4;
