@@ -346,9 +346,9 @@ async fn calls_in_a_row_share_a_lot() {
     assert!(calls["PutItem"] <= 15, "{calls:?}");
     assert_eq!(calls["GetItem"], 1);
     let remaining = quota.remaining().await.unwrap();
-    assert!((90..=100).contains(&remaining.rest_minute), "{remaining:?}");
+    assert!(remaining.rest_minute <= 3, "the rest comes as the minute passes: {remaining:?}");
     assert_eq!(remaining.bulk_minute, 20);
-    assert!((74_890..=74_900).contains(&remaining.rest_day));
+    assert!((73_390..=73_400).contains(&remaining.rest_day), "a fiftieth of the day is left to people");
 }
 
 #[tokio::test]
@@ -364,7 +364,7 @@ async fn tokens_that_expire_unused_come_back() {
         hand.advance(Duration::from_secs(3));
         quota.acquire(Lane::Rest, Priority::Batch).await.unwrap();
     }
-    let used = 75_000 - quota.remaining().await.unwrap().rest_day;
+    let used = 73_500 - quota.remaining().await.unwrap().rest_day;
     assert!((80..=84).contains(&used), "{used}");
 }
 

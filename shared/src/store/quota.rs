@@ -157,10 +157,15 @@ impl SharedQuota {
                     grant,
                     announce,
                 } => {
+                    let mut next = next;
                     if let Some(found) = self.write(quota.lane, ledger.version, &next, now).await.map_err(unreachable)? {
-                        local.seen = Some(found);
-                        tokio::time::sleep(pause(attempt.min(2))).await;
-                        continue;
+                        // The SDK repeats a put whose answer was lost, and then finds its own.
+                        if !found.grants.iter().any(|known| known.id == id) {
+                            local.seen = Some(found);
+                            tokio::time::sleep(pause(attempt.min(2))).await;
+                            continue;
+                        }
+                        next = found;
                     }
                     if announce {
                         self.announce(quota, next.day_used, now);
