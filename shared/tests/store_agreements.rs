@@ -56,6 +56,7 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
         revision: 1,
     });
     HeldBill {
+        changed_at: None,
         version: 1,
         contracts: BTreeMap::from([(key(bill), contract)]),
         installments: installments.map(|row| ((key(bill), row.id), row)).collect(),

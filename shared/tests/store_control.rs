@@ -348,7 +348,10 @@ async fn calls_in_a_row_share_a_lot() {
     let remaining = quota.remaining().await.unwrap();
     assert!(remaining.rest_minute <= 3, "the rest comes as the minute passes: {remaining:?}");
     assert_eq!(remaining.bulk_minute, 20);
-    assert!((73_390..=73_400).contains(&remaining.rest_day), "a fiftieth of the day is left to people");
+    assert!(
+        (73_390..=73_400).contains(&remaining.rest_day),
+        "a fiftieth of the day is left to people"
+    );
 }
 
 #[tokio::test]

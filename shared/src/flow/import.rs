@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::Extract;
 use super::run::{Guard, Run, tell_finished};
-use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, reconcile, windows};
+use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, Scope};
 use crate::sienge::{IncomeSelection, IncomeWindow};
@@ -170,6 +170,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
 
 async fn installments(session: &Session, creditor: CreditorId, since: Date, report: &mut Report) -> Result<(), FlowError> {
     let everything = windows::everything();
+    let mut view = View::begin(session, Scope::Daily);
     let extract = session.read_extract(creditor, everything, Some(since)).await?;
     let query = IncomeWindow {
         company: Some(creditor),
@@ -181,7 +182,7 @@ async fn installments(session: &Session, creditor: CreditorId, since: Date, repo
     let mut told: BTreeSet<(BillId, InstallmentId)> = BTreeSet::new();
     let passed = session
         .pass_income(
-            Scope::Daily,
+            &mut view,
             creditor,
             &query,
             &extract,
@@ -193,7 +194,7 @@ async fn installments(session: &Session, creditor: CreditorId, since: Date, repo
         )
         .await?;
     let boletos = boletos_alone(&extract, &told);
-    let mut look_again = session.settle(Scope::Daily, boletos, report).await?;
+    let mut look_again = session.settle(&mut view, boletos, report).await?;
     look_again.extend(passed.look_again);
     look_whole(session, &look_again, report).await
 }

@@ -5,20 +5,71 @@ use std::sync::{MutexGuard, PoisonError};
 
 use futures::stream::{self, StreamExt};
 
+use jiff::SignedDuration;
+
 use super::session::Rehearsed;
 use super::{FlowError, Report, Session, Shop};
 use crate::aws::BusEvent;
+use crate::calendar::Timestamp;
 use crate::portfolio::{
     BillId, Change, ContractState, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent,
     compare,
 };
 use crate::sienge::{self, Look, Seen};
-use crate::store::{CritiqueNote, StoreError};
+use crate::store::{Committed, CritiqueNote, StoreError};
 
 /// Bills compared and committed at once.
 const CONCURRENCY: usize = 8;
 /// How often a commit that met another one is computed again.
 const MAX_CONFLICTS: usize = 6;
+
+/// How often a bill is read while others commit it.
+const MAX_READS: usize = 3;
+const OVERTAKEN: &str = "o contrato mudou enquanto era lido; tente de novo";
+/// How far the clocks of two functions may differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
+
+/// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
+/// is not compared with that, but read again.
+#[derive(Debug)]
+pub struct View {
+    scope: Scope,
+    /// The read began then.
+    began: Timestamp,
+    /// Versions of bills before the read, or as our own commits left them; of the others the instant of their last change counts.
+    versions: BTreeMap<BillId, u64>,
+    /// Of those compared last, the ones that somebody committed meanwhile.
+    overtaken: BTreeSet<BillId>,
+}
+
+impl View {
+    /// Of a read that begins now.
+    #[must_use]
+    pub fn begin(session: &Session, scope: Scope) -> Self {
+        Self {
+            scope,
+            began: session.now(),
+            versions: BTreeMap::new(),
+            overtaken: BTreeSet::new(),
+        }
+    }
+
+    /// The bill had this version when the read began.
+    #[must_use]
+    pub fn knowing(mut self, bill: BillId, version: u64) -> Self {
+        self.versions.insert(bill, version);
+        self
+    }
+
+    fn is_older_than(&self, bill: BillId, held: &HeldBill) -> bool {
+        match self.versions.get(&bill) {
+            Some(version) => held.version != *version,
+            None => held
+                .changed_at
+                .is_some_and(|changed| changed.saturating_add(CLOCKS_DIFFER).is_ok_and(|changed| changed >= self.began)),
+        }
+    }
+}
 
 /// What became of a bill that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +101,10 @@ struct Settled {
     held: bool,
     /// Needs a (second) whole read.
     look_again: bool,
+    /// Somebody committed the bill after the read began: nothing was done.
+    overtaken: bool,
+    /// Its version now.
+    version: u64,
     customers: BTreeSet<CustomerId>,
 }
 
@@ -63,33 +118,61 @@ impl Session {
         bills: &BTreeMap<BillId, bool>,
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
-        let looks = self.looks(bills).await?;
-        let seen = self.sienge.observe_each(&looks).await?;
-        let mut fates: BTreeMap<BillId, Fate> = looks
-            .iter()
-            .map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false)))
-            .collect();
-        let seen = self.readable(seen, Coverage::WholeOnce, report, &mut fates);
-        let again = self.settle_noting(scope, seen, report, &mut fates).await?;
-        if !again.is_empty() {
-            let looks: Vec<Look> = looks.into_iter().filter(|look| again.contains(&look.bill)).collect();
-            let confirmed = self.sienge.confirm_each(&looks).await?;
-            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, &mut fates);
-            self.settle_noting(scope, confirmed, report, &mut fates).await?;
+        let mut fates: BTreeMap<BillId, Fate> = BTreeMap::new();
+        let mut left = bills.clone();
+        for _ in 0..MAX_READS {
+            let overtaken = self.look_once(scope, &left, report, &mut fates).await?;
+            left.retain(|bill, _| overtaken.contains(bill));
+            if left.is_empty() {
+                return Ok(fates);
+            }
+        }
+        for bill in left.keys() {
+            report.fail(*bill, OVERTAKEN.to_owned());
         }
         Ok(fates)
     }
 
-    async fn looks(&self, bills: &BTreeMap<BillId, bool>) -> Result<Vec<Look>, FlowError> {
+    /// Looks at bills, twice where something may have to be removed. Answers those that somebody committed meanwhile: they are as they were.
+    async fn look_once(
+        &self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, bool>,
+        report: &mut Report,
+        fates: &mut BTreeMap<BillId, Fate>,
+    ) -> Result<BTreeSet<BillId>, FlowError> {
+        let mut view = View::begin(self, scope);
+        let looks = self.looks(bills, &mut view).await?;
+        let seen = self.sienge.observe_each(&looks).await?;
+        fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
+        let seen = self.readable(seen, Coverage::WholeOnce, report, fates);
+        let mut again = self.settle_noting(&mut view, seen, report, fates).await?;
+        let mut overtaken: BTreeSet<BillId> = again.extract_if(.., |bill| view.overtaken.contains(bill)).collect();
+        if !again.is_empty() {
+            let again: BTreeMap<BillId, bool> = bills
+                .iter()
+                .filter(|(bill, _)| again.contains(*bill))
+                .map(|(bill, boleto)| (*bill, *boleto))
+                .collect();
+            let looks = self.looks(&again, &mut view).await?;
+            let confirmed = self.sienge.confirm_each(&looks).await?;
+            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates);
+            self.settle_noting(&mut view, confirmed, report, fates).await?;
+            overtaken.extend(view.overtaken.iter().copied());
+        }
+        Ok(overtaken)
+    }
+
+    /// What to ask for, with the versions that the bills have before it is asked.
+    async fn looks(&self, bills: &BTreeMap<BillId, bool>, view: &mut View) -> Result<Vec<Look>, FlowError> {
         let ids: Vec<BillId> = bills.keys().copied().collect();
-        let held: BTreeMap<BillId, Option<CustomerId>> = self
-            .shop
-            .store
-            .load_bills(&self.tenant, &ids)
-            .await
-            .into_iter()
-            .map(|(bill, held)| (bill, held.ok().as_ref().and_then(current_customer)))
-            .collect();
+        let loaded = self.shop.store.load_bills(&self.tenant, &ids).await;
+        let loaded = loaded.into_iter().filter_map(|(bill, held)| Some((bill, held.ok()?)));
+        let mut held: BTreeMap<BillId, Option<CustomerId>> = BTreeMap::new();
+        for (bill, loaded) in loaded {
+            view.versions.insert(bill, loaded.version);
+            held.insert(bill, current_customer(&loaded));
+        }
         Ok(bills
             .iter()
             .map(|(bill, boleto)| Look {
@@ -117,23 +200,26 @@ impl Session {
     }
 
     /// Makes the portfolio equal to what was observed. Returns the bills that need a whole read (nothing was removed for them).
-    pub async fn settle(&self, scope: Scope, seen: Vec<Observation>, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
-        self.settle_noting(scope, seen, report, &mut BTreeMap::new()).await
+    pub async fn settle(&self, view: &mut View, seen: Vec<Observation>, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
+        self.settle_noting(view, seen, report, &mut BTreeMap::new()).await
     }
 
     async fn settle_noting(
         &self,
-        scope: Scope,
+        view: &mut View,
         seen: Vec<Observation>,
         report: &mut Report,
         fates: &mut BTreeMap<BillId, Fate>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut look_again = BTreeSet::new();
         let mut customers = BTreeSet::new();
+        let mut versions: Vec<(BillId, u64)> = Vec::new();
+        let mut overtaken = BTreeSet::new();
+        let from = &*view;
         let mut settling = stream::iter(seen)
             .map(|seen| async move {
                 let mut report = Report::default();
-                let settled = self.settle_one(scope, &seen, &mut report).await;
+                let settled = self.settle_one(from, &seen, &mut report).await;
                 (seen.bill, settled, report)
             })
             .buffer_unordered(CONCURRENCY);
@@ -145,7 +231,16 @@ impl Session {
                         look_again.insert(bill);
                     }
                     customers.extend(settled.customers);
-                    fates.insert(bill, if settled.held { Fate::Equal } else { Fate::Unmatched });
+                    versions.push((bill, settled.version));
+                    let fate = match settled {
+                        Settled { overtaken: true, .. } => {
+                            overtaken.insert(bill);
+                            Fate::failed(&OVERTAKEN, false)
+                        }
+                        Settled { held: true, .. } => Fate::Equal,
+                        Settled { held: false, .. } => Fate::Unmatched,
+                    };
+                    fates.insert(bill, fate);
                 }
                 Err(error) => {
                     tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it is tried again");
@@ -155,6 +250,9 @@ impl Session {
             }
         }
         drop(settling);
+        view.versions.extend(versions);
+        view.overtaken = overtaken;
+        let scope = view.scope;
         if !self.dry_run {
             // Bills are up to date; customers that could not be read are read by the next import or reconciliation.
             if let Err(error) = self.know_customers(scope, &customers, report).await {
@@ -165,14 +263,23 @@ impl Session {
     }
 
     /// One bill: load, compare, commit; again when another invocation committed in between.
-    async fn settle_one(&self, scope: Scope, seen: &Observation, report: &mut Report) -> Result<Settled, FlowError> {
+    async fn settle_one(&self, view: &View, seen: &Observation, report: &mut Report) -> Result<Settled, FlowError> {
         for _ in 0..MAX_CONFLICTS {
             let held = match self.rehearsed(seen.bill) {
                 Some(held) => held,
                 None => self.shop.store.load_bill(&self.tenant, seen.bill).await?,
             };
             let creditor = creditor_of(&held, seen);
-            let outcome = compare(&held, seen, scope, &self.rules(creditor), self.today);
+            let outcome = compare(&held, seen, view.scope, &self.rules(creditor), self.today);
+            if !self.dry_run && !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
+                return Ok(Settled {
+                    held: true,
+                    look_again: true,
+                    overtaken: true,
+                    version: held.version,
+                    customers: BTreeSet::new(),
+                });
+            }
             if !self.dry_run && creditor.is_some() {
                 // Before the commit: whoever finds the bill equal after a crash does not ask for its customer any more.
                 let new: Vec<CustomerId> = new_customers(&held, &outcome).into_iter().collect();
@@ -181,7 +288,7 @@ impl Session {
             match self.commit(seen.bill, creditor, &held, &outcome).await {
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
-                Ok(events) => {
+                Ok(Committed { version, events }) => {
                     report.bills_compared += 1;
                     report.count(&outcome);
                     self.note_critiques(&outcome, creditor, report).await?;
@@ -192,6 +299,8 @@ impl Session {
                     let settled = Settled {
                         held: held.version > 0 || !outcome.changes.is_empty(),
                         look_again: unfinished || left_behind,
+                        overtaken: false,
+                        version,
                         customers: opened_customers(&outcome),
                     };
                     if self.dry_run && creditor.is_some() {
@@ -219,17 +328,16 @@ impl Session {
         creditor: Option<CreditorId>,
         held: &HeldBill,
         outcome: &Outcome,
-    ) -> Result<Vec<TimelineEvent>, StoreError> {
+    ) -> Result<Committed, StoreError> {
         match creditor {
             Some(creditor) if !self.dry_run => {
-                let committed = self
-                    .shop
-                    .store
-                    .commit(&self.tenant, bill, creditor, held, outcome, self.now())
-                    .await?;
-                Ok(committed.events)
+                let store = &self.shop.store;
+                store.commit(&self.tenant, bill, creditor, held, outcome, self.now()).await
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(Committed {
+                version: held.version,
+                events: Vec::new(),
+            }),
         }
     }
 

@@ -31,7 +31,7 @@ pub use erase::erase_customer;
 pub use fan_out::fan_out;
 pub use import::import;
 pub use invocation::run_task;
-pub use mirror::Fate;
+pub use mirror::{Fate, View};
 pub use payments::{redundancy, sweep};
 pub use reconcile::reconcile;
 pub use repair::{redrive, reprocess};

@@ -10,7 +10,7 @@ use super::fan_out::active_tenants;
 use super::import::{day_before, look_whole};
 use super::rows::Extract;
 use super::run::{Guard, Run, orphan};
-use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, windows};
+use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, View, windows};
 use crate::aws::{BusEvent, InboxMessage};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{CreditorId, Scope, TenantId};
@@ -319,8 +319,9 @@ async fn pay(session: &Session, creditor: CreditorId, since: Date, report: &mut 
         ..by_payment
     };
     for query in [by_payment, by_change] {
+        let mut view = View::begin(session, Scope::Webhook);
         let passed = session
-            .pass_income(Scope::Webhook, creditor, &query, &Extract::default(), |_| true, report)
+            .pass_income(&mut view, creditor, &query, &Extract::default(), |_| true, report)
             .await?;
         look_whole(session, &passed.look_again, report).await?;
     }

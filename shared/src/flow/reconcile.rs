@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::rows::{Row, due_in};
 use super::run::{Guard, Run, named, tell_finished};
 use super::windows::{self, Window};
-use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName};
+use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
 use crate::sienge::SiengeError;
@@ -253,6 +253,7 @@ async fn read_window(
     window: Window,
     report: &mut Report,
 ) -> Result<(u64, u64, BTreeSet<BillId>), FlowError> {
+    let mut view = View::begin(session, Scope::Reconciliation);
     let mut held = held_open(session, creditor, window).await?;
     let extract = session.read_extract(creditor, window, None).await?;
     let differs = |row: &Row| {
@@ -271,14 +272,7 @@ async fn read_window(
         }
     };
     let passed = session
-        .pass_income(
-            Scope::Reconciliation,
-            creditor,
-            &due_in(creditor, window),
-            &extract,
-            differs,
-            report,
-        )
+        .pass_income(&mut view, creditor, &due_in(creditor, window), &extract, differs, report)
         .await?;
     let whole: Vec<BillId> = passed.look_again.iter().copied().collect();
     for bills in whole.chunks(REMOVALS_AT_ONCE) {

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use futures::StreamExt;
 
 use super::windows::Window;
-use super::{FlowError, Report, Session};
+use super::{FlowError, Report, Session, View};
 use crate::calendar::Date;
-use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, ObservedBill, ObservedInstallment, Scope};
+use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, ObservedBill, ObservedInstallment};
 use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, group, income_facts};
 
 /// Rows compared in one go; bounds the memory whatever the answer's size.
@@ -68,7 +68,7 @@ impl Session {
     /// whether it must be compared. An answer that breaks off is an error, after the rows before it took effect.
     pub(super) async fn pass_income(
         &self,
-        scope: Scope,
+        view: &mut View,
         creditor: CreditorId,
         query: &IncomeWindow,
         extract: &Extract,
@@ -101,12 +101,12 @@ impl Session {
             if batch.len() >= BATCH {
                 passed
                     .look_again
-                    .extend(self.settle(scope, observations(&mut batch, extract), report).await?);
+                    .extend(self.settle(view, observations(&mut batch, extract), report).await?);
             }
         }
         passed
             .look_again
-            .extend(self.settle(scope, observations(&mut batch, extract), report).await?);
+            .extend(self.settle(view, observations(&mut batch, extract), report).await?);
         Ok(passed)
     }
 }

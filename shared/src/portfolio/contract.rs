@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     BillId, Change, Claims, CreditorId, CustomerId, DocumentType, EnterpriseId, Installment, InstallmentId, SalesContractId, TimelineEvent,
 };
-use crate::calendar::Date;
+use crate::calendar::{Date, Timestamp};
 
 /// A contract's key: bill, document type and customer. The type is part of it, for a bill of another type is another
 /// contract, and so is the customer: an assignment of rights closes the old customer's contract and opens the same one
@@ -86,6 +86,8 @@ pub enum ContractState {
 pub struct HeldBill {
     /// Version of the partition; zero when nothing is held. Every commit is conditional on it.
     pub version: u64,
+    /// When it was last committed.
+    pub changed_at: Option<Timestamp>,
     /// Contracts by key; usually one, two after an assignment of rights.
     pub contracts: BTreeMap<ContractKey, Contract>,
     /// Installments by contract and id.

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use futures::{StreamExt, stream};
 
-use super::attributes::{Item, binary, from_item, get_binary, get_number, get_text, number, opt_text, size, text, to_item};
+use super::attributes::{Item, binary, from_item, get_binary, get_instant, get_number, get_text, number, opt_text, size, text, to_item};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute};
 use super::slices::{self, SliceLimits};
@@ -24,6 +24,7 @@ const PENDING_LIMIT_BYTES: usize = 350_000;
 const BILLS_AT_ONCE: usize = 8;
 
 const VERSION: &str = "version";
+const CHANGED_AT: &str = "changed_at";
 const PENDING_EVENTS: &str = "pending_events";
 const PENDING_ENCODING: &str = "pending_encoding";
 
@@ -283,7 +284,7 @@ fn head_item(
     let mut item = super::attributes::key_item(&key);
     item.insert(VERSION.to_owned(), number(version));
     item.insert("creditor".to_owned(), number(creditor.0));
-    item.insert("changed_at".to_owned(), text(keys::instant(now)));
+    item.insert(CHANGED_AT.to_owned(), text(keys::instant(now)));
     if !pending.is_empty() {
         let json = serde_json::to_vec(pending).map_err(|error| StoreError::unreadable("the pending events", error))?;
         let packed = packing::pack(&json);
@@ -306,6 +307,7 @@ fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
         let sk = get_text(&item, attribute::SK)?;
         if sk == keys::BILL_HEAD {
             held.version = get_number(&item, VERSION)?;
+            held.changed_at = get_instant(&item, CHANGED_AT).ok();
             held.pending_events = pending_events(&item)?;
         } else if sk == keys::CLAIMS {
             held.claims = from_item(item)?;

@@ -12,7 +12,7 @@ pub use email::BoletoEmail;
 pub use error::BoletoError;
 pub use second_copy::{LINK_LIFE_SECONDS, SecondCopy};
 
-use super::{Report, Session};
+use super::{Report, Session, View};
 use crate::calendar::{Date, brazilian as day};
 use crate::money::Decimal;
 use crate::portfolio::{BillId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Observation, Scope, TimelineEvent};
@@ -171,10 +171,12 @@ async fn as_sienge_says<'a>(
     bill: BillId,
     installment: InstallmentId,
 ) -> Result<Subject<'a>, BoletoError> {
+    let held = session.shop.store.load_bill(&session.tenant, bill).await?;
+    let mut view = View::begin(session, Scope::Sync).knowing(bill, held.version);
     let seen = sienge.observe_by_rest(bill).await?;
     let told = told_of(&seen, installment);
     // Should the commit fail, the next webhook or load does it; the boleto does not wait for it.
-    session.settle(Scope::Sync, vec![seen], &mut Report::default()).await?;
+    session.settle(&mut view, vec![seen], &mut Report::default()).await?;
     let mut subject = subject(session, bill, installment).await?;
     (subject.installment.due_on, subject.installment.balance) = told.ok_or_else(|| gone(bill, installment))?;
     Ok(subject)
