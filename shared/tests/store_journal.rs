@@ -49,7 +49,10 @@ fn finish(key: &JournalKey, state: WebhookState) -> Finish {
 }
 
 async fn pending(store: &Store) -> BTreeSet<JournalKey> {
-    let waiting = store.pending_before(at("2030-01-01T00:00:00Z"), 1000).await.unwrap();
+    let waiting = store
+        .pending_between(at("2020-01-01T00:00:00Z"), at("2030-01-01T00:00:00Z"), 1000)
+        .await
+        .unwrap();
     waiting.into_iter().map(|one| one.key).collect()
 }
 
@@ -266,13 +269,23 @@ async fn the_sweep_sees_what_is_old_enough_and_no_more_than_asked() {
         webhook.received_at = at(&format!("2026-11-22T08:{minute}:00Z"));
         store.accept(&webhook).await.unwrap();
     }
-    let old = store.pending_before(at("2026-11-22T08:30:00Z"), 1000).await.unwrap();
+    let old = store
+        .pending_between(at("2020-01-01T00:00:00Z"), at("2026-11-22T08:30:00Z"), 1000)
+        .await
+        .unwrap();
     assert_eq!(old.len(), 21, "the bound included");
     assert!(
         old.iter()
             .all(|one| one.tenant == tenant() && one.received_at <= at("2026-11-22T08:30:00Z"))
     );
-    assert!(store.pending_before(at("2026-11-22T09:00:00Z"), 8).await.unwrap().len() <= 8);
+    assert!(
+        store
+            .pending_between(at("2020-01-01T00:00:00Z"), at("2026-11-22T09:00:00Z"), 8)
+            .await
+            .unwrap()
+            .len()
+            <= 8
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use ponte::aws::InboxMessage;
 use ponte::flow::{Delivered, Shop, apply_webhooks};
+use ponte::store::JournalKey;
 use tokio::time::Instant;
 
 /// Applies a batch. Whatever fails is named in the answer, so that the queue delivers it, and only it, again.
@@ -39,8 +40,12 @@ pub async fn handle(shop: &Shop, event: SqsEvent, deadline: Instant) -> SqsBatch
     response
 }
 
-fn decode(message: &SqsMessage) -> Result<InboxMessage, serde_json::Error> {
-    serde_json::from_str(message.body.as_deref().unwrap_or_default())
+fn decode(message: &SqsMessage) -> Result<InboxMessage, String> {
+    let decoded: InboxMessage = serde_json::from_str(message.body.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
+    if JournalKey(decoded.key.clone()).tenant().as_ref() != Some(&decoded.tenant) {
+        return Err("its key is no webhook of its tenant".to_owned());
+    }
+    Ok(decoded)
 }
 
 fn deliveries(message: &SqsMessage) -> u32 {

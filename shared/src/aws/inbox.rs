@@ -70,12 +70,21 @@ impl SqsInbox {
     async fn send_bodies(&self, bodies: Vec<String>) -> Result<Vec<usize>, InboxError> {
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
         for (index, body) in bodies.into_iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body);
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .set_message_group_id(group(&body))
+                .message_body(body);
             request = request.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
         }
         let answer = request.send().await.map_err(|error| InboxError(super::reason(&error)))?;
         Ok(answer.successful().iter().filter_map(|taken| taken.id().parse().ok()).collect())
     }
+}
+
+/// A fair queue hands out the messages of each group, here of each tenant, by turns: what one floods in does not keep the others waiting.
+fn group(body: &str) -> Option<String> {
+    let message: InboxMessage = serde_json::from_str(body).ok()?;
+    Some(message.tenant.as_str().to_owned())
 }
 
 fn body(message: &InboxMessage) -> Result<String, InboxError> {
@@ -92,7 +101,9 @@ impl Inbox for SqsInbox {
     }
 
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError> {
-        let send = self.client.send_message().queue_url(&self.queue_url).message_body(body(message)?);
+        let body = body(message)?;
+        let send = self.client.send_message().queue_url(&self.queue_url);
+        let send = send.set_message_group_id(group(&body)).message_body(body);
         send.send().await.map(drop).map_err(|error| InboxError(super::reason(&error)))
     }
 }

@@ -1,9 +1,8 @@
 //! The payments run: every ten minutes the sweep of what is stuck, once a day the redundancy over bulk data.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::fan_out::active_tenants;
@@ -19,8 +18,12 @@ use crate::store::{self, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
 
 /// A webhook still pending after this long is stuck: its message was never sent, or was lost.
-const STUCK: Duration = Duration::from_mins(2);
-/// Webhooks queued again, and events published again, in one sweep.
+const STUCK_MINUTES: i64 = 2;
+/// The schedule in template.yaml.
+const SWEEP_EVERY_MINUTES: i64 = 10;
+/// Older ones expire with the journal before their turn comes again.
+const OLDEST_PENDING_MINUTES: i64 = 90 * 24 * 60;
+/// Webhooks of one age queued again, and events published again, in one sweep.
 const AT_ONCE: usize = 10_000;
 /// Events published in one go.
 const PUBLISHED_AT_ONCE: usize = 100;
@@ -67,11 +70,9 @@ impl Swept {
 /// agreements that something is due of.
 pub async fn sweep(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError> {
     let now = (shop.clock)();
-    let before = now
-        .checked_sub(jiff::SignedDuration::try_from(STUCK).unwrap_or_default())
-        .unwrap_or(now);
+    let before = now.checked_sub(SignedDuration::from_mins(STUCK_MINUTES)).unwrap_or(now);
     // The queue's trouble must not keep the other repairs waiting.
-    let mut by_tenant = requeue(shop, before, now).await.unwrap_or_else(|error| {
+    let mut by_tenant = requeue(shop, now).await.unwrap_or_else(|error| {
         tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
         BTreeMap::new()
     });
@@ -143,18 +144,19 @@ async fn record(shop: &Shop, tenant: &TenantId, swept: Swept, now: Timestamp) ->
 }
 
 /// Queues what is stuck again; how much by tenant. What the queue did not take stays pending for the next sweep.
-async fn requeue(shop: &Shop, before: Timestamp, now: Timestamp) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
-    let stuck = shop.store.pending_before(before, AT_ONCE).await?;
+///
+/// Each age that has its turn is asked for by itself, the youngest first: an old backlog, however large, hides nothing newer.
+async fn requeue(shop: &Shop, now: Timestamp) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
     let mut by_tenant: BTreeMap<TenantId, Vec<InboxMessage>> = BTreeMap::new();
-    for webhook in stuck
-        .into_iter()
-        .filter(|webhook| its_turn(now.duration_since(webhook.received_at)))
-    {
-        let message = InboxMessage {
-            tenant: webhook.tenant.clone(),
-            key: webhook.key.0,
-        };
-        by_tenant.entry(webhook.tenant).or_default().push(message);
+    for (youngest, oldest) in turns() {
+        let ago = |minutes| now.checked_sub(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::UNIX_EPOCH);
+        for webhook in shop.store.pending_between(ago(oldest), ago(youngest), AT_ONCE).await? {
+            let message = InboxMessage {
+                tenant: webhook.tenant.clone(),
+                key: webhook.key.0,
+            };
+            by_tenant.entry(webhook.tenant).or_default().push(message);
+        }
     }
     let mut queued = BTreeMap::new();
     for (tenant, messages) in by_tenant {
@@ -170,11 +172,14 @@ async fn requeue(shop: &Shop, before: Timestamp, now: Timestamp) -> Result<BTree
     Ok(queued)
 }
 
-/// Whether a webhook of this age is queued again by this sweep: in its first ten minutes, then at ages that double, so that a
-/// backlog that lasts is not multiplied by every sweep.
-fn its_turn(age: jiff::SignedDuration) -> bool {
-    let sweeps = age.as_mins().max(0).cast_unsigned() / 10;
-    sweeps == 0 || sweeps.is_power_of_two()
+/// The ages in minutes, from and to, at which a stuck webhook is queued again: in its first twenty minutes, then for one sweep at
+/// ages that double (a sweep may be late by a minute), so that a backlog that lasts is not multiplied by every sweep.
+fn turns() -> impl Iterator<Item = (i64, i64)> {
+    let doubled = (1..).map(|turn| SWEEP_EVERY_MINUTES << turn);
+    let later = doubled
+        .take_while(|age| *age <= OLDEST_PENDING_MINUTES)
+        .map(|age| (age, age + SWEEP_EVERY_MINUTES + 1));
+    std::iter::once((STUCK_MINUTES, 2 * SWEEP_EVERY_MINUTES)).chain(later)
 }
 
 async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<BTreeMap<TenantId, usize>, FlowError> {
@@ -335,4 +340,22 @@ fn text(progress: &Progress) -> String {
         progress.report.rows_read,
         progress.report.text()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stuck_webhook_has_its_turn_at_once_and_then_at_ages_that_double() {
+        let turns: Vec<(i64, i64)> = turns().collect();
+        assert_eq!(turns[..4], [(2, 20), (20, 31), (40, 51), (80, 91)]);
+        assert_eq!(turns.len(), 14);
+        // A sweep every ten minutes, a minute late at most, finds each turn's webhooks once or twice.
+        for late in [0, 1] {
+            let ages = (0..12).map(|sweep| 5 + sweep * 10 + late * (sweep % 2));
+            let queued = ages.filter(|age| turns.iter().any(|(from, to)| (*from..*to).contains(age)));
+            assert!((5..=6).contains(&queued.count()));
+        }
+    }
 }

@@ -377,10 +377,10 @@ impl Store {
             .await
     }
 
-    /// Webhooks received before an instant that are still pending, oldest first in each shard, at most about `limit`. All tenants.
-    pub async fn pending_before(&self, before: Timestamp, limit: usize) -> Result<Vec<PendingWebhook>, StoreError> {
+    /// Webhooks received between two instants that are still pending, oldest first in each shard, at most about `limit`. All tenants.
+    pub async fn pending_between(&self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<PendingWebhook>, StoreError> {
         let share = limit.div_ceil(usize::from(keys::PENDING_SHARDS)).max(1);
-        let shards = (0..keys::PENDING_SHARDS).map(|shard| self.waiting(keys::pending_shard(shard), Some(before), share));
+        let shards = (0..keys::PENDING_SHARDS).map(|shard| self.waiting(keys::pending_shard(shard), Some((from, to)), share));
         Ok(futures::future::try_join_all(shards).await?.into_iter().flatten().collect())
     }
 
@@ -389,12 +389,17 @@ impl Store {
         self.waiting(keys::unmatched_shard(tenant), None, limit).await
     }
 
-    async fn waiting(&self, shard: String, before: Option<Timestamp>, limit: usize) -> Result<Vec<PendingWebhook>, StoreError> {
+    async fn waiting(
+        &self,
+        shard: String,
+        between: Option<(Timestamp, Timestamp)>,
+        limit: usize,
+    ) -> Result<Vec<PendingWebhook>, StoreError> {
         let query = Query {
             table: &self.tables.journal,
             index: Some(index::PENDING),
             hash: (attribute::PENDING_SHARD, shard),
-            range: before.map(|before| (attribute::AT, "0".to_owned(), keys::instant(before))),
+            range: between.map(|(from, to)| (attribute::AT, keys::instant(from), keys::instant(to))),
             freshness: Freshness::Eventual,
             newest_first: false,
             limit: Some(limit),
@@ -420,7 +425,7 @@ impl Store {
         const PER_ROUND: usize = 500;
         let mut removed = 0;
         loop {
-            let old = self.waiting(keys::unmatched_shard(tenant), Some(before), PER_ROUND).await?;
+            let old = self.waiting(keys::unmatched_shard(tenant), Some((Timestamp::UNIX_EPOCH, before)), PER_ROUND).await?;
             let mut gone = 0;
             for webhook in &old {
                 gone += usize::from(self.remove_unmatched(&webhook.key).await?);

@@ -219,7 +219,7 @@ impl Requeue for Ports {
     }
 
     async fn redrive(&self) -> Result<usize, InboxError> {
-        let effect = self.effects.begin("StartMessageMoveTask");
+        let effect = self.effects.begin("Redrive");
         let moved = if effect.happens() { self.inbox.redrive().await? } else { 0 };
         if effect.is_answered() {
             Ok(moved)

@@ -508,7 +508,7 @@ impl Rig {
         let (store, now) = (&self.shop.store, at("2100-01-01T00:00:00Z"));
         self.inbox.is_empty()
             && store.unpublished(now, 1_000).await.unwrap().is_empty()
-            && store.pending_before(now, 1_000).await.unwrap().is_empty()
+            && store.pending_between(Timestamp::UNIX_EPOCH, now, 1_000).await.unwrap().is_empty()
     }
 
     /// Everything held, by bill.
