@@ -273,6 +273,11 @@ async fn quoted_and_saved(session: &Session, id: AgreementId, asked: AgreementRe
     };
     let quoted = quote_selection(session, &asked.quote).await.map_err(within_quote)?;
     let planned = quoted.planned().ok_or_else(Problem::internal)?;
+    // Read with the quote; of several bills there is no remake.
+    let indexer = match quoted.selection.as_slice() {
+        [one] => one.indexer,
+        _ => None,
+    };
     let new = NewAgreement {
         id,
         creditor: quoted.creditor,
@@ -282,7 +287,7 @@ async fn quoted_and_saved(session: &Session, id: AgreementId, asked: AgreementRe
         operator: asked.operator,
         notes: asked.notes,
         public_notes: asked.public_notes,
-        indexer: None,
+        indexer,
         planned,
         asked: plan,
         start: asked.proposal.map_or(Start::Now, |proposal| Start::Proposal {
