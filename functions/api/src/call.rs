@@ -111,6 +111,8 @@ pub struct Answer {
     pub body: String,
     /// Further headers.
     pub headers: Vec<(&'static str, String)>,
+    /// Whether it is what a repetition under the same `Idempotency-Key` is answered, too.
+    pub kept: bool,
 }
 
 impl Answer {
@@ -135,6 +137,7 @@ impl Answer {
             content_type: "application/json",
             body,
             headers: Vec::new(),
+            kept: true,
         }
     }
 }
