@@ -116,6 +116,9 @@ pub struct AgreementRequest {
     /// Save a proposal instead, which claims nothing until it is confirmed.
     #[serde(default)]
     proposal: Option<ProposalRequest>,
+    /// What the debtor was told it comes to (a quote's `plan.total`): when it comes to something else by now, nothing is saved.
+    #[serde(default)]
+    total: Option<Cents>,
     /// Who makes it: an id of the caller's, no name.
     #[serde(default)]
     operator: String,
@@ -277,6 +280,15 @@ async fn quoted_and_saved(session: &Session, id: AgreementId, content: String, a
     };
     let quoted = quote_selection(session, &asked.quote).await.map_err(within_quote)?;
     let planned = quoted.planned().ok_or_else(Problem::internal)?;
+    if let Some(told) = asked.total
+        && told != planned.plan.total
+    {
+        return Err(Problem::conflict(format!(
+            "O total agora é R$ {}, não R$ {} como informado em total; nada foi salvo. Simule de novo e combine o novo valor.",
+            planned.plan.total.brazilian(),
+            told.brazilian()
+        )));
+    }
     // Read with the quote; of several bills there is no remake.
     let indexer = match quoted.selection.as_slice() {
         [one] => one.indexer,
