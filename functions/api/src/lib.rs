@@ -7,6 +7,7 @@ mod agreements;
 mod boletos;
 mod call;
 mod campaigns;
+mod contracts;
 mod event;
 mod identity;
 mod json;

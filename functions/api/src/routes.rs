@@ -4,7 +4,7 @@ use futures::future::LocalBoxFuture;
 use ponte::store::Role;
 use schemars::{Schema, SchemaGenerator};
 
-use crate::{Answer, Api, Call, FieldError, Problem, agreements, boletos, campaigns, openapi, quotes};
+use crate::{Answer, Api, Call, FieldError, Problem, agreements, boletos, campaigns, contracts, openapi, quotes};
 
 /// What a route's future answers.
 pub type Served<'a> = LocalBoxFuture<'a, Result<Answer, Problem>>;
@@ -119,6 +119,7 @@ pub const ROUTES: &[Route] = &[
     agreements::CONFIRM,
     agreements::BREAK,
     agreements::CANCEL,
+    contracts::OPEN,
     boletos::READ,
     boletos::RENEW,
     boletos::EMAIL,
