@@ -39,6 +39,9 @@ pub struct TenantSettings {
     /// "Aplicar Correção Anual no Cálculo" (6.1.2): off unless asked for.
     #[serde(default)]
     pub apply_annual_correction: bool,
+    /// "Sincronizar dados ao abrir Telecobrança" (6.1.9): whether the opening of a contract reads it in Sienge.
+    #[serde(default = "yes")]
+    pub synchronise_on_opening: bool,
     /// "Data Base Retroativa de Indexador" (6.1.3): months back per indexer, written `8-2;9-1`.
     #[serde(default)]
     pub retroactive_index_bases: RetroactiveBases,

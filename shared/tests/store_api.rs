@@ -8,7 +8,7 @@ use harness::database::{Database, at, tenant};
 use ponte::calculation::Campaign;
 use ponte::calendar::Timestamp;
 use ponte::portfolio::{CreditorId, TenantId};
-use ponte::store::{Begun, PresentedKey, Role, Store, StoreError, StoredAnswer};
+use ponte::store::{Begun, PresentedKey, Role, Store, StoreError, StoredAnswer, Term};
 
 const LEASE: Duration = Duration::from_mins(1);
 const KEY: &str = "ponte.617.a1b2.segredo-inventado";
@@ -79,7 +79,7 @@ async fn a_key_is_found_by_its_id_within_its_tenant_and_its_secret_is_not_stored
 }
 
 async fn begin(store: &Store, key: &str, body: &str, at: Timestamp) -> Begun {
-    store.begin_call(&tenant(), key, body, LEASE, at).await.unwrap()
+    store.begin_call(&tenant(), key, body, Term::Again(LEASE), at).await.unwrap()
 }
 
 fn answer(status: u16) -> StoredAnswer {
@@ -101,7 +101,7 @@ async fn a_call_is_carried_out_once_and_its_answer_repeated() {
     assert_eq!(begin(&store, "k", "body", now() + LEASE * 10).await, Begun::Same(answer(201)));
     assert_eq!(begin(&store, "k", "another body", now()).await, Begun::OtherBody);
     assert!(matches!(
-        store.begin_call(&other(), "k", "body", LEASE, now()).await.unwrap(),
+        store.begin_call(&other(), "k", "body", Term::Again(LEASE), now()).await.unwrap(),
         Begun::New(_)
     ));
     // Two days later the key means nothing, whether DynamoDB has deleted it yet or not.
@@ -128,6 +128,24 @@ async fn a_call_that_died_may_be_begun_again_and_the_first_cannot_finish_it() {
     );
     store.finish_call(&second, &answer(200), later).await.unwrap();
     assert_eq!(begin(&store, "k", "body", later).await, Begun::Same(answer(200)));
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_looked_up_is_never_begun_again() {
+    let store = Database::start().await.store;
+    let begin = async |body: &str, at: Timestamp| {
+        let term = Term::Once(LEASE);
+        store.begin_call(&tenant(), "k", body, term, at).await.unwrap()
+    };
+    let Begun::New(claim) = begin("body", now()).await else { panic!() };
+    assert!(matches!(begin("body", now()).await, Begun::InProgress { .. }));
+    let later = now() + LEASE;
+    assert_eq!(begin("body", later).await, Begun::Died);
+    assert_eq!(begin("another body", later).await, Begun::OtherBody);
+    // It was only slow.
+    store.finish_call(&claim, &answer(200), later).await.unwrap();
+    assert_eq!(begin("body", later).await, Begun::Same(answer(200)));
+    assert!(matches!(begin("body", later + Duration::from_hours(48)).await, Begun::New(_)));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::routes::Parameter;
-use crate::{Answer, Api, Call, FieldError, Problem, Route};
+use crate::{Answer, Api, Call, FieldError, Problem, Repeat, Route, repeat};
 
 /// As in [`StateName`].
 const STATES: &[&str] = &["proposed", "awaitingErp", "active", "settled", "broken", "cancelled", "expired"];
@@ -25,7 +25,7 @@ pub(crate) const SAVE: Route = Route {
     path: "/v1/agreements",
     query: &[],
     role: Some(Role::Operator),
-    repeatable: true,
+    repeat: Repeat::Again,
     name: "saveAgreement",
     summary: "Quotes the selection anew and saves what was agreed: a proposal, an agreement on the original installments, or one that is remade in \
               Sienge. Send an Idempotency-Key: without one, a repetition after a lost answer may find its installments taken by the first attempt.",
@@ -45,7 +45,7 @@ pub(crate) const LIST: Route = Route {
         Parameter::number("limit", "At most so many; 50 when absent, 200 at most."),
     ],
     role: Some(Role::Reader),
-    repeatable: false,
+    repeat: Repeat::No,
     name: "listAgreements",
     summary: "The agreements of a bill, of a customer or of a creditor, newest first.",
     request: None,
@@ -58,7 +58,7 @@ pub(crate) const READ: Route = Route {
     path: "/v1/agreements/{agreement}",
     query: &[],
     role: Some(Role::Reader),
-    repeatable: false,
+    repeat: Repeat::No,
     name: "readAgreement",
     summary: "An agreement as it stands.",
     request: None,
@@ -71,7 +71,7 @@ pub(crate) const CONFIRM: Route = Route {
     path: "/v1/agreements/{agreement}/confirm",
     query: &[],
     role: Some(Role::Operator),
-    repeatable: true,
+    repeat: Repeat::Again,
     name: "confirmAgreement",
     summary: "Makes a proposal an agreement. Repeating it answers the agreement as it stands.",
     request: None,
@@ -84,7 +84,7 @@ pub(crate) const BREAK: Route = Route {
     path: "/v1/agreements/{agreement}/break",
     query: &[],
     role: Some(Role::Operator),
-    repeatable: true,
+    repeat: Repeat::Again,
     name: "breakAgreement",
     summary: "Breaks an agreement that is not integrated; an integrated one is broken by deleting its remake in Sienge.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
@@ -97,7 +97,7 @@ pub(crate) const CANCEL: Route = Route {
     path: "/v1/agreements/{agreement}/cancel",
     query: &[],
     role: Some(Role::Operator),
-    repeatable: true,
+    repeat: Repeat::Again,
     name: "cancelAgreement",
     summary: "Takes back a proposal, or an agreement that is not integrated and of which nothing was paid.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
@@ -116,6 +116,9 @@ pub struct AgreementRequest {
     /// Save a proposal instead, which claims nothing until it is confirmed.
     #[serde(default)]
     proposal: Option<ProposalRequest>,
+    /// What the debtor was told it comes to (a quote's `plan.total`): when it comes to something else by now, nothing is saved.
+    #[serde(default)]
+    total: Option<Cents>,
     /// Who makes it: an id of the caller's, no name.
     #[serde(default)]
     operator: String,
@@ -244,12 +247,13 @@ async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
         .clone()
         .unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
     let id = AgreementId::of_idempotency_key(tenant, &key);
-    // A retry whose first attempt saved and died: its installments may be paid or remade by now, so they are not quoted again.
-    if let Some(saved) = api.shop().store.agreement(tenant, &id).await? {
+    let content = repeat::digest(&SAVE, call);
+    // A retry whose first attempt saved and died is not quoted again.
+    if let Some(saved) = Session::saved_before(api.shop(), tenant, &id, &content).await? {
         return made(saved);
     }
     let session = call.session(api).await?;
-    let saved = quoted_and_saved(&session, id, asked).await;
+    let saved = quoted_and_saved(&session, id, content, asked).await;
     session.close().await;
     made(saved?)
 }
@@ -258,13 +262,16 @@ async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
 fn made(agreement: Agreement) -> Result<Answer, Problem> {
     match &agreement.state {
         AgreementState::Cancelled { reason, .. } if agreement.kind == AgreementKind::Integrated => {
-            Err(fault("", &format!("o acordo {} foi cancelado: {reason}", agreement.id)))
+            let (id, reason) = (&agreement.id, reason.trim_end_matches('.'));
+            let detail =
+                format!("o acordo {id} foi cancelado: {reason}. Para tentar de novo, corrija a causa e use uma Idempotency-Key nova");
+            Err(fault("", &detail))
         }
         _ => Answer::ok(&AgreementAnswer::from(agreement)),
     }
 }
 
-async fn quoted_and_saved(session: &Session, id: AgreementId, asked: AgreementRequest) -> Result<Agreement, Problem> {
+async fn quoted_and_saved(session: &Session, id: AgreementId, content: String, asked: AgreementRequest) -> Result<Agreement, Problem> {
     let Some(plan) = asked.quote.plan else {
         return Err(fault(
             "quote.plan",
@@ -273,8 +280,23 @@ async fn quoted_and_saved(session: &Session, id: AgreementId, asked: AgreementRe
     };
     let quoted = quote_selection(session, &asked.quote).await.map_err(within_quote)?;
     let planned = quoted.planned().ok_or_else(Problem::internal)?;
+    if let Some(told) = asked.total
+        && told != planned.plan.total
+    {
+        return Err(Problem::conflict(format!(
+            "O total agora é R$ {}, não R$ {} como informado em total; nada foi salvo. Simule de novo e combine o novo valor.",
+            planned.plan.total.brazilian(),
+            told.brazilian()
+        )));
+    }
+    // Read with the quote; of several bills there is no remake.
+    let indexer = match quoted.selection.as_slice() {
+        [one] => one.indexer,
+        _ => None,
+    };
     let new = NewAgreement {
         id,
+        content,
         creditor: quoted.creditor,
         campaign: quoted.campaign.id,
         kind: asked.kind,
@@ -282,7 +304,7 @@ async fn quoted_and_saved(session: &Session, id: AgreementId, asked: AgreementRe
         operator: asked.operator,
         notes: asked.notes,
         public_notes: asked.public_notes,
-        indexer: None,
+        indexer,
         planned,
         asked: plan,
         start: asked.proposal.map_or(Start::Now, |proposal| Start::Proposal {
@@ -368,7 +390,7 @@ fn within_quote(error: QuoteError) -> Problem {
             }
             QuoteError::Invalid(faults).into()
         }
-        other => other.into(),
+        other @ QuoteError::Flow(_) => other.into(),
     }
 }
 
@@ -377,6 +399,7 @@ impl From<AgreementError> for Problem {
         match error {
             AgreementError::NotFound(text) => Self::not_found(text),
             AgreementError::Conflict(text) | AgreementError::NotAllowed(text) => Self::conflict(text),
+            AgreementError::OtherRequest(_) => Self::other_request(),
             AgreementError::Invalid { path, detail } => {
                 let path = match path {
                     "installments" | "creditor" => "quote.bills",

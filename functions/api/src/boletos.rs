@@ -7,14 +7,14 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Api, Call, FieldError, Problem, Route};
+use crate::{Answer, Api, Call, FieldError, Problem, Repeat, Route};
 
 pub(crate) const READ: Route = Route {
     method: "GET",
     path: "/v1/contracts/{bill}/installments/{installment}/boleto",
     query: &[],
     role: Some(Role::Operator),
-    repeatable: false,
+    repeat: Repeat::No,
     name: "readBoleto",
     summary: "The second copy of an open installment's boleto: link (five minutes), digitable line, and a text for an SMS.",
     request: None,
@@ -27,7 +27,7 @@ pub(crate) const RENEW: Route = Route {
     path: "/v1/contracts/{bill}/installments/{installment}/boleto",
     query: &[],
     role: Some(Role::Operator),
-    repeatable: false,
+    repeat: Repeat::No,
     name: "renewBoleto",
     summary: "The second copy with another due date, where the creditor allows it. Sienge voids the old boleto; until it has registered the new one, \
               the call answers 409 and may be repeated.",
@@ -41,9 +41,10 @@ pub(crate) const EMAIL: Route = Route {
     path: "/v1/contracts/{bill}/installments/{installment}/boleto/email",
     query: &[],
     role: Some(Role::Operator),
-    repeatable: true,
+    repeat: Repeat::Once,
     name: "emailBoleto",
-    summary: "Has Sienge send the boleto by e-mail.",
+    summary: "Has Sienge send the boleto by e-mail. With an Idempotency-Key it is never sent twice: where it is not known whether it went out, the \
+              answer is 502 and stays so.",
     request: Some(SchemaGenerator::subschema_for::<EmailRequest>),
     response: SchemaGenerator::subschema_for::<EmailAnswer>,
     handle: |api, call| Box::pin(send(api, call)),
@@ -124,7 +125,8 @@ impl From<BoletoError> for Problem {
                 path: field.to_owned(),
                 detail,
             }]),
-            BoletoError::InvalidBoleto(_) | BoletoError::Unclear(_) => Self::sienge(text),
+            BoletoError::InvalidBoleto(_) => Self::sienge(text),
+            BoletoError::Unclear(_) => Self::unclear(text),
             BoletoError::Sienge(error) => ponte::flow::FlowError::from(error).into(),
             BoletoError::Internal(error) => error.into(),
         }

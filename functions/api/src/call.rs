@@ -3,6 +3,7 @@
 use ponte::calendar::Timestamp;
 use ponte::flow::Session;
 use ponte::portfolio::TenantId;
+use ponte::sienge::Priority;
 use ponte::store::Role;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -87,9 +88,10 @@ impl Call {
         })
     }
 
-    /// The caller's tenant with its Sienge; to be closed at the end.
+    /// The caller's tenant with its Sienge, whose calls go ahead of the batches, for somebody waits; to be closed at the end.
     pub async fn session(&self, api: &Api) -> Result<Session, Problem> {
-        Ok(Session::open(api.shop(), &self.caller.tenant, false, self.deadline).await?)
+        let session = Session::open(api.shop(), &self.caller.tenant, false, self.deadline).await?;
+        Ok(session.with_priority(Priority::Interactive))
     }
 }
 
@@ -109,6 +111,8 @@ pub struct Answer {
     pub body: String,
     /// Further headers.
     pub headers: Vec<(&'static str, String)>,
+    /// Whether it is what a repetition under the same `Idempotency-Key` is answered, too.
+    pub kept: bool,
 }
 
 impl Answer {
@@ -133,6 +137,7 @@ impl Answer {
             content_type: "application/json",
             body,
             headers: Vec::new(),
+            kept: true,
         }
     }
 }

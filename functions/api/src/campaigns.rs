@@ -8,7 +8,7 @@ use ponte::store::{Role, StoreError};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Api, Call, FieldError, Problem, Route};
+use crate::{Answer, Api, Call, FieldError, Problem, Repeat, Route};
 
 /// Most campaigns of one creditor.
 const MAX_CAMPAIGNS: usize = 100;
@@ -18,7 +18,7 @@ pub(crate) const READ: Route = Route {
     path: "/v1/creditors/{id}/campaigns",
     query: &[],
     role: Some(Role::Reader),
-    repeatable: false,
+    repeat: Repeat::No,
     name: "readCampaigns",
     summary: "The calculation campaigns of a creditor, with their version.",
     request: None,
@@ -31,7 +31,7 @@ pub(crate) const REPLACE: Route = Route {
     path: "/v1/creditors/{id}/campaigns",
     query: &[],
     role: Some(Role::Administrator),
-    repeatable: true,
+    repeat: Repeat::Again,
     name: "replaceCampaigns",
     summary: "Replaces all campaigns of a creditor; refused when somebody saved since the version given was read.",
     request: Some(SchemaGenerator::subschema_for::<CampaignsRequest>),

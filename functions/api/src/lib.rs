@@ -7,6 +7,7 @@ mod agreements;
 mod boletos;
 mod call;
 mod campaigns;
+mod contracts;
 mod event;
 mod identity;
 mod json;
@@ -28,7 +29,7 @@ use tokio::time::Instant;
 pub use call::{Answer, Call, Caller};
 pub use identity::ClaimNames;
 pub use problem::{FieldError, Problem};
-pub use routes::{ROUTES, Route};
+pub use routes::{ROUTES, Repeat, Route};
 
 use event::{Command, Event, HttpRequest};
 use identity::Doors;
@@ -158,13 +159,18 @@ impl Api {
     /// Carries a call out, within its time.
     async fn serve(&self, route: &'static Route, call: &Call) -> Answer {
         let work = async {
-            match (&call.idempotency_key, route.repeatable) {
-                (Some(key), true) => repeat::once(self, route, call, key).await,
+            match (&call.idempotency_key, route.repeat) {
+                (Some(key), Repeat::Again | Repeat::Once) => repeat::once(self, route, call, key).await,
                 _ => (route.handle)(self, call).await,
             }
         };
         let served = tokio::time::timeout_at(call.deadline, work).await;
-        let served = served.unwrap_or_else(|_| Err(Problem::unavailable("o tempo da chamada acabou; tente de novo em instantes", 5)));
+        let served = served.unwrap_or_else(|_| {
+            Err(match route.repeat {
+                Repeat::Once => Problem::unclear("O tempo da chamada acabou, e não se sabe o que ela fez: confira antes de pedir de novo."),
+                _ => Problem::unavailable("o tempo da chamada acabou; tente de novo em instantes", 5),
+            })
+        });
         let answer: Answer = served.unwrap_or_else(Into::into);
         if answer.body.len() > MAX_ANSWER_BYTES {
             return Problem::too_large("a resposta ficou grande demais; selecione menos parcelas".to_owned()).into();

@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use crate::routes::Parameter;
-use crate::{Answer, Problem, ROUTES, Route};
+use crate::{Answer, Problem, ROUTES, Repeat, Route};
 
 /// The copy, as it is served.
 const COPY: &str = include_str!("../../../docs/openapi.json");
@@ -18,7 +18,7 @@ pub(crate) const READ: Route = Route {
     path: "/v1/openapi.json",
     query: &[],
     role: None,
-    repeatable: false,
+    repeat: Repeat::No,
     name: "openapi",
     summary: "This document.",
     request: None,
@@ -82,7 +82,7 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
         let schema = if words.is_empty() { number() } else { json!({"enum": words}) };
         parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema, "description": summary}));
     }
-    if route.repeatable {
+    if route.repeat != Repeat::No {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "minLength": 1, "maxLength": 255},
             "description": "The same key with the same body is answered what it was answered the first time, for two days; with another body it is refused.",

@@ -32,6 +32,8 @@ pub struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip)]
     headers: Vec<(&'static str, String)>,
+    #[serde(skip)]
+    kept: bool,
 }
 
 /// A fault of one field.
@@ -52,6 +54,8 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
+            // Else nothing happened, or it may be made good: a repetition is carried out.
+            kept: status < 500 && status != 409,
         }
     }
 
@@ -152,6 +156,23 @@ impl Problem {
         Self::new(502, "sienge", "Sienge", detail)
     }
 
+    /// 502: nobody knows whether it was done. A repetition is answered the same, for it might do it twice.
+    #[must_use]
+    pub fn unclear(detail: impl Into<String>) -> Self {
+        let problem = Self::sienge(detail);
+        Self { kept: true, ..problem }
+    }
+
+    /// 422: another request came under this `Idempotency-Key`. It does not take the key's answer from that one.
+    #[must_use]
+    pub fn other_request() -> Self {
+        let problem = Self::invalid(vec![FieldError {
+            path: "Idempotency-Key".to_owned(),
+            detail: "a chave já foi usada com outro pedido; use uma chave nova para um pedido novo".to_owned(),
+        }]);
+        Self { kept: false, ..problem }
+    }
+
     /// 503: may work after so many seconds.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
@@ -168,12 +189,19 @@ impl From<Problem> for Answer {
             // Texts and numbers only: it is always written.
             body: serde_json::to_string(&problem).unwrap_or_default(),
             headers,
+            kept: problem.kept,
         }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if error == StoreError::Conflict {
+            return Self::unavailable(
+                "Outra operação está alterando os mesmos contratos; tente de novo em instantes.",
+                AFTER_A_MOMENT,
+            );
+        }
         if error.remedy() == Remedy::Never {
             tracing::error!(%error, "the database");
             return Self::internal();
@@ -253,5 +281,11 @@ mod tests {
             assert_eq!(problem["status"], status);
             assert!(!problem["detail"].as_str().unwrap().is_empty());
         }
+    }
+
+    #[test]
+    fn a_database_that_answered_is_not_blamed() {
+        let told = |error| Answer::from(Problem::from(FlowError::Store(error))).body;
+        assert!(told(StoreError::Conflict).contains("Outra operação está alterando"));
     }
 }

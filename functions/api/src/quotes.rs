@@ -8,14 +8,14 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
-use crate::{Answer, Api, Call, Problem, Route};
+use crate::{Answer, Api, Call, Problem, Repeat, Route};
 
 pub(crate) const QUOTE: Route = Route {
     method: "POST",
     path: "/v1/quotes",
     query: &[],
     role: Some(Role::Reader),
-    repeatable: false,
+    repeat: Repeat::No,
     name: "quote",
     summary: "What the selected installments cost on a date and why, in cash or by a plan. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<QuoteRequest>),
@@ -28,7 +28,7 @@ pub(crate) const SMALLEST_PLAN: Route = Route {
     path: "/v1/quotes/smallest-plan",
     query: &[],
     role: Some(Role::Reader),
-    repeatable: false,
+    repeat: Repeat::No,
     name: "smallestPlan",
     summary: "The plan with the fewest installments none of which passes what the debtor can pay. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<SmallestPlanRequest>),

@@ -1,18 +1,26 @@
 //! `Idempotency-Key`: a call is carried out once, and what it answered is answered again.
 //!
-//! A call that dies on the way may be begun again when its lease has run out: what it does must bear that.
+//! A call that dies on the way is begun again when its lease has run out, if what it does bears that ([`Repeat::Again`]).
 
 use std::time::Duration;
 
 use ponte::digest::sha256_hex;
-use ponte::store::{Begun, StoredAnswer};
+use ponte::store::{Begun, StoredAnswer, Term};
 
-use crate::{Answer, Api, Call, FieldError, Problem, Route};
+use crate::{Answer, Api, Call, FieldError, Problem, Repeat, Route};
 
 /// Longer than a function lives.
 const LEASE: Duration = Duration::from_mins(1);
 /// Longest key taken.
 const MAX_KEY: usize = 255;
+
+/// Tells requests apart: one comes again when method, address and body are the same.
+pub(crate) fn digest(route: &Route, call: &Call) -> String {
+    let mut parts: Vec<&[u8]> = vec![route.method.as_bytes(), route.path.as_bytes()];
+    parts.extend(call.parameters.iter().map(|(_, text)| text.as_bytes()));
+    parts.push(&call.body);
+    sha256_hex(&parts)
+}
 
 /// Carries the call out unless it was before.
 pub(crate) async fn once(api: &Api, route: &'static Route, call: &Call, key: &str) -> Result<Answer, Problem> {
@@ -20,10 +28,11 @@ pub(crate) async fn once(api: &Api, route: &'static Route, call: &Call, key: &st
         return Err(fault(format!("informe de 1 a {MAX_KEY} caracteres, por exemplo um UUID")));
     }
     let (store, tenant) = (&api.shop().store, &call.caller.tenant);
-    let mut parts: Vec<&[u8]> = vec![route.method.as_bytes(), route.path.as_bytes()];
-    parts.extend(call.parameters.iter().map(|(_, text)| text.as_bytes()));
-    parts.push(&call.body);
-    let claim = match store.begin_call(tenant, key, &sha256_hex(&parts), LEASE, call.at).await? {
+    let term = match route.repeat {
+        Repeat::Once => Term::Once(LEASE),
+        Repeat::No | Repeat::Again => Term::Again(LEASE),
+    };
+    let claim = match store.begin_call(tenant, key, &digest(route, call), term, call.at).await? {
         Begun::New(claim) => claim,
         Begun::Same(answer) => {
             let mut again = Answer::written(answer.status, String::from_utf8_lossy(&answer.body).into_owned());
@@ -38,15 +47,14 @@ pub(crate) async fn once(api: &Api, route: &'static Route, call: &Call, key: &st
             let detail = "Esta chamada ainda está em andamento; repita-a depois para ler a resposta.";
             return Err(Problem::conflict_for(detail, wait));
         }
-        Begun::OtherBody => {
-            return Err(fault(
-                "a chave já foi usada com outro pedido; use uma chave nova para um pedido novo".to_owned(),
-            ));
+        Begun::Died => {
+            let detail = "Uma chamada com esta chave foi interrompida, e não se sabe o que ela fez: confira antes de pedir de novo, com outra chave.";
+            return Err(Problem::unclear(detail));
         }
+        Begun::OtherBody => return Err(Problem::other_request()),
     };
     let answer: Answer = (route.handle)(api, call).await.unwrap_or_else(Into::into);
-    // Only what will be the same the next time is kept: nothing may have happened, or it may be made good.
-    if answer.status >= 500 || answer.status == 409 {
+    if !answer.kept {
         store.forget_call(&claim).await?;
         return Ok(answer);
     }

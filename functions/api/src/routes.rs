@@ -4,7 +4,7 @@ use futures::future::LocalBoxFuture;
 use ponte::store::Role;
 use schemars::{Schema, SchemaGenerator};
 
-use crate::{Answer, Api, Call, FieldError, Problem, agreements, boletos, campaigns, openapi, quotes};
+use crate::{Answer, Api, Call, FieldError, Problem, agreements, boletos, campaigns, contracts, openapi, quotes};
 
 /// What a route's future answers.
 pub type Served<'a> = LocalBoxFuture<'a, Result<Answer, Problem>>;
@@ -22,8 +22,8 @@ pub struct Route {
     pub query: &'static [Parameter],
     /// The least role that may call it; none for everybody, without a credential.
     pub role: Option<Role>,
-    /// Whether it honours `Idempotency-Key`: what it did is answered again to a repetition.
-    pub repeatable: bool,
+    /// What an `Idempotency-Key` means to it.
+    pub repeat: Repeat,
     /// Name of the operation.
     pub name: &'static str,
     /// What it does, for the document.
@@ -34,6 +34,17 @@ pub struct Route {
     pub response: SchemaOf,
     /// What carries it out.
     pub handle: for<'a> fn(&'a Api, &'a Call) -> Served<'a>,
+}
+
+/// What an `Idempotency-Key` means to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Nothing: the call may be made as often as one likes.
+    No,
+    /// What it did is answered again. A call that died is carried out again, which its effects bear.
+    Again,
+    /// What it did is answered again. A call that died is not carried out again, for nobody can look up what it did.
+    Once,
 }
 
 /// One parameter of a query.
@@ -74,15 +85,14 @@ pub(crate) fn query_of(route: &Route, given: &[(String, String)]) -> Result<Para
     let mut faults = Vec::new();
     for (name, value) in given {
         let known = route.query.iter().find(|known| known.name == name);
-        let fault = match known {
-            Some(known) => known.fault(value),
-            None => {
-                let names: Vec<&str> = route.query.iter().map(|known| known.name).collect();
-                Some(match names.as_slice() {
-                    [] => "esta chamada não tem parâmetros no endereço".to_owned(),
-                    names => format!("parâmetro desconhecido; os parâmetros aceitos são: {}", names.join(", ")),
-                })
-            }
+        let fault = if let Some(known) = known {
+            known.fault(value)
+        } else {
+            let names: Vec<&str> = route.query.iter().map(|known| known.name).collect();
+            Some(match names.as_slice() {
+                [] => "esta chamada não tem parâmetros no endereço".to_owned(),
+                names => format!("parâmetro desconhecido; os parâmetros aceitos são: {}", names.join(", ")),
+            })
         };
         match (known, fault) {
             (Some(known), None) => query.push((known.name, value.clone())),
@@ -109,6 +119,7 @@ pub const ROUTES: &[Route] = &[
     agreements::CONFIRM,
     agreements::BREAK,
     agreements::CANCEL,
+    contracts::OPEN,
     boletos::READ,
     boletos::RENEW,
     boletos::EMAIL,

@@ -158,6 +158,13 @@ impl Session {
         })
     }
 
+    /// The session with its calls to Sienge at a priority; those of a batch unless this is said.
+    #[must_use]
+    pub fn with_priority(self, priority: Priority) -> Self {
+        let sienge = self.sienge.with_priority(priority);
+        Self { sienge, ..self }
+    }
+
     /// The creditor, or a clear error.
     pub fn creditor(&self, id: CreditorId) -> Result<&CreditorSettings, FlowError> {
         self.creditors.get(&id).ok_or_else(|| {

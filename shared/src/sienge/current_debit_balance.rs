@@ -47,6 +47,9 @@ pub struct DebitInstallment {
     /// Condition type (`PM`).
     #[serde(deserialize_with = "text")]
     pub condition_type: Option<String>,
+    /// Its indexer.
+    #[serde(deserialize_with = "id")]
+    pub indexer_code: Option<i64>,
     /// Original value.
     #[serde(deserialize_with = "money")]
     pub original_value: Option<Decimal>,

@@ -1,7 +1,7 @@
 //! Idempotency of our own API (`Idempotency-Key`): what a call answered is answered again to its repetition.
 //!
 //! A call is begun before it has any effect and finished with its answer. One that dies between the two leaves a record in progress, whose lease
-//! runs out: then the same call may be begun again, so its effects must bear repetition. The same key with another body is refused.
+//! runs out: then the same call may be begun again, if its effects bear repetition ([`Term::Again`]). The same key with another body is refused.
 
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ const KEPT_DAYS: i64 = 2;
 /// Largest packed answer stored, below the item limit of 400 KB.
 const LIMIT_BYTES: usize = 350_000;
 
+/// When a key means nothing: DynamoDB deletes what expired some days late, so expired is gone.
+const FREE: &str = "attribute_not_exists(pk) OR #ttl <= :seconds";
+
 /// An answer to be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
@@ -27,6 +30,15 @@ pub struct StoredAnswer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// How long a call may take, and what is done about one that took longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    /// It died: it may be begun again.
+    Again(Duration),
+    /// It died, and nobody knows what it did: it is never begun again.
+    Once(Duration),
 }
 
 /// The right to carry a call out.
@@ -49,49 +61,50 @@ pub enum Begun {
         /// Until when at most.
         until: Timestamp,
     },
+    /// It was begun under [`Term::Once`] and did not end in time.
+    Died,
     /// The key was used with another body.
     OtherBody,
 }
 
 impl Store {
-    /// Begins a call. `digest` tells bodies (and addresses) apart; `lease` is longer than the call can take.
-    pub async fn begin_call(
-        &self,
-        tenant: &TenantId,
-        key: &str,
-        digest: &str,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Begun, StoreError> {
+    /// Begins a call. `digest` tells bodies (and addresses) apart; the lease is longer than the call can take.
+    pub async fn begin_call(&self, tenant: &TenantId, key: &str, digest: &str, term: Term, now: Timestamp) -> Result<Begun, StoreError> {
         let claim = Claim {
             key: keys::idempotency(tenant, key),
             owner: format!("{:032x}", fastrand::u128(..)),
             digest: digest.to_owned(),
         };
+        let (time, again) = match term {
+            Term::Again(time) => (time, true),
+            Term::Once(time) => (time, false),
+        };
         // Only an instant beyond the year 9999 would not fit.
-        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        let until = now.checked_add(time).unwrap_or(Timestamp::MAX);
         let mut item = claim.item(now);
         item.insert("expires_ms".to_owned(), number(until.as_millisecond()));
-        let answer = self
+        let put = self
             .client
             .put_item()
             .table_name(&self.tables.control)
             .set_item(Some(item))
-            // DynamoDB deletes what expired some days late: expired is gone.
-            .condition_expression("attribute_not_exists(pk) OR #ttl <= :seconds OR (#digest = :digest AND #lease <= :now)")
             .expression_attribute_names("#ttl", attribute::EXPIRES_AT)
-            .expression_attribute_names("#digest", "digest")
-            .expression_attribute_names("#lease", "expires_ms")
             .expression_attribute_values(":seconds", number(now.as_second()))
-            .expression_attribute_values(":digest", text(digest))
-            .expression_attribute_values(":now", number(now.as_millisecond()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = if again {
+            put.condition_expression(format!("{FREE} OR (#digest = :digest AND #lease <= :now)"))
+                .expression_attribute_names("#digest", "digest")
+                .expression_attribute_names("#lease", "expires_ms")
+                .expression_attribute_values(":digest", text(digest))
+                .expression_attribute_values(":now", number(now.as_millisecond()))
+        } else {
+            put.condition_expression(FREE)
+        };
+        let answer = put.send().await;
         let Err(error) = answer else { return Ok(Begun::New(claim)) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(held)) => match held.item() {
-                Some(item) => read(item, &claim),
+                Some(item) => read(item, &claim, now),
                 None => Err(StoreError::Conflict),
             },
             _ => Err(StoreError::of("PutItem", &error)),
@@ -158,7 +171,7 @@ impl Claim {
     }
 }
 
-fn read(item: &Item, claim: &Claim) -> Result<Begun, StoreError> {
+fn read(item: &Item, claim: &Claim, now: Timestamp) -> Result<Begun, StoreError> {
     if get_text(item, "digest")? != claim.digest {
         return Ok(Begun::OtherBody);
     }
@@ -168,9 +181,9 @@ fn read(item: &Item, claim: &Claim) -> Result<Begun, StoreError> {
     }
     let Some(status) = opt_number(item, "status") else {
         let until = Timestamp::from_millisecond(get_number(item, "expires_ms")?);
-        return Ok(Begun::InProgress {
-            until: until.map_err(|_| StoreError::unreadable("a call in progress", "its end"))?,
-        });
+        let until = until.map_err(|_| StoreError::unreadable("a call in progress", "its end"))?;
+        // Under the other lease it would have been ours.
+        return Ok(if until <= now { Begun::Died } else { Begun::InProgress { until } });
     };
     let body = packing::unpack("an answer to be repeated", get_binary(item, "body")?, get_text(item, "encoding")?)?;
     Ok(Begun::Same(StoredAnswer { status, body }))

@@ -48,7 +48,7 @@ pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
 pub use control::{Cursor, ListedTenant};
 pub use error::{Remedy, StoreError};
-pub use idempotency::{Begun, Claim, StoredAnswer};
+pub use idempotency::{Begun, Claim, StoredAnswer, Term};
 pub use journal::{Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState};
 pub use lease::{Acquired, Lease};
 pub use open::OpenEntry;

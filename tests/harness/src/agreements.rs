@@ -70,6 +70,7 @@ pub fn planned(owed: &[Owed], on: Date, asked: &PlanRequest) -> Planned {
 pub fn wanted(id: &str, kind: AgreementKind, owed: &[Owed], asked: PlanRequest) -> NewAgreement {
     NewAgreement {
         id: AgreementId::parse(id).unwrap(),
+        content: format!("{kind:?} {owed:?} {asked:?}"),
         creditor: CreditorId(1),
         campaign: "padrao".to_owned(),
         kind,

@@ -396,7 +396,7 @@ async fn of_eight_agreements_at_once_on_one_installment_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn saving_the_same_again_answers_the_stored_one_and_something_else_is_a_conflict() {
+async fn saving_the_same_again_answers_the_stored_one_and_something_else_is_refused() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
     let new = wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2));
@@ -408,7 +408,7 @@ async fn saving_the_same_again_answers_the_stored_one_and_something_else_is_a_co
     assert_eq!(save(&rig, new.clone()).await.unwrap(), stored(&rig, "a1").await);
     let refused = save(&rig, other).await.unwrap_err();
     assert!(
-        matches!(&refused, AgreementError::Conflict(text) if text == "já existe outro acordo com o código a1"),
+        matches!(&refused, AgreementError::OtherRequest(other) if *other == id("a1")),
         "{refused}"
     );
 }

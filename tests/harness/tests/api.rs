@@ -13,7 +13,7 @@ use ponte::store::{Role, SharedQuota};
 use serde_json::{Value, json};
 
 const CAMPAIGNS: &str = "/v1/creditors/1/campaigns";
-const READER: &str = "ponte.617.00000000000000aa.chave-inventada-de-leitura";
+pub(crate) const READER: &str = "ponte.617.00000000000000aa.chave-inventada-de-leitura";
 
 /// A campaign that covers everything; discounts of 10%, plans of 2 to 12.
 fn campaign(id: &str) -> Value {
@@ -82,7 +82,7 @@ impl Scene {
         .await
     }
 
-    async fn with(world: World) -> Self {
+    pub(crate) async fn with(world: World) -> Self {
         let rig = Rig::with(world).await;
         rig.run_all("reconcile").await;
         rig.shop
@@ -104,7 +104,7 @@ impl Scene {
     }
 
     /// Calls, and holds request and answer to the document.
-    async fn call_as(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn call_as(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
         let headers = json!({"authorization": format!("Bearer {key}")});
         self.call_with(headers, method, path, body).await
     }
@@ -147,6 +147,19 @@ impl Scene {
         answer
     }
 
+    /// Another tenant of the same Sienge; answers the key of its administrator.
+    pub(crate) async fn another_tenant(&self) -> &'static str {
+        const KEY: &str = "ponte.618.00000000000000bb.chave-inventada-da-outra-assessoria";
+        let (store, other) = (&self.rig.shop.store, TenantId::parse("618").unwrap());
+        let settings = store.tenant_settings(&tenant()).await.unwrap().unwrap();
+        store.put_tenant(&other, &settings).await.unwrap();
+        store.put_creditor(&other, &CreditorSettings::new(CreditorId(1))).await.unwrap();
+        self.rig.secrets.store(&other, harness::rig::secret(&["x"]));
+        let until = at("2027-01-01T00:00:00Z");
+        store.put_api_key(KEY, Role::Administrator, until).await.unwrap();
+        KEY
+    }
+
     /// The path and text of the one fault.
     async fn fault(&self, path: &str, body: Value) -> (u16, String, String) {
         let (status, answer) = self.call("POST", path, body).await;
@@ -170,7 +183,7 @@ impl Scene {
 }
 
 /// How many calls Sienge has received.
-async fn calls_to_sienge(rig: &Rig) -> u64 {
+pub(crate) async fn calls_to_sienge(rig: &Rig) -> u64 {
     let report = rig.control("GET", "calls", Value::Null).await;
     let lanes = report["subdomains"].as_array().unwrap();
     lanes.iter().map(|lane| lane["calls"].as_u64().unwrap()).sum()
@@ -478,21 +491,7 @@ async fn nobody_sees_another_tenants_data_whatever_they_send() {
     let scene = Scene::start().await;
     let rig = &scene.rig;
     let (bill, _) = scene.contract(1);
-    let other = TenantId::parse("618").unwrap();
-    let settings = rig.shop.store.tenant_settings(&tenant()).await.unwrap().unwrap();
-    rig.shop.store.put_tenant(&other, &settings).await.unwrap();
-    rig.shop
-        .store
-        .put_creditor(&other, &CreditorSettings::new(CreditorId(1)))
-        .await
-        .unwrap();
-    rig.secrets.store(&other, harness::rig::secret(&["x"]));
-    let theirs = "ponte.618.00000000000000bb.chave-inventada-da-outra-assessoria";
-    rig.shop
-        .store
-        .put_api_key(theirs, Role::Administrator, at("2027-01-01T00:00:00Z"))
-        .await
-        .unwrap();
+    let theirs = scene.another_tenant().await;
 
     let (status, answer) = scene.call_as(theirs, "GET", CAMPAIGNS, Value::Null).await;
     assert_eq!((status, &answer["campaigns"], &answer["version"]), (200, &json!([]), &json!(0)));
@@ -646,14 +645,27 @@ async fn a_person_who_waits_goes_ahead_of_the_batches() {
     .await;
     let (bill, ids) = scene.contract(1);
     let quota = SharedQuota::new(scene.rig.shop.store.clone(), "obra", Package::Ultimate, Arc::new(clock));
-    let refused = loop {
-        if let Err(refusal) = quota.acquire(Lane::Rest, Priority::Batch).await {
-            break refusal;
-        }
-    };
-    assert!(matches!(refused, QuotaRefusal::Wait(_)), "{refused:?}");
+    // Nothing of this minute is left to the batches for a long while, and some calls to people.
+    scene.rig.pass(Duration::from_mins(1));
+    for _ in 0..175 {
+        quota.acquire(Lane::Rest, Priority::Interactive).await.unwrap();
+    }
+    let refused = quota.acquire(Lane::Rest, Priority::Batch).await.unwrap_err();
+    assert!(
+        matches!(refused, QuotaRefusal::Wait(wait) if wait > Duration::from_secs(30)),
+        "{refused:?}"
+    );
     let answer = scene.quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]})).await;
     assert_eq!(answer["rows"][0]["bill"], bill);
+    // Saving quotes anew, and remakes.
+    let quote = json!({"bills": [{"bill": bill, "installments": [ids[0]]}], "plan": {"installments": 2, "firstDue": "2026-12-21"}});
+    let (status, saved) = scene
+        .call("POST", "/v1/agreements", json!({"quote": quote, "kind": "integrated"}))
+        .await;
+    assert_eq!((status, saved["state"]["is"].as_str()), (200, Some("active")), "{saved}");
+    assert_eq!(scene.rig.remakes(bill), 1);
+    let (status, opened) = scene.call("POST", &format!("/v1/contracts/{bill}/open"), Value::Null).await;
+    assert_eq!((status, &opened["synchronised"]), (200, &json!(true)), "{opened}");
 }
 
 #[tokio::test]

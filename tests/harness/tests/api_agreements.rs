@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::api::Scene;
 
 /// What is agreed: installments of a bill, in three payments without interest.
-fn agreed(bill: u32, installments: &[u32], kind: &str) -> Value {
+pub(crate) fn agreed(bill: u32, installments: &[u32], kind: &str) -> Value {
     json!({
         "quote": {"bills": [{"bill": bill, "installments": installments}], "plan": {"installments": 3, "firstDue": "2026-12-21"}},
         "kind": kind,
@@ -15,18 +15,18 @@ fn agreed(bill: u32, installments: &[u32], kind: &str) -> Value {
     })
 }
 
-async fn save(scene: &Scene, key: &str, body: Value) -> (u16, Value) {
+pub(crate) async fn save(scene: &Scene, key: &str, body: Value) -> (u16, Value) {
     let headers = json!({"x-api-key": API_KEY, "idempotency-key": key});
     scene.call_with(headers, "POST", "/v1/agreements", body).await
 }
 
-async fn saved(scene: &Scene, key: &str, body: Value) -> String {
+pub(crate) async fn saved(scene: &Scene, key: &str, body: Value) -> String {
     let (status, answer) = save(scene, key, body).await;
     assert_eq!(status, 200, "{answer}");
     answer["id"].as_str().unwrap().to_owned()
 }
 
-async fn read(scene: &Scene, id: &str) -> Value {
+pub(crate) async fn read(scene: &Scene, id: &str) -> Value {
     let (status, answer) = scene.call("GET", &format!("/v1/agreements/{id}"), Value::Null).await;
     assert_eq!(status, 200, "{answer}");
     answer
@@ -44,7 +44,7 @@ async fn refused(scene: &Scene, body: Value) -> (u16, String, String) {
 }
 
 /// Delivers what Sienge tells of a bill's last remake.
-async fn tell_remake(scene: &Scene, bill: u32) {
+pub(crate) async fn tell_remake(scene: &Scene, bill: u32) {
     for generated in scene.rig.generated(bill) {
         let told = Told {
             id: format!("gerada-{bill}-{generated}"),
@@ -102,6 +102,93 @@ async fn an_integrated_agreement_is_quoted_saved_remade_paid_and_settled() {
     assert_eq!(listed("creditor=1&state=settled&limit=5".to_owned()).await, 1);
     assert_eq!(listed("creditor=1&state=active".to_owned()).await, 0);
     assert_eq!(listed(format!("customer={}", settled["customer"])).await, 1);
+}
+
+/// Calls to Sienge's bulk data.
+async fn bulk_calls(scene: &Scene) -> u64 {
+    let report = scene.rig.control("GET", "calls", Value::Null).await;
+    let routes = report["routes"].as_array().unwrap().iter();
+    let bulk = routes.filter(|row| row["route"].as_str().unwrap().contains("bulk-data"));
+    bulk.map(|row| row["calls"].as_u64().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn saving_an_integrated_agreement_takes_the_indexer_from_the_quotes_answer() {
+    let scene = Scene::start().await;
+    let (bill, ids) = scene.rig.to_agree_on(0, 2);
+    let before = bulk_calls(&scene).await;
+    assert!(before > 0, "the portfolio came from there");
+    let (status, saved) = save(&scene, "pedido-1", agreed(bill, &ids, "integrated")).await;
+    assert_eq!(status, 200, "{saved}");
+    assert_eq!(bulk_calls(&scene).await, before, "the day's bulk calls are few");
+    let indexer = scene
+        .rig
+        .sienge
+        .with_world(|world| world.bills[&bill].installment(ids[0]).unwrap().indexer);
+    assert_eq!(saved["remake"]["indexer"], indexer);
+}
+
+#[tokio::test]
+async fn a_total_that_is_not_what_the_debtor_was_told_is_not_saved() {
+    let scene = Scene::start().await;
+    let (bill, ids) = scene.rig.to_agree_on(0, 2);
+    let mut body = agreed(bill, &ids, "integrated");
+    let (_, quote) = scene.call("POST", "/v1/quotes", body["quote"].clone()).await;
+    body["total"] = json!("1.00");
+    let (status, answer) = save(&scene, "pedido-1", body.clone()).await;
+    let told = quote["plan"]["total"].as_str().unwrap();
+    let cents = ponte::calculation::Cents::parse("total", told.parse().unwrap()).unwrap();
+    let text = answer["detail"].as_str().unwrap();
+    assert!(
+        status == 409 && text.starts_with(&format!("O total agora é R$ {}, não R$ 1,00", cents.brazilian())),
+        "{answer}"
+    );
+    assert_eq!(scene.rig.remakes(bill), 0);
+    body["total"] = json!(told);
+    let (status, saved) = save(&scene, "pedido-1", body).await;
+    assert_eq!((status, saved["total"].as_str()), (200, Some(told)), "{saved}");
+}
+
+#[tokio::test]
+async fn price_with_a_down_payment_is_remade_to_the_cent_paid_and_settled() {
+    let scene = Scene::start().await;
+    let rig = &scene.rig;
+    let (bill, ids) = rig.to_agree_on(0, 2);
+    let plan = json!({"installments": 3, "interest": "price", "downPayment": "123.45", "firstDue": "2026-12-21"});
+    let mut body = agreed(bill, &ids, "integrated");
+    body["quote"]["plan"] = plan;
+    let (status, saved) = save(&scene, "pedido-1", body).await;
+    assert_eq!((status, saved["state"]["is"].as_str()), (200, Some("active")), "{saved}");
+    let rows = saved["rows"].as_array().unwrap();
+    assert_eq!(
+        (rows.len(), &rows[0]["downPayment"], rows[0]["amount"].as_str()),
+        (4, &json!(true), Some("123.45"))
+    );
+    assert_ne!(saved["planInterest"], "0.00");
+    // What the debtor was told is what Sienge asks for, row by row.
+    let generated = rig.generated(bill);
+    let text = |row: &Value| {
+        (
+            row["amount"].as_str().unwrap().to_owned(),
+            row["dueOn"].as_str().unwrap().to_owned(),
+        )
+    };
+    let agreed: Vec<_> = rows.iter().map(text).collect();
+    let made = rig.owed(bill, &generated).into_iter();
+    let made: Vec<_> = made
+        .map(|(.., due_on, balance)| (balance.to_string(), due_on.to_string()))
+        .collect();
+    assert_eq!(made, agreed);
+
+    tell_remake(&scene, bill).await;
+    rig.assert_equal().await;
+    for installment in generated {
+        rig.happen("receive", json!({"billId": bill, "installmentId": installment})).await;
+        rig.apply().await;
+    }
+    let settled = read(&scene, saved["id"].as_str().unwrap()).await;
+    assert_eq!(settled["state"]["is"], "settled", "{settled}");
+    rig.assert_equal().await;
 }
 
 #[tokio::test]
@@ -281,6 +368,11 @@ async fn a_refusal_of_sienges_is_told_and_nothing_is_held() {
     assert!(
         answer["errors"][0]["detail"].as_str().unwrap().contains("foi cancelado"),
         "{answer}"
+    );
+    let text = answer["errors"][0]["detail"].as_str().unwrap();
+    assert!(
+        text.ends_with(". Para tentar de novo, corrija a causa e use uma Idempotency-Key nova"),
+        "{text}"
     );
     assert_eq!(save(&scene, "pedido-1", agreed(bill, &ids, "integrated")).await, (422, answer));
     assert_eq!(

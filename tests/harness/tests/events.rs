@@ -228,6 +228,12 @@ async fn agreements(rig: &Rig, samples: &mut Samples) {
     stands(&rig.api(samples.event("api-proposal-confirm")).await.unwrap(), "active");
     stands(&rig.api(samples.event("api-agreement-cancel")).await.unwrap(), "cancelled");
 
+    let opened = rig.api(samples.event("api-contract-open")).await.unwrap();
+    assert_eq!(
+        (&opened["synchronised"], &opened["contracts"][0]["open"]),
+        (&json!(true), &json!(true)),
+        "{opened}"
+    );
     rig.happen("boleto", json!({"billId": 10001, "installmentId": 32})).await;
     rig.apply().await;
     let copy = rig.api(samples.event("api-boleto")).await.unwrap();

@@ -6,6 +6,8 @@
 mod agreements;
 mod api;
 mod api_agreements;
+mod api_contracts;
+mod api_safety;
 mod boletos;
 mod bus;
 mod crashes;

@@ -39,6 +39,9 @@ pub enum AgreementError {
     /// What is there now does not allow it: another agreement, a payment, another balance.
     #[error("{0}")]
     Conflict(String),
+    /// Another request made the agreement of this id.
+    #[error("o acordo {0} já foi salvo por outro pedido")]
+    OtherRequest(AgreementId),
     /// A field has a value that cannot be.
     #[error("{path}: {detail}")]
     Invalid {

@@ -5,19 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt;
 
 use super::{AgreementError, MAX_CONFLICTS};
-use crate::flow::Session;
-use crate::portfolio::{Agreement, AgreementKind, AgreementState, BillId, Claims, HeldBill, InstallmentId, NewAgreement, draft};
+use crate::flow::{Session, Shop};
+use crate::portfolio::{
+    Agreement, AgreementId, AgreementKind, AgreementState, BillId, Claims, HeldBill, InstallmentId, NewAgreement, TenantId, draft,
+};
 use crate::store::StoreError;
 
 impl Session {
+    /// What an earlier request made under an id; an error when that was not this request. The one rule of what is a repetition, for as long as
+    /// agreements are kept. Asks nothing but the database: the installments of the first attempt may be paid or remade by now.
+    pub async fn saved_before(
+        shop: &Shop,
+        tenant: &TenantId,
+        id: &AgreementId,
+        content: &str,
+    ) -> Result<Option<Agreement>, AgreementError> {
+        match shop.store.agreement(tenant, id).await? {
+            Some(stored) if stored.content != content => Err(AgreementError::OtherRequest(stored.id)),
+            stored => Ok(stored),
+        }
+    }
+
     /// Saves an agreement or a proposal and answers it as it stands then. Saving the same id with the same content again answers the stored one; with
-    /// other content it is a conflict.
+    /// other content it is refused.
     ///
     /// An integrated agreement comes back active when Sienge confirmed, cancelled (with Sienge's reason) when it refused, and awaiting the ERP
     /// when the answer was unclear: then the payments sweep finds out. It never is remade twice.
     pub async fn save_agreement(&self, mut new: NewAgreement) -> Result<Agreement, AgreementError> {
-        if let Some(stored) = self.shop.store.agreement(&self.tenant, &new.id).await? {
-            return same(stored, &new);
+        if let Some(stored) = self.saved(&new).await? {
+            return Ok(stored);
         }
         if !self.creditors.contains_key(&new.creditor) {
             return Err(AgreementError::Invalid {
@@ -41,14 +57,18 @@ impl Session {
                 }
                 // Another one of the same id, or of one of the same bills.
                 Err(StoreError::Conflict) => {
-                    if let Some(stored) = self.shop.store.agreement(&self.tenant, &new.id).await? {
-                        return same(stored, &new);
+                    if let Some(stored) = self.saved(&new).await? {
+                        return Ok(stored);
                     }
                 }
                 Err(error) => return Err(error.into()),
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    async fn saved(&self, new: &NewAgreement) -> Result<Option<Agreement>, AgreementError> {
+        Self::saved_before(&self.shop, &self.tenant, &new.id, &new.content).await
     }
 
     /// Asks the ERP, where the stored intention says so.
@@ -93,15 +113,4 @@ impl Session {
 
 pub(super) fn claims_of(bills: &BTreeMap<BillId, HeldBill>) -> BTreeMap<BillId, Claims> {
     bills.iter().map(|(bill, held)| (*bill, held.claims.clone())).collect()
-}
-
-fn same(stored: Agreement, new: &NewAgreement) -> Result<Agreement, AgreementError> {
-    if stored.content == new.content() {
-        Ok(stored)
-    } else {
-        Err(AgreementError::Conflict(format!(
-            "já existe outro acordo com o código {}",
-            stored.id
-        )))
-    }
 }

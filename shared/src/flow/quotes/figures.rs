@@ -47,6 +47,7 @@ pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Re
         .find(|held| held.bill_receivable_id == Some(bill.0))
         .map(late_terms);
     let terms = terms.transpose().map_err(FlowError::from)?.flatten();
+    let mut indexers = Vec::with_capacity(chosen.debts.len());
     for debt in &mut chosen.debts {
         let of = |row: &&DebitInstallment| row.installment_id == Some(debt.installment.0);
         let row = balance.owed().find(of).ok_or_else(|| {
@@ -64,8 +65,17 @@ pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Re
         };
         debt.sienge = Some(amounts(row).ok_or(missing).map_err(FlowError::from)?);
         debt.late_terms = terms;
+        indexers.push(row.indexer_code);
     }
+    chosen.indexer = one_indexer(&indexers);
     Ok(())
+}
+
+/// The indexer of all of them, where each has one and it is the same.
+fn one_indexer(told: &[Option<i64>]) -> Option<i32> {
+    let first = told.first().copied().flatten()?;
+    let same = told.iter().all(|indexer| *indexer == Some(first));
+    i32::try_from(first).ok().filter(|_| same)
 }
 
 /// Eleven digits, or fourteen characters the last two of which are digits: letters are part of a CNPJ since July 2026.
@@ -134,6 +144,14 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_usable(&Document::from(text)), usable, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_indexer_is_known_when_all_have_the_same() {
+        assert_eq!(one_indexer(&[Some(8), Some(8)]), Some(8));
+        for unknown in [&[][..], &[None], &[Some(8), None], &[Some(8), Some(9)], &[Some(i64::MAX)]] {
+            assert_eq!(one_indexer(unknown), None, "{unknown:?}");
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Selected {
     pub bill: BillId,
     /// Its installments.
     pub installments: Vec<InstallmentId>,
+    /// Their indexer in Sienge, where it told one and the same of each.
+    pub indexer: Option<i32>,
 }
 
 /// A bill's part of a selection, as its debts without Sienge's figures.
@@ -25,6 +27,8 @@ pub(super) struct Chosen {
     pub customer: CustomerId,
     creditor: CreditorId,
     pub debts: Vec<Debt>,
+    /// As in [`Selected`]; none before Sienge is read.
+    pub indexer: Option<i32>,
 }
 
 impl Chosen {
@@ -32,6 +36,7 @@ impl Chosen {
         Selected {
             bill: self.bill,
             installments: self.debts.iter().map(|debt| debt.installment).collect(),
+            indexer: self.indexer,
         }
     }
 }
@@ -88,6 +93,7 @@ pub(super) fn choose(bills: &[SelectedBill], held: &[(BillId, HeldBill)]) -> Res
                     customer: contract.key.customer,
                     creditor: contract.creditor,
                     debts: found,
+                    indexer: None,
                 });
             }
         }

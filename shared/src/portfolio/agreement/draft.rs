@@ -12,7 +12,6 @@ use super::{
 };
 use crate::calculation::{Cents, Key, PlanRequest, Planned, RetroactiveBases};
 use crate::calendar::{Date, Timestamp, brazilian};
-use crate::digest::sha256_hex;
 use crate::portfolio::{BillId, Contract, ContractState, CreditorId, HeldBill, Installment, TenantId};
 
 /// Most installments of one agreement: its item stays far below the store's limit.
@@ -27,6 +26,8 @@ const MAX_NOTES: usize = 2_000;
 pub struct NewAgreement {
     /// Its id; see [`AgreementId::of_idempotency_key`].
     pub id: AgreementId,
+    /// Digest of the request as it was sent: what comes again under the id with another one is another request.
+    pub content: String,
     /// The creditor of all its bills.
     pub creditor: CreditorId,
     /// The campaign that made the quote.
@@ -83,22 +84,6 @@ pub enum DraftError {
 }
 
 impl NewAgreement {
-    /// Hash of what is asked for: who, which installments, which plan; not the computed amounts, which another day changes.
-    #[must_use]
-    pub fn content(&self) -> String {
-        let mut selected: Vec<(i64, i64)> = self.keys().map(|key| (key.bill.0, key.installment.0)).collect();
-        selected.sort_unstable();
-        let asked = (self.creditor, self.kind, self.via_portal, &selected, &self.asked);
-        let said = (
-            &self.operator,
-            &self.notes,
-            &self.public_notes,
-            matches!(self.start, Start::Proposal { .. }),
-        );
-        let json = serde_json::to_vec(&(asked, said)).unwrap_or_default();
-        sha256_hex(&[&json])
-    }
-
     /// The installments selected.
     pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.planned.quote.amounts.rows.iter().map(|row| row.key)
@@ -153,7 +138,7 @@ pub fn draft(
         kind: new.kind,
         state: AgreementState::Active,
         revision: 1,
-        content: new.content(),
+        content: new.content.clone(),
         campaign: new.campaign.clone(),
         via_portal: new.via_portal,
         operator: new.operator.clone(),

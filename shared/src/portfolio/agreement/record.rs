@@ -38,7 +38,7 @@ pub struct Agreement {
     pub state: AgreementState,
     /// Grows by one with every write, and every write is conditional on it.
     pub revision: u64,
-    /// Hash of what was asked for: saving the same id again is a repetition when it is equal.
+    /// Digest of the request that made it: the same id again is a repetition when it is equal.
     pub content: String,
     /// The campaign that made the quote.
     pub campaign: String,

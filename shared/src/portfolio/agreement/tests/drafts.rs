@@ -143,16 +143,6 @@ fn an_integrated_agreement_is_one_monthly_remake_of_one_contract() {
     assert!(refused(&second, &[(BILL, &claimed)]).starts_with("Só é possível realizar um reparcelamento por contrato (título)"));
 }
 
-#[test]
-fn the_same_request_has_the_same_content_whatever_the_day_makes_of_it() {
-    let one = wanted(AgreementKind::NonIntegrated, &[(BILL, 1), (BILL, 2)], asked(2));
-    let mut other = wanted(AgreementKind::NonIntegrated, &[(BILL, 2), (BILL, 1)], asked(2));
-    other.planned.quote.amounts.totals.total = Cents::new(1);
-    assert_eq!(one.content(), other.content());
-    other.notes.push('!');
-    assert_ne!(one.content(), other.content());
-}
-
 proptest! {
     #[test]
     fn rows_sum_to_the_total_and_debts_to_the_sums(

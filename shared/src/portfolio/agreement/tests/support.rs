@@ -185,6 +185,7 @@ pub fn planned(keys: &[(BillId, i64)], asked: &PlanRequest, discounts: Discounts
 pub fn wanted(kind: AgreementKind, keys: &[(BillId, i64)], asked: PlanRequest) -> NewAgreement {
     NewAgreement {
         id: AgreementId::parse("a1").unwrap(),
+        content: "pedido-1".to_owned(),
         creditor: CREDITOR,
         campaign: "padrao".to_owned(),
         kind,

@@ -1,0 +1,162 @@
+//! `POST /v1/contracts/{bill}/open`: a contract as Sienge has it now.
+
+use ponte::calendar::{Date, brazilian};
+use ponte::flow::{OpenError, Opened};
+use ponte::money::{Decimal, half_up_to_cents};
+use ponte::portfolio::{
+    BillId, Contract, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState, TimelineEvent,
+};
+use ponte::store::Role;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Serialize;
+
+use crate::{Answer, Api, Call, Problem, Repeat, Route};
+
+pub(crate) const OPEN: Route = Route {
+    method: "POST",
+    path: "/v1/contracts/{bill}/open",
+    query: &[],
+    role: Some(Role::Operator),
+    repeat: Repeat::No,
+    name: "openContract",
+    summary: "Reads a contract of the portfolio in Sienge, makes the portfolio equal (an agreement whose remake is gone there is broken), and answers \
+              its installments and its newest events. Call it when an operator opens the customer.",
+    request: None,
+    response: SchemaGenerator::subschema_for::<OpenedContract>,
+    handle: |api, call| Box::pin(open(api, call)),
+};
+
+/// A contract as it stands.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenedContract {
+    /// The receivable bill.
+    bill: BillId,
+    /// Whether Sienge was read; not so where the tenant's settings say "Sincronizar dados ao abrir Telecobrança" = Não.
+    synchronised: bool,
+    /// Usually one; after an assignment of rights the former customer's, too.
+    contracts: Vec<ContractOfCustomer>,
+    /// The newest events, newest first.
+    timeline: Vec<ToldEvent>,
+}
+
+/// The bill under one customer.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContractOfCustomer {
+    /// The customer.
+    customer: CustomerId,
+    /// The creditor (company).
+    creditor: CreditorId,
+    /// Document number as Sienge shows it.
+    number: String,
+    /// Main unit's name.
+    unit: Option<String>,
+    /// Whether it is being collected.
+    open: bool,
+    /// The same in words.
+    state_text: String,
+    /// All of them, the settled and returned ones too.
+    installments: Vec<HeldInstallment>,
+}
+
+/// An installment.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldInstallment {
+    /// Its id within the bill.
+    id: InstallmentId,
+    /// Number as Sienge shows it (`2/120`).
+    label: Option<String>,
+    /// Due date.
+    due_on: Date,
+    /// Payment condition type ("observação de parcela").
+    condition: String,
+    /// Original value, in reais.
+    original: Decimal,
+    /// Open balance in original money.
+    balance: Decimal,
+    /// Whether a boleto was generated for it.
+    boleto: bool,
+    /// Whether it is being collected.
+    open: bool,
+    /// The same in words.
+    state_text: String,
+}
+
+/// An event of the timeline.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ToldEvent {
+    /// Business date.
+    on: Date,
+    /// What happened, in Portuguese.
+    text: String,
+}
+
+async fn open(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let bill = BillId(call.id("bill")?);
+    let session = call.session(api).await?;
+    let opened = session.open_bill(bill).await;
+    session.close().await;
+    Answer::ok(&answer(bill, &opened?))
+}
+
+fn answer(bill: BillId, opened: &Opened) -> OpenedContract {
+    let told = |event: &TimelineEvent| ToldEvent {
+        on: event.on,
+        text: event.text(),
+    };
+    OpenedContract {
+        bill,
+        synchronised: opened.synchronised,
+        contracts: opened.held.contracts.values().map(|one| contract(one, &opened.held)).collect(),
+        timeline: opened.timeline.iter().map(told).collect(),
+    }
+}
+
+fn contract(contract: &Contract, held: &HeldBill) -> ContractOfCustomer {
+    let rows = held.installments.values().filter(|row| row.contract == contract.key);
+    ContractOfCustomer {
+        customer: contract.key.customer,
+        creditor: contract.creditor,
+        number: contract.number.clone(),
+        unit: contract.unit.clone(),
+        open: contract.state == ContractState::Open,
+        state_text: match contract.state {
+            ContractState::Open => "em aberto".to_owned(),
+            ContractState::Finished { on } => format!("finalizado em {}", brazilian(on)),
+            ContractState::Cancelled { on } => format!("cancelado (distrato) em {}", brazilian(on)),
+            ContractState::Assigned { on } => format!("cedido a outro titular em {}", brazilian(on)),
+        },
+        installments: rows.map(installment).collect(),
+    }
+}
+
+fn installment(row: &Installment) -> HeldInstallment {
+    HeldInstallment {
+        id: row.id,
+        label: row.label.clone(),
+        due_on: row.due_on,
+        condition: row.condition.clone(),
+        original: half_up_to_cents(row.original),
+        balance: half_up_to_cents(row.balance),
+        boleto: row.boleto,
+        open: row.is_open(),
+        state_text: match row.state {
+            InstallmentState::Open => "em aberto".to_owned(),
+            InstallmentState::Closed { motive, on } => format!("{} em {}", motive.text(), brazilian(on)),
+        },
+    }
+}
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        let text = error.to_string();
+        match error {
+            OpenError::NotFound(_) => Self::not_found(text),
+            OpenError::NotSynchronised { lasting: true, .. } => Self::sienge(text),
+            OpenError::NotSynchronised { .. } => Self::unavailable(text, 5),
+            OpenError::Flow(error) => error.into(),
+        }
+    }
+}
