@@ -14,8 +14,8 @@ use crate::portfolio::{
 
 /// Agreements seen to in one sweep.
 const AT_ONCE: usize = 1_000;
-/// Steps that one look can call for, conflicts included: payments, settlement, a break.
-const MAX_STEPS: usize = 12;
+/// Steps that one look can call for, conflicts included: the payments of 180 rows, settlement, a break.
+const MAX_STEPS: usize = 20;
 /// An agreement is begun only with this much time left.
 const ONE: Duration = Duration::from_secs(20);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Span;
 
+use super::payments::is_untold;
 use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Step};
 use crate::calendar::{Date, HolidayRules};
 use crate::portfolio::{BillId, HeldBill, Installment, InstallmentId, InstallmentState, Motive};
@@ -33,7 +34,7 @@ pub fn review(
     let last = |id: &InstallmentId| last_known(held, *id);
     let paid: BTreeMap<InstallmentId, Date> = tracked.keys().filter_map(|id| Some((*id, paid_on(last(id)?)?))).collect();
     let known: BTreeMap<InstallmentId, Date> = tracked.iter().filter_map(|(id, day)| Some((*id, (*day)?))).collect();
-    if paid != known {
+    if paid != known || is_untold(agreement) {
         return Some(Step::Seen { bill, paid });
     }
     let integrated = agreement.kind == AgreementKind::Integrated;

@@ -7,7 +7,7 @@ use jiff::civil::date;
 use super::super::*;
 use super::support::*;
 use crate::calendar::Date;
-use crate::portfolio::EventKind;
+use crate::portfolio::{EventKind, Motive};
 
 fn seen(paid: &[(i64, Date)]) -> Step {
     let paid = paid.iter().map(|(id, day)| (crate::portfolio::InstallmentId(*id), *day)).collect();
@@ -59,10 +59,54 @@ fn a_reversed_payment_is_unpaid_again_and_may_break_the_agreement() {
         remove_reneg_on_reversed_activation: true,
         ..AgreementSettings::default()
     };
+    let kept = transition(&first, &seen(&[]), &settings, today()).unwrap();
+    assert_eq!(kept.agreement.state, AgreementState::Active, "its remake is in Sienge");
+    let first = step(&agreement(AgreementKind::NonIntegrated, 2), &seen(&[(1, date(2026, 12, 18))])).agreement;
     let broken = transition(&first, &seen(&[]), &settings, today()).unwrap();
     let how = Breaking::ActivationReversed;
     assert_eq!(broken.agreement.state, AgreementState::Broken { on: today(), how });
     assert!(broken.agreement.withdrawn);
+}
+
+/// Reviews and takes the steps; the most events of one step, and what was told in all.
+fn followed(mut agreement: Agreement, held: &crate::portfolio::HeldBill) -> (Agreement, usize, Vec<&'static str>) {
+    let (mut most, mut all) = (0, Vec::new());
+    while let Some(next) = reviewed(&agreement, held, today()) {
+        let taken = step(&agreement, &next);
+        most = most.max(taken.events.len());
+        all.extend(told(&taken));
+        agreement = taken.agreement;
+    }
+    (agreement, most, all)
+}
+
+#[test]
+fn many_rows_paid_at_once_are_told_in_steps_that_fit_one_write() {
+    let plain = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(180));
+    let mut owed = held(BILL, 3);
+    let plain = drafted(&plain, &bills(&[(BILL, &owed)])).unwrap().agreement;
+    close(&mut owed, 1, Motive::Receipt, today());
+
+    let remade = wanted(AgreementKind::Integrated, &[(BILL, 1)], asked(180));
+    let remade = drafted(&remade, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
+    let generated: Vec<i64> = (4..184).collect();
+    let remade = step(&remade, &Step::ErpDone { generated: ids(&generated) }).agreement;
+    let mut paid = held(BILL, 183);
+    close(&mut paid, 1, Motive::Agreement, today());
+    for id in generated {
+        close(&mut paid, id, Motive::Receipt, today());
+    }
+    for (agreement, held) in [(plain, owed), (remade, paid)] {
+        let first = step(&agreement, &reviewed(&agreement, &held, today()).unwrap());
+        assert!(first.events.iter().all(|event| event.installments.len() == 1));
+        assert_eq!(first.agreement.state, AgreementState::Active);
+        let (settled, most, told) = followed(agreement, &held);
+        assert_eq!(settled.state, AgreementState::Settled { on: today() });
+        assert!(settled.rows.iter().all(|row| row.paid_on == Some(today())));
+        // The agreement, 15 claims and 15 settlements are in the same transaction of 100.
+        assert!(most <= 69, "{most}");
+        assert_eq!((told.len(), told.last()), (181, Some(&"settled")), "each row once");
+    }
 }
 
 #[test]
