@@ -6,6 +6,7 @@ use jiff::Span;
 
 use super::event::{AgreementTold, tell};
 use super::limits::{check_integrated, indexer_base};
+use super::payments::received;
 use super::{
     AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementSettings, AgreementState,
     Transition,
@@ -135,6 +136,10 @@ pub fn draft(
             days_late: row.days_late,
             amounts: AgreedAmounts::from(&row.figures),
             paid_on: None,
+            paid_before: received(installment, Cents::ZERO)
+                .into_values()
+                .fold(Cents::ZERO, |sum, paid| sum + paid),
+            received: BTreeMap::new(),
         });
     }
     let customer = debts.first().map(|debt| debt.contract.customer);

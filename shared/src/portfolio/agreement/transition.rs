@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::event::{AgreementTold, tell};
 use super::payments;
 use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Generated, StateName};
+use crate::calculation::Cents;
 use crate::calendar::{Date, Timestamp};
 use crate::portfolio::{BillId, InstallmentId, TimelineEvent};
 
@@ -42,6 +43,8 @@ pub enum Step {
         bill: BillId,
         /// Day of the payment that settled each; those absent are not paid.
         paid: BTreeMap<InstallmentId, Date>,
+        /// What was paid of each original since it was agreed on, by day; of a non-integrated agreement.
+        received: BTreeMap<InstallmentId, BTreeMap<Date, Cents>>,
     },
     /// It is not kept.
     Break {
@@ -148,8 +151,8 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
             };
             Some(AgreementTold::Cancelled { reason: reason.clone() })
         }
-        Step::Seen { bill, paid } => {
-            let reversed = payments::note(&mut after, *bill, paid);
+        Step::Seen { bill, paid, received } => {
+            let reversed = payments::note(&mut after, *bill, paid, received);
             events = payments::tell_rows(agreement, &mut after, *bill, today);
             if payments::is_untold(&after) {
                 None
