@@ -132,6 +132,50 @@ impl Store {
         }
     }
 
+    /// Puts off an agreement that could not be seen to, whatever is stored of it. Does nothing when somebody else moved it meanwhile.
+    pub async fn put_off_due(&self, due: &DueAgreement, now: Timestamp, until: Timestamp) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.tables.portfolio)
+            .set_key(Some(super::attributes::key_item(&keys::agreement(&due.tenant, &due.id))))
+            .update_expression("SET #at = :until")
+            .condition_expression("#at <= :now")
+            .expression_attribute_names("#at", attribute::OUTBOX_AT)
+            .expression_attribute_values(":until", text(keys::instant(until)))
+            .expression_attribute_values(":now", text(keys::instant(now)))
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nothing is due of an agreement any more. Does nothing when it changed meanwhile.
+    pub async fn agreement_is_done(&self, agreement: &Agreement) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.tables.portfolio)
+            .set_key(Some(super::attributes::key_item(&keys::agreement(
+                &agreement.tenant,
+                &agreement.id,
+            ))))
+            .update_expression("REMOVE #shard, #at")
+            .condition_expression("#revision = :revision")
+            .expression_attribute_names("#shard", attribute::OUTBOX_SHARD)
+            .expression_attribute_names("#at", attribute::OUTBOX_AT)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_values(":revision", number(agreement.revision))
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Agreements that something is due of since before an instant, all tenants together, at most about `limit`.
     pub async fn due_agreements(&self, before: Timestamp, limit: usize) -> Result<Vec<DueAgreement>, StoreError> {
         let shards = (0..keys::DUE_SHARDS).map(|shard| {

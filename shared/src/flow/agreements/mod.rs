@@ -29,6 +29,8 @@ use crate::store::{AgreementWrite, StoreError};
 const MAX_CONFLICTS: usize = 6;
 /// Between two looks of the sweep at an agreement that is being paid: what the reviews after looks at its bills left undone.
 const DAILY: SignedDuration = SignedDuration::from_hours(24);
+/// Until an agreement that could not be seen to is tried again.
+const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why nothing was done to an agreement; each kind is a different answer to a caller. Texts are Portuguese.
 #[derive(Debug, thiserror::Error)]
@@ -127,7 +129,7 @@ impl Session {
             agreement: &step.agreement,
             claims,
             events: &step.events,
-            due_at: due(&step.agreement, now),
+            due_at: due(&step.agreement, now).or_else(|| self.returns_originals(&step.agreement).then(|| later(now, erp::GRACE))),
             now,
         };
         self.shop.store.save_agreement(&write).await?;
