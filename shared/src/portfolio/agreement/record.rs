@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgreementId, AgreementState};
+use super::{AgreementId, AgreementState, Breaking};
 use crate::calculation::{Cents, Figures, Periodicity, PlanInterest, Rate};
 use crate::calendar::Date;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, InstallmentId, TenantId};
@@ -220,6 +220,20 @@ impl Agreement {
         let generated = self.remake.iter().flat_map(|remake| &remake.generated);
         let paid = |debt: &AgreedDebt| debt.paid_on.is_some() || !debt.received.is_empty();
         self.debts.iter().any(paid) || generated.into_iter().any(|one| one.paid_on.is_some())
+    }
+
+    /// Empties what operators wrote: notes and reasons may name somebody.
+    pub fn erase_words(&mut self) {
+        self.notes.clear();
+        self.public_notes.clear();
+        match &mut self.state {
+            AgreementState::Cancelled { reason, .. }
+            | AgreementState::Broken {
+                how: Breaking::Command { reason },
+                ..
+            } => reason.clear(),
+            _ => {}
+        }
     }
 
     /// The earliest row not paid.
