@@ -20,6 +20,8 @@ use crate::portfolio::{BillId, Contract, ContractState, CreditorId, HeldBill, In
 pub const MAX_INSTALLMENTS: usize = 240;
 /// Most bills of one agreement: its claims and events fit one transaction.
 pub const MAX_BILLS: usize = 15;
+/// Longest id of an operator.
+const MAX_OPERATOR: usize = 64;
 /// Longest notes, in characters.
 const MAX_NOTES: usize = 2_000;
 
@@ -247,6 +249,13 @@ fn check_size(new: &NewAgreement) -> Result<(), DraftError> {
         return Err(invalid(
             "installments",
             format!("{} contratos são demais para um acordo; selecione até {MAX_BILLS}", bills.len()),
+        ));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if new.operator.len() > MAX_OPERATOR || !new.operator.chars().all(plain) {
+        return Err(invalid(
+            "operator",
+            format!("informe um código, não um nome: até {MAX_OPERATOR} letras sem acento, algarismos, \".\", \"_\" ou \"-\""),
         ));
     }
     for (path, notes) in [("notes", &new.notes), ("publicNotes", &new.public_notes)] {

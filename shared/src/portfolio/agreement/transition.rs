@@ -73,7 +73,7 @@ pub struct Transition {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
     /// Other states do.
-    #[error("não é possível {step} um acordo {}: só {}", state.text(), allowed_text(allowed))]
+    #[error("não é possível {step} {}: só {}", one_of(*state), allowed_text(allowed))]
     State {
         /// The step, as a verb.
         step: &'static str,
@@ -87,9 +87,21 @@ pub enum NotAllowed {
         "um acordo integrado não é {0} aqui: exclua o reparcelamento no Sienge, e o acordo será quebrado na carga diária ou na abertura do cliente"
     )]
     EndsInErp(&'static str),
+    /// The remake may be made at any moment.
+    #[error(
+        "o acordo aguarda o Sienge, que pode gravar o reparcelamento a qualquer momento: consulte-o de novo em uma hora e, se ficar em andamento, exclua o reparcelamento no Sienge"
+    )]
+    WaitsForErp,
     /// Something was paid already.
     #[error("não é possível cancelar um acordo com pagamentos; quebre o acordo")]
     Paid,
+}
+
+fn one_of(state: StateName) -> String {
+    match state {
+        StateName::Proposed => "uma proposta".to_owned(),
+        other => format!("um acordo {}", other.text()),
+    }
 }
 
 fn allowed_text(allowed: &[StateName]) -> String {
@@ -207,6 +219,9 @@ fn check(agreement: &Agreement, step: &Step, settings: &AgreementSettings) -> Re
         Step::Break { .. } => ("quebrar", &[Active]),
         Step::Cancel { .. } => ("cancelar", &[Proposed, Active]),
     };
+    if state == AwaitingErp && matches!(step, Step::Cancel { .. } | Step::Break { .. }) {
+        return Err(NotAllowed::WaitsForErp);
+    }
     if !allowed.contains(&state) {
         return Err(NotAllowed::State {
             step: verb,

@@ -118,8 +118,14 @@ fn a_refusal_says_which_states_allow_the_step() {
     assert!(transition(&proposed, &break_it, &usual, today()).is_ok());
     assert_eq!(
         refusal(&proposed, &break_it, &strict),
-        "não é possível quebrar um acordo proposta: só em andamento"
+        "não é possível quebrar uma proposta: só em andamento"
     );
+    let waiting = agreement(AgreementKind::Integrated, 2);
+    let reason = "desistiu".to_owned();
+    for asked in [&break_it, &Step::Cancel { reason }] {
+        let text = refusal(&waiting, asked, &usual);
+        assert!(text.contains("consulte-o de novo em uma hora"), "{text}");
+    }
 }
 
 #[test]
