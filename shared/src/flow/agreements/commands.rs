@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::save::claims_of;
 use super::{AgreementError, MAX_CONFLICTS, is_conflict};
 use crate::calendar::brazilian;
-use crate::flow::{FlowError, Session};
+use crate::flow::Session;
 use crate::portfolio::{
     Agreement, AgreementId, AgreementKind, AgreementState, Breaking, InstallmentId, Motive, StateName, Step, check_held, check_integrated,
     indexer_base, return_installments, transition,
@@ -104,11 +104,7 @@ impl Session {
     /// Returns what is open of a broken agreement's originals and in no other agreement; then nothing is due of it any more.
     pub(super) async fn return_originals(&self, agreement: &Agreement) -> Result<(), AgreementError> {
         for (contract, ids) in agreement.originals() {
-            let held = self.shop.store.load_bill(&self.tenant, contract.bill).await?;
-            if !held.pending_events.is_empty() {
-                let text = format!("o contrato {} está sendo atualizado; tente de novo em instantes", contract.bill);
-                return Err(FlowError::Stopped(text).into());
-            }
+            let held = self.whole_bill(contract.bill).await?;
             let ids: BTreeSet<InstallmentId> = ids.into_iter().filter(|id| held.claims.owner(*id).is_none()).collect();
             let outcome = return_installments(&held, contract, &ids, Motive::BrokenAgreement, self.today);
             let store = &self.shop.store;

@@ -122,6 +122,16 @@ impl Session {
         loaded.into_iter().map(|(bill, held)| Ok((bill, held?))).collect()
     }
 
+    /// A bill of which no commit is under way: what it shows is all that was seen.
+    async fn whole_bill(&self, bill: BillId) -> Result<HeldBill, AgreementError> {
+        let held = self.shop.store.load_bill(&self.tenant, bill).await?;
+        if held.pending_events.is_empty() {
+            return Ok(held);
+        }
+        let text = format!("o contrato {bill} está sendo atualizado; tente de novo em instantes");
+        Err(FlowError::Stopped(text).into())
+    }
+
     /// Writes a transition, then publishes what it tells. A publication that fails is no loss: the events are in the outbox.
     async fn write_agreement(&self, step: &Transition, claims: &BTreeMap<BillId, Claims>) -> Result<(), StoreError> {
         let now = self.now();

@@ -95,7 +95,7 @@ impl Session {
         }
         for bill in bills {
             // What the look told of it, and what an earlier one left undone.
-            let held = self.shop.store.load_bill(&self.tenant, bill).await?;
+            let held = self.whole_bill(bill).await?;
             self.review_one(&agreement.id, bill, &held).await?;
         }
         let agreement = self.agreement(&agreement.id).await?;
@@ -117,7 +117,7 @@ impl Session {
             _ => {}
         }
         for bill in agreement.bills() {
-            let held = self.shop.store.load_bill(&self.tenant, bill).await?;
+            let held = self.whole_bill(bill).await?;
             self.review_one(id, bill, &held).await?;
         }
         agreement = self.agreement(id).await?;
