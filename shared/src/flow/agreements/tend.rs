@@ -8,8 +8,7 @@ use tokio::time::Instant;
 
 use super::{AgreementError, DAILY, HOURLY, is_conflict, later};
 use crate::calendar::Timestamp;
-use crate::flow::mirror::Fate;
-use crate::flow::{FlowError, Report, Session, Shop};
+use crate::flow::{Fate, FlowError, Report, Session, Shop};
 use crate::portfolio::{
     Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, Scope, StateName, Step, TenantId, holds_remake, review,
 };
@@ -121,7 +120,8 @@ impl Session {
             self.review_one(id, bill, &held).await?;
         }
         agreement = self.agreement(id).await?;
-        if self.lapse_of(&agreement).await?.is_some() {
+        let is_late = agreement.next_row().is_some_and(|row| row.due_on < self.today);
+        if is_late && self.lapse_of(&agreement).await?.is_some() {
             agreement = self.lapse(agreement).await?;
         }
         if agreement.state == AgreementState::Active {
@@ -167,8 +167,8 @@ pub async fn sweep(shop: &Shop, now: Timestamp, deadline: Instant) -> Result<BTr
             }
         };
         let mut count = 0;
-        for id in ids {
-            if session.time_left() < ONE || (count > 0 && Instant::now() > until) {
+        for (tried, id) in ids.into_iter().enumerate() {
+            if session.time_left() < ONE || (tried > 0 && Instant::now() > until) {
                 break;
             }
             match session.tend(&id).await {
