@@ -122,7 +122,7 @@ impl Session {
         agreement = self.agreement(id).await?;
         let is_late = agreement.next_row().is_some_and(|row| row.due_on < self.today);
         if is_late && self.lapse_of(&agreement).await?.is_some() {
-            agreement = self.lapse(agreement).await?;
+            agreement = Box::pin(self.lapse(agreement)).await?;
         }
         if agreement.state == AgreementState::Active {
             let due = later(self.now(), DAILY);
