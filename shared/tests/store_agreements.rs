@@ -219,17 +219,69 @@ async fn agreements_are_found_by_creditor_state_customer_and_contract() {
 }
 
 #[tokio::test]
-async fn erasing_empties_the_notes_and_leaves_the_rest() {
+async fn lists_hold_the_newest_and_those_withdrawn_take_nobodys_place() {
+    let database = Database::start().await;
+    let store = &database.store;
+    // The days run against the ids and against the names of the states; the newest are withdrawn.
+    for index in 0..9_i8 {
+        let (bill, id) = (295 + i64::from(index % 2), format!("a{index}"));
+        let before = none(&[bill]);
+        let mut step = made(&id, AgreementKind::NonIntegrated, &[(bill, 1)], &before);
+        step.agreement.created_on = date(2026, 11, 20 - index);
+        step.agreement.withdrawn = index < 3;
+        if index % 3 == 1 {
+            step.agreement = cancelled(&step.agreement).agreement;
+            step.agreement.revision = 1;
+        }
+        write(store, &step, &BTreeMap::new()).await.unwrap();
+    }
+    let ids = |found: Vec<Agreement>| -> Vec<String> { found.into_iter().map(|agreement| agreement.id.to_string()).collect() };
+    let creditor = CreditorId(1);
+    let of = async |state| ids(store.agreements_of_creditor(&tenant(), creditor, state, 3).await.unwrap());
+    assert_eq!(of(None).await, ["a3", "a4", "a5"]);
+    assert_eq!(of(Some(StateName::Active)).await, ["a3", "a5", "a6"]);
+    assert_eq!(of(Some(StateName::Cancelled)).await, ["a4", "a7"]);
+    let of_customer = store.agreements_of_customer(&tenant(), CustomerId(41), 2).await.unwrap();
+    assert_eq!(ids(of_customer), ["a3", "a4"]);
+    let of_bill = store.agreements_of_bill(&tenant(), BillId(295), 2).await.unwrap();
+    assert_eq!(ids(of_bill), ["a4", "a6"]);
+}
+
+#[tokio::test]
+async fn erasing_empties_notes_and_reasons_and_a_step_under_way_does_not_bring_them_back() {
     let database = Database::start().await;
     let store = &database.store;
     let mut step = made("a1", AgreementKind::NonIntegrated, &[(295, 1)], &none(&[295]));
     step.agreement.notes = "falar com Fulano".to_owned();
     step.agreement.public_notes = "para Fulano".to_owned();
     write(store, &step, &none(&[295])).await.unwrap();
+    let claims = store.claims(&tenant(), [BillId(295)]).await.unwrap();
+    let reason = "Fulano desistiu".to_owned();
+    let end = transition(&step.agreement, &Step::Cancel { reason }, &AgreementSettings::default(), TODAY).unwrap();
     store.erase_agreement_notes(&tenant(), CustomerId(41)).await.unwrap();
-    let mut wanted = step.agreement.clone();
-    (wanted.notes, wanted.public_notes) = (String::new(), String::new());
-    assert_eq!(store.agreement(&tenant(), &step.agreement.id).await.unwrap(), Some(wanted));
+    assert_eq!(write(store, &end, &claims).await.unwrap_err(), StoreError::Conflict);
+    let mut erased = step.agreement.clone();
+    erased.erase_words();
+    erased.revision += 1;
+    assert_eq!(store.agreement(&tenant(), &step.agreement.id).await.unwrap(), Some(erased.clone()));
+    assert!(erased.notes.is_empty() && erased.public_notes.is_empty());
+
+    let how = ponte::portfolio::Breaking::Command {
+        reason: "Fulano desistiu".to_owned(),
+    };
+    let end = transition(&erased, &Step::Break { how }, &AgreementSettings::default(), TODAY).unwrap();
+    write(store, &end, &claims).await.unwrap();
+    for _ in 0..2 {
+        store.erase_agreement_notes(&tenant(), CustomerId(41)).await.unwrap();
+        let ended = store.agreement(&tenant(), &erased.id).await.unwrap().unwrap();
+        assert_eq!(
+            (ended.state.name(), ended.revision),
+            (StateName::Broken, end.agreement.revision + 1)
+        );
+        let told = store.timeline(&tenant(), BillId(295), 10).await.unwrap();
+        let all = format!("{ended:?}{told:?}");
+        assert!(!all.contains("Fulano") && told.len() == 2, "{all}");
+    }
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub use agreement::{
     Parties, REMAKE_CONDITION, RemakeCondition, RemakeOrder, Start, StateName, Step, Transition, check_held, check_integrated, draft,
     holds_remake, indexer_base, recuperador_payload, remake_order, review, transition,
 };
+use compare::effective;
 pub use compare::{Action, Change, Outcome, apply, compare, return_installments};
 pub use contract::{Contract, ContractKey, ContractState, HeldBill};
 pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};

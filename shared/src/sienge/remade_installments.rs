@@ -104,21 +104,6 @@ impl Client {
         ids.dedup();
         Ok(ids)
     }
-
-    /// Undoes a bill's remake of a day; false when there was none. Sienge refuses one whose boletos were generated.
-    pub async fn delete_remake(&self, bill: BillId, remade_on: Date) -> Result<bool, SiengeError> {
-        let mut call = Call::rest("ExcluirReparcelamento", RESOURCE, RESOURCE)
-            .with("billReceivableId", bill)
-            .with("remadeDate", remade_on)
-            .with("validateGeneratedCollection", true)
-            .about(bill);
-        call.verb = Method::DELETE;
-        match self.fetch(&call, |_| Ok(())).await {
-            Ok(()) => Ok(true),
-            Err(SiengeError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// An installment that a remake generated.

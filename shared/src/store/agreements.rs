@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 
 use super::attributes::{Item, from_item, get_text, key_of, number, text, to_item};
 use super::batch::{Freshness, Query};
@@ -14,10 +14,14 @@ use super::keys::{self, ItemKey, attribute, index};
 use super::portfolio::{event_item, failed_conditions, transact};
 use super::{Store, StoreError};
 use crate::calendar::Timestamp;
-use crate::portfolio::{Agreement, AgreementId, BillId, Claims, CreditorId, CustomerId, StateName, TenantId, TimelineEvent};
+use crate::portfolio::{Agreement, AgreementId, BillId, Claims, CreditorId, CustomerId, EventKind, StateName, TenantId, TimelineEvent};
 
 const REVISION: &str = "revision";
 const VERSION: &str = "version";
+/// Agreements of one customer or bill that a list is chosen from.
+const MAX_LISTED: usize = 500;
+/// How often an agreement that moves meanwhile is read again.
+const MAX_CONFLICTS: usize = 6;
 
 /// What is written of an agreement at once.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +136,50 @@ impl Store {
         }
     }
 
+    /// Puts off an agreement that could not be seen to, whatever is stored of it. Does nothing when somebody else moved it meanwhile.
+    pub async fn put_off_due(&self, due: &DueAgreement, now: Timestamp, until: Timestamp) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.tables.portfolio)
+            .set_key(Some(super::attributes::key_item(&keys::agreement(&due.tenant, &due.id))))
+            .update_expression("SET #at = :until")
+            .condition_expression("#at <= :now")
+            .expression_attribute_names("#at", attribute::OUTBOX_AT)
+            .expression_attribute_values(":until", text(keys::instant(until)))
+            .expression_attribute_values(":now", text(keys::instant(now)))
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nothing is due of an agreement any more. Does nothing when it changed meanwhile.
+    pub async fn agreement_is_done(&self, agreement: &Agreement) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.tables.portfolio)
+            .set_key(Some(super::attributes::key_item(&keys::agreement(
+                &agreement.tenant,
+                &agreement.id,
+            ))))
+            .update_expression("REMOVE #shard, #at")
+            .condition_expression("#revision = :revision")
+            .expression_attribute_names("#shard", attribute::OUTBOX_SHARD)
+            .expression_attribute_names("#at", attribute::OUTBOX_AT)
+            .expression_attribute_names("#revision", REVISION)
+            .expression_attribute_values(":revision", number(agreement.revision))
+            .send()
+            .await;
+        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Agreements that something is due of since before an instant, all tenants together, at most about `limit`.
     pub async fn due_agreements(&self, before: Timestamp, limit: usize) -> Result<Vec<DueAgreement>, StoreError> {
         let shards = (0..keys::DUE_SHARDS).map(|shard| {
@@ -157,7 +205,7 @@ impl Store {
             .collect()
     }
 
-    /// The agreements of a bill, newest first; those withdrawn are left out, as in every list.
+    /// The newest agreements of a bill, newest first; those withdrawn are left out, as in every list.
     pub async fn agreements_of_bill(&self, tenant: &TenantId, bill: BillId, limit: usize) -> Result<Vec<Agreement>, StoreError> {
         let query = Query {
             table: &self.tables.portfolio,
@@ -166,32 +214,29 @@ impl Store {
             range: Some((attribute::SK, keys::AGREEMENT_PREFIX.to_owned(), "agreement$".to_owned())),
             freshness: Freshness::Consistent,
             newest_first: true,
-            limit: Some(limit),
+            limit: Some(limit.max(MAX_LISTED)),
         };
         let items = self.query_all(query).await?;
         let ids = items
             .iter()
             .filter_map(|item| keys::parse_bill_agreement(get_text(item, attribute::SK).ok()?));
-        self.listed(ids.map(|id| keys::agreement(tenant, &id)).collect()).await
+        self.listed(ids.map(|id| keys::agreement(tenant, &id)).collect(), limit).await
     }
 
-    /// The agreements of a customer, newest first.
+    /// The newest agreements of a customer, newest first.
     pub async fn agreements_of_customer(
         &self,
         tenant: &TenantId,
         customer: CustomerId,
         limit: usize,
     ) -> Result<Vec<Agreement>, StoreError> {
-        self.by_index(
-            index::BY_CUSTOMER,
-            (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer)),
-            None,
-            limit,
-        )
-        .await
+        // The index does not know their days: all are read, then cut.
+        let hash = (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer));
+        let keys = self.by_index(index::BY_CUSTOMER, hash, None, limit.max(MAX_LISTED)).await?;
+        self.listed(keys, limit).await
     }
 
-    /// The agreements of a creditor, in a state or in any, newest first in each state.
+    /// The newest agreements of a creditor, in a state or in any, newest first.
     pub async fn agreements_of_creditor(
         &self,
         tenant: &TenantId,
@@ -199,37 +244,84 @@ impl Store {
         state: Option<StateName>,
         limit: usize,
     ) -> Result<Vec<Agreement>, StoreError> {
-        let range = state.map(|state| {
-            let state = state.as_str();
-            (attribute::OPEN_KEY, format!("{state}#"), format!("{state}#~"))
+        // The index is in the order of the days within one state only.
+        let states = state.map_or_else(|| StateName::ALL.to_vec(), |state| vec![state]);
+        let lists = states.into_iter().map(|state| {
+            let hash = (attribute::OPEN_SHARD, keys::creditor_agreements(tenant, creditor));
+            let range = (attribute::OPEN_KEY, format!("{}#", state.as_str()), format!("{}#~", state.as_str()));
+            self.by_index(index::OPEN_INSTALLMENTS, hash, Some(range), limit)
         });
-        let hash = (attribute::OPEN_SHARD, keys::creditor_agreements(tenant, creditor));
-        self.by_index(index::OPEN_INSTALLMENTS, hash, range, limit).await
+        let keys = futures::future::try_join_all(lists).await?;
+        self.listed(keys.concat(), limit).await
     }
 
-    /// Empties the notes on a customer's agreements: the one text of theirs that may name somebody.
+    /// Empties what operators wrote on a customer's agreements and told on their timelines: the texts that may name somebody. Repeating it changes
+    /// nothing; a step under way at the same time is taken again on what is left.
     pub async fn erase_agreement_notes(&self, tenant: &TenantId, customer: CustomerId) -> Result<(), StoreError> {
-        let query = Query {
-            table: &self.tables.portfolio,
-            index: Some(index::BY_CUSTOMER),
-            hash: (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer)),
-            range: None,
-            freshness: Freshness::Eventual,
-            newest_first: false,
-            limit: None,
-        };
-        for item in self.query_all(query).await? {
-            let update = self
+        let hash = (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer));
+        for key in self.by_index(index::BY_CUSTOMER, hash, None, usize::MAX).await? {
+            if let Some(agreement) = self.erase_words(key).await? {
+                self.erase_told_words(&agreement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn erase_words(&self, key: ItemKey) -> Result<Option<Agreement>, StoreError> {
+        for _ in 0..MAX_CONFLICTS {
+            let Some(agreement) = self.agreements(vec![key.clone()]).await?.pop() else {
+                return Ok(None);
+            };
+            let mut erased = agreement.clone();
+            erased.erase_words();
+            if erased == agreement {
+                return Ok(Some(agreement));
+            }
+            let answer = self
                 .client
                 .update_item()
                 .table_name(&self.tables.portfolio)
-                .set_key(Some(super::attributes::key_item(&key_of(&item)?)))
-                .update_expression("SET #notes = :none, #public = :none")
-                .condition_expression("attribute_exists(pk)")
+                .set_key(Some(super::attributes::key_item(&key)))
+                .update_expression("SET #notes = :none, #public = :none, #state = :state ADD #revision :one")
+                .condition_expression("#revision = :revision")
                 .expression_attribute_names("#notes", "notes")
                 .expression_attribute_names("#public", "publicNotes")
-                .expression_attribute_values(":none", text(""));
-            update.send().await.map_err(|error| StoreError::of("UpdateItem", &error))?;
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#revision", REVISION)
+                .expression_attribute_values(":none", text(""))
+                .expression_attribute_values(":state", value_of("an agreement's state", &erased.state)?)
+                .expression_attribute_values(":one", number(1))
+                .expression_attribute_values(":revision", number(agreement.revision))
+                .send()
+                .await;
+            match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
+                Ok(_) => return Ok(Some(erased)),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// An event's id says nothing of an operator's words: it stays.
+    async fn erase_told_words(&self, agreement: &Agreement) -> Result<(), StoreError> {
+        for bill in agreement.bills() {
+            for mut event in self.timeline(&agreement.tenant, bill, usize::MAX).await? {
+                let EventKind::Agreement(told) = &mut event.kind else { continue };
+                if told.agreement != agreement.id || !told.erase_words() {
+                    continue;
+                }
+                let update = self
+                    .client
+                    .update_item()
+                    .table_name(&self.tables.portfolio)
+                    .set_key(Some(super::attributes::key_item(&keys::timeline_event(&agreement.tenant, &event))))
+                    .update_expression("SET #kind = :kind")
+                    .condition_expression("attribute_exists(pk)")
+                    .expression_attribute_names("#kind", "kind")
+                    .expression_attribute_values(":kind", value_of("an event", &event.kind)?);
+                update.send().await.map_err(|error| StoreError::of("UpdateItem", &error))?;
+            }
         }
         Ok(())
     }
@@ -240,7 +332,7 @@ impl Store {
         hash: (&'static str, String),
         range: Option<(&'static str, String, String)>,
         limit: usize,
-    ) -> Result<Vec<Agreement>, StoreError> {
+    ) -> Result<Vec<ItemKey>, StoreError> {
         let query = Query {
             table: &self.tables.portfolio,
             index: Some(index),
@@ -250,14 +342,14 @@ impl Store {
             newest_first: true,
             limit: Some(limit),
         };
-        let keys = self.query_all(query).await?.iter().map(key_of).collect::<Result<_, _>>()?;
-        self.listed(keys).await
+        self.query_all(query).await?.iter().map(key_of).collect()
     }
 
-    async fn listed(&self, keys: Vec<ItemKey>) -> Result<Vec<Agreement>, StoreError> {
+    async fn listed(&self, keys: Vec<ItemKey>, limit: usize) -> Result<Vec<Agreement>, StoreError> {
         let mut found = self.agreements(keys).await?;
         found.retain(|agreement| !agreement.withdrawn);
         found.sort_by(|one, other| (other.created_on, &other.id).cmp(&(one.created_on, &one.id)));
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -267,16 +359,23 @@ impl Store {
     }
 }
 
+fn value_of<T: serde::Serialize>(what: &str, value: &T) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(value).map_err(|error| StoreError::unreadable(what, error))
+}
+
 fn agreement_item(agreement: &Agreement, due_at: Option<Timestamp>) -> Result<Item, StoreError> {
     let (tenant, id) = (&agreement.tenant, &agreement.id);
     let mut item = to_item(&keys::agreement(tenant, id), agreement)?;
     let mut place = |name: &str, value: String| drop(item.insert(name.to_owned(), text(value)));
     place(attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, agreement.customer));
-    place(attribute::OPEN_SHARD, keys::creditor_agreements(tenant, agreement.creditor));
-    place(
-        attribute::OPEN_KEY,
-        keys::agreement_place(agreement.state.name(), agreement.created_on, id),
-    );
+    // One withdrawn is in no creditor's list, and takes nobody's place there.
+    if !agreement.withdrawn {
+        place(attribute::OPEN_SHARD, keys::creditor_agreements(tenant, agreement.creditor));
+        place(
+            attribute::OPEN_KEY,
+            keys::agreement_place(agreement.state.name(), agreement.created_on, id),
+        );
+    }
     if let Some(due_at) = due_at {
         place(attribute::OUTBOX_SHARD, keys::due_shard_of(id));
         place(attribute::OUTBOX_AT, keys::instant(due_at));

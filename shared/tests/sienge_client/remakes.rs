@@ -3,7 +3,6 @@
 use jiff::civil::date;
 use ponte::calculation::{Cents, Rate};
 use ponte::portfolio::{BillId, InstallmentId, RemakeCondition, RemakeOrder};
-use ponte::sienge::SiengeError;
 use serde_json::{Value, json};
 
 use super::server::{Reply, Stage, refusal};
@@ -91,20 +90,4 @@ async fn a_remake_is_never_sent_twice_after_an_unclear_answer() {
         stage.client.remake(&order()).await.unwrap_err();
         assert_eq!(stage.server.requests().len(), 1);
     }
-}
-
-#[tokio::test]
-async fn a_remake_is_undone_by_its_bill_and_day() {
-    let stage = Stage::with(|number, _| if number == 0 { Reply::status(204, "") } else { refusal(404) }).await;
-    assert!(stage.client.delete_remake(BillId(295), date(2026, 11, 20)).await.unwrap());
-    assert!(!stage.client.delete_remake(BillId(295), date(2026, 11, 20)).await.unwrap());
-    let request = stage.server.requests().remove(0);
-    assert_eq!(request.verb, "DELETE");
-    assert_eq!(
-        request.target,
-        "/v1/remade-installments?billReceivableId=295&remadeDate=2026-11-20&validateGeneratedCollection=true"
-    );
-    let stage = Stage::with(|_, _| refusal(422)).await;
-    let refused = stage.client.delete_remake(BillId(295), date(2026, 11, 20)).await.unwrap_err();
-    assert!(matches!(refused, SiengeError::BadRequest { status: 422, .. }), "{refused}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::save::claims_of;
 use super::{AgreementError, MAX_CONFLICTS, is_conflict};
 use crate::calendar::brazilian;
-use crate::flow::{FlowError, Session};
+use crate::flow::Session;
 use crate::portfolio::{
     Agreement, AgreementId, AgreementKind, AgreementState, Breaking, InstallmentId, Motive, StateName, Step, check_held, check_integrated,
     indexer_base, return_installments, transition,
@@ -82,26 +82,30 @@ impl Session {
         Err(StoreError::Conflict.into())
     }
 
-    /// Takes a step; before a break, the originals are returned where the creditor wants that. A death between both leaves originals that
-    /// are returned: the next review breaks the agreement for it.
+    /// Takes a step; after a break, the originals are returned where the creditor wants that. What fails or dies after the break is done by the sweep.
     pub(super) async fn take(&self, agreement: &Agreement, step: &Step) -> Result<Agreement, AgreementError> {
-        let settings = self.agreement_settings(agreement.creditor);
-        transition(agreement, step, &settings, self.today)?;
-        let returns = settings.return_originals_on_break && agreement.kind == AgreementKind::NonIntegrated;
-        if matches!(step, Step::Break { .. }) && returns && agreement.state == AgreementState::Active {
-            self.return_originals(agreement).await?;
+        let after = self.step_from(agreement, step).await?;
+        if self.returns_originals(&after)
+            && let Err(error) = self.return_originals(&after).await
+        {
+            tracing::warn!(tenant = %self.tenant, agreement = %after.id, %error, "originals of a broken agreement not returned; the payments sweep does");
         }
-        self.step_from(agreement, step).await
+        Ok(after)
     }
 
-    async fn return_originals(&self, agreement: &Agreement) -> Result<(), AgreementError> {
+    /// Whether the originals of an agreement go back to the creditor: it was in collection, and is broken.
+    pub(super) fn returns_originals(&self, agreement: &Agreement) -> bool {
+        matches!(agreement.state, AgreementState::Broken { .. })
+            && agreement.kind == AgreementKind::NonIntegrated
+            && agreement.confirmed_on.is_some()
+            && self.agreement_settings(agreement.creditor).return_originals_on_break
+    }
+
+    /// Returns what is open of a broken agreement's originals and in no other agreement; then nothing is due of it any more.
+    pub(super) async fn return_originals(&self, agreement: &Agreement) -> Result<(), AgreementError> {
         for (contract, ids) in agreement.originals() {
-            let ids: BTreeSet<InstallmentId> = ids.into_iter().collect();
-            let held = self.shop.store.load_bill(&self.tenant, contract.bill).await?;
-            if !held.pending_events.is_empty() {
-                let text = format!("o contrato {} está sendo atualizado; tente de novo em instantes", contract.bill);
-                return Err(FlowError::Stopped(text).into());
-            }
+            let held = self.whole_bill(contract.bill).await?;
+            let ids: BTreeSet<InstallmentId> = ids.into_iter().filter(|id| held.claims.owner(*id).is_none()).collect();
             let outcome = return_installments(&held, contract, &ids, Motive::BrokenAgreement, self.today);
             let store = &self.shop.store;
             let committed = store
@@ -109,7 +113,7 @@ impl Session {
                 .await?;
             crate::flow::mirror::publish(&self.shop, &self.tenant, &committed.events).await;
         }
-        Ok(())
+        Ok(self.shop.store.agreement_is_done(agreement).await?)
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{AgreementError, is_conflict};
+use crate::calendar::brazilian;
 use crate::flow::Session;
 use crate::portfolio::{Agreement, AgreementState, InstallmentId, Step, check_held, remake_order};
 use crate::sienge::{RemadeFilter, RemadeInstallments, Remedy, SiengeError};
@@ -60,6 +61,12 @@ impl Session {
         }
         if attempts >= MAX_ATTEMPTS {
             let reason = format!("O Sienge não gravou o reparcelamento em {attempts} tentativas");
+            return self.conclude(agreement, Step::ErpRefused { reason }).await;
+        }
+        if let Some(remake) = agreement.remake.as_ref().filter(|remake| self.today > remake.remade_on) {
+            // Both the figures and the date of the remake are of that day.
+            let day = brazilian(remake.remade_on);
+            let reason = format!("O Sienge não gravou o reparcelamento em {day}, e a simulação é desse dia; simule de novo");
             return self.conclude(agreement, Step::ErpRefused { reason }).await;
         }
         let bills = self.bills_of(agreement.bills()).await?;

@@ -29,6 +29,8 @@ use crate::store::{AgreementWrite, StoreError};
 const MAX_CONFLICTS: usize = 6;
 /// Between two looks of the sweep at an agreement that is being paid: what the reviews after looks at its bills left undone.
 const DAILY: SignedDuration = SignedDuration::from_hours(24);
+/// Until an agreement that could not be seen to is tried again.
+const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why nothing was done to an agreement; each kind is a different answer to a caller. Texts are Portuguese.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +125,16 @@ impl Session {
         loaded.into_iter().map(|(bill, held)| Ok((bill, held?))).collect()
     }
 
+    /// A bill of which no commit is under way: what it shows is all that was seen.
+    async fn whole_bill(&self, bill: BillId) -> Result<HeldBill, AgreementError> {
+        let held = self.shop.store.load_bill(&self.tenant, bill).await?;
+        if held.pending_events.is_empty() {
+            return Ok(held);
+        }
+        let text = format!("o contrato {bill} está sendo atualizado; tente de novo em instantes");
+        Err(FlowError::Stopped(text).into())
+    }
+
     /// Writes a transition, then publishes what it tells. A publication that fails is no loss: the events are in the outbox.
     async fn write_agreement(&self, step: &Transition, claims: &BTreeMap<BillId, Claims>) -> Result<(), StoreError> {
         let now = self.now();
@@ -130,7 +142,7 @@ impl Session {
             agreement: &step.agreement,
             claims,
             events: &step.events,
-            due_at: due(&step.agreement, now),
+            due_at: due(&step.agreement, now).or_else(|| self.returns_originals(&step.agreement).then(|| later(now, erp::GRACE))),
             now,
         };
         self.shop.store.save_agreement(&write).await?;

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{AgreementError, DAILY, is_conflict, later};
+use super::{AgreementError, DAILY, HOURLY, is_conflict, later};
 use crate::calendar::Timestamp;
-use crate::flow::{FlowError, Session, Shop};
+use crate::flow::{Fate, FlowError, Report, Session, Shop};
 use crate::portfolio::{
-    Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, StateName, Step, TenantId, holds_remake, review,
+    Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, Scope, StateName, Step, TenantId, holds_remake, review,
 };
+use crate::store::DueAgreement;
 
 /// Agreements seen to in one sweep.
 const AT_ONCE: usize = 1_000;
-/// Steps that one look can call for, conflicts included: payments, settlement, a break.
-const MAX_STEPS: usize = 12;
+/// Steps that one look can call for, conflicts included: the payments of 180 rows, settlement, a break.
+const MAX_STEPS: usize = 20;
 /// An agreement is begun only with this much time left.
 const ONE: Duration = Duration::from_secs(20);
 
@@ -40,7 +42,9 @@ impl Session {
                 return Ok(false);
             };
             let now = fresh.as_ref().unwrap_or(held);
-            let Some(step) = self.next_step(&agreement, bill, now) else {
+            // A lapse is no news of a look: only the sweep finds it, after it asked Sienge.
+            let step = self.next_step(&agreement, bill, now).filter(|step| !is_lapse(step));
+            let Some(step) = step else {
                 return Ok(agreement.state.name() == StateName::Broken && holds_remake(&agreement, now));
             };
             if fresh.is_none() {
@@ -70,26 +74,72 @@ impl Session {
         review(agreement, bill, held, &settings, &self.holidays(agreement.creditor), self.today)
     }
 
+    /// The break that a passed term calls for, when its bills as held call for nothing else.
+    async fn lapse_of(&self, agreement: &Agreement) -> Result<Option<Step>, AgreementError> {
+        let bills = self.bills_of(agreement.bills()).await?;
+        let settled = bills.values().all(|held| held.pending_events.is_empty());
+        let mut steps = bills.iter().map(|(bill, held)| self.next_step(agreement, *bill, held));
+        let lapse = steps.next().flatten().filter(is_lapse);
+        Ok(lapse.filter(|lapse| settled && steps.all(|step| step.as_ref() == Some(lapse))))
+    }
+
+    /// Breaks an agreement whose term passed by what is held, unless Sienge knows of a payment on any of its bills: a webhook may be late, and a break is
+    /// final. What cannot be looked at leaves the agreement as it is.
+    async fn lapse(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
+        let bills = agreement.bills();
+        let looks = bills.iter().map(|bill| (*bill, false)).collect();
+        let fates = self.look(Scope::Webhook, &looks, &mut Report::default()).await?;
+        if let Some((bill, fate)) = fates.iter().find(|(_, fate)| **fate != Fate::Equal) {
+            return Err(FlowError::Stopped(format!("contrato {bill} não conferido no Sienge antes da quebra: {fate:?}")).into());
+        }
+        for bill in bills {
+            // What the look told of it, and what an earlier one left undone.
+            let held = self.whole_bill(bill).await?;
+            self.review_one(&agreement.id, bill, &held).await?;
+        }
+        let agreement = self.agreement(&agreement.id).await?;
+        match self.lapse_of(&agreement).await? {
+            Some(step) => self.take(&agreement, &step).await,
+            None => Ok(agreement),
+        }
+    }
+
     /// Sees to an agreement that something is due of.
     async fn tend(&self, id: &AgreementId) -> Result<(), AgreementError> {
         let Some(mut agreement) = self.shop.store.agreement(&self.tenant, id).await? else {
             return Ok(());
         };
-        if matches!(agreement.state, AgreementState::AwaitingErp { .. }) {
-            self.resume_erp(agreement).await?;
-            return Ok(());
+        match agreement.state.name() {
+            StateName::AwaitingErp => return self.resume_erp(agreement).await.map(drop),
+            StateName::Broken if self.returns_originals(&agreement) => return self.return_originals(&agreement).await,
+            name if name.is_final() => return Ok(self.shop.store.agreement_is_done(&agreement).await?),
+            _ => {}
         }
         for bill in agreement.bills() {
-            let held = self.shop.store.load_bill(&self.tenant, bill).await?;
+            let held = self.whole_bill(bill).await?;
             self.review_one(id, bill, &held).await?;
         }
         agreement = self.agreement(id).await?;
+        let is_late = agreement.next_row().is_some_and(|row| row.due_on < self.today);
+        if is_late && self.lapse_of(&agreement).await?.is_some() {
+            agreement = Box::pin(self.lapse(agreement)).await?;
+        }
         if agreement.state == AgreementState::Active {
             let due = later(self.now(), DAILY);
             self.shop.store.put_off_agreement(&agreement, due).await?;
         }
         Ok(())
     }
+}
+
+/// Whether a term passed, by what is held.
+const fn is_lapse(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Break {
+            how: Breaking::Lapsed { .. }
+        }
+    )
 }
 
 /// Agreements that something is due of: intentions without a known end, proposals past their day, and once a day everything being paid.
@@ -100,28 +150,50 @@ pub async fn sweep(shop: &Shop, now: Timestamp, deadline: Instant) -> Result<BTr
         due.entry(agreement.tenant).or_default().push(agreement.id);
     }
     let mut tended = BTreeMap::new();
-    for (tenant, ids) in due {
+    let tenants = due.len();
+    for (place, (tenant, ids)) in due.into_iter().enumerate() {
+        // Each tenant has an equal share of the time that is left, and at least one agreement.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let until = Instant::now() + left / u32::try_from(tenants - place).unwrap_or(u32::MAX);
         let session = match Session::open(shop, &tenant, false, deadline).await {
             Ok(session) => session,
             Err(error) => {
-                tracing::error!(%tenant, %error, "agreements of a tenant not seen to; the next sweep tries again");
+                tracing::error!(%tenant, %error, agreements = ids.len(), "agreements of a tenant not seen to; put off");
+                let wait = if error.is_lasting() { DAILY } else { HOURLY };
+                for id in ids {
+                    put_off(shop, &tenant, id, now, wait).await;
+                }
                 continue;
             }
         };
         let mut count = 0;
-        for id in ids {
-            if session.time_left() < ONE {
+        for (tried, id) in ids.into_iter().enumerate() {
+            if session.time_left() < ONE || (tried > 0 && Instant::now() > until) {
                 break;
             }
             match session.tend(&id).await {
                 Ok(()) => count += 1,
-                Err(error) => tracing::error!(%tenant, agreement = %id, %error, "agreement not seen to; the next sweep tries again"),
+                Err(error) => {
+                    tracing::error!(%tenant, agreement = %id, %error, "agreement not seen to; put off");
+                    put_off(shop, &tenant, id, now, HOURLY).await;
+                }
             }
         }
         session.close().await;
         tended.insert(tenant, count);
     }
     Ok(tended)
+}
+
+/// An agreement that cannot be seen to must not keep the others waiting: the oldest come first.
+async fn put_off(shop: &Shop, tenant: &TenantId, id: AgreementId, now: Timestamp, wait: SignedDuration) {
+    let due = DueAgreement {
+        tenant: tenant.clone(),
+        id,
+    };
+    if let Err(error) = shop.store.put_off_due(&due, now, later(now, wait)).await {
+        tracing::warn!(%tenant, agreement = %due.id, %error, "agreement not put off");
+    }
 }
 
 /// A review is no command: what the agreement does not allow is no answer to anybody.

@@ -6,6 +6,7 @@ use jiff::Span;
 
 use super::event::{AgreementTold, tell};
 use super::limits::{check_integrated, indexer_base};
+use super::payments::received;
 use super::{
     AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementSettings, AgreementState,
     Transition,
@@ -18,6 +19,8 @@ use crate::portfolio::{BillId, Contract, ContractState, CreditorId, HeldBill, In
 pub const MAX_INSTALLMENTS: usize = 240;
 /// Most bills of one agreement: its claims and events fit one transaction.
 pub const MAX_BILLS: usize = 15;
+/// Longest id of an operator.
+const MAX_OPERATOR: usize = 64;
 /// Longest notes, in characters.
 const MAX_NOTES: usize = 2_000;
 
@@ -120,6 +123,10 @@ pub fn draft(
             days_late: row.days_late,
             amounts: AgreedAmounts::from(&row.figures),
             paid_on: None,
+            paid_before: received(installment, Cents::ZERO)
+                .into_values()
+                .fold(Cents::ZERO, |sum, paid| sum + paid),
+            received: BTreeMap::new(),
         });
     }
     let customer = debts.first().map(|debt| debt.contract.customer);
@@ -227,6 +234,13 @@ fn check_size(new: &NewAgreement) -> Result<(), DraftError> {
         return Err(invalid(
             "installments",
             format!("{} contratos são demais para um acordo; selecione até {MAX_BILLS}", bills.len()),
+        ));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if new.operator.len() > MAX_OPERATOR || !new.operator.chars().all(plain) {
+        return Err(invalid(
+            "operator",
+            format!("informe um código, não um nome: até {MAX_OPERATOR} letras sem acento, algarismos, \".\", \"_\" ou \"-\""),
         ));
     }
     for (path, notes) in [("notes", &new.notes), ("publicNotes", &new.public_notes)] {

@@ -162,6 +162,20 @@ impl AgreementTold {
 }
 
 impl AgreementEvent {
+    /// Empties what an operator wrote; false when there is nothing.
+    pub fn erase_words(&mut self) -> bool {
+        match &mut self.told {
+            AgreementTold::Cancelled { reason }
+            | AgreementTold::Broken {
+                how: Breaking::Command { reason },
+            } if !reason.is_empty() => {
+                reason.clear();
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The text operators read, laid out as the playbook's other events.
     #[must_use]
     pub fn text(&self, contract: &ContractKey, on: Date, installments: &str) -> String {

@@ -13,6 +13,7 @@ mod draft;
 mod event;
 mod id;
 mod limits;
+mod payments;
 mod record;
 mod recuperador;
 mod review;

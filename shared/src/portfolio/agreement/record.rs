@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AgreementId, AgreementState};
+use super::{AgreementId, AgreementState, Breaking};
 use crate::calculation::{Cents, Figures, Periodicity, PlanInterest, Rate};
 use crate::calendar::Date;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, InstallmentId, TenantId};
@@ -99,6 +99,12 @@ pub struct AgreedDebt {
     pub amounts: AgreedAmounts,
     /// Day of the payment that settled it; non-integrated only.
     pub paid_on: Option<Date>,
+    /// What was paid of it before it was agreed on.
+    #[serde(default)]
+    pub paid_before: Cents,
+    /// What was paid of it since, by day; non-integrated only.
+    #[serde(default)]
+    pub received: BTreeMap<Date, Cents>,
 }
 
 /// The components of a quote that an agreement keeps.
@@ -134,7 +140,7 @@ pub struct AgreedRow {
     pub principal: Cents,
     /// Whether it is the down payment (entrada).
     pub down_payment: bool,
-    /// Day it was paid. Non-integrated: the day of the payment of originals whose agreed values reach up to this row.
+    /// Day it was paid. Non-integrated: the day on which what was paid of the originals reached up to this row.
     pub paid_on: Option<Date>,
 }
 
@@ -212,7 +218,22 @@ impl Agreement {
     #[must_use]
     pub fn is_paid_in_part(&self) -> bool {
         let generated = self.remake.iter().flat_map(|remake| &remake.generated);
-        self.debts.iter().any(|debt| debt.paid_on.is_some()) || generated.into_iter().any(|one| one.paid_on.is_some())
+        let paid = |debt: &AgreedDebt| debt.paid_on.is_some() || !debt.received.is_empty();
+        self.debts.iter().any(paid) || generated.into_iter().any(|one| one.paid_on.is_some())
+    }
+
+    /// Empties what operators wrote: notes and reasons may name somebody.
+    pub fn erase_words(&mut self) {
+        self.notes.clear();
+        self.public_notes.clear();
+        match &mut self.state {
+            AgreementState::Cancelled { reason, .. }
+            | AgreementState::Broken {
+                how: Breaking::Command { reason },
+                ..
+            } => reason.clear(),
+            _ => {}
+        }
     }
 
     /// The earliest row not paid.

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Span;
 
+use super::payments::{is_untold, received};
 use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Step};
+use crate::calculation::Cents;
 use crate::calendar::{Date, HolidayRules};
 use crate::portfolio::{BillId, HeldBill, Installment, InstallmentId, InstallmentState, Motive};
+
+type Received = BTreeMap<InstallmentId, BTreeMap<Date, Cents>>;
 
 /// The next step that a bill as held calls for; `None` when nothing follows. Take it and review again until nothing does.
 ///
@@ -33,10 +37,18 @@ pub fn review(
     let last = |id: &InstallmentId| last_known(held, *id);
     let paid: BTreeMap<InstallmentId, Date> = tracked.keys().filter_map(|id| Some((*id, paid_on(last(id)?)?))).collect();
     let known: BTreeMap<InstallmentId, Date> = tracked.iter().filter_map(|(id, day)| Some((*id, (*day)?))).collect();
-    if paid != known {
-        return Some(Step::Seen { bill, paid });
-    }
     let integrated = agreement.kind == AgreementKind::Integrated;
+    let debts = agreement.debts.iter().filter(|debt| debt.contract.bill == bill && !integrated);
+    let noted: Received = debts.clone().map(|debt| (debt.installment, debt.received.clone())).collect();
+    let received: Received = debts
+        .map(|debt| {
+            let row = last(&debt.installment);
+            (debt.installment, row.map(|row| received(row, debt.paid_before)).unwrap_or_default())
+        })
+        .collect();
+    if paid != known || received != noted || is_untold(agreement) {
+        return Some(Step::Seen { bill, paid, received });
+    }
     if integrated && agreement.originals_of(bill).iter().filter_map(last).any(Installment::is_open) {
         return Some(Step::Break { how: Breaking::ErpGone });
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::event::{AgreementTold, tell, tell_payment};
-use super::{AgreedRow, Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Generated, StateName};
+use super::event::{AgreementTold, tell};
+use super::payments;
+use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Generated, StateName};
 use crate::calculation::Cents;
 use crate::calendar::{Date, Timestamp};
-use crate::portfolio::{BillId, ContractKey, InstallmentId, TimelineEvent};
+use crate::portfolio::{BillId, InstallmentId, TimelineEvent};
 
 /// What happens to an agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +36,15 @@ pub enum Step {
         /// Why.
         reason: String,
     },
-    /// A look at one bill showed what is paid of what is to be paid on it.
+    /// A look at one bill showed what is paid of what is to be paid on it. Tells so many rows as fit one write; as long as it leaves some
+    /// untold, `review` asks for it again.
     Seen {
         /// The bill.
         bill: BillId,
         /// Day of the payment that settled each; those absent are not paid.
         paid: BTreeMap<InstallmentId, Date>,
+        /// What was paid of each original since it was agreed on, by day; of a non-integrated agreement.
+        received: BTreeMap<InstallmentId, BTreeMap<Date, Cents>>,
     },
     /// It is not kept.
     Break {
@@ -69,7 +73,7 @@ pub struct Transition {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
     /// Other states do.
-    #[error("não é possível {step} um acordo {}: só {}", state.text(), allowed_text(allowed))]
+    #[error("não é possível {step} {}: só {}", one_of(*state), allowed_text(allowed))]
     State {
         /// The step, as a verb.
         step: &'static str,
@@ -83,9 +87,21 @@ pub enum NotAllowed {
         "um acordo integrado não é {0} aqui: exclua o reparcelamento no Sienge, e o acordo será quebrado na carga diária ou na abertura do cliente"
     )]
     EndsInErp(&'static str),
+    /// The remake may be made at any moment.
+    #[error(
+        "o acordo aguarda o Sienge, que pode gravar o reparcelamento a qualquer momento: consulte-o de novo em uma hora e, se ficar em andamento, exclua o reparcelamento no Sienge"
+    )]
+    WaitsForErp,
     /// Something was paid already.
     #[error("não é possível cancelar um acordo com pagamentos; quebre o acordo")]
     Paid,
+}
+
+fn one_of(state: StateName) -> String {
+    match state {
+        StateName::Proposed => "uma proposta".to_owned(),
+        other => format!("um acordo {}", other.text()),
+    }
 }
 
 fn allowed_text(allowed: &[StateName]) -> String {
@@ -147,13 +163,15 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
             };
             Some(AgreementTold::Cancelled { reason: reason.clone() })
         }
-        Step::Seen { bill, paid } => {
-            let reversed = note_payments(&mut after, *bill, paid);
-            events = rows_paid(agreement, &mut after, *bill, today);
-            if all_paid(&after) {
+        Step::Seen { bill, paid, received } => {
+            let reversed = payments::note(&mut after, *bill, paid, received);
+            events = payments::tell_rows(agreement, &mut after, *bill, today);
+            if payments::is_untold(&after) {
+                None
+            } else if payments::all_paid(&after) {
                 after.state = AgreementState::Settled { on: today };
                 Some(AgreementTold::Settled)
-            } else if reversed && !after.is_paid_in_part() && settings.remove_reneg_on_reversed_activation {
+            } else if reversed && ends_when_reversed(&after, settings) {
                 Some(break_it(&mut after, &Breaking::ActivationReversed, settings, today))
             } else {
                 None
@@ -201,6 +219,9 @@ fn check(agreement: &Agreement, step: &Step, settings: &AgreementSettings) -> Re
         Step::Break { .. } => ("quebrar", &[Active]),
         Step::Cancel { .. } => ("cancelar", &[Proposed, Active]),
     };
+    if state == AwaitingErp && matches!(step, Step::Cancel { .. } | Step::Break { .. }) {
+        return Err(NotAllowed::WaitsForErp);
+    }
     if !allowed.contains(&state) {
         return Err(NotAllowed::State {
             step: verb,
@@ -218,6 +239,11 @@ fn check(agreement: &Agreement, step: &Step, settings: &AgreementSettings) -> Re
     }
 }
 
+/// 7.3.3: an integrated agreement is broken in Sienge alone; while its remake is there, a payment taken back is one that is owed again.
+fn ends_when_reversed(after: &Agreement, settings: &AgreementSettings) -> bool {
+    after.kind == AgreementKind::NonIntegrated && !after.is_paid_in_part() && settings.remove_reneg_on_reversed_activation
+}
+
 fn break_it(after: &mut Agreement, how: &Breaking, settings: &AgreementSettings, today: Date) -> AgreementTold {
     after.withdrawn = *how == Breaking::ActivationReversed || (settings.remove_reneg_on_unpaid_break && !after.is_paid_in_part());
     after.state = AgreementState::Broken {
@@ -225,105 +251,4 @@ fn break_it(after: &mut Agreement, how: &Breaking, settings: &AgreementSettings,
         how: how.clone(),
     };
     AgreementTold::Broken { how: how.clone() }
-}
-
-/// Notes what is paid on a bill; answers whether a payment noted before was taken back.
-fn note_payments(after: &mut Agreement, bill: BillId, paid: &BTreeMap<InstallmentId, Date>) -> bool {
-    let mut reversed = false;
-    let mut note = |installment: InstallmentId, paid_on: &mut Option<Date>| {
-        let now = paid.get(&installment).copied();
-        reversed |= paid_on.is_some() && now.is_none();
-        *paid_on = now;
-    };
-    match &mut after.remake {
-        Some(remake) => {
-            for one in &mut remake.generated {
-                note(one.installment, &mut one.paid_on);
-            }
-        }
-        None => {
-            for debt in after.debts.iter_mut().filter(|debt| debt.contract.bill == bill) {
-                note(debt.installment, &mut debt.paid_on);
-            }
-        }
-    }
-    reversed
-}
-
-fn all_paid(agreement: &Agreement) -> bool {
-    match &agreement.remake {
-        Some(remake) => !remake.generated.is_empty() && remake.generated.iter().all(|one| one.paid_on.is_some()),
-        None => agreement.debts.iter().all(|debt| debt.paid_on.is_some()),
-    }
-}
-
-/// Marks the rows that are paid now, and tells those that were not before.
-fn rows_paid(before: &Agreement, after: &mut Agreement, bill: BillId, today: Date) -> Vec<TimelineEvent> {
-    let days = paid_days(after);
-    for (row, day) in after.rows.iter_mut().zip(days) {
-        row.paid_on = day;
-    }
-    let of = u16::try_from(after.rows.len()).unwrap_or(u16::MAX);
-    let fresh = before
-        .rows
-        .iter()
-        .zip(&after.rows)
-        .filter(|(before, after)| before.paid_on.is_none() && after.paid_on.is_some());
-    let rows: Vec<(usize, &AgreedRow)> = fresh.map(|(_, row)| (usize::from(row.number - 1), row)).collect();
-    let Some(contract) = after.debts.iter().map(|debt| &debt.contract).find(|contract| contract.bill == bill) else {
-        return Vec::new();
-    };
-    rows.into_iter()
-        .map(|(index, row)| {
-            let told = AgreementTold::Paid {
-                number: row.number,
-                of,
-                amount: row.amount,
-                paid_on: row.paid_on.unwrap_or(today),
-            };
-            tell_payment(after, told, contract, paid_by(before, after, contract, index), today)
-        })
-        .collect()
-}
-
-/// The installments whose payment paid a row.
-fn paid_by(before: &Agreement, after: &Agreement, contract: &ContractKey, index: usize) -> Vec<InstallmentId> {
-    if let Some(remake) = &after.remake {
-        return remake.generated.get(index).map(|one| one.installment).into_iter().collect();
-    }
-    let debts = before.debts.iter().zip(&after.debts);
-    let fresh = debts.filter(|(before, after)| before.paid_on.is_none() && after.paid_on.is_some() && after.contract == *contract);
-    fresh.map(|(_, debt)| debt.installment).collect()
-}
-
-/// The day each row was paid. Integrated: that of the installment generated for it. Non-integrated: the originals pay the rows in
-/// order, each with the value it was agreed at; the last original pays what is left.
-fn paid_days(agreement: &Agreement) -> Vec<Option<Date>> {
-    if let Some(remake) = &agreement.remake {
-        let of = |index: usize| remake.generated.get(index).and_then(|one| one.paid_on);
-        return (0..agreement.rows.len()).map(of).collect();
-    }
-    let mut payments: Vec<(Date, Cents)> = agreement
-        .debts
-        .iter()
-        .filter_map(|debt| Some((debt.paid_on?, debt.amounts.total)))
-        .collect();
-    payments.sort_unstable();
-    if all_paid(agreement) {
-        // The plan's interest and the originals' values need not be equal.
-        if let Some((_, amount)) = payments.last_mut() {
-            *amount = Cents::new(i64::MAX / 4);
-        }
-    }
-    let mut needed = Cents::ZERO;
-    let days = agreement.rows.iter().map(|row| {
-        needed += row.amount;
-        let mut reached = Cents::ZERO;
-        let day = payments.iter().find(|(_, amount)| {
-            reached += *amount;
-            reached >= needed
-        });
-        day.map(|(day, _)| *day)
-    });
-    days.collect()
 }

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::calendar::Date;
 
+pub(super) use payments::effective;
 pub use returned::return_installments;
 
 use draft::Draft;

@@ -57,7 +57,7 @@ pub(super) fn gained(kind: &SettlementKind, before: &[Receipt], after: &[Receipt
 
 /// Payments no `Estorno` takes back, by identity. An `Estorno` takes back the last payment of its amount not after it; one
 /// without such a payment says nothing (Sienge removed the receipt it took back).
-fn effective(receipts: &[Receipt]) -> Vec<&Receipt> {
+pub(in crate::portfolio) fn effective(receipts: &[Receipt]) -> Vec<&Receipt> {
     let mut payments: Vec<&Receipt> = receipts.iter().filter(|receipt| is_payment(receipt)).collect();
     payments.sort_by(|one, other| one.identity().cmp(&other.identity()));
     let mut reversals: Vec<&Receipt> = receipts.iter().filter(|receipt| is_reversal(receipt)).collect();

@@ -88,6 +88,20 @@ fn a_quote_of_yesterday_and_a_proposal_beyond_the_first_due_date_are_refused() {
 }
 
 #[test]
+fn the_operator_is_a_code_and_no_name() {
+    let mut new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(1));
+    let bill = held(BILL, 3);
+    for wrong in ["Maria Silva", "joão", "a@b.c", &"x".repeat(65)] {
+        wrong.clone_into(&mut new.operator);
+        assert!(refused(&new, &[(BILL, &bill)]).starts_with("operator: informe um código, não um nome"));
+    }
+    for right in ["", "op_7.a-B"] {
+        right.clone_into(&mut new.operator);
+        assert!(drafted(&new, &bills(&[(BILL, &bill)])).is_ok());
+    }
+}
+
+#[test]
 fn a_proposal_is_valid_for_the_creditors_days() {
     let mut new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(1));
     new.start = Start::Proposal { expires_on: None };

@@ -27,8 +27,11 @@ fn any_step() -> impl Strategy<Value = Step> {
         Just(Step::ErpNotSent),
         Just(Step::ErpDone { generated: ids(&[5, 4]) }),
         Just(Step::ErpRefused { reason: reason.clone() }),
-        prop::collection::btree_map((1_i64..6).prop_map(InstallmentId), Just(today()), 0..5)
-            .prop_map(|paid| Step::Seen { bill: BILL, paid }),
+        prop::collection::btree_map((1_i64..6).prop_map(InstallmentId), Just(today()), 0..5).prop_map(|paid| Step::Seen {
+            bill: BILL,
+            paid,
+            received: BTreeMap::new()
+        }),
         breaking.prop_map(|how| Step::Break { how }),
         Just(Step::Cancel { reason }),
         Just(Step::Expire),
@@ -115,14 +118,28 @@ fn a_refusal_says_which_states_allow_the_step() {
     assert!(transition(&proposed, &break_it, &usual, today()).is_ok());
     assert_eq!(
         refusal(&proposed, &break_it, &strict),
-        "não é possível quebrar um acordo proposta: só em andamento"
+        "não é possível quebrar uma proposta: só em andamento"
     );
+    let waiting = agreement(AgreementKind::Integrated, 2);
+    let reason = "desistiu".to_owned();
+    for asked in [&break_it, &Step::Cancel { reason }] {
+        let text = refusal(&waiting, asked, &usual);
+        assert!(text.contains("consulte-o de novo em uma hora"), "{text}");
+    }
 }
 
 #[test]
 fn an_agreement_with_payments_is_broken_and_not_cancelled() {
     let paid = BTreeMap::from([(ids(&[1])[0], today())]);
-    let part = step(&agreement(AgreementKind::NonIntegrated, 2), &Step::Seen { bill: BILL, paid }).agreement;
+    let part = step(
+        &agreement(AgreementKind::NonIntegrated, 2),
+        &Step::Seen {
+            bill: BILL,
+            paid,
+            received: BTreeMap::new(),
+        },
+    )
+    .agreement;
     let cancel = Step::Cancel {
         reason: "desistiu".to_owned(),
     };
@@ -143,7 +160,15 @@ fn one_broken_without_payments_is_withdrawn_where_the_creditor_wants_that() {
     let broken = transition(&unpaid, &Step::Break { how: how.clone() }, &settings, today()).unwrap();
     assert!(broken.agreement.withdrawn);
     let paid = BTreeMap::from([(ids(&[1])[0], today())]);
-    let part = step(&unpaid, &Step::Seen { bill: BILL, paid }).agreement;
+    let part = step(
+        &unpaid,
+        &Step::Seen {
+            bill: BILL,
+            paid,
+            received: BTreeMap::new(),
+        },
+    )
+    .agreement;
     let broken = transition(&part, &Step::Break { how }, &settings, today()).unwrap();
     assert!(!broken.agreement.withdrawn);
 }

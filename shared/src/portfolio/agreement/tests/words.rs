@@ -26,7 +26,11 @@ fn events() -> Vec<TimelineEvent> {
     let made = step(&sent.agreement, &Step::ErpDone { generated: ids(&[4, 5]) });
     let paid = |list: &[i64]| {
         let paid = ids(list).into_iter().map(|id| (id, date(2026, 12, 18))).collect::<BTreeMap<_, _>>();
-        Step::Seen { bill: BILL, paid }
+        Step::Seen {
+            bill: BILL,
+            paid,
+            received: BTreeMap::new(),
+        }
     };
     let first = step(&made.agreement, &paid(&[4]));
     let last = step(&first.agreement, &paid(&[4, 5]));
@@ -129,7 +133,14 @@ fn the_payloads_letters_follow_the_state() {
     );
     assert_eq!(letters(&cancelled.agreement), told(["I", "S", "2026-11-20", "Desistiu"]));
     let paid = ids(&[1, 2]).into_iter().map(|id| (id, today())).collect();
-    let settled = step(&active, &Step::Seen { bill: BILL, paid });
+    let settled = step(
+        &active,
+        &Step::Seen {
+            bill: BILL,
+            paid,
+            received: BTreeMap::new(),
+        },
+    );
     assert_eq!(letters(&settled.agreement), told(["Q", "N", "-", "-"]));
     let payload: serde_json::Value = serde_json::from_str(&recuperador_payload(&settled.agreement, &PARTIES, 1).unwrap()).unwrap();
     assert_eq!(payload["lista_dividas"][0]["situacao"], "P");
