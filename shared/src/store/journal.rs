@@ -425,7 +425,9 @@ impl Store {
         const PER_ROUND: usize = 500;
         let mut removed = 0;
         loop {
-            let old = self.waiting(keys::unmatched_shard(tenant), Some((Timestamp::UNIX_EPOCH, before)), PER_ROUND).await?;
+            let old = self
+                .waiting(keys::unmatched_shard(tenant), Some((Timestamp::UNIX_EPOCH, before)), PER_ROUND)
+                .await?;
             let mut gone = 0;
             for webhook in &old {
                 gone += usize::from(self.remove_unmatched(&webhook.key).await?);
