@@ -26,7 +26,7 @@ pub const CALLER: &str = "quota-caller";
 
 const BATCHES: usize = 7;
 /// Two minutes after the first one, which begins with an untouched quota.
-const MINUTES: u64 = 3;
+const MINUTES: u32 = 3;
 const MINUTE: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two calls of somebody who works with the ERP.
@@ -66,7 +66,7 @@ pub async fn measure(table: &mut Table) -> Result<(), String> {
     let began = Instant::now();
     let mut minutes: Vec<[u64; 2]> = Vec::new();
     for minute in 1..=MINUTES {
-        tokio::time::sleep(MINUTE.mul_f64(f64::from(u32::try_from(minute).unwrap_or(1))) - began.elapsed()).await;
+        tokio::time::sleep((MINUTE * minute).saturating_sub(began.elapsed())).await;
         minutes.push(calls(&sienge, "calls").await?);
     }
     let mut called = Vec::new();
@@ -153,7 +153,7 @@ pub async fn call(priority: &str) -> Result<(), String> {
     let quota = SharedQuota::new(store, "obra", Package::Infinity, Arc::new(Timestamp::now));
     let config = ClientConfig::new(variable("SIENGE")?, "demo", Secret::new("demo"));
     let http = http_client(Timeouts::default()).map_err(|error| error.to_string())?;
-    let end = tokio::time::Instant::now() + MINUTE.mul_f64(f64::from(u32::try_from(MINUTES).unwrap_or(1)));
+    let end = tokio::time::Instant::now() + MINUTE * MINUTES;
     let sienge = Client::new(http, &config, Arc::new(quota), Arc::new(NotWritten)).map_err(|error| error.to_string())?;
     let mut called = Called::default();
     if priority == "batch" {

@@ -477,7 +477,7 @@ async fn run_survives(name: &str, function: &'static str, event: Value) -> Case 
         invocation: Invocation::Task(function, event),
         accepted,
     };
-    case.survives(name).await;
+    Box::pin(case.survives(name)).await;
     case
 }
 
