@@ -346,7 +346,7 @@ async fn calls_in_a_row_share_a_lot() {
     assert!(calls["PutItem"] <= 15, "{calls:?}");
     assert_eq!(calls["GetItem"], 1);
     let remaining = quota.remaining().await.unwrap();
-    assert!(remaining.rest_minute <= 3, "the rest comes as the minute passes: {remaining:?}");
+    assert!((90..=100).contains(&remaining.rest_minute), "{remaining:?}");
     assert_eq!(remaining.bulk_minute, 20);
     assert!(
         (73_390..=73_400).contains(&remaining.rest_day),

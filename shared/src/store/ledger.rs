@@ -218,7 +218,7 @@ pub(super) fn left(ledger: &Ledger, limits: Limits, now: Timestamp) -> (u32, u32
     let minute = if next.blocked_until_ms > now_ms {
         0
     } else {
-        share.free(&next.grants, now_ms)
+        share.most.saturating_sub(next.grants.iter().map(|grant| grant.count).sum())
     };
     (minute, limits.day_for(Priority::Batch).saturating_sub(next.day_used))
 }
@@ -290,7 +290,7 @@ mod tests {
 
     const REST: Limits = Limits {
         minute: 200,
-        reserve: 4,
+        reserve: 2,
         burst: 100,
         day: 1_000_000,
     };

@@ -24,7 +24,7 @@ use crate::sienge::{Lane, Priority, Quota, QuotaRefusal, Remaining};
 use crate::telemetry::{self, Metric};
 
 /// Sienge's limits a minute, what batches leave to people, and what they take as fast as they like: of REST, which people wait for, half.
-const REST_MINUTE: (u32, u32, u32) = (200, 4, 100);
+const REST_MINUTE: (u32, u32, u32) = (200, 2, 100);
 const BULK_MINUTE: (u32, u32, u32) = (20, 1, 20);
 /// Largest lots.
 const REST_LOT: u32 = 10;
