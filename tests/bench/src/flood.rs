@@ -17,8 +17,8 @@ use crate::stack::Stack;
 use crate::table::{Table, grouped};
 use crate::warm::event_with;
 
-const CONTRACTS: u32 = 2_500;
-const INSTALLMENTS_OF_A_CONTRACT: u32 = 8;
+const CONTRACTS: u32 = 1_000;
+const INSTALLMENTS_OF_A_CONTRACT: u32 = 40;
 const PAYMENTS: usize = 10_000;
 const CLIENTS: usize = 16;
 /// As in template.yaml: messages of a batch, and batches under way at the same time.
