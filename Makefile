@@ -69,6 +69,6 @@ test-e2e: $(READY) ## The real binaries on the local AWS, with the simulator
 
 # One command for all, so that the floor is made of the very libraries that the functions are made of.
 bench: $(READY) ## Scale, speed and cost, measured (ARGS="--only startup,warm", "--sizes 10000,100000,1000000", "--write")
-	cargo build --profile dist --locked --bins --package webhook --package apply --package payments --package import --package reconcile --package api --package bench-floor
-	cargo build --release --locked --package sienge-simulator
-	cargo run --release --locked --package bench -- $(ARGS)
+	cargo build --release --locked --bins --package webhook --package apply --package payments --package import --package reconcile --package api --package bench-floor
+	cargo build --profile local --locked --package sienge-simulator
+	cargo run --profile local --locked --package bench -- $(ARGS)

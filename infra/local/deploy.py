@@ -74,7 +74,7 @@ def _stage(body: dict, binaries: Path) -> dict[str, bytes]:
         name = resource["Metadata"]["BuildProperties"]["Binary"]
         binary = binaries / name
         if not binary.is_file():
-            raise StartError(f"Falta o binário {binary}; compile com: cargo build --release")
+            raise StartError(f"Falta o binário {binary}; compile com: cargo build --profile local")
         content = binary.read_bytes()
         key = f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.zip"
         bundles[key] = _zip(content)

@@ -100,7 +100,7 @@ class LocalStack:
     def start_simulator(self, options: list[str]) -> Child:
         """Starts the simulator of Sienge and waits until it answers."""
         processes.require_free_port(self.simulator_port, "simulador do Sienge")
-        binary = build.target_folder() / "release" / build.SIMULATOR
+        binary = build.target_folder() / build.PROFILE / build.SIMULATOR
         argv = [str(binary), "--port", str(self.simulator_port), "--state", str(self.folder / "sienge.json"), *options]
         env = {k: os.environ[k] for k in ("PATH", "HOME", "LANG") if k in os.environ} | {"RUST_LOG": "info"}
         child = processes.start("simulator", argv, env, self.folder)

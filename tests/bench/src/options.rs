@@ -37,7 +37,7 @@ impl Options {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
         let root = root.canonicalize().map_err(|error| error.to_string())?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
-        let binaries = target.join("dist");
+        let binaries = target.join("release");
         let mut options = Self {
             only: Vec::new(),
             floor: binaries.join("bench-floor"),
