@@ -209,4 +209,11 @@ mod tests {
         assert!(settings.block_new_due_date);
         assert_eq!((settings.unused_webhook_days, settings.removal_share_percent), (7, 20));
     }
+
+    #[test]
+    fn a_stored_parameter_that_is_none_any_more_is_read_over() {
+        let stored = r#"{"company": 1, "agreements": {"finishRenegOnUnpaidBreak": true, "proposalDays": 9}}"#;
+        let settings: CreditorSettings = serde_json::from_str(stored).unwrap();
+        assert_eq!(settings.agreements.proposal_days, 9);
+    }
 }

@@ -9,10 +9,6 @@ pub struct AgreementSettings {
     /// "Devolver parcelas originais ao quebrar acordo em andamento": breaking a non-integrated agreement returns its original installments
     /// to the creditor instead of leaving them in collection.
     pub return_originals_on_break: bool,
-    /// "Finalizar contratos de RENEG ao quebrar acordos sem pagamentos". Ponte keeps an agreement's installments in the agreement and not
-    /// in a contract of their own, and a broken one is never collected: both values mean the same here. Kept so that nothing
-    /// is lost when the parameters are carried over.
-    pub finish_reneg_on_unpaid_break: bool,
     /// "Permitir quebrar acordos aguardando aprovação": a proposal may be broken, too.
     pub break_awaiting_approval: bool,
     /// "Remover contratos de RENEG ao excluir o pagamento de efetivação": when the only payment is reversed, the agreement is broken and withdrawn from
@@ -31,7 +27,6 @@ impl Default for AgreementSettings {
     fn default() -> Self {
         Self {
             return_originals_on_break: false,
-            finish_reneg_on_unpaid_break: false,
             break_awaiting_approval: true,
             remove_reneg_on_reversed_activation: false,
             remove_reneg_on_unpaid_break: false,
