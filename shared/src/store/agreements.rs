@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 
-use super::attributes::{Item, from_item, get_text, key_of, number, text, to_item};
+use super::attributes::{Item, from_item, get_text, key_item, key_of, number, text, to_item};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::portfolio::{event_item, failed_conditions, transact};
@@ -75,7 +76,7 @@ impl Store {
         if agreement.revision == 1 {
             for bill in agreement.bills() {
                 let key = keys::bill_agreement(tenant, bill, agreement.created_on, &agreement.id);
-                request = request.transact_items(self.put(super::attributes::key_item(&key), None)?);
+                request = request.transact_items(self.put(key_item(&key), None)?);
             }
         }
         for event in events {
@@ -114,66 +115,49 @@ impl Store {
 
     /// Puts off when the sweep looks at an agreement that did not change. Does nothing when it changed meanwhile.
     pub async fn put_off_agreement(&self, agreement: &Agreement, due_at: Timestamp) -> Result<(), StoreError> {
-        let answer = self
+        let update = self
             .client
             .update_item()
-            .table_name(&self.tables.portfolio)
-            .set_key(Some(super::attributes::key_item(&keys::agreement(
-                &agreement.tenant,
-                &agreement.id,
-            ))))
             .update_expression("SET #at = :at")
             .condition_expression("#revision = :revision")
             .expression_attribute_names("#at", attribute::OUTBOX_AT)
             .expression_attribute_names("#revision", REVISION)
             .expression_attribute_values(":at", text(keys::instant(due_at)))
-            .expression_attribute_values(":revision", number(agreement.revision))
-            .send()
-            .await;
-        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+            .expression_attribute_values(":revision", number(agreement.revision));
+        self.unless_moved(&keys::agreement(&agreement.tenant, &agreement.id), update).await
     }
 
     /// Puts off an agreement that could not be seen to, whatever is stored of it. Does nothing when somebody else moved it meanwhile.
     pub async fn put_off_due(&self, due: &DueAgreement, now: Timestamp, until: Timestamp) -> Result<(), StoreError> {
-        let answer = self
+        let update = self
             .client
             .update_item()
-            .table_name(&self.tables.portfolio)
-            .set_key(Some(super::attributes::key_item(&keys::agreement(&due.tenant, &due.id))))
             .update_expression("SET #at = :until")
             .condition_expression("#at <= :now")
             .expression_attribute_names("#at", attribute::OUTBOX_AT)
             .expression_attribute_values(":until", text(keys::instant(until)))
-            .expression_attribute_values(":now", text(keys::instant(now)))
-            .send()
-            .await;
-        match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
-            Ok(_) | Err(StoreError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+            .expression_attribute_values(":now", text(keys::instant(now)));
+        self.unless_moved(&keys::agreement(&due.tenant, &due.id), update).await
     }
 
     /// Nothing is due of an agreement any more. Does nothing when it changed meanwhile.
     pub async fn agreement_is_done(&self, agreement: &Agreement) -> Result<(), StoreError> {
-        let answer = self
+        let update = self
             .client
             .update_item()
-            .table_name(&self.tables.portfolio)
-            .set_key(Some(super::attributes::key_item(&keys::agreement(
-                &agreement.tenant,
-                &agreement.id,
-            ))))
             .update_expression("REMOVE #shard, #at")
             .condition_expression("#revision = :revision")
             .expression_attribute_names("#shard", attribute::OUTBOX_SHARD)
             .expression_attribute_names("#at", attribute::OUTBOX_AT)
             .expression_attribute_names("#revision", REVISION)
-            .expression_attribute_values(":revision", number(agreement.revision))
-            .send()
-            .await;
+            .expression_attribute_values(":revision", number(agreement.revision));
+        self.unless_moved(&keys::agreement(&agreement.tenant, &agreement.id), update).await
+    }
+
+    /// Updates an agreement's item. When the condition does not hold any more somebody else moved the agreement: it is left as it is.
+    async fn unless_moved(&self, key: &ItemKey, update: UpdateItemFluentBuilder) -> Result<(), StoreError> {
+        let key = Some(key_item(key));
+        let answer = update.table_name(&self.tables.portfolio).set_key(key).send().await;
         match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
@@ -281,7 +265,7 @@ impl Store {
                 .client
                 .update_item()
                 .table_name(&self.tables.portfolio)
-                .set_key(Some(super::attributes::key_item(&key)))
+                .set_key(Some(key_item(&key)))
                 .update_expression("SET #notes = :none, #public = :none, #state = :state ADD #revision :one")
                 .condition_expression("#revision = :revision")
                 .expression_attribute_names("#notes", "notes")
@@ -315,7 +299,7 @@ impl Store {
                     .client
                     .update_item()
                     .table_name(&self.tables.portfolio)
-                    .set_key(Some(super::attributes::key_item(&keys::timeline_event(&agreement.tenant, &event))))
+                    .set_key(Some(key_item(&keys::timeline_event(&agreement.tenant, &event))))
                     .update_expression("SET #kind = :kind")
                     .condition_expression("attribute_exists(pk)")
                     .expression_attribute_names("#kind", "kind")
