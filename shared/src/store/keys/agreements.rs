@@ -1,0 +1,70 @@
+//! Keys of agreements: their own items, a bill's mention of them, and the lists they are found by.
+
+use super::{AGREEMENT_PREFIX, CLAIMS, ItemKey, bill_partition, text_shard};
+use crate::calendar::Date;
+use crate::portfolio::{AgreementId, BillId, CreditorId, CustomerId, StateName, TenantId};
+
+/// Shards of the agreements that something is due of, all tenants together.
+pub const DUE_SHARDS: u8 = 4;
+
+/// An agreement.
+#[must_use]
+pub fn agreement(tenant: &TenantId, id: &AgreementId) -> ItemKey {
+    ItemKey::new(format!("tenant#{tenant}#agreement#{id}"), "agreement")
+}
+
+/// Reads [`agreement`]'s partition.
+#[must_use]
+pub fn parse_agreement_partition(pk: &str) -> Option<(TenantId, AgreementId)> {
+    let (tenant, id) = pk.strip_prefix("tenant#")?.split_once("#agreement#")?;
+    Some((TenantId::parse(tenant).ok()?, AgreementId::parse(id).ok()?))
+}
+
+/// The claims of agreements on a bill.
+#[must_use]
+pub fn claims(tenant: &TenantId, bill: BillId) -> ItemKey {
+    ItemKey::new(bill_partition(tenant, bill), CLAIMS)
+}
+
+/// A bill's mention of an agreement, by the day of its saving.
+#[must_use]
+pub fn bill_agreement(tenant: &TenantId, bill: BillId, created_on: Date, id: &AgreementId) -> ItemKey {
+    ItemKey::new(bill_partition(tenant, bill), format!("{AGREEMENT_PREFIX}{created_on}#{id}"))
+}
+
+/// Reads the agreement out of [`bill_agreement`]'s sort key.
+#[must_use]
+pub fn parse_bill_agreement(sk: &str) -> Option<AgreementId> {
+    let (_, id) = sk.strip_prefix(AGREEMENT_PREFIX)?.split_once('#')?;
+    AgreementId::parse(id).ok()
+}
+
+/// Hash of `outbox` for agreements that something is due of: a sparse list by instant, like that of the events.
+#[must_use]
+pub fn due_shard(shard: u8) -> String {
+    format!("agreements-due#{shard}")
+}
+
+/// Hash of `outbox` for one agreement.
+#[must_use]
+pub fn due_shard_of(id: &AgreementId) -> String {
+    due_shard(text_shard(id.as_str(), DUE_SHARDS))
+}
+
+/// Hash of `by_customer` for the agreements of a customer.
+#[must_use]
+pub fn customer_agreements(tenant: &TenantId, customer: CustomerId) -> String {
+    format!("tenant#{tenant}#agreements#customer#{customer}")
+}
+
+/// Hash of `open_installments` for the agreements of a creditor.
+#[must_use]
+pub fn creditor_agreements(tenant: &TenantId, creditor: CreditorId) -> String {
+    format!("tenant#{tenant}#agreements#creditor#{creditor}")
+}
+
+/// Range of `open_installments` for an agreement: by state, then by day.
+#[must_use]
+pub fn agreement_place(state: StateName, created_on: Date, id: &AgreementId) -> String {
+    format!("{}#{created_on}#{id}", state.as_str())
+}
