@@ -1,0 +1,232 @@
+//! A webhook is stored, once and whole, and read back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use futures::{StreamExt, stream};
+
+use super::{
+    AT_ONCE, Accepted, InboundWebhook, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, StoredWebhook, WEBHOOK, WebhookState, bounded,
+    expiry,
+};
+use crate::calendar::business_date;
+use crate::portfolio::BillId;
+use crate::store::attributes::{Item, binary, get_binary, get_instant, get_number, get_text, key_item, number, opt_number, opt_text, text};
+use crate::store::batch::Freshness;
+use crate::store::keys::{self, ItemKey, attribute};
+use crate::store::{Store, StoreError, packing};
+
+/// Days the parts of a large body are kept at most, finished or not: longer than any webhook waits.
+const PARTS_KEPT_DAYS: i64 = 180;
+/// A packed body up to this size stays in the head.
+const BODY_IN_HEAD_BYTES: usize = 300_000;
+/// Size of a part of a larger one.
+const PART_BYTES: usize = 350_000;
+/// Largest body taken: more than API Gateway and Lambda let through.
+const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
+
+impl Store {
+    /// Stores a webhook once. In the ordinary case this is one conditional put.
+    pub async fn accept(&self, webhook: &InboundWebhook) -> Result<Accepted, StoreError> {
+        self.put_webhook(webhook, WebhookState::Pending, None).await
+    }
+
+    /// Stores a webhook that cannot be read, for the log: it is never pending.
+    pub async fn reject(&self, webhook: &InboundWebhook, reason: &str) -> Result<Accepted, StoreError> {
+        self.put_webhook(webhook, WebhookState::Rejected, Some(reason)).await
+    }
+
+    /// Stores a webhook that needs no processing: done from the start, never pending.
+    pub async fn archive(&self, webhook: &InboundWebhook, note: &str) -> Result<Accepted, StoreError> {
+        self.put_webhook(webhook, WebhookState::Done, Some(note)).await
+    }
+
+    async fn put_webhook(&self, webhook: &InboundWebhook, state: WebhookState, note: Option<&str>) -> Result<Accepted, StoreError> {
+        if webhook.body.len() > BODY_LIMIT_BYTES {
+            return Err(StoreError::TooLarge {
+                what: "a webhook's body",
+                bytes: webhook.body.len(),
+                limit: BODY_LIMIT_BYTES,
+            });
+        }
+        let body_hash = packing::digest(&webhook.body);
+        let packed = packing::pack(&webhook.body);
+        let mut item = head_item(webhook, state, note, &body_hash);
+        item.insert("body_encoding".to_owned(), text(packed.encoding));
+        if packed.bytes.len() <= BODY_IN_HEAD_BYTES {
+            item.insert("body".to_owned(), binary(packed.bytes));
+        } else {
+            let parts = part_items(webhook, &body_hash, &packed.bytes);
+            item.insert("parts".to_owned(), number(parts.len()));
+            self.batch_put(&self.tables.journal, parts).await?;
+        }
+        let mut put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.journal)
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        put = if state == WebhookState::Rejected {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            // What could not be read had no effect: a readable delivery of the same id takes its place.
+            put.condition_expression("attribute_not_exists(pk) OR #state = :rejected")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":rejected", text(WebhookState::Rejected.name()))
+        };
+        let answer = put.send().await;
+        match answer {
+            Ok(_) => Ok(Accepted::New),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(duplicate(failed.item(), &body_hash)),
+                _ => Err(StoreError::of("PutItem", &error)),
+            },
+        }
+    }
+
+    /// Webhooks by key, with their bodies; unknown keys are left out, each key answers once.
+    ///
+    /// Every webhook answers for itself: a damaged one does not take the others with it.
+    pub async fn load_webhooks(&self, keys: &[JournalKey]) -> Result<Vec<Result<StoredWebhook, StoreError>>, StoreError> {
+        let mut wanted: Vec<ItemKey> = keys.iter().map(JournalKey::head).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let heads = self.batch_get(&self.tables.journal, &wanted, Freshness::Consistent, None).await?;
+        Ok(stream::iter(heads)
+            .map(|head| self.with_body(head))
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await)
+    }
+
+    async fn with_body(&self, head: Item) -> Result<StoredWebhook, StoreError> {
+        let pk = get_text(&head, attribute::PK)?.to_owned();
+        let packed = match opt_number::<usize>(&head, "parts") {
+            None => get_binary(&head, "body")?.to_vec(),
+            Some(count) => self.read_parts(&pk, get_text(&head, "body_hash")?, count).await?,
+        };
+        let body = packing::unpack("a webhook's body", &packed, get_text(&head, "body_encoding")?)?;
+        if packing::digest(&body) != get_text(&head, "body_hash")? {
+            return Err(StoreError::unreadable("a webhook's body", "it is not what came in"));
+        }
+        read_webhook(&head, JournalKey(pk), body)
+    }
+
+    async fn read_parts(&self, pk: &str, hash: &str, count: usize) -> Result<Vec<u8>, StoreError> {
+        let keys: Vec<ItemKey> = (0..count)
+            .map(|part| ItemKey {
+                pk: pk.to_owned(),
+                sk: keys::payload_part(hash, part),
+            })
+            .collect();
+        let items = self.batch_get(&self.tables.journal, &keys, Freshness::Consistent, None).await?;
+        if items.len() != count {
+            return Err(StoreError::unreadable("a webhook's body", "a part of it is missing"));
+        }
+        let mut parts = BTreeMap::new();
+        for item in &items {
+            parts.insert(get_text(item, attribute::SK)?, get_binary(item, "body")?);
+        }
+        Ok(parts.into_values().flatten().copied().collect())
+    }
+}
+
+fn duplicate(stored: Option<&Item>, body_hash: &str) -> Accepted {
+    Accepted::Duplicate {
+        same_body: stored.and_then(|item| opt_text(item, "body_hash")) == Some(body_hash),
+    }
+}
+
+fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, body_hash: &str) -> Item {
+    let key = webhook.key();
+    let tenant = &webhook.tenant;
+    let day = business_date(webhook.received_at);
+    let headers = webhook
+        .headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.to_lowercase().as_str(), "authorization" | "cookie" | "x-api-key"))
+        .map(|(name, value)| (name.clone(), text(value)));
+    let mut item = key_item(&key.head());
+    item.extend([
+        ("kind".to_owned(), text(WEBHOOK)),
+        ("state".to_owned(), text(state.name())),
+        (
+            "summary".to_owned(),
+            text(bounded(&format!("{}: {}", webhook.receiver, webhook.event))),
+        ),
+        ("receiver".to_owned(), text(&webhook.receiver)),
+        ("event".to_owned(), text(&webhook.event)),
+        ("webhook_id".to_owned(), text(&webhook.id)),
+        ("headers".to_owned(), AttributeValue::M(headers.collect::<HashMap<_, _>>())),
+        ("body_hash".to_owned(), text(body_hash)),
+        ("body_bytes".to_owned(), number(webhook.body.len())),
+        (attribute::AT.to_owned(), text(keys::instant(webhook.received_at))),
+    ]);
+    // One that waits is in the index of what waits and in no other: each costs a write when it comes in, and another when its
+    // state changes. It is listed by day and by bill when it is finished, and nearly all are within seconds.
+    let (day_key, bill_key) = match state {
+        WebhookState::Pending => (LISTED_DAY, LISTED_BILL),
+        _ => (attribute::DAY_KEY, attribute::BILL_KEY),
+    };
+    item.insert(day_key.to_owned(), text(keys::day_index(tenant, day, WEBHOOK)));
+    if let Some(bill) = webhook.bill {
+        item.insert("bill".to_owned(), number(bill));
+        item.insert(bill_key.to_owned(), text(keys::bill_index(tenant, bill)));
+    }
+    if let Some(note) = note {
+        item.insert("note".to_owned(), text(bounded(note)));
+    }
+    if state == WebhookState::Pending {
+        item.insert(attribute::PENDING_SHARD.to_owned(), text(keys::pending_shard_of(&key.0)));
+    } else {
+        let expires = expiry(webhook.received_at, KEPT_DAYS);
+        item.insert(attribute::EXPIRES_AT.to_owned(), number(expires));
+    }
+    item
+}
+
+fn part_items(webhook: &InboundWebhook, body_hash: &str, packed: &[u8]) -> Vec<Item> {
+    let pk = webhook.key().0;
+    let parts = packed.chunks(PART_BYTES).enumerate();
+    parts
+        .map(|(part, bytes)| {
+            let mut item = key_item(&ItemKey {
+                pk: pk.clone(),
+                sk: keys::payload_part(body_hash, part),
+            });
+            item.insert("body".to_owned(), binary(bytes.to_vec()));
+            let expires = expiry(webhook.received_at, PARTS_KEPT_DAYS);
+            item.insert(attribute::EXPIRES_AT.to_owned(), number(expires));
+            item
+        })
+        .collect()
+}
+
+fn read_webhook(head: &Item, key: JournalKey, body: Vec<u8>) -> Result<StoredWebhook, StoreError> {
+    let state = get_text(head, "state")?;
+    let state = WebhookState::parse(state).ok_or_else(|| StoreError::unreadable("a webhook", "its state is unknown"))?;
+    let tenant = key
+        .tenant()
+        .ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
+    let headers = head.get("headers").and_then(|headers| headers.as_m().ok());
+    let headers = headers.into_iter().flatten();
+    let bill = head.contains_key("bill").then(|| get_number(head, "bill")).transpose()?;
+    Ok(StoredWebhook {
+        webhook: InboundWebhook {
+            tenant,
+            receiver: get_text(head, "receiver")?.to_owned(),
+            event: get_text(head, "event")?.to_owned(),
+            id: get_text(head, "webhook_id")?.to_owned(),
+            received_at: get_instant(head, attribute::AT)?,
+            headers: headers
+                .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
+                .collect(),
+            body,
+            bill: bill.map(BillId),
+        },
+        state,
+        note: opt_text(head, "note").map(str::to_owned),
+        key,
+    })
+}

@@ -1,0 +1,193 @@
+//! A webhook is finished; what waits is found; what never matched is removed.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt, stream};
+
+use super::{AT_ONCE, Finish, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, PendingWebhook, WebhookState, bounded, expiry};
+use crate::calendar::Timestamp;
+use crate::portfolio::TenantId;
+use crate::store::attributes::{get_instant, get_text, key_item, number, opt_number, opt_text, text};
+use crate::store::batch::{Freshness, Query};
+use crate::store::keys::{self, ItemKey, attribute, index};
+use crate::store::{Store, StoreError};
+
+impl Store {
+    /// Finishes one webhook. Doing it again, or finishing one that is done, changes nothing.
+    pub async fn finish(&self, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
+        // From now on it is listed by day and by bill; see `head_item` of `accept`.
+        let listed = "SET #day = if_not_exists(#listed_day, #day), #state = :state, #note = :note, #finished = :now";
+        let tenant = finish.key.tenant();
+        let tenant = tenant.ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
+        let (mut expression, unmatched) = match finish.state {
+            WebhookState::Pending => {
+                return Err(StoreError::unreadable("a webhook's new state", "pending is not an end"));
+            }
+            WebhookState::Unmatched => (format!("{listed}, #pending = :pending"), Some(keys::unmatched_shard(&tenant))),
+            _ => (format!("{listed}, #expires = :expires REMOVE #pending"), None),
+        };
+        // Who gives a webhook up has not read where it points; it may keep a bill of its own.
+        let by_bill = match (finish.bill, finish.state) {
+            (Some(bill), _) => Some(keys::bill_index(&tenant, bill)),
+            (None, WebhookState::Failed) => Some(keys::no_bill_index(&tenant)),
+            (None, _) => None,
+        };
+        if by_bill.is_some() {
+            expression = expression.replacen("SET ", "SET #by_bill = if_not_exists(#listed_bill, :by_bill), ", 1);
+        }
+        if finish.bill.is_some() {
+            expression = expression.replacen("SET ", "SET #bill = if_not_exists(#bill, :bill), ", 1);
+        }
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.journal)
+            .set_key(Some(key_item(&finish.key.head())))
+            .update_expression(expression)
+            .condition_expression("#state IN (:from0, :from1, :from2)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#note", "note")
+            .expression_attribute_names("#finished", "finished_at")
+            .expression_attribute_names("#pending", attribute::PENDING_SHARD)
+            .expression_attribute_names("#day", attribute::DAY_KEY)
+            .expression_attribute_names("#listed_day", LISTED_DAY)
+            .expression_attribute_values(":state", text(finish.state.name()))
+            .expression_attribute_values(
+                ":note",
+                finish
+                    .note
+                    .as_deref()
+                    .map_or(AttributeValue::Null(true), |note| text(bounded(note))),
+            )
+            .expression_attribute_values(":now", text(keys::instant(now)))
+            .expression_attribute_values(":from0", text(WebhookState::Pending.name()))
+            .expression_attribute_values(":from1", text(WebhookState::Unmatched.name()))
+            .expression_attribute_values(":from2", text(WebhookState::Failed.name()));
+        if let Some(by_bill) = by_bill {
+            update = update
+                .expression_attribute_names("#by_bill", attribute::BILL_KEY)
+                .expression_attribute_names("#listed_bill", LISTED_BILL)
+                .expression_attribute_values(":by_bill", text(by_bill));
+        }
+        if let Some(bill) = finish.bill {
+            update = update
+                .expression_attribute_names("#bill", "bill")
+                .expression_attribute_values(":bill", number(bill));
+        }
+        update = match unmatched {
+            Some(shard) => update.expression_attribute_values(":pending", text(shard)),
+            None => update
+                .expression_attribute_names("#expires", attribute::EXPIRES_AT)
+                .expression_attribute_values(":expires", number(expiry(now, KEPT_DAYS))),
+        };
+        match update.send().await {
+            Ok(_) => Ok(()),
+            // Done or rejected already, or removed: nothing is left to finish.
+            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => Ok(()),
+            Err(error) => Err(StoreError::of("UpdateItem", &error)),
+        }
+    }
+
+    /// Finishes many; answers those that could not be, with the reason.
+    pub async fn finish_all(&self, finishes: &[Finish], now: Timestamp) -> Vec<(JournalKey, StoreError)> {
+        stream::iter(finishes)
+            .map(|finish| async move { (finish.key.clone(), self.finish(finish, now).await) })
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|(key, result)| async move { result.err().map(|error| (key, error)) })
+            .collect()
+            .await
+    }
+
+    /// Webhooks received between two instants that are still pending, oldest first in each shard, at most about `limit`. All tenants.
+    pub async fn pending_between(&self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<PendingWebhook>, StoreError> {
+        let share = limit.div_ceil(usize::from(keys::PENDING_SHARDS)).max(1);
+        let shards = (0..keys::PENDING_SHARDS).map(|shard| self.waiting(keys::pending_shard(shard), Some((from, to)), share));
+        Ok(futures::future::try_join_all(shards).await?.into_iter().flatten().collect())
+    }
+
+    /// Webhooks of a tenant that matched nothing yet, oldest first.
+    pub async fn unmatched(&self, tenant: &TenantId, limit: usize) -> Result<Vec<PendingWebhook>, StoreError> {
+        self.waiting(keys::unmatched_shard(tenant), None, limit).await
+    }
+
+    async fn waiting(
+        &self,
+        shard: String,
+        between: Option<(Timestamp, Timestamp)>,
+        limit: usize,
+    ) -> Result<Vec<PendingWebhook>, StoreError> {
+        let query = Query {
+            table: &self.tables.journal,
+            index: Some(index::PENDING),
+            hash: (attribute::PENDING_SHARD, shard),
+            range: between.map(|(from, to)| (attribute::AT, keys::instant(from), keys::instant(to))),
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: Some(limit),
+        };
+        let items = self.query_all(query).await?;
+        items
+            .iter()
+            .map(|item| {
+                let key = JournalKey(get_text(item, attribute::PK)?.to_owned());
+                let tenant = key
+                    .tenant()
+                    .ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
+                let received_at = get_instant(item, attribute::AT)?;
+                Ok(PendingWebhook { tenant, key, received_at })
+            })
+            .collect()
+    }
+
+    /// Removes the webhooks of a tenant that came before an instant and never matched; answers how many.
+    ///
+    /// The caller computes the instant from the creditor's number of days; the table's own expiry lags by up to days and is not relied upon.
+    pub async fn expire_unmatched(&self, tenant: &TenantId, before: Timestamp) -> Result<usize, StoreError> {
+        const PER_ROUND: usize = 500;
+        let mut removed = 0;
+        loop {
+            let old = self
+                .waiting(keys::unmatched_shard(tenant), Some((Timestamp::UNIX_EPOCH, before)), PER_ROUND)
+                .await?;
+            let mut gone = 0;
+            for webhook in &old {
+                gone += usize::from(self.remove_unmatched(&webhook.key).await?);
+            }
+            removed += gone;
+            if old.len() < PER_ROUND || gone == 0 {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn remove_unmatched(&self, key: &JournalKey) -> Result<bool, StoreError> {
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&self.tables.journal)
+            .set_key(Some(key_item(&key.head())))
+            .condition_expression("#state = :unmatched")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":unmatched", text(WebhookState::Unmatched.name()))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
+            .send()
+            .await;
+        let head = match answer.map_err(|error| StoreError::of("DeleteItem", &error)) {
+            Ok(answer) => answer.attributes.unwrap_or_default(),
+            // It matched meanwhile.
+            Err(StoreError::Conflict) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if let (Some(count), Some(hash)) = (opt_number::<usize>(&head, "parts"), opt_text(&head, "body_hash")) {
+            // A crash here leaves parts that nothing reads; they expire by themselves.
+            let parts: Vec<ItemKey> = (0..count)
+                .map(|part| ItemKey {
+                    pk: key.0.clone(),
+                    sk: keys::payload_part(hash, part),
+                })
+                .collect();
+            self.batch_delete(&self.tables.journal, &parts).await?;
+        }
+        Ok(true)
+    }
+}
