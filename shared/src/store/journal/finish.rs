@@ -15,71 +15,62 @@ use crate::store::{Store, StoreError};
 impl Store {
     /// Finishes one webhook. Doing it again, or finishing one that is done, changes nothing.
     pub async fn finish(&self, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
-        // From now on it is listed by day and by bill; see `head_item` of `accept`.
-        let listed = "SET #day = if_not_exists(#listed_day, #day), #state = :state, #note = :note, #finished = :now";
         let tenant = finish.key.tenant();
         let tenant = tenant.ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
-        let (mut expression, unmatched) = match finish.state {
-            WebhookState::Pending => {
-                return Err(StoreError::unreadable("a webhook's new state", "pending is not an end"));
-            }
-            WebhookState::Unmatched => (format!("{listed}, #pending = :pending"), Some(keys::unmatched_shard(&tenant))),
-            _ => (format!("{listed}, #expires = :expires REMOVE #pending"), None),
-        };
+        if finish.state == WebhookState::Pending {
+            return Err(StoreError::unreadable("a webhook's new state", "pending is not an end"));
+        }
+        let note = finish.note.as_deref();
+        let note = note.map_or(AttributeValue::Null(true), |note| text(bounded(note)));
+        // From now on it is listed by day, and by bill where it has one; see `head_item` of `accept`.
+        let mut set = "SET #state = :state, #note = :note, #finished = :now, #day = if_not_exists(#listed_day, #day)".to_owned();
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.journal)
+            .set_key(Some(key_item(&finish.key.head())))
+            .condition_expression("#state IN (:from0, :from1, :from2)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#note", "note")
+            .expression_attribute_names("#finished", "finished_at")
+            .expression_attribute_names("#day", attribute::DAY_KEY)
+            .expression_attribute_names("#listed_day", LISTED_DAY)
+            .expression_attribute_names("#pending", attribute::PENDING_SHARD)
+            .expression_attribute_values(":state", text(finish.state.name()))
+            .expression_attribute_values(":note", note)
+            .expression_attribute_values(":now", text(keys::instant(now)))
+            .expression_attribute_values(":from0", text(WebhookState::Pending.name()))
+            .expression_attribute_values(":from1", text(WebhookState::Unmatched.name()))
+            .expression_attribute_values(":from2", text(WebhookState::Failed.name()));
+        if let Some(bill) = finish.bill {
+            set += ", #bill = if_not_exists(#bill, :bill)";
+            update = update
+                .expression_attribute_names("#bill", "bill")
+                .expression_attribute_values(":bill", number(bill));
+        }
         // Who gives a webhook up has not read where it points; it may keep a bill of its own.
         let by_bill = match (finish.bill, finish.state) {
             (Some(bill), _) => Some(keys::bill_index(&tenant, bill)),
             (None, WebhookState::Failed) => Some(keys::no_bill_index(&tenant)),
             (None, _) => None,
         };
-        if by_bill.is_some() {
-            expression = expression.replacen("SET ", "SET #by_bill = if_not_exists(#listed_bill, :by_bill), ", 1);
-        }
-        if finish.bill.is_some() {
-            expression = expression.replacen("SET ", "SET #bill = if_not_exists(#bill, :bill), ", 1);
-        }
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.tables.journal)
-            .set_key(Some(key_item(&finish.key.head())))
-            .update_expression(expression)
-            .condition_expression("#state IN (:from0, :from1, :from2)")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#note", "note")
-            .expression_attribute_names("#finished", "finished_at")
-            .expression_attribute_names("#pending", attribute::PENDING_SHARD)
-            .expression_attribute_names("#day", attribute::DAY_KEY)
-            .expression_attribute_names("#listed_day", LISTED_DAY)
-            .expression_attribute_values(":state", text(finish.state.name()))
-            .expression_attribute_values(
-                ":note",
-                finish
-                    .note
-                    .as_deref()
-                    .map_or(AttributeValue::Null(true), |note| text(bounded(note))),
-            )
-            .expression_attribute_values(":now", text(keys::instant(now)))
-            .expression_attribute_values(":from0", text(WebhookState::Pending.name()))
-            .expression_attribute_values(":from1", text(WebhookState::Unmatched.name()))
-            .expression_attribute_values(":from2", text(WebhookState::Failed.name()));
         if let Some(by_bill) = by_bill {
+            set += ", #by_bill = if_not_exists(#listed_bill, :by_bill)";
             update = update
                 .expression_attribute_names("#by_bill", attribute::BILL_KEY)
                 .expression_attribute_names("#listed_bill", LISTED_BILL)
                 .expression_attribute_values(":by_bill", text(by_bill));
         }
-        if let Some(bill) = finish.bill {
+        if finish.state == WebhookState::Unmatched {
+            set += ", #pending = :pending";
+            update = update.expression_attribute_values(":pending", text(keys::unmatched_shard(&tenant)));
+        } else {
+            set += ", #expires = :expires REMOVE #pending";
             update = update
-                .expression_attribute_names("#bill", "bill")
-                .expression_attribute_values(":bill", number(bill));
-        }
-        update = match unmatched {
-            Some(shard) => update.expression_attribute_values(":pending", text(shard)),
-            None => update
                 .expression_attribute_names("#expires", attribute::EXPIRES_AT)
-                .expression_attribute_values(":expires", number(expiry(now, KEPT_DAYS))),
-        };
+                .expression_attribute_values(":expires", number(expiry(now, KEPT_DAYS)));
+        }
+        let update = update.update_expression(set);
         match update.send().await {
             Ok(_) => Ok(()),
             // Done or rejected already, or removed: nothing is left to finish.
