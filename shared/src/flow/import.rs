@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::history::tell_finished;
 use super::rows::Extract;
-use super::run::{Guard, Run, tell_finished};
+use super::run::{Guard, Run};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, Scope};

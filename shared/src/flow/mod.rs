@@ -8,6 +8,7 @@ mod apply;
 pub mod boletos;
 mod erase;
 mod fan_out;
+mod history;
 mod import;
 mod invocation;
 mod mirror;

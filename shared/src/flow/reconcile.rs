@@ -12,8 +12,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::history::{named, tell_finished};
 use super::rows::{Row, due_in};
-use super::run::{Guard, Run, named, tell_finished};
+use super::run::{Guard, Run};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
