@@ -20,7 +20,8 @@ import sys
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from infra.tenant import TenantError, _put, _target
+from infra import command
+from infra.command import CommandError
 
 ROLES = ("reader", "operator", "administrator")
 # A key that ended is still listed for so long.
@@ -31,14 +32,14 @@ LONGEST_DAYS = 730
 def create(client, control_table: str, tenant: str, role: str, name: str, days: int, now: datetime.datetime | None = None) -> str:
     """Stores a new key and answers it: it can't be read again."""
     if role not in ROLES:
-        raise TenantError(f"papel {role!r} desconhecido; use {', '.join(ROLES)}")
+        raise CommandError(f"papel {role!r} desconhecido; use {', '.join(ROLES)}")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", tenant):
-        raise TenantError("assessoria: use de 1 a 40 letras, dígitos, '-' ou '_'")
+        raise CommandError("assessoria: use de 1 a 40 letras, dígitos, '-' ou '_'")
     if not 1 <= days <= LONGEST_DAYS:
-        raise TenantError(f"validade: informe de 1 a {LONGEST_DAYS} dias")
+        raise CommandError(f"validade: informe de 1 a {LONGEST_DAYS} dias")
     held = client("dynamodb").get_item(TableName=control_table, Key={"pk": {"S": f"tenant#{tenant}"}, "sk": {"S": "settings"}})
     if "Item" not in held:
-        raise TenantError(f"assessoria {tenant} não cadastrada; cadastre-a com o comando de assessoria")
+        raise CommandError(f"assessoria {tenant} não cadastrada; cadastre-a com o comando de assessoria")
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
     now = now or datetime.datetime.now(datetime.UTC)
     until = int((now + datetime.timedelta(days=days)).timestamp())
@@ -52,7 +53,7 @@ def create(client, control_table: str, tenant: str, role: str, name: str, days: 
         "valid_until": until,
         "expires_at": until + KEPT_DAYS * 86_400,
     }
-    client("dynamodb").put_item(**_put(control_table, item)["Put"])
+    client("dynamodb").put_item(**command.put(control_table, item)["Put"])
     return f"ponte.{tenant}.{key_id}.{secret}"
 
 
@@ -77,22 +78,16 @@ def revoke(client, control_table: str, tenant: str, key_id: str) -> None:
         ReturnValues="ALL_OLD",
     )
     if not answer.get("Attributes"):
-        raise TenantError(f"a assessoria {tenant} não tem a chave {key_id}; veja as que tem com: list")
+        raise CommandError(f"a assessoria {tenant} não tem a chave {key_id}; veja as que tem com: list")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; see `--help`."""
-    options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except TenantError as error:
-        print(f"Erro: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run(_run, _parser().parse_args(arguments))
 
 
 def _run(options: argparse.Namespace) -> None:
-    client, outputs, _ = _target(options)
+    client, outputs, _ = command.target(options)
     control = outputs["ControlTableName"]
     if options.command == "create":
         key = create(client, control, options.tenant, options.role, options.name, options.days)
@@ -111,13 +106,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="api_keys", description="Chaves da API de uma assessoria.")
-    parser.add_argument("--tenant", required=True, help="código da assessoria (IdAssessoria)")
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--stack", help="nome da pilha na AWS")
-    where.add_argument("--local", action="store_true", help="a pilha local que está em execução")
-    parser.add_argument("--region", help="região da AWS")
-    parser.set_defaults(webhook_base_url=None)
+    parser = command.parser("api_keys", "Chaves da API de uma assessoria.")
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("create", help="cria uma chave e a mostra uma única vez")
     new.add_argument("--role", required=True, choices=ROLES, help="o que ela pode")

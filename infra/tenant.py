@@ -16,14 +16,16 @@ import base64
 import json
 import re
 import secrets
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer
+
+from infra import command
+from infra.command import CommandError
 
 # Playbook 6.9: one webhook per receiver. The names of the events are Sienge's
 # (SALES_CONTRACT_CANCELED has one L); a misspelt one would just never fire.
@@ -54,10 +56,6 @@ RECEIVERS: dict[str, list[str]] = {
 PAGE = 200  # Sienge's largest
 
 
-class TenantError(Exception):
-    """A readable reason why the tenant could not be set up; never holds a credential."""
-
-
 @dataclass(frozen=True)
 class Sienge:
     """A Sienge-compatible API: base address (before /v1) and the API user."""
@@ -80,9 +78,9 @@ class Sienge:
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             hint = {401: ": usuário ou senha", 403: ": recurso não liberado ao usuário de API", 429: ": limite por minuto"}
-            raise TenantError(f"Sienge respondeu {error.code} a {method} {path}{hint.get(error.code, '')}") from None
+            raise CommandError(f"Sienge respondeu {error.code} a {method} {path}{hint.get(error.code, '')}") from None
         except (urllib.error.URLError, OSError, ValueError) as error:
-            raise TenantError(f"Sienge não respondeu a {method} {path}: {error.__class__.__name__}") from None
+            raise CommandError(f"Sienge não respondeu a {method} {path}: {error.__class__.__name__}") from None
 
     def rows(self, path: str) -> list[dict]:
         """Every row of a paginated resource."""
@@ -106,8 +104,8 @@ def save_settings(client, control_table: str, tenant: str, settings: dict, activ
     entry = held | {k: v for k, v in settings.items() if v is not None} | {"active": active}
     client("dynamodb").transact_write_items(
         TransactItems=[
-            _put(control_table, {"pk": f"tenant#{tenant}", "sk": "settings", "settings": entry}),
-            _put(control_table, {"pk": "tenants", "sk": tenant, "active": active}),
+            command.put(control_table, {"pk": f"tenant#{tenant}", "sk": "settings", "settings": entry}),
+            command.put(control_table, {"pk": "tenants", "sk": tenant, "active": active}),
         ]
     )
 
@@ -117,17 +115,13 @@ def save_creditor(client, control_table: str, tenant: str, creditor: dict) -> No
     pk, sk = f"tenant#{tenant}", f"creditor#{creditor['company']:010d}"
     held = _held_settings(client, control_table, pk, sk)
     given = {k: v for k, v in creditor.items() if v is not None}
-    client("dynamodb").put_item(**_put(control_table, {"pk": pk, "sk": sk, "settings": held | given})["Put"])
+    client("dynamodb").put_item(**command.put(control_table, {"pk": pk, "sk": sk, "settings": held | given})["Put"])
 
 
 def _held_settings(client, control_table: str, pk: str, sk: str) -> dict:
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
     item = client("dynamodb").get_item(TableName=control_table, Key=key, ConsistentRead=True).get("Item")
     return TypeDeserializer().deserialize(item["settings"]) if item and "settings" in item else {}
-
-
-def _put(table: str, item: dict) -> dict:
-    return {"Put": {"TableName": table, "Item": {k: TypeSerializer().serialize(v) for k, v in item.items()}}}
 
 
 # ---------------------------------------------------------------- secret
@@ -199,17 +193,11 @@ def register_webhooks(sienge: Sienge, api_url: str, tenant: str, token: str, rep
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; see `--help`."""
-    options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except TenantError as error:
-        print(f"Erro: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command.run(_run, _parser().parse_args(arguments))
 
 
 def _run(options: argparse.Namespace) -> None:
-    client, outputs, api_url = _target(options)
+    client, outputs, api_url = command.target(options, options.webhook_base_url)
     control = outputs["ControlTableName"]
     base_url = options.sienge_url.rstrip("/")
     password = Path(options.sienge_password_file).read_text().strip()
@@ -246,36 +234,16 @@ def _run(options: argparse.Namespace) -> None:
         print(f"  Webhooks não registrados (use --register-webhooks). Endereço: {webhook_url(api_url, '{receptor}', options.tenant)}")
 
 
-def _target(options: argparse.Namespace):
-    """Clients, outputs and API address of the stack: local or on AWS."""
-    if options.local:
-        from infra.local.demo import running
-
-        stack = running()
-        return stack.client, stack.outputs, stack.api_url
-    import boto3
-
-    session = boto3.Session(region_name=options.region)
-    found = session.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"][0]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
-    return session.client, outputs, (options.webhook_base_url or outputs["ApiUrl"]).rstrip("/")
-
-
 def _subdomain(base_url: str) -> str:
     """`https://host/SUBDOMAIN/public/api` -> SUBDOMAIN."""
     parts = urllib.parse.urlsplit(base_url).path.strip("/").split("/")
     if len(parts) < 3 or parts[-2:] != ["public", "api"]:
-        raise TenantError("--sienge-url deve terminar em /SUBDOMINIO/public/api (ou informe --subdomain)")
+        raise CommandError("--sienge-url deve terminar em /SUBDOMINIO/public/api (ou informe --subdomain)")
     return parts[-3]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tenant", description="Cria ou atualiza uma assessoria (tenant).")
-    parser.add_argument("--tenant", required=True, help="código da assessoria (IdAssessoria)")
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--stack", help="nome da pilha na AWS")
-    where.add_argument("--local", action="store_true", help="a pilha local que está em execução")
-    parser.add_argument("--region", help="região da AWS")
+    parser = command.parser("tenant", "Cria ou atualiza uma assessoria (tenant).")
     parser.add_argument("--webhook-base-url", help="endereço público dos webhooks, se não for o da API")
     parser.add_argument("--sienge-url", required=True, help="https://api.sienge.com.br/SUBDOMINIO/public/api")
     parser.add_argument("--subdomain", help="subdomínio, se não estiver no endereço")

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import api_keys
 from infra import tenant as tenants
+from infra.command import CommandError
 from infra.local import build, processes
 from infra.local.processes import StartError
 from infra.local.report import Report, number
@@ -98,7 +99,7 @@ def demo(options: argparse.Namespace) -> int:
             report.say("\nCtrl-C encerra (os dados ficam para a próxima vez).")
             wait(stack)
         return code
-    except (StartError, ScenarioError, tenants.TenantError, BotoCoreError, ClientError) as error:
+    except (StartError, ScenarioError, CommandError, BotoCoreError, ClientError) as error:
         report.say(f"\nErro: {error}")
         return 1
     except KeyboardInterrupt:

@@ -83,7 +83,7 @@ def test_an_update_keeps_settings_it_does_not_name(ponte):
 def test_every_setting_can_be_changed_back_and_stays_when_it_is_not_named(ponte, monkeypatch, tmp_path):
     stack, password = ponte.stack, tmp_path / "password"
     password.write_text(ponte.sienge.password)
-    monkeypatch.setattr(tenants, "_target", lambda _: (stack.client, stack.outputs, stack.api_url))
+    monkeypatch.setattr(tenants.command, "target", lambda *_: (stack.client, stack.outputs, stack.api_url))
 
     def after(*options: str) -> dict:
         where = ["--local", "--tenant", TENANT, "--sienge-url", ponte.sienge.base_url]

@@ -1,0 +1,54 @@
+"""What the commands for tenants and API keys share: where the stack is, how an item is put, how a trouble is told."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from boto3.dynamodb.types import TypeSerializer
+
+
+class CommandError(Exception):
+    """A readable reason why a command could not do its work; never holds a credential."""
+
+
+def parser(prog: str, description: str) -> argparse.ArgumentParser:
+    """A command line that names a tenant and the stack it is on."""
+    begun = argparse.ArgumentParser(prog=prog, description=description)
+    begun.add_argument("--tenant", required=True, help="código da assessoria (IdAssessoria)")
+    where = begun.add_mutually_exclusive_group(required=True)
+    where.add_argument("--stack", help="nome da pilha na AWS")
+    where.add_argument("--local", action="store_true", help="a pilha local que está em execução")
+    begun.add_argument("--region", help="região da AWS")
+    return begun
+
+
+def run(work: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
+    """Does the work and answers the exit code; a trouble is told in one line."""
+    try:
+        work(options)
+    except CommandError as error:
+        print(f"Erro: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def target(options: argparse.Namespace, base_url: str | None = None):
+    """Clients, outputs and API address of the stack, local or on AWS; there the address may be another (`base_url`)."""
+    if options.local:
+        from infra.local.demo import running
+
+        stack = running()
+        return stack.client, stack.outputs, stack.api_url
+    import boto3
+
+    session = boto3.Session(region_name=options.region)
+    found = session.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"][0]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
+    return session.client, outputs, (base_url or outputs["ApiUrl"]).rstrip("/")
+
+
+def put(table: str, item: dict) -> dict:
+    """A put of plain values, as a transaction takes it."""
+    return {"Put": {"TableName": table, "Item": {k: TypeSerializer().serialize(v) for k, v in item.items()}}}
