@@ -1,0 +1,101 @@
+//! An agreement as callers read it.
+
+use ponte::calculation::{Cents, Periodicity, PlanInterest, Rate};
+use ponte::calendar::Date;
+use ponte::portfolio::{
+    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementState, CreditorId, CustomerId,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// An agreement as callers read it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AgreementAnswer {
+    /// Its id.
+    id: AgreementId,
+    /// Its number, for systems that know agreements by one.
+    code: i64,
+    /// The creditor of all its bills.
+    creditor: CreditorId,
+    /// The customer of all its bills.
+    customer: CustomerId,
+    /// Integrated or not.
+    kind: AgreementKind,
+    /// Where it stands.
+    state: AgreementState,
+    /// The same in words.
+    state_text: &'static str,
+    /// The campaign that made the quote.
+    campaign: String,
+    /// Made by the debtor on the portal.
+    via_portal: bool,
+    /// Who made it.
+    operator: String,
+    /// Notes for the collectors.
+    notes: String,
+    /// Notes the debtor may read.
+    public_notes: String,
+    /// Day of the saving.
+    created_on: Date,
+    /// Day on which it became active.
+    confirmed_on: Option<Date>,
+    /// Date the values are of.
+    quoted_on: Date,
+    /// The installments agreed on, with the values they were quoted at.
+    debts: Vec<AgreedDebt>,
+    /// Sums of the debts.
+    totals: AgreedAmounts,
+    /// How it is paid, the down payment first.
+    rows: Vec<AgreedRow>,
+    /// Interest of the plan.
+    plan_interest: Cents,
+    /// The sum of the rows.
+    total: Cents,
+    /// Time between the rows.
+    periodicity: Periodicity,
+    /// None or Price.
+    interest: PlanInterest,
+    /// Rate a period.
+    rate: Rate,
+    /// The remake in Sienge; integrated only.
+    remake: Option<AgreedRemake>,
+}
+
+/// A list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AgreementList {
+    /// Newest first.
+    pub(super) agreements: Vec<AgreementAnswer>,
+}
+
+impl From<Agreement> for AgreementAnswer {
+    fn from(agreement: Agreement) -> Self {
+        Self {
+            code: agreement.id.code(),
+            id: agreement.id,
+            creditor: agreement.creditor,
+            customer: agreement.customer,
+            kind: agreement.kind,
+            state_text: agreement.state.name().text(),
+            state: agreement.state,
+            campaign: agreement.campaign,
+            via_portal: agreement.via_portal,
+            operator: agreement.operator,
+            notes: agreement.notes,
+            public_notes: agreement.public_notes,
+            created_on: agreement.created_on,
+            confirmed_on: agreement.confirmed_on,
+            quoted_on: agreement.quoted_on,
+            debts: agreement.debts,
+            totals: agreement.totals,
+            rows: agreement.rows,
+            plan_interest: agreement.plan_interest,
+            total: agreement.total,
+            periodicity: agreement.periodicity,
+            interest: agreement.interest,
+            rate: agreement.rate,
+            remake: agreement.remake,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `GET /v1/agreements` and `GET /v1/agreements/{agreement}`.
+
+use ponte::portfolio::{BillId, CreditorId, CustomerId, StateName};
+use ponte::store::Role;
+use schemars::SchemaGenerator;
+
+use super::answer::AgreementList;
+use super::{AgreementAnswer, fault, id};
+use crate::routes::Parameter;
+use crate::{Answer, Api, Call, Problem, Repeat, Route};
+
+/// As in [`StateName`].
+const STATES: &[&str] = &["proposed", "awaitingErp", "active", "settled", "broken", "cancelled", "expired"];
+/// Most agreements of one list.
+const MAX_LISTED: usize = 200;
+
+pub(crate) const LIST: Route = Route {
+    method: "GET",
+    path: "/v1/agreements",
+    query: &[
+        Parameter::number("bill", "The agreements of a bill."),
+        Parameter::number("customer", "The agreements of a customer."),
+        Parameter::number("creditor", "The agreements of a creditor."),
+        Parameter::word("state", "Of a creditor: those in this state.", STATES),
+        Parameter::number("limit", "At most so many; 50 when absent, 200 at most."),
+    ],
+    role: Some(Role::Reader),
+    repeat: Repeat::No,
+    name: "listAgreements",
+    summary: "The agreements of a bill, of a customer or of a creditor, newest first.",
+    request: None,
+    response: SchemaGenerator::subschema_for::<AgreementList>,
+    handle: |api, call| Box::pin(list(api, call)),
+};
+
+pub(crate) const READ: Route = Route {
+    method: "GET",
+    path: "/v1/agreements/{agreement}",
+    query: &[],
+    role: Some(Role::Reader),
+    repeat: Repeat::No,
+    name: "readAgreement",
+    summary: "An agreement as it stands.",
+    request: None,
+    response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    handle: |api, call| Box::pin(read(api, call)),
+};
+
+async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let (store, tenant) = (&api.shop().store, &call.caller.tenant);
+    let limit = usize::try_from(call.number("limit").unwrap_or(50)).unwrap_or(MAX_LISTED);
+    if limit > MAX_LISTED {
+        return Err(fault("limit", &format!("informe de 1 a {MAX_LISTED}")));
+    }
+    let state = call
+        .word("state")
+        .and_then(|text| StateName::ALL.into_iter().find(|state| state.as_str() == text));
+    let by = (call.number("bill"), call.number("customer"), call.number("creditor"));
+    let found = match (by, state) {
+        ((Some(bill), None, None), None) => store.agreements_of_bill(tenant, BillId(bill), limit).await?,
+        ((None, Some(customer), None), None) => store.agreements_of_customer(tenant, CustomerId(customer), limit).await?,
+        ((None, None, Some(creditor)), state) => store.agreements_of_creditor(tenant, CreditorId(creditor), state, limit).await?,
+        _ => {
+            return Err(fault(
+                "",
+                "informe no endereço bill, customer, ou creditor (e com ele state), um só deles: /v1/agreements?bill=10001",
+            ));
+        }
+    };
+    let agreements = found.into_iter().map(AgreementAnswer::from).collect();
+    Answer::ok(&AgreementList { agreements })
+}
+
+async fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let id = id(call)?;
+    let found = api.shop().store.agreement(&call.caller.tenant, &id).await?;
+    let found = found.ok_or_else(|| Problem::not_found(format!("Acordo {id} não encontrado.")))?;
+    Answer::ok(&AgreementAnswer::from(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_can_be_asked_for() {
+        assert_eq!(StateName::ALL.map(StateName::as_str), STATES);
+    }
+}

@@ -1,0 +1,136 @@
+//! `POST /v1/agreements`: quoted anew, compared with what the debtor was told, saved.
+
+use ponte::calculation::Cents;
+use ponte::calendar::Date;
+use ponte::flow::Session;
+use ponte::flow::quotes::{QuoteError, QuoteRequest, quote_selection};
+use ponte::portfolio::{Agreement, AgreementId, AgreementKind, NewAgreement, Start};
+use ponte::store::Role;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+
+use super::{AgreementAnswer, fault, made};
+use crate::{Answer, Api, Call, Problem, Repeat, Route, repeat};
+
+pub(crate) const SAVE: Route = Route {
+    method: "POST",
+    path: "/v1/agreements",
+    query: &[],
+    role: Some(Role::Operator),
+    repeat: Repeat::Again,
+    name: "saveAgreement",
+    summary: "Quotes the selection anew and saves what was agreed: a proposal, an agreement on the original installments, or one that is remade in \
+              Sienge. Send an Idempotency-Key: without one, a repetition after a lost answer may find its installments taken by the first attempt.",
+    request: Some(SchemaGenerator::subschema_for::<AgreementRequest>),
+    response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    handle: |api, call| Box::pin(save(api, call)),
+};
+
+/// What was agreed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgreementRequest {
+    /// Selection, date, discounts and plan, as for a quote. A plan is needed: one installment is cash.
+    quote: QuoteRequest,
+    /// Integrated (remade in Sienge) or not.
+    kind: AgreementKind,
+    /// Save a proposal instead, which claims nothing until it is confirmed.
+    #[serde(default)]
+    proposal: Option<ProposalRequest>,
+    /// What the debtor was told it comes to (a quote's `plan.total`): when it comes to something else by now, nothing is saved.
+    #[serde(default)]
+    total: Option<Cents>,
+    /// Who makes it: an id of the caller's, no name.
+    #[serde(default)]
+    operator: String,
+    /// Notes for the collectors.
+    #[serde(default)]
+    notes: String,
+    /// Notes the debtor may read.
+    #[serde(default)]
+    public_notes: String,
+}
+
+/// A proposal's terms.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProposalRequest {
+    /// Last day of its validity; by the creditor's settings when absent.
+    #[serde(default)]
+    expires_on: Option<Date>,
+}
+
+async fn save(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let asked: AgreementRequest = call.json()?;
+    let tenant = &call.caller.tenant;
+    let key = call
+        .idempotency_key
+        .clone()
+        .unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
+    let id = AgreementId::of_idempotency_key(tenant, &key);
+    let content = repeat::digest(&SAVE, call);
+    // A retry whose first attempt saved and died is not quoted again.
+    if let Some(saved) = Session::saved_before(api.shop(), tenant, &id, &content).await? {
+        return made(saved);
+    }
+    let session = call.session(api).await?;
+    let saved = quoted_and_saved(&session, id, content, asked).await;
+    session.close().await;
+    made(saved?)
+}
+
+async fn quoted_and_saved(session: &Session, id: AgreementId, content: String, asked: AgreementRequest) -> Result<Agreement, Problem> {
+    let Some(plan) = asked.quote.plan else {
+        return Err(fault(
+            "quote.plan",
+            "informe o plano; à vista é uma parcela, com o vencimento do pagamento",
+        ));
+    };
+    let quoted = quote_selection(session, &asked.quote).await.map_err(within_quote)?;
+    let planned = quoted.planned().ok_or_else(Problem::internal)?;
+    if let Some(told) = asked.total
+        && told != planned.plan.total
+    {
+        return Err(Problem::conflict(format!(
+            "O total agora é R$ {}, não R$ {} como informado em total; nada foi salvo. Simule de novo e combine o novo valor.",
+            planned.plan.total.brazilian(),
+            told.brazilian()
+        )));
+    }
+    // Read with the quote; of several bills there is no remake.
+    let indexer = match quoted.selection.as_slice() {
+        [one] => one.indexer,
+        _ => None,
+    };
+    let new = NewAgreement {
+        id,
+        content,
+        creditor: quoted.creditor,
+        campaign: quoted.campaign.id,
+        kind: asked.kind,
+        via_portal: asked.quote.portal,
+        operator: asked.operator,
+        notes: asked.notes,
+        public_notes: asked.public_notes,
+        indexer,
+        planned,
+        asked: plan,
+        start: asked.proposal.map_or(Start::Now, |proposal| Start::Proposal {
+            expires_on: proposal.expires_on,
+        }),
+    };
+    Ok(session.save_agreement(new).await?)
+}
+
+/// The faults of a quote, at their place in this request.
+fn within_quote(error: QuoteError) -> Problem {
+    match error {
+        QuoteError::Invalid(mut faults) => {
+            for fault in &mut faults {
+                fault.path = format!("quote.{}", fault.path);
+            }
+            QuoteError::Invalid(faults).into()
+        }
+        other @ QuoteError::Flow(_) => other.into(),
+    }
+}

@@ -1,0 +1,79 @@
+//! What becomes of an agreement by an operator's hand: confirmed, broken, cancelled.
+
+use ponte::store::Role;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+
+use super::{AgreementAnswer, id, made};
+use crate::{Answer, Api, Call, Problem, Repeat, Route};
+
+pub(crate) const CONFIRM: Route = Route {
+    method: "POST",
+    path: "/v1/agreements/{agreement}/confirm",
+    query: &[],
+    role: Some(Role::Operator),
+    repeat: Repeat::Again,
+    name: "confirmAgreement",
+    summary: "Makes a proposal an agreement. Repeating it answers the agreement as it stands.",
+    request: None,
+    response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    handle: |api, call| Box::pin(confirm(api, call)),
+};
+
+pub(crate) const BREAK: Route = Route {
+    method: "POST",
+    path: "/v1/agreements/{agreement}/break",
+    query: &[],
+    role: Some(Role::Operator),
+    repeat: Repeat::Again,
+    name: "breakAgreement",
+    summary: "Breaks an agreement that is not integrated; an integrated one is broken by deleting its remake in Sienge.",
+    request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
+    response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    handle: |api, call| Box::pin(break_off(api, call)),
+};
+
+pub(crate) const CANCEL: Route = Route {
+    method: "POST",
+    path: "/v1/agreements/{agreement}/cancel",
+    query: &[],
+    role: Some(Role::Operator),
+    repeat: Repeat::Again,
+    name: "cancelAgreement",
+    summary: "Takes back a proposal, or an agreement that is not integrated and of which nothing was paid.",
+    request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
+    response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    handle: |api, call| Box::pin(cancel(api, call)),
+};
+
+/// Why.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonRequest {
+    /// In the operator's words, up to 500 characters.
+    reason: String,
+}
+
+async fn confirm(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let id = id(call)?;
+    let session = call.session(api).await?;
+    let confirmed = session.confirm_agreement(&id).await;
+    session.close().await;
+    made(confirmed?)
+}
+
+async fn break_off(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
+    let session = call.session(api).await?;
+    let broken = session.break_agreement(&id, &asked.reason).await;
+    session.close().await;
+    Answer::ok(&AgreementAnswer::from(broken?))
+}
+
+async fn cancel(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
+    let session = call.session(api).await?;
+    let cancelled = session.cancel_agreement(&id, &asked.reason).await;
+    session.close().await;
+    Answer::ok(&AgreementAnswer::from(cancelled?))
+}
