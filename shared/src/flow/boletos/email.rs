@@ -92,32 +92,8 @@ fn default_body(held: &Installment, creditor: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
-    use rust_decimal_macros::dec;
-
+    use super::super::fixtures::installment;
     use super::*;
-    use crate::portfolio::{BillId, ContractKey, CustomerId, InstallmentId, InstallmentState};
-
-    fn installment() -> Installment {
-        Installment {
-            contract: ContractKey {
-                bill: BillId(10001),
-                document_type: "CT".into(),
-                customer: CustomerId(7),
-            },
-            id: InstallmentId(3),
-            negotiation: 1,
-            label: Some("2/120".to_owned()),
-            due_on: date(2026, 12, 10),
-            condition: "PM".to_owned(),
-            original: dec!(100),
-            balance: dec!(100),
-            boleto: true,
-            receipts: Vec::new(),
-            state: InstallmentState::Open,
-            revision: 1,
-        }
-    }
 
     fn email(to: &str, title: Option<&str>, body: Option<&str>) -> BoletoEmail {
         BoletoEmail {

@@ -6,6 +6,8 @@
 
 mod email;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod second_copy;
 
 pub use email::BoletoEmail;

@@ -130,31 +130,10 @@ mod tests {
     use jiff::civil::date;
     use rust_decimal_macros::dec;
 
+    use super::super::fixtures::installment;
     use super::*;
-    use crate::portfolio::{ContractKey, CustomerId, InstallmentState};
 
     const LINE: &str = "00190.00009 01234.567004 00001.234178 7 16560000108680";
-
-    fn installment() -> Installment {
-        Installment {
-            contract: ContractKey {
-                bill: BillId(10001),
-                document_type: "CT".into(),
-                customer: CustomerId(7),
-            },
-            id: InstallmentId(3),
-            negotiation: 1,
-            label: Some("2/120".to_owned()),
-            due_on: date(2026, 12, 10),
-            condition: "PM".to_owned(),
-            original: dec!(1086.80),
-            balance: dec!(1086.80),
-            boleto: true,
-            receipts: Vec::new(),
-            state: InstallmentState::Open,
-            revision: 1,
-        }
-    }
 
     fn slip(url: &str, line: &str) -> PaymentSlip {
         let personal = |text: &str| (!text.is_empty()).then(|| Personal::new(text));

@@ -1,0 +1,28 @@
+//! What the tests of this folder begin with.
+
+use jiff::civil::date;
+use rust_decimal_macros::dec;
+
+use crate::portfolio::{BillId, ContractKey, CustomerId, Installment, InstallmentId, InstallmentState};
+
+/// An open installment that has a boleto.
+pub(super) fn installment() -> Installment {
+    Installment {
+        contract: ContractKey {
+            bill: BillId(10001),
+            document_type: "CT".into(),
+            customer: CustomerId(7),
+        },
+        id: InstallmentId(3),
+        negotiation: 1,
+        label: Some("2/120".to_owned()),
+        due_on: date(2026, 12, 10),
+        condition: "PM".to_owned(),
+        original: dec!(1086.80),
+        balance: dec!(1086.80),
+        boleto: true,
+        receipts: Vec::new(),
+        state: InstallmentState::Open,
+        revision: 1,
+    }
+}
