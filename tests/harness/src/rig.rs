@@ -137,6 +137,22 @@ impl Rig {
         Self::with(World::default()).await
     }
 
+    /// Starts with the default world, of which creditor 1 is registered.
+    pub async fn of_one_creditor() -> Self {
+        Self::with(World {
+            creditors: vec![1],
+            ..World::default()
+        })
+        .await
+    }
+
+    /// The same after its first batimento.
+    pub async fn filled() -> Self {
+        let rig = Self::of_one_creditor().await;
+        rig.run_all("reconcile").await;
+        rig
+    }
+
     /// Starts with a world.
     pub async fn with(world: World) -> Self {
         AHEAD.set(SignedDuration::ZERO);

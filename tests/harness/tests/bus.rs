@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
+use harness::Rig;
 use harness::fakes::BusMood;
 use harness::rig::Told;
-use harness::{Rig, World};
 use ponte::aws::BusEvent;
 use serde_json::json;
 
 async fn filled() -> Rig {
-    let rig = Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    rig.run_all("reconcile").await;
+    let rig = Rig::filled().await;
     let first = rig.bus.take();
     assert!(first.iter().any(|event| event.detail_type == "contract.opened"));
     assert_eq!(

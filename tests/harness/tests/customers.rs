@@ -1,20 +1,10 @@
 //! Customers of new contracts are known by name, at once or as soon as Sienge lets us read them.
 
+use harness::Rig;
 use harness::database::tenant;
-use harness::{Rig, World};
 use ponte::portfolio::{BillId, Customer, CustomerId, EnterpriseId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
-
-async fn filled() -> Rig {
-    let rig = Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    rig.run_all("reconcile").await;
-    rig
-}
 
 /// A customer that the portfolio has no contract of, known to Sienge for long.
 async fn stranger(rig: &Rig) -> CustomerId {
@@ -50,7 +40,7 @@ fn forbidden(customer: CustomerId) -> Value {
 
 #[tokio::test]
 async fn one_that_could_not_be_read_is_read_by_the_daily_load() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let customer = stranger(&rig).await;
     rig.faults(forbidden(customer)).await;
     sell_to(&rig, customer).await;
@@ -64,7 +54,7 @@ async fn one_that_could_not_be_read_is_read_by_the_daily_load() {
 
 #[tokio::test]
 async fn one_that_can_never_be_read_does_not_keep_the_daily_load_from_a_lost_payment() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let customer = stranger(&rig).await;
     rig.faults(forbidden(customer)).await;
     sell_to(&rig, customer).await;
@@ -77,7 +67,7 @@ async fn one_that_can_never_be_read_does_not_keep_the_daily_load_from_a_lost_pay
 
 #[tokio::test]
 async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let enterprise = enterprise(&rig);
     let before = rig.shop.store.units(&tenant(), EnterpriseId(i64::from(enterprise))).await.unwrap();
     // As if this unit had never been told.
@@ -97,7 +87,7 @@ async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
 
 #[tokio::test]
 async fn one_that_may_not_be_read_fails_its_own_webhook_and_no_payment_beside_it() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     let held = rig.held().await;
     let customer = held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer;
@@ -117,7 +107,7 @@ async fn one_that_may_not_be_read_fails_its_own_webhook_and_no_payment_beside_it
 
 #[tokio::test]
 async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_opens() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     let held = rig.held().await;
     let customer = held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer;

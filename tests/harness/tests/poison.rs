@@ -2,21 +2,11 @@
 
 use std::time::Duration;
 
+use harness::Rig;
 use harness::fakes::Queued;
 use harness::rig::Told;
-use harness::{Rig, World};
 use ponte::store::WebhookState;
 use serde_json::json;
-
-async fn filled() -> Rig {
-    let rig = Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    rig.run_all("reconcile").await;
-    rig
-}
 
 /// A receipt on a contract of its own; not told yet.
 fn receipts(rig: &Rig, count: usize) -> Vec<(u32, Told)> {
@@ -32,7 +22,7 @@ fn receipts(rig: &Rig, count: usize) -> Vec<(u32, Told)> {
 
 #[tokio::test]
 async fn an_unreadable_message_fails_alone() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     for body in ["", "not json", "{\"tenant\": \"6 17\", \"key\": \"x\"}"] {
         rig.inbox.put(Queued {
             body: body.to_owned(),
@@ -52,7 +42,7 @@ async fn an_unreadable_message_fails_alone() {
 
 #[tokio::test]
 async fn an_unreadable_bill_fails_only_its_own_messages_and_is_given_up_after_five_deliveries() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let received = receipts(&rig, 2);
     let (bad, ref bad_told) = received[0];
     for (_, told) in &received {
@@ -95,7 +85,7 @@ async fn an_unreadable_bill_fails_only_its_own_messages_and_is_given_up_after_fi
 
 #[tokio::test]
 async fn an_operator_has_one_webhook_processed_again_whatever_became_of_it() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let (bill, told) = receipts(&rig, 1).remove(0);
     let again = |id: &str| json!({"tenant": "617", "webhook": id});
     let unknown = rig.payments(again("nunca-visto")).await.unwrap_err().to_string();
@@ -122,7 +112,7 @@ async fn an_operator_has_one_webhook_processed_again_whatever_became_of_it() {
 
 #[tokio::test]
 async fn when_sienge_is_down_the_messages_wait_and_take_effect_later() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     for (_, told) in receipts(&rig, 3) {
         rig.tell(&told).await;
     }
@@ -135,7 +125,7 @@ async fn when_sienge_is_down_the_messages_wait_and_take_effect_later() {
 
 #[tokio::test]
 async fn another_tenants_trouble_does_not_stop_a_batch() {
-    let rig = filled().await;
+    let rig = Rig::filled().await;
     let stranger = json!({"tenant": "999", "key": "tenant#999#webhook#x"}).to_string();
     rig.inbox.put(Queued {
         body: stranger,

@@ -2,19 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Rig, World};
+use harness::Rig;
 use ponte::calendar::business_date;
 use ponte::settings::List;
 use serde_json::json;
 use sienge_simulator::world::{Bill, Installment};
-
-async fn one_creditor() -> Rig {
-    Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await
-}
 
 #[tokio::test]
 async fn ignored_companies_conditions_and_documents_do_not_come_in() {
@@ -54,7 +46,7 @@ async fn ignored_companies_conditions_and_documents_do_not_come_in() {
 
 #[tokio::test]
 async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it_is() {
-    let rig = one_creditor().await;
+    let rig = Rig::of_one_creditor().await;
     let enterprises: BTreeSet<u32> = rig.sienge.with_world(|world| {
         let ours = world
             .bills
@@ -95,7 +87,7 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
 
 #[tokio::test]
 async fn an_inactive_creditor_is_treated_as_not_registered() {
-    let rig = one_creditor().await;
+    let rig = Rig::of_one_creditor().await;
     rig.creditor(1, |settings| settings.active = false).await;
     let refused = rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap_err().to_string();
     assert!(refused.contains("credor 1 não cadastrado"), "{refused}");

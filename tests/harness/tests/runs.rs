@@ -2,22 +2,14 @@
 
 use std::time::Duration;
 
+use harness::Rig;
 use harness::database::{Fault, tenant};
 use harness::fakes::BusMood;
-use harness::{Rig, World};
 use ponte::store::RunState;
 use serde_json::{Value, json};
 
 /// Enough for the margin and a step to be begun, and not for a second one once Sienge is slow.
 const SHORT: Duration = Duration::from_secs(42);
-
-async fn rig() -> Rig {
-    Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await
-}
 
 async fn slow(rig: &Rig) {
     rig.faults(json!([{"kind": "slow", "seconds": 2.5, "route": "bulk-data/v1/income"}]))
@@ -30,7 +22,7 @@ fn of(summary: &Value, field: &str) -> String {
 
 #[tokio::test]
 async fn a_dry_run_reports_and_writes_nothing_to_the_portfolio() {
-    let rig = rig().await;
+    let rig = Rig::of_one_creditor().await;
     let event = json!({"tenant": "617", "creditor": 1, "dryRun": true});
     for first in [
         rig.reconcile(event.clone()).await.unwrap(),
@@ -93,7 +85,7 @@ async fn a_dry_run_of_a_tenant_answers_for_every_creditor() {
 
 #[tokio::test]
 async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
-    let rig = rig().await;
+    let rig = Rig::of_one_creditor().await;
     let wrong = [
         json!({"credor": 1}),
         json!({"creditor": 1}),
@@ -129,7 +121,7 @@ async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
 
 #[tokio::test]
 async fn an_unknown_tenant_or_creditor_is_named() {
-    let rig = rig().await;
+    let rig = Rig::of_one_creditor().await;
     for event in [json!({"tenant": "999", "creditor": 1}), json!({"tenant": "999", "dryRun": true})] {
         let text = rig.import(event).await.unwrap_err().to_string();
         assert!(text.contains("assessoria 999 não cadastrada"), "{text}");
@@ -165,7 +157,7 @@ async fn without_a_tenant_every_active_creditor_is_asked_for_once() {
 
 #[tokio::test]
 async fn a_run_out_of_time_goes_on_where_it_stopped() {
-    let rig = rig().await;
+    let rig = Rig::of_one_creditor().await;
     slow(&rig).await;
     let first = rig.reconcile_within(json!({"tenant": "617", "creditor": 1}), SHORT).await.unwrap();
     assert_eq!(of(&first, "situacao"), "continua", "{first}");
@@ -191,7 +183,7 @@ async fn a_run_out_of_time_goes_on_where_it_stopped() {
 
 #[tokio::test]
 async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() {
-    let rig = rig().await;
+    let rig = Rig::of_one_creditor().await;
     rig.run_all("reconcile").await;
     let (bill, open) = rig.contracts(&[1], 2).remove(0);
     rig.bus.take();
@@ -221,7 +213,7 @@ async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() 
 
 #[tokio::test]
 async fn a_continuation_that_the_bus_did_not_take_is_asked_for_by_the_sweep() {
-    let rig = rig().await;
+    let rig = Rig::of_one_creditor().await;
     slow(&rig).await;
     rig.bus.be(BusMood::Fails);
     let cut = rig.reconcile_within(json!({"tenant": "617", "creditor": 1}), SHORT).await;
@@ -239,7 +231,7 @@ async fn a_continuation_that_the_bus_did_not_take_is_asked_for_by_the_sweep() {
 
 /// The database is gone from some commit on, as if the process had been killed there: nothing is written any more, the lease stays.
 async fn killed_after(commits: usize) {
-    let mut rig = rig().await;
+    let mut rig = Rig::of_one_creditor().await;
     let fragile = rig.database.fragile_store_of("reconcile").await;
     let sound = rig.stores.insert("reconcile", fragile).unwrap();
     let mut dead = false;
@@ -287,7 +279,7 @@ async fn a_run_killed_amid_its_commits_ends_equal() {
 
 #[tokio::test]
 async fn two_runs_of_a_task_for_a_creditor_do_not_go_on_at_once() {
-    let rig = rig().await;
+    let rig = Rig::of_one_creditor().await;
     let event = || json!({"tenant": "617", "creditor": 1});
     let (one, other) = futures::future::join(Box::pin(rig.reconcile(event())), Box::pin(rig.reconcile(event()))).await;
     let mut states = [of(&one.unwrap(), "situacao"), of(&other.unwrap(), "situacao")];

@@ -1,17 +1,12 @@
 //! Nothing is removed because it was missing from one answer, and much is never removed unasked.
 
-use harness::{Rig, World};
+use harness::Rig;
 use serde_json::{Value, json};
 
 const EVENT: fn() -> Value = || json!({"tenant": "617", "creditor": 1});
 
 async fn filled() -> Rig {
-    let rig = Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    rig.run_all("reconcile").await;
+    let rig = Rig::filled().await;
     rig.bus.take();
     rig
 }

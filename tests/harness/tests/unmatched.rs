@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Rig, World};
+use harness::Rig;
 use ponte::store::WebhookState;
 use serde_json::json;
 
@@ -10,12 +10,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A webhook of company 3, which is not registered.
 async fn unmatched() -> (Rig, String) {
-    let rig = Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    rig.run_all("reconcile").await;
+    let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[3], 1).remove(0);
     let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "10.00"}));
     assert_eq!(rig.tell(&told[0]).await.status(), 200);
