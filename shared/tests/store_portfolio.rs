@@ -17,7 +17,7 @@ use ponte::portfolio::{
     TimelineEvent, Unit, UnitId, compare,
 };
 use ponte::settings::CreditorSettings;
-use ponte::store::{Remedy, Store, StoreError};
+use ponte::store::{Remedy, Stamp, Store, StoreError};
 use rust_decimal_macros::dec;
 
 const CREDITOR: CreditorId = CreditorId(1);
@@ -163,7 +163,11 @@ async fn story(store: &Store) -> (HeldBill, BTreeSet<String>) {
 }
 
 async fn commit(store: &Store, bill: i64, held: &HeldBill, outcome: &Outcome) -> Result<ponte::store::Committed, StoreError> {
-    store.commit(&tenant(), BillId(bill), CREDITOR, held, outcome, at(NOW)).await
+    let stamp = Stamp {
+        at: at(NOW),
+        read_at: None,
+    };
+    store.commit(&tenant(), BillId(bill), CREDITOR, held, outcome, stamp).await
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::{Fate, FlowError, Report, Session, Shop};
+use super::{Fate, FlowError, Report, Session, Shop, Wish};
 use crate::aws::InboxMessage;
 use crate::intake::{Hints, Receiver, read_hints};
 use crate::portfolio::{BillId, SalesContractId, Scope, TenantId};
@@ -64,7 +64,10 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     }
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    let processed = session.process(&waiting, &mut report).await;
+    // What was tried before may have been left half done: it is done again from the beginning.
+    let first_time = messages.iter().filter(|delivered| delivered.deliveries == 1);
+    let first_time = first_time.map(|delivered| JournalKey(delivered.message.key.clone())).collect();
+    let processed = session.process(&waiting, &first_time, &mut report).await;
     session.close().await;
     let processed = processed?;
     finish(shop, &processed).await?;
@@ -83,7 +86,7 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
         Some(tenant),
         session.now(),
     );
-    tracing::info!(%tenant, webhooks = waiting.len(), bills = report.bills_compared, "webhooks applied: {}", report.text());
+    tracing::info!(%tenant, webhooks = waiting.len(), bills = report.bills_compared, known = report.bills_known, "webhooks applied: {}", report.text());
 
     for delivered in messages {
         let Some((why, lasting)) = why_failed(delivered) else { continue };
@@ -165,20 +168,26 @@ async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = 
 }
 
 impl Session {
-    /// Looks wherever the webhooks point, each place once, and says what became of each webhook.
+    /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill that only webhooks of `first_time`
+    /// name is not read when a read that began after they came is in the portfolio: of a flood of news, each bill's first reads them all.
     pub(super) async fn process(
         &self,
         webhooks: &[StoredWebhook],
+        first_time: &BTreeSet<JournalKey>,
         report: &mut Report,
     ) -> Result<BTreeMap<JournalKey, Processed>, FlowError> {
         let pointed: Vec<(&StoredWebhook, Hints)> = webhooks.iter().map(|webhook| (webhook, hints(webhook))).collect();
-        let mut bills: BTreeMap<BillId, bool> = BTreeMap::new();
+        let mut bills: BTreeMap<BillId, Wish> = BTreeMap::new();
         let mut contracts = BTreeSet::new();
         let mut customers = BTreeSet::new();
         let mut units = BTreeSet::new();
-        for (_, hints) in &pointed {
+        for (webhook, hints) in &pointed {
+            let wish = Wish {
+                boleto: hints.boleto,
+                told_at: first_time.contains(&webhook.key).then_some(webhook.webhook.received_at),
+            };
             for bill in &hints.bills {
-                *bills.entry(*bill).or_default() |= hints.boleto;
+                bills.entry(*bill).and_modify(|other| *other = other.and(wish)).or_insert(wish);
             }
             contracts.extend(&hints.sales_contracts);
             customers.extend(&hints.customers);
@@ -195,7 +204,7 @@ impl Session {
         troubles.customers = refreshed_customers.err().map(|error| trouble(self, &error));
         troubles.units = refreshed_units.err().map(|error| trouble(self, &error));
         for bill in linked.values().flatten() {
-            bills.entry(*bill).or_default();
+            bills.entry(*bill).or_default().told_at = None;
         }
         let fates = if bills.is_empty() {
             BTreeMap::new()

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::history::tell_finished;
+use super::mirror::whole;
 use super::rows::Extract;
 use super::run::{Guard, Run};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
@@ -221,9 +222,7 @@ pub(super) async fn look_whole(session: &Session, bills: &BTreeSet<BillId>, repo
     if bills.is_empty() {
         return Ok(());
     }
-    session
-        .look(Scope::Daily, &bills.iter().map(|bill| (*bill, false)).collect(), report)
-        .await?;
+    session.look(Scope::Daily, &whole(bills), report).await?;
     Ok(())
 }
 
@@ -236,7 +235,7 @@ async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowErr
     if webhooks.is_empty() {
         return Ok(());
     }
-    let fates = session.process(&webhooks, report).await?;
+    let fates = session.process(&webhooks, &BTreeSet::new(), report).await?;
     if session.dry_run {
         return Ok(());
     }

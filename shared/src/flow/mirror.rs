@@ -16,7 +16,7 @@ use crate::portfolio::{
     compare,
 };
 use crate::sienge::{self, Look, Seen};
-use crate::store::{Committed, CritiqueNote, StoreError};
+use crate::store::{Committed, CritiqueNote, Stamp, StoreError};
 
 /// Bills compared and committed at once.
 const CONCURRENCY: usize = 8;
@@ -28,6 +28,46 @@ const MAX_READS: usize = 3;
 const OVERTAKEN: &str = "o contrato mudou enquanto era lido; tente de novo";
 /// How far the clocks of two functions may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
+
+/// Why a bill is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Its boletos are of interest.
+    pub boleto: bool,
+    /// What there is to know was told then, at the latest: a read of the whole bill that began later, and was committed, will do.
+    /// `None`: the bill is read in any case.
+    pub told_at: Option<Timestamp>,
+}
+
+impl Wish {
+    /// The bill is read in any case, its boletos with it.
+    #[must_use]
+    pub const fn with_boletos() -> Self {
+        Self {
+            boleto: true,
+            told_at: None,
+        }
+    }
+
+    /// Both wishes.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            boleto: self.boleto || other.boleto,
+            told_at: self.told_at.zip(other.told_at).map(|(one, other)| one.max(other)),
+        }
+    }
+
+    /// Whether what is held knows it already.
+    fn is_met_by(self, held: &HeldBill) -> bool {
+        let later = |told: Timestamp, read: Timestamp| told.saturating_add(CLOCKS_DIFFER).is_ok_and(|told| told < read);
+        !self.boleto && self.told_at.zip(held.read_at).is_some_and(|(told, read)| later(told, read))
+    }
+}
+
+/// Bills to read, whatever was read before.
+pub(super) fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, Wish> {
+    bills.into_iter().map(|bill| (*bill, Wish::default())).collect()
+}
 
 /// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
 /// is not compared with that, but read again.
@@ -115,7 +155,7 @@ impl Session {
     pub async fn look(
         &self,
         scope: Scope,
-        bills: &BTreeMap<BillId, bool>,
+        bills: &BTreeMap<BillId, Wish>,
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
         let mut fates: BTreeMap<BillId, Fate> = BTreeMap::new();
@@ -137,24 +177,36 @@ impl Session {
     async fn look_once(
         &self,
         scope: Scope,
-        bills: &BTreeMap<BillId, bool>,
+        bills: &BTreeMap<BillId, Wish>,
         report: &mut Report,
         fates: &mut BTreeMap<BillId, Fate>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut view = View::begin(self, scope);
-        let looks = self.looks(bills, &mut view).await?;
+        let (looks, met) = self.looks(bills, &mut view).await;
+        report.bills_known += met.len() as u64;
+        fates.extend(met.into_iter().map(|bill| (bill, Fate::Equal)));
+        if looks.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let seen = self.sienge.observe_each(&looks).await?;
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
         let seen = self.readable(seen, Coverage::WholeOnce, report, fates);
         let mut again = self.settle_noting(&mut view, seen, report, fates).await?;
         let mut overtaken: BTreeSet<BillId> = again.extract_if(.., |bill| view.overtaken.contains(bill)).collect();
         if !again.is_empty() {
-            let again: BTreeMap<BillId, bool> = bills
+            let again = again
                 .iter()
-                .filter(|(bill, _)| again.contains(*bill))
-                .map(|(bill, boleto)| (*bill, *boleto))
+                .map(|bill| {
+                    (
+                        *bill,
+                        Wish {
+                            told_at: None,
+                            ..bills[bill]
+                        },
+                    )
+                })
                 .collect();
-            let looks = self.looks(&again, &mut view).await?;
+            let (looks, _) = self.looks(&again, &mut view).await;
             let confirmed = self.sienge.confirm_each(&looks).await?;
             let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates);
             self.settle_noting(&mut view, confirmed, report, fates).await?;
@@ -163,24 +215,29 @@ impl Session {
         Ok(overtaken)
     }
 
-    /// What to ask for, with the versions that the bills have before it is asked.
-    async fn looks(&self, bills: &BTreeMap<BillId, bool>, view: &mut View) -> Result<Vec<Look>, FlowError> {
+    /// What to ask for, with the versions that the bills have before it is asked; and the bills that need not be asked for.
+    async fn looks(&self, bills: &BTreeMap<BillId, Wish>, view: &mut View) -> (Vec<Look>, Vec<BillId>) {
         let ids: Vec<BillId> = bills.keys().copied().collect();
-        let loaded = self.shop.store.load_bills(&self.tenant, &ids).await;
-        let loaded = loaded.into_iter().filter_map(|(bill, held)| Some((bill, held.ok()?)));
-        let mut held: BTreeMap<BillId, Option<CustomerId>> = BTreeMap::new();
-        for (bill, loaded) in loaded {
-            view.versions.insert(bill, loaded.version);
-            held.insert(bill, current_customer(&loaded));
+        let (mut looks, mut met) = (Vec::new(), Vec::new());
+        for (bill, held) in self.shop.store.load_bills(&self.tenant, &ids).await {
+            let wish = bills[&bill];
+            // One that can't be read fails when it is settled.
+            let held = held.ok();
+            if held.as_ref().is_some_and(|held| wish.is_met_by(held)) {
+                met.push(bill);
+                continue;
+            }
+            if let Some(held) = &held {
+                view.versions.insert(bill, held.version);
+            }
+            looks.push(Look {
+                bill,
+                customer: held.as_ref().and_then(current_customer),
+                boleto: wish.boleto,
+            });
         }
-        Ok(bills
-            .iter()
-            .map(|(bill, boleto)| Look {
-                bill: *bill,
-                customer: held.get(bill).copied().flatten(),
-                boleto: *boleto,
-            })
-            .collect())
+        looks.sort_unstable_by_key(|look| look.bill);
+        (looks, met)
     }
 
     /// The observations that could be read; the bills of the others fail.
@@ -285,7 +342,13 @@ impl Session {
                 let new: Vec<CustomerId> = new_customers(&held, &outcome).into_iter().collect();
                 self.shop.store.note_unread_customers(&self.tenant, &new).await?;
             }
-            match self.commit(seen.bill, creditor, &held, &outcome).await {
+            let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
+            let is_whole = seen.coverage != Coverage::Rows && !unfinished;
+            let stamp = Stamp {
+                at: self.now(),
+                read_at: is_whole.then_some(view.began),
+            };
+            match self.commit(seen.bill, creditor, &held, &outcome, stamp).await {
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(Committed { version, events }) => {
@@ -293,7 +356,6 @@ impl Session {
                     report.count(&outcome);
                     self.note_critiques(&outcome, creditor, report).await?;
                     publish(&self.shop, &self.tenant, &events).await;
-                    let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
                     let claimed = !self.dry_run && !held.claims.live.is_empty();
                     let left_behind = claimed && !unfinished && self.review_agreements(seen.bill, &held, &outcome.changes).await?;
                     let settled = Settled {
@@ -328,11 +390,12 @@ impl Session {
         creditor: Option<CreditorId>,
         held: &HeldBill,
         outcome: &Outcome,
+        stamp: Stamp,
     ) -> Result<Committed, StoreError> {
         match creditor {
             Some(creditor) if !self.dry_run => {
                 let store = &self.shop.store;
-                store.commit(&self.tenant, bill, creditor, held, outcome, self.now()).await
+                store.commit(&self.tenant, bill, creditor, held, outcome, stamp).await
             }
             _ => Ok(Committed {
                 version: held.version,
@@ -419,4 +482,42 @@ fn opened_customers(outcome: &Outcome) -> BTreeSet<CustomerId> {
             Change::Contract(_) | Change::Installment(..) => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_read_that_began_after_the_news_will_do() {
+        let held = |read_at: Option<i64>| HeldBill {
+            read_at: read_at.map(at),
+            ..HeldBill::default()
+        };
+        let told = |second: i64| Wish {
+            told_at: Some(at(second)),
+            ..Wish::default()
+        };
+        assert!(told(100).is_met_by(&held(Some(102))));
+        assert!(!told(100).is_met_by(&held(Some(101))), "clocks differ");
+        assert!(!told(100).is_met_by(&held(None)), "never read whole");
+        assert!(!Wish::default().is_met_by(&held(Some(102))), "to be read in any case");
+        let boleto = Wish { boleto: true, ..told(100) };
+        assert!(!boleto.is_met_by(&held(Some(102))));
+    }
+
+    #[test]
+    fn several_wishes_about_a_bill_want_what_each_of_them_wants() {
+        let told = |second: i64| Wish {
+            told_at: Some(at(second)),
+            ..Wish::default()
+        };
+        assert_eq!(told(1).and(told(2)), told(2));
+        assert_eq!(told(1).and(Wish::default()), Wish::default());
+        assert!(told(1).and(Wish { boleto: true, ..told(2) }).boleto);
+    }
 }

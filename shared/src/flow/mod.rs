@@ -33,7 +33,7 @@ pub use erase::erase_customer;
 pub use fan_out::fan_out;
 pub use import::import;
 pub use invocation::run_task;
-pub use mirror::{Fate, View};
+pub use mirror::{Fate, View, Wish};
 pub use opening::{OpenError, Opened};
 pub use payments::{redundancy, sweep};
 pub use reconcile::reconcile;

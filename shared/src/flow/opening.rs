@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fate, FlowError, Report, Session};
+use super::{Fate, FlowError, Report, Session, Wish};
 use crate::portfolio::{BillId, HeldBill, Scope, TimelineEvent};
 use crate::store::StoreError;
 
@@ -56,7 +56,7 @@ impl Session {
         let synchronised = self.settings.synchronise_on_opening;
         if synchronised {
             let fates = self
-                .look(Scope::Sync, &BTreeMap::from([(bill, true)]), &mut Report::default())
+                .look(Scope::Sync, &BTreeMap::from([(bill, Wish::with_boletos())]), &mut Report::default())
                 .await?;
             if let Some(Fate::Failed { why, lasting }) = fates.get(&bill) {
                 let (why, lasting) = (why.clone(), *lasting);

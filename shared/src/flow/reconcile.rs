@@ -13,6 +13,7 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::history::{named, tell_finished};
+use super::mirror::whole;
 use super::rows::{Row, due_in};
 use super::run::{Guard, Run};
 use super::windows::{self, Window};
@@ -275,11 +276,9 @@ async fn read_window(
     let passed = session
         .pass_income(&mut view, creditor, &due_in(creditor, window), &extract, differs, report)
         .await?;
-    let whole: Vec<BillId> = passed.look_again.iter().copied().collect();
-    for bills in whole.chunks(REMOVALS_AT_ONCE) {
-        session
-            .look(Scope::Reconciliation, &bills.iter().map(|bill| (*bill, false)).collect(), report)
-            .await?;
+    let again: Vec<BillId> = passed.look_again.iter().copied().collect();
+    for bills in again.chunks(REMOVALS_AT_ONCE) {
+        session.look(Scope::Reconciliation, &whole(bills), report).await?;
     }
     let missing = held
         .iter()
@@ -377,9 +376,8 @@ async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_
 
 async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) -> Result<(), FlowError> {
     for part in bills.chunks(REMOVALS_AT_ONCE) {
-        let part = part.iter().map(|bill| (*bill, false)).collect();
         // A bill that can't be read keeps its installments; it is in the report, and the next reconciliation sees it again.
-        session.look(Scope::Reconciliation, &part, report).await?;
+        session.look(Scope::Reconciliation, &whole(part), report).await?;
     }
     Ok(())
 }

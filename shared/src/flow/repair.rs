@@ -1,5 +1,7 @@
 //! What an operator asks for after putting something right: dead letters go back to the inbox, one webhook is processed again.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::apply::finish;
@@ -32,7 +34,7 @@ pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, deadline: Insta
     let stored = find(shop, tenant, id).await?;
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    let processed = session.process(std::slice::from_ref(&stored), &mut report).await;
+    let processed = session.process(std::slice::from_ref(&stored), &BTreeSet::new(), &mut report).await;
     session.close().await;
     let processed = processed?;
     finish(shop, &processed).await?;

@@ -15,6 +15,8 @@ const MAX_LISTED: usize = 50;
 pub struct Report {
     /// Bills compared.
     pub bills_compared: u64,
+    /// Bills not read, because a read that began after the news of them came is in the portfolio.
+    pub bills_known: u64,
     /// Rows read from bulk answers.
     pub rows_read: u64,
     /// Contracts opened.
@@ -82,6 +84,7 @@ impl Report {
     /// Adds another report's counts to this one.
     pub fn add(&mut self, other: Self) {
         self.bills_compared += other.bills_compared;
+        self.bills_known += other.bills_known;
         self.rows_read += other.rows_read;
         self.contracts_opened += other.contracts_opened;
         self.contracts_finished += other.contracts_finished;

@@ -88,6 +88,8 @@ pub struct HeldBill {
     pub version: u64,
     /// When it was last committed.
     pub changed_at: Option<Timestamp>,
+    /// The newest read of the whole bill that a commit stands on began then: what Sienge had told before is in here.
+    pub read_at: Option<Timestamp>,
     /// Contracts by key; usually one, two after an assignment of rights.
     pub contracts: BTreeMap<ContractKey, Contract>,
     /// Installments by contract and id.

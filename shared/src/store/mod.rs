@@ -53,7 +53,7 @@ pub use journal::{Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, 
 pub use lease::{Acquired, Lease};
 pub use open::OpenEntry;
 pub use outbox::UnpublishedEvent;
-pub use portfolio::Committed;
+pub use portfolio::{Committed, Stamp};
 pub use quota::{Clock, SharedQuota};
 pub use runs::{CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
 pub use schema::create_tables;

@@ -25,6 +25,7 @@ const BILLS_AT_ONCE: usize = 8;
 
 const VERSION: &str = "version";
 const CHANGED_AT: &str = "changed_at";
+const READ_AT: &str = "read_at";
 const PENDING_EVENTS: &str = "pending_events";
 const PENDING_ENCODING: &str = "pending_encoding";
 
@@ -35,6 +36,15 @@ pub struct Committed {
     pub version: u64,
     /// The events told by this commit, each for the first time: publish them, then [`Store::mark_published`].
     pub events: Vec<TimelineEvent>,
+}
+
+/// When something is committed, and what is known from then on.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    /// Now.
+    pub at: Timestamp,
+    /// The outcome stands on a read of the whole bill that began then, and leaves nothing to be looked at again.
+    pub read_at: Option<Timestamp>,
 }
 
 /// One item to put with a slice.
@@ -81,7 +91,7 @@ impl Store {
         creditor: CreditorId,
         held: &HeldBill,
         outcome: &Outcome,
-        now: Timestamp,
+        stamp: Stamp,
     ) -> Result<Committed, StoreError> {
         let mut committed = Committed {
             version: held.version,
@@ -98,17 +108,26 @@ impl Store {
                 slices::Write::Event(event) => {
                     events.push(event.clone());
                     Write {
-                        item: event_item(tenant, event, now)?,
+                        item: event_item(tenant, event, stamp.at)?,
                         event: Some(events.len() - 1),
                     }
                 }
             });
         }
-        let mut told = 0;
+        let (mut told, mut written) = (0, 0);
+        let all = writes.len();
         for slice in slices::cut(writes, SliceLimits::DYNAMODB, |write| size(&write.item)) {
             told += slice.iter().filter(|write| write.event.is_some()).count();
-            // Events are the last writes, in order, so those not in a slice yet are a tail of the list.
-            let head = head_item(tenant, bill, creditor, committed.version + 1, &events[told..], now)?;
+            written += slice.len();
+            let head = Head {
+                version: committed.version + 1,
+                changed_at: stamp.at,
+                // A part of what was read is not yet what was read.
+                read_at: held.read_at.max(stamp.read_at.filter(|_| written == all)),
+                // Events are the last writes, in order, so those not in a slice yet are a tail of the list.
+                pending: &events[told..],
+            };
+            let head = head.item(tenant, bill, creditor)?;
             let new = self.commit_slice(head, committed.version, slice).await?;
             committed.version += 1;
             committed.events.extend(new.into_iter().map(|index| events[index].clone()));
@@ -272,33 +291,38 @@ pub(super) fn event_item(tenant: &TenantId, event: &TimelineEvent, now: Timestam
     Ok(item)
 }
 
-fn head_item(
-    tenant: &TenantId,
-    bill: BillId,
-    creditor: CreditorId,
+/// A bill's head as a slice leaves it.
+struct Head<'a> {
     version: u64,
-    pending: &[TimelineEvent],
-    now: Timestamp,
-) -> Result<Item, StoreError> {
-    let key = keys::bill_head(tenant, bill);
-    let mut item = super::attributes::key_item(&key);
-    item.insert(VERSION.to_owned(), number(version));
-    item.insert("creditor".to_owned(), number(creditor.0));
-    item.insert(CHANGED_AT.to_owned(), text(keys::instant(now)));
-    if !pending.is_empty() {
-        let json = serde_json::to_vec(pending).map_err(|error| StoreError::unreadable("the pending events", error))?;
-        let packed = packing::pack(&json);
-        if packed.bytes.len() > PENDING_LIMIT_BYTES {
-            return Err(StoreError::TooLarge {
-                what: "the list of pending events of one bill",
-                bytes: packed.bytes.len(),
-                limit: PENDING_LIMIT_BYTES,
-            });
+    changed_at: Timestamp,
+    read_at: Option<Timestamp>,
+    pending: &'a [TimelineEvent],
+}
+
+impl Head<'_> {
+    fn item(&self, tenant: &TenantId, bill: BillId, creditor: CreditorId) -> Result<Item, StoreError> {
+        let mut item = super::attributes::key_item(&keys::bill_head(tenant, bill));
+        item.insert(VERSION.to_owned(), number(self.version));
+        item.insert("creditor".to_owned(), number(creditor.0));
+        item.insert(CHANGED_AT.to_owned(), text(keys::instant(self.changed_at)));
+        if let Some(read_at) = self.read_at {
+            item.insert(READ_AT.to_owned(), text(keys::instant(read_at)));
         }
-        item.insert(PENDING_EVENTS.to_owned(), binary(packed.bytes));
-        item.insert(PENDING_ENCODING.to_owned(), text(packed.encoding));
+        if !self.pending.is_empty() {
+            let json = serde_json::to_vec(self.pending).map_err(|error| StoreError::unreadable("the pending events", error))?;
+            let packed = packing::pack(&json);
+            if packed.bytes.len() > PENDING_LIMIT_BYTES {
+                return Err(StoreError::TooLarge {
+                    what: "the list of pending events of one bill",
+                    bytes: packed.bytes.len(),
+                    limit: PENDING_LIMIT_BYTES,
+                });
+            }
+            item.insert(PENDING_EVENTS.to_owned(), binary(packed.bytes));
+            item.insert(PENDING_ENCODING.to_owned(), text(packed.encoding));
+        }
+        Ok(item)
     }
-    Ok(item)
 }
 
 fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
@@ -308,6 +332,7 @@ fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
         if sk == keys::BILL_HEAD {
             held.version = get_number(&item, VERSION)?;
             held.changed_at = get_instant(&item, CHANGED_AT).ok();
+            held.read_at = get_instant(&item, READ_AT).ok();
             held.pending_events = pending_events(&item)?;
         } else if sk == keys::CLAIMS {
             held.claims = from_item(item)?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use harness::database::tenant;
+use ponte::flow::MAX_DELIVERIES;
 use ponte::portfolio::{BillId, InstallmentId};
 use serde_json::{Value, json};
 
@@ -41,7 +42,7 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
     let began = Instant::now();
     receive(&stack, options, &paid).await?;
     let received = began.elapsed().as_secs_f64();
-    let queue = Mutex::new(stack.stand_in.messages());
+    let queue = Mutex::new(stack.stand_in.messages().into_iter().map(|body| (body, 1)).collect());
     let invocations = &AtomicU64::new(0);
     let processes = try_join_all((0..AT_ONCE).map(|_| stack.function(options, "apply"))).await?;
     try_join_all(processes.iter().map(|process| apply(process, &queue, invocations))).await?;
@@ -142,10 +143,13 @@ async fn receive(stack: &Stack, options: &Options, paid: &[(u32, u32)]) -> Resul
     Ok(())
 }
 
-/// Takes batches until the queue is empty; what failed goes to its end, as it comes again on SQS.
-async fn apply(process: &Process, queue: &Mutex<Vec<String>>, invocations: &AtomicU64) -> Result<(), String> {
+/// Bodies with the number of their next delivery.
+type Queue = Vec<(String, u32)>;
+
+/// Takes batches until the queue is empty; what failed goes to its end, as it comes again on SQS. A message that would be a dead letter ends the run.
+async fn apply(process: &Process, queue: &Mutex<Queue>, invocations: &AtomicU64) -> Result<(), String> {
     loop {
-        let batch: Vec<String> = {
+        let batch: Queue = {
             let mut queue = queue.lock().unwrap();
             let some = queue.len().min(BATCH);
             queue.drain(..some).collect()
@@ -154,15 +158,20 @@ async fn apply(process: &Process, queue: &Mutex<Vec<String>>, invocations: &Atom
             return Ok(());
         }
         invocations.fetch_add(1, Ordering::Relaxed);
-        let records = batch
-            .iter()
-            .enumerate()
-            .map(|(index, body)| json!({"messageId": index.to_string(), "body": body, "attributes": {"ApproximateReceiveCount": "1"}}));
+        let records = batch.iter().enumerate().map(|(index, (body, delivery))| {
+            json!({"messageId": index.to_string(), "body": body, "attributes": {"ApproximateReceiveCount": delivery.to_string()}})
+        });
         let answer = process.runtime.ask(&json!({"Records": records.collect::<Vec<_>>()}), TIME).await?;
         let failed = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
         let failed = failed
             .iter()
             .filter_map(|failure| failure["itemIdentifier"].as_str()?.parse::<usize>().ok());
-        queue.lock().unwrap().extend(failed.map(|index| batch[index].clone()));
+        let mut queue = queue.lock().unwrap();
+        for (body, delivery) in failed.map(|index| batch[index].clone()) {
+            if delivery == MAX_DELIVERIES {
+                return Err(format!("a message failed {MAX_DELIVERIES} times: {body}"));
+            }
+            queue.push((body, delivery + 1));
+        }
     }
 }

@@ -175,7 +175,7 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
             "import" => drop(rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap()),
             _ => {
                 let session = session(&rig).await;
-                let bills = BTreeMap::from([(bill_id(bill), true)]);
+                let bills = BTreeMap::from([(bill_id(bill), ponte::flow::Wish::with_boletos())]);
                 session
                     .look(Scope::Sync, &bills, &mut ponte::flow::Report::default())
                     .await

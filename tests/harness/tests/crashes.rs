@@ -250,7 +250,7 @@ impl Case {
         let mut portfolio = rig.portfolio().await;
         for item in portfolio.values_mut() {
             // How often and when a bill was written is no part of the story.
-            for name in ["version", "changed_at"] {
+            for name in ["version", "changed_at", "read_at"] {
                 item.as_object_mut().unwrap().remove(name);
             }
         }

@@ -13,6 +13,7 @@ mod bus;
 mod crashes;
 mod customers;
 mod events;
+mod floods;
 mod long_runs;
 mod main_job;
 mod partial;

@@ -9,7 +9,7 @@ use harness::database::{Database, at, tenant};
 use harness::rig::{PLENTY, TOKEN, secret};
 use harness::simulation::operation;
 use harness::{MemoryInbox, MemorySecrets, Rig, World};
-use ponte::flow::{Fate, Report, Session, View};
+use ponte::flow::{Fate, Report, Session, View, Wish};
 use ponte::portfolio::{BillId, Scope};
 use serde_json::json;
 use tokio::time::Instant;
@@ -161,7 +161,7 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
     assert_eq!(rig.timeline(bill).await.len(), told, "no reversal of a payment that stands");
     rig.assert_equal().await;
     let fates = session
-        .look(Scope::Webhook, &BTreeMap::from([(id, false)]), &mut report)
+        .look(Scope::Webhook, &BTreeMap::from([(id, Wish::default())]), &mut report)
         .await
         .unwrap();
     assert_eq!(fates[&id], Fate::Equal);
@@ -172,7 +172,7 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
 async fn open_all(rig: &Rig, bills: &BTreeSet<BillId>) -> BTreeSet<BillId> {
     rig.fresh_minute().await;
     let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
-    let bills: BTreeMap<BillId, bool> = bills.iter().map(|bill| (*bill, true)).collect();
+    let bills: BTreeMap<BillId, Wish> = bills.iter().map(|bill| (*bill, Wish::with_boletos())).collect();
     let fates = session.look(Scope::Sync, &bills, &mut Report::default()).await.unwrap();
     session.close().await;
     let failed = fates.into_iter().filter(|(_, fate)| matches!(fate, Fate::Failed { .. }));

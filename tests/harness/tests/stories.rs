@@ -12,7 +12,7 @@ use harness::database::tenant;
 use harness::rig::{PLENTY, delivery};
 use harness::simulation::operation;
 use harness::{Rig, World};
-use ponte::flow::{Report, Session};
+use ponte::flow::{Report, Session, Wish};
 use ponte::portfolio::{BillId, Scope};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -155,7 +155,7 @@ async fn end(rig: &Rig, seed: u64) {
         let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
         let mut report = Report::default();
         session
-            .look(Scope::Sync, &BTreeMap::from([(bill, true)]), &mut report)
+            .look(Scope::Sync, &BTreeMap::from([(bill, Wish::with_boletos())]), &mut report)
             .await
             .unwrap();
         session.close().await;

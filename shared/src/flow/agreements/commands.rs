@@ -10,7 +10,7 @@ use crate::portfolio::{
     Agreement, AgreementId, AgreementKind, AgreementState, Breaking, InstallmentId, Motive, StateName, Step, check_held, check_integrated,
     indexer_base, return_installments, transition,
 };
-use crate::store::StoreError;
+use crate::store::{Stamp, StoreError};
 
 impl Session {
     /// Confirms a proposal: from then on it holds its installments, and an integrated one is made in Sienge (see [`Session::save_agreement`]). Confirming
@@ -107,9 +107,13 @@ impl Session {
             let held = self.whole_bill(contract.bill).await?;
             let ids: BTreeSet<InstallmentId> = ids.into_iter().filter(|id| held.claims.owner(*id).is_none()).collect();
             let outcome = return_installments(&held, contract, &ids, Motive::BrokenAgreement, self.today);
+            let stamp = Stamp {
+                at: self.now(),
+                read_at: None,
+            };
             let store = &self.shop.store;
             let committed = store
-                .commit(&self.tenant, contract.bill, agreement.creditor, &held, &outcome, self.now())
+                .commit(&self.tenant, contract.bill, agreement.creditor, &held, &outcome, stamp)
                 .await?;
             crate::flow::mirror::publish(&self.shop, &self.tenant, &committed.events).await;
         }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{AgreementError, DAILY, HOURLY, is_conflict, later};
 use crate::calendar::Timestamp;
+use crate::flow::mirror::whole;
 use crate::flow::{Fate, FlowError, Report, Session, Shop};
 use crate::portfolio::{
     Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, Scope, StateName, Step, TenantId, holds_remake, review,
@@ -87,7 +88,7 @@ impl Session {
     /// final. What cannot be looked at leaves the agreement as it is.
     async fn lapse(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
         let bills = agreement.bills();
-        let looks = bills.iter().map(|bill| (*bill, false)).collect();
+        let looks = whole(&bills);
         let fates = self.look(Scope::Webhook, &looks, &mut Report::default()).await?;
         if let Some((bill, fate)) = fates.iter().find(|(_, fate)| **fate != Fate::Equal) {
             return Err(FlowError::Stopped(format!("contrato {bill} não conferido no Sienge antes da quebra: {fate:?}")).into());

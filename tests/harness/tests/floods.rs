@@ -1,0 +1,129 @@
+//! Much news of few contracts at once: a bill is read for all of it, not for each.
+
+use std::time::Duration;
+
+use harness::fakes::Queued;
+use harness::{Rig, World};
+use ponte::store::WebhookState;
+use serde_json::{Value, json};
+
+/// Longer than the clocks of two functions may differ.
+const A_MOMENT: Duration = Duration::from_secs(2);
+
+async fn filled() -> Rig {
+    let rig = Rig::with(World {
+        installments: 600,
+        contracts: 9,
+        creditors: vec![1],
+        ..World::default()
+    })
+    .await;
+    rig.run_all("reconcile").await;
+    rig
+}
+
+/// Calls to Sienge since the last time.
+async fn calls(rig: &Rig) -> u64 {
+    let counted = rig.control("GET", "calls", json!({})).await;
+    let lanes = counted["subdomains"].as_array().unwrap();
+    let of_lane = |lane: &Value| lane["calls"].as_u64().unwrap();
+    lanes.iter().map(of_lane).sum()
+}
+
+/// Everything in the queue, a few messages at a time.
+async fn apply_in_batches(rig: &Rig, size: usize) {
+    let queued: Vec<Queued> = rig.inbox.take();
+    for batch in queued.chunks(size) {
+        for message in batch {
+            rig.inbox.put(message.clone());
+        }
+        rig.apply().await;
+    }
+}
+
+#[tokio::test]
+async fn of_a_return_files_payments_each_contract_is_read_once() {
+    let rig = filled().await;
+    let paid: Vec<(u32, Vec<u32>)> = rig.contracts(&[1], 5).into_iter().take(3).collect();
+    assert_eq!(paid.len(), 3);
+    // One payment of each contract after the other, so that every batch names every contract.
+    let mut ids = Vec::new();
+    for round in 0..5 {
+        for (bill, open) in &paid {
+            let told = rig
+                .change("receive", json!({"billId": bill, "installmentId": open[round]}))
+                .remove(0);
+            rig.tell(&told).await;
+            ids.push(told.id);
+        }
+    }
+    rig.pass(A_MOMENT);
+    let before = calls(&rig).await;
+    apply_in_batches(&rig, 3).await;
+    assert_eq!(calls(&rig).await - before, 9, "three REST reads of each contract");
+    rig.assert_equal().await;
+    for id in ids {
+        assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done);
+    }
+}
+
+#[tokio::test]
+async fn news_that_came_after_the_read_began_is_read_anew() {
+    let rig = filled().await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]})).await;
+    rig.pass(A_MOMENT);
+    rig.apply().await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[1]})).await;
+    rig.apply().await;
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_and_news_of_boletos_are_always_read() {
+    let rig = filled().await;
+    let (bill, open) = rig.contracts(&[1], 3).remove(0);
+    let mut told = Vec::new();
+    for installment in &open[..2] {
+        told.extend(rig.change("receive", json!({"billId": bill, "installmentId": installment})));
+    }
+    for each in &told {
+        rig.tell(each).await;
+    }
+    rig.pass(A_MOMENT);
+    let mut queued = rig.inbox.take();
+    rig.inbox.put(queued.remove(0));
+    rig.apply().await;
+    rig.assert_equal().await;
+
+    // The first delivery may have died half way.
+    let again = queued.remove(0);
+    rig.inbox.put(Queued {
+        deliveries: again.deliveries + 1,
+        ..again
+    });
+    let before = calls(&rig).await;
+    rig.apply().await;
+    assert!(calls(&rig).await > before);
+
+    // Only some reads tell of boletos; what is committed does not say which it was.
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[2]})).await;
+    let event = "PAYMENT_SLIP_REGISTERED";
+    let body = json!({"billReceivableId": bill, "installmentId": open[2]}).to_string();
+    let answer = rig
+        .deliver(|delivery| webhook::Delivery {
+            event: Some(event),
+            body: body.as_bytes(),
+            ..delivery
+        })
+        .await;
+    assert_eq!(answer.status(), 200);
+    rig.pass(A_MOMENT);
+    let mut queued = rig.inbox.take();
+    rig.inbox.put(queued.remove(0));
+    rig.apply().await;
+    let before = calls(&rig).await;
+    rig.inbox.put(queued.remove(0));
+    rig.apply().await;
+    assert!(calls(&rig).await > before);
+}
