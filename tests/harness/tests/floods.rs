@@ -44,8 +44,8 @@ async fn apply_in_batches(rig: &Rig, size: usize) {
 #[tokio::test]
 async fn of_a_return_files_payments_each_contract_is_read_once() {
     let rig = filled().await;
-    let paid: Vec<(u32, Vec<u32>)> = rig.contracts(&[1], 5).into_iter().take(3).collect();
-    assert_eq!(paid.len(), 3);
+    let paid: Vec<(u32, Vec<u32>)> = rig.contracts(&[1], 5).into_iter().take(2).collect();
+    assert_eq!(paid.len(), 2);
     // One payment of each contract after the other, so that every batch names every contract.
     let mut ids = Vec::new();
     for round in 0..5 {
@@ -59,8 +59,8 @@ async fn of_a_return_files_payments_each_contract_is_read_once() {
     }
     rig.pass(A_MOMENT);
     let before = calls(&rig).await;
-    apply_in_batches(&rig, 3).await;
-    assert_eq!(calls(&rig).await - before, 9, "three REST reads of each contract");
+    apply_in_batches(&rig, 2).await;
+    assert_eq!(calls(&rig).await - before, 6, "three REST reads of each contract");
     rig.assert_equal().await;
     for id in ids {
         assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done);
