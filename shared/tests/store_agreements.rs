@@ -57,6 +57,7 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
     });
     HeldBill {
         changed_at: None,
+        read_at: None,
         version: 1,
         contracts: BTreeMap::from([(key(bill), contract)]),
         installments: installments.map(|row| ((key(bill), row.id), row)).collect(),
