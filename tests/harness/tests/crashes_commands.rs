@@ -57,7 +57,10 @@ async fn processing_a_webhook_again_survives_death_at_every_await() {
     let mut silent = receipt(bill, open[1]);
     silent["silent"] = json!(true);
     rig.change("receive", silent);
-    rig.change("remove", json!({"billId": bill, "installmentId": open[2], "silent": true}));
+    rig.change(
+        "change",
+        json!({"billId": bill, "installmentId": open[2], "dueDate": "2027-03-15", "value": "777.77", "silent": true}),
+    );
     let command = json!({"tenant": "617", "webhook": accepted[0]});
     let case = Case {
         rig,
