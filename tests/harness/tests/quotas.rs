@@ -23,7 +23,7 @@ async fn rig() -> Rig {
 
 /// What eight processes want of each lane: together more than a minute has.
 const CALLERS: usize = 8;
-const REST_CALLS: usize = 27;
+const REST_CALLS: usize = 30;
 const BULK_CALLS: usize = 3;
 
 /// The adapters of a process of its own: nothing is shared but the table and Sienge.
