@@ -84,7 +84,9 @@ async fn erasing_a_customer_survives_death_at_every_await() {
     let words = "Combinado com a vizinha Marieta";
     let mut agreed = wanted("a1", AgreementKind::NonIntegrated, &rig.owed(bill, &open[..1]), monthly(1));
     (agreed.notes, agreed.public_notes) = (words.to_owned(), words.to_owned());
-    let session = Session::open(&rig.shop_of("payments"), &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&rig.shop_of("payments"), &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let agreed = session.save_agreement(agreed).await.unwrap();
     session.break_agreement(&agreed.id, words).await.unwrap();
     session.close().await;

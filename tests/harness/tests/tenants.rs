@@ -66,7 +66,11 @@ async fn apply_and_see_paid(rig: &Rig, time: Duration, bill: BillId, installment
     };
     assert!(!is_paid().await);
     let answer: SqsBatchResponse = meanwhile(apply::handle(&shop, batch, Instant::now() + time), is_paid).await;
-    answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+    answer
+        .batch_item_failures
+        .into_iter()
+        .map(|failure| failure.item_identifier)
+        .collect()
 }
 
 /// The answer of an invocation that waits for somebody, during which something must come about.
@@ -194,7 +198,9 @@ async fn the_sweep_puts_right_what_is_stuck_of_one_tenant_whatever_is_wrong_with
     add_with_agreement(&rig, &secretless).await;
     agree(&rig, &tenant()).await;
     let (unknown, open) = rig.contracts(&[3], 1).remove(0);
-    let unmatched = rig.change("receive", json!({"billId": unknown, "installmentId": open[0]})).remove(0);
+    let unmatched = rig
+        .change("receive", json!({"billId": unknown, "installmentId": open[0]}))
+        .remove(0);
     rig.tell(&unmatched).await;
     rig.apply().await;
     assert_eq!(rig.stored(&unmatched.id).await.unwrap().state, WebhookState::Unmatched);
