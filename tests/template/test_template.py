@@ -116,35 +116,49 @@ ON_TABLES = {
         "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
     },
 }
+TASK_FAILED = {"TaskDeadLetters": {"sqs:SendMessage"}}
+PUBLISH = {"EventBus": {"events:PutEvents"}}
 BESIDE_TABLES = {
-    "webhook": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
-    "apply": {
-        "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility", "events:PutEvents",
+    "webhook": {"InboxQueue": {"sqs:SendMessage", "sqs:GetQueueAttributes"}},
+    "apply": PUBLISH | {
+        "InboxQueue": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"},
     },
     # Dead letters are moved back from here.
-    "payments": {"sqs:SendMessage", "events:PutEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage"},
-    "import": {"sqs:SendMessage", "events:PutEvents"},
-    "reconcile": {"sqs:SendMessage", "events:PutEvents"},
-    "api": {"events:PutEvents"},
+    "payments": PUBLISH | TASK_FAILED | {
+        "InboxQueue": {"sqs:SendMessage"}, "InboxDeadLetters": {"sqs:ReceiveMessage", "sqs:DeleteMessage"},
+    },
+    "import": PUBLISH | TASK_FAILED,
+    "reconcile": PUBLISH | TASK_FAILED,
+    "api": PUBLISH,
 }
-EVERY_FUNCTION = {"logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
+TENANTS_SECRETS = (
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:ponte/${AWS::StackName}/tenant/*"
+)
+
+
+def named(resource) -> str:
+    """What a statement is about: a logical id, `Table/index/name`, or an ARN as written."""
+    return re.sub(r"\$\{(\w+)\.Arn\}", r"\1", resource["Fn::Sub"]) if "Fn::Sub" in resource else target(resource)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_may_only_what_it_does(name):
-    """That this is enough is held by the harness, which denies the functions everything else."""
+    """That this is enough is held, for the tables, by the harness, which denies the functions everything else."""
+    properties = functions()[name]
     tables: dict[str, set[str]] = {}
-    beside = set()
-    for statement in statements(target(functions()[name]["Role"])):
+    beside: dict[str, set[str]] = {}
+    for statement in statements(target(properties["Role"])):
         for action in as_list(statement["Action"]):
-            if action.startswith("dynamodb:"):
-                for resource in as_list(statement["Resource"]):
-                    table = re.sub(r"\$\{(\w+)\.Arn\}", r"\1", resource["Fn::Sub"]) if "Fn::Sub" in resource else target(resource)
-                    tables.setdefault(table, set()).add(action.removeprefix("dynamodb:"))
-            else:
-                beside.add(action)
+            for resource in as_list(statement["Resource"]):
+                if action.startswith("dynamodb:"):
+                    tables.setdefault(named(resource), set()).add(action.removeprefix("dynamodb:"))
+                else:
+                    beside.setdefault(named(resource), set()).add(action)
     assert tables == ON_TABLES[name]
-    assert beside == BESIDE_TABLES[name] | EVERY_FUNCTION
+    assert beside == BESIDE_TABLES[name] | {
+        target(properties["LoggingConfig"]["LogGroup"]): {"logs:CreateLogStream", "logs:PutLogEvents"},
+        TENANTS_SECRETS: {"secretsmanager:GetSecretValue"},
+    }
 
 
 def test_secrets_are_reachable_under_the_tenants_prefix_only():

@@ -19,12 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use webhook::Webhook;
 
-use crate::fakes::Queued;
+use crate::fakes::{MESSAGES_PER_CALL, Queued};
 use crate::rig::{ahead, set_ahead};
 use crate::{MemoryBus, MemoryInbox, MemorySecrets, Rig};
-
-/// SQS and EventBridge take ten entries a call: each call is an effect of its own.
-const ENTRIES_PER_CALL: usize = 10;
 
 /// How an invocation is struck at an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +201,7 @@ impl Inbox for Ports {
 #[async_trait]
 impl Requeue for Ports {
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError> {
-        for messages in messages.chunks(ENTRIES_PER_CALL) {
+        for messages in messages.chunks(MESSAGES_PER_CALL) {
             let effect = self.effects.begin("SendMessageBatch");
             if effect.happens() {
                 self.inbox.send_many(messages).await?;
@@ -219,13 +216,24 @@ impl Requeue for Ports {
     }
 
     async fn redrive(&self) -> Result<usize, InboxError> {
-        let effect = self.effects.begin("Redrive");
-        let moved = if effect.happens() { self.inbox.redrive().await? } else { 0 };
-        if effect.is_answered() {
-            Ok(moved)
-        } else {
-            Err(InboxError(NO_ANSWER.to_owned()))
+        let dead = self.reach("ReceiveMessage", || self.inbox.receive_dead()).await?;
+        if dead.is_empty() {
+            return Ok(0);
         }
+        self.reach("SendMessageBatch", || self.inbox.revive(&dead)).await?;
+        self.reach("DeleteMessageBatch", || self.inbox.delete_dead(dead.len())).await?;
+        Ok(dead.len())
+    }
+}
+
+impl Ports {
+    /// One call to SQS that is an effect.
+    async fn reach<T>(&self, name: &str, call: impl FnOnce() -> T) -> Result<T, InboxError> {
+        let effect = self.effects.begin(name);
+        let answer = effect.happens().then(call).filter(|_| effect.is_answered());
+        drop(effect);
+        tokio::task::yield_now().await;
+        answer.ok_or_else(|| InboxError(NO_ANSWER.to_owned()))
     }
 }
 
@@ -233,7 +241,7 @@ impl Requeue for Ports {
 impl Bus for Ports {
     async fn publish(&self, events: &[BusEvent]) -> Result<Vec<bool>, BusError> {
         let mut taken = Vec::new();
-        for events in events.chunks(ENTRIES_PER_CALL) {
+        for events in events.chunks(MESSAGES_PER_CALL) {
             let effect = self.effects.begin("PutEvents");
             if effect.happens() {
                 taken.extend(self.bus.publish(events).await?);
@@ -306,18 +314,16 @@ impl Rig {
         let name = format!("ponte-{}-{}.db", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let file = std::env::temp_dir().join(name);
         self.database.save(&file);
-        let (queue, events) = (self.inbox.take(), self.bus.take());
-        for queued in &queue {
-            self.inbox.put(queued.clone());
-        }
-        self.bus.put(events.iter().cloned());
-        Saved {
+        let saved = Saved {
             file,
             world: self.sienge.with_world(|world| world.clone()),
-            queue,
-            events,
+            queue: self.inbox.take(),
+            dead: self.inbox.take_dead(),
+            events: self.bus.take(),
             ahead: ahead(),
-        }
+        };
+        self.put_messages(&saved);
+        saved
     }
 
     /// Back to what was saved.
@@ -325,12 +331,20 @@ impl Rig {
         self.database.restore(&saved.file);
         self.sienge.with_world(|world| world.clone_from(&saved.world));
         self.inbox.take();
+        self.inbox.take_dead();
         self.bus.take();
+        self.put_messages(saved);
+        set_ahead(saved.ahead);
+    }
+
+    fn put_messages(&self, saved: &Saved) {
         for queued in &saved.queue {
             self.inbox.put(queued.clone());
         }
+        for queued in &saved.dead {
+            self.inbox.bury(queued.clone());
+        }
         self.bus.put(saved.events.iter().cloned());
-        set_ahead(saved.ahead);
     }
 }
 
@@ -339,6 +353,7 @@ pub struct Saved {
     file: PathBuf,
     world: World,
     queue: Vec<Queued>,
+    dead: Vec<Queued>,
     events: Vec<BusEvent>,
     ahead: SignedDuration,
 }

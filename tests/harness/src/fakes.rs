@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets, TenantSecret};
 use ponte::portfolio::TenantId;
 
+/// SQS and EventBridge take, and hand out, ten entries a call.
+pub(crate) const MESSAGES_PER_CALL: usize = 10;
+
 /// A message in the queue.
 #[derive(Debug, Clone)]
 pub struct Queued {
@@ -62,6 +65,31 @@ impl MemoryInbox {
         self.dead.lock().unwrap().len()
     }
 
+    /// Takes all messages out of the dead-letter queue.
+    pub fn take_dead(&self) -> Vec<Queued> {
+        std::mem::take(&mut *self.dead.lock().unwrap())
+    }
+
+    /// The oldest dead letters, as many as one call of SQS hands out; they stay until they are deleted.
+    pub(crate) fn receive_dead(&self) -> Vec<Queued> {
+        self.dead.lock().unwrap().iter().take(MESSAGES_PER_CALL).cloned().collect()
+    }
+
+    /// Puts copies of dead letters into the queue, to be delivered as if for the first time.
+    pub(crate) fn revive(&self, dead: &[Queued]) {
+        for message in dead {
+            self.put(Queued {
+                deliveries: 0,
+                ..message.clone()
+            });
+        }
+    }
+
+    /// Deletes the oldest dead letters: those received last.
+    pub(crate) fn delete_dead(&self, count: usize) {
+        self.dead.lock().unwrap().drain(..count);
+    }
+
     fn accept(&self, message: &InboxMessage) -> Result<(), InboxError> {
         if self.fails.load(Ordering::SeqCst) {
             return Err(InboxError("out of order".to_owned()));
@@ -87,12 +115,10 @@ impl Requeue for MemoryInbox {
     }
 
     async fn redrive(&self) -> Result<usize, InboxError> {
-        let mut dead = self.dead.lock().unwrap();
-        let some = dead.len().min(10);
-        for message in dead.drain(..some) {
-            self.put(Queued { deliveries: 0, ..message });
-        }
-        Ok(some)
+        let dead = self.receive_dead();
+        self.revive(&dead);
+        self.delete_dead(dead.len());
+        Ok(dead.len())
     }
 }
 
@@ -153,6 +179,12 @@ pub struct MemorySecrets {
 }
 
 impl MemorySecrets {
+    /// Deletes a tenant's secret, as a cold function finds it.
+    pub fn delete(&self, tenant: &TenantId) {
+        self.stored.lock().unwrap().remove(tenant);
+        self.remembered.lock().unwrap().remove(tenant);
+    }
+
     /// Stores a tenant's secret; a warm function goes on with the old one until it reads again.
     pub fn store(&self, tenant: &TenantId, secret: TenantSecret) {
         self.stored.lock().unwrap().insert(tenant.clone(), Arc::new(secret));

@@ -17,6 +17,7 @@ pub mod fakes;
 pub mod permissions;
 pub mod rig;
 pub mod simulation;
+pub mod tenants;
 
 pub use fakes::{MemoryBus, MemoryInbox, MemorySecrets};
 pub use rig::{Rig, World};

@@ -11,6 +11,7 @@ mod api_safety;
 mod boletos;
 mod bus;
 mod crashes;
+mod crashes_commands;
 mod customers;
 mod events;
 mod floods;
@@ -26,6 +27,7 @@ mod runs;
 mod safety;
 mod simulation;
 mod stories;
+mod tenants;
 mod unmatched;
 #[path = "webhook.rs"]
 mod webhook_answers;

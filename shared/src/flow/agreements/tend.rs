@@ -21,6 +21,8 @@ const AT_ONCE: usize = 1_000;
 const MAX_STEPS: usize = 20;
 /// An agreement is begun only with this much time left.
 const ONE: Duration = Duration::from_secs(20);
+/// A tenant's least time: [`ONE`], and what a session keeps back to close.
+const LEAST: Duration = Duration::from_secs(30);
 
 impl Session {
     /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge. True when one broke of which installments are
@@ -153,10 +155,12 @@ pub async fn sweep(shop: &Shop, now: Timestamp, deadline: Instant) -> Result<BTr
     let mut tended = BTreeMap::new();
     let tenants = due.len();
     for (place, (tenant, ids)) in due.into_iter().enumerate() {
-        // Each tenant has an equal share of the time that is left, and at least one agreement.
-        let left = deadline.saturating_duration_since(Instant::now());
-        let until = Instant::now() + left / u32::try_from(tenants - place).unwrap_or(u32::MAX);
-        let session = match Session::open(shop, &tenant, false, deadline).await {
+        // Each tenant has an equal share of the time that is left, and at least one agreement. The session ends with it: one whose Sienge does not
+        // answer would wait until nothing is left for the others.
+        let begun = Instant::now();
+        let share = deadline.saturating_duration_since(begun) / u32::try_from(tenants - place).unwrap_or(u32::MAX);
+        let (until, end) = (begun + share, deadline.min(begun + share.max(LEAST)));
+        let session = match Session::open(shop, &tenant, false, end).await {
             Ok(session) => session,
             Err(error) => {
                 tracing::error!(%tenant, %error, agreements = ids.len(), "agreements of a tenant not seen to; put off");
