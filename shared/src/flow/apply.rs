@@ -64,10 +64,7 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     }
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    // What was tried before may have been left half done: it is done again from the beginning.
-    let first_time = messages.iter().filter(|delivered| delivered.deliveries == 1);
-    let first_time = first_time.map(|delivered| JournalKey(delivered.message.key.clone())).collect();
-    let processed = session.process(&waiting, &first_time, &mut report).await;
+    let processed = session.process(&waiting, &mut report).await;
     session.close().await;
     let processed = processed?;
     finish(shop, &processed).await?;
@@ -168,12 +165,11 @@ async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = 
 }
 
 impl Session {
-    /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill that only webhooks of `first_time`
-    /// name is not read when a read that began after they came is in the portfolio: of a flood of news, each bill's first reads them all.
+    /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill is not read when a read that began
+    /// after they came is in the portfolio: of a flood of news, each bill's first reads them all.
     pub(super) async fn process(
         &self,
         webhooks: &[StoredWebhook],
-        first_time: &BTreeSet<JournalKey>,
         report: &mut Report,
     ) -> Result<BTreeMap<JournalKey, Processed>, FlowError> {
         let pointed: Vec<(&StoredWebhook, Hints)> = webhooks.iter().map(|webhook| (webhook, hints(webhook))).collect();
@@ -184,7 +180,7 @@ impl Session {
         for (webhook, hints) in &pointed {
             let wish = Wish {
                 boleto: hints.boleto,
-                told_at: first_time.contains(&webhook.key).then_some(webhook.webhook.received_at),
+                told_at: Some(webhook.webhook.received_at),
             };
             for bill in &hints.bills {
                 bills.entry(*bill).and_modify(|other| *other = other.and(wish)).or_insert(wish);

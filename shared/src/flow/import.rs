@@ -235,7 +235,7 @@ async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowErr
     if webhooks.is_empty() {
         return Ok(());
     }
-    let fates = session.process(&webhooks, &BTreeSet::new(), report).await?;
+    let fates = session.process(&webhooks, report).await?;
     if session.dry_run {
         return Ok(());
     }

@@ -60,7 +60,8 @@ impl Wish {
     /// Whether what is held knows it already.
     fn is_met_by(self, held: &HeldBill) -> bool {
         let later = |told: Timestamp, read: Timestamp| told.saturating_add(CLOCKS_DIFFER).is_ok_and(|told| told < read);
-        !self.boleto && self.told_at.zip(held.read_at).is_some_and(|(told, read)| later(told, read))
+        // After its commit a death may have left agreements unreviewed, which a read makes good.
+        !self.boleto && held.claims.live.is_empty() && self.told_at.zip(held.read_at).is_some_and(|(told, read)| later(told, read))
     }
 }
 
@@ -343,10 +344,11 @@ impl Session {
                 self.shop.store.note_unread_customers(&self.tenant, &new).await?;
             }
             let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
-            let is_whole = seen.coverage != Coverage::Rows && !unfinished;
+            // Critiques are noted after the commit: should this function die between the two, the next read finds them again.
+            let all_is_said = seen.coverage != Coverage::Rows && !unfinished && outcome.critiques.is_empty();
             let stamp = Stamp {
                 at: self.now(),
-                read_at: is_whole.then_some(view.began),
+                read_at: all_is_said.then_some(view.began),
             };
             match self.commit(seen.bill, creditor, &held, &outcome, stamp).await {
                 Err(StoreError::Conflict) => {}
@@ -487,6 +489,7 @@ fn opened_customers(outcome: &Outcome) -> BTreeSet<CustomerId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portfolio::{AgreementId, Claim};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -508,6 +511,15 @@ mod tests {
         assert!(!Wish::default().is_met_by(&held(Some(102))), "to be read in any case");
         let boleto = Wish { boleto: true, ..told(100) };
         assert!(!boleto.is_met_by(&held(Some(102))));
+        let claim = Claim {
+            agreement: AgreementId::parse("a1").unwrap(),
+            remade_on: None,
+            installments: BTreeSet::new(),
+            generated: BTreeSet::new(),
+        };
+        let mut claimed = held(Some(102));
+        claimed.claims.live.push(claim);
+        assert!(!told(100).is_met_by(&claimed), "its agreements want a review");
     }
 
     #[test]

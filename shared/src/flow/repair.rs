@@ -1,7 +1,5 @@
 //! What an operator asks for after putting something right: dead letters go back to the inbox, one webhook is processed again.
 
-use std::collections::BTreeSet;
-
 use tokio::time::Instant;
 
 use super::apply::finish;
@@ -31,10 +29,12 @@ pub async fn redrive(shop: &Shop, deadline: Instant) -> Result<Summary, FlowErro
 
 /// Processes one stored webhook again, here and now, whatever became of it before.
 pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, deadline: Instant) -> Result<Summary, FlowError> {
-    let stored = find(shop, tenant, id).await?;
+    let mut stored = find(shop, tenant, id).await?;
+    // What the operator wants is told now: no earlier read will do.
+    stored.webhook.received_at = (shop.clock)();
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    let processed = session.process(std::slice::from_ref(&stored), &BTreeSet::new(), &mut report).await;
+    let processed = session.process(std::slice::from_ref(&stored), &mut report).await;
     session.close().await;
     let processed = processed?;
     finish(shop, &processed).await?;

@@ -80,36 +80,13 @@ async fn news_that_came_after_the_read_began_is_read_anew() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_again_and_news_of_boletos_are_always_read() {
+async fn news_of_boletos_is_always_read() {
     let rig = filled().await;
-    let (bill, open) = rig.contracts(&[1], 3).remove(0);
-    let mut told = Vec::new();
-    for installment in &open[..2] {
-        told.extend(rig.change("receive", json!({"billId": bill, "installmentId": installment})));
-    }
-    for each in &told {
-        rig.tell(each).await;
-    }
-    rig.pass(A_MOMENT);
-    let mut queued = rig.inbox.take();
-    rig.inbox.put(queued.remove(0));
-    rig.apply().await;
-    rig.assert_equal().await;
-
-    // The first delivery may have died half way.
-    let again = queued.remove(0);
-    rig.inbox.put(Queued {
-        deliveries: again.deliveries + 1,
-        ..again
-    });
-    let before = calls(&rig).await;
-    rig.apply().await;
-    assert!(calls(&rig).await > before);
-
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
     // Only some reads tell of boletos; what is committed does not say which it was.
-    rig.happen("receive", json!({"billId": bill, "installmentId": open[2]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]})).await;
     let event = "PAYMENT_SLIP_REGISTERED";
-    let body = json!({"billReceivableId": bill, "installmentId": open[2]}).to_string();
+    let body = json!({"billReceivableId": bill, "installmentId": open[0]}).to_string();
     let answer = rig
         .deliver(|delivery| webhook::Delivery {
             event: Some(event),
