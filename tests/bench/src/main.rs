@@ -66,12 +66,6 @@ async fn run(options: &Options) -> Result<(), String> {
     if options.wants("calls") {
         plots.extend(calls::measure(options, &mut table).await?);
     }
-    if options.wants("batimento") {
-        plots.extend(batimento::measure(options, &mut table).await?);
-    }
-    if options.wants("flood") {
-        flood::measure(options, &mut table).await?;
-    }
     if options.wants("quota") {
         quota::measure(&mut table).await?;
     }
@@ -86,6 +80,13 @@ async fn run(options: &Options) -> Result<(), String> {
     }
     if options.wants("keys") {
         keys::measure(&mut table)?;
+    }
+    // The long ones last.
+    if options.wants("flood") {
+        flood::measure(options, &mut table).await?;
+    }
+    if options.wants("batimento") {
+        plots.extend(batimento::measure(options, &mut table).await?);
     }
     println!("{}", table.page());
     if options.write {
