@@ -22,6 +22,7 @@ use rust_decimal_macros::dec;
 
 const CREDITOR: CreditorId = CreditorId(1);
 const NOW: &str = "2026-11-22T08:00:00Z";
+const READ: &str = "2026-11-20T14:59:00Z";
 
 fn key(bill: i64) -> ContractKey {
     ContractKey {
@@ -165,7 +166,7 @@ async fn story(store: &Store) -> (HeldBill, BTreeSet<String>) {
 async fn commit(store: &Store, bill: i64, held: &HeldBill, outcome: &Outcome) -> Result<ponte::store::Committed, StoreError> {
     let stamp = Stamp {
         at: at(NOW),
-        read_at: None,
+        read_at: Some(at(READ)),
     };
     store.commit(&tenant(), BillId(bill), CREDITOR, held, outcome, stamp).await
 }
@@ -294,7 +295,13 @@ async fn with_a_crash(stages: &[Observation], broken: usize, fault: Fault) -> (u
     let (last, before) = stages.split_last().unwrap();
     for stage in before {
         let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
-        commit(&database.store, 295, &held, &compared(&held, stage)).await.unwrap();
+        let stamp = Stamp {
+            at: at(NOW),
+            read_at: None,
+        };
+        let outcome = compared(&held, stage);
+        let (tenant, store) = (tenant(), &database.store);
+        store.commit(&tenant, BillId(295), CREDITOR, &held, &outcome, stamp).await.unwrap();
     }
     let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
     database.faults(move |operation, count| match operation {
@@ -308,6 +315,12 @@ async fn with_a_crash(stages: &[Observation], broken: usize, fault: Fault) -> (u
     }
     let version = held.version;
     let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    let is_whole = compared(&held, last) == Outcome::default();
+    assert_eq!(
+        held.read_at,
+        is_whole.then(|| at(READ)),
+        "a part of what was read is not what was read"
+    );
     commit(&database.store, 295, &held, &compared(&held, last)).await.unwrap();
     let end = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
     assert!(end.pending_events.is_empty());

@@ -165,8 +165,8 @@ async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = 
 }
 
 impl Session {
-    /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill is not read when a read that began
-    /// after they came is in the portfolio: of a flood of news, each bill's first reads them all.
+    /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill is not read for payments and
+    /// changes when a read that began long enough after they came is in the portfolio: of a flood of them, each bill's first reads them all.
     pub(super) async fn process(
         &self,
         webhooks: &[StoredWebhook],
@@ -180,7 +180,7 @@ impl Session {
         for (webhook, hints) in &pointed {
             let wish = Wish {
                 boleto: hints.boleto,
-                told_at: Some(webhook.webhook.received_at),
+                told_at: hints.of_held.then_some(webhook.webhook.received_at),
             };
             for bill in &hints.bills {
                 bills.entry(*bill).and_modify(|other| *other = other.and(wish)).or_insert(wish);

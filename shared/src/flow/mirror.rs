@@ -28,14 +28,16 @@ const MAX_READS: usize = 3;
 const OVERTAKEN: &str = "o contrato mudou enquanto era lido; tente de novo";
 /// How far the clocks of two functions may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
+/// Sienge tells of some changes before a read shows them: one that began so long after the news does.
+const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why a bill is looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wish {
     /// Its boletos are of interest.
     pub boleto: bool,
-    /// What there is to know was told then, at the latest: a read of the whole bill that began later, and was committed, will do.
-    /// `None`: the bill is read in any case.
+    /// What there is to know was told then, at the latest: a read of the whole bill that began half a minute later, and was committed,
+    /// will do. `None`: the bill is read in any case.
     pub told_at: Option<Timestamp>,
 }
 
@@ -59,9 +61,10 @@ impl Wish {
 
     /// Whether what is held knows it already.
     fn is_met_by(self, held: &HeldBill) -> bool {
-        let later = |told: Timestamp, read: Timestamp| told.saturating_add(CLOCKS_DIFFER).is_ok_and(|told| told < read);
-        // After its commit a death may have left agreements unreviewed, which a read makes good.
-        !self.boleto && held.claims.live.is_empty() && self.told_at.zip(held.read_at).is_some_and(|(told, read)| later(told, read))
+        let shown = |told: Timestamp, read: Timestamp| told.saturating_add(SHOWN_AFTER).is_ok_and(|told| told < read);
+        // A death may have left a commit half done, or agreements unreviewed after it: a read makes both good.
+        let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
+        all_is_done && self.told_at.zip(held.read_at).is_some_and(|(told, read)| shown(told, read))
     }
 }
 
@@ -343,12 +346,9 @@ impl Session {
                 let new: Vec<CustomerId> = new_customers(&held, &outcome).into_iter().collect();
                 self.shop.store.note_unread_customers(&self.tenant, &new).await?;
             }
-            let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
-            // Critiques are noted after the commit: should this function die between the two, the next read finds them again.
-            let all_is_said = seen.coverage != Coverage::Rows && !unfinished && outcome.critiques.is_empty();
             let stamp = Stamp {
                 at: self.now(),
-                read_at: all_is_said.then_some(view.began),
+                read_at: outcome.says_all(&held, seen).then_some(view.began),
             };
             match self.commit(seen.bill, creditor, &held, &outcome, stamp).await {
                 Err(StoreError::Conflict) => {}
@@ -358,6 +358,7 @@ impl Session {
                     report.count(&outcome);
                     self.note_critiques(&outcome, creditor, report).await?;
                     publish(&self.shop, &self.tenant, &events).await;
+                    let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
                     let claimed = !self.dry_run && !held.claims.live.is_empty();
                     let left_behind = claimed && !unfinished && self.review_agreements(seen.bill, &held, &outcome.changes).await?;
                     let settled = Settled {
@@ -488,8 +489,10 @@ fn opened_customers(outcome: &Outcome) -> BTreeSet<CustomerId> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
-    use crate::portfolio::{AgreementId, Claim};
+    use crate::portfolio::{AgreementId, Claim, ContractKey, EventKind};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -505,19 +508,32 @@ mod tests {
             told_at: Some(at(second)),
             ..Wish::default()
         };
-        assert!(told(100).is_met_by(&held(Some(102))));
-        assert!(!told(100).is_met_by(&held(Some(101))), "clocks differ");
+        assert!(told(100).is_met_by(&held(Some(131))));
+        assert!(!told(100).is_met_by(&held(Some(130))), "Sienge may not have shown it yet");
         assert!(!told(100).is_met_by(&held(None)), "never read whole");
-        assert!(!Wish::default().is_met_by(&held(Some(102))), "to be read in any case");
-        let boleto = Wish { boleto: true, ..told(100) };
-        assert!(!boleto.is_met_by(&held(Some(102))));
+        assert!(!Wish::default().is_met_by(&held(Some(131))), "to be read in any case");
+        let mut half_done = held(Some(131));
+        half_done.pending_events.push(TimelineEvent {
+            id: String::new(),
+            contract: ContractKey {
+                bill: BillId(1),
+                document_type: "CT".into(),
+                customer: CustomerId(1),
+            },
+            on: date(2026, 11, 20),
+            kind: EventKind::ContractOpened,
+            installments: Vec::new(),
+            revisions: Vec::new(),
+            contract_revision: 1,
+        });
+        assert!(!told(100).is_met_by(&half_done), "a commit wants its end");
         let claim = Claim {
             agreement: AgreementId::parse("a1").unwrap(),
             remade_on: None,
             installments: BTreeSet::new(),
             generated: BTreeSet::new(),
         };
-        let mut claimed = held(Some(102));
+        let mut claimed = held(Some(131));
         claimed.claims.live.push(claim);
         assert!(!told(100).is_met_by(&claimed), "its agreements want a review");
     }

@@ -132,6 +132,8 @@ pub struct Hints {
     pub bills: BTreeSet<BillId>,
     /// Whether the boletos of those bills are the matter, which only some sources tell.
     pub boleto: bool,
+    /// Whether it is news of an installment that is there: a read of the whole bill that shows all we hold shows this, too.
+    pub of_held: bool,
     /// Sales contracts to read.
     pub sales_contracts: BTreeSet<SalesContractId>,
     /// Customers to read.
@@ -162,9 +164,11 @@ pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
     let body = parse(body)?;
     let mut hints = Hints::default();
     match event {
-        Event::ReceiptProcessed | Event::InstallmentCreated | Event::InstallmentUpdated | Event::InstallmentRemoved => {
+        Event::ReceiptProcessed | Event::InstallmentUpdated => {
             hints.bills = bills(&body)?;
+            hints.of_held = true;
         }
+        Event::InstallmentCreated | Event::InstallmentRemoved => hints.bills = bills(&body)?,
         Event::BillSituationUpdated | Event::RightsAssigned => hints.bills = bills(&body)?,
         Event::BoletoChanged => {
             hints.bills = bills(&body)?;
@@ -263,6 +267,20 @@ mod tests {
         let hints = read_hints(Event::ReceiptProcessed, br#"{"billId": 295, "installmentId": 1}"#).unwrap();
         assert_eq!(hints.bills, BTreeSet::from([BillId(295)]));
         assert!(!hints.boleto);
+    }
+
+    #[test]
+    fn only_payments_and_changes_are_news_of_an_installment_that_is_there() {
+        let of_held = |event| read_hints(event, br#"{"billId": 295, "installmentId": 1}"#).unwrap().of_held;
+        assert!(of_held(Event::ReceiptProcessed) && of_held(Event::InstallmentUpdated));
+        for event in [
+            Event::InstallmentCreated,
+            Event::InstallmentRemoved,
+            Event::RightsAssigned,
+            Event::BillSituationUpdated,
+        ] {
+            assert!(!of_held(event), "{event:?}");
+        }
     }
 
     #[test]

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use harness::database::tenant;
 use harness::fakes::Queued;
+use harness::rig::PLENTY;
 use harness::{Rig, World};
+use ponte::flow::{Report, Session, View};
+use ponte::portfolio::{BillId, Scope};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-/// Longer than the clocks of two functions may differ.
-const A_MOMENT: Duration = Duration::from_secs(2);
+/// Longer than Sienge may take to show what it tells.
+const A_MOMENT: Duration = Duration::from_secs(32);
 
 async fn filled() -> Rig {
     let rig = Rig::with(World {
@@ -68,13 +73,24 @@ async fn of_a_return_files_payments_each_contract_is_read_once() {
 }
 
 #[tokio::test]
-async fn news_that_came_after_the_read_began_is_read_anew() {
+async fn news_that_came_while_a_bill_was_read_is_read_anew_however_late_that_read_is_committed() {
     let rig = filled().await;
     let (bill, open) = rig.contracts(&[1], 2).remove(0);
-    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]})).await;
+    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let id = BillId(i64::from(bill));
+    let held = rig.shop.store.load_bill(&tenant(), id).await.unwrap();
     rig.pass(A_MOMENT);
-    rig.apply().await;
+    let mut view = View::begin(&session, Scope::Webhook).knowing(id, held.version);
+    let seen = session.sienge.observe_by_rest(id).await.unwrap();
     rig.happen("receive", json!({"billId": bill, "installmentId": open[1]})).await;
+    rig.pass(A_MOMENT);
+    let again = session.settle(&mut view, vec![seen], &mut Report::default()).await.unwrap();
+    assert!(again.is_empty());
+    session.close().await;
+    let held = rig.shop.store.load_bill(&tenant(), id).await.unwrap();
+    assert!(held.read_at < held.changed_at && held.read_at.is_some());
+
     rig.apply().await;
     rig.assert_equal().await;
 }

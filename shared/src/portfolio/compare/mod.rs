@@ -54,6 +54,20 @@ pub struct Outcome {
     pub needs_whole: bool,
 }
 
+impl Outcome {
+    /// Whether the observation it was computed from leaves no question about the installments held: it is of the whole bill, shows every one of
+    /// them (a short answer does not), and there is nothing to confirm and nothing to criticise. Then it also shows whatever Sienge told of them before.
+    #[must_use]
+    pub fn says_all(&self, held: &HeldBill, seen: &Observation) -> bool {
+        let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|shown| shown.id).collect();
+        seen.coverage != Coverage::Rows
+            && !self.needs_whole
+            && self.to_confirm.is_empty()
+            && self.critiques.is_empty()
+            && held.installments.keys().all(|(_, id)| shown.contains(id))
+    }
+}
+
 /// One item to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {

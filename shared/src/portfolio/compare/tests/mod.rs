@@ -9,4 +9,5 @@ mod model;
 mod payments;
 mod properties;
 mod renegotiation;
+mod says_all;
 mod support;
