@@ -168,8 +168,9 @@ pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
             hints.bills = bills(&body)?;
             hints.of_held = true;
         }
-        Event::InstallmentCreated | Event::InstallmentRemoved => hints.bills = bills(&body)?,
-        Event::BillSituationUpdated | Event::RightsAssigned => hints.bills = bills(&body)?,
+        Event::InstallmentCreated | Event::InstallmentRemoved | Event::BillSituationUpdated | Event::RightsAssigned => {
+            hints.bills = bills(&body)?;
+        }
         Event::BoletoChanged => {
             hints.bills = bills(&body)?;
             hints.boleto = true;

@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PERSON_EVERY: Duration = Duration::from_secs(3);
 const LIMITS: [(&str, u64); 2] = [("rest", 200), ("bulk", 20)];
 const USED_SHARE: f64 = 0.95;
+/// Half of what a person calls who never waits; whoever waits for the minute to turn calls a few times.
+const PERSON_AT_LEAST: u64 = 30;
 
 /// What a calling process prints.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -75,10 +77,12 @@ pub async fn measure(table: &mut Table) -> Result<(), String> {
         called.push(serde_json::from_slice::<Called>(&output.stdout).map_err(|error| format!("a caller failed: {error}"))?);
     }
     let (refused, most) = (calls(&sienge, "refused").await?, calls(&sienge, "maxPerMinute").await?);
+    let mut least_share: f64 = 1.0;
     for (index, (lane, limit)) in LIMITS.into_iter().enumerate() {
         let each: Vec<u64> = minutes.windows(2).map(|pair| pair[1][index] - pair[0][index]).collect();
         #[expect(clippy::cast_precision_loss, reason = "hundreds")]
         let share = each.iter().min().copied().unwrap_or_default() as f64 / limit as f64;
+        least_share = least_share.min(share);
         let most = most[index];
         table.row(
             &format!("quota, 8 processes: {lane} calls in any sliding minute, as Sienge counts"),
@@ -113,6 +117,16 @@ pub async fn measure(table: &mut Table) -> Result<(), String> {
     }
     if refused != [0, 0] {
         return Err(format!("Sienge refused {refused:?} calls"));
+    }
+    if least_share < USED_SHARE {
+        return Err(format!(
+            "the batches left work undone: {:.0}% of a minute's quota used",
+            least_share * 100.0
+        ));
+    }
+    let served = called.last().map_or(0, |person| person.calls);
+    if served < PERSON_AT_LEAST {
+        return Err(format!("a person was served {served} times beside the batches"));
     }
     Ok(())
 }
