@@ -70,7 +70,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
             critiques.push(unregistered);
             return Route::Nothing;
         }
-        return Judged::keep(&opened(view, key, header), ignored);
+        return Judged::keep(&opened(view, key, header, None), ignored);
     };
     let is_open_there = is_at_key(|state| matches!(state, ContractState::Open));
     let interrupted = current.len() > 1 || (!current.is_empty() && is_open_there);
@@ -79,7 +79,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
         let left = if current.is_empty() { vec![latest] } else { current };
         return Route::Judge(Judged {
             left: left.into_iter().map(|contract| contract.key.clone()).collect(),
-            current: at_key.cloned().unwrap_or_else(|| opened(view, key, header)),
+            current: at_key.cloned().unwrap_or_else(|| opened(view, key, header, Some(latest))),
             ignored,
         });
     }
@@ -149,15 +149,16 @@ fn key_of(view: &View<'_>, header: &ObservedBill) -> ContractKey {
     }
 }
 
-fn opened(view: &View<'_>, key: ContractKey, header: &ObservedBill) -> Contract {
+/// A new contract. What the source does not tell is as in the bill's last one, if there was one: the rights to a unit change hands, not the unit.
+fn opened(view: &View<'_>, key: ContractKey, header: &ObservedBill, last: Option<&Contract>) -> Contract {
     Contract {
         key,
         creditor: header.creditor,
         number: header.number.clone().unwrap_or_else(|| view.bill.to_string()),
-        enterprise: header.enterprise.flatten(),
-        unit: header.unit.clone(),
-        sales_contract: header.sales_contract,
-        issued_on: header.issued_on,
+        enterprise: header.enterprise.unwrap_or_else(|| last.and_then(|last| last.enterprise)),
+        unit: header.unit.clone().or_else(|| last.and_then(|last| last.unit.clone())),
+        sales_contract: header.sales_contract.or_else(|| last.and_then(|last| last.sales_contract)),
+        issued_on: header.issued_on.or_else(|| last.and_then(|last| last.issued_on)),
         negotiation: 1,
         state: ContractState::Open,
         revision: 0,

@@ -50,6 +50,24 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
 }
 
 #[test]
+fn the_assigned_contract_keeps_the_unit_that_its_source_does_not_tell() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    let told = sienge.header.clone();
+    sienge.header = ObservedBill {
+        customer: CustomerId(20),
+        enterprise: None,
+        unit: None,
+        sales_contract: None,
+        ..told.clone()
+    };
+    ours.reconcile(&sienge);
+    let contract = &ours.held.contracts[&key(20, "CT")];
+    assert_eq!(Some(contract.enterprise), told.enterprise);
+    assert_eq!((&contract.unit, contract.sales_contract), (&told.unit, told.sales_contract));
+}
+
+#[test]
 fn an_assignment_back_opens_the_earlier_contract_again_even_with_the_reopen_switch_off() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
