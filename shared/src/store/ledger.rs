@@ -1,7 +1,7 @@
 //! The quota's decision, pure: what a lane's shared ledger allows now.
 //!
-//! The ledger is an exact sliding log of grants. A token may be used up to one and a half seconds after its grant, and clocks that differ
-//! and a connection that is opened may take a second: so a grant counts for 62.5 seconds, and in no 60 seconds are more calls begun than the limit.
+//! The ledger is an exact sliding log of grants. A token may be used up to a second after its grant, and clocks that differ
+//! and a connection that is opened may take a second: so a grant counts for 62 seconds, and in no 60 seconds are more calls begun than the limit.
 //!
 //! Batches take the first half of a minute's quota as fast as they like and the other half no faster than the minute passes: tokens then come
 //! back all the time, and a person never waits for the minute to turn. While people work, a few tokens are kept for them, so that what comes
@@ -13,7 +13,7 @@ use crate::calendar::{Date, Timestamp, business_date};
 use crate::sienge::Priority;
 
 /// How long a token may be used after its grant.
-pub(super) const TOKEN_LIFE_MS: i64 = 1_500;
+pub(super) const TOKEN_LIFE_MS: i64 = 1_000;
 /// How long a grant counts: the minute, a token's life, and a second for differing clocks and for connecting.
 const WINDOW_MS: i64 = 60_000 + TOKEN_LIFE_MS + 1_000;
 /// So long after a call that a person waited for, people are taken to be at work.
