@@ -10,7 +10,7 @@ SAM_VENV := .venv-sam/bin
 SAM_READY := .venv-sam/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stop reset status invoke tenant api-key test lint test-rust test-template test-e2e bench
+.PHONY: help demo stop reset status invoke tenant api-key test lint test-rust test-long test-template test-e2e bench
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ lint: $(READY) $(SAM_READY) ## Formatting, clippy, dependencies, template
 
 test-rust: ## Unit, property, contract and store tests
 	cargo test --workspace --locked
+
+test-long: ## Crashes at every effect, a thousand rounds of races, 50 stories: not part of `make test`, takes long
+	PONTE_CRASHES=all PONTE_ROUNDS=1000 PONTE_STORIES=50 cargo test --workspace --locked --test functions -- crashes races stories
 
 test-template: $(READY) ## The template's invariants
 	$(VENV)/python -m pytest -q tests/template

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import signal
 import subprocess
@@ -142,42 +142,46 @@ def test_the_simulator_restarted_during_a_reconciliation_delays_it_only(ponte):
     assert ponte.differences() == []
 
 
+@contextlib.contextmanager
+def nobody_takes_from_the_inbox(ponte):
+    """Meanwhile `apply` is given nothing: what is sent stays in the queue."""
+    client = ponte.stack.client("lambda")
+    mapping = client.list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
+    client.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
 def test_a_crash_between_storing_and_queueing_is_healed_by_the_sweep(ponte):
     """The message of an accepted webhook is lost: the journal still says it is pending."""
     target = next(i for i in ponte.open_installments() if not i.receipts)
     sqs, queue = ponte.stack.client("sqs"), ponte.stack.outputs["InboxQueueUrl"]
-    mapping = ponte.stack.client("lambda").list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
-    ponte.stack.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
-    try:
+    with nobody_takes_from_the_inbox(ponte):
         ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
-        deadline = time.monotonic() + 30
-        while ponte.stack.waiting()["queued"] == 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: ponte.stack.waiting()["queued"] > 0, "the webhook was not queued", 30)
         sqs.purge_queue(QueueUrl=queue)
         assert ponte.stack.waiting()["pending"] > 0
-    finally:
-        ponte.stack.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=True)
     ponte.let_pending_webhooks_grow_old()
     assert "1 webhook(s) recolocado(s)" in ponte.stack.invoke("payments", {})["resumo"]
     ponte.settle()
     assert ponte.differences() == []
 
 
-def stored_webhooks(ponte) -> set[str]:
-    """The journal's keys of all webhooks."""
-    return {item["pk"] for item in ponte.stack.scan("Journal") if "#webhook#" in item["pk"]}
-
-
 def test_a_dead_letter_moved_back_by_an_operator_takes_effect(ponte):
+    """The message is put aside before anybody reads it, so that nothing but the command can bring its effect."""
     target = next(i for i in ponte.open_installments() if not i.receipts)
-    sqs, dead = ponte.stack.client("sqs"), ponte.stack.outputs["InboxDeadLettersUrl"]
-    before = stored_webhooks(ponte)
-    ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
-    ponte.settle()
-    (new,) = stored_webhooks(ponte) - before
-    sqs.send_message(QueueUrl=dead, MessageBody=json.dumps({"tenant": TENANT, "key": new}))
-    assert ponte.stack.waiting()["dead"] == 1
+    sqs, queue, dead = ponte.stack.client("sqs"), ponte.stack.outputs["InboxQueueUrl"], ponte.stack.outputs["InboxDeadLettersUrl"]
+    with nobody_takes_from_the_inbox(ponte):
+        ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
+        wait_until(lambda: ponte.stack.waiting()["queued"] > 0, "the webhook was not queued", 30)
+        (message,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+        sqs.send_message(QueueUrl=dead, MessageBody=message["Body"])
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    waiting = ponte.stack.waiting()
+    assert (waiting["pending"], waiting["queued"], waiting["dead"]) == (1, 0, 1)
+    assert ponte.differences(), "it took effect without the command"
     assert "1 mensagem(ns) devolvida(s)" in ponte.stack.invoke("payments", {"redrive": True})["resumo"]
     ponte.settle()
     assert ponte.stack.waiting()["dead"] == 0

@@ -79,6 +79,16 @@ def test_an_unreadable_body_is_400(ponte, body):
     assert post(ponte, body=body, x_sienge_id=f"bad-{body.hex()}")[0] == 400
 
 
+# The HTTP API hands over as base64 what its content type does not tell to be text; an empty one counts as none.
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream", ""])
+def test_json_is_read_under_any_content_type(ponte, content_type):
+    before = webhooks_stored(ponte)
+    name = content_type.replace("/", "-") or "none"
+    assert post(ponte, Content_Type=content_type, x_sienge_id=f"type-{name}")[0] == 200
+    assert webhooks_stored(ponte) == before + 1
+    assert post(ponte, Content_Type=content_type, body=b"billId=999999", x_sienge_id=f"type-{name}-form")[0] == 400
+
+
 def test_a_body_that_is_too_large_is_413(ponte):
     huge = json.dumps({"billId": 1, "installmentId": 1, "filler": "x" * 5_000_000}).encode()
     assert post(ponte, body=huge, x_sienge_id="huge")[0] == 413

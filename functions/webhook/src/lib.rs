@@ -62,7 +62,7 @@ pub enum Answer {
     Duplicate,
     /// 200: stored, and no use for it.
     Unused,
-    /// 400: unreadable; stored as rejected, for the log.
+    /// 400: not a JSON object that says what its event must, whatever its content type; stored as rejected, for the log.
     Unreadable(String),
     /// 401.
     Unauthorized,

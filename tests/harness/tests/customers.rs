@@ -1,10 +1,14 @@
 //! Customers of new contracts are known by name, at once or as soon as Sienge lets us read them.
 
+use std::time::Duration;
+
 use harness::Rig;
 use harness::database::tenant;
+use harness::rig::Told;
 use ponte::portfolio::{BillId, Customer, CustomerId, EnterpriseId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
+use webhook::Answer;
 
 /// A customer that the portfolio has no contract of, known to Sienge for long.
 async fn stranger(rig: &Rig) -> CustomerId {
@@ -36,6 +40,46 @@ async fn sell_to(rig: &Rig, customer: CustomerId) {
 
 fn forbidden(customer: CustomerId) -> Value {
     json!([{"kind": "status", "status": 403, "route": format!("v1/customers/{customer}")}])
+}
+
+async fn customer_of(rig: &Rig, bill: u32) -> CustomerId {
+    let held = rig.held().await;
+    held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer
+}
+
+/// The bills of a customer in Sienge.
+fn bills_of(rig: &Rig, customer: CustomerId) -> Vec<u32> {
+    rig.sienge.with_world(|world| {
+        let bills = world.bills.values().filter(|bill| i64::from(bill.customer) == customer.0);
+        bills.map(|bill| bill.id).collect()
+    })
+}
+
+async fn cancel_everything_of(rig: &Rig, customer: CustomerId) {
+    for bill in bills_of(rig, customer) {
+        rig.happen("cancel", json!({"billId": bill})).await;
+    }
+}
+
+async fn erase(rig: &Rig, customer: CustomerId) {
+    let event = json!({"tenant": "617", "eraseCustomer": customer.0});
+    let summary = rig.payments(event).await.unwrap();
+    assert!(summary["resumo"].as_str().unwrap().contains("eliminados"), "{summary}");
+}
+
+/// The items of the portfolio that hold something of what makes the customer a person.
+async fn items_naming(rig: &Rig, customer: &Customer) -> Vec<(String, String)> {
+    let mut words = vec![customer.name.clone()];
+    words.extend(customer.document.iter().map(|document| document.as_str().to_owned()));
+    words.extend(customer.email.clone());
+    words.extend(customer.phones.iter().map(|phone| phone.number.clone()));
+    words.retain(|word| !word.is_empty());
+    let items = rig.portfolio().await.into_iter();
+    let naming = items.filter(|(key, item)| {
+        let text = format!("{key:?} {item}");
+        words.iter().any(|word| text.contains(word))
+    });
+    naming.map(|(key, _)| key).collect()
 }
 
 #[tokio::test]
@@ -89,8 +133,7 @@ async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
 async fn one_that_may_not_be_read_fails_its_own_webhook_and_no_payment_beside_it() {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
-    let held = rig.held().await;
-    let customer = held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer;
+    let customer = customer_of(&rig, bill).await;
     let changed = rig.change("customer", json!({"customerId": customer.0, "name": "Outro Nome"}));
     let received = rig.change("receive", json!({"billId": bill, "installmentId": open[0]}));
     for told in changed.iter().chain(&received) {
@@ -109,8 +152,7 @@ async fn one_that_may_not_be_read_fails_its_own_webhook_and_no_payment_beside_it
 async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_opens() {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
-    let held = rig.held().await;
-    let customer = held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer;
+    let customer = customer_of(&rig, bill).await;
     let erase = json!({"tenant": "617", "eraseCustomer": customer.0});
     let refused = rig.payments(erase.clone()).await.unwrap_err().to_string();
     assert!(refused.contains("em aberto") && refused.contains("LGPD"), "{refused}");
@@ -121,19 +163,8 @@ async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_ope
         .to_string();
     assert!(unknown.contains("não encontrado"), "{unknown}");
 
-    // Everything of the customer ends.
-    let bills: Vec<u32> = rig.sienge.with_world(|world| {
-        world
-            .bills
-            .values()
-            .filter(|bill| i64::from(bill.customer) == customer.0)
-            .map(|bill| bill.id)
-            .collect()
-    });
     assert!(!open.is_empty());
-    for bill in bills {
-        rig.happen("cancel", json!({"billId": bill})).await;
-    }
+    cancel_everything_of(&rig, customer).await;
     rig.run_all("reconcile").await;
     let before = rig.held().await;
     let summary = rig.payments(erase).await.unwrap();
@@ -151,4 +182,99 @@ async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_ope
 
     sell_to(&rig, customer).await;
     assert_eq!(rig.customer(customer).await.unwrap().name, "Nome Novo");
+}
+
+#[tokio::test]
+async fn news_of_before_the_erasure_are_still_known_when_they_come_again() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let customer = customer_of(&rig, bill).await;
+    let mut told = rig.change("customer", json!({"customerId": customer.0, "name": "Nome de Antes"}));
+    told.extend(rig.change("receive", json!({"billId": bill, "installmentId": open[0]})));
+    for each in bills_of(&rig, customer) {
+        told.extend(rig.change("cancel", json!({"billId": each})));
+    }
+    assert!(told.len() >= 3, "{told:?}");
+    for told in &told {
+        assert_eq!(rig.tell(told).await, Answer::Received);
+    }
+    rig.apply().await;
+    rig.run_all("reconcile").await;
+    let known = rig.customer(customer).await.unwrap();
+    assert_eq!(known.name, "Nome de Antes");
+    assert!(!items_naming(&rig, &known).await.is_empty());
+    erase(&rig, customer).await;
+    assert_eq!(items_naming(&rig, &known).await, []);
+    let after = rig.portfolio().await;
+
+    for told in &told {
+        assert_eq!(rig.tell(told).await, Answer::Duplicate, "{told:?}");
+    }
+    rig.pass(Duration::from_hours(1));
+    rig.payments(json!({})).await.unwrap();
+    assert!(rig.inbox.is_empty());
+    rig.assert_portfolio_is(&after).await;
+}
+
+#[tokio::test]
+async fn new_news_of_an_erased_ones_bills_bring_no_personal_data_back() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let customer = customer_of(&rig, bill).await;
+    let known = rig.customer(customer).await.unwrap();
+    cancel_everything_of(&rig, customer).await;
+    rig.apply().await;
+    rig.run_all("reconcile").await;
+    erase(&rig, customer).await;
+    let (erased, before) = (rig.customer(customer).await.unwrap(), rig.held().await);
+
+    let contract = rig.sienge.with_world(|world| world.bills[&bill].contract.as_ref().unwrap().id);
+    let named = json!({"receivableBillId": bill, "installmentId": open[0]});
+    let news = [
+        ("RECEIPT_PROCESSED", json!({"billId": bill, "installmentId": open[0]})),
+        ("RECEIVABLE_INSTALLMENT_UPDATED", named),
+        ("SALES_CONTRACT_CANCELED", json!({"salesContractId": contract})),
+        ("CUSTOMER_UPDATED", json!({"customerId": customer.0})),
+    ];
+    for (event, body) in news {
+        let told = Told {
+            id: format!("depois-{event}"),
+            event: event.to_owned(),
+            body,
+        };
+        // It must be read anew, and not be answered by a read of before.
+        rig.pass(Duration::from_mins(1));
+        assert_eq!(rig.tell(&told).await, Answer::Received, "{event}");
+        rig.apply().await;
+        assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done, "{event}");
+        assert_eq!(rig.customer(customer).await.unwrap(), erased, "{event}");
+        assert_eq!(items_naming(&rig, &known).await, [], "{event}");
+        assert_eq!(rig.held().await, before, "{event}");
+    }
+}
+
+#[tokio::test]
+async fn an_erased_one_is_known_again_when_a_contract_opens_again() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let customer = customer_of(&rig, bill).await;
+    let known = rig.customer(customer).await.unwrap();
+    for other in bills_of(&rig, customer).into_iter().filter(|other| *other != bill) {
+        rig.happen("cancel", json!({"billId": other})).await;
+    }
+    for id in &open {
+        rig.happen("receive", json!({"billId": bill, "installmentId": id})).await;
+    }
+    rig.apply().await;
+    rig.run_all("reconcile").await;
+    erase(&rig, customer).await;
+    assert_eq!(items_naming(&rig, &known).await, []);
+
+    // A cheque bounced: the last payment is undone, and the debt is to be collected again.
+    let last = open.last().unwrap();
+    rig.happen("reverse", json!({"billId": bill, "installmentId": last, "notify": true}))
+        .await;
+    rig.apply().await;
+    assert_eq!(rig.customer(customer).await.unwrap(), known);
+    rig.assert_equal().await;
 }

@@ -10,7 +10,7 @@ use lambda_http::IntoResponse;
 use lambda_http::http::StatusCode;
 use ponte::portfolio::{BillId, TenantId};
 use ponte::store::WebhookState;
-use serde_json::json;
+use serde_json::{Value, json};
 use webhook::{Answer, Delivery, MAX_BODY_BYTES, Webhook, http};
 
 async fn rig() -> Rig {
@@ -125,6 +125,66 @@ async fn what_cannot_be_read_is_refused_as_often_as_it_comes_and_stored_as_rejec
     );
     assert_eq!(rig.stored("r-8").await.unwrap().state, WebhookState::Rejected);
     assert!(rig.inbox.is_empty());
+}
+
+/// A webhook as API Gateway hands it over: it decides by the content type whether the body comes as text or as base64.
+fn handed_over(id: &str, content_type: Option<&str>, body: &str, is_base64: bool) -> lambda_http::Request {
+    let mut event: Value = serde_json::from_str(include_str!("../../../events/webhook-receipt.json")).unwrap();
+    let headers = event["headers"].as_object_mut().unwrap();
+    headers.insert("x-sienge-id".to_owned(), json!(id));
+    headers.remove("content-type");
+    if let Some(content_type) = content_type {
+        headers.insert("content-type".to_owned(), json!(content_type));
+    }
+    event["body"] = json!(body);
+    event["isBase64Encoded"] = json!(is_base64);
+    lambda_http::request::from_str(&event.to_string()).unwrap()
+}
+
+#[tokio::test]
+async fn the_body_decides_and_not_the_content_type() {
+    const BODY: &str = r#"{"billId": 10001, "installmentId": 29}"#;
+    const FORM: &str = "billId=10001&installmentId=29";
+    // Both, as base64.
+    const BODY_ENCODED: &str = "eyJiaWxsSWQiOiAxMDAwMSwgImluc3RhbGxtZW50SWQiOiAyOX0=";
+    const FORM_ENCODED: &str = "YmlsbElkPTEwMDAxJmluc3RhbGxtZW50SWQ9Mjk=";
+    let rig = rig().await;
+    let types = [
+        (Some("application/json"), false),
+        (Some("application/json; charset=ISO-8859-1"), false),
+        (Some("text/plain"), false),
+        (Some("application/x-www-form-urlencoded"), true),
+        (Some("application/octet-stream"), true),
+        (Some("nada disso"), true),
+        (Some(""), true),
+        (None, true),
+    ];
+    for (index, (content_type, encoded)) in types.into_iter().enumerate() {
+        let (good, bad) = (format!("json-{index}"), format!("form-{index}"));
+        let body = if encoded { BODY_ENCODED } else { BODY };
+        let answer = http::answer(&rig.webhook, handed_over(&good, content_type, body, encoded))
+            .await
+            .unwrap();
+        assert_eq!(answer, Answer::Received, "{content_type:?}");
+        let stored = rig.stored(&good).await.unwrap();
+        assert_eq!(
+            (stored.state, stored.webhook.body.as_slice()),
+            (WebhookState::Pending, BODY.as_bytes())
+        );
+        assert_eq!(rig.inbox.len(), index + 1);
+
+        let body = if encoded { FORM_ENCODED } else { FORM };
+        let answer = http::answer(&rig.webhook, handed_over(&bad, content_type, body, encoded))
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 400, "{content_type:?}");
+        let stored = rig.stored(&bad).await.unwrap();
+        assert_eq!(
+            (stored.state, stored.webhook.body.as_slice()),
+            (WebhookState::Rejected, FORM.as_bytes())
+        );
+        assert_eq!(rig.inbox.len(), index + 1);
+    }
 }
 
 #[tokio::test]
@@ -381,7 +441,7 @@ async fn only_post_is_answered_and_the_answer_is_readable_json() {
         let request = lambda_http::request::from_str(&sample.replace("\"POST\"", &format!("\"{method}\""))).unwrap();
         let answer = http::answer(&rig.webhook, request).await.unwrap().into_response().await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
-        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        let body: Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(body, json!({"status": "not-post", "mensagem": "Use o método POST."}));
     }
 }
