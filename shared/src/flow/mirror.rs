@@ -463,15 +463,18 @@ fn current_customer(held: &HeldBill) -> Option<CustomerId> {
         .map(|contract| contract.key.customer)
 }
 
-/// Customers of contracts that an outcome opens.
+/// Customers of contracts that an outcome opens, for the first time or again: one whose contracts had all ended may have been erased.
 fn new_customers(held: &HeldBill, outcome: &Outcome) -> BTreeSet<CustomerId> {
     let contracts = outcome.changes.iter().filter_map(|change| match change {
-        Change::Contract(contract) => Some(&contract.key),
+        Change::Contract(contract) => Some(contract),
         Change::Installment(..) => None,
     });
     contracts
-        .filter(|key| !held.contracts.contains_key(*key))
-        .map(|key| key.customer)
+        .filter(|contract| match held.contracts.get(&contract.key) {
+            None => true,
+            Some(before) => before.state != ContractState::Open && contract.state == ContractState::Open,
+        })
+        .map(|contract| contract.key.customer)
         .collect()
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use harness::Rig;
+use harness::crash::{Blow, Effects};
 use harness::database::tenant;
-use harness::rig::Told;
+use harness::rig::{PLENTY, Told, delivery};
 use ponte::portfolio::{BillId, Customer, CustomerId, EnterpriseId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use webhook::Answer;
 
 /// A customer that the portfolio has no contract of, known to Sienge for long.
@@ -277,4 +279,45 @@ async fn an_erased_one_is_known_again_when_a_contract_opens_again() {
     rig.apply().await;
     assert_eq!(rig.customer(customer).await.unwrap(), known);
     rig.assert_equal().await;
+}
+
+/// Whoever finds the bill equal after the death does not ask for its customer any more, and what is read of an erased one is not written.
+#[tokio::test]
+async fn death_while_a_contract_opens_again_leaves_no_erased_customer_with_an_open_contract() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let customer = customer_of(&rig, bill).await;
+    let known = rig.customer(customer).await.unwrap();
+    for other in bills_of(&rig, customer).into_iter().filter(|other| *other != bill) {
+        rig.happen("cancel", json!({"billId": other})).await;
+    }
+    for id in &open {
+        rig.happen("receive", json!({"billId": bill, "installmentId": id})).await;
+    }
+    rig.apply().await;
+    rig.run_all("reconcile").await;
+    erase(&rig, customer).await;
+    let last = open.last().unwrap();
+    rig.happen("reverse", json!({"billId": bill, "installmentId": last, "notify": true}))
+        .await;
+    let saved = rig.save();
+    for number in 1.. {
+        rig.restore(&saved);
+        rig.fresh_minute().await;
+        let effects = Effects::struck(number, Blow::DiesAfter);
+        let shop = rig.watched_shop("apply", &effects).await;
+        let batch = rig.inbox.take();
+        let answer = effects
+            .run(Box::pin(apply::handle(&shop, delivery(&batch), Instant::now() + PLENTY)))
+            .await;
+        rig.put_back(batch, answer);
+        if !effects.fell() {
+            assert!(number > 10, "it died too seldom to prove anything");
+            break;
+        }
+        rig.apply().await;
+        rig.run_all("import").await;
+        let place = &effects.names()[number - 1];
+        assert_eq!(rig.customer(customer).await.unwrap(), known, "death at {number} ({place})");
+    }
 }
