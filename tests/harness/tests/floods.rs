@@ -9,8 +9,10 @@ use harness::{Rig, World};
 use ponte::flow::{Report, Session, View};
 use ponte::portfolio::{BillId, Scope};
 use ponte::store::WebhookState;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
+
+use crate::api::calls_to_sienge;
 
 /// Longer than Sienge may take to show what it tells.
 const A_MOMENT: Duration = Duration::from_secs(32);
@@ -25,14 +27,6 @@ async fn filled() -> Rig {
     .await;
     rig.run_all("reconcile").await;
     rig
-}
-
-/// Calls to Sienge since the last time.
-async fn calls(rig: &Rig) -> u64 {
-    let counted = rig.control("GET", "calls", json!({})).await;
-    let lanes = counted["subdomains"].as_array().unwrap();
-    let of_lane = |lane: &Value| lane["calls"].as_u64().unwrap();
-    lanes.iter().map(of_lane).sum()
 }
 
 /// Everything in the queue, a few messages at a time.
@@ -63,9 +57,9 @@ async fn of_a_return_files_payments_each_contract_is_read_once() {
         }
     }
     rig.pass(A_MOMENT);
-    let before = calls(&rig).await;
+    let before = calls_to_sienge(&rig).await;
     apply_in_batches(&rig, 2).await;
-    assert_eq!(calls(&rig).await - before, 6, "three REST reads of each contract");
+    assert_eq!(calls_to_sienge(&rig).await - before, 6, "three REST reads of each contract");
     rig.assert_equal().await;
     for id in ids {
         assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done);
@@ -115,8 +109,8 @@ async fn news_of_boletos_is_always_read() {
     let mut queued = rig.inbox.take();
     rig.inbox.put(queued.remove(0));
     rig.apply().await;
-    let before = calls(&rig).await;
+    let before = calls_to_sienge(&rig).await;
     rig.inbox.put(queued.remove(0));
     rig.apply().await;
-    assert!(calls(&rig).await > before);
+    assert!(calls_to_sienge(&rig).await > before);
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use aws_sdk_dynamodb::types::AttributeValue;
+use harness::Rig;
 use harness::agreements::{monthly, wanted};
 use harness::database::tenant;
 use harness::fakes::BusMood;
 use harness::rig::{PLENTY, Told, delivery};
 use harness::tenants::silent_sienge;
-use harness::{Rig, World};
 use ponte::portfolio::{AgreementId, AgreementKind, BillId, CreditorId, InstallmentId, StateName, TenantId};
 use ponte::settings::Package;
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
@@ -32,12 +32,7 @@ fn neighbour() -> TenantId {
 }
 
 async fn rig() -> Rig {
-    let rig = Rig::with(World {
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    rig.run_all("reconcile").await;
+    let rig = Rig::filled().await;
     rig.bus.take();
     rig
 }
