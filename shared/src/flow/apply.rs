@@ -178,12 +178,9 @@ impl Session {
         let mut customers = BTreeSet::new();
         let mut units = BTreeSet::new();
         for (webhook, hints) in &pointed {
-            let wish = Wish {
-                boleto: hints.boleto,
-                told_at: hints.of_held.then_some(webhook.webhook.received_at),
-            };
+            let wish = Wish::of(hints, webhook.webhook.received_at);
             for bill in &hints.bills {
-                bills.entry(*bill).and_modify(|other| *other = other.and(wish)).or_insert(wish);
+                bills.entry(*bill).and_modify(|all| all.join(&wish)).or_insert_with(|| wish.clone());
             }
             contracts.extend(&hints.sales_contracts);
             customers.extend(&hints.customers);
@@ -200,7 +197,7 @@ impl Session {
         troubles.customers = refreshed_customers.err().map(|error| trouble(self, &error));
         troubles.units = refreshed_units.err().map(|error| trouble(self, &error));
         for bill in linked.values().flatten() {
-            bills.entry(*bill).or_default().told_at = None;
+            bills.entry(*bill).or_default().news = None;
         }
         let fates = if bills.is_empty() {
             BTreeMap::new()

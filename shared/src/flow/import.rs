@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::freshness::whole;
 use super::history::tell_finished;
-use super::mirror::whole;
 use super::rows::Extract;
 use super::run::{Guard, Run};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
@@ -172,7 +172,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
 
 async fn installments(session: &Session, creditor: CreditorId, since: Date, report: &mut Report) -> Result<(), FlowError> {
     let everything = windows::everything();
-    let mut view = View::begin(session, Scope::Daily);
+    let mut view = View::begin(Scope::Daily, session.now());
     let extract = session.read_extract(creditor, everything, Some(since)).await?;
     let query = IncomeWindow {
         company: Some(creditor),

@@ -5,12 +5,9 @@ use std::sync::{MutexGuard, PoisonError};
 
 use futures::stream::{self, StreamExt};
 
-use jiff::SignedDuration;
-
 use super::session::Rehearsed;
-use super::{FlowError, Report, Session, Shop};
+use super::{FlowError, Report, Session, Shop, View, Wish};
 use crate::aws::BusEvent;
-use crate::calendar::Timestamp;
 use crate::portfolio::{
     BillId, Change, ContractState, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent,
     compare,
@@ -26,94 +23,6 @@ const MAX_CONFLICTS: usize = 6;
 /// How often a bill is read while others commit it.
 const MAX_READS: usize = 3;
 const OVERTAKEN: &str = "o contrato mudou enquanto era lido; tente de novo";
-/// How far the clocks of two functions may differ.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
-/// Sienge tells of some changes before a read shows them: one that began so long after the news does.
-const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
-
-/// Why a bill is looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// Its boletos are of interest.
-    pub boleto: bool,
-    /// What there is to know was told then, at the latest: a read of the whole bill that began half a minute later, and was committed,
-    /// will do. `None`: the bill is read in any case.
-    pub told_at: Option<Timestamp>,
-}
-
-impl Wish {
-    /// The bill is read in any case, its boletos with it.
-    #[must_use]
-    pub const fn with_boletos() -> Self {
-        Self {
-            boleto: true,
-            told_at: None,
-        }
-    }
-
-    /// Both wishes.
-    pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            boleto: self.boleto || other.boleto,
-            told_at: self.told_at.zip(other.told_at).map(|(one, other)| one.max(other)),
-        }
-    }
-
-    /// Whether what is held knows it already.
-    fn is_met_by(self, held: &HeldBill) -> bool {
-        let shown = |told: Timestamp, read: Timestamp| told.saturating_add(SHOWN_AFTER).is_ok_and(|told| told < read);
-        // A death may have left a commit half done, or agreements unreviewed after it: a read makes both good.
-        let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
-        all_is_done && self.told_at.zip(held.read_at).is_some_and(|(told, read)| shown(told, read))
-    }
-}
-
-/// Bills to read, whatever was read before.
-pub(super) fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, Wish> {
-    bills.into_iter().map(|bill| (*bill, Wish::default())).collect()
-}
-
-/// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
-/// is not compared with that, but read again.
-#[derive(Debug)]
-pub struct View {
-    scope: Scope,
-    /// The read began then.
-    began: Timestamp,
-    /// Versions of bills before the read, or as our own commits left them; of the others the instant of their last change counts.
-    versions: BTreeMap<BillId, u64>,
-    /// Of those compared last, the ones that somebody committed meanwhile.
-    overtaken: BTreeSet<BillId>,
-}
-
-impl View {
-    /// Of a read that begins now.
-    #[must_use]
-    pub fn begin(session: &Session, scope: Scope) -> Self {
-        Self {
-            scope,
-            began: session.now(),
-            versions: BTreeMap::new(),
-            overtaken: BTreeSet::new(),
-        }
-    }
-
-    /// The bill had this version when the read began.
-    #[must_use]
-    pub fn knowing(mut self, bill: BillId, version: u64) -> Self {
-        self.versions.insert(bill, version);
-        self
-    }
-
-    fn is_older_than(&self, bill: BillId, held: &HeldBill) -> bool {
-        match self.versions.get(&bill) {
-            Some(version) => held.version != *version,
-            None => held
-                .changed_at
-                .is_some_and(|changed| changed.saturating_add(CLOCKS_DIFFER).is_ok_and(|changed| changed >= self.began)),
-        }
-    }
-}
 
 /// What became of a bill that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,7 +94,7 @@ impl Session {
         report: &mut Report,
         fates: &mut BTreeMap<BillId, Fate>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
-        let mut view = View::begin(self, scope);
+        let mut view = View::begin(scope, self.now());
         let (looks, met) = self.looks(bills, &mut view).await;
         report.bills_known += met.len() as u64;
         fates.extend(met.into_iter().map(|bill| (bill, Fate::Equal)));
@@ -198,18 +107,7 @@ impl Session {
         let mut again = self.settle_noting(&mut view, seen, report, fates).await?;
         let mut overtaken: BTreeSet<BillId> = again.extract_if(.., |bill| view.overtaken.contains(bill)).collect();
         if !again.is_empty() {
-            let again = again
-                .iter()
-                .map(|bill| {
-                    (
-                        *bill,
-                        Wish {
-                            told_at: None,
-                            ..bills[bill]
-                        },
-                    )
-                })
-                .collect();
+            let again = again.iter().map(|bill| (*bill, bills[bill].anyhow())).collect();
             let (looks, _) = self.looks(&again, &mut view).await;
             let confirmed = self.sienge.confirm_each(&looks).await?;
             let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates);
@@ -224,7 +122,7 @@ impl Session {
         let ids: Vec<BillId> = bills.keys().copied().collect();
         let (mut looks, mut met) = (Vec::new(), Vec::new());
         for (bill, held) in self.shop.store.load_bills(&self.tenant, &ids).await {
-            let wish = bills[&bill];
+            let wish = &bills[&bill];
             // One that can't be read fails when it is settled.
             let held = held.ok();
             if held.as_ref().is_some_and(|held| wish.is_met_by(held)) {
@@ -232,7 +130,7 @@ impl Session {
                 continue;
             }
             if let Some(held) = &held {
-                view.versions.insert(bill, held.version);
+                view.know(bill, held.version);
             }
             looks.push(Look {
                 bill,
@@ -311,7 +209,9 @@ impl Session {
             }
         }
         drop(settling);
-        view.versions.extend(versions);
+        for (bill, version) in versions {
+            view.know(bill, version);
+        }
         view.overtaken = overtaken;
         let scope = view.scope;
         if !self.dry_run {
@@ -488,67 +388,4 @@ fn opened_customers(outcome: &Outcome) -> BTreeSet<CustomerId> {
             Change::Contract(_) | Change::Installment(..) => None,
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-    use crate::portfolio::{AgreementId, Claim, ContractKey, EventKind};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    #[test]
-    fn a_read_that_began_after_the_news_will_do() {
-        let held = |read_at: Option<i64>| HeldBill {
-            read_at: read_at.map(at),
-            ..HeldBill::default()
-        };
-        let told = |second: i64| Wish {
-            told_at: Some(at(second)),
-            ..Wish::default()
-        };
-        assert!(told(100).is_met_by(&held(Some(131))));
-        assert!(!told(100).is_met_by(&held(Some(130))), "Sienge may not have shown it yet");
-        assert!(!told(100).is_met_by(&held(None)), "never read whole");
-        assert!(!Wish::default().is_met_by(&held(Some(131))), "to be read in any case");
-        let mut half_done = held(Some(131));
-        half_done.pending_events.push(TimelineEvent {
-            id: String::new(),
-            contract: ContractKey {
-                bill: BillId(1),
-                document_type: "CT".into(),
-                customer: CustomerId(1),
-            },
-            on: date(2026, 11, 20),
-            kind: EventKind::ContractOpened,
-            installments: Vec::new(),
-            revisions: Vec::new(),
-            contract_revision: 1,
-        });
-        assert!(!told(100).is_met_by(&half_done), "a commit wants its end");
-        let claim = Claim {
-            agreement: AgreementId::parse("a1").unwrap(),
-            remade_on: None,
-            installments: BTreeSet::new(),
-            generated: BTreeSet::new(),
-        };
-        let mut claimed = held(Some(131));
-        claimed.claims.live.push(claim);
-        assert!(!told(100).is_met_by(&claimed), "its agreements want a review");
-    }
-
-    #[test]
-    fn several_wishes_about_a_bill_want_what_each_of_them_wants() {
-        let told = |second: i64| Wish {
-            told_at: Some(at(second)),
-            ..Wish::default()
-        };
-        assert_eq!(told(1).and(told(2)), told(2));
-        assert_eq!(told(1).and(Wish::default()), Wish::default());
-        assert!(told(1).and(Wish { boleto: true, ..told(2) }).boleto);
-    }
 }

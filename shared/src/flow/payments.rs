@@ -324,7 +324,7 @@ async fn pay(session: &Session, creditor: CreditorId, since: Date, report: &mut 
         ..by_payment
     };
     for query in [by_payment, by_change] {
-        let mut view = View::begin(session, Scope::Webhook);
+        let mut view = View::begin(Scope::Webhook, session.now());
         let passed = session
             .pass_income(&mut view, creditor, &query, &Extract::default(), |_| true, report)
             .await?;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::freshness::whole;
 use super::history::{named, tell_finished};
-use super::mirror::whole;
 use super::rows::{Row, due_in};
 use super::run::{Guard, Run};
 use super::windows::{self, Window};
@@ -255,7 +255,7 @@ async fn read_window(
     window: Window,
     report: &mut Report,
 ) -> Result<(u64, u64, BTreeSet<BillId>), FlowError> {
-    let mut view = View::begin(session, Scope::Reconciliation);
+    let mut view = View::begin(Scope::Reconciliation, session.now());
     let mut held = held_open(session, creditor, window).await?;
     let extract = session.read_extract(creditor, window, None).await?;
     let differs = |row: &Row| {

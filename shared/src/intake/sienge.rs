@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::digest::sha256_hex;
-use crate::portfolio::{BillId, CustomerId, SalesContractId, UnitId};
+use crate::portfolio::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
 
 /// The deepest nesting a body may have; Sienge's have two levels.
 const MAX_DEPTH: usize = 16;
@@ -132,8 +132,8 @@ pub struct Hints {
     pub bills: BTreeSet<BillId>,
     /// Whether the boletos of those bills are the matter, which only some sources tell.
     pub boleto: bool,
-    /// Whether it is news of an installment that is there: a read of the whole bill that shows all we hold shows this, too.
-    pub of_held: bool,
+    /// The installment of the (only) bill that was paid or changed, so that it was there before.
+    pub changed: Option<InstallmentId>,
     /// Sales contracts to read.
     pub sales_contracts: BTreeSet<SalesContractId>,
     /// Customers to read.
@@ -166,7 +166,8 @@ pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
     match event {
         Event::ReceiptProcessed | Event::InstallmentUpdated => {
             hints.bills = bills(&body)?;
-            hints.of_held = true;
+            let installment = body.get("installmentId").and_then(positive).map(InstallmentId);
+            hints.changed = installment.filter(|_| hints.bills.len() == 1);
         }
         Event::InstallmentCreated | Event::InstallmentRemoved | Event::BillSituationUpdated | Event::RightsAssigned => {
             hints.bills = bills(&body)?;
@@ -272,15 +273,21 @@ mod tests {
 
     #[test]
     fn only_payments_and_changes_are_news_of_an_installment_that_is_there() {
-        let of_held = |event| read_hints(event, br#"{"billId": 295, "installmentId": 1}"#).unwrap().of_held;
-        assert!(of_held(Event::ReceiptProcessed) && of_held(Event::InstallmentUpdated));
+        let told = |event, body: &str| read_hints(event, body.as_bytes()).unwrap().changed;
+        let changed = |event| told(event, r#"{"billId": 295, "installmentId": 1}"#);
+        for event in [Event::ReceiptProcessed, Event::InstallmentUpdated] {
+            assert_eq!(changed(event), Some(InstallmentId(1)), "{event:?}");
+            assert_eq!(told(event, r#"{"billId": 295}"#), None, "{event:?}: of which one?");
+            let several = r#"{"receivableBillId": [295, 296], "installmentId": 1}"#;
+            assert_eq!(told(event, several), None, "{event:?}: of which bill?");
+        }
         for event in [
             Event::InstallmentCreated,
             Event::InstallmentRemoved,
             Event::RightsAssigned,
             Event::BillSituationUpdated,
         ] {
-            assert!(!of_held(event), "{event:?}");
+            assert_eq!(changed(event), None, "{event:?}");
         }
     }
 

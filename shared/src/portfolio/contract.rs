@@ -101,6 +101,18 @@ pub struct HeldBill {
 }
 
 impl HeldBill {
+    /// Whether an installment is held, open or not, under the customer it belongs to now.
+    #[must_use]
+    pub fn holds(&self, id: InstallmentId) -> bool {
+        let is_left = |key| {
+            matches!(
+                self.contracts.get(key).map(|contract| contract.state),
+                Some(ContractState::Assigned { .. })
+            )
+        };
+        self.installments.keys().any(|(contract, held)| *held == id && !is_left(contract))
+    }
+
     /// The bill as it is once the changes are committed.
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {

@@ -75,7 +75,7 @@ async fn news_that_came_while_a_bill_was_read_is_read_anew_however_late_that_rea
     let id = BillId(i64::from(bill));
     let held = rig.shop.store.load_bill(&tenant(), id).await.unwrap();
     rig.pass(A_MOMENT);
-    let mut view = View::begin(&session, Scope::Webhook).knowing(id, held.version);
+    let mut view = View::begin(Scope::Webhook, session.now()).knowing(id, held.version);
     let seen = session.sienge.observe_by_rest(id).await.unwrap();
     rig.happen("receive", json!({"billId": bill, "installmentId": open[1]})).await;
     rig.pass(A_MOMENT);

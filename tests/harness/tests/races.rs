@@ -149,7 +149,7 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
     let (bill, ids) = rig.contracts(&[1], 2).remove(0);
     let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
     let id = BillId(i64::from(bill));
-    let mut view = View::begin(&session, Scope::Webhook);
+    let mut view = View::begin(Scope::Webhook, session.now());
     let before = session.sienge.observe_by_rest(id).await.unwrap();
 
     rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]})).await;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{AgreementError, DAILY, HOURLY, is_conflict, later};
 use crate::calendar::Timestamp;
-use crate::flow::mirror::whole;
+use crate::flow::freshness::whole;
 use crate::flow::{Fate, FlowError, Report, Session, Shop};
 use crate::portfolio::{
     Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, Scope, StateName, Step, TenantId, holds_remake, review,

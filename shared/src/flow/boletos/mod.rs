@@ -174,7 +174,7 @@ async fn as_sienge_says<'a>(
     installment: InstallmentId,
 ) -> Result<Subject<'a>, BoletoError> {
     let held = session.shop.store.load_bill(&session.tenant, bill).await?;
-    let mut view = View::begin(session, Scope::Sync).knowing(bill, held.version);
+    let mut view = View::begin(Scope::Sync, session.now()).knowing(bill, held.version);
     let seen = sienge.observe_by_rest(bill).await?;
     let told = told_of(&seen, installment);
     // Should the commit fail, the next webhook or load does it; the boleto does not wait for it.

@@ -1,0 +1,237 @@
+//! How fresh a read is: whether some news wants one, and whether what was read may still be compared with what is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+
+use crate::calendar::Timestamp;
+use crate::intake::Hints;
+use crate::portfolio::{BillId, HeldBill, InstallmentId, Scope};
+
+/// How far the clocks of two functions may differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
+/// Sienge tells of some changes before a read shows them: one that began so long after the news does.
+const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// Why a bill is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Its boletos are of interest.
+    pub boleto: bool,
+    /// What there is to know. `None`: the bill is read in any case.
+    pub news: Option<News>,
+}
+
+/// News of installments that were there before. A read of the whole bill that began half a minute later and was committed will do, if it
+/// showed them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// It was told then, at the latest.
+    pub told_at: Timestamp,
+    /// The installments.
+    pub of: BTreeSet<InstallmentId>,
+}
+
+impl Wish {
+    /// The bill is read in any case, its boletos with it.
+    #[must_use]
+    pub const fn with_boletos() -> Self {
+        Self { boleto: true, news: None }
+    }
+
+    /// Of news that came at an instant.
+    #[must_use]
+    pub fn of(hints: &Hints, received_at: Timestamp) -> Self {
+        Self {
+            boleto: hints.boleto,
+            news: hints.changed.map(|installment| News {
+                told_at: received_at,
+                of: BTreeSet::from([installment]),
+            }),
+        }
+    }
+
+    /// Wishes what another one wishes, too.
+    pub fn join(&mut self, other: &Self) {
+        self.boleto |= other.boleto;
+        self.news = self.news.take().zip(other.news.as_ref()).map(|(mut news, more)| {
+            news.told_at = news.told_at.max(more.told_at);
+            news.of.extend(&more.of);
+            news
+        });
+    }
+
+    /// The same, in any case.
+    #[must_use]
+    pub fn anyhow(&self) -> Self {
+        Self {
+            boleto: self.boleto,
+            news: None,
+        }
+    }
+
+    /// Whether what is held knows it already.
+    #[must_use]
+    pub fn is_met_by(&self, held: &HeldBill) -> bool {
+        let (Some(news), Some(read_at)) = (&self.news, held.read_at) else {
+            return false;
+        };
+        // A death may have left a commit half done, or agreements unreviewed after it: a read makes both good.
+        let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
+        let shown_by_then = news.told_at.saturating_add(SHOWN_AFTER).is_ok_and(|shown| shown < read_at);
+        // An answer that left an installment out is not known for it as long as we do not hold that one.
+        all_is_done && shown_by_then && news.of.iter().all(|id| held.holds(*id))
+    }
+}
+
+/// Bills to read, whatever was read before.
+pub(super) fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, Wish> {
+    bills.into_iter().map(|bill| (*bill, Wish::default())).collect()
+}
+
+/// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
+/// is not compared with that, but read again.
+#[derive(Debug)]
+pub struct View {
+    /// What is being done.
+    pub scope: Scope,
+    /// The read began then.
+    pub began: Timestamp,
+    /// Versions of bills before the read, or as our own commits left them; of the others the instant of their last change counts.
+    versions: BTreeMap<BillId, u64>,
+    /// Of those compared last, the ones that somebody committed meanwhile.
+    pub(super) overtaken: BTreeSet<BillId>,
+}
+
+impl View {
+    /// Of a read that begins at an instant.
+    #[must_use]
+    pub const fn begin(scope: Scope, now: Timestamp) -> Self {
+        Self {
+            scope,
+            began: now,
+            versions: BTreeMap::new(),
+            overtaken: BTreeSet::new(),
+        }
+    }
+
+    /// The bill had this version when the read began.
+    #[must_use]
+    pub fn knowing(mut self, bill: BillId, version: u64) -> Self {
+        self.know(bill, version);
+        self
+    }
+
+    /// The bill had this version when the read began, or has it by our own commit.
+    pub fn know(&mut self, bill: BillId, version: u64) {
+        self.versions.insert(bill, version);
+    }
+
+    /// Whether somebody may have committed what is held after the read began.
+    #[must_use]
+    pub fn is_older_than(&self, bill: BillId, held: &HeldBill) -> bool {
+        match self.versions.get(&bill) {
+            Some(version) => held.version != *version,
+            None => held
+                .changed_at
+                .is_some_and(|changed| changed.saturating_add(CLOCKS_DIFFER).is_ok_and(|changed| changed >= self.began)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use rust_decimal::Decimal;
+
+    use super::*;
+    use crate::portfolio::{AgreementId, Claim, ContractKey, CustomerId, EventKind, Installment, InstallmentState, TimelineEvent};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn contract() -> ContractKey {
+        ContractKey {
+            bill: BillId(1),
+            document_type: "CT".into(),
+            customer: CustomerId(1),
+        }
+    }
+
+    /// With installment 1, read whole at an instant.
+    fn held(read_at: Option<i64>) -> HeldBill {
+        let installment = Installment {
+            contract: contract(),
+            id: InstallmentId(1),
+            negotiation: 1,
+            label: None,
+            due_on: date(2026, 11, 20),
+            condition: "PM".to_owned(),
+            original: Decimal::ONE,
+            balance: Decimal::ONE,
+            boleto: false,
+            receipts: Vec::new(),
+            state: InstallmentState::Open,
+            revision: 1,
+        };
+        HeldBill {
+            read_at: read_at.map(at),
+            installments: BTreeMap::from([((contract(), InstallmentId(1)), installment)]),
+            ..HeldBill::default()
+        }
+    }
+
+    /// News of installments.
+    fn told(second: i64, of: &[i64]) -> Wish {
+        Wish {
+            boleto: false,
+            news: Some(News {
+                told_at: at(second),
+                of: of.iter().copied().map(InstallmentId).collect(),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_read_that_began_after_the_news_will_do() {
+        assert!(told(100, &[1]).is_met_by(&held(Some(131))));
+        assert!(!told(100, &[1]).is_met_by(&held(Some(130))), "Sienge may not have shown it yet");
+        assert!(!told(100, &[1]).is_met_by(&held(None)), "never read whole");
+        assert!(!told(100, &[1, 2]).is_met_by(&held(Some(131))), "it did not show them");
+        assert!(!Wish::default().is_met_by(&held(Some(131))), "to be read in any case");
+        let mut half_done = held(Some(131));
+        half_done.pending_events.push(TimelineEvent {
+            id: String::new(),
+            contract: contract(),
+            on: date(2026, 11, 20),
+            kind: EventKind::ContractOpened,
+            installments: Vec::new(),
+            revisions: Vec::new(),
+            contract_revision: 1,
+        });
+        assert!(!told(100, &[1]).is_met_by(&half_done), "a commit wants its end");
+        let claim = Claim {
+            agreement: AgreementId::parse("a1").unwrap(),
+            remade_on: None,
+            installments: BTreeSet::new(),
+            generated: BTreeSet::new(),
+        };
+        let mut claimed = held(Some(131));
+        claimed.claims.live.push(claim);
+        assert!(!told(100, &[1]).is_met_by(&claimed), "its agreements want a review");
+    }
+
+    #[test]
+    fn several_wishes_about_a_bill_want_what_each_of_them_wants() {
+        let joined = |mut one: Wish, other: &Wish| {
+            one.join(other);
+            one
+        };
+        assert_eq!(joined(told(1, &[1]), &told(2, &[2])), told(2, &[1, 2]));
+        assert_eq!(joined(told(2, &[1]), &told(1, &[1])), told(2, &[1]));
+        assert_eq!(joined(told(1, &[1]), &Wish::default()), Wish::default());
+        assert_eq!(joined(Wish::default(), &told(1, &[1])), Wish::default());
+        assert!(joined(told(1, &[1]), &Wish::with_boletos()).boleto);
+    }
+}
