@@ -104,14 +104,20 @@ impl Session {
         let seen = self.sienge.observe_each(&looks).await?;
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
         let seen = self.readable(seen, Coverage::WholeOnce, report, fates);
+        let boletos: BTreeMap<BillId, _> = seen.iter().map(|seen| (seen.bill, seen.boletos.clone())).collect();
         let mut again = self.settle_noting(&mut view, seen, report, fates).await?;
         let mut overtaken: BTreeSet<BillId> = again.extract_if(.., |bill| view.overtaken.contains(bill)).collect();
         if !again.is_empty() {
             let again = again.iter().map(|bill| (*bill, bills[bill].anyhow())).collect();
             let (looks, _) = self.looks(&again, &mut view).await;
             let confirmed = self.sienge.confirm_each(&looks).await?;
-            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates);
-            self.settle_noting(&mut view, confirmed, report, fates).await?;
+            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates).into_iter();
+            // The second source may not tell of them.
+            let confirmed = confirmed.map(|seen| match boletos.get(&seen.bill) {
+                Some(earlier) => seen.with_boletos_of(earlier),
+                None => seen,
+            });
+            self.settle_noting(&mut view, confirmed.collect(), report, fates).await?;
             overtaken.extend(view.overtaken.iter().copied());
         }
         Ok(overtaken)

@@ -21,6 +21,17 @@ pub struct Observation {
     pub coverage: Coverage,
 }
 
+impl Observation {
+    /// With what an earlier look told of boletos, where this one's source tells nothing of them.
+    #[must_use]
+    pub fn with_boletos_of(mut self, earlier: &BTreeMap<InstallmentId, bool>) -> Self {
+        for (id, boleto) in earlier {
+            self.boletos.entry(*id).or_insert(*boleto);
+        }
+        self
+    }
+}
+
 /// What the absence of an installment from an observation means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {

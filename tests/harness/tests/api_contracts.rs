@@ -51,6 +51,23 @@ async fn an_opened_contract_is_what_sienge_says_now() {
 }
 
 #[tokio::test]
+async fn a_boleto_is_seen_beside_an_installment_that_must_be_looked_for_twice() {
+    let scene = Scene::start().await;
+    let rig = &scene.rig;
+    let (bill, ids) = rig.to_agree_on(0, 4);
+    rig.change("remove", json!({"billId": bill, "installmentId": ids[0], "silent": true}));
+    rig.change("boleto", json!({"billId": bill, "installmentId": ids[1], "silent": true}));
+    // A remake is taken over whole or not at all.
+    rig.change(
+        "remake",
+        json!({"billId": bill, "installmentIds": &ids[2..], "count": 1, "silent": true}),
+    );
+    let (status, opened) = scene.call("POST", &format!("/v1/contracts/{bill}/open"), Value::Null).await;
+    assert_eq!(status, 200, "{opened}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
 async fn opening_a_contract_whose_remake_is_gone_in_sienge_breaks_its_agreement() {
     let scene = Scene::start().await;
     let rig = &scene.rig;
