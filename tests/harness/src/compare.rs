@@ -35,7 +35,7 @@ pub fn differences(
             let key = (i64::from(bill.id), i64::from(row.id), i64::from(bill.customer));
             told.insert(key);
             let name = format!("bill {} installment {}", bill.id, row.id);
-            match find(held, key) {
+            match held.get(&BillId(key.0)).and_then(|held| find(held, row, bill)) {
                 None if row.open() => lines.push(format!("{name}: open in Sienge, not held")),
                 None => {}
                 Some(mine) => {
@@ -59,11 +59,19 @@ pub fn differences(
     lines
 }
 
-fn find(held: &BTreeMap<BillId, HeldBill>, (bill, id, customer): (i64, i64, i64)) -> Option<&Installment> {
-    let installments = &held.get(&BillId(bill))?.installments;
-    installments
-        .values()
-        .find(|mine| mine.id.0 == id && mine.contract.customer.0 == customer)
+/// Whether an installment is held as Sienge has it, its boleto apart.
+pub fn knows(held: &HeldBill, bill: &world::Bill, row: &world::Installment) -> bool {
+    let but_boleto = |facts: Facts| Facts { boleto: None, ..facts };
+    match find(held, row, bill) {
+        None => !row.open(),
+        Some(mine) => but_boleto(of_sienge(row)) == but_boleto(of_portfolio(mine)),
+    }
+}
+
+fn find<'a>(held: &'a HeldBill, row: &world::Installment, bill: &world::Bill) -> Option<&'a Installment> {
+    let (id, customer) = (i64::from(row.id), i64::from(bill.customer));
+    let mut installments = held.installments.values();
+    installments.find(|mine| mine.id.0 == id && mine.contract.customer.0 == customer)
 }
 
 fn of_sienge(row: &world::Installment) -> Facts {

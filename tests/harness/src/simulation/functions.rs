@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use ponte::flow::{News, View, Wish};
 use ponte::portfolio::{
     BillId, ContractKey, Coverage, CreditorId, Fingerprint, HeldBill, InstallmentId, Motive, Observation, ObservedBill,
     ObservedInstallment, Rules, Scope, compare,
 };
 use ponte::sienge::group;
+use ponte::store::Stamp;
 
 use super::sienge::Source;
 use super::store::MemoryStore;
-use super::{Halt, Simulation, WebhookState};
+use super::{Halt, Simulation, WebhookState, at};
+use crate::compare::knows;
 
 type Row = (BillId, ObservedBill, ObservedInstallment);
 
@@ -23,18 +26,69 @@ pub enum Fate {
     Failed,
 }
 
+/// What settling left to do.
+#[derive(Default)]
+struct Unsettled {
+    /// These need a (second) whole read.
+    look_again: BTreeSet<BillId>,
+    /// Somebody committed these after the read began: nothing was done.
+    overtaken: BTreeSet<BillId>,
+}
+
+/// What came of settling one bill.
+enum Settled {
+    Done { fate: Fate, look_again: bool },
+    Overtaken,
+}
+
 /// How often a commit that met another one is computed again.
 const MAX_CONFLICTS: usize = 6;
+/// How often a bill is read while others commit it.
+const MAX_READS: usize = 3;
 /// Deliveries of a message.
 const MAX_DELIVERIES: u32 = 5;
 
 impl Simulation {
-    /// As `Session::look`: read, settle, and read again what was not shown.
-    pub fn look(&mut self, scope: Scope, bills: &BTreeSet<BillId>) -> Result<BTreeMap<BillId, Fate>, Halt> {
-        let mut fates: BTreeMap<BillId, Fate> = bills.iter().map(|bill| (*bill, Fate::Failed)).collect();
+    /// Bills to read, whatever was read before.
+    pub fn look_whole(&mut self, scope: Scope, bills: &BTreeSet<BillId>) -> Result<BTreeMap<BillId, Fate>, Halt> {
+        self.look(scope, &bills.iter().map(|bill| (*bill, Wish::default())).collect())
+    }
+
+    /// As `Session::look`: again and again while others commit what was read.
+    fn look(&mut self, scope: Scope, bills: &BTreeMap<BillId, Wish>) -> Result<BTreeMap<BillId, Fate>, Halt> {
+        let mut fates: BTreeMap<BillId, Fate> = bills.keys().map(|bill| (*bill, Fate::Failed)).collect();
+        let mut left = bills.clone();
+        for _ in 0..MAX_READS {
+            let overtaken = self.look_once(scope, &left, &mut fates)?;
+            left.retain(|bill, _| overtaken.contains(bill));
+        }
+        Ok(fates)
+    }
+
+    /// Read, settle, and read again what was not shown. Answers what somebody committed meanwhile.
+    fn look_once(
+        &mut self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, Wish>,
+        fates: &mut BTreeMap<BillId, Fate>,
+    ) -> Result<BTreeSet<BillId>, Halt> {
+        let mut view = View::begin(scope, self.now());
+        let mut to_read = Vec::new();
+        for (bill, wish) in bills {
+            self.effect()?;
+            let held = self.store.load(*bill);
+            if wish.is_met_by(&held) {
+                self.counts.reads_saved += 1;
+                self.assert_known(*bill, &held, wish.news.as_ref().unwrap());
+                fates.insert(*bill, Fate::Equal);
+            } else {
+                view.know(*bill, held.version);
+                to_read.push(*bill);
+            }
+        }
         let mut sources = BTreeMap::new();
         let mut seen = Vec::new();
-        for bill in bills {
+        for bill in &to_read {
             let source = if scope == Scope::Sync || self.rng.bool() {
                 Source::Rest
             } else {
@@ -45,21 +99,47 @@ impl Simulation {
                 seen.push(observation);
             }
         }
-        let again = self.settle(scope, seen, &mut fates)?;
+        let boletos: BTreeMap<BillId, _> = seen.iter().map(|seen| (seen.bill, seen.boletos.clone())).collect();
+        let Unsettled { look_again, mut overtaken } = self.settle(&mut view, seen, fates)?;
         let mut confirmed = Vec::new();
-        for bill in again {
+        for bill in look_again {
+            self.effect()?;
+            view.know(bill, self.store.load(bill).version);
             let source = if sources[&bill] == Source::Rest {
                 Source::Bulk
             } else {
                 Source::Rest
             };
             match self.read(bill, source, Coverage::WholeConfirmed)? {
-                Some(observation) => confirmed.push(observation),
+                Some(observation) => confirmed.push(observation.with_boletos_of(&boletos[&bill])),
                 None => drop(fates.insert(bill, Fate::Failed)),
             }
         }
-        self.settle(scope, confirmed, &mut fates)?;
-        Ok(fates)
+        overtaken.extend(self.settle(&mut view, confirmed, fates)?.overtaken);
+        Ok(overtaken)
+    }
+
+    /// What a bill was not read for is held as Sienge had it then or later.
+    fn assert_known(&self, bill: BillId, held: &HeldBill, news: &News) {
+        let mut told: BTreeMap<InstallmentId, u64> = BTreeMap::new();
+        for webhook in self.journal.values() {
+            let of_it = webhook.hints.bills.contains(&bill) && at(webhook.at) <= news.told_at;
+            if let Some(installment) = webhook.hints.changed.filter(|changed| of_it && news.of.contains(changed)) {
+                let newest = told.entry(installment).or_default();
+                *newest = webhook.operation.max(*newest);
+            }
+        }
+        for (installment, operation) in told {
+            let id = u32::try_from(installment.0).unwrap();
+            let known = self.sienge.since(bill, operation).iter().any(|(_, bill)| {
+                let row = bill.as_ref().and_then(|bill| Some((bill, bill.installment(id)?)));
+                row.is_none_or(|(bill, row)| knows(held, bill, row))
+            });
+            assert!(
+                known,
+                "bill {bill} installment {id}: told by operation {operation}, not read, not known: {held:?}"
+            );
+        }
     }
 
     /// One whole read; `None` when it failed. The first may leave rows out.
@@ -81,23 +161,30 @@ impl Simulation {
         Ok(Some(seen))
     }
 
-    fn settle(&mut self, scope: Scope, mut seen: Vec<Observation>, fates: &mut BTreeMap<BillId, Fate>) -> Result<BTreeSet<BillId>, Halt> {
+    fn settle(&mut self, view: &mut View, mut seen: Vec<Observation>, fates: &mut BTreeMap<BillId, Fate>) -> Result<Unsettled, Halt> {
         // Several at once, so in any order.
         self.rng.shuffle(&mut seen);
-        let mut look_again = BTreeSet::new();
+        let mut unsettled = Unsettled::default();
         for observation in seen {
             let bill = observation.bill;
-            let (fate, again) = self.settle_one(scope, &observation)?;
-            fates.insert(bill, fate);
-            if again {
-                look_again.insert(bill);
+            match self.settle_one(view, &observation)? {
+                Settled::Overtaken => {
+                    fates.insert(bill, Fate::Failed);
+                    unsettled.overtaken.insert(bill);
+                }
+                Settled::Done { fate, look_again } => {
+                    fates.insert(bill, fate);
+                    if look_again {
+                        unsettled.look_again.insert(bill);
+                    }
+                }
             }
         }
-        Ok(look_again)
+        Ok(unsettled)
     }
 
     /// Load, compare, commit slice by slice; again when somebody else committed in between.
-    fn settle_one(&mut self, scope: Scope, seen: &Observation) -> Result<(Fate, bool), Halt> {
+    fn settle_one(&mut self, view: &mut View, seen: &Observation) -> Result<Settled, Halt> {
         for _ in 0..MAX_CONFLICTS {
             self.effect()?;
             let held = self.store.load(seen.bill);
@@ -108,10 +195,18 @@ impl Simulation {
                 tenant: &self.settings,
                 creditor: creditor.and_then(|id| self.creditors.get(&id)),
             };
-            let outcome = compare(&held, seen, scope, &rules, self.today());
+            let outcome = compare(&held, seen, view.scope, &rules, self.today());
+            if !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
+                self.counts.overtaken += 1;
+                return Ok(Settled::Overtaken);
+            }
             if creditor.is_some() {
                 check_removals(&held, seen, &outcome);
-                let mut commit = MemoryStore::commit(seen.bill, &held, &outcome, self.limits);
+                let stamp = Stamp {
+                    at: self.now(),
+                    read_at: outcome.says_all(&held, seen).then_some(view.began),
+                };
+                let mut commit = MemoryStore::commit(seen.bill, &held, &outcome, stamp, self.limits);
                 let mut told = Vec::new();
                 let mut met_another = false;
                 while let Some(written) = self.store.write(&mut commit) {
@@ -128,15 +223,20 @@ impl Simulation {
                     self.conflicts += 1;
                     continue;
                 }
+                view.know(seen.bill, commit.version());
                 for event in told {
                     self.publish(seen.bill, event)?;
                 }
             }
             let is_held = held.version > 0 || !outcome.changes.is_empty();
             let fate = if is_held { Fate::Equal } else { Fate::Unmatched };
-            return Ok((fate, outcome.needs_whole || !outcome.to_confirm.is_empty()));
+            let look_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
+            return Ok(Settled::Done { fate, look_again });
         }
-        Ok((Fate::Failed, false))
+        Ok(Settled::Done {
+            fate: Fate::Failed,
+            look_again: false,
+        })
     }
 
     fn publish(&mut self, bill: BillId, event: String) -> Result<(), Halt> {
@@ -207,7 +307,19 @@ impl Simulation {
             }
             pointed.insert(*id, bills);
         }
-        let fates = self.look(Scope::Webhook, &pointed.values().flatten().copied().collect())?;
+        let mut wishes: BTreeMap<BillId, Wish> = BTreeMap::new();
+        for (id, bills) in &pointed {
+            let webhook = &self.journal[id];
+            for bill in bills {
+                // What is found through a sales contract is read in any case.
+                let wish = Wish::of(&webhook.hints, at(webhook.at));
+                wishes
+                    .entry(*bill)
+                    .and_modify(|all| all.join(&wish))
+                    .or_insert_with(|| wish.clone());
+            }
+        }
+        let fates = self.look(Scope::Webhook, &wishes)?;
         let worst = |bills: &BTreeSet<BillId>| {
             let fates = bills.iter().map(|bill| fates[bill]);
             let all: Vec<Fate> = fates.collect();
@@ -224,7 +336,7 @@ impl Simulation {
 
     /// What is stuck is put back.
     pub fn sweep(&mut self) -> Result<(), Halt> {
-        let stuck = |state: WebhookState, at: u64| state == WebhookState::Pending && at + 2 <= self.minute;
+        let stuck = |state: WebhookState, at: u64| state == WebhookState::Pending && at + 120 <= self.second;
         let stuck: Vec<u64> = self
             .journal
             .iter()
@@ -251,6 +363,7 @@ impl Simulation {
         with_boletos: bool,
     ) -> Result<(BTreeSet<BillId>, bool), Halt> {
         let boletos = self.sienge.boletos(creditor);
+        let mut view = View::begin(scope, self.now());
         self.effect()?;
         let truncated = self.happens(self.trouble.truncated);
         if truncated {
@@ -273,8 +386,8 @@ impl Simulation {
                     header.cancelled_on = self.sienge.revoked(observation.bill);
                 }
             }
-            let again = self.settle(scope, seen, &mut BTreeMap::new())?;
-            look_again.extend(again);
+            let unsettled = self.settle(&mut view, seen, &mut BTreeMap::new())?;
+            look_again.extend(unsettled.look_again.into_iter().chain(unsettled.overtaken));
         }
         Ok((look_again, !truncated))
     }
@@ -300,7 +413,7 @@ impl Simulation {
         if !whole {
             return Ok(());
         }
-        let fates = self.look(Scope::Daily, &look_again)?;
+        let fates = self.look_whole(Scope::Daily, &look_again)?;
         let unmatched = self.journal.iter().filter(|(_, webhook)| webhook.state == WebhookState::Unmatched);
         let unmatched = unmatched.map(|(id, _)| *id).collect();
         for (id, fate) in self.process(&unmatched)? {
@@ -326,7 +439,7 @@ impl Simulation {
             bill.modified >= since || row.modified >= since || row.receipts.iter().any(|receipt| receipt.date >= since)
         });
         let (look_again, _) = self.stream(Scope::Webhook, creditor, rows, false)?;
-        self.look(Scope::Daily, &look_again).map(drop)
+        self.look_whole(Scope::Daily, &look_again).map(drop)
     }
 
     /// The batimento. `confirmed` is an operator's word for a run that stopped. Says whether it came to its end.
@@ -360,7 +473,7 @@ impl Simulation {
             return Ok(false);
         }
         let mut failed: BTreeSet<BillId> = self
-            .look(Scope::Reconciliation, &look_again)?
+            .look_whole(Scope::Reconciliation, &look_again)?
             .into_iter()
             .filter(|(_, fate)| *fate == Fate::Failed)
             .map(|(bill, _)| bill)
@@ -371,7 +484,7 @@ impl Simulation {
             return Ok(false);
         }
         failed.extend(missing.map(|((bill, _), _)| *bill));
-        let fates = self.look(Scope::Reconciliation, &failed)?;
+        let fates = self.look_whole(Scope::Reconciliation, &failed)?;
         Ok(fates.values().all(|fate| *fate != Fate::Failed))
     }
 

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use jiff::ToSpan;
 use jiff::civil::Date;
+use ponte::calendar::Timestamp;
 use ponte::intake::Hints;
 use ponte::portfolio::{BillId, ContractState, CreditorId, Scope};
 use ponte::settings::{CreditorSettings, TenantSettings};
@@ -29,8 +30,12 @@ use store::MemoryStore;
 
 /// The companies that are registered; the third is not.
 const REGISTERED: [i64; 2] = [1, 2];
-/// Minutes of a day.
-const DAY: u64 = 24 * 60;
+/// Midnight of the first day in Brazil.
+const BEGINNING: Timestamp = Timestamp::constant(1_795_143_600, 0);
+const MINUTE: u64 = 60;
+const DAY: u64 = 24 * 60 * MINUTE;
+/// An effect takes less than so many seconds.
+const EFFECT: u64 = 5;
 
 /// An invocation ended before its end: its process died.
 #[derive(Debug)]
@@ -47,8 +52,23 @@ enum WebhookState {
 struct Webhook {
     hints: Hints,
     state: WebhookState,
-    /// Minute of its arrival.
+    /// Of which operation it tells.
+    operation: u64,
+    /// Second of its arrival.
     at: u64,
+}
+
+/// What a webhook tells.
+#[derive(Clone)]
+struct News {
+    hints: Hints,
+    /// The operation it is of.
+    operation: u64,
+}
+
+/// So many seconds after the beginning.
+fn at(second: u64) -> Timestamp {
+    BEGINNING.saturating_add(i64::try_from(second).unwrap().seconds()).unwrap()
 }
 
 /// How likely each trouble is, of 1,000.
@@ -83,6 +103,10 @@ pub struct Counts {
     pub conflicts: u64,
     /// Timeline events.
     pub events: u64,
+    /// Bills that were not read, because an earlier read knew their news.
+    pub reads_saved: u64,
+    /// Bills that somebody committed while they were read.
+    pub overtaken: u64,
 }
 
 impl Counts {
@@ -94,12 +118,15 @@ impl Counts {
         self.deaths += other.deaths;
         self.conflicts += other.conflicts;
         self.events += other.events;
+        self.reads_saved += other.reads_saved;
+        self.overtaken += other.overtaken;
     }
 }
 
 struct Simulation {
     rng: Rng,
-    minute: u64,
+    /// Since the beginning.
+    second: u64,
     sienge: Sienge,
     store: MemoryStore,
     settings: TenantSettings,
@@ -108,12 +135,14 @@ struct Simulation {
     journal: BTreeMap<u64, Webhook>,
     /// Messages, with how often they were delivered.
     queue: Vec<(u64, u32)>,
-    /// Webhooks on their way: minute, id, body.
-    on_their_way: Vec<(u64, u64, Hints)>,
+    /// Webhooks on their way: when they arrive, id, and how they arrive.
+    on_their_way: Vec<(u64, u64, News)>,
     published: BTreeSet<(BillId, String)>,
     cursors: BTreeMap<CreditorId, Date>,
     trouble: Trouble,
     quota_back_at: u64,
+    /// Effects take less than so many seconds.
+    slowness: u64,
     /// Effects until the running invocation dies.
     fuse: Option<u32>,
     depth: u8,
@@ -156,7 +185,7 @@ impl Simulation {
             quota_ends: some(60),
         };
         Self {
-            minute: 0,
+            second: 0,
             sienge,
             store: MemoryStore::default(),
             settings: serde_json::from_value(settings).unwrap(),
@@ -172,6 +201,7 @@ impl Simulation {
             cursors: BTreeMap::new(),
             trouble,
             quota_back_at: 0,
+            slowness: EFFECT,
             fuse: None,
             depth: 0,
             next_webhook: 0,
@@ -189,8 +219,12 @@ impl Simulation {
         self.rng.u32(0..1_000) < of_thousand
     }
 
+    fn now(&self) -> Timestamp {
+        at(self.second)
+    }
+
     fn is_out_of_quota(&self) -> bool {
-        self.minute < self.quota_back_at
+        self.second < self.quota_back_at
     }
 
     /// An invocation reaches out; it may die here, and anything may happen meanwhile.
@@ -201,6 +235,7 @@ impl Simulation {
             }
             *fuse -= 1;
         }
+        self.second += self.rng.u64(0..self.slowness);
         if self.depth < 3 && self.happens(self.trouble.meets_another) {
             let fuse = self.fuse.take();
             self.depth += 1;
@@ -212,21 +247,22 @@ impl Simulation {
     }
 
     fn step(&mut self) {
-        let minutes = match self.rng.u32(0..20) {
+        let seconds = match self.rng.u32(0..20) {
             0 => DAY,
-            1..4 => 120,
-            _ => 7,
+            1..4 => 120 * MINUTE,
+            4..9 => 7 * MINUTE,
+            _ => self.rng.u64(0..40),
         };
-        self.pass(minutes);
+        self.pass(seconds);
         if self.happens(self.trouble.quota_ends) {
-            self.quota_back_at = self.minute + self.rng.u64(1..DAY);
+            self.quota_back_at = self.second + self.rng.u64(1..DAY);
         }
         self.something();
     }
 
-    fn pass(&mut self, minutes: u64) {
-        self.minute += minutes;
-        let days = i64::try_from(self.minute / DAY).unwrap();
+    fn pass(&mut self, seconds: u64) {
+        self.second += seconds;
+        let days = i64::try_from(self.second / DAY).unwrap();
         self.sienge.world.today = TODAY.saturating_add(days.days());
     }
 
@@ -255,7 +291,7 @@ impl Simulation {
             _ => {
                 let bills = self.sienge.bills(&REGISTERED);
                 let bill = self.rng.choice(bills).into_iter().collect();
-                self.invoke(|me| me.look(Scope::Sync, &bill).map(drop));
+                self.invoke(|me| me.look_whole(Scope::Sync, &bill).map(drop));
             }
         }
     }
@@ -281,14 +317,19 @@ impl Simulation {
         for _ in 0..self.rng.u32(1..4) {
             let Some(draft) = self.sienge.plan(&mut self.rng) else { continue };
             self.counts.operations += 1;
-            let news = Sienge::news(&draft);
+            let operation = self.sienge.operations + 1;
+            let news = Sienge::news(&draft).into_iter().map(|hints| News { hints, operation }).collect();
             // Some events are out before the change can be read.
             if self.happens(self.trouble.webhook_early) && self.depth == 0 {
                 self.send(news);
                 self.deliver();
-                let (meets, batch) = (std::mem::take(&mut self.trouble.meets_another), Self::apply);
-                self.invoke(batch);
-                self.trouble.meets_another = meets;
+                // Sienge shows it soon.
+                let (meets, slowness) = (
+                    std::mem::take(&mut self.trouble.meets_another),
+                    std::mem::replace(&mut self.slowness, 1),
+                );
+                self.invoke(Self::apply);
+                (self.trouble.meets_another, self.slowness) = (meets, slowness);
                 self.sienge.commit(draft);
             } else {
                 self.sienge.commit(draft);
@@ -297,8 +338,8 @@ impl Simulation {
         }
     }
 
-    fn send(&mut self, news: Vec<Hints>) {
-        for hints in news {
+    fn send(&mut self, news: Vec<News>) {
+        for news in news {
             if self.happens(self.trouble.webhook_lost) {
                 continue;
             }
@@ -307,11 +348,11 @@ impl Simulation {
             let times = 1 + u32::from(self.happens(self.trouble.webhook_doubled));
             for _ in 0..times {
                 let late = if self.happens(self.trouble.webhook_late) {
-                    self.rng.u64(1..600)
+                    self.rng.u64(1..600 * MINUTE)
                 } else {
                     0
                 };
-                self.on_their_way.push((self.minute + late, id, hints.clone()));
+                self.on_their_way.push((self.second + late, id, news.clone()));
             }
         }
         self.rng.shuffle(&mut self.on_their_way);
@@ -321,9 +362,9 @@ impl Simulation {
     fn deliver(&mut self) {
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.on_their_way)
             .into_iter()
-            .partition(|(at, _, _)| *at <= self.minute);
+            .partition(|(at, _, _)| *at <= self.second);
         self.on_their_way = later;
-        for (_, id, hints) in due {
+        for (_, id, News { hints, operation }) in due {
             if self.journal.contains_key(&id) {
                 continue;
             }
@@ -331,7 +372,8 @@ impl Simulation {
             let webhook = Webhook {
                 hints,
                 state: WebhookState::Pending,
-                at: self.minute,
+                operation,
+                at: self.second,
             };
             self.journal.insert(id, webhook);
             if !self.happens(self.trouble.message_lost) {
@@ -347,7 +389,7 @@ impl Simulation {
         self.pass(DAY);
         let mut bills: BTreeSet<BillId> = self.sienge.bills(&REGISTERED).into_iter().collect();
         bills.extend(self.store.bills.keys());
-        self.look(Scope::Sync, &bills).unwrap();
+        self.look_whole(Scope::Sync, &bills).unwrap();
         let moved = self.moved();
         let differences = self.differences();
         let unexplained: Vec<&String> = differences
@@ -361,10 +403,12 @@ impl Simulation {
         assert_eq!(self.differences(), Vec::<String>::new(), "after a batimento");
         self.deliver();
         for _ in 0..200 {
-            self.pass(10);
+            self.pass(10 * MINUTE);
             self.sweep().unwrap();
-            self.apply().unwrap();
-            if self.queue.is_empty() && self.journal.values().all(|webhook| webhook.state != WebhookState::Pending) {
+            while !self.queue.is_empty() {
+                self.apply().unwrap();
+            }
+            if self.journal.values().all(|webhook| webhook.state != WebhookState::Pending) {
                 break;
             }
         }

@@ -19,10 +19,11 @@ use sienge_simulator::world::{self, Plan, World, operations};
 pub struct Sienge {
     /// The world as it is.
     pub world: World,
+    /// How many operations there were.
+    pub operations: u64,
+    /// Each bill as it was from an operation on; `None` where it is gone.
+    past: BTreeMap<u32, Vec<(u64, Option<world::Bill>)>>,
 }
-
-/// What an operation tells: where to look.
-pub type News = Vec<Hints>;
 
 /// Which source is asked about a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +43,12 @@ impl Sienge {
             contracts: Some(rng.u32(3..9)),
             today,
         };
+        let world = world::generate(&plan);
+        let past = world.bills.iter().map(|(id, bill)| (*id, vec![(0, Some(bill.clone()))])).collect();
         Self {
-            world: world::generate(&plan),
+            world,
+            operations: 0,
+            past,
         }
     }
 
@@ -71,11 +76,24 @@ impl Sienge {
 
     /// It is done.
     pub fn commit(&mut self, draft: operations::Draft) {
+        let touched: Vec<u32> = draft.records.bills.keys().chain(&draft.dropped).copied().collect();
         operations::commit(&mut self.world, draft);
+        self.operations += 1;
+        for id in touched {
+            let bill = self.world.bills.get(&id).cloned();
+            self.past.entry(id).or_default().push((self.operations, bill));
+        }
+    }
+
+    /// A bill as it was after so many operations, and ever since.
+    pub fn since(&self, bill: BillId, operation: u64) -> &[(u64, Option<world::Bill>)] {
+        let versions = u32::try_from(bill.0).ok().and_then(|id| self.past.get(&id));
+        let versions = versions.map_or(&[][..], Vec::as_slice);
+        &versions[versions.partition_point(|(number, _)| *number <= operation).saturating_sub(1)..]
     }
 
     /// What Sienge tells about an operation, read as the webhook function reads it.
-    pub fn news(draft: &operations::Draft) -> News {
+    pub fn news(draft: &operations::Draft) -> Vec<Hints> {
         let told = draft.events.iter();
         told.filter_map(|event| read_hints(Event::named(event.name), event.body.to_string().as_bytes()).ok())
             .filter(|hints| !hints.bills.is_empty() || !hints.sales_contracts.is_empty())

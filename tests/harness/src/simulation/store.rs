@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ponte::portfolio::{BillId, Change, HeldBill, Outcome, TimelineEvent};
+use ponte::store::Stamp;
 use ponte::store::slices::{SliceLimits, Write, cut, writes};
 
 /// Bills, their timelines and the outbox.
@@ -20,6 +21,7 @@ pub struct MemoryStore {
 pub struct Commit {
     bill: BillId,
     version: u64,
+    stamp: Stamp,
     slices: std::vec::IntoIter<Vec<Part>>,
     waiting: Vec<TimelineEvent>,
 }
@@ -33,6 +35,13 @@ enum Part {
 #[derive(Debug)]
 pub struct Conflict;
 
+impl Commit {
+    /// The version it left.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+}
+
 impl MemoryStore {
     /// What is held of a bill.
     pub fn load(&self, bill: BillId) -> HeldBill {
@@ -40,7 +49,7 @@ impl MemoryStore {
     }
 
     /// Begins to commit what was computed from `held`.
-    pub fn commit(bill: BillId, held: &HeldBill, outcome: &Outcome, limits: SliceLimits) -> Commit {
+    pub fn commit(bill: BillId, held: &HeldBill, outcome: &Outcome, stamp: Stamp, limits: SliceLimits) -> Commit {
         let parts: Vec<Part> = writes(outcome)
             .into_iter()
             .map(|write| match write {
@@ -55,6 +64,7 @@ impl MemoryStore {
         Commit {
             bill,
             version: held.version,
+            stamp,
             waiting: parts.iter().filter_map(event).collect(),
             slices: cut(parts, limits, |_| 500).into_iter(),
         }
@@ -86,6 +96,10 @@ impl MemoryStore {
         held.apply(&changes);
         commit.version += 1;
         held.version = commit.version;
+        held.changed_at = Some(commit.stamp.at);
+        if commit.slices.as_slice().is_empty() {
+            held.read_at = held.read_at.max(commit.stamp.read_at);
+        }
         held.pending_events.clone_from(&commit.waiting);
         Some(Ok(told))
     }
