@@ -1,6 +1,6 @@
 //! A call that was let in, and its answer.
 
-use ponte::calendar::Timestamp;
+use ponte::calendar::{Date, Timestamp};
 use ponte::flow::Session;
 use ponte::portfolio::TenantId;
 use ponte::sienge::Priority;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::routes::MAX_LISTED;
 use crate::{Api, FieldError, Problem, json};
 
 /// Who calls, proved.
@@ -76,6 +77,22 @@ impl Call {
     /// A number of the query; the route lets no other value in.
     pub fn number(&self, name: &'static str) -> Option<i64> {
         self.word(name).and_then(|text| text.parse().ok())
+    }
+
+    /// A day of the query; the route lets no other value in.
+    pub fn day(&self, name: &'static str) -> Option<Date> {
+        self.word(name).and_then(|text| text.parse().ok())
+    }
+
+    /// How long the list may be.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.number("limit").unwrap_or(50);
+        usize::try_from(limit).ok().filter(|_| limit <= MAX_LISTED).ok_or_else(|| {
+            Problem::invalid(vec![FieldError {
+                path: "limit".to_owned(),
+                detail: format!("informe de 1 a {MAX_LISTED}"),
+            }])
+        })
     }
 
     /// A number of the path.

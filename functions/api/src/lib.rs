@@ -9,6 +9,7 @@ mod call;
 mod campaigns;
 mod contracts;
 mod event;
+mod history;
 mod identity;
 mod json;
 pub mod openapi;

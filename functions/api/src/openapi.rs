@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::routes::Parameter;
+use crate::routes::{Kind, Parameter};
 use crate::{Answer, Problem, ROUTES, Repeat, Route};
 
 /// The copy, as it is served.
@@ -47,7 +47,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Ponte",
             "version": "1",
-            "description": "Quotes, agreements, boletos and campaigns. Money and rates are decimal text, dates ISO 8601 in America/Sao_Paulo; unknown \
+            "description": "Quotes, agreements, boletos, campaigns, and what happened. Money and rates are decimal text, dates ISO 8601 in America/Sao_Paulo; unknown \
                 fields are refused. Errors are problem documents (RFC 9457) with Portuguese texts. People call the same paths under /sso with a token \
                 of the configured issuer.",
         },
@@ -78,8 +78,12 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
             json!({"name": name, "in": "path", "required": true, "schema": schema})
         })
         .collect();
-    for Parameter { name, summary, words } in route.query {
-        let schema = if words.is_empty() { number() } else { json!({"enum": words}) };
+    for Parameter { name, summary, kind } in route.query {
+        let schema = match kind {
+            Kind::Number => number(),
+            Kind::Word(words) => json!({"enum": words}),
+            Kind::Day => json!({"type": "string", "format": "date"}),
+        };
         parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema, "description": summary}));
     }
     if route.repeat != Repeat::No {

@@ -1,10 +1,11 @@
 //! The routes: the one table that dispatch and the OpenAPI document are made of.
 
 use futures::future::LocalBoxFuture;
+use ponte::calendar::Date;
 use ponte::store::Role;
 use schemars::{Schema, SchemaGenerator};
 
-use crate::{Answer, Api, Call, FieldError, Problem, agreements, boletos, campaigns, contracts, openapi, quotes};
+use crate::{Answer, Api, Call, FieldError, Problem, agreements, boletos, campaigns, contracts, history, openapi, quotes};
 
 /// What a route's future answers.
 pub type Served<'a> = LocalBoxFuture<'a, Result<Answer, Problem>>;
@@ -54,28 +55,57 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it is for.
     pub summary: &'static str,
-    /// Its words; a positive number when there is none.
-    pub words: &'static [&'static str],
+    /// What it may be.
+    pub kind: Kind,
 }
 
+/// What a parameter may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A positive whole number.
+    Number,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A day: `2026-11-30`.
+    Day,
+}
+
+/// Most lines of one list.
+pub(crate) const MAX_LISTED: i64 = 200;
+
 impl Parameter {
+    /// How long a list may be; see [`Call::limit`].
+    pub(crate) const LIMIT: Self = Self::number("limit", "At most so many; 50 when absent, 200 at most.");
+
     pub(crate) const fn number(name: &'static str, summary: &'static str) -> Self {
-        Self { name, summary, words: &[] }
+        let kind = Kind::Number;
+        Self { name, summary, kind }
+    }
+
+    pub(crate) const fn day(name: &'static str, summary: &'static str) -> Self {
+        let kind = Kind::Day;
+        Self { name, summary, kind }
     }
 
     pub(crate) const fn word(name: &'static str, summary: &'static str, words: &'static [&'static str]) -> Self {
-        Self { name, summary, words }
+        let kind = Kind::Word(words);
+        Self { name, summary, kind }
     }
 
     /// What is wrong with a value.
     fn fault(&self, value: &str) -> Option<String> {
-        let number = || value.parse::<i64>().is_ok_and(|number| number > 0);
-        match self.words {
-            [] if number() => None,
-            [] => Some("informe um número inteiro positivo no endereço".to_owned()),
-            words if words.contains(&value) => None,
-            words => Some(format!("os valores aceitos são: {}", words.join(", "))),
-        }
+        let (right, wanted) = match self.kind {
+            Kind::Number => (
+                value.parse::<i64>().is_ok_and(|number| number > 0),
+                "informe um número inteiro positivo no endereço".to_owned(),
+            ),
+            Kind::Word(words) => (words.contains(&value), format!("os valores aceitos são: {}", words.join(", "))),
+            Kind::Day => (
+                value.parse::<Date>().is_ok(),
+                "informe um dia no endereço, como 2026-11-30".to_owned(),
+            ),
+        };
+        (!right).then_some(wanted)
     }
 }
 
@@ -125,6 +155,8 @@ pub const ROUTES: &[Route] = &[
     boletos::EMAIL,
     campaigns::READ,
     campaigns::REPLACE,
+    history::RUNS,
+    history::CRITIQUES,
     openapi::READ,
 ];
 

@@ -62,6 +62,9 @@ pub enum TaskName {
 }
 
 impl TaskName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Import, Self::Reconcile, Self::Payments];
+
     /// The name in keys, on the bus and in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

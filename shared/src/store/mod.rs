@@ -55,7 +55,7 @@ pub use open::OpenEntry;
 pub use outbox::UnpublishedEvent;
 pub use portfolio::{Committed, Stamp};
 pub use quota::{Clock, SharedQuota};
-pub use runs::{CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
+pub use runs::{CRITIQUE, CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
 pub use schema::create_tables;
 
 /// Where the tables are.

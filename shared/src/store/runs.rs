@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{Item, from_item, get_instant, get_text, key_item, number, opt_text, text, to_item};
@@ -14,10 +15,10 @@ use super::{Store, StoreError, packing};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{BillId, CreditorId, Critique, TenantId};
 
-/// Kind of journal item.
+/// Kind of journal item: a run.
 const RUN: &str = "run";
-/// Kind of journal item.
-const CRITIQUE: &str = "critique";
+/// Kind of journal item: a critique.
+pub const CRITIQUE: &str = "critique";
 
 /// A run about to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub fn new_run_id(now: Timestamp) -> String {
 }
 
 /// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// Started, not finished: under way, to be continued, or killed.

@@ -213,6 +213,10 @@ async fn calls(rig: &Rig, samples: &mut Samples) {
     let body: Value = serde_json::from_str(person["body"].as_str().unwrap()).unwrap();
     assert_eq!((person["statusCode"].as_u64(), body), (Some(200), cash));
     assert_eq!(rig.api(samples.event("api-http-wrong-key")).await.unwrap()["statusCode"], 401);
+    let runs = rig.api(samples.event("api-runs")).await.unwrap();
+    assert_eq!(runs["runs"][0]["task"], "reconcile", "{runs}");
+    let critiques = rig.api(samples.event("api-critiques")).await.unwrap();
+    assert_eq!(critiques["day"], "2026-11-20", "{critiques}");
 }
 
 /// Agreements on original installments of the contract, and a boleto of it.

@@ -66,6 +66,13 @@ async fn checkpoint(rig: &Rig) -> Option<(u64, Value)> {
     saved.unwrap().map(|saved| (saved.version, saved.content))
 }
 
+/// The newest line of the task history, as an operator asks for it.
+async fn told(rig: &Rig) -> Option<String> {
+    let asked = json!({"tenant": "617", "call": "GET /v1/runs?task=reconcile&limit=1"});
+    let answer = rig.api(asked).await.unwrap();
+    answer["runs"][0]["text"].as_str().map(str::to_owned)
+}
+
 async fn run(rig: &Rig, event: Value, effects: &std::sync::Arc<Effects>, time: Duration) -> Option<Value> {
     rig.fresh_minute().await;
     let shop = rig.watched_shop("reconcile", effects).await;
@@ -97,6 +104,7 @@ fn windows_left(checkpoint: Option<&(u64, Value)>) -> usize {
 async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once() {
     let rig = begun(210).await;
     let (mut left, mut kills) = (210, 0);
+    let (mut steps_told, mut end_told) = (0, false);
     let summary = loop {
         rig.payments(json!({})).await.unwrap();
         let event = asked_for(&rig);
@@ -115,10 +123,17 @@ async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once()
             break summary;
         }
         kills += 1;
+        if let Some(text) = told(&rig).await {
+            let done: usize = text["Em execução: ".len()..].split(' ').next().unwrap().parse().unwrap();
+            assert!(done >= steps_told, "{text}");
+            steps_told = done;
+            end_told |= text.contains("Término previsto: ");
+        }
         rig.pass(Duration::from_mins(17));
     };
     println!("killed {kills} times");
     assert!(kills > LOOP_DETECTION);
+    assert!(steps_told > 0 && end_told, "progress and expected end can be read meanwhile");
     assert_eq!(summary["situacao"], "concluído", "{summary}");
     assert_eq!(summary["contagens"]["rowsRead"], rows(&rig), "every record once");
     rig.assert_equal().await;

@@ -11,8 +11,6 @@ use crate::{Answer, Api, Call, Problem, Repeat, Route};
 
 /// As in [`StateName`].
 const STATES: &[&str] = &["proposed", "awaitingErp", "active", "settled", "broken", "cancelled", "expired"];
-/// Most agreements of one list.
-const MAX_LISTED: usize = 200;
 
 pub(crate) const LIST: Route = Route {
     method: "GET",
@@ -22,7 +20,7 @@ pub(crate) const LIST: Route = Route {
         Parameter::number("customer", "The agreements of a customer."),
         Parameter::number("creditor", "The agreements of a creditor."),
         Parameter::word("state", "Of a creditor: those in this state.", STATES),
-        Parameter::number("limit", "At most so many; 50 when absent, 200 at most."),
+        Parameter::LIMIT,
     ],
     role: Some(Role::Reader),
     repeat: Repeat::No,
@@ -48,10 +46,7 @@ pub(crate) const READ: Route = Route {
 
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (store, tenant) = (&api.shop().store, &call.caller.tenant);
-    let limit = usize::try_from(call.number("limit").unwrap_or(50)).unwrap_or(MAX_LISTED);
-    if limit > MAX_LISTED {
-        return Err(fault("limit", &format!("informe de 1 a {MAX_LISTED}")));
-    }
+    let limit = call.limit()?;
     let state = call
         .word("state")
         .and_then(|text| StateName::ALL.into_iter().find(|state| state.as_str() == text));

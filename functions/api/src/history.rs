@@ -1,0 +1,144 @@
+//! `GET /v1/runs` and `GET /v1/critiques`: what the tasks did and do, and what they found wrong.
+
+use std::collections::BTreeMap;
+
+use ponte::calendar::{Date, Timestamp, business_date};
+use ponte::flow::TaskName;
+use ponte::portfolio::CreditorId;
+use ponte::store::{CRITIQUE, Role, RunRecord, RunState};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Serialize;
+
+use crate::routes::Parameter;
+use crate::{Answer, Api, Call, Problem, Repeat, Route};
+
+/// As in [`TaskName`].
+const TASKS: &[&str] = &["import", "reconcile", "payments"];
+
+pub(crate) const RUNS: Route = Route {
+    method: "GET",
+    path: "/v1/runs",
+    query: &[Parameter::word("task", "The runs of this task only.", TASKS), Parameter::LIMIT],
+    role: Some(Role::Reader),
+    repeat: Repeat::No,
+    name: "listRuns",
+    summary: "The task history, newest first. While a run lasts, its text tells how many of its steps are done and when it will probably end.",
+    request: None,
+    response: SchemaGenerator::subschema_for::<RunList>,
+    handle: |api, call| Box::pin(runs(api, call)),
+};
+
+pub(crate) const CRITIQUES: Route = Route {
+    method: "GET",
+    path: "/v1/critiques",
+    query: &[Parameter::day("day", "The business day; today when absent."), Parameter::LIMIT],
+    role: Some(Role::Reader),
+    repeat: Repeat::No,
+    name: "listCritiques",
+    summary: "The critiques of a day, newest first: what needs somebody's attention. The same words about the same bill are told once a day.",
+    request: None,
+    response: SchemaGenerator::subschema_for::<CritiqueList>,
+    handle: |api, call| Box::pin(critiques(api, call)),
+};
+
+/// Runs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct RunList {
+    /// Newest first.
+    runs: Vec<TaskRun>,
+}
+
+/// A run of a task.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskRun {
+    /// Its id.
+    id: String,
+    /// `import`, `reconcile` or `payments`.
+    task: String,
+    /// The creditor, when the run is of one.
+    creditor: Option<CreditorId>,
+    /// When it started.
+    started_at: Timestamp,
+    /// When it ended.
+    finished_at: Option<Timestamp>,
+    /// Whether it only reports.
+    dry_run: bool,
+    /// `running` (under way, to be continued, or interrupted: the sweep continues it), `done`, `stopped` (waits for a confirmation) or `failed`.
+    state: RunState,
+    /// Counts by name.
+    counts: BTreeMap<String, i64>,
+    /// How it stands, in Portuguese.
+    text: String,
+}
+
+/// Critiques.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CritiqueList {
+    /// The business day.
+    day: Date,
+    /// Newest first.
+    critiques: Vec<Critique>,
+}
+
+/// A critique.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Critique {
+    /// When it was first noted that day.
+    at: Timestamp,
+    /// What is wrong, in Portuguese.
+    text: String,
+}
+
+impl From<RunRecord> for TaskRun {
+    fn from(run: RunRecord) -> Self {
+        Self {
+            id: run.id,
+            task: run.task,
+            creditor: run.creditor,
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            dry_run: run.dry_run,
+            state: run.state,
+            counts: run.counts,
+            text: run.summary,
+        }
+    }
+}
+
+async fn runs(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let limit = call.limit()?;
+    let wanted = call.word("task");
+    let mut found: Vec<RunRecord> = Vec::new();
+    for task in TaskName::ALL.map(TaskName::as_str) {
+        if wanted.is_none_or(|wanted| wanted == task) {
+            found.extend(api.shop().store.runs(&call.caller.tenant, task, limit).await?);
+        }
+    }
+    found.sort_by_key(|run| std::cmp::Reverse(run.started_at));
+    found.truncate(limit);
+    let runs = found.into_iter().map(TaskRun::from).collect();
+    Answer::ok(&RunList { runs })
+}
+
+async fn critiques(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let limit = call.limit()?;
+    let day = call.day("day").unwrap_or_else(|| business_date(call.at));
+    let found = api.shop().store.journal_of_day(&call.caller.tenant, day, CRITIQUE, limit).await?;
+    let critique = |entry: ponte::store::JournalEntry| Critique {
+        at: entry.at,
+        text: entry.summary,
+    };
+    let critiques = found.into_iter().map(critique).collect();
+    Answer::ok(&CritiqueList { day, critiques })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_can_be_asked_for() {
+        assert_eq!(TaskName::ALL.map(TaskName::as_str), TASKS);
+    }
+}
