@@ -197,7 +197,7 @@ impl Session {
         troubles.customers = refreshed_customers.err().map(|error| trouble(self, &error));
         troubles.units = refreshed_units.err().map(|error| trouble(self, &error));
         for bill in linked.values().flatten() {
-            bills.entry(*bill).or_default().news = None;
+            bills.entry(*bill).or_default().told_at = None;
         }
         let fates = if bills.is_empty() {
             BTreeMap::new()

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use crate::calendar::Timestamp;
 use crate::intake::Hints;
-use crate::portfolio::{BillId, HeldBill, InstallmentId, Scope};
+use crate::portfolio::{BillId, HeldBill, InstallmentId, Observation, Scope};
 
 /// How far the clocks of two functions may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
@@ -18,25 +18,21 @@ const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 pub struct Wish {
     /// Its boletos are of interest.
     pub boleto: bool,
-    /// What there is to know. `None`: the bill is read in any case.
-    pub news: Option<News>,
-}
-
-/// News of installments that were there before. A read of the whole bill that began half a minute later and was committed will do, if it
-/// showed them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
-    /// It was told then, at the latest.
-    pub told_at: Timestamp,
-    /// The installments.
-    pub of: BTreeSet<InstallmentId>,
+    /// Installments that Sienge told of: an answer that does not show them all may be a short one, and is followed by a second look.
+    pub installments: BTreeSet<InstallmentId>,
+    /// What there is to know is news of these installments, which were there before, told then at the latest: a read of the whole bill
+    /// that began half a minute later and was committed will do, if it showed them. `None`: the bill is read in any case.
+    pub told_at: Option<Timestamp>,
 }
 
 impl Wish {
     /// The bill is read in any case, its boletos with it.
     #[must_use]
-    pub const fn with_boletos() -> Self {
-        Self { boleto: true, news: None }
+    pub fn with_boletos() -> Self {
+        Self {
+            boleto: true,
+            ..Self::default()
+        }
     }
 
     /// Of news that came at an instant.
@@ -44,43 +40,36 @@ impl Wish {
     pub fn of(hints: &Hints, received_at: Timestamp) -> Self {
         Self {
             boleto: hints.boleto,
-            news: hints.changed.map(|installment| News {
-                told_at: received_at,
-                of: BTreeSet::from([installment]),
-            }),
+            installments: hints.installment.into_iter().collect(),
+            told_at: hints.was_there.then_some(received_at),
         }
     }
 
     /// Wishes what another one wishes, too.
     pub fn join(&mut self, other: &Self) {
         self.boleto |= other.boleto;
-        self.news = self.news.take().zip(other.news.as_ref()).map(|(mut news, more)| {
-            news.told_at = news.told_at.max(more.told_at);
-            news.of.extend(&more.of);
-            news
-        });
-    }
-
-    /// The same, in any case.
-    #[must_use]
-    pub fn anyhow(&self) -> Self {
-        Self {
-            boleto: self.boleto,
-            news: None,
-        }
+        self.installments.extend(&other.installments);
+        self.told_at = self.told_at.zip(other.told_at).map(|(one, other)| one.max(other));
     }
 
     /// Whether what is held knows it already.
     #[must_use]
     pub fn is_met_by(&self, held: &HeldBill) -> bool {
-        let (Some(news), Some(read_at)) = (&self.news, held.read_at) else {
+        let (Some(told_at), Some(read_at)) = (self.told_at, held.read_at) else {
             return false;
         };
         // A death may have left a commit half done, or agreements unreviewed after it: a read makes both good.
         let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
-        let shown_by_then = news.told_at.saturating_add(SHOWN_AFTER).is_ok_and(|shown| shown < read_at);
+        let shown_by_then = told_at.saturating_add(SHOWN_AFTER).is_ok_and(|shown| shown < read_at);
         // An answer that left an installment out is not known for it as long as we do not hold that one.
-        all_is_done && shown_by_then && news.of.iter().all(|id| held.holds(*id))
+        all_is_done && shown_by_then && self.installments.iter().all(|id| held.holds(*id))
+    }
+
+    /// Whether a look did not show what it was for.
+    #[must_use]
+    pub fn misses_in(&self, seen: &Observation) -> bool {
+        let shows = |id: &InstallmentId| seen.installments.iter().any(|row| row.id == *id);
+        seen.header.is_some() && !self.installments.iter().all(shows)
     }
 }
 
@@ -122,7 +111,8 @@ impl View {
         self
     }
 
-    /// The bill had this version when the read began, or has it by our own commit.
+    /// The bill had this version when the read began, or has it by our own commit. Of what was only loaded meanwhile nothing is known:
+    /// somebody else may have made that version.
     pub fn know(&mut self, bill: BillId, version: u64) {
         self.versions.insert(bill, version);
     }
@@ -186,10 +176,8 @@ mod tests {
     fn told(second: i64, of: &[i64]) -> Wish {
         Wish {
             boleto: false,
-            news: Some(News {
-                told_at: at(second),
-                of: of.iter().copied().map(InstallmentId).collect(),
-            }),
+            installments: of.iter().copied().map(InstallmentId).collect(),
+            told_at: Some(at(second)),
         }
     }
 
@@ -230,8 +218,12 @@ mod tests {
         };
         assert_eq!(joined(told(1, &[1]), &told(2, &[2])), told(2, &[1, 2]));
         assert_eq!(joined(told(2, &[1]), &told(1, &[1])), told(2, &[1]));
-        assert_eq!(joined(told(1, &[1]), &Wish::default()), Wish::default());
-        assert_eq!(joined(Wish::default(), &told(1, &[1])), Wish::default());
+        let anyhow = Wish {
+            told_at: None,
+            ..told(1, &[1])
+        };
+        assert_eq!(joined(told(1, &[1]), &Wish::default()), anyhow);
+        assert_eq!(joined(Wish::default(), &told(1, &[1])), anyhow);
         assert!(joined(told(1, &[1]), &Wish::with_boletos()).boleto);
     }
 }

@@ -56,8 +56,8 @@ struct Settled {
     look_again: bool,
     /// Somebody committed the bill after the read began: nothing was done.
     overtaken: bool,
-    /// Its version now.
-    version: u64,
+    /// Its version, where we made it.
+    version: Option<u64>,
     customers: BTreeSet<CustomerId>,
 }
 
@@ -95,26 +95,45 @@ impl Session {
         fates: &mut BTreeMap<BillId, Fate>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut view = View::begin(scope, self.now());
-        let (looks, met) = self.looks(bills, &mut view).await;
-        report.bills_known += met.len() as u64;
-        fates.extend(met.into_iter().map(|bill| (bill, Fate::Equal)));
+        let mut looks = Vec::new();
+        for (bill, held) in self.load(bills.keys()).await {
+            if held.as_ref().is_some_and(|held| bills[&bill].is_met_by(held)) {
+                report.bills_known += 1;
+                fates.insert(bill, Fate::Equal);
+                continue;
+            }
+            if let Some(held) = &held {
+                view.know(bill, held.version);
+            }
+            looks.push(look_at(bill, held.as_ref(), &bills[&bill]));
+        }
         if looks.is_empty() {
             return Ok(BTreeSet::new());
         }
         let seen = self.sienge.observe_each(&looks).await?;
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
         let seen = self.readable(seen, Coverage::WholeOnce, report, fates);
-        let boletos: BTreeMap<BillId, _> = seen.iter().map(|seen| (seen.bill, seen.boletos.clone())).collect();
+        let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
+        let short = seen.iter().filter(|seen| bills[&seen.bill].misses_in(seen));
+        let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let mut again = self.settle_noting(&mut view, seen, report, fates).await?;
+        again.extend(short);
         let mut overtaken: BTreeSet<BillId> = again.extract_if(.., |bill| view.overtaken.contains(bill)).collect();
-        if !again.is_empty() {
-            let again = again.iter().map(|bill| (*bill, bills[bill].anyhow())).collect();
-            let (looks, _) = self.looks(&again, &mut view).await;
+        let mut looks = Vec::new();
+        for (bill, held) in self.load(&again).await {
+            // What only the first look showed is kept below: it must not be older than what is held.
+            if held.as_ref().is_some_and(|held| view.is_older_than(bill, held)) {
+                fates.insert(bill, Fate::failed(&OVERTAKEN, false));
+                overtaken.insert(bill);
+            } else {
+                looks.push(look_at(bill, held.as_ref(), &bills[&bill]));
+            }
+        }
+        if !looks.is_empty() {
             let confirmed = self.sienge.confirm_each(&looks).await?;
             let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates).into_iter();
-            // The second source may not tell of them.
-            let confirmed = confirmed.map(|seen| match boletos.get(&seen.bill) {
-                Some(earlier) => seen.with_boletos_of(earlier),
+            let confirmed = confirmed.map(|seen| match first.remove(&seen.bill) {
+                Some(first) => seen.after(first),
                 None => seen,
             });
             self.settle_noting(&mut view, confirmed.collect(), report, fates).await?;
@@ -123,29 +142,11 @@ impl Session {
         Ok(overtaken)
     }
 
-    /// What to ask for, with the versions that the bills have before it is asked; and the bills that need not be asked for.
-    async fn looks(&self, bills: &BTreeMap<BillId, Wish>, view: &mut View) -> (Vec<Look>, Vec<BillId>) {
-        let ids: Vec<BillId> = bills.keys().copied().collect();
-        let (mut looks, mut met) = (Vec::new(), Vec::new());
-        for (bill, held) in self.shop.store.load_bills(&self.tenant, &ids).await {
-            let wish = &bills[&bill];
-            // One that can't be read fails when it is settled.
-            let held = held.ok();
-            if held.as_ref().is_some_and(|held| wish.is_met_by(held)) {
-                met.push(bill);
-                continue;
-            }
-            if let Some(held) = &held {
-                view.know(bill, held.version);
-            }
-            looks.push(Look {
-                bill,
-                customer: held.as_ref().and_then(current_customer),
-                boleto: wish.boleto,
-            });
-        }
-        looks.sort_unstable_by_key(|look| look.bill);
-        (looks, met)
+    /// What is held of bills, in their order; nothing of one that can't be read, which fails when it is settled.
+    async fn load(&self, bills: impl IntoIterator<Item = &BillId>) -> BTreeMap<BillId, Option<HeldBill>> {
+        let bills: Vec<BillId> = bills.into_iter().copied().collect();
+        let loaded = self.shop.store.load_bills(&self.tenant, &bills).await;
+        loaded.into_iter().map(|(bill, held)| (bill, held.ok())).collect()
     }
 
     /// The observations that could be read; the bills of the others fail.
@@ -196,7 +197,7 @@ impl Session {
                         look_again.insert(bill);
                     }
                     customers.extend(settled.customers);
-                    versions.push((bill, settled.version));
+                    versions.extend(settled.version.map(|version| (bill, version)));
                     let fate = match settled {
                         Settled { overtaken: true, .. } => {
                             overtaken.insert(bill);
@@ -243,7 +244,7 @@ impl Session {
                     held: true,
                     look_again: true,
                     overtaken: true,
-                    version: held.version,
+                    version: None,
                     customers: BTreeSet::new(),
                 });
             }
@@ -271,7 +272,7 @@ impl Session {
                         held: held.version > 0 || !outcome.changes.is_empty(),
                         look_again: unfinished || left_behind,
                         overtaken: false,
-                        version,
+                        version: Some(version).filter(|version| *version != held.version),
                         customers: opened_customers(&outcome),
                     };
                     if self.dry_run && creditor.is_some() {
@@ -354,6 +355,14 @@ fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {
     detail["tenant"] = serde_json::json!(tenant.as_str());
     detail["id"] = serde_json::json!(event.id);
     Some(BusEvent { detail_type, detail })
+}
+
+fn look_at(bill: BillId, held: Option<&HeldBill>, wish: &Wish) -> Look {
+    Look {
+        bill,
+        customer: held.and_then(current_customer),
+        boleto: wish.boleto,
+    }
 }
 
 /// The creditor whose rules apply: what Sienge says now, else what we hold.

@@ -32,7 +32,7 @@ pub use agreements::{AgreementError, MAX_ATTEMPTS};
 pub use apply::{Delivered, MAX_DELIVERIES, apply_webhooks};
 pub use erase::erase_customer;
 pub use fan_out::fan_out;
-pub use freshness::{News, View, Wish};
+pub use freshness::{View, Wish};
 pub use import::import;
 pub use invocation::run_task;
 pub use mirror::Fate;

@@ -132,8 +132,10 @@ pub struct Hints {
     pub bills: BTreeSet<BillId>,
     /// Whether the boletos of those bills are the matter, which only some sources tell.
     pub boleto: bool,
-    /// The installment of the (only) bill that was paid or changed, so that it was there before.
-    pub changed: Option<InstallmentId>,
+    /// The installment of the (only) bill that it is news of, if Sienge has it.
+    pub installment: Option<InstallmentId>,
+    /// Whether that one was paid or changed: it was there before.
+    pub was_there: bool,
     /// Sales contracts to read.
     pub sales_contracts: BTreeSet<SalesContractId>,
     /// Customers to read.
@@ -166,14 +168,17 @@ pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
     match event {
         Event::ReceiptProcessed | Event::InstallmentUpdated => {
             hints.bills = bills(&body)?;
-            let installment = body.get("installmentId").and_then(positive).map(InstallmentId);
-            hints.changed = installment.filter(|_| hints.bills.len() == 1);
+            hints.installment = installment(&body, &hints.bills);
+            hints.was_there = hints.installment.is_some();
         }
-        Event::InstallmentCreated | Event::InstallmentRemoved | Event::BillSituationUpdated | Event::RightsAssigned => {
+        Event::InstallmentCreated => {
             hints.bills = bills(&body)?;
+            hints.installment = installment(&body, &hints.bills);
         }
+        Event::InstallmentRemoved | Event::BillSituationUpdated | Event::RightsAssigned => hints.bills = bills(&body)?,
         Event::BoletoChanged => {
             hints.bills = bills(&body)?;
+            hints.installment = installment(&body, &hints.bills);
             hints.boleto = true;
         }
         Event::SalesContractCanceled | Event::SalesContractChanged => {
@@ -247,6 +252,12 @@ fn bills(body: &serde_json::Map<String, Value>) -> Result<BTreeSet<BillId>, Unre
         .collect()
 }
 
+/// The installment named; with several bills it could be of any.
+fn installment(body: &serde_json::Map<String, Value>, bills: &BTreeSet<BillId>) -> Option<InstallmentId> {
+    let named = body.get("installmentId").and_then(positive).map(InstallmentId);
+    named.filter(|_| bills.len() == 1)
+}
+
 fn required(body: &serde_json::Map<String, Value>, field: &'static str) -> Result<i64, Unreadable> {
     body.get(field).and_then(positive).ok_or(Unreadable::Field { field })
 }
@@ -272,22 +283,23 @@ mod tests {
     }
 
     #[test]
-    fn only_payments_and_changes_are_news_of_an_installment_that_is_there() {
-        let told = |event, body: &str| read_hints(event, body.as_bytes()).unwrap().changed;
-        let changed = |event| told(event, r#"{"billId": 295, "installmentId": 1}"#);
+    fn only_payments_and_changes_are_news_of_an_installment_that_was_there() {
+        let told = |event, body: &str| {
+            let hints = read_hints(event, body.as_bytes()).unwrap();
+            (hints.installment, hints.was_there)
+        };
+        let one = r#"{"billId": 295, "installmentId": 1}"#;
         for event in [Event::ReceiptProcessed, Event::InstallmentUpdated] {
-            assert_eq!(changed(event), Some(InstallmentId(1)), "{event:?}");
-            assert_eq!(told(event, r#"{"billId": 295}"#), None, "{event:?}: of which one?");
+            assert_eq!(told(event, one), (Some(InstallmentId(1)), true), "{event:?}");
+            assert_eq!(told(event, r#"{"billId": 295}"#), (None, false), "{event:?}: of which one?");
             let several = r#"{"receivableBillId": [295, 296], "installmentId": 1}"#;
-            assert_eq!(told(event, several), None, "{event:?}: of which bill?");
+            assert_eq!(told(event, several), (None, false), "{event:?}: of which bill?");
         }
-        for event in [
-            Event::InstallmentCreated,
-            Event::InstallmentRemoved,
-            Event::RightsAssigned,
-            Event::BillSituationUpdated,
-        ] {
-            assert_eq!(changed(event), None, "{event:?}");
+        for event in [Event::InstallmentCreated, Event::BoletoChanged] {
+            assert_eq!(told(event, one), (Some(InstallmentId(1)), false), "{event:?}");
+        }
+        for event in [Event::InstallmentRemoved, Event::RightsAssigned, Event::BillSituationUpdated] {
+            assert_eq!(told(event, one), (None, false), "{event:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What Sienge says about one bill at one moment, whichever source said it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, Receipt, SalesContractId};
 use crate::calendar::Date;
@@ -22,11 +22,14 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// With what an earlier look told of boletos, where this one's source tells nothing of them.
+    /// A second look, with what only the first showed: an installment is gone when neither shows it, and one source tells no boletos.
     #[must_use]
-    pub fn with_boletos_of(mut self, earlier: &BTreeMap<InstallmentId, bool>) -> Self {
-        for (id, boleto) in earlier {
-            self.boletos.entry(*id).or_insert(*boleto);
+    pub fn after(mut self, first: Self) -> Self {
+        let shown: BTreeSet<InstallmentId> = self.installments.iter().map(|row| row.id).collect();
+        let only_first = first.installments.into_iter().filter(|row| !shown.contains(&row.id));
+        self.installments.extend(only_first);
+        for (id, boleto) in first.boletos {
+            self.boletos.entry(id).or_insert(boleto);
         }
         self
     }

@@ -143,3 +143,23 @@ async fn a_bill_missing_from_every_rest_answer_is_not_removed_by_its_webhook() {
     rig.apply_once().await;
     rig.assert_equal().await;
 }
+
+#[tokio::test]
+async fn an_installment_that_is_news_and_left_out_of_the_answer_is_looked_for_in_the_other_source() {
+    let rig = rig().await;
+    let (bill, _) = rig.contracts(&[1], 2).remove(0);
+    let body = json!({"billId": bill, "installments": [{"dueDate": "2026-12-20", "value": "321.00"}]});
+    let told = rig.change("add", body);
+    let id = told[0].body["installmentId"].as_i64().unwrap();
+    rig.faults(json!([{"kind": "missing", "ids": [format!("{bill}/{id}")], "route": "v1/"}]))
+        .await;
+    for told in &told {
+        rig.tell(told).await;
+    }
+    rig.apply().await;
+    let held = rig.held().await;
+    let bill = &held[&ponte::portfolio::BillId(i64::from(bill))];
+    assert!(bill.installments.values().any(|row| row.id.0 == id && row.is_open()), "{bill:?}");
+    let faults = rig.control("GET", "faults", Value::Null).await;
+    assert!(faults.to_string().contains("missing"), "still so: {faults}");
+}

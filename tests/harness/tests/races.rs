@@ -10,10 +10,12 @@ use harness::rig::{PLENTY, TOKEN, secret};
 use harness::simulation::operation;
 use harness::{MemoryInbox, MemorySecrets, Rig, World};
 use ponte::flow::{Fate, Report, Session, View, Wish};
-use ponte::portfolio::{BillId, Scope};
+use ponte::portfolio::{BillId, Coverage, InstallmentId, Observation, Scope};
 use serde_json::json;
 use tokio::time::Instant;
 use webhook::{Answer, Delivery, Webhook};
+
+use crate::api::calls_to_sienge;
 
 /// Deliveries of one event at once.
 const DELIVERIES: usize = 64;
@@ -165,6 +167,84 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
         .await
         .unwrap();
     assert_eq!(fates[&id], Fate::Equal);
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_stream_stays_older_than_a_commit_however_many_of_the_bills_rows_it_told_before() {
+    let rig = Rig::filled().await;
+    let (bill, ids) = rig.contracts(&[1], 2).remove(0);
+    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let id = BillId(i64::from(bill));
+    rig.pass(Duration::from_secs(5));
+    let mut view = View::begin(Scope::Daily, session.now());
+    let whole = session.sienge.observe_by_rest(id).await.unwrap();
+    let row_of = |installment: u32| {
+        let mut rows = whole.clone();
+        rows.coverage = Coverage::Rows;
+        rows.installments.retain(|row| row.id.0 == i64::from(installment));
+        rows.boletos.retain(|id, _| id.0 == i64::from(installment));
+        rows
+    };
+    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]})).await;
+    rig.apply().await;
+    let told = rig.timeline(bill).await.len();
+    let mut report = Report::default();
+    // A batch with a row that did not change, and a later one with the row that was paid meanwhile.
+    let again = session.settle(&mut view, vec![row_of(ids[1])], &mut report).await.unwrap();
+    assert_eq!(again, BTreeSet::new(), "nothing to do");
+    for _ in 0..2 {
+        let again = session.settle(&mut view, vec![row_of(ids[0])], &mut report).await.unwrap();
+        assert_eq!(again, BTreeSet::from([id]), "to be read anew");
+    }
+    assert_eq!(rig.timeline(bill).await.len(), told, "no reversal of a payment that stands");
+    rig.assert_equal().await;
+    session.close().await;
+}
+
+#[tokio::test]
+async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_two_looks() {
+    let rig = Rig::filled().await;
+    rig.pass(Duration::from_secs(5));
+    let (bill, ids) = rig.to_agree_on(0, 4);
+    let id = BillId(i64::from(bill));
+    // Nothing of this is taken over before a second look.
+    rig.change("remove", json!({"billId": bill, "installmentId": ids[0], "silent": true}));
+    rig.change(
+        "remake",
+        json!({"billId": bill, "installmentIds": &ids[2..], "count": 1, "silent": true}),
+    );
+    // The first look's last call is answered late; its boletos were told before.
+    rig.faults(json!([{"kind": "slow", "seconds": 3, "route": "v1/customer-financial-statements", "count": 1}]))
+        .await;
+    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let calls = calls_to_sienge(&rig).await;
+    let look = async {
+        let mut report = Report::default();
+        let bills = BTreeMap::from([(id, Wish::with_boletos())]);
+        let fates = session.look(Scope::Sync, &bills, &mut report).await.unwrap();
+        (fates, Instant::now())
+    };
+    let meanwhile = async {
+        while calls_to_sienge(&rig).await < calls + 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        rig.change("boleto", json!({"billId": bill, "installmentId": ids[1], "silent": true}));
+        let boleto = Observation {
+            bill: id,
+            header: None,
+            installments: Vec::new(),
+            boletos: BTreeMap::from([(InstallmentId(i64::from(ids[1])), true)]),
+            coverage: Coverage::Rows,
+        };
+        let mut view = View::begin(Scope::Daily, session.now());
+        session.settle(&mut view, vec![boleto], &mut Report::default()).await.unwrap();
+        Instant::now()
+    };
+    let ((fates, looked), committed) = futures::join!(look, meanwhile);
+    assert!(committed < looked, "between the looks");
+    assert_eq!(fates[&id], Fate::Equal);
+    rig.assert_equal().await;
     session.close().await;
 }
 
