@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::freshness::whole;
 use super::history::tell_finished;
-use super::rows::Extract;
+use super::rows::{Extract, due_in};
 use super::run::{Guard, Run};
+use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, Scope};
-use crate::sienge::{IncomeSelection, IncomeWindow};
+use crate::sienge::IncomeWindow;
 use crate::store::JournalKey;
 
 /// A step is begun only with this much time left.
@@ -42,7 +43,14 @@ struct Progress {
     /// The first day was asked for: the run says nothing about what changed before it.
     asked: bool,
     step: Step,
+    /// Due dates whose changed installments are still to be read.
+    #[serde(default = "one_window")]
+    windows: Vec<Window>,
     report: Report,
+}
+
+fn one_window() -> Vec<Window> {
+    vec![windows::everything()]
 }
 
 impl Run for Progress {
@@ -56,13 +64,14 @@ impl Run for Progress {
         &self.report
     }
     fn steps_left(&self) -> u32 {
-        match self.step {
-            Step::Records => 4,
-            Step::Installments => 3,
-            Step::CreditBureau => 2,
+        let windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
+        let others = match self.step {
+            Step::Records => 3,
+            Step::Installments | Step::CreditBureau => 2,
             Step::Unmatched => 1,
             Step::Done => 0,
-        }
+        };
+        windows.saturating_add(others)
     }
 }
 
@@ -129,6 +138,7 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
         since,
         asked: task.from.is_some(),
         step: Step::Records,
+        windows: one_window(),
         report: Report::default(),
     })
 }
@@ -151,8 +161,12 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
                 Step::Installments
             }
             Step::Installments => {
-                installments(session, creditor, progress.since, &mut report).await?;
-                Step::CreditBureau
+                step_window(session, creditor, progress, &mut report).await?;
+                if progress.windows.is_empty() {
+                    Step::CreditBureau
+                } else {
+                    Step::Installments
+                }
             }
             Step::CreditBureau => {
                 session.read_credit_bureau(creditor, &mut report).await?;
@@ -170,16 +184,31 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     Ok(RunState::Finished)
 }
 
-async fn installments(session: &Session, creditor: CreditorId, since: Date, report: &mut Report) -> Result<(), FlowError> {
-    let everything = windows::everything();
+/// Reads one window; an answer too large or too slow to be read is cut in halves instead.
+async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
+    let Some(window) = progress.windows.first().copied() else {
+        return Ok(());
+    };
+    match installments(session, creditor, window, progress.since, report).await {
+        Ok(()) => {
+            progress.windows.remove(0);
+            Ok(())
+        }
+        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.halves().is_some() => {
+            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut in halves");
+            progress.windows.splice(0..1, window.halves().into_iter().flatten());
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn installments(session: &Session, creditor: CreditorId, window: Window, since: Date, report: &mut Report) -> Result<(), FlowError> {
     let mut view = View::begin(Scope::Daily, session.now());
-    let extract = session.read_extract(creditor, everything, Some(since)).await?;
+    let extract = session.read_extract(creditor, window, Some(since)).await?;
     let query = IncomeWindow {
-        company: Some(creditor),
-        from: everything.from,
-        to: everything.to,
-        by: IncomeSelection::Due,
         changed_since: Some(since),
+        ..due_in(creditor, window)
     };
     let mut told: BTreeSet<(BillId, InstallmentId)> = BTreeSet::new();
     let passed = session

@@ -20,7 +20,6 @@ use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
-use crate::sienge::SiengeError;
 use crate::telemetry::{self, Metric};
 
 /// A step is begun only with this much time left; otherwise a new invocation goes on.
@@ -234,7 +233,7 @@ async fn step_window(
             progress.windows.remove(0);
             tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
         }
-        Err(FlowError::Sienge(error)) if too_large(&error) && window.halves().is_some() => {
+        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.halves().is_some() => {
             tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut in halves");
             progress.windows.splice(0..1, window.halves().into_iter().flatten());
         }
@@ -242,10 +241,6 @@ async fn step_window(
     }
     progress.report.add(report);
     Ok(())
-}
-
-fn too_large(error: &SiengeError) -> bool {
-    matches!(error, SiengeError::Timeout { .. } | SiengeError::Deadline { .. })
 }
 
 /// Compares one window. Returns how many open installments we held in it, how many of them the answer did not show, and their bills.

@@ -248,7 +248,7 @@ impl<'a> Guard<'a> {
         if matches!(state, RunState::Failed | RunState::AwaitsConfirmation) {
             let note = CritiqueNote {
                 bill: None,
-                text: summary.text.clone(),
+                text: format!("Credor {creditor}, execução {}: {}", progress.id(), summary.text),
             };
             store
                 .record_critiques(&session.tenant, Some(creditor), &[note], session.now())

@@ -1,8 +1,9 @@
-//! Windows of due dates: how a reconciliation cuts a creditor's installments into bulk answers of a bearable size.
+//! Windows of due dates: how a run cuts a creditor's installments into bulk answers of a bearable size.
 
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Date;
+use crate::sienge::SiengeError;
 
 /// Days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +37,12 @@ pub fn all(today: Date) -> Vec<Window> {
     windows
 }
 
-/// One window that covers everything: for reads that are narrowed by a date of change instead.
+/// Whether an answer was too large or too slow to be read in one go: half of it may not be.
+pub fn too_large(error: &SiengeError) -> bool {
+    matches!(error, SiengeError::Timeout { .. } | SiengeError::Deadline { .. })
+}
+
+/// One window that covers everything: until it turns out to be too large.
 #[must_use]
 pub const fn everything() -> Window {
     Window { from: FIRST, to: LAST }

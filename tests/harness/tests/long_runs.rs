@@ -13,12 +13,11 @@ use ponte::portfolio::CreditorId;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-const EVENT: fn() -> Value = || json!({"tenant": "617", "creditor": 1});
 /// Lambda's loop detection stops a chain after about so many hops through SQS, SNS, S3 or another function.
 const LOOP_DETECTION: usize = 16;
 
-/// A batimento at its very beginning, killed there, with so many windows to read: as if Sienge had been too slow for larger ones.
-async fn begun(windows: i32) -> Rig {
+/// A run at its very beginning, killed there, with so many windows to read: as if Sienge had been too slow for larger ones.
+async fn begun(task: &'static str, windows: i32) -> Rig {
     let rig = Rig::with(World {
         installments: 90,
         contracts: 9,
@@ -26,22 +25,39 @@ async fn begun(windows: i32) -> Rig {
         ..World::default()
     })
     .await;
+    if task == "import" {
+        rig.run_all("reconcile").await;
+        // For it to find.
+        for (bill, open) in rig.contracts(&[1], 1) {
+            rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+        }
+        rig.pass(Duration::from_mins(5));
+        rig.bus.take();
+    }
     for number in 1.. {
         let effects = Effects::struck(number, Blow::DiesAfter);
-        run(&rig, EVENT(), &effects, PLENTY).await;
+        run(&rig, task, asked(task), &effects, PLENTY).await;
         rig.pass(Duration::from_mins(17));
-        if checkpoint(&rig).await.is_some() {
+        if checkpoint(&rig, task).await.is_some() {
             break;
         }
     }
-    let (version, mut content) = checkpoint(&rig).await.unwrap();
+    let (version, mut content) = checkpoint(&rig, task).await.unwrap();
     content["progress"]["windows"] = json!(cut(windows));
     let (store, now) = (&rig.shop.store, (rig.shop.clock)());
     store
-        .save_checkpoint(&tenant(), Some(CreditorId(1)), "reconcile", version, &content, now)
+        .save_checkpoint(&tenant(), Some(CreditorId(1)), task, version, &content, now)
         .await
         .unwrap();
     rig
+}
+
+/// All there is: an import reads what changed since long ago.
+fn asked(task: &str) -> Value {
+    match task {
+        "import" => json!({"tenant": "617", "creditor": 1, "from": "2000-01-01"}),
+        _ => json!({"tenant": "617", "creditor": 1}),
+    }
 }
 
 /// Everything, in so many windows.
@@ -60,23 +76,27 @@ fn cut(count: i32) -> Vec<Value> {
     (0..count).map(window).collect()
 }
 
-async fn checkpoint(rig: &Rig) -> Option<(u64, Value)> {
+async fn checkpoint(rig: &Rig, task: &str) -> Option<(u64, Value)> {
     let store = &rig.shop.store;
-    let saved = store.load_checkpoint::<Value>(&tenant(), Some(CreditorId(1)), "reconcile").await;
+    let saved = store.load_checkpoint::<Value>(&tenant(), Some(CreditorId(1)), task).await;
     saved.unwrap().map(|saved| (saved.version, saved.content))
 }
 
 /// The newest line of the task history, as an operator asks for it.
-async fn told(rig: &Rig) -> Option<String> {
-    let asked = json!({"tenant": "617", "call": "GET /v1/runs?task=reconcile&limit=1"});
+async fn told(rig: &Rig, task: &str) -> Option<String> {
+    let asked = json!({"tenant": "617", "call": format!("GET /v1/runs?task={task}&limit=1")});
     let answer = rig.api(asked).await.unwrap();
     answer["runs"][0]["text"].as_str().map(str::to_owned)
 }
 
-async fn run(rig: &Rig, event: Value, effects: &std::sync::Arc<Effects>, time: Duration) -> Option<Value> {
+async fn run(rig: &Rig, task: &'static str, event: Value, effects: &std::sync::Arc<Effects>, time: Duration) -> Option<Value> {
     rig.fresh_minute().await;
-    let shop = rig.watched_shop("reconcile", effects).await;
-    let answer = effects.run(Box::pin(reconcile::handle(&shop, event, Instant::now() + time))).await;
+    let shop = rig.watched_shop(task, effects).await;
+    let deadline = Instant::now() + time;
+    let answer = match task {
+        "import" => effects.run(Box::pin(import::handle(&shop, event, deadline))).await,
+        _ => effects.run(Box::pin(reconcile::handle(&shop, event, deadline))).await,
+    };
     answer.map(Result::unwrap)
 }
 
@@ -100,22 +120,23 @@ fn windows_left(checkpoint: Option<&(u64, Value)>) -> usize {
     checkpoint.map_or(0, |(_, content)| content["progress"]["windows"].as_array().unwrap().len())
 }
 
-#[tokio::test]
-async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once() {
-    let rig = begun(210).await;
+async fn survives_kills_over_210_windows(task: &'static str) {
+    let rig = begun(task, 210).await;
     let (mut left, mut kills) = (210, 0);
     let (mut steps_told, mut end_told) = (0, false);
+    // A window of an import has fewer effects.
+    let (first, step) = if task == "import" { (41, 5) } else { (61, 11) };
     let summary = loop {
         rig.payments(json!({})).await.unwrap();
         let event = asked_for(&rig);
         // Fewer windows each time than the minute's quota has room for: nothing waits.
         let effects = if left > 0 {
-            Effects::struck(61 + 11 * (kills % 5), Blow::DiesAfter)
+            Effects::struck(first + step * (kills % 5), Blow::DiesAfter)
         } else {
             Effects::counted()
         };
-        let answer = run(&rig, event, &effects, PLENTY).await;
-        let saved = checkpoint(&rig).await;
+        let answer = run(&rig, task, event, &effects, PLENTY).await;
+        let saved = checkpoint(&rig, task).await;
         let now = windows_left(saved.as_ref());
         assert!(now <= left, "it goes on where it stopped: {left} then {now}");
         left = now;
@@ -123,7 +144,7 @@ async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once()
             break summary;
         }
         kills += 1;
-        if let Some(text) = told(&rig).await {
+        if let Some(text) = told(&rig, task).await.filter(|text| text.starts_with("Em execução: ")) {
             let done: usize = text["Em execução: ".len()..].split(' ').next().unwrap().parse().unwrap();
             assert!(done >= steps_told, "{text}");
             steps_told = done;
@@ -131,7 +152,7 @@ async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once()
         }
         rig.pass(Duration::from_mins(17));
     };
-    println!("killed {kills} times");
+    println!("{task} killed {kills} times");
     assert!(kills > LOOP_DETECTION);
     assert!(steps_told > 0 && end_told, "progress and expected end can be read meanwhile");
     assert_eq!(summary["situacao"], "concluído", "{summary}");
@@ -140,8 +161,17 @@ async fn a_run_over_210_windows_killed_again_and_again_reads_every_record_once()
 }
 
 #[tokio::test]
-async fn a_run_goes_on_in_more_invocations_than_loop_detection_would_allow() {
-    let rig = begun(35).await;
+async fn a_reconciliation_over_210_windows_killed_again_and_again_reads_every_record_once() {
+    survives_kills_over_210_windows("reconcile").await;
+}
+
+#[tokio::test]
+async fn an_import_over_210_windows_killed_again_and_again_reads_every_record_once() {
+    survives_kills_over_210_windows("import").await;
+}
+
+async fn goes_on_beyond_loop_detection(task: &'static str) {
+    let rig = begun(task, 35).await;
     rig.payments(json!({})).await.unwrap();
     let (mut hops, mut left) = (0, 35);
     // Time for a step or two, on this machine and at this moment, beyond what a step must have before it is begun.
@@ -149,17 +179,18 @@ async fn a_run_goes_on_in_more_invocations_than_loop_detection_would_allow() {
     let summary = loop {
         // Each next invocation is asked for through the bus, which loop detection does not follow.
         let event = asked_for(&rig);
-        let summary = run(&rig, event, &Effects::counted(), Duration::from_secs(40) + more).await.unwrap();
+        let time = Duration::from_secs(40) + more;
+        let summary = run(&rig, task, event, &Effects::counted(), time).await.unwrap();
         hops += 1;
         if summary["situacao"] != "continua" {
             break summary;
         }
-        let now = windows_left(checkpoint(&rig).await.as_ref());
+        let now = windows_left(checkpoint(&rig, task).await.as_ref());
         assert!(now <= left, "it goes on where it stopped: {left} then {now}");
         more = if now == left { more * 2 } else { more / 2 };
         left = now;
     };
-    println!("{hops} hops");
+    println!("{task}: {hops} hops");
     assert!(hops > LOOP_DETECTION, "{hops}");
     assert_eq!(summary["situacao"], "concluído", "{summary}");
     assert_eq!(summary["contagens"]["rowsRead"], rows(&rig));
@@ -167,12 +198,24 @@ async fn a_run_goes_on_in_more_invocations_than_loop_detection_would_allow() {
 }
 
 #[tokio::test]
+async fn a_reconciliation_goes_on_in_more_invocations_than_loop_detection_would_allow() {
+    goes_on_beyond_loop_detection("reconcile").await;
+}
+
+#[tokio::test]
+async fn an_import_goes_on_in_more_invocations_than_loop_detection_would_allow() {
+    goes_on_beyond_loop_detection("import").await;
+}
+
+#[tokio::test]
 async fn a_function_too_short_for_any_step_does_not_ask_for_itself_for_ever() {
-    let rig = begun(3).await;
+    let rig = begun("reconcile", 3).await;
     rig.payments(json!({})).await.unwrap();
     for _ in 0..LOOP_DETECTION {
         let event = asked_for(&rig);
-        let summary = run(&rig, event, &Effects::counted(), Duration::from_secs(20)).await.unwrap();
+        let summary = run(&rig, "reconcile", event, &Effects::counted(), Duration::from_secs(20))
+            .await
+            .unwrap();
         if summary["situacao"] == "falhou" {
             assert!(summary["resumo"].as_str().unwrap().contains("aumente o tempo limite"), "{summary}");
             assert!(rig.bus.take().is_empty());
