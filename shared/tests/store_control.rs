@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -418,6 +418,44 @@ async fn the_days_quota_of_the_package_ends_the_day() {
     assert_eq!(quota.remaining().await.unwrap().bulk_day, 0);
     hand.advance(Duration::from_hours(24));
     quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn eighty_percent_of_a_days_quota_are_announced_once() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let announced = || {
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        text.matches("80% of the day's quota").count()
+    };
+    let database = Database::start().await;
+    let hand = Hand::new();
+    let quota = SharedQuota::new(database.store.clone(), "x", Package::Free, hand.clock());
+    for call in 1..=10 {
+        quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
+        assert_eq!(announced(), usize::from(call >= 8), "of 10 calls a day this is number {call}");
+    }
+    hand.advance(Duration::from_hours(24));
+    for _ in 0..10 {
+        quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
+    }
+    assert_eq!(announced(), 2, "once a day");
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]

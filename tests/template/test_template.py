@@ -432,6 +432,10 @@ def test_the_dashboard_shows_metrics_that_exist():
     counted = set(re.findall(r'=> "(\w+)"', (ROOT / "shared/src/telemetry.rs").read_text()))
     own = {m[1] for w in body["widgets"] for m in w["properties"]["metrics"] if m[0] == "Ponte"}
     assert own <= counted
+    assert own >= {
+        "WebhookReceived", "WebhookApplied", "WebhookFailed", "ImportFinished", "RedundancyFinished", "ReconciliationFinished",
+        "RunNeedsAttention", "MirrorDifferences", "QuotaNearlyUsed",
+    }
 
 
 # ---------------------------------------------------------------- the rest

@@ -39,6 +39,9 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
         if again.used.portfolio_writes > 0 {
             return Err(format!("an unchanged batimento wrote {} times", again.used.portfolio_writes));
         }
+        if again.memory_mb >= MEMORY_LIMIT_MB {
+            return Err(format!("a batimento took {:.0} MB", again.memory_mb));
+        }
         unchanged.push(again);
     }
     let linear = unchanged.iter().map(|run| run.cpu_seconds / run.open * 1e6);

@@ -76,6 +76,7 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
             .iter()
             .map(|(contracts, calls)| format!("{} for {}", count(calls), grouped(u64::from(*contracts))))
             .collect();
+        let within = per_contract * 1000.0 <= limit + 0.05 && fixed <= HANDFUL;
         table.row(
             &format!("first import: {name} calls per 1,000 contracts"),
             format!(
@@ -84,10 +85,30 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
                 counted.join(", ")
             ),
             &format!("at most {limit} and a handful"),
-            per_contract * 1000.0 <= limit + 0.05 && fixed <= HANDFUL,
+            within,
         );
+        if !within {
+            return Err(format!(
+                "too many {name} calls for a first import: {per_contract:.4} a contract and {fixed:.1}"
+            ));
+        }
         plot.series(Series::new(name, points));
     }
+    let mut text = by_route(&first);
+    if let Some((contracts, calls)) = daily.last() {
+        text += &format!(
+            "\n\nAn unchanged daily load of {} contracts: {} REST and {} bulk calls.",
+            grouped(u64::from(*contracts)),
+            calls.rest,
+            calls.bulk
+        );
+    }
+    table.note("Calls to Sienge in a first import, by route", text);
+    Ok(vec![plot])
+}
+
+/// A table of the calls, a line for each route.
+fn by_route(first: &[(u32, SiengeCalls)]) -> String {
     let mut text = String::from("| route | ");
     text += &first
         .iter()
@@ -105,16 +126,7 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
             text += &format!("\n| `{route}` | {} |", counts.collect::<Vec<_>>().join(" | "));
         }
     }
-    if let Some((contracts, calls)) = daily.last() {
-        text += &format!(
-            "\n\nAn unchanged daily load of {} contracts: {} REST and {} bulk calls.",
-            grouped(u64::from(*contracts)),
-            calls.rest,
-            calls.bulk
-        );
-    }
-    table.note("Calls to Sienge in a first import, by route", text);
-    Ok(vec![plot])
+    text
 }
 
 /// The straight line nearest to the points: what is fixed, and what each contract adds.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use api::ROUTES;
+use harness::database::tenant;
 use harness::rig::API_KEY;
-use ponte::store::Role;
+use ponte::store::{CritiqueNote, Role};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -36,6 +37,16 @@ async fn no_route_lets_another_tenant_see_or_touch_anything_or_a_reader_write() 
     let agreement = saved(&scene, "pedido-1", agreed(bill, &ids[..1], "nonIntegrated")).await;
     let ours = read(&scene, &agreement).await;
     let customer = ours["customer"].to_string();
+    let note = CritiqueNote {
+        bill: None,
+        text: "conferir".to_owned(),
+    };
+    let now = (scene.rig.shop.clock)();
+    scene.rig.shop.store.record_critiques(&tenant(), None, &[note], now).await.unwrap();
+    for (path, list) in [("/v1/runs", "runs"), ("/v1/critiques", "critiques")] {
+        let (status, ours) = scene.call("GET", path, Value::Null).await;
+        assert!(status == 200 && !ours[list].as_array().unwrap().is_empty(), "{ours}");
+    }
     let theirs = scene.another_tenant().await;
     let (before, calls) = (scene.rig.portfolio().await, calls_to_sienge(&scene.rig).await);
     for route in ROUTES.iter().filter(|route| route.role.is_some()) {
@@ -63,6 +74,8 @@ async fn no_route_lets_another_tenant_see_or_touch_anything_or_a_reader_write() 
                 "listAgreements" => assert_eq!((status, &answer), (200, &json!({"agreements": []})), "{what}"),
                 // Their own creditor 1, who has none.
                 "readCampaigns" | "replaceCampaigns" => assert_eq!((status, &answer["campaigns"]), (200, &json!([])), "{what}"),
+                "listRuns" => assert_eq!((status, &answer), (200, &json!({"runs": []})), "{what}"),
+                "listCritiques" => assert_eq!((status, &answer["critiques"]), (200, &json!([])), "{what}"),
                 _ => assert!(status == 404 || status == 422, "{what}: {status} {answer}"),
             }
             if route.role > Some(Role::Reader) {

@@ -316,8 +316,9 @@ impl Case {
     /// Strikes at the effects one after the other, each time from the same beginning.
     pub(crate) async fn survives(&self, name: &str) -> Story {
         let began = std::time::Instant::now();
-        // What was committed a moment ago may be newer than a read that begins now, and is read again: not of interest here.
-        self.rig.pass(Duration::from_secs(5));
+        // What was committed a moment ago may be newer than a read that begins now, and is read again: not of interest here. And long
+        // enough after the news for a read to answer it: what comes again after a death between commit and journal is not read again.
+        self.rig.pass(Duration::from_secs(35));
         let saved: Saved = self.rig.save();
         let before = self.rig.portfolio().await;
         let effects = Effects::counted();

@@ -6,6 +6,7 @@
 //! every creditor must find both sides equal.
 
 mod functions;
+mod mirror;
 mod sienge;
 mod store;
 
@@ -16,7 +17,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use ponte::calendar::Timestamp;
 use ponte::intake::Hints;
-use ponte::portfolio::{BillId, ContractState, CreditorId, Scope};
+use ponte::portfolio::{BillId, ContractState, CreditorId, EventKind, Scope};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::slices::SliceLimits;
 use serde_json::json;
@@ -318,17 +319,22 @@ impl Simulation {
             let Some(draft) = self.sienge.plan(&mut self.rng) else { continue };
             self.counts.operations += 1;
             let operation = self.sienge.operations + 1;
-            let news = Sienge::news(&draft).into_iter().map(|hints| News { hints, operation }).collect();
+            let news: Vec<News> = Sienge::news(&draft).into_iter().map(|hints| News { hints, operation }).collect();
             // Some events are out before the change can be read.
             if self.happens(self.trouble.webhook_early) && self.depth == 0 {
+                let known = self.sienge.bills(&REGISTERED);
+                let bills = news.iter().flat_map(|news| &news.hints.bills).filter(|bill| known.contains(bill));
+                let bills: BTreeSet<BillId> = bills.copied().collect();
                 self.send(news);
                 self.deliver();
-                // Sienge shows it soon.
+                // Sienge shows it within half a minute, and is read until then.
                 let (meets, slowness) = (
                     std::mem::take(&mut self.trouble.meets_another),
                     std::mem::replace(&mut self.slowness, 1),
                 );
                 self.invoke(Self::apply);
+                self.second += self.rng.u64(0..30);
+                self.invoke(|me| me.look_whole(Scope::Sync, &bills).map(drop));
                 (self.trouble.meets_another, self.slowness) = (meets, slowness);
                 self.sienge.commit(draft);
             } else {
@@ -414,6 +420,7 @@ impl Simulation {
         }
         assert_eq!(self.differences(), Vec::<String>::new(), "after the last webhooks");
         self.assert_settled();
+        self.assert_reversals();
         self.counts.conflicts = self.conflicts;
         self.counts.events = self.store.timeline.len() as u64;
         self.counts
@@ -444,6 +451,16 @@ impl Simulation {
             })
             .map(|(bill, _)| *bill)
             .collect()
+    }
+
+    /// No payment is told as taken back that Sienge did not take back.
+    fn assert_reversals(&self) {
+        for ((bill, _), event) in &self.store.timeline {
+            if matches!(event.kind, EventKind::PaymentReversed { .. }) {
+                let taken_back = event.installments.iter().all(|id| self.sienge.took_back(*bill, *id));
+                assert!(taken_back, "never taken back in Sienge: {event:?}");
+            }
+        }
     }
 
     fn assert_settled(&self) {

@@ -85,6 +85,22 @@ impl Sienge {
         }
     }
 
+    /// Whether a receipt of an installment was ever reversed or removed.
+    pub fn took_back(&self, bill: BillId, installment: InstallmentId) -> bool {
+        let rows: Vec<&world::Installment> = self
+            .since(bill, 0)
+            .iter()
+            .filter_map(|(_, bill)| bill.as_ref()?.installments.iter().find(|row| id_of(row) == installment))
+            .collect();
+        let reversal = |receipt: &world::Receipt| SettlementKind::from(receipt.kind.as_ref()) == SettlementKind::Reversal;
+        let is_in = |receipt: &world::Receipt, row: &world::Installment| {
+            let mut receipts = row.receipts.iter();
+            receipts.any(|other| (other.sequence, other.date, other.net()) == (receipt.sequence, receipt.date, receipt.net()))
+        };
+        let removed = |pair: &[&world::Installment]| pair[0].receipts.iter().any(|receipt| !is_in(receipt, pair[1]));
+        rows.iter().any(|row| row.receipts.iter().any(reversal)) || rows.windows(2).any(removed)
+    }
+
     /// A bill as it was after so many operations, and ever since.
     pub fn since(&self, bill: BillId, operation: u64) -> &[(u64, Option<world::Bill>)] {
         let versions = u32::try_from(bill.0).ok().and_then(|id| self.past.get(&id));

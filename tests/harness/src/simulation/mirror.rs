@@ -1,0 +1,292 @@
+//! Observe, compare, commit, as `flow/mirror.rs` does, over the real comparison, the real slices and the flow's own wishes and views.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ponte::flow::{View, Wish};
+use ponte::portfolio::{
+    BillId, Change, Coverage, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation, Outcome, Rules, Scope, compare,
+};
+use ponte::store::Stamp;
+
+use super::sienge::Source;
+use super::store::MemoryStore;
+use super::{Halt, Simulation, at};
+use crate::compare::knows;
+
+/// What became of a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Equal,
+    Unmatched,
+    Failed,
+}
+
+/// What settling left to do.
+#[derive(Default)]
+pub struct Unsettled {
+    /// These need a (second) whole read.
+    pub look_again: BTreeSet<BillId>,
+    /// Somebody committed these after the read began: nothing was done.
+    pub overtaken: BTreeSet<BillId>,
+}
+
+/// What came of settling one bill.
+enum Settled {
+    Done { fate: Fate, look_again: bool },
+    Overtaken,
+}
+
+/// How often a commit that met another one is computed again.
+const MAX_CONFLICTS: usize = 6;
+/// How often a bill is read while others commit it.
+const MAX_READS: usize = 3;
+
+impl Simulation {
+    /// Bills to read, whatever was read before.
+    pub fn look_whole(&mut self, scope: Scope, bills: &BTreeSet<BillId>) -> Result<BTreeMap<BillId, Fate>, Halt> {
+        self.look(scope, &bills.iter().map(|bill| (*bill, Wish::default())).collect())
+    }
+
+    /// As `Session::look`: again and again while others commit what was read.
+    pub fn look(&mut self, scope: Scope, bills: &BTreeMap<BillId, Wish>) -> Result<BTreeMap<BillId, Fate>, Halt> {
+        let mut fates: BTreeMap<BillId, Fate> = bills.keys().map(|bill| (*bill, Fate::Failed)).collect();
+        let mut left = bills.clone();
+        for _ in 0..MAX_READS {
+            let overtaken = self.look_once(scope, &left, &mut fates)?;
+            left.retain(|bill, _| overtaken.contains(bill));
+        }
+        Ok(fates)
+    }
+
+    /// Read, settle, and read again what was not shown. Answers what somebody committed meanwhile.
+    fn look_once(
+        &mut self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, Wish>,
+        fates: &mut BTreeMap<BillId, Fate>,
+    ) -> Result<BTreeSet<BillId>, Halt> {
+        let mut view = View::begin(scope, self.now());
+        let mut to_read = Vec::new();
+        for (bill, wish) in bills {
+            self.effect()?;
+            let held = self.store.load(*bill);
+            if wish.is_met_by(&held) {
+                self.counts.reads_saved += 1;
+                self.assert_told_is_known(*bill, &held, wish);
+                fates.insert(*bill, Fate::Equal);
+            } else {
+                view.know(*bill, held.version);
+                to_read.push(*bill);
+            }
+        }
+        let mut sources = BTreeMap::new();
+        let mut seen = Vec::new();
+        for bill in &to_read {
+            let source = if scope == Scope::Sync || bills[bill].boleto || self.rng.bool() {
+                Source::Rest
+            } else {
+                Source::Bulk
+            };
+            sources.insert(*bill, source);
+            if let Some(observation) = self.read(*bill, source, Coverage::WholeOnce)? {
+                seen.push(observation);
+            }
+        }
+        let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
+        let short = seen.iter().filter(|seen| bills[&seen.bill].misses_in(seen));
+        let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
+        let Unsettled {
+            mut look_again,
+            mut overtaken,
+        } = self.settle(&mut view, seen, fates)?;
+        look_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
+        let mut confirmed = Vec::new();
+        for bill in look_again {
+            self.effect()?;
+            if view.is_older_than(bill, &self.store.load(bill)) {
+                fates.insert(bill, Fate::Failed);
+                overtaken.insert(bill);
+                continue;
+            }
+            let source = if sources[&bill] == Source::Rest {
+                Source::Bulk
+            } else {
+                Source::Rest
+            };
+            match self.read(bill, source, Coverage::WholeConfirmed)? {
+                Some(mut second) => {
+                    let first = first.remove(&bill).unwrap();
+                    if self.happens(self.trouble.rows_missing) {
+                        let shown_first = |id: InstallmentId| first.installments.iter().any(|row| row.id == id);
+                        second.installments.retain(|row| !shown_first(row.id) || self.rng.bool());
+                    }
+                    confirmed.push(second.after(first));
+                }
+                None => drop(fates.insert(bill, Fate::Failed)),
+            }
+        }
+        overtaken.extend(self.settle(&mut view, confirmed, fates)?.overtaken);
+        Ok(overtaken)
+    }
+
+    /// What was told of some installments until an instant is held as Sienge had it then or later.
+    fn assert_told_is_known(&self, bill: BillId, held: &HeldBill, wish: &Wish) {
+        let mut told: BTreeMap<InstallmentId, u64> = BTreeMap::new();
+        for webhook in self.journal.values() {
+            let of_it = webhook.hints.was_there && webhook.hints.bills.contains(&bill) && Some(at(webhook.at)) <= wish.told_at;
+            if let Some(installment) = webhook.hints.installment.filter(|id| of_it && wish.installments.contains(id)) {
+                let newest = told.entry(installment).or_default();
+                *newest = webhook.operation.max(*newest);
+            }
+        }
+        for (installment, operation) in told {
+            self.assert_known(bill, held, installment, operation);
+        }
+    }
+
+    /// An installment is held as Sienge had it after an operation or later.
+    pub fn assert_known(&self, bill: BillId, held: &HeldBill, installment: InstallmentId, operation: u64) {
+        let id = u32::try_from(installment.0).unwrap();
+        let is_open = held.installments.values().any(|row| row.id == installment && row.is_open());
+        let known = self.sienge.since(bill, operation).iter().any(|(_, bill)| {
+            let row = bill.as_ref().and_then(|bill| Some((bill, bill.installment(id)?)));
+            row.map_or(!is_open, |(bill, row)| knows(held, bill, row))
+        });
+        assert!(
+            known,
+            "bill {bill} installment {id}: told by operation {operation} and not known: {held:?}"
+        );
+    }
+
+    /// One whole read; `None` when it failed. The first may leave rows out.
+    fn read(&mut self, bill: BillId, source: Source, coverage: Coverage) -> Result<Option<Observation>, Halt> {
+        self.effect()?;
+        if self.is_out_of_quota() || self.happens(self.trouble.read_fails) {
+            return Ok(None);
+        }
+        let mut seen = self.sienge.says(bill, source);
+        seen.coverage = coverage;
+        if coverage == Coverage::WholeOnce && self.happens(self.trouble.rows_missing) {
+            let keep = self.rng.usize(0..=seen.installments.len());
+            self.rng.shuffle(&mut seen.installments);
+            seen.installments.truncate(keep);
+            seen.installments.sort_by_key(|row| row.id);
+            let kept: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
+            seen.boletos.retain(|id, _| kept.contains(id));
+        }
+        Ok(Some(seen))
+    }
+
+    pub fn settle(&mut self, view: &mut View, mut seen: Vec<Observation>, fates: &mut BTreeMap<BillId, Fate>) -> Result<Unsettled, Halt> {
+        // Several at once, so in any order.
+        self.rng.shuffle(&mut seen);
+        let mut unsettled = Unsettled::default();
+        for observation in seen {
+            let bill = observation.bill;
+            match self.settle_one(view, &observation)? {
+                Settled::Overtaken => {
+                    fates.insert(bill, Fate::Failed);
+                    unsettled.overtaken.insert(bill);
+                }
+                Settled::Done { fate, look_again } => {
+                    fates.insert(bill, fate);
+                    if look_again {
+                        unsettled.look_again.insert(bill);
+                    }
+                }
+            }
+        }
+        Ok(unsettled)
+    }
+
+    /// Load, compare, commit slice by slice; again when somebody else committed in between.
+    fn settle_one(&mut self, view: &mut View, seen: &Observation) -> Result<Settled, Halt> {
+        for _ in 0..MAX_CONFLICTS {
+            self.effect()?;
+            let held = self.store.load(seen.bill);
+            self.effect()?;
+            let told = seen.header.as_ref().map(|header| header.creditor);
+            let creditor = told.or_else(|| held.contracts.values().map(|contract| contract.creditor).next());
+            let rules = Rules {
+                tenant: &self.settings,
+                creditor: creditor.and_then(|id| self.creditors.get(&id)),
+            };
+            let outcome = compare(&held, seen, view.scope, &rules, self.today());
+            if !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
+                self.counts.overtaken += 1;
+                return Ok(Settled::Overtaken);
+            }
+            if creditor.is_some() {
+                check_removals(&held, seen, &outcome);
+                let stamp = Stamp {
+                    at: self.now(),
+                    read_at: outcome.says_all(&held, seen).then_some(view.began),
+                };
+                let mut commit = MemoryStore::commit(seen.bill, &held, &outcome, stamp, self.limits);
+                let mut told = Vec::new();
+                let mut met_another = false;
+                while let Some(written) = self.store.write(&mut commit) {
+                    match written {
+                        Ok(events) => told.extend(events),
+                        Err(_) => met_another = true,
+                    }
+                    if met_another {
+                        break;
+                    }
+                    self.effect()?;
+                }
+                if met_another {
+                    self.conflicts += 1;
+                    continue;
+                }
+                if commit.version() != held.version {
+                    view.know(seen.bill, commit.version());
+                }
+                for event in told {
+                    self.publish(seen.bill, event)?;
+                }
+            }
+            let is_held = held.version > 0 || !outcome.changes.is_empty();
+            let fate = if is_held { Fate::Equal } else { Fate::Unmatched };
+            let look_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
+            return Ok(Settled::Done { fate, look_again });
+        }
+        Ok(Settled::Done {
+            fate: Fate::Failed,
+            look_again: false,
+        })
+    }
+
+    pub fn publish(&mut self, bill: BillId, event: String) -> Result<(), Halt> {
+        if self.happens(self.trouble.bus_refuses) {
+            return Ok(());
+        }
+        self.published.insert((bill, event.clone()));
+        self.effect()?;
+        self.store.outbox.remove(&(bill, event));
+        Ok(())
+    }
+}
+
+/// Nothing is removed because it was missing from one answer: whatever leaves collection without a receipt was confirmed.
+fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
+    if seen.coverage == Coverage::WholeConfirmed {
+        return;
+    }
+    let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
+    for change in &outcome.changes {
+        let Change::Installment(_, after) = change else { continue };
+        let InstallmentState::Closed { motive, .. } = after.state else {
+            continue;
+        };
+        let was_open = held
+            .installments
+            .get(&(after.contract.clone(), after.id))
+            .is_some_and(Installment::is_open);
+        let removes = matches!(motive, Motive::Reconciliation | Motive::CreditorRequest);
+        assert!(
+            !was_open || !removes || shown.contains(&after.id),
+            "{after:?} removed after one look: {seen:?}"
+        );
+    }
+}
