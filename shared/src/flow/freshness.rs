@@ -65,11 +65,11 @@ impl Wish {
         all_is_done && shown_by_then && self.installments.iter().all(|id| held.holds(*id))
     }
 
-    /// Whether a look did not show what it was for.
+    /// Whether a look did not show what it was for. A bill that neither Sienge shows nor we hold is none of ours.
     #[must_use]
-    pub fn misses_in(&self, seen: &Observation) -> bool {
+    pub fn misses_in(&self, seen: &Observation, is_held: bool) -> bool {
         let shows = |id: &InstallmentId| seen.installments.iter().any(|row| row.id == *id);
-        seen.header.is_some() && !self.installments.iter().all(shows)
+        (seen.header.is_some() || is_held) && !self.installments.iter().all(shows)
     }
 }
 

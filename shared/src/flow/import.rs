@@ -21,6 +21,8 @@ use crate::store::JournalKey;
 
 /// A step is begun only with this much time left.
 const STEP_TIME: Duration = Duration::from_secs(30);
+/// Bills read whole at once: one bulk call's.
+const WHOLE_AT_ONCE: usize = 100;
 /// Unmatched webhooks looked at again in one run.
 const UNMATCHED_AT_ONCE: usize = 500;
 
@@ -184,26 +186,34 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     Ok(RunState::Finished)
 }
 
-/// Reads one window; an answer too large or too slow to be read is cut in halves instead.
+/// Reads one window; one whose answer is too large or too slow to be read is cut instead.
 async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
     let Some(window) = progress.windows.first().copied() else {
         return Ok(());
     };
     match installments(session, creditor, window, progress.since, report).await {
-        Ok(()) => {
+        Ok(look_again) => {
+            look_whole(session, &look_again, report).await?;
             progress.windows.remove(0);
             Ok(())
         }
-        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.halves().is_some() => {
-            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut in halves");
-            progress.windows.splice(0..1, window.halves().into_iter().flatten());
+        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.cut(session.today).is_some() => {
+            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
+            progress.windows.splice(0..1, window.cut(session.today).into_iter().flatten());
             Ok(())
         }
         Err(error) => Err(error),
     }
 }
 
-async fn installments(session: &Session, creditor: CreditorId, window: Window, since: Date, report: &mut Report) -> Result<(), FlowError> {
+/// Compares what changed in a window; answers the bills that need a whole read.
+async fn installments(
+    session: &Session,
+    creditor: CreditorId,
+    window: Window,
+    since: Date,
+    report: &mut Report,
+) -> Result<BTreeSet<BillId>, FlowError> {
     let mut view = View::begin(Scope::Daily, session.now());
     let extract = session.read_extract(creditor, window, Some(since)).await?;
     let query = IncomeWindow {
@@ -227,7 +237,7 @@ async fn installments(session: &Session, creditor: CreditorId, window: Window, s
     let boletos = boletos_alone(&extract, &told);
     let mut look_again = session.settle(&mut view, boletos, report).await?;
     look_again.extend(passed.look_again);
-    look_whole(session, &look_again, report).await
+    Ok(look_again)
 }
 
 /// Boletos of installments that no income row told.
@@ -248,10 +258,10 @@ fn boletos_alone(extract: &Extract, told: &BTreeSet<(BillId, InstallmentId)>) ->
 
 /// Reads bills whole; those that fail are in the report and are found by the next run or reconciliation.
 pub(super) async fn look_whole(session: &Session, bills: &BTreeSet<BillId>, report: &mut Report) -> Result<(), FlowError> {
-    if bills.is_empty() {
-        return Ok(());
+    let bills: Vec<BillId> = bills.iter().copied().collect();
+    for part in bills.chunks(WHOLE_AT_ONCE) {
+        session.look(Scope::Daily, &whole(part), report).await?;
     }
-    session.look(Scope::Daily, &whole(bills), report).await?;
     Ok(())
 }
 

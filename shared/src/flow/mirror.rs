@@ -95,7 +95,7 @@ impl Session {
         fates: &mut BTreeMap<BillId, Fate>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut view = View::begin(scope, self.now());
-        let mut looks = Vec::new();
+        let (mut looks, mut known) = (Vec::new(), BTreeSet::new());
         for (bill, held) in self.load(bills.keys()).await {
             if held.as_ref().is_some_and(|held| bills[&bill].is_met_by(held)) {
                 report.bills_known += 1;
@@ -104,6 +104,7 @@ impl Session {
             }
             if let Some(held) = &held {
                 view.know(bill, held.version);
+                known.extend(Some(bill).filter(|_| held.version > 0));
             }
             looks.push(look_at(bill, held.as_ref(), &bills[&bill]));
         }
@@ -114,7 +115,9 @@ impl Session {
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
         let seen = self.readable(seen, Coverage::WholeOnce, report, fates);
         let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
-        let short = seen.iter().filter(|seen| bills[&seen.bill].misses_in(seen));
+        let short = seen
+            .iter()
+            .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let mut again = self.settle_noting(&mut view, seen, report, fates).await?;
         again.extend(short);
@@ -130,7 +133,17 @@ impl Session {
             }
         }
         if !looks.is_empty() {
-            let confirmed = self.sienge.confirm_each(&looks).await?;
+            let confirmed = match self.sienge.confirm_each(&looks).await {
+                Ok(confirmed) => confirmed,
+                // What was settled by the first look is done: only these webhooks come again.
+                Err(error) if scope == Scope::Webhook => {
+                    tracing::warn!(tenant = %self.tenant, %error, bills = looks.len(), "no second look at bills; their webhooks come again");
+                    let lasting = error.remedy() == sienge::Remedy::Never;
+                    fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&error, lasting))));
+                    return Ok(overtaken);
+                }
+                Err(error) => return Err(error.into()),
+            };
             let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates).into_iter();
             let confirmed = confirmed.map(|seen| match first.remove(&seen.bill) {
                 Some(first) => seen.after(first),

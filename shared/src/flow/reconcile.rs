@@ -233,9 +233,9 @@ async fn step_window(
             progress.windows.remove(0);
             tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
         }
-        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.halves().is_some() => {
-            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut in halves");
-            progress.windows.splice(0..1, window.halves().into_iter().flatten());
+        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.cut(session.today).is_some() => {
+            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
+            progress.windows.splice(0..1, window.cut(session.today).into_iter().flatten());
         }
         Err(error) => return Err(error),
     }

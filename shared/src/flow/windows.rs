@@ -14,6 +14,8 @@ pub struct Window {
     pub to: Date,
 }
 
+/// Windows of no more days are not cut.
+const SMALLEST: i32 = 31;
 /// Nothing is due before.
 const FIRST: Date = jiff::civil::date(1970, 1, 1);
 /// Nothing is due after.
@@ -49,9 +51,18 @@ pub const fn everything() -> Window {
 }
 
 impl Window {
-    /// Two halves, when the answer was too large to be read; `None` for a single day.
+    /// Smaller ones, when the answer was too large to be read; `None` for one of less than a month or so: that it was not read has
+    /// another cause than its size.
     #[must_use]
-    pub fn halves(self) -> Option<[Self; 2]> {
+    pub fn cut(self, today: Date) -> Option<Vec<Self>> {
+        if self == everything() {
+            return Some(all(today));
+        }
+        let days = (self.to - self.from).get_days();
+        self.halves().filter(|_| days > SMALLEST).map(Vec::from)
+    }
+
+    fn halves(self) -> Option<[Self; 2]> {
         let days = (self.to - self.from).get_days();
         (days > 0).then(|| {
             let middle = plus_days(self.from, i64::from(days / 2));
@@ -97,6 +108,20 @@ mod tests {
         ] {
             assert!(covers_every_day_once(&all(today)), "{today}");
         }
+    }
+
+    #[test]
+    fn everything_is_cut_around_today_and_a_month_no_more() {
+        let today = date(2026, 11, 22);
+        assert_eq!(everything().cut(today), Some(all(today)));
+        let year = all(today)[1];
+        assert_eq!(year.cut(today), year.halves().map(Vec::from));
+        let mut smallest = year;
+        while let Some(parts) = smallest.cut(today) {
+            smallest = parts[0];
+        }
+        let days = (smallest.to - smallest.from).get_days();
+        assert!((SMALLEST / 2..=SMALLEST).contains(&days), "{days}");
     }
 
     #[test]

@@ -276,9 +276,12 @@ impl Case {
         let is_unread = |item: &Value| item["document_key"].as_str().is_some_and(|key| key.ends_with("#unread"));
         let units = unharmed
             .iter()
-            .flat_map(|story| story.portfolio.keys())
-            .filter(|(_, sk)| sk.starts_with("unit#"));
-        let unread_units: Vec<_> = units.filter(|key| !portfolio.contains_key(*key)).cloned().collect();
+            .flat_map(|story| &story.portfolio)
+            .filter(|((_, sk), _)| sk.starts_with("unit#"));
+        let unread_units: Vec<_> = units
+            .filter(|(key, unit)| portfolio.get(*key) != Some(*unit))
+            .map(|(key, _)| key.clone())
+            .collect();
         if portfolio.values().any(is_unread) || !unread_units.is_empty() {
             rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap();
             let after = rig.portfolio().await;

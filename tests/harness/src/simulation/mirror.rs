@@ -66,7 +66,7 @@ impl Simulation {
         fates: &mut BTreeMap<BillId, Fate>,
     ) -> Result<BTreeSet<BillId>, Halt> {
         let mut view = View::begin(scope, self.now());
-        let mut to_read = Vec::new();
+        let (mut to_read, mut known) = (Vec::new(), BTreeSet::new());
         for (bill, wish) in bills {
             self.effect()?;
             let held = self.store.load(*bill);
@@ -76,6 +76,7 @@ impl Simulation {
                 fates.insert(*bill, Fate::Equal);
             } else {
                 view.know(*bill, held.version);
+                known.extend(Some(*bill).filter(|_| held.version > 0));
                 to_read.push(*bill);
             }
         }
@@ -93,7 +94,9 @@ impl Simulation {
             }
         }
         let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
-        let short = seen.iter().filter(|seen| bills[&seen.bill].misses_in(seen));
+        let short = seen
+            .iter()
+            .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let Unsettled {
             mut look_again,
@@ -173,6 +176,10 @@ impl Simulation {
             seen.installments.sort_by_key(|row| row.id);
             let kept: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
             seen.boletos.retain(|id, _| kept.contains(id));
+            // A bulk answer names a bill by its rows only.
+            if source == Source::Bulk && kept.is_empty() {
+                seen.header = None;
+            }
         }
         Ok(Some(seen))
     }
