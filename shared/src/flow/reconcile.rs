@@ -212,7 +212,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     Ok(RunState::Finished)
 }
 
-/// Reads one window; an answer too large or too slow to be read is cut in halves instead.
+/// Reads one window; an answer too large or too slow to be read is cut instead.
 async fn step_window(
     session: &Session,
     creditor: CreditorId,
