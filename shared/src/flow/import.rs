@@ -4,14 +4,13 @@
 //! first import is a reconciliation until one succeeds. A killed run begins at its last finished step, with the same first day.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::freshness::whole;
 use super::history::tell_finished;
 use super::rows::{Extract, due_in};
-use super::run::{Guard, Run};
+use super::run::{Guard, Run, STEP_TIME};
 use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
@@ -19,8 +18,6 @@ use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation,
 use crate::sienge::IncomeWindow;
 use crate::store::JournalKey;
 
-/// A step is begun only with this much time left.
-const STEP_TIME: Duration = Duration::from_secs(30);
 /// Bills read whole at once: one bulk call's.
 const WHOLE_AT_ONCE: usize = 100;
 /// Unmatched webhooks looked at again in one run.
@@ -188,21 +185,16 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
 
 /// Reads one window; one whose answer is too large or too slow to be read is cut instead.
 async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
-    let Some(window) = progress.windows.first().copied() else {
+    let Some(window) = progress.windows.first() else {
         return Ok(());
     };
-    match installments(session, creditor, window, progress.since, report).await {
+    match installments(session, creditor, *window, progress.since, report).await {
         Ok(look_again) => {
             look_whole(session, &look_again, report).await?;
             progress.windows.remove(0);
             Ok(())
         }
-        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.cut(session.today).is_some() => {
-            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
-            progress.windows.splice(0..1, window.cut(session.today).into_iter().flatten());
-            Ok(())
-        }
-        Err(error) => Err(error),
+        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, error),
     }
 }
 
@@ -283,11 +275,7 @@ async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowErr
 
 fn text(progress: &Progress, state: RunState) -> String {
     let since = crate::calendar::brazilian(progress.since);
-    let what = if state == RunState::Continues {
-        "em andamento"
-    } else {
-        "concluída"
-    };
+    let what = state.word();
     format!(
         "Carga diária {what}: alterações desde {since}, {} parcelas lidas. {}",
         progress.report.rows_read,

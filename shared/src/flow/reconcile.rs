@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
 
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -15,15 +14,13 @@ use serde::{Deserialize, Serialize};
 use super::freshness::whole;
 use super::history::{named, tell_finished};
 use super::rows::{Row, due_in};
-use super::run::{Guard, Run};
+use super::run::{Guard, Run, STEP_TIME};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
 use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
 use crate::telemetry::{self, Metric};
 
-/// A step is begun only with this much time left; otherwise a new invocation goes on.
-const STEP_TIME: Duration = Duration::from_secs(30);
 /// Bills read again at once in the removal stage.
 const REMOVALS_AT_ONCE: usize = 100;
 /// Bills kept in one chunk: one step of the removal stage.
@@ -233,11 +230,7 @@ async fn step_window(
             progress.windows.remove(0);
             tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
         }
-        Err(FlowError::Sienge(error)) if windows::too_large(&error) && window.cut(session.today).is_some() => {
-            tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
-            progress.windows.splice(0..1, window.cut(session.today).into_iter().flatten());
-        }
-        Err(error) => return Err(error),
+        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, error)?,
     }
     progress.report.add(report);
     Ok(())

@@ -16,6 +16,9 @@ use crate::telemetry::{self, Metric};
 /// How long a run owns its creditor without a sign of life: longer than any invocation.
 const LEASE: Duration = Duration::from_mins(16);
 
+/// A step is begun only with this much time left; otherwise a new invocation goes on.
+pub(super) const STEP_TIME: Duration = Duration::from_secs(30);
+
 /// A run that fails is resumed by the sweep this often: with a sweep every ten minutes, for an hour.
 const MAX_FAILURES: u32 = 6;
 

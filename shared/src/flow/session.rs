@@ -141,7 +141,10 @@ impl Session {
         let calls = Arc::new(JournalCalls::new(shop.store.clone(), tenant.clone()));
         let quota = SharedQuota::new(shop.store.clone(), &settings.subdomain, settings.package, Arc::new(shop.clock));
         let password = Secret::new(secret.sienge_password.as_str());
-        let config = ClientConfig::new(settings.sienge_base_url.as_str(), secret.sienge_user.as_str(), password);
+        let config = ClientConfig {
+            timeouts: shop.timeouts,
+            ..ClientConfig::new(settings.sienge_base_url.as_str(), secret.sienge_user.as_str(), password)
+        };
         let deadline = working_until(Instant::now(), deadline);
         let sienge = Client::new(shop.http.clone(), &config, Arc::new(quota), Arc::clone(&calls) as _)?;
         Ok(Self {

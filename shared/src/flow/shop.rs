@@ -25,6 +25,8 @@ pub struct Shop {
     pub inbox: Arc<dyn Requeue>,
     /// HTTP for Sienge, with its connection pool.
     pub http: reqwest::Client,
+    /// How long Sienge is waited for.
+    pub timeouts: Timeouts,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }
@@ -40,12 +42,14 @@ impl Shop {
         let bus = EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), variable("EVENT_BUS_NAME")?);
         let secrets = SecretsManager::new(aws_sdk_secretsmanager::Client::new(&config), variable("TENANT_SECRET_PREFIX")?);
         let tables = Tables::from_env().map_err(FlowError::NotConfigured)?;
+        let timeouts = Timeouts::default();
         Ok(Self {
             store: Store::new(store::client(&config, AWS_CALL), tables),
             secrets: Arc::new(secrets),
             bus: Arc::new(bus),
             inbox: Arc::new(inbox),
-            http: http_client(Timeouts::default())?,
+            http: http_client(timeouts)?,
+            timeouts,
             clock: Timestamp::now,
         })
     }

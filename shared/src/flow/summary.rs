@@ -28,6 +28,16 @@ pub enum RunState {
     Requested,
 }
 
+impl RunState {
+    /// How the text of a run that can go on in another invocation says it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Continues => "em andamento",
+            _ => "concluída",
+        }
+    }
+}
+
 /// The answer of a function.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{FlowError, Session};
 use crate::calendar::Date;
+use crate::portfolio::CreditorId;
 use crate::sienge::SiengeError;
 
 /// Days, both included.
@@ -39,9 +41,16 @@ pub fn all(today: Date) -> Vec<Window> {
     windows
 }
 
-/// Whether an answer was too large or too slow to be read in one go: half of it may not be.
-pub fn too_large(error: &SiengeError) -> bool {
-    matches!(error, SiengeError::Timeout { .. } | SiengeError::Deadline { .. })
+/// Cuts the first of the windows, where it could not be read for its answer's size. Any other error is given back.
+pub(super) fn cut_first(session: &Session, creditor: CreditorId, windows: &mut Vec<Window>, error: FlowError) -> Result<(), FlowError> {
+    let too_large = matches!(error, FlowError::Sienge(SiengeError::Timeout { .. } | SiengeError::Deadline { .. }));
+    let first = windows.first().filter(|_| too_large);
+    let Some((window, parts)) = first.and_then(|window| Some((*window, window.cut(session.today)?))) else {
+        return Err(error);
+    };
+    tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
+    windows.splice(0..1, parts);
+    Ok(())
 }
 
 /// One window that covers everything: until it turns out to be too large.

@@ -522,17 +522,17 @@ async fn run_survives(name: &str, function: &'static str, event: Value) -> Case 
 #[tokio::test]
 async fn the_redundancy_survives_death_at_every_await() {
     let event = json!({"tenant": "617", "creditor": 1, "redundancy": true});
-    run_survives("redundancy", "payments", event).await;
+    Box::pin(run_survives("redundancy", "payments", event)).await;
 }
 
 #[tokio::test]
 async fn an_import_survives_death_at_every_await() {
-    run_survives("import", "import", json!({"tenant": "617", "creditor": 1})).await;
+    Box::pin(run_survives("import", "import", json!({"tenant": "617", "creditor": 1}))).await;
 }
 
 #[tokio::test]
 async fn a_reconciliation_survives_death_at_every_await() {
-    let case = run_survives("reconcile", "reconcile", json!({"tenant": "617", "creditor": 1})).await;
+    let case = Box::pin(run_survives("reconcile", "reconcile", json!({"tenant": "617", "creditor": 1}))).await;
     case.rig.run_all("reconcile").await;
     case.rig.assert_equal().await;
 }

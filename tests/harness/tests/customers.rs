@@ -276,7 +276,7 @@ async fn erased_after_the_last_payment() -> (Rig, u32, u32, Customer) {
 
 #[tokio::test]
 async fn an_erased_one_is_known_again_when_a_contract_opens_again() {
-    let (rig, bill, last, known) = erased_after_the_last_payment().await;
+    let (rig, bill, last, known) = Box::pin(erased_after_the_last_payment()).await;
     let customer = known.id;
     assert_eq!(items_naming(&rig, &known).await, []);
 
@@ -291,7 +291,7 @@ async fn an_erased_one_is_known_again_when_a_contract_opens_again() {
 /// Whoever finds the bill equal after the death does not ask for its customer any more, and what is read of an erased one is not written.
 #[tokio::test]
 async fn death_while_a_contract_opens_again_leaves_no_erased_customer_with_an_open_contract() {
-    let (rig, bill, last, known) = erased_after_the_last_payment().await;
+    let (rig, bill, last, known) = Box::pin(erased_after_the_last_payment()).await;
     let customer = known.id;
     rig.happen("reverse", json!({"billId": bill, "installmentId": last, "notify": true}))
         .await;

@@ -31,6 +31,7 @@ async fn process(rig: &Rig) -> Shop {
     Shop {
         store: rig.database.store_of("import").await,
         http: http_client(Timeouts::default()).unwrap(),
+        timeouts: Timeouts::default(),
         ..rig.shop.clone()
     }
 }

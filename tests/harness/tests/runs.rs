@@ -190,8 +190,7 @@ async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() 
     slow(&rig).await;
     rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
     let event = json!({"tenant": "617", "creditor": 1, "redundancy": true});
-    // The end comes in the middle of a call to Sienge.
-    let cut = rig.payments_within(event, Duration::from_secs(2)).await.unwrap();
+    let cut = rig.payments_within(event, SHORT).await.unwrap();
     assert_eq!(of(&cut, "situacao"), "continua", "{cut}");
     rig.faults(json!([])).await;
     let (summaries, _) = rig.route().await;
@@ -209,6 +208,45 @@ async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() 
     let (summaries, _) = rig.route().await;
     assert_eq!(of(&summaries[0], "situacao"), "concluído", "{summaries:?}");
     rig.assert_equal().await;
+}
+
+/// The answer about everything that there is, or that changed since long ago, comes too slowly.
+async fn is_cut(task: &str, calls_before: u64, calls_in_all: u64) {
+    let mut rig = Rig::of_one_creditor().await;
+    rig.run_all("reconcile").await;
+    for (bill, open) in rig.contracts(&[1], 2) {
+        for installment in [open[0], open[open.len() - 1]] {
+            rig.change("receive", json!({"billId": bill, "installmentId": installment, "silent": true}));
+        }
+    }
+    rig.shop.timeouts.total = Duration::from_secs(4);
+    rig.faults(json!([{"kind": "drip", "seconds": 1.5, "route": "bulk-data/v1/income", "skip": calls_before, "count": 1}]))
+        .await;
+    rig.control("DELETE", "calls", json!({})).await;
+    let summary = match task {
+        "reconcile" => rig.reconcile(json!({"tenant": "617", "creditor": 1})).await,
+        "import" => rig.import(json!({"tenant": "617", "creditor": 1, "from": "2000-01-01"})).await,
+        _ => {
+            let event = json!({"tenant": "617", "creditor": 1, "redundancy": true, "from": "2000-01-01"});
+            rig.payments(event).await
+        }
+    };
+    let summary = summary.unwrap();
+    assert_eq!(of(&summary, "situacao"), "concluído", "{summary}");
+    let calls = rig.control("GET", "calls", json!({})).await;
+    let mut routes = calls["routes"].as_array().unwrap().iter();
+    let income = routes.find(|route| route["route"] == "GET bulk-data/v1/income").unwrap();
+    assert_eq!(income["calls"], calls_in_all, "{task}: {calls}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn an_answer_too_slow_to_be_read_whole_is_read_in_windows() {
+    is_cut("reconcile", 0, 1 + 5).await;
+    // Before it the bills of rescinded contracts are read, by another route of the same beginning.
+    is_cut("import", 1, 1 + 5).await;
+    // Before it what was paid is read, in one answer, and the bills of which that says too little.
+    is_cut("payments", 2, 1 + 1 + 5).await;
 }
 
 #[tokio::test]

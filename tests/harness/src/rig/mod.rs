@@ -162,6 +162,7 @@ impl Rig {
             bus: Arc::clone(&bus) as _,
             inbox: Arc::clone(&inbox) as _,
             http: http_client(Timeouts::default()).unwrap(),
+            timeouts: Timeouts::default(),
             clock,
         };
         let mut stores = BTreeMap::new();

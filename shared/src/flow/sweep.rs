@@ -1,19 +1,15 @@
-//! The payments run: every ten minutes the sweep of what is stuck, once a day the redundancy over bulk data.
+//! The sweep ("varredura"): every ten minutes what is stuck is put back to work.
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::fan_out::active_tenants;
-use super::import::{day_before, look_whole};
-use super::rows::Extract;
-use super::run::{Guard, Run, orphan};
-use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, View, windows};
+use super::run::orphan;
+use super::{FlowError, Report, RunState, Shop, Summary, Task, TaskName};
 use crate::aws::{BusEvent, InboxMessage};
-use crate::calendar::{Date, Timestamp, business_date};
-use crate::portfolio::{CreditorId, Scope, TenantId};
-use crate::sienge::{IncomeSelection, IncomeWindow};
+use crate::calendar::Timestamp;
+use crate::portfolio::TenantId;
 use crate::store::{self, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
 
@@ -221,125 +217,6 @@ async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<
         expired,
         ..Swept::default()
     })
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Progress {
-    run: String,
-    started_at: Timestamp,
-    since: Date,
-    /// The first day was asked for: the run says nothing about what changed before it.
-    asked: bool,
-    report: Report,
-}
-
-impl Run for Progress {
-    fn id(&self) -> &str {
-        &self.run
-    }
-    fn started_at(&self) -> Timestamp {
-        self.started_at
-    }
-    fn report(&self) -> &Report {
-        &self.report
-    }
-    fn steps_left(&self) -> u32 {
-        1
-    }
-}
-
-/// The daily redundancy of one creditor: payments by date and everything changed since the last success, in two bulk calls.
-pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
-    session.creditor(creditor)?;
-    let Some(mut guard) = Guard::take(session, creditor, TaskName::Payments).await? else {
-        return Ok(Guard::busy(session, creditor, TaskName::Payments));
-    };
-    let mut progress = match start(session, task, creditor, &mut guard).await {
-        Ok(Some(progress)) => progress,
-        Ok(None) => return guard.nothing_to_resume().await,
-        Err(error) => {
-            guard.release().await?;
-            return Err(error);
-        }
-    };
-    let mut report = Report::default();
-    let result = pay(session, creditor, progress.since, &mut report)
-        .await
-        .map(|()| RunState::Finished);
-    progress.report.add(report);
-    if result.is_ok() && !progress.asked && progress.report.failures.is_empty() && !session.dry_run {
-        let store = &session.shop.store;
-        store
-            .advance_cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str(), progress.started_at)
-            .await?;
-    }
-    guard.close(&progress, result, |_| text(&progress)).await
-}
-
-/// Where to go on, with the checkpoint written; `None` when the run to resume is over.
-async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
-    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
-    let progress = match saved.filter(|saved| task.from.is_none_or(|from| from == saved.since)) {
-        Some(progress) => progress,
-        None if task.run.is_some() => return Ok(None),
-        None => begin(session, task, creditor).await?,
-    };
-    guard.begin(&progress).await?;
-    Ok(Some(progress))
-}
-
-async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
-    let last = session
-        .shop
-        .store
-        .cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str())
-        .await?;
-    let since = task
-        .from
-        .unwrap_or_else(|| day_before(last.map_or(session.today, |cursor| business_date(cursor.last_success))));
-    let started_at = session.now();
-    Ok(Progress {
-        run: crate::store::new_run_id(started_at),
-        started_at,
-        since,
-        asked: task.from.is_some(),
-        report: Report::default(),
-    })
-}
-
-async fn pay(session: &Session, creditor: CreditorId, since: Date, report: &mut Report) -> Result<(), FlowError> {
-    let everything = windows::everything();
-    let by_payment = IncomeWindow {
-        company: Some(creditor),
-        from: since,
-        to: session.today,
-        by: IncomeSelection::Payment,
-        changed_since: None,
-    };
-    let by_change = IncomeWindow {
-        from: everything.from,
-        to: everything.to,
-        by: IncomeSelection::Due,
-        changed_since: Some(since),
-        ..by_payment
-    };
-    for query in [by_payment, by_change] {
-        let mut view = View::begin(Scope::Webhook, session.now());
-        let passed = session
-            .pass_income(&mut view, creditor, &query, &Extract::default(), |_| true, report)
-            .await?;
-        look_whole(session, &passed.look_again, report).await?;
-    }
-    Ok(())
-}
-
-fn text(progress: &Progress) -> String {
-    let since = crate::calendar::brazilian(progress.since);
-    format!(
-        "Redundância de pagamentos concluída: pagamentos e alterações desde {since}, {} parcelas lidas. {}",
-        progress.report.rows_read,
-        progress.report.text()
-    )
 }
 
 #[cfg(test)]

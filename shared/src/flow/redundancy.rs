@@ -1,0 +1,157 @@
+//! The redundancy ("redundância de pagamentos"): once a day what was paid and what changed since the last success, over bulk data, so
+//! that nothing depends on webhooks alone.
+//!
+//! Both are read window by window, with a checkpoint after each: what an invocation has no time for, the next one does.
+
+use serde::{Deserialize, Serialize};
+
+use super::import::{day_before, look_whole};
+use super::rows::{Extract, due_in};
+use super::run::{Guard, Run, STEP_TIME};
+use super::windows::{self, Window};
+use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
+use crate::calendar::{Date, Timestamp, business_date};
+use crate::portfolio::{CreditorId, Scope};
+use crate::sienge::{IncomeSelection, IncomeWindow};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Progress {
+    run: String,
+    started_at: Timestamp,
+    since: Date,
+    /// The first day was asked for: the run says nothing about what changed before it.
+    asked: bool,
+    /// Days whose payments are still to be read.
+    paid: Vec<Window>,
+    /// Due dates whose changed installments are still to be read.
+    changed: Vec<Window>,
+    report: Report,
+}
+
+impl Run for Progress {
+    fn id(&self) -> &str {
+        &self.run
+    }
+    fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+    fn report(&self) -> &Report {
+        &self.report
+    }
+    fn steps_left(&self) -> u32 {
+        u32::try_from(self.paid.len() + self.changed.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// The daily redundancy of one creditor: payments by date, and everything changed since the last success.
+pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
+    session.creditor(creditor)?;
+    let Some(mut guard) = Guard::take(session, creditor, TaskName::Payments).await? else {
+        return Ok(Guard::busy(session, creditor, TaskName::Payments));
+    };
+    let mut progress = match start(session, task, creditor, &mut guard).await {
+        Ok(Some(progress)) => progress,
+        Ok(None) => return guard.nothing_to_resume().await,
+        Err(error) => {
+            guard.release().await?;
+            return Err(error);
+        }
+    };
+    let result = work(session, creditor, &mut progress, &mut guard).await;
+    let finished = matches!(result, Ok(RunState::Finished)) && progress.report.failures.is_empty();
+    if finished && !progress.asked && !session.dry_run {
+        let store = &session.shop.store;
+        store
+            .advance_cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str(), progress.started_at)
+            .await?;
+    }
+    guard.close(&progress, result, |state| text(&progress, state)).await
+}
+
+/// Where to go on, with the checkpoint written; `None` when the run to resume is over.
+async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
+    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
+    let progress = match saved.filter(|saved| task.from.is_none_or(|from| from == saved.since)) {
+        Some(progress) => progress,
+        None if task.run.is_some() => return Ok(None),
+        None => begin(session, task, creditor).await?,
+    };
+    guard.begin(&progress).await?;
+    Ok(Some(progress))
+}
+
+async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
+    let last = session
+        .shop
+        .store
+        .cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str())
+        .await?;
+    let since = task
+        .from
+        .unwrap_or_else(|| day_before(last.map_or(session.today, |cursor| business_date(cursor.last_success))));
+    let started_at = session.now();
+    Ok(Progress {
+        run: crate::store::new_run_id(started_at),
+        started_at,
+        since,
+        asked: task.from.is_some(),
+        paid: vec![Window {
+            from: since,
+            to: session.today,
+        }],
+        changed: vec![windows::everything()],
+        report: Report::default(),
+    })
+}
+
+/// Works until done or out of time.
+async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunState, FlowError> {
+    while progress.steps_left() > 0 {
+        if session.time_left() < STEP_TIME {
+            return Ok(RunState::Continues);
+        }
+        let mut report = Report::default();
+        let stepped = step_window(session, creditor, progress, &mut report).await;
+        progress.report.add(report);
+        stepped?;
+        guard.save(progress).await?;
+    }
+    Ok(RunState::Finished)
+}
+
+/// Reads one window, the payments' first; one whose answer is too large or too slow to be read is cut instead.
+async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
+    let (windows, by, changed_since) = if progress.paid.is_empty() {
+        (&mut progress.changed, IncomeSelection::Due, Some(progress.since))
+    } else {
+        (&mut progress.paid, IncomeSelection::Payment, None)
+    };
+    let Some(window) = windows.first() else { return Ok(()) };
+    let query = IncomeWindow {
+        by,
+        changed_since,
+        ..due_in(creditor, *window)
+    };
+    let mut view = View::begin(Scope::Webhook, session.now());
+    let passed = session
+        .pass_income(&mut view, creditor, &query, &Extract::default(), |_| true, report)
+        .await;
+    match passed {
+        Ok(passed) => {
+            look_whole(session, &passed.look_again, report).await?;
+            windows.remove(0);
+            Ok(())
+        }
+        Err(error) => windows::cut_first(session, creditor, windows, error),
+    }
+}
+
+fn text(progress: &Progress, state: RunState) -> String {
+    let since = crate::calendar::brazilian(progress.since);
+    let what = state.word();
+    format!(
+        "Redundância de pagamentos {what}: pagamentos e alterações desde {since}, {} parcelas lidas. {}",
+        progress.report.rows_read,
+        progress.report.text()
+    )
+}
