@@ -20,6 +20,8 @@ pub struct Wish {
     pub boleto: bool,
     /// Installments that Sienge told of: an answer that does not show them all may be a short one, and is followed by a second look.
     pub installments: BTreeSet<InstallmentId>,
+    /// Installments that Sienge told to be removed, and when: a read that began within half a minute may show them still.
+    pub gone: BTreeMap<InstallmentId, Timestamp>,
     /// What there is to know is news of these installments, which were there before, told then at the latest: a read of the whole bill
     /// that began half a minute later and was committed will do, if it showed them. `None`: the bill is read in any case.
     pub told_at: Option<Timestamp>,
@@ -41,6 +43,7 @@ impl Wish {
         Self {
             boleto: hints.boleto,
             installments: hints.installment.into_iter().collect(),
+            gone: hints.gone.map(|id| (id, received_at)).into_iter().collect(),
             told_at: hints.was_there.then_some(received_at),
         }
     }
@@ -49,6 +52,10 @@ impl Wish {
     pub fn join(&mut self, other: &Self) {
         self.boleto |= other.boleto;
         self.installments.extend(&other.installments);
+        for (id, told_at) in &other.gone {
+            let newest = self.gone.entry(*id).or_insert(*told_at);
+            *newest = (*newest).max(*told_at);
+        }
         self.told_at = self.told_at.zip(other.told_at).map(|(one, other)| one.max(other));
     }
 
@@ -60,9 +67,8 @@ impl Wish {
         };
         // A death may have left a commit half done, or agreements unreviewed after it: a read makes both good.
         let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
-        let shown_by_then = told_at.saturating_add(SHOWN_AFTER).is_ok_and(|shown| shown < read_at);
         // An answer that left an installment out is not known for it as long as we do not hold that one.
-        all_is_done && shown_by_then && self.installments.iter().all(|id| held.holds(*id))
+        all_is_done && is_shown(told_at, read_at) && self.installments.iter().all(|id| held.holds(*id))
     }
 
     /// Whether a look did not show what it was for. A bill that neither Sienge shows nor we hold is none of ours.
@@ -71,6 +77,18 @@ impl Wish {
         let shows = |id: &InstallmentId| seen.installments.iter().any(|row| row.id == *id);
         (seen.header.is_some() || is_held) && !self.installments.iter().all(shows)
     }
+
+    /// Whether a look shows, open, what it was told to be removed, and began so early that it may not be true any more.
+    #[must_use]
+    pub fn is_too_early(&self, seen: &Observation, began: Timestamp) -> bool {
+        let early = |id: &InstallmentId| self.gone.get(id).is_some_and(|told_at| !is_shown(*told_at, began));
+        seen.installments.iter().any(|row| !row.balance.is_zero() && early(&row.id))
+    }
+}
+
+/// Whether a read that began then shows what was told before.
+fn is_shown(told_at: Timestamp, read_at: Timestamp) -> bool {
+    told_at.saturating_add(SHOWN_AFTER).is_ok_and(|shown| shown < read_at)
 }
 
 /// Bills to read, whatever was read before.
@@ -88,8 +106,6 @@ pub struct View {
     pub began: Timestamp,
     /// Versions of bills before the read, or as our own commits left them; of the others the instant of their last change counts.
     versions: BTreeMap<BillId, u64>,
-    /// Of those compared last, the ones that somebody committed meanwhile.
-    pub(super) overtaken: BTreeSet<BillId>,
 }
 
 impl View {
@@ -100,7 +116,6 @@ impl View {
             scope,
             began: now,
             versions: BTreeMap::new(),
-            overtaken: BTreeSet::new(),
         }
     }
 
@@ -135,7 +150,9 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::*;
-    use crate::portfolio::{AgreementId, Claim, ContractKey, CustomerId, EventKind, Installment, InstallmentState, TimelineEvent};
+    use crate::portfolio::{
+        AgreementId, Claim, ContractKey, Coverage, CustomerId, EventKind, Installment, InstallmentState, ObservedInstallment, TimelineEvent,
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -175,10 +192,46 @@ mod tests {
     /// News of installments.
     fn told(second: i64, of: &[i64]) -> Wish {
         Wish {
-            boleto: false,
             installments: of.iter().copied().map(InstallmentId).collect(),
             told_at: Some(at(second)),
+            ..Wish::default()
         }
+    }
+
+    /// News that an installment was removed.
+    fn removed(second: i64, id: i64) -> Wish {
+        Wish {
+            gone: BTreeMap::from([(InstallmentId(id), at(second))]),
+            ..Wish::default()
+        }
+    }
+
+    #[test]
+    fn a_removal_is_looked_for_again_when_a_read_so_soon_shows_the_installment_still() {
+        let row = |id: i64, balance: Decimal| ObservedInstallment {
+            id: InstallmentId(id),
+            label: None,
+            due_on: date(2026, 11, 20),
+            condition: "PM".to_owned(),
+            original: Decimal::ONE,
+            balance,
+            receipts: Vec::new(),
+        };
+        let seen = Observation {
+            bill: BillId(1),
+            header: None,
+            installments: vec![row(1, Decimal::ONE), row(2, Decimal::ZERO)],
+            boletos: BTreeMap::new(),
+            coverage: Coverage::WholeOnce,
+        };
+        assert!(removed(100, 1).is_too_early(&seen, at(130)));
+        assert!(!removed(100, 1).is_too_early(&seen, at(131)), "it is there again, or still");
+        assert!(!removed(100, 2).is_too_early(&seen, at(100)), "nothing is owed of it");
+        assert!(!removed(100, 3).is_too_early(&seen, at(100)), "it is not shown");
+        let mut twice = removed(100, 1);
+        twice.join(&removed(140, 1));
+        twice.join(&removed(90, 1));
+        assert!(twice.is_too_early(&seen, at(131)));
     }
 
     #[test]

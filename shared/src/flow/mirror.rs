@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 use super::session::Rehearsed;
 use super::{FlowError, Report, Session, Shop, View, Wish};
 use crate::aws::BusEvent;
+use crate::calendar::Timestamp;
 use crate::portfolio::{
     BillId, Change, ContractState, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent,
     compare,
@@ -23,6 +24,7 @@ const MAX_CONFLICTS: usize = 6;
 /// How often a bill is read while others commit it.
 const MAX_READS: usize = 3;
 const OVERTAKEN: &str = "o contrato mudou enquanto era lido; tente de novo";
+const TOO_EARLY: &str = "o Sienge ainda mostra a parcela cuja exclusão acabou de avisar; o contrato é lido de novo em instantes";
 
 /// What became of a bill that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +51,27 @@ impl Fate {
     }
 }
 
-/// What settling one bill left to do.
-struct Settled {
-    held: bool,
-    /// Needs a (second) whole read.
-    look_again: bool,
+/// What came of settling one bill.
+enum Settled {
+    Done {
+        held: bool,
+        /// Needs a (second) whole read.
+        look_again: bool,
+        /// Its version, where we made it.
+        version: Option<u64>,
+        customers: BTreeSet<CustomerId>,
+    },
     /// Somebody committed the bill after the read began: nothing was done.
-    overtaken: bool,
-    /// Its version, where we made it.
-    version: Option<u64>,
-    customers: BTreeSet<CustomerId>,
+    Overtaken,
+}
+
+/// What settling left to do.
+#[derive(Default)]
+struct Unsettled {
+    /// These need a (second) whole read.
+    look_again: BTreeSet<BillId>,
+    /// Somebody committed these after the read began: nothing was done.
+    overtaken: BTreeSet<BillId>,
 }
 
 impl Session {
@@ -119,11 +132,15 @@ impl Session {
             .iter()
             .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
-        let mut again = self.settle_noting(&mut view, seen, report, fates).await?;
-        again.extend(short);
-        let mut overtaken: BTreeSet<BillId> = again.extract_if(.., |bill| view.overtaken.contains(bill)).collect();
+        let mut early = too_early(bills, &seen, view.began);
+        let Unsettled {
+            mut look_again,
+            mut overtaken,
+        } = self.settle_noting(&mut view, seen, report, fates).await?;
+        look_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
+        look_again.retain(|bill| !early.contains(bill));
         let mut looks = Vec::new();
-        for (bill, held) in self.load(&again).await {
+        for (bill, held) in self.load(&look_again).await {
             // What only the first look showed is kept below: it must not be older than what is held.
             if held.as_ref().is_some_and(|held| view.is_older_than(bill, held)) {
                 fates.insert(bill, Fate::failed(&OVERTAKEN, false));
@@ -140,7 +157,7 @@ impl Session {
                     tracing::warn!(tenant = %self.tenant, %error, bills = looks.len(), "no second look at bills; their webhooks come again");
                     let lasting = error.remedy() == sienge::Remedy::Never;
                     fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&error, lasting))));
-                    return Ok(overtaken);
+                    Vec::new()
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -149,9 +166,13 @@ impl Session {
                 Some(first) => seen.after(first),
                 None => seen,
             });
-            self.settle_noting(&mut view, confirmed.collect(), report, fates).await?;
-            overtaken.extend(view.overtaken.iter().copied());
+            let confirmed: Vec<Observation> = confirmed.collect();
+            early.extend(too_early(bills, &confirmed, view.began));
+            let unsettled = self.settle_noting(&mut view, confirmed, report, fates).await?;
+            overtaken.extend(unsettled.overtaken);
         }
+        // Their webhooks come again, later than Sienge takes to show what it told.
+        fates.extend(early.into_iter().map(|bill| (bill, Fate::failed(&TOO_EARLY, false))));
         Ok(overtaken)
     }
 
@@ -180,7 +201,8 @@ impl Session {
 
     /// Makes the portfolio equal to what was observed. Returns the bills that need a whole read (nothing was removed for them).
     pub async fn settle(&self, view: &mut View, seen: Vec<Observation>, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
-        self.settle_noting(view, seen, report, &mut BTreeMap::new()).await
+        let unsettled = self.settle_noting(view, seen, report, &mut BTreeMap::new()).await?;
+        Ok(unsettled.look_again.into_iter().chain(unsettled.overtaken).collect())
     }
 
     async fn settle_noting(
@@ -189,11 +211,10 @@ impl Session {
         seen: Vec<Observation>,
         report: &mut Report,
         fates: &mut BTreeMap<BillId, Fate>,
-    ) -> Result<BTreeSet<BillId>, FlowError> {
-        let mut look_again = BTreeSet::new();
+    ) -> Result<Unsettled, FlowError> {
+        let mut unsettled = Unsettled::default();
         let mut customers = BTreeSet::new();
         let mut versions: Vec<(BillId, u64)> = Vec::new();
-        let mut overtaken = BTreeSet::new();
         let from = &*view;
         let mut settling = stream::iter(seen)
             .map(|seen| async move {
@@ -205,21 +226,20 @@ impl Session {
         while let Some((bill, settled, part)) = settling.next().await {
             report.add(part);
             match settled {
-                Ok(settled) => {
-                    if settled.look_again {
-                        look_again.insert(bill);
-                    }
-                    customers.extend(settled.customers);
-                    versions.extend(settled.version.map(|version| (bill, version)));
-                    let fate = match settled {
-                        Settled { overtaken: true, .. } => {
-                            overtaken.insert(bill);
-                            Fate::failed(&OVERTAKEN, false)
-                        }
-                        Settled { held: true, .. } => Fate::Equal,
-                        Settled { held: false, .. } => Fate::Unmatched,
-                    };
-                    fates.insert(bill, fate);
+                Ok(Settled::Done {
+                    held,
+                    look_again,
+                    version,
+                    customers: opened,
+                }) => {
+                    unsettled.look_again.extend(Some(bill).filter(|_| look_again));
+                    customers.extend(opened);
+                    versions.extend(version.map(|version| (bill, version)));
+                    fates.insert(bill, if held { Fate::Equal } else { Fate::Unmatched });
+                }
+                Ok(Settled::Overtaken) => {
+                    unsettled.overtaken.insert(bill);
+                    fates.insert(bill, Fate::failed(&OVERTAKEN, false));
                 }
                 Err(error) => {
                     tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it is tried again");
@@ -232,7 +252,6 @@ impl Session {
         for (bill, version) in versions {
             view.know(bill, version);
         }
-        view.overtaken = overtaken;
         let scope = view.scope;
         if !self.dry_run {
             // Bills are up to date; customers that could not be read are read by the next import or reconciliation.
@@ -240,7 +259,7 @@ impl Session {
                 tracing::warn!(tenant = %self.tenant, %error, customers = customers.len(), "customers of new contracts not read yet");
             }
         }
-        Ok(look_again)
+        Ok(unsettled)
     }
 
     /// One bill: load, compare, commit; again when another invocation committed in between.
@@ -253,13 +272,7 @@ impl Session {
             let creditor = creditor_of(&held, seen);
             let outcome = compare(&held, seen, view.scope, &self.rules(creditor), self.today);
             if !self.dry_run && !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
-                return Ok(Settled {
-                    held: true,
-                    look_again: true,
-                    overtaken: true,
-                    version: None,
-                    customers: BTreeSet::new(),
-                });
+                return Ok(Settled::Overtaken);
             }
             if !self.dry_run && creditor.is_some() {
                 // Before the commit: whoever finds the bill equal after a crash does not ask for its customer any more.
@@ -281,10 +294,9 @@ impl Session {
                     let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
                     let claimed = !self.dry_run && !held.claims.live.is_empty();
                     let left_behind = claimed && !unfinished && self.review_agreements(seen.bill, &held, &outcome.changes).await?;
-                    let settled = Settled {
+                    let settled = Settled::Done {
                         held: held.version > 0 || !outcome.changes.is_empty(),
                         look_again: unfinished || left_behind,
-                        overtaken: false,
                         version: Some(version).filter(|version| *version != held.version),
                         customers: opened_customers(&outcome),
                     };
@@ -368,6 +380,12 @@ fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {
     detail["tenant"] = serde_json::json!(tenant.as_str());
     detail["id"] = serde_json::json!(event.id);
     Some(BusEvent { detail_type, detail })
+}
+
+/// Bills of which a look was too early.
+fn too_early(bills: &BTreeMap<BillId, Wish>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
+    let early = seen.iter().filter(|seen| bills[&seen.bill].is_too_early(seen, began));
+    early.map(|seen| seen.bill).collect()
 }
 
 fn look_at(bill: BillId, held: Option<&HeldBill>, wish: &Wish) -> Look {

@@ -136,6 +136,8 @@ pub struct Hints {
     pub installment: Option<InstallmentId>,
     /// Whether that one was paid or changed: it was there before.
     pub was_there: bool,
+    /// The installment of the (only) bill that was removed.
+    pub gone: Option<InstallmentId>,
     /// Sales contracts to read.
     pub sales_contracts: BTreeSet<SalesContractId>,
     /// Customers to read.
@@ -175,7 +177,11 @@ pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
             hints.bills = bills(&body)?;
             hints.installment = installment(&body, &hints.bills);
         }
-        Event::InstallmentRemoved | Event::BillSituationUpdated | Event::RightsAssigned => hints.bills = bills(&body)?,
+        Event::InstallmentRemoved => {
+            hints.bills = bills(&body)?;
+            hints.gone = installment(&body, &hints.bills);
+        }
+        Event::BillSituationUpdated | Event::RightsAssigned => hints.bills = bills(&body)?,
         Event::BoletoChanged => {
             hints.bills = bills(&body)?;
             hints.installment = installment(&body, &hints.bills);
@@ -288,6 +294,9 @@ mod tests {
             let hints = read_hints(event, body.as_bytes()).unwrap();
             (hints.installment, hints.was_there)
         };
+        let gone = |event| read_hints(event, br#"{"receivableBillId": 295, "installmentId": 1}"#).unwrap().gone;
+        assert_eq!(gone(Event::InstallmentRemoved), Some(InstallmentId(1)));
+        assert_eq!(gone(Event::InstallmentUpdated), None);
         let one = r#"{"billId": 295, "installmentId": 1}"#;
         for event in [Event::ReceiptProcessed, Event::InstallmentUpdated] {
             assert_eq!(told(event, one), (Some(InstallmentId(1)), true), "{event:?}");

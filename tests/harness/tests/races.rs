@@ -258,3 +258,27 @@ async fn open_all(rig: &Rig, bills: &BTreeSet<BillId>) -> BTreeSet<BillId> {
     let failed = fates.into_iter().filter(|(_, fate)| matches!(fate, Fate::Failed { .. }));
     failed.map(|(bill, _)| bill).collect()
 }
+
+#[tokio::test]
+async fn a_removal_told_before_sienge_shows_it_is_looked_for_again() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    let (gone, stays) = (open[0], open[1]);
+    for installment in [gone, stays] {
+        let body = json!({"receivableBillId": bill, "installmentId": installment}).to_string();
+        rig.deliver(|delivery| Delivery {
+            event: Some("RECEIVABLE_INSTALLMENT_REMOVED"),
+            body: body.as_bytes(),
+            ..delivery
+        })
+        .await;
+    }
+    assert_eq!(rig.apply_once().await, 2, "both are shown still: they come again");
+    rig.assert_equal().await;
+
+    rig.change("remove", json!({"billId": bill, "installmentId": gone, "silent": true}));
+    rig.pass(Duration::from_mins(1));
+    // One is gone; the other one, whatever was told, is there.
+    rig.apply().await;
+    rig.assert_equal().await;
+}

@@ -54,13 +54,21 @@ impl Simulation {
     fn finish(&mut self, id: u64, fate: Fate) -> Result<(), Halt> {
         self.effect()?;
         let webhook = &self.journal[&id];
-        // What Sienge told before it showed it is found by the next run.
-        if let (Some(installment), Some(bill)) = (webhook.hints.installment, webhook.hints.bills.first())
-            && !webhook.hints.boleto
-            && fate == Fate::Equal
-            && webhook.operation <= self.sienge.operations
-        {
-            self.assert_known(*bill, &self.store.load(*bill), installment, webhook.operation);
+        if let Some(bill) = webhook.hints.bills.first().filter(|_| fate == Fate::Equal && !webhook.hints.boleto) {
+            let held = self.store.load(*bill);
+            let installments = [webhook.hints.installment, webhook.hints.gone];
+            if webhook.operation <= self.sienge.operations {
+                for installment in installments.into_iter().flatten() {
+                    self.assert_known(*bill, &held, installment, webhook.operation);
+                }
+            } else if let Some(gone) = webhook.hints.gone {
+                // A payment or a change that Sienge told before it showed it is found by the next run; a removal is waited for.
+                let is_open = held.installments.values().any(|row| row.id == gone && row.is_open());
+                assert!(
+                    !is_open,
+                    "bill {bill} installment {gone}: told to be removed, and held open: {held:?}"
+                );
+            }
         }
         let webhook = self.journal.get_mut(&id).unwrap();
         if webhook.state != WebhookState::Done {

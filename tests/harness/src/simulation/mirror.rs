@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ponte::calendar::Timestamp;
 use ponte::flow::{View, Wish};
 use ponte::portfolio::{
     BillId, Change, Coverage, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation, Outcome, Rules, Scope, compare,
@@ -98,11 +99,13 @@ impl Simulation {
             .iter()
             .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
+        let mut early = too_early(bills, &seen, view.began);
         let Unsettled {
             mut look_again,
             mut overtaken,
         } = self.settle(&mut view, seen, fates)?;
         look_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
+        look_again.retain(|bill| !early.contains(bill));
         let mut confirmed = Vec::new();
         for bill in look_again {
             self.effect()?;
@@ -128,7 +131,10 @@ impl Simulation {
                 None => drop(fates.insert(bill, Fate::Failed)),
             }
         }
+        early.extend(too_early(bills, &confirmed, view.began));
         overtaken.extend(self.settle(&mut view, confirmed, fates)?.overtaken);
+        self.counts.too_early += early.len() as u64;
+        fates.extend(early.into_iter().map(|bill| (bill, Fate::Failed)));
         Ok(overtaken)
     }
 
@@ -273,6 +279,12 @@ impl Simulation {
         self.store.outbox.remove(&(bill, event));
         Ok(())
     }
+}
+
+/// Bills of which a look was too early.
+fn too_early(bills: &BTreeMap<BillId, Wish>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
+    let early = seen.iter().filter(|seen| bills[&seen.bill].is_too_early(seen, began));
+    early.map(|seen| seen.bill).collect()
 }
 
 /// Nothing is removed because it was missing from one answer: whatever leaves collection without a receipt was confirmed.

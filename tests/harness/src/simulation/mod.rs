@@ -108,6 +108,8 @@ pub struct Counts {
     pub reads_saved: u64,
     /// Bills that somebody committed while they were read.
     pub overtaken: u64,
+    /// Bills read while they still showed what was told to be removed.
+    pub too_early: u64,
 }
 
 impl Counts {
@@ -121,6 +123,7 @@ impl Counts {
         self.events += other.events;
         self.reads_saved += other.reads_saved;
         self.overtaken += other.overtaken;
+        self.too_early += other.too_early;
     }
 }
 
