@@ -42,6 +42,8 @@ pub enum Metric {
     ReconciliationFinished,
     /// Installments that a reconciliation found different, the creditor's first one apart: what nobody had told.
     MirrorDifferences,
+    /// Creditors whose daily runs or reconciliation did not succeed for too long, at each sweep.
+    CreditorsBehind,
     /// A task run that failed or stopped for a confirmation.
     RunNeedsAttention,
     /// 80% of a subdomain's quota of the day are used.
@@ -68,6 +70,7 @@ impl Metric {
             Self::RedundancyFinished => "RedundancyFinished",
             Self::ReconciliationFinished => "ReconciliationFinished",
             Self::MirrorDifferences => "MirrorDifferences",
+            Self::CreditorsBehind => "CreditorsBehind",
             Self::RunNeedsAttention => "RunNeedsAttention",
             Self::QuotaNearlyUsed => "QuotaNearlyUsed",
             Self::ApiRefused => "ApiRefused",

@@ -161,6 +161,29 @@ def test_a_function_may_only_what_it_does(name):
     }
 
 
+TRACES = {"Fn::If": [
+    "IsTraced", [{"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AWSXRayDaemonWriteAccess"}], {"Ref": "AWS::NoValue"},
+]}
+
+
+def test_rights_come_from_a_roles_own_statements_only():
+    """Traces apart, which take AWS's policy for them: what `statements` shows of a role is all that it may."""
+    of_functions = {target(p["Role"]) for p in functions().values()}
+    of_schedules = {target(p["Target"]["RoleArn"]) for p in of_type("AWS::Scheduler::Schedule").values()}
+    roles = of_type("AWS::IAM::Role")
+    assert set(roles) == of_functions | of_schedules
+    for name, role in roles.items():
+        assert role.get("ManagedPolicyArns") == (TRACES if name in of_functions else None), name
+    assert TEMPLATE["Conditions"]["IsTraced"] == {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]}
+    types = {r["Type"] for r in RESOURCES.values()}
+    # Neither a policy that is attached to roles from outside nor a connector, from which SAM makes one.
+    assert {t for t in types if t.startswith("AWS::IAM::")} == {"AWS::IAM::Role"}
+    assert {t for t in types if t.startswith("AWS::Serverless::")} == {"AWS::Serverless::Function"}
+    assert [name for name, r in RESOURCES.items() if "Connectors" in r] == []
+    # Nor one of a resource that lets somebody in, but for the queue's, which has a test of its own.
+    assert {t for t in types if t.endswith("Policy")} == {"AWS::SQS::QueuePolicy"}
+
+
 def test_secrets_are_reachable_under_the_tenants_prefix_only():
     for name, properties in functions().items():
         reads = [s for s in statements(target(properties["Role"])) if s["Action"] == "secretsmanager:GetSecretValue"]
@@ -323,9 +346,18 @@ def test_people_come_in_through_the_authorizer_only_and_only_with_an_issuer():
 def test_the_stage_throttles_and_its_access_log_shows_no_query():
     stage = RESOURCES["ApiStage"]["Properties"]
     assert stage["AutoDeploy"] is True
-    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
+    assert stage["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "ApiRateLimit"}, "ThrottlingBurstLimit": {"Ref": "ApiBurstLimit"},
+    }
     shown = stage["AccessLogSettings"]["Format"]
     assert "querystring" not in shown.lower() and "authorizer" not in shown and "header" not in shown
+
+
+def test_a_banks_return_file_is_let_in_within_a_minute():
+    """10,000 webhooks, with room. What the stage refuses, Sienge sends again ten minutes later."""
+    limit = {name: TEMPLATE["Parameters"][name]["Default"] for name in ("ApiRateLimit", "ApiBurstLimit")}
+    assert limit["ApiRateLimit"] * 60 >= 1.25 * 10_000 and limit["ApiBurstLimit"] >= limit["ApiRateLimit"]
+    assert f"| `ApiRateLimit`, `ApiBurstLimit` | {limit['ApiRateLimit']}, {limit['ApiBurstLimit']} |" in (ROOT / "README.md").read_text()
 
 
 # ---------------------------------------------------------------- schedules and bus
@@ -434,7 +466,7 @@ def test_the_dashboard_shows_metrics_that_exist():
     assert own <= counted
     assert own >= {
         "WebhookReceived", "WebhookApplied", "WebhookFailed", "ImportFinished", "RedundancyFinished", "ReconciliationFinished",
-        "RunNeedsAttention", "MirrorDifferences", "QuotaNearlyUsed",
+        "RunNeedsAttention", "CreditorsBehind", "MirrorDifferences", "QuotaNearlyUsed",
     }
 
 

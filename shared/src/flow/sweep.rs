@@ -9,7 +9,7 @@ use super::run::orphan;
 use super::{FlowError, Report, RunState, Shop, Summary, Task, TaskName};
 use crate::aws::{BusEvent, InboxMessage};
 use crate::calendar::Timestamp;
-use crate::portfolio::TenantId;
+use crate::portfolio::{CreditorId, TenantId};
 use crate::store::{self, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
 
@@ -24,6 +24,11 @@ const AT_ONCE: usize = 10_000;
 /// Events published in one go.
 const PUBLISHED_AT_ONCE: usize = 100;
 
+/// A daily run of a creditor is behind when it did not succeed for so long: a day, and what a run may take.
+const DAILY_HOURS: i64 = 26;
+/// The same of the weekly reconciliation.
+const WEEKLY_HOURS: i64 = 8 * 24;
+
 /// What a sweep did for one tenant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Swept {
@@ -32,6 +37,8 @@ struct Swept {
     resumed: usize,
     expired: usize,
     tended: usize,
+    /// Creditors whose runs are behind: found, not mended.
+    behind: usize,
 }
 
 impl Swept {
@@ -41,6 +48,12 @@ impl Swept {
         self.resumed += other.resumed;
         self.expired += other.expired;
         self.tended += other.tended;
+        self.behind += other.behind;
+    }
+
+    /// Whether anything was put back to work.
+    fn did_something(self) -> bool {
+        Self { behind: 0, ..self } != Self::default()
     }
 
     fn text(self) -> String {
@@ -50,6 +63,7 @@ impl Swept {
             resumed,
             expired,
             tended,
+            behind: _,
         } = self;
         let agreements = if tended == 0 {
             String::new()
@@ -93,13 +107,14 @@ pub async fn sweep(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError>
     for (tenant, swept) in &by_tenant {
         all.add(*swept);
         // One that found nothing is told by the metric only: a record each ten minutes for each tenant would say nothing.
-        if *swept != Swept::default()
+        if swept.did_something()
             && let Err(error) = record(shop, tenant, *swept, now).await
         {
             tracing::warn!(%tenant, %error, "sweep not written into the task history");
         }
     }
     telemetry::count(Metric::WebhookRequeued, all.requeued as u64, None, now);
+    telemetry::count(Metric::CreditorsBehind, all.behind as u64, None, now);
     telemetry::count(Metric::SweepFinished, 1, None, now);
     let text = all.text();
     let Swept {
@@ -108,8 +123,9 @@ pub async fn sweep(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError>
         resumed,
         expired,
         tended,
+        behind,
     } = all;
-    tracing::info!(requeued, published, resumed, expired, tended, "{text}");
+    tracing::info!(requeued, published, resumed, expired, tended, behind, "{text}");
     Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
 }
 
@@ -204,7 +220,13 @@ async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<
         .unwrap_or(now);
     let expired = shop.store.expire_unmatched(tenant, before).await?;
     let mut requests: Vec<BusEvent> = Vec::new();
+    let mut behind = 0;
     for creditor in creditors.values().filter(|creditor| creditor.active) {
+        let late = runs_behind(shop, tenant, creditor.company, now).await?;
+        if !late.is_empty() {
+            tracing::warn!(%tenant, creditor = %creditor.company, runs = ?late, "runs of this creditor are behind; see their task history");
+            behind += 1;
+        }
         for name in [TaskName::Import, TaskName::Reconcile, TaskName::Payments] {
             if let Some(run) = orphan(shop, tenant, creditor.company, name).await? {
                 requests.push(Task::continuation(name, tenant, creditor.company, run).request());
@@ -215,13 +237,53 @@ async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<
     Ok(Swept {
         resumed,
         expired,
+        behind,
         ..Swept::default()
     })
+}
+
+/// The runs of a creditor that did not succeed for too long. One without its first load has none.
+async fn runs_behind(shop: &Shop, tenant: &TenantId, creditor: CreditorId, now: Timestamp) -> Result<Vec<TaskName>, FlowError> {
+    let mut last = [None; 3];
+    for (last, name) in last.iter_mut().zip([TaskName::Import, TaskName::Payments, TaskName::Reconcile]) {
+        let cursor = shop.store.cursor(tenant, Some(creditor), name.as_str()).await?;
+        *last = cursor.map(|cursor| cursor.last_success);
+    }
+    Ok(behind(last, now))
+}
+
+/// The same of the last successes of import, redundancy and reconciliation.
+fn behind([import, redundancy, reconciliation]: [Option<Timestamp>; 3], now: Timestamp) -> Vec<TaskName> {
+    let Some(reconciled) = reconciliation else { return Vec::new() };
+    // A reconciliation reads more than the daily runs do.
+    let daily = |last: Option<Timestamp>| last.map_or(reconciled, |last| last.max(reconciled));
+    let due = [
+        (TaskName::Import, daily(import), DAILY_HOURS),
+        (TaskName::Payments, daily(redundancy), DAILY_HOURS),
+        (TaskName::Reconcile, reconciled, WEEKLY_HOURS),
+    ];
+    let late = due
+        .into_iter()
+        .filter(|(_, last, hours)| now.duration_since(*last) > SignedDuration::from_hours(*hours));
+    late.map(|(name, ..)| name).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daily_run_is_behind_after_a_day_and_the_reconciliation_after_a_week() {
+        let ago = |hours: i64| Some(Timestamp::UNIX_EPOCH.checked_sub(SignedDuration::from_hours(hours)).unwrap());
+        let late = |last| behind(last, Timestamp::UNIX_EPOCH);
+        assert_eq!(late([ago(26), ago(26), ago(192)]), []);
+        assert_eq!(late([ago(27), ago(26), ago(192)]), [TaskName::Import]);
+        assert_eq!(late([ago(26), ago(27), ago(192)]), [TaskName::Payments]);
+        assert_eq!(late([ago(1), ago(1), ago(193)]), [TaskName::Reconcile]);
+        assert_eq!(late([None, None, ago(26)]), [], "the reconciliation read it all");
+        assert_eq!(late([None, None, ago(27)]), [TaskName::Import, TaskName::Payments]);
+        assert_eq!(late([None, None, None]), [], "the first load is to come");
+    }
 
     #[test]
     fn a_stuck_webhook_has_its_turn_at_once_and_then_at_ages_that_double() {
