@@ -64,7 +64,7 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     }
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    let processed = session.process(&waiting, &mut report).await;
+    let processed = session.process(&waiting, false, &mut report).await;
     session.close().await;
     let processed = processed?;
     finish(shop, &processed).await?;
@@ -166,10 +166,12 @@ async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = 
 
 impl Session {
     /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill is not read for payments and
-    /// changes when a read that began long enough after they came is in the portfolio: of a flood of them, each bill's first reads them all.
+    /// changes when a read that began long enough after they came is in the portfolio (of a flood of them, each bill's first reads them
+    /// all), unless they are wanted `anew`.
     pub(super) async fn process(
         &self,
         webhooks: &[StoredWebhook],
+        anew: bool,
         report: &mut Report,
     ) -> Result<BTreeMap<JournalKey, Processed>, FlowError> {
         let pointed: Vec<(&StoredWebhook, Hints)> = webhooks.iter().map(|webhook| (webhook, hints(webhook))).collect();
@@ -178,7 +180,8 @@ impl Session {
         let mut customers = BTreeSet::new();
         let mut units = BTreeSet::new();
         for (webhook, hints) in &pointed {
-            let wish = Wish::of(hints, webhook.webhook.received_at);
+            let mut wish = Wish::of(hints, webhook.webhook.received_at);
+            wish.told_at = wish.told_at.filter(|_| !anew);
             for bill in &hints.bills {
                 bills.entry(*bill).and_modify(|all| all.join(&wish)).or_insert_with(|| wish.clone());
             }

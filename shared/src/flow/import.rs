@@ -115,7 +115,8 @@ async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) 
 /// Where to go on, with the checkpoint written; `None` when the run to resume is over.
 async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
     let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
-    let progress = match saved.filter(|saved| task.from.is_none_or(|from| from == saved.since)) {
+    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since) && guard.goes_on(saved, task);
+    let progress = match saved.filter(wanted) {
         Some(progress) => progress,
         None if task.run.is_some() => return Ok(None),
         None => begin(session, task, creditor).await?,
@@ -194,7 +195,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
             progress.windows.remove(0);
             Ok(())
         }
-        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, error),
+        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error),
     }
 }
 
@@ -266,7 +267,7 @@ async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowErr
     if webhooks.is_empty() {
         return Ok(());
     }
-    let fates = session.process(&webhooks, report).await?;
+    let fates = session.process(&webhooks, false, report).await?;
     if session.dry_run {
         return Ok(());
     }

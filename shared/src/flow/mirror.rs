@@ -171,7 +171,10 @@ impl Session {
             let unsettled = self.settle_noting(&mut view, confirmed, report, fates).await?;
             overtaken.extend(unsettled.overtaken);
         }
-        // Their webhooks come again, later than Sienge takes to show what it told.
+        if !early.is_empty() {
+            // Later than Sienge takes to show what it told.
+            tracing::info!(tenant = %self.tenant, bills = early.len(), "removals told before Sienge shows them; their webhooks come again");
+        }
         fates.extend(early.into_iter().map(|bill| (bill, Fate::failed(&TOO_EARLY, false))));
         Ok(overtaken)
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::freshness::whole;
 use super::history::{named, tell_finished};
+use super::records::AllRecords;
 use super::rows::{Row, due_in};
 use super::run::{Guard, Run, STEP_TIME};
 use super::windows::{self, Window};
@@ -42,6 +43,8 @@ struct Progress {
     /// Chunks of bills with missing installments: written, and read again already.
     chunks: u32,
     chunks_done: u32,
+    #[serde(default)]
+    records: AllRecords,
     report: Report,
 }
 
@@ -76,7 +79,7 @@ impl Run for Progress {
         let windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
         windows
             .saturating_add(self.chunks.saturating_sub(self.chunks_done))
-            .saturating_add(1)
+            .saturating_add(self.records.steps_left())
     }
 }
 
@@ -165,6 +168,7 @@ async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, Flow
         missing: 0,
         chunks: 0,
         chunks_done: 0,
+        records: AllRecords::default(),
         report: Report::default(),
     })
 }
@@ -200,11 +204,12 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         progress.stage = Stage::Records;
         guard.save(progress).await?;
     }
-    if session.time_left() < STEP_TIME {
-        return Ok(RunState::Continues);
-    }
-    if !session.dry_run {
-        session.read_all_records(creditor, &mut progress.report).await?;
+    while progress.records != AllRecords::Done && !session.dry_run {
+        if session.time_left() < STEP_TIME {
+            return Ok(RunState::Continues);
+        }
+        progress.records = session.read_all_records(creditor, progress.records, &mut progress.report).await?;
+        guard.save(progress).await?;
     }
     Ok(RunState::Finished)
 }
@@ -230,7 +235,7 @@ async fn step_window(
             progress.windows.remove(0);
             tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
         }
-        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, error)?,
+        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)?,
     }
     progress.report.add(report);
     Ok(())

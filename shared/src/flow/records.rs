@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
+use serde::{Deserialize, Serialize};
 
 use super::{FlowError, Report, Session};
 use crate::calendar::Date;
@@ -21,6 +22,36 @@ const BATCH: usize = 200;
 const ONE_BY_ONE: usize = 300;
 /// After so many in a row that can't be read, Sienge is the trouble and not the record.
 const TROUBLES_IN_A_ROW: usize = 3;
+
+/// Rows of a list read in one step: ten pages.
+const ROWS_IN_A_STEP: usize = 2_000;
+
+/// Where the reading of all records of a creditor stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum AllRecords {
+    /// Enterprises and their units are to be read.
+    #[default]
+    Enterprises,
+    /// Sales contracts, after so many that were read.
+    SalesContracts(usize),
+    /// Customers, after so many that were read.
+    Customers(usize),
+    /// All are read.
+    Done,
+}
+
+impl AllRecords {
+    /// Steps to do still, if each list is a short one.
+    pub(super) const fn steps_left(self) -> u32 {
+        match self {
+            Self::Enterprises => 3,
+            Self::SalesContracts(_) => 2,
+            Self::Customers(_) => 1,
+            Self::Done => 0,
+        }
+    }
+}
 
 /// What a list of sales contracts named.
 #[derive(Default)]
@@ -178,17 +209,45 @@ impl Session {
         Ok(list.cancelled)
     }
 
-    /// Everything of a creditor: what a reconciliation reads.
-    pub(super) async fn read_all_records(&self, creditor: CreditorId, report: &mut Report) -> Result<(), FlowError> {
-        let enterprises = self.read_enterprises(creditor, report).await?;
-        self.read_all_units(&enterprises, report).await?;
-        let of_creditor = SalesContractFilter {
-            company: Some(creditor),
-            ..SalesContractFilter::default()
-        };
-        self.read_contract_list(of_creditor, report).await?;
-        self.update_known_customers(self.sienge.customers(&CustomerFilter::default()), report)
-            .await
+    /// One step of reading everything of a creditor, as a reconciliation does; answers the next one. A list changes while it is read: a
+    /// record that was deleted meanwhile may hide another one until the next reconciliation.
+    pub(super) async fn read_all_records(
+        &self,
+        creditor: CreditorId,
+        step: AllRecords,
+        report: &mut Report,
+    ) -> Result<AllRecords, FlowError> {
+        Ok(match step {
+            AllRecords::Enterprises => {
+                let enterprises = self.read_enterprises(creditor, report).await?;
+                self.read_all_units(&enterprises, report).await?;
+                AllRecords::SalesContracts(0)
+            }
+            AllRecords::SalesContracts(skip) => {
+                let of_creditor = SalesContractFilter {
+                    company: Some(creditor),
+                    skip,
+                    ..SalesContractFilter::default()
+                };
+                let rows = self.sienge.sales_contracts(&of_creditor).take(ROWS_IN_A_STEP).boxed();
+                match self.keep(rows, to_sales_contract, report).await? {
+                    ROWS_IN_A_STEP => AllRecords::SalesContracts(skip + ROWS_IN_A_STEP),
+                    _ => AllRecords::Customers(0),
+                }
+            }
+            AllRecords::Customers(skip) => {
+                let all = CustomerFilter {
+                    skip,
+                    ..CustomerFilter::default()
+                };
+                let rows = self.sienge.customers(&all).take(ROWS_IN_A_STEP).boxed();
+                match self.update_known_customers(rows, report).await? {
+                    ROWS_IN_A_STEP => AllRecords::Customers(skip + ROWS_IN_A_STEP),
+                    _ => AllRecords::Done,
+                }
+            }
+            AllRecords::Done => AllRecords::Done,
+        })
     }
 
     /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than asking for each enterprise's.
@@ -199,7 +258,8 @@ impl Session {
         {
             let ours: BTreeSet<EnterpriseId> = enterprises.iter().copied().collect();
             let to_our_unit = |row: &sienge::Unit| to_unit(row).filter(|unit| ours.contains(&unit.enterprise));
-            return self.keep(self.sienge.units(None), to_our_unit, report).await;
+            self.keep(self.sienge.units(None), to_our_unit, report).await?;
+            return Ok(());
         }
         for enterprise in enterprises {
             self.keep(self.sienge.units(Some(*enterprise)), to_unit, report).await?;
@@ -267,12 +327,14 @@ impl Session {
         Ok(list)
     }
 
-    /// Of all the customers listed, only those of our contracts are kept.
-    async fn update_known_customers(&self, mut rows: Rows<sienge::Customer>, report: &mut Report) -> Result<(), FlowError> {
+    /// Of all the customers listed, only those of our contracts are kept. Answers how many were listed.
+    async fn update_known_customers(&self, mut rows: Rows<sienge::Customer>, report: &mut Report) -> Result<usize, FlowError> {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut listed = 0;
         loop {
             let row = rows.next().await.transpose()?;
             let ended = row.is_none();
+            listed += usize::from(!ended);
             batch.extend(row.as_ref().and_then(to_customer));
             if batch.len() >= BATCH || ended {
                 let ids: Vec<CustomerId> = batch.iter().map(|customer: &Customer| customer.id).collect();
@@ -282,27 +344,31 @@ impl Session {
                 batch.clear();
             }
             if ended {
-                return Ok(());
+                return Ok(listed);
             }
         }
     }
 
+    /// Keeps the records of rows; answers how many rows there were.
     async fn keep<T, R: crate::store::CatalogueItem>(
         &self,
         mut rows: Rows<T>,
         mut map: impl FnMut(&T) -> Option<R>,
         report: &mut Report,
-    ) -> Result<(), FlowError> {
+    ) -> Result<usize, FlowError> {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut listed = 0;
         while let Some(row) = rows.next().await {
             let row: T = row.map_err(|error: SiengeError| error)?;
+            listed += 1;
             batch.extend(map(&row));
             if batch.len() >= BATCH {
                 self.write(&batch, report).await?;
                 batch.clear();
             }
         }
-        self.write(&batch, report).await
+        self.write(&batch, report).await?;
+        Ok(listed)
     }
 
     async fn write<R: crate::store::CatalogueItem>(&self, records: &[R], report: &mut Report) -> Result<(), FlowError> {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::import::{day_before, look_whole};
-use super::rows::{Extract, due_in};
+use super::rows::Extract;
 use super::run::{Guard, Run, STEP_TIME};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
@@ -71,7 +71,8 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
 /// Where to go on, with the checkpoint written; `None` when the run to resume is over.
 async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
     let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
-    let progress = match saved.filter(|saved| task.from.is_none_or(|from| from == saved.since)) {
+    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since) && guard.goes_on(saved, task);
+    let progress = match saved.filter(wanted) {
         Some(progress) => progress,
         None if task.run.is_some() => return Ok(None),
         None => begin(session, task, creditor).await?,
@@ -121,16 +122,18 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
 
 /// Reads one window, the payments' first; one whose answer is too large or too slow to be read is cut instead.
 async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
-    let (windows, by, changed_since) = if progress.paid.is_empty() {
-        (&mut progress.changed, IncomeSelection::Due, Some(progress.since))
+    let (windows, smallest, by, changed_since) = if progress.paid.is_empty() {
+        (&mut progress.changed, windows::MONTH, IncomeSelection::Due, Some(progress.since))
     } else {
-        (&mut progress.paid, IncomeSelection::Payment, None)
+        (&mut progress.paid, windows::DAY, IncomeSelection::Payment, None)
     };
     let Some(window) = windows.first() else { return Ok(()) };
     let query = IncomeWindow {
+        company: Some(creditor),
+        from: window.from,
+        to: window.to,
         by,
         changed_since,
-        ..due_in(creditor, *window)
     };
     let mut view = View::begin(Scope::Webhook, session.now());
     let passed = session
@@ -142,7 +145,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
             windows.remove(0);
             Ok(())
         }
-        Err(error) => windows::cut_first(session, creditor, windows, error),
+        Err(error) => windows::cut_first(session, creditor, windows, smallest, error),
     }
 }
 

@@ -29,12 +29,10 @@ pub async fn redrive(shop: &Shop, deadline: Instant) -> Result<Summary, FlowErro
 
 /// Processes one stored webhook again, here and now, whatever became of it before.
 pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, deadline: Instant) -> Result<Summary, FlowError> {
-    let mut stored = find(shop, tenant, id).await?;
-    // What the operator wants is told now: no earlier read will do.
-    stored.webhook.received_at = (shop.clock)();
+    let stored = find(shop, tenant, id).await?;
     let session = Session::open(shop, tenant, false, deadline).await?;
     let mut report = Report::default();
-    let processed = session.process(std::slice::from_ref(&stored), &mut report).await;
+    let processed = session.process(std::slice::from_ref(&stored), true, &mut report).await;
     session.close().await;
     let processed = processed?;
     finish(shop, &processed).await?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::{named, record, standing};
 use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
-use crate::calendar::Timestamp;
+use crate::calendar::{Timestamp, business_date};
 use crate::portfolio::{CreditorId, TenantId};
 use crate::sienge::SiengeError;
 use crate::store::{Acquired, CritiqueNote, Lease, StoreError};
@@ -124,6 +124,12 @@ impl<'a> Guard<'a> {
         }
     }
 
+    /// Whether a task goes on with a saved run: one that is asked for by its id, or one of today. What an older one did not read since it
+    /// began, a new one reads with the rest.
+    pub(super) fn goes_on<R: Run>(&self, saved: &R, task: &Task) -> bool {
+        task.run.is_some() || business_date(saved.started_at()) == self.session.today
+    }
+
     /// Writes the checkpoint after a step, and keeps the right.
     pub(super) async fn save<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
         self.failures = 0;
@@ -222,10 +228,13 @@ impl<'a> Guard<'a> {
             Ok(state) => (*state, text(*state)),
             Err(error) => {
                 tracing::error!(tenant = %session.tenant, %creditor, task = task.as_str(), run = progress.id(), %error, "run failed; running it again resumes it");
-                (
-                    RunState::Failed,
-                    format!("Execução interrompida: {error}. Nada se perdeu: invoque de novo para retomar do último ponto."),
-                )
+                let resumed = self.lease.is_some() && (day_is_over || self.failures + 1 < MAX_FAILURES);
+                let next = if resumed {
+                    "a varredura retoma do último ponto em até 10 minutos"
+                } else {
+                    "invoque de novo para retomar do último ponto"
+                };
+                (RunState::Failed, format!("Execução interrompida: {error}. Nada se perdeu: {next}."))
             }
         };
         let summary = Summary {
@@ -238,26 +247,29 @@ impl<'a> Guard<'a> {
         }
         let store = &session.shop.store;
         match state {
-            RunState::Finished => store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?,
             RunState::AwaitsConfirmation => self.write(progress, true).await?,
             RunState::Failed => {
                 // Until tomorrow nothing can be called, and trying costs nothing: the sweep goes on trying.
                 self.failures += u32::from(!day_is_over);
                 self.write(progress, false).await?;
             }
-            RunState::Continues if !self.moved => self.write(progress, false).await?,
-            _ => {}
+            RunState::Continues => self.write(progress, false).await?,
+            RunState::Finished | RunState::AlreadyRunning | RunState::Requested => {}
         }
         if matches!(state, RunState::Failed | RunState::AwaitsConfirmation) {
             let note = CritiqueNote {
                 bill: None,
-                text: format!("Credor {creditor}, execução {}: {}", progress.id(), summary.text),
+                text: format!("Credor {creditor}, {}, execução {}: {}", task.as_str(), progress.id(), summary.text),
             };
             store
                 .record_critiques(&session.tenant, Some(creditor), &[note], session.now())
                 .await?;
         }
         record(session, &summary, progress.started_at()).await?;
+        if state == RunState::Finished {
+            // After the history, so that no run that has ended looks like one that goes on.
+            store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?;
+        }
         self.release().await?;
         if state == RunState::Continues {
             let next = Task::continuation(task, &session.tenant, creditor, progress.id().to_owned());

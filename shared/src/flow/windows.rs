@@ -1,4 +1,4 @@
-//! Windows of due dates: how a run cuts a creditor's installments into bulk answers of a bearable size.
+//! Windows of days, due or paid: how a run cuts a creditor's installments into bulk answers of a bearable size.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,14 +10,16 @@ use crate::sienge::SiengeError;
 /// Days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// First due date.
+    /// First day.
     pub from: Date,
-    /// Last due date.
+    /// Last day.
     pub to: Date,
 }
 
-/// Windows of no more days are not cut.
-const SMALLEST: i32 = 31;
+/// Windows of due dates no longer than this are not cut: that one was not read has another cause than its size.
+pub(super) const MONTH: u32 = 31;
+/// Payments are many a day.
+pub(super) const DAY: u32 = 1;
 /// Nothing is due before.
 const FIRST: Date = jiff::civil::date(1970, 1, 1);
 /// Nothing is due after.
@@ -41,11 +43,18 @@ pub fn all(today: Date) -> Vec<Window> {
     windows
 }
 
-/// Cuts the first of the windows, where it could not be read for its answer's size. Any other error is given back.
-pub(super) fn cut_first(session: &Session, creditor: CreditorId, windows: &mut Vec<Window>, error: FlowError) -> Result<(), FlowError> {
+/// Cuts the first of the windows, where it has more days than the smallest and could not be read for its answer's size. Any other error
+/// is given back.
+pub(super) fn cut_first(
+    session: &Session,
+    creditor: CreditorId,
+    windows: &mut Vec<Window>,
+    smallest: u32,
+    error: FlowError,
+) -> Result<(), FlowError> {
     let too_large = matches!(error, FlowError::Sienge(SiengeError::Timeout { .. } | SiengeError::Deadline { .. }));
     let first = windows.first().filter(|_| too_large);
-    let Some((window, parts)) = first.and_then(|window| Some((*window, window.cut(session.today)?))) else {
+    let Some((window, parts)) = first.and_then(|window| Some((*window, window.cut(session.today, smallest)?))) else {
         return Err(error);
     };
     tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
@@ -60,15 +69,17 @@ pub const fn everything() -> Window {
 }
 
 impl Window {
-    /// Smaller ones, when the answer was too large to be read; `None` for one of less than a month or so: that it was not read has
-    /// another cause than its size.
+    /// Smaller ones, when the answer was too large to be read; `None` for one of no more days than the smallest.
     #[must_use]
-    pub fn cut(self, today: Date) -> Option<Vec<Self>> {
+    pub fn cut(self, today: Date, smallest: u32) -> Option<Vec<Self>> {
         if self == everything() {
             return Some(all(today));
         }
-        let days = (self.to - self.from).get_days();
-        self.halves().filter(|_| days > SMALLEST).map(Vec::from)
+        self.halves().filter(|_| self.days() > smallest).map(Vec::from)
+    }
+
+    fn days(self) -> u32 {
+        u32::try_from((self.to - self.from).get_days()).map_or(0, |days| days + 1)
     }
 
     fn halves(self) -> Option<[Self; 2]> {
@@ -120,17 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_cut_around_today_and_a_month_no_more() {
+    fn everything_is_cut_around_today_and_the_smallest_window_no_more() {
         let today = date(2026, 11, 22);
-        assert_eq!(everything().cut(today), Some(all(today)));
+        assert_eq!(everything().cut(today, MONTH), Some(all(today)));
         let year = all(today)[1];
-        assert_eq!(year.cut(today), year.halves().map(Vec::from));
-        let mut smallest = year;
-        while let Some(parts) = smallest.cut(today) {
-            smallest = parts[0];
-        }
-        let days = (smallest.to - smallest.from).get_days();
-        assert!((SMALLEST / 2..=SMALLEST).contains(&days), "{days}");
+        assert_eq!(year.cut(today, MONTH), year.halves().map(Vec::from));
+        let smallest = |smallest: u32| {
+            let mut window = year;
+            while let Some(parts) = window.cut(today, smallest) {
+                window = parts[0];
+            }
+            window.days()
+        };
+        assert!((MONTH / 2..=MONTH).contains(&smallest(MONTH)), "{}", smallest(MONTH));
+        assert_eq!(smallest(DAY), 1);
     }
 
     #[test]

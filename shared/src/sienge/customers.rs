@@ -161,12 +161,15 @@ pub struct CustomerFilter {
     pub modified_after: Option<Date>,
     /// Changed on or before.
     pub modified_before: Option<Date>,
+    /// Rows to leave out at the beginning: those that were read before.
+    pub skip: usize,
 }
 
 impl Client {
     /// The customers that fit, newest registration first.
     pub fn customers(&self, filter: &CustomerFilter) -> Rows<Customer> {
-        self.rows(
+        self.rows_after(
+            filter.skip,
             Call::rest("ConsultarClientes", "customers", "customers")
                 .with_some("cpf", filter.cpf.as_ref().map(Personal::as_str))
                 .with_some("cnpj", filter.cnpj.as_ref().map(Personal::as_str))

@@ -124,7 +124,7 @@ impl<T: DeserializeOwned> Reader<T> {
         let resource = self.call.resource;
         let call = self.call.clone().with("limit", PAGE_ROWS).with("offset", self.offset);
         let page = match self.client.fetch(&call, |json| page::<T>(resource, json)).await {
-            Err(SiengeError::NotFound { .. }) if self.offset == 0 => {
+            Err(SiengeError::NotFound { .. }) if self.pages == 0 => {
                 self.done = true;
                 return Ok(());
             }
@@ -177,11 +177,16 @@ impl Client {
 
     /// Every row of a list with pages.
     pub(super) fn rows<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Rows<T> {
+        self.rows_after(0, call)
+    }
+
+    /// The rows of a list with pages after the first so many.
+    pub(super) fn rows_after<T: DeserializeOwned + Send + 'static>(&self, offset: usize, call: Call) -> Rows<T> {
         let reader = Reader {
             client: self.clone(),
             call,
             rows: VecDeque::new(),
-            offset: 0,
+            offset,
             pages: 0,
             last_print: None,
             done: false,

@@ -190,12 +190,15 @@ pub struct SalesContractFilter {
     pub cancelled_after: Option<Date>,
     /// Cancelled on or before.
     pub cancelled_before: Option<Date>,
+    /// Rows to leave out at the beginning: those that were read before.
+    pub skip: usize,
 }
 
 impl Client {
     /// The contracts that fit, newest first.
     pub fn sales_contracts(&self, filter: &SalesContractFilter) -> Rows<SalesContract> {
-        self.rows(
+        self.rows_after(
+            filter.skip,
             Call::rest("ConsultarContratosVenda", "sales-contracts", "sales-contracts")
                 .with_some("companyId", filter.company)
                 .with_some("enterpriseId", filter.enterprise)

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
-use harness::rig::{PLENTY, TODAY, Told, delivery};
+use harness::rig::{PLENTY, TODAY, Told};
 use harness::{Rig, World};
 use ponte::aws::BusEvent;
 use ponte::calculation::{Cents, PlanInterest};
@@ -899,14 +899,8 @@ async fn death_while_a_look_ends_an_agreement_ends_it_once() {
         let all = std::env::var("PONTE_CRASHES").is_ok_and(|wanted| wanted == "all");
         for number in (1..).step_by(if all { 1 } else { 2 }) {
             rig.restore(&saved);
-            rig.fresh_minute().await;
             let effects = Effects::struck(number, Blow::DiesAfter);
-            let shop = rig.watched_shop("apply", &effects).await;
-            let batch = rig.inbox.take();
-            let answer = effects
-                .run(Box::pin(apply::handle(&shop, delivery(&batch), Instant::now() + PLENTY)))
-                .await;
-            rig.put_back(batch, answer);
+            rig.apply_watched(&effects).await;
             if !effects.fell() {
                 break;
             }

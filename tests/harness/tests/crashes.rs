@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use harness::crash::{Blow, Effects, Saved, Wire};
 use harness::fakes::BusMood;
-use harness::rig::{PLENTY, Portfolio, TOKEN, Told, delivery};
+use harness::rig::{PLENTY, Portfolio, TOKEN, Told};
 use harness::{Rig, World};
 use ponte::aws::BusEvent;
 use ponte::flow::FlowError;
@@ -34,8 +34,8 @@ pub(crate) enum Invocation {
     Webhook(Told),
     /// The queue delivers all it has.
     Apply,
-    /// A task, by the function's name.
-    Task(&'static str, Value),
+    /// A task, by the function's name, and the time it has.
+    Task(&'static str, Value, Duration),
     /// What an operator asks of `payments`.
     Command(Value),
 }
@@ -172,14 +172,11 @@ impl Case {
                 answer.map(|answer| Ok(answer.status().to_string()))
             }
             Invocation::Apply => {
-                let shop = self.rig.watched_shop("apply", effects).await;
-                let batch = self.rig.inbox.take();
-                let answer = effects.run(Box::pin(apply::handle(&shop, delivery(&batch), end))).await;
-                let died = answer.is_none();
-                let failed = self.rig.put_back(batch, answer);
-                (!died).then(|| Ok(format!("{failed} failed")))
+                let failed = self.rig.apply_watched(effects).await;
+                failed.map(|failed| Ok(format!("{failed} failed")))
             }
-            Invocation::Task(function, event) => {
+            Invocation::Task(function, event, time) => {
+                let end = Instant::now() + *time;
                 let shop = self.rig.watched_shop(function, effects).await;
                 let event = event.clone();
                 let answer = match *function {
@@ -203,7 +200,7 @@ impl Case {
     /// What happens by itself afterwards. Returns what was published.
     async fn time_passes(&self, ended: Option<Result<String, FlowError>>) -> Vec<BusEvent> {
         let rig = &self.rig;
-        let finished = matches!(&ended, Some(Ok(word)) if word == DONE);
+        let finished = matches!(&ended, Some(Ok(word)) if has_ended(word));
         if let Invocation::Webhook(told) = &self.invocation
             && !matches!(&ended, Some(Ok(status)) if status == "200")
         {
@@ -229,11 +226,12 @@ impl Case {
         rig.payments(json!({})).await.unwrap();
         self.apply_all().await;
         let (summaries, mut published) = rig.route().await;
-        let mut finished = finished || summaries.iter().any(|summary| ending(summary) == DONE);
-        if let Invocation::Task(function, event) = &self.invocation
+        let mut finished = finished || summaries.iter().any(|summary| has_ended(&ending(summary)));
+        if let Invocation::Task(function, event, _) = &self.invocation
             && *event != json!({})
         {
-            // Its schedule comes round again, until a run of it has finished.
+            // Its schedule comes round again, until a run of it has finished. A confirmation is given once more, too; it may have ended.
+            let mut event = event.clone();
             for _ in 0..2 {
                 if !finished {
                     let answer = match *function {
@@ -241,7 +239,11 @@ impl Case {
                         "payments" => rig.payments(event.clone()).await,
                         _ => rig.reconcile(event.clone()).await,
                     };
-                    finished = ending(&answer.unwrap()) == DONE;
+                    let (summaries, more) = rig.route().await;
+                    published.extend(more);
+                    let mut ends = [answer.unwrap()].into_iter().chain(summaries).map(|summary| ending(&summary));
+                    finished = ends.any(|word| has_ended(&word));
+                    event.as_object_mut().unwrap().remove("confirm");
                 }
             }
             assert!(finished);
@@ -310,7 +312,16 @@ impl Case {
                 .iter()
                 .filter_map(|event| Some(event.detail["id"].as_str()?.to_owned()))
                 .collect(),
-            control: control.iter().map(key).filter(|key| !key.contains("quota")).collect(),
+            // What a run keeps aside is filed under its id.
+            control: control
+                .iter()
+                .map(key)
+                .filter(|key| !key.contains("quota"))
+                .map(|key| {
+                    key.split_once("#removals#")
+                        .map_or(key.clone(), |(tenant, _)| format!("{tenant}#removals"))
+                })
+                .collect(),
             states,
             dead_letters: rig.inbox.dead(),
         }
@@ -367,6 +378,11 @@ impl Case {
 }
 
 const DONE: &str = "concluído";
+
+/// Whether a run came to its end, or to where only an operator goes on.
+fn has_ended(word: &str) -> bool {
+    [DONE, "aguardando confirmação"].contains(&word)
+}
 
 /// How a run ended, in a word: done, if no bill failed.
 fn ending(summary: &Value) -> String {
@@ -482,13 +498,13 @@ async fn the_sweep_survives_death_at_every_await() {
     let case = Case {
         rig,
         wire,
-        invocation: Invocation::Task("import", json!({"tenant": "617", "creditor": 1})),
+        invocation: Invocation::Task("import", json!({"tenant": "617", "creditor": 1}), PLENTY),
         accepted,
     };
     let effects = Effects::struck(25, Blow::DiesAfter);
     assert!(case.invoke(&effects).await.is_none());
     case.rig.pass(Duration::from_mins(17));
-    let invocation = Invocation::Task("payments", json!({}));
+    let invocation = Invocation::Task("payments", json!({}), PLENTY);
     let case = Case { invocation, ..case };
     let unharmed = case.survives("sweep").await;
     assert_eq!(unharmed.states[0], None, "it is past its days");
@@ -504,7 +520,7 @@ async fn the_sweep_survives_death_at_every_await() {
 }
 
 /// A run over silent work.
-async fn run_survives(name: &str, function: &'static str, event: Value) -> Case {
+async fn run_survives(name: &str, function: &'static str, event: Value, time: Duration) -> Case {
     let (rig, wire) = rig().await;
     let accepted = tell_all(&rig, &unknown(&rig)).await;
     rig.apply().await;
@@ -512,7 +528,7 @@ async fn run_survives(name: &str, function: &'static str, event: Value) -> Case 
     let case = Case {
         rig,
         wire,
-        invocation: Invocation::Task(function, event),
+        invocation: Invocation::Task(function, event, time),
         accepted,
     };
     Box::pin(case.survives(name)).await;
@@ -522,17 +538,70 @@ async fn run_survives(name: &str, function: &'static str, event: Value) -> Case 
 #[tokio::test]
 async fn the_redundancy_survives_death_at_every_await() {
     let event = json!({"tenant": "617", "creditor": 1, "redundancy": true});
-    Box::pin(run_survives("redundancy", "payments", event)).await;
+    Box::pin(run_survives("redundancy", "payments", event, PLENTY)).await;
 }
+
+const OF_ONE: fn() -> Value = || json!({"tenant": "617", "creditor": 1});
 
 #[tokio::test]
 async fn an_import_survives_death_at_every_await() {
-    Box::pin(run_survives("import", "import", json!({"tenant": "617", "creditor": 1}))).await;
+    Box::pin(run_survives("import", "import", OF_ONE(), PLENTY)).await;
+}
+
+#[tokio::test]
+async fn an_import_of_everybody_survives_death_at_every_await() {
+    Box::pin(run_survives("import of everybody", "import", json!({"tenant": "617"}), PLENTY)).await;
+}
+
+#[tokio::test]
+async fn an_import_out_of_time_survives_death_at_every_await() {
+    Box::pin(run_survives("import out of time", "import", OF_ONE(), Duration::from_secs(20))).await;
+}
+
+#[tokio::test]
+async fn a_first_load_survives_death_at_every_await() {
+    let (mut rig, wire) = rig().await;
+    rig.register(2).await;
+    let case = Case {
+        rig,
+        wire,
+        // As the import of a creditor without one begins, too.
+        invocation: Invocation::Task("reconcile", json!({"tenant": "617", "creditor": 2}), PLENTY),
+        accepted: Vec::new(),
+    };
+    case.survives("first load").await;
+    case.rig.run_all("import").await;
+    case.rig.assert_equal().await;
 }
 
 #[tokio::test]
 async fn a_reconciliation_survives_death_at_every_await() {
-    let case = Box::pin(run_survives("reconcile", "reconcile", json!({"tenant": "617", "creditor": 1}))).await;
+    let case = Box::pin(run_survives("reconcile", "reconcile", OF_ONE(), PLENTY)).await;
     case.rig.run_all("reconcile").await;
+    case.rig.assert_equal().await;
+}
+
+/// It stops and asks, and is told to go on.
+#[tokio::test]
+async fn a_reconciliation_that_asks_survives_death_at_every_await_before_and_after() {
+    let (rig, wire) = rig().await;
+    for (bill, open) in rig.contracts(&[1], 4) {
+        for installment in &open[..2] {
+            rig.change("remove", json!({"billId": bill, "installmentId": installment, "silent": true}));
+        }
+    }
+    let case = Case {
+        rig,
+        wire,
+        invocation: Invocation::Task("reconcile", OF_ONE(), PLENTY),
+        accepted: Vec::new(),
+    };
+    case.survives("reconciliation that asks").await;
+    let summary = case.rig.reconcile(OF_ONE()).await.unwrap();
+    let invocation = Invocation::Task("reconcile", summary["proximoPasso"].clone(), PLENTY);
+    let case = Case { invocation, ..case };
+    case.survives("confirmed reconciliation").await;
+    let summary = case.rig.reconcile(summary["proximoPasso"].clone()).await.unwrap();
+    assert!(summary["contagens"]["returned"].as_u64().unwrap() >= 12, "{summary}");
     case.rig.assert_equal().await;
 }

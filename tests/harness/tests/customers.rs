@@ -5,11 +5,10 @@ use std::time::Duration;
 use harness::Rig;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
-use harness::rig::{PLENTY, Told, delivery};
+use harness::rig::Told;
 use ponte::portfolio::{BillId, Customer, CustomerId, EnterpriseId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use webhook::Answer;
 
 /// A customer that the portfolio has no contract of, known to Sienge for long.
@@ -298,14 +297,8 @@ async fn death_while_a_contract_opens_again_leaves_no_erased_customer_with_an_op
     let saved = rig.save();
     for number in 1.. {
         rig.restore(&saved);
-        rig.fresh_minute().await;
         let effects = Effects::struck(number, Blow::DiesAfter);
-        let shop = rig.watched_shop("apply", &effects).await;
-        let batch = rig.inbox.take();
-        let answer = effects
-            .run(Box::pin(apply::handle(&shop, delivery(&batch), Instant::now() + PLENTY)))
-            .await;
-        rig.put_back(batch, answer);
+        rig.apply_watched(&effects).await;
         if !effects.fell() {
             assert!(number > 10, "it died too seldom to prove anything");
             break;

@@ -30,27 +30,26 @@ fn bills(rig: &Rig) -> Vec<String> {
     })
 }
 
-async fn critiques(rig: &Rig) -> usize {
-    let items = rig.database.items("journal").await;
-    let is_critique = |item: &std::collections::HashMap<_, aws_sdk_dynamodb::types::AttributeValue>| {
-        item.get("kind")
-            .and_then(|kind| kind.as_s().ok())
-            .is_some_and(|kind| kind == "critique")
-    };
-    items.iter().filter(|item| is_critique(item)).count()
+/// The critiques of the day.
+async fn critiques(rig: &Rig) -> Vec<String> {
+    let told = rig.api(json!({"tenant": "617", "call": "GET /v1/critiques"})).await.unwrap();
+    let texts = told["critiques"].as_array().unwrap().iter();
+    texts.map(|critique| critique["text"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Runs a batimento that ends badly, and says so; then a sound one.
 async fn ends_badly_and_goes_on(faults: Value, state: &str, says: &str) {
     let rig = rig().await;
     rig.faults(faults.clone()).await;
-    let before = critiques(&rig).await;
+    assert_eq!(critiques(&rig).await, Vec::<String>::new());
     let summary = rig.reconcile(EVENT()).await.unwrap();
     assert_eq!(summary["situacao"], state, "{faults}: {summary}");
     let text = summary["resumo"].as_str().unwrap();
     assert!(text.contains(says), "{faults}: {text}");
     assert_eq!(summary["contagens"]["returned"], 0, "{faults}");
-    assert!(critiques(&rig).await > before, "{faults}: a critique tells it");
+    let told = critiques(&rig).await;
+    let tells = |critique: &String| critique.starts_with("Credor 1, reconcile, execução ") && critique.ends_with(text);
+    assert!(told.iter().any(tells), "{faults}: {told:#?}");
     rig.faults(json!([])).await;
     let summary = rig.reconcile(EVENT()).await.unwrap();
     assert_eq!(summary["situacao"], "concluído", "{faults}: {summary}");
@@ -67,13 +66,13 @@ async fn a_404_for_everything_removes_nothing_and_asks() {
 #[tokio::test]
 async fn an_error_at_the_end_of_a_stream_fails_the_run() {
     let faults = json!([{"kind": "api-error", "afterBytes": 1_000_000, "route": "bulk-data/v1/income"}]);
-    ends_badly_and_goes_on(faults, "falhou", "invoque de novo para retomar").await;
+    ends_badly_and_goes_on(faults, "falhou", "a varredura retoma").await;
 }
 
 #[tokio::test]
 async fn an_empty_body_is_no_empty_list() {
     let faults = json!([{"kind": "blank", "route": "bulk-data/v1/income"}]);
-    ends_badly_and_goes_on(faults, "falhou", "invoque de novo para retomar").await;
+    ends_badly_and_goes_on(faults, "falhou", "a varredura retoma").await;
 }
 
 #[tokio::test]

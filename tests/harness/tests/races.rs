@@ -281,4 +281,9 @@ async fn a_removal_told_before_sienge_shows_it_is_looked_for_again() {
     // One is gone; the other one, whatever was told, is there.
     rig.apply().await;
     rig.assert_equal().await;
+    // An operator's word is no news: it is read once more, and it is as it is.
+    let id = "evento-2";
+    let summary = rig.payments(json!({"tenant": "617", "webhook": id})).await.unwrap();
+    assert_eq!(summary["situacao"], "concluído", "{summary}");
+    rig.assert_equal().await;
 }

@@ -192,10 +192,27 @@ async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() 
     let event = json!({"tenant": "617", "creditor": 1, "redundancy": true});
     let cut = rig.payments_within(event, SHORT).await.unwrap();
     assert_eq!(of(&cut, "situacao"), "continua", "{cut}");
+    assert_eq!(cut["contagens"]["settled"], 1, "what was paid is read: {cut}");
+    rig.faults(json!([])).await;
+    rig.control("DELETE", "calls", json!({})).await;
+    let (summaries, _) = rig.route().await;
+    assert_eq!(of(&summaries[0], "situacao"), "concluído", "{summaries:?}");
+    assert_eq!(summaries[0]["contagens"]["settled"], 1, "and counted: {summaries:?}");
+    assert_eq!(
+        income_calls(&rig).await,
+        1,
+        "what changed is read, and what was paid is not read again"
+    );
+    rig.assert_equal().await;
+
+    // The end comes in the middle of a call to Sienge: the step is repeated.
+    rig.faults(json!([{"kind": "hang", "route": "bulk-data/v1/income"}])).await;
+    let event = json!({"tenant": "617", "creditor": 1, "redundancy": true});
+    let cut = rig.payments_within(event, Duration::from_secs(41)).await.unwrap();
+    assert_eq!(of(&cut, "situacao"), "continua", "{cut}");
     rig.faults(json!([])).await;
     let (summaries, _) = rig.route().await;
     assert_eq!(of(&summaries[0], "situacao"), "concluído", "{summaries:?}");
-    rig.assert_equal().await;
 
     slow(&rig).await;
     rig.change(
@@ -210,6 +227,14 @@ async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() 
     rig.assert_equal().await;
 }
 
+/// Reads of income since the calls were forgotten.
+async fn income_calls(rig: &Rig) -> u64 {
+    let calls = rig.control("GET", "calls", json!({})).await;
+    let mut routes = calls["routes"].as_array().unwrap().iter();
+    let income = routes.find(|route| route["route"] == "GET bulk-data/v1/income");
+    income.map_or(0, |route| route["calls"].as_u64().unwrap())
+}
+
 /// The answer about everything that there is, or that changed since long ago, comes too slowly.
 async fn is_cut(task: &str, calls_before: u64, calls_in_all: u64) {
     let mut rig = Rig::of_one_creditor().await;
@@ -219,8 +244,8 @@ async fn is_cut(task: &str, calls_before: u64, calls_in_all: u64) {
             rig.change("receive", json!({"billId": bill, "installmentId": installment, "silent": true}));
         }
     }
-    rig.shop.timeouts.total = Duration::from_secs(4);
-    rig.faults(json!([{"kind": "drip", "seconds": 1.5, "route": "bulk-data/v1/income", "skip": calls_before, "count": 1}]))
+    rig.shop.timeouts.total = Duration::from_secs(8);
+    rig.faults(json!([{"kind": "drip", "seconds": 3, "route": "bulk-data/v1/income", "skip": calls_before, "count": 1}]))
         .await;
     rig.control("DELETE", "calls", json!({})).await;
     let summary = match task {
@@ -233,18 +258,23 @@ async fn is_cut(task: &str, calls_before: u64, calls_in_all: u64) {
     };
     let summary = summary.unwrap();
     assert_eq!(of(&summary, "situacao"), "concluído", "{summary}");
-    let calls = rig.control("GET", "calls", json!({})).await;
-    let mut routes = calls["routes"].as_array().unwrap().iter();
-    let income = routes.find(|route| route["route"] == "GET bulk-data/v1/income").unwrap();
-    assert_eq!(income["calls"], calls_in_all, "{task}: {calls}");
+    assert_eq!(income_calls(&rig).await, calls_in_all, "{task}");
     rig.assert_equal().await;
 }
 
 #[tokio::test]
-async fn an_answer_too_slow_to_be_read_whole_is_read_in_windows() {
+async fn a_reconciliation_reads_in_windows_what_comes_too_slowly_whole() {
     is_cut("reconcile", 0, 1 + 5).await;
+}
+
+#[tokio::test]
+async fn an_import_reads_in_windows_what_comes_too_slowly_whole() {
     // Before it the bills of rescinded contracts are read, by another route of the same beginning.
     is_cut("import", 1, 1 + 5).await;
+}
+
+#[tokio::test]
+async fn the_redundancy_reads_in_windows_what_comes_too_slowly_whole() {
     // Before it what was paid is read, in one answer, and the bills of which that says too little.
     is_cut("payments", 2, 1 + 1 + 5).await;
 }
@@ -284,7 +314,7 @@ async fn killed_after(commits: usize) {
     rig.bus.take();
     let runs = rig.shop.store.runs(&tenant(), "reconcile", 5).await.unwrap();
     assert_eq!((runs.len(), runs[0].state), (1, RunState::Running));
-    assert!(runs[0].summary.starts_with("Em execução: 0 de 2 etapas"), "{}", runs[0].summary);
+    assert!(runs[0].summary.starts_with("Em execução: 0 de 4 etapas"), "{}", runs[0].summary);
 
     let summary = rig.payments(json!({})).await.unwrap();
     assert!(

@@ -59,3 +59,10 @@ fn whatever_happens_one_sync_and_one_batimento_find_both_sides_equal() {
         failed.len()
     );
 }
+
+#[test]
+fn a_seed_tells_the_same_story_each_time() {
+    for seed in 0..20 {
+        assert_eq!(run(seed), run(seed), "seed {seed}");
+    }
+}

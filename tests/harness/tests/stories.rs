@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
-use harness::rig::{PLENTY, delivery};
+use harness::rig::PLENTY;
 use harness::simulation::operation;
 use harness::{Rig, World};
 use ponte::flow::{Report, Session, Wish};
@@ -55,7 +55,8 @@ async fn story(seed: u64) {
         }
         trouble(&rig, &mut rng).await;
         let effects = if rng.bool() {
-            Effects::struck(rng.usize(1..60), Blow::DiesAfter)
+            let blows = [Blow::DiesBefore, Blow::DiesAfter, Blow::FailsBefore, Blow::FailsAfter];
+            Effects::struck(rng.usize(1..60), blows[rng.usize(0..blows.len())])
         } else {
             Effects::counted()
         };
@@ -116,12 +117,7 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
     let creditor = rng.i64(1..3);
     let event = json!({"tenant": "617", "creditor": creditor});
     match rng.u32(0..10) {
-        0..4 => {
-            let shop = rig.watched_shop("apply", effects).await;
-            let batch = rig.inbox.take();
-            let answer = effects.run(Box::pin(apply::handle(&shop, delivery(&batch), end))).await;
-            rig.put_back(batch, answer);
-        }
+        0..4 => drop(rig.apply_watched(effects).await),
         4..6 => {
             let shop = rig.watched_shop("import", effects).await;
             drop(effects.run(Box::pin(import::handle(&shop, event, end))).await);

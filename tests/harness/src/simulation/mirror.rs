@@ -249,7 +249,7 @@ impl Simulation {
                     self.effect()?;
                 }
                 if met_another {
-                    self.conflicts += 1;
+                    self.counts.conflicts += 1;
                     continue;
                 }
                 if commit.version() != held.version {

@@ -5,6 +5,7 @@
 //! The comparison and the slices of a commit are the real ones. At the end one opening of every customer and one batimento of
 //! every creditor must find both sides equal.
 
+mod checks;
 mod functions;
 mod mirror;
 mod sienge;
@@ -17,12 +18,11 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use ponte::calendar::Timestamp;
 use ponte::intake::Hints;
-use ponte::portfolio::{BillId, ContractState, CreditorId, EventKind, Scope};
+use ponte::portfolio::{BillId, CreditorId, Scope};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::slices::SliceLimits;
 use serde_json::json;
 
-use crate::compare;
 use crate::rig::TODAY;
 pub use sienge::operation;
 
@@ -90,7 +90,7 @@ struct Trouble {
 }
 
 /// What a run did, for the count.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Operations in Sienge.
     pub operations: u64,
@@ -151,7 +151,6 @@ struct Simulation {
     fuse: Option<u32>,
     depth: u8,
     next_webhook: u64,
-    conflicts: u64,
     counts: Counts,
 }
 
@@ -209,7 +208,6 @@ impl Simulation {
             fuse: None,
             depth: 0,
             next_webhook: 0,
-            conflicts: 0,
             counts: Counts::default(),
             rng,
         }
@@ -424,66 +422,7 @@ impl Simulation {
         assert_eq!(self.differences(), Vec::<String>::new(), "after the last webhooks");
         self.assert_settled();
         self.assert_reversals();
-        self.counts.conflicts = self.conflicts;
         self.counts.events = self.store.timeline.len() as u64;
         self.counts
-    }
-
-    fn differences(&self) -> Vec<String> {
-        let ours = |bill: &sienge_simulator::world::Bill| REGISTERED.contains(&i64::from(bill.company));
-        compare::differences(&self.sienge.world, &self.store.bills, |bill, _| ours(bill))
-    }
-
-    /// Bills whose rights were assigned: only a batimento moves them.
-    fn moved(&self) -> BTreeSet<BillId> {
-        let customer = |bill: BillId| {
-            u32::try_from(bill.0)
-                .ok()
-                .and_then(|id| self.sienge.world.bills.get(&id))
-                .map(|bill| i64::from(bill.customer))
-        };
-        let bills = self.store.bills.iter();
-        bills
-            .filter(|(bill, held)| {
-                let now = customer(**bill);
-                let mut contracts = held
-                    .contracts
-                    .values()
-                    .filter(|contract| !matches!(contract.state, ContractState::Assigned { .. }));
-                now.is_some() && contracts.any(|contract| Some(contract.key.customer.0) != now)
-            })
-            .map(|(bill, _)| *bill)
-            .collect()
-    }
-
-    /// No payment is told as taken back that Sienge did not take back.
-    fn assert_reversals(&self) {
-        for ((bill, _), event) in &self.store.timeline {
-            if matches!(event.kind, EventKind::PaymentReversed { .. }) {
-                let taken_back = event.installments.iter().all(|id| self.sienge.took_back(*bill, *id));
-                assert!(taken_back, "never taken back in Sienge: {event:?}");
-            }
-        }
-    }
-
-    fn assert_settled(&self) {
-        assert!(self.queue.is_empty(), "messages are left: {:?}", self.queue);
-        let waiting: Vec<&u64> = self
-            .journal
-            .iter()
-            .filter(|(_, webhook)| webhook.state == WebhookState::Pending)
-            .map(|(id, _)| id)
-            .collect();
-        assert!(waiting.is_empty(), "webhooks are left: {waiting:?}");
-        assert!(self.store.outbox.is_empty(), "unpublished events are left");
-        let told: BTreeSet<&(BillId, String)> = self.store.timeline.keys().collect();
-        assert_eq!(self.published.iter().collect::<BTreeSet<_>>(), told, "what was told was published");
-        for (bill, held) in &self.store.bills {
-            assert!(
-                held.pending_events.is_empty(),
-                "bill {bill}: events wait for ever: {:?}",
-                held.pending_events
-            );
-        }
     }
 }
