@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::crash::Effects;
-use crate::permissions::{self, Permission};
+use crate::permissions;
 
 /// What the proxy does with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,6 @@ struct Watch {
     units: BTreeMap<String, f64>,
     writes: BTreeMap<String, usize>,
     plan: Option<Plan>,
-    used: BTreeMap<&'static str, BTreeSet<Permission>>,
     denied: Vec<String>,
 }
 
@@ -119,11 +118,6 @@ impl Database {
     /// What a function was not allowed to do and tried.
     pub fn denied(&self) -> Vec<String> {
         self.watch.lock().unwrap().denied.clone()
-    }
-
-    /// What a function did with the tables.
-    pub fn used(&self, function: &str) -> BTreeSet<Permission> {
-        self.watch.lock().unwrap().used.get(function).cloned().unwrap_or_default()
     }
 
     /// A store whose client gives up at the first failure, so that a lost call is a crash at that point.
@@ -313,7 +307,6 @@ fn refuse(function: &'static str, operation: &str, body: &[u8], watch: &mut Watc
         .difference(allowed)
         .map(|(action, table)| format!("{action} on {table}"))
         .collect();
-    watch.used.entry(function).or_default().extend(needed);
     if missing.is_empty() {
         return None;
     }

@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
 use harness::rig::PLENTY;
 use harness::{Rig, World};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use ponte::portfolio::CreditorId;
+use ponte::flow::Session;
+use ponte::portfolio::{CreditorId, CustomerId};
+use ponte::sienge::CustomerFilter;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -34,22 +37,27 @@ async fn begun(task: &'static str, windows: i32) -> Rig {
         rig.pass(Duration::from_mins(5));
         rig.bus.take();
     }
+    stands_at(&rig, task, |progress| progress["windows"] = json!(cut(windows))).await;
+    rig
+}
+
+/// Begins a run, which is killed after its first checkpoint; that one is changed.
+async fn stands_at(rig: &Rig, task: &'static str, change: impl FnOnce(&mut Value)) {
     for number in 1.. {
         let effects = Effects::struck(number, Blow::DiesAfter);
-        run(&rig, task, asked(task), &effects, PLENTY).await;
+        run(rig, task, asked(task), &effects, PLENTY).await;
         rig.pass(Duration::from_mins(17));
-        if checkpoint(&rig, task).await.is_some() {
+        if checkpoint(rig, task).await.is_some() {
             break;
         }
     }
-    let (version, mut content) = checkpoint(&rig, task).await.unwrap();
-    content["progress"]["windows"] = json!(cut(windows));
+    let (version, mut content) = checkpoint(rig, task).await.unwrap();
+    change(&mut content["progress"]);
     let (store, now) = (&rig.shop.store, (rig.shop.clock)());
     store
         .save_checkpoint(&tenant(), Some(CreditorId(1)), task, version, &content, now)
         .await
         .unwrap();
-    rig
 }
 
 /// All there is: an import reads what changed since long ago.
@@ -205,6 +213,36 @@ async fn a_reconciliation_goes_on_in_more_invocations_than_loop_detection_would_
 #[tokio::test]
 async fn an_import_goes_on_in_more_invocations_than_loop_detection_would_allow() {
     goes_on_beyond_loop_detection("import").await;
+}
+
+#[tokio::test]
+async fn a_reconciliation_goes_on_in_a_list_after_the_rows_that_it_has_read() {
+    let rig = Rig::filled().await;
+    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let listed: Vec<_> = session.sienge.customers(&CustomerFilter::default()).collect().await;
+    let mut known = Vec::new();
+    for (row, customer) in listed.into_iter().enumerate() {
+        let id = CustomerId(customer.unwrap().id.unwrap());
+        known.extend(rig.customer(id).await.map(|customer| (row, customer)));
+    }
+    let (before, (skip, after)) = (known[0].1.clone(), known.pop().unwrap());
+    for id in [before.id, after.id] {
+        rig.change("customer", json!({"customerId": id.0, "name": "Outro Nome", "silent": true}));
+    }
+    stands_at(&rig, "reconcile", |progress| {
+        progress["windows"] = json!([]);
+        progress["stage"] = json!("records");
+        progress["records"] = json!({"customers": skip});
+    })
+    .await;
+    rig.payments(json!({})).await.unwrap();
+    let summary = run(&rig, "reconcile", asked_for(&rig), &Effects::counted(), PLENTY).await.unwrap();
+    assert_eq!(summary["situacao"], "concluído", "{summary}");
+    assert_eq!(rig.customer(after.id).await.unwrap().name, "Outro Nome");
+    assert_eq!(rig.customer(before.id).await.unwrap(), before, "it was read before");
+
+    rig.run_all("reconcile").await;
+    assert_eq!(rig.customer(before.id).await.unwrap().name, "Outro Nome");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Seeded stories through everything there is: HTTP, the embedded DynamoDB, the real functions. Fewer than the simulation's,
-//! and with the same kinds of trouble: webhooks lost, doubled and out of order, half answers, deaths, a quota that ends.
+//! and with the same kinds of trouble: webhooks lost, doubled and out of order, half answers, deaths.
 //!
 //! `PONTE_STORIES=200` tells more of them, `PONTE_STORY=17` one again.
 
