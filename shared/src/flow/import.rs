@@ -72,6 +72,9 @@ impl Run for Progress {
         };
         windows.saturating_add(others)
     }
+    fn was_asked(&self) -> bool {
+        self.asked
+    }
 }
 
 /// Imports what changed for one creditor.
@@ -114,9 +117,8 @@ async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) 
 
 /// Where to go on, with the checkpoint written; `None` when the run to resume is over.
 async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
-    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
-    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since) && guard.goes_on(saved, task);
-    let progress = match saved.filter(wanted) {
+    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
+    let progress = match guard.resume(task.run.as_deref(), wanted).await? {
         Some(progress) => progress,
         None if task.run.is_some() => return Ok(None),
         None => begin(session, task, creditor).await?,
@@ -154,34 +156,40 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
             return Ok(RunState::Continues);
         }
         let mut report = Report::default();
-        progress.step = match progress.step {
-            Step::Records => {
-                let cancelled = session.read_changed_records(creditor, progress.since, &mut report).await?;
-                look_whole(session, &cancelled, &mut report).await?;
-                Step::Installments
-            }
-            Step::Installments => {
-                step_window(session, creditor, progress, &mut report).await?;
-                if progress.windows.is_empty() {
-                    Step::CreditBureau
-                } else {
-                    Step::Installments
-                }
-            }
-            Step::CreditBureau => {
-                session.read_credit_bureau(creditor, &mut report).await?;
-                Step::Unmatched
-            }
-            Step::Unmatched => {
-                unmatched(session, &mut report).await?;
-                Step::Done
-            }
-            Step::Done => Step::Done,
-        };
-        progress.report.add(report);
+        let next = step(session, creditor, progress, &mut report).await;
+        progress.report.add(if next.is_ok() { report } else { report.to_be_repeated() });
+        progress.step = next?;
         guard.save(progress).await?;
     }
     Ok(RunState::Finished)
+}
+
+/// Takes a step; answers the next one.
+async fn step(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<Step, FlowError> {
+    Ok(match progress.step {
+        Step::Records => {
+            let cancelled = session.read_changed_records(creditor, progress.since, report).await?;
+            look_whole(session, &cancelled, report).await?;
+            Step::Installments
+        }
+        Step::Installments => {
+            step_window(session, creditor, progress, report).await?;
+            if progress.windows.is_empty() {
+                Step::CreditBureau
+            } else {
+                Step::Installments
+            }
+        }
+        Step::CreditBureau => {
+            session.read_credit_bureau(creditor, report).await?;
+            Step::Unmatched
+        }
+        Step::Unmatched => {
+            unmatched(session, report).await?;
+            Step::Done
+        }
+        Step::Done => Step::Done,
+    })
 }
 
 /// Reads one window; one whose answer is too large or too slow to be read is cut instead.
@@ -195,7 +203,10 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
             progress.windows.remove(0);
             Ok(())
         }
-        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error),
+        Err(error) => {
+            *report = std::mem::take(report).to_be_repeated();
+            windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)
+        }
     }
 }
 

@@ -81,6 +81,9 @@ impl Run for Progress {
             .saturating_add(self.chunks.saturating_sub(self.chunks_done))
             .saturating_add(self.records.steps_left())
     }
+    fn was_asked(&self) -> bool {
+        false
+    }
 }
 
 /// Reconciles one creditor, from the checkpoint of an earlier invocation if there is one.
@@ -115,19 +118,20 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
 
 /// Where to go on, with the checkpoint written; `None` when what should be resumed or confirmed is not there.
 async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
-    let saved = guard.resume::<Progress>(task.confirm.as_deref().or(task.run.as_deref())).await?;
-    let progress = match (saved, &task.confirm) {
-        (Some(progress), Some(_)) if progress.stage == Stage::AwaitsConfirmation => Progress {
+    // A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
+    let wanted = |saved: &Progress| match saved.stage {
+        Stage::AwaitsConfirmation => task.confirm.is_some(),
+        _ => task.confirm.is_none() && (task.run.is_some() || recent(session, saved)),
+    };
+    let asked_for = task.confirm.as_deref().or(task.run.as_deref());
+    let progress = match guard.resume(asked_for, wanted).await? {
+        Some(progress) if task.confirm.is_some() => Progress {
             stage: Stage::Removals,
             ..progress
         },
-        (_, Some(_)) => return Ok(None),
-        (None, None) if task.run.is_some() => return Ok(None),
-        // A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
-        (Some(progress), None) if progress.stage != Stage::AwaitsConfirmation && (task.run.is_some() || recent(session, &progress)) => {
-            progress
-        }
-        _ => begin(session, creditor).await?,
+        Some(progress) => progress,
+        None if asked_for.is_some() => return Ok(None),
+        None => begin(session, creditor).await?,
     };
     guard.begin(&progress).await?;
     Ok(Some(progress))
@@ -225,17 +229,20 @@ async fn step_window(
     let mut report = Report::default();
     match read_window(session, creditor, window, &mut report).await {
         Ok((held, missing, missing_bills)) => {
-            progress.held_open += held;
-            progress.missing += missing;
             if session.dry_run {
                 missing_in_memory.extend(missing_bills);
             } else {
-                keep_missing(session, progress, &missing_bills).await?;
+                progress.chunks = keep_missing(session, progress, &missing_bills).await?;
             }
+            progress.held_open += held;
+            progress.missing += missing;
             progress.windows.remove(0);
             tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
         }
-        Err(error) => windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)?,
+        Err(error) => {
+            progress.report.add(report.to_be_repeated());
+            return windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error);
+        }
     }
     progress.report.add(report);
     Ok(())
@@ -325,18 +332,20 @@ fn stops(session: &Session, creditor: CreditorId, progress: &Progress) -> Result
     Ok(progress.missing >= FEW_REMOVALS && progress.missing * 100 > progress.held_open * share)
 }
 
-/// Keeps the bills of a window's missing installments for the removal stage. A repeated window writes the same chunks again.
-async fn keep_missing(session: &Session, progress: &mut Progress, bills: &BTreeSet<BillId>) -> Result<(), FlowError> {
+/// Keeps the bills of a window's missing installments for the removal stage; answers how many chunks there are. A repeated window writes the
+/// same ones again.
+async fn keep_missing(session: &Session, progress: &Progress, bills: &BTreeSet<BillId>) -> Result<u32, FlowError> {
     let bills: Vec<BillId> = bills.iter().copied().collect();
+    let mut chunks = progress.chunks;
     for chunk in bills.chunks(REMOVALS_IN_A_CHUNK) {
         session
             .shop
             .store
-            .put_removals(&session.tenant, &progress.run, progress.chunks, chunk, session.now())
+            .put_removals(&session.tenant, &progress.run, chunks, chunk, session.now())
             .await?;
-        progress.chunks += 1;
+        chunks += 1;
     }
-    Ok(())
+    Ok(chunks)
 }
 
 /// Reads the bills with missing installments again and removes what is missing still. `false` when the time ran out.

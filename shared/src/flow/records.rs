@@ -42,6 +42,17 @@ pub(super) enum AllRecords {
 }
 
 impl AllRecords {
+    /// The next step, after one that listed so many rows.
+    const fn after(self, listed: usize) -> Self {
+        match self {
+            Self::Enterprises => Self::SalesContracts(0),
+            Self::SalesContracts(skip) if listed == ROWS_IN_A_STEP => Self::SalesContracts(skip + listed),
+            Self::SalesContracts(_) => Self::Customers(0),
+            Self::Customers(skip) if listed == ROWS_IN_A_STEP => Self::Customers(skip + listed),
+            Self::Customers(_) | Self::Done => Self::Done,
+        }
+    }
+
     /// Steps to do still, if each list is a short one.
     pub(super) const fn steps_left(self) -> u32 {
         match self {
@@ -217,11 +228,11 @@ impl Session {
         step: AllRecords,
         report: &mut Report,
     ) -> Result<AllRecords, FlowError> {
-        Ok(match step {
+        let listed = match step {
             AllRecords::Enterprises => {
                 let enterprises = self.read_enterprises(creditor, report).await?;
                 self.read_all_units(&enterprises, report).await?;
-                AllRecords::SalesContracts(0)
+                enterprises.len()
             }
             AllRecords::SalesContracts(skip) => {
                 let of_creditor = SalesContractFilter {
@@ -230,10 +241,7 @@ impl Session {
                     ..SalesContractFilter::default()
                 };
                 let rows = self.sienge.sales_contracts(&of_creditor).take(ROWS_IN_A_STEP).boxed();
-                match self.keep(rows, to_sales_contract, report).await? {
-                    ROWS_IN_A_STEP => AllRecords::SalesContracts(skip + ROWS_IN_A_STEP),
-                    _ => AllRecords::Customers(0),
-                }
+                self.keep(rows, to_sales_contract, report).await?
             }
             AllRecords::Customers(skip) => {
                 let all = CustomerFilter {
@@ -241,13 +249,11 @@ impl Session {
                     ..CustomerFilter::default()
                 };
                 let rows = self.sienge.customers(&all).take(ROWS_IN_A_STEP).boxed();
-                match self.update_known_customers(rows, report).await? {
-                    ROWS_IN_A_STEP => AllRecords::Customers(skip + ROWS_IN_A_STEP),
-                    _ => AllRecords::Done,
-                }
+                self.update_known_customers(rows, report).await?
             }
-            AllRecords::Done => AllRecords::Done,
-        })
+            AllRecords::Done => 0,
+        };
+        Ok(step.after(listed))
     }
 
     /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than asking for each enterprise's.
@@ -458,4 +464,28 @@ fn to_sales_contract(row: &sienge::SalesContract) -> Option<SalesContract> {
         cancelled_on: row.cancellation_date,
         participation: row.main_participation(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_goes_on_until_a_step_finds_it_shorter_than_itself() {
+        let steps = [0, ROWS_IN_A_STEP, ROWS_IN_A_STEP, 0, ROWS_IN_A_STEP, 1];
+        let mut taken = vec![AllRecords::default()];
+        for listed in steps {
+            taken.push(taken[taken.len() - 1].after(listed));
+        }
+        let expected = [
+            AllRecords::Enterprises,
+            AllRecords::SalesContracts(0),
+            AllRecords::SalesContracts(2_000),
+            AllRecords::SalesContracts(4_000),
+            AllRecords::Customers(0),
+            AllRecords::Customers(2_000),
+            AllRecords::Done,
+        ];
+        assert_eq!(taken, expected);
+    }
 }

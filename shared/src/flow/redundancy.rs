@@ -41,6 +41,9 @@ impl Run for Progress {
     fn steps_left(&self) -> u32 {
         u32::try_from(self.paid.len() + self.changed.len()).unwrap_or(u32::MAX)
     }
+    fn was_asked(&self) -> bool {
+        self.asked
+    }
 }
 
 /// The daily redundancy of one creditor: payments by date, and everything changed since the last success.
@@ -70,9 +73,8 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
 
 /// Where to go on, with the checkpoint written; `None` when the run to resume is over.
 async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
-    let saved = guard.resume::<Progress>(task.run.as_deref()).await?;
-    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since) && guard.goes_on(saved, task);
-    let progress = match saved.filter(wanted) {
+    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
+    let progress = match guard.resume(task.run.as_deref(), wanted).await? {
         Some(progress) => progress,
         None if task.run.is_some() => return Ok(None),
         None => begin(session, task, creditor).await?,
@@ -113,7 +115,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         }
         let mut report = Report::default();
         let stepped = step_window(session, creditor, progress, &mut report).await;
-        progress.report.add(report);
+        progress.report.add(if stepped.is_ok() { report } else { report.to_be_repeated() });
         stepped?;
         guard.save(progress).await?;
     }
@@ -145,7 +147,10 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
             windows.remove(0);
             Ok(())
         }
-        Err(error) => windows::cut_first(session, creditor, windows, smallest, error),
+        Err(error) => {
+            *report = std::mem::take(report).to_be_repeated();
+            windows::cut_first(session, creditor, windows, smallest, error)
+        }
     }
 }
 

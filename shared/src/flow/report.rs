@@ -110,6 +110,17 @@ impl Report {
         }
     }
 
+    /// What counts of a step that is taken again: what it changed. What it reads and what fails, its repetition tells.
+    #[must_use]
+    pub(super) fn to_be_repeated(self) -> Self {
+        Self {
+            rows_read: 0,
+            failures: BTreeMap::new(),
+            more_failures: 0,
+            ..self
+        }
+    }
+
     /// Notes a critique, once.
     pub fn criticise(&mut self, text: String) {
         if self.critiques.contains(&text) {

@@ -32,6 +32,8 @@ pub(super) trait Run: Serialize + DeserializeOwned + Send + Sync {
     fn report(&self) -> &Report;
     /// Steps it has to do still, as far as it knows.
     fn steps_left(&self) -> u32;
+    /// Whether somebody asked for just this one: no other run reads the same.
+    fn was_asked(&self) -> bool;
 }
 
 /// The right to run one task for one creditor. A dry run has no lease and writes no checkpoint.
@@ -88,8 +90,9 @@ impl<'a> Guard<'a> {
         )
     }
 
-    /// The checkpoint of an unfinished run. With `run`, only that one's.
-    pub(super) async fn resume<R: Run>(&mut self, run: Option<&str>) -> Result<Option<R>, FlowError> {
+    /// The checkpoint of an unfinished run, if it is wanted. With `run`, only that one's; without, one of an earlier day that the sweep has
+    /// given up is not gone on with: what it did not read, a new one reads with what came since.
+    pub(super) async fn resume<R: Run>(&mut self, run: Option<&str>, wanted: impl FnOnce(&R) -> bool) -> Result<Option<R>, FlowError> {
         if self.lease.is_none() {
             return Ok(None);
         }
@@ -103,13 +106,20 @@ impl<'a> Guard<'a> {
             Ok(None) => Ok(None),
             Ok(Some(saved)) => {
                 self.version = saved.version;
-                let wanted = run.is_none_or(|run| saved.content.run == run);
-                (self.failures, self.steps) = if wanted {
-                    (saved.content.failures, saved.content.steps)
-                } else {
-                    (0, 0)
-                };
-                Ok(wanted.then_some(saved.content.progress))
+                let Saved {
+                    run: id,
+                    failures,
+                    steps,
+                    progress,
+                    ..
+                } = saved.content;
+                let of_today = business_date(progress.started_at()) == session.today;
+                let goes_on = run.map_or(of_today || failures < MAX_FAILURES || progress.was_asked(), |run| id == run);
+                if !goes_on || !wanted(&progress) {
+                    return Ok(None);
+                }
+                (self.failures, self.steps) = (failures, steps);
+                Ok(Some(progress))
             }
             Err(error @ StoreError::Unreadable { .. }) => {
                 session
@@ -122,12 +132,6 @@ impl<'a> Guard<'a> {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Whether a task goes on with a saved run: one that is asked for by its id, or one of today. What an older one did not read since it
-    /// began, a new one reads with the rest.
-    pub(super) fn goes_on<R: Run>(&self, saved: &R, task: &Task) -> bool {
-        task.run.is_some() || business_date(saved.started_at()) == self.session.today
     }
 
     /// Writes the checkpoint after a step, and keeps the right.
@@ -228,11 +232,14 @@ impl<'a> Guard<'a> {
             Ok(state) => (*state, text(*state)),
             Err(error) => {
                 tracing::error!(tenant = %session.tenant, %creditor, task = task.as_str(), run = progress.id(), %error, "run failed; running it again resumes it");
-                let resumed = self.lease.is_some() && (day_is_over || self.failures + 1 < MAX_FAILURES);
-                let next = if resumed {
+                let next = if self.lease.is_none() {
+                    "invoque de novo"
+                } else if day_is_over {
+                    "a varredura retoma do último ponto quando a cota voltar"
+                } else if self.failures + 1 < MAX_FAILURES {
                     "a varredura retoma do último ponto em até 10 minutos"
                 } else {
-                    "invoque de novo para retomar do último ponto"
+                    "invoque de novo hoje para retomar do último ponto"
                 };
                 (RunState::Failed, format!("Execução interrompida: {error}. Nada se perdeu: {next}."))
             }

@@ -134,11 +134,14 @@ impl<T: DeserializeOwned> Reader<T> {
         let rows = page.rows.len();
         let again = rows > 0 && self.last_print == Some(page.print);
         let past = self.offset + rows;
+        // A reading that goes on after some rows must not get the whole list once more.
+        let unasked = self.offset > 0 && rows > PAGE_ROWS;
         let circles = SiengeError::Shape {
             resource,
             what: "páginas que se repetem",
         };
         self.done = match page.count {
+            _ if unasked => return Err(circles),
             // A list whose total is reached is complete, even when the server sends more than asked.
             Some(count) if past >= count && !again => true,
             Some(_) if again || self.pages >= PAGES_LIMIT => return Err(circles),

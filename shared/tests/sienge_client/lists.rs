@@ -124,3 +124,25 @@ async fn filters_reach_the_address() {
         "/v1/customers?modifiedAfter=2026-11-01&limit=200&offset=0"
     );
 }
+
+#[tokio::test]
+async fn a_reading_goes_on_after_the_rows_that_were_read() {
+    let after = async |stage: &Stage, skip: usize| {
+        let filter = CustomerFilter {
+            skip,
+            ..CustomerFilter::default()
+        };
+        let rows: Result<Vec<_>, SiengeError> = stage.client.customers(&filter).try_collect().await;
+        rows.map(|rows| rows.into_iter().map(|row| row.id.unwrap()).collect::<Vec<_>>())
+    };
+    let stage = Stage::with(paged(450, 200)).await;
+    assert_eq!(after(&stage, 400).await.unwrap(), (400..450).collect::<Vec<_>>());
+    assert_eq!(after(&stage, 450).await.unwrap(), Vec::<i64>::new());
+    // Some of it was deleted meanwhile.
+    assert_eq!(after(&stage, 600).await.unwrap(), Vec::<i64>::new());
+    let stage = Stage::with(|_, _| refusal(404)).await;
+    assert_eq!(after(&stage, 200).await.unwrap(), Vec::<i64>::new());
+    // A server that gives the whole list whatever it is asked for.
+    let stage = Stage::with(|_, _| Reply::json(rows(0, 700))).await;
+    assert!(matches!(after(&stage, 200).await, Err(SiengeError::Shape { .. })));
+}

@@ -5,14 +5,15 @@ use std::time::Duration;
 use harness::Rig;
 use harness::database::{Fault, tenant};
 use harness::fakes::BusMood;
+use harness::rig::TODAY;
 use ponte::store::RunState;
 use serde_json::{Value, json};
 
 /// Enough for the margin and a step to be begun, and not for a second one once Sienge is slow.
-const SHORT: Duration = Duration::from_secs(42);
+const SHORT: Duration = Duration::from_secs(46);
 
 async fn slow(rig: &Rig) {
-    rig.faults(json!([{"kind": "slow", "seconds": 2.5, "route": "bulk-data/v1/income"}]))
+    rig.faults(json!([{"kind": "slow", "seconds": 7, "route": "bulk-data/v1/income"}]))
         .await;
 }
 
@@ -205,11 +206,16 @@ async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() 
     );
     rig.assert_equal().await;
 
-    // The end comes in the middle of a call to Sienge: the step is repeated.
-    rig.faults(json!([{"kind": "hang", "route": "bulk-data/v1/income"}])).await;
-    let event = json!({"tenant": "617", "creditor": 1, "redundancy": true});
-    let cut = rig.payments_within(event, Duration::from_secs(41)).await.unwrap();
+    // The end comes in the middle of a call to Sienge, for a single day: the step is repeated.
+    rig.faults(json!([{"kind": "hang", "seconds": 60, "route": "bulk-data/v1/income"}]))
+        .await;
+    let event = json!({"tenant": "617", "creditor": 1, "redundancy": true, "from": TODAY.to_string()});
+    rig.control("DELETE", "calls", json!({})).await;
+    let cut = rig.payments_within(event, Duration::from_secs(44)).await.unwrap();
     assert_eq!(of(&cut, "situacao"), "continua", "{cut}");
+    let calls = rig.control("GET", "calls", json!({})).await;
+    let bulk = calls["subdomains"].as_array().unwrap().iter().find(|lane| lane["kind"] == "bulk");
+    assert_eq!(bulk.unwrap()["calls"], 1, "it was under way: {calls}");
     rig.faults(json!([])).await;
     let (summaries, _) = rig.route().await;
     assert_eq!(of(&summaries[0], "situacao"), "concluído", "{summaries:?}");
@@ -225,6 +231,56 @@ async fn the_daily_load_and_the_redundancy_go_on_after_their_time_is_over_too() 
     let (summaries, _) = rig.route().await;
     assert_eq!(of(&summaries[0], "situacao"), "concluído", "{summaries:?}");
     rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_run_given_up_gives_way_on_another_day_unless_it_was_asked_for() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    let broken = json!([{"kind": "api-error", "afterBytes": 100, "route": "bulk-data/v1/income"}]);
+    let day = || rig.pass(Duration::from_hours(24));
+    let fails = async |event: Value, times: usize| {
+        let mut last = Value::Null;
+        for _ in 0..times {
+            last = rig.import(event.clone()).await.unwrap();
+            assert_eq!(of(&last, "situacao"), "falhou", "{last}");
+        }
+        last
+    };
+    let scheduled = || json!({"tenant": "617", "creditor": 1});
+    rig.faults(broken.clone()).await;
+    let first = fails(scheduled(), 1).await;
+    day();
+    // Not given up: it goes on, and is tried five times more.
+    let given_up = fails(scheduled(), 5).await;
+    assert_eq!(given_up["execucao"], first["execucao"]);
+    assert!(of(&given_up, "resumo").contains("invoque de novo"), "{given_up}");
+    day();
+    let second = fails(scheduled(), 1).await;
+    assert_ne!(second["execucao"], first["execucao"]);
+    assert!(
+        of(&second, "resumo").contains("a varredura retoma"),
+        "with tries of its own: {second}"
+    );
+    rig.faults(json!([])).await;
+    rig.payments(json!({})).await.unwrap();
+    let (summaries, _) = rig.route().await;
+    assert_eq!(
+        (of(&summaries[0], "situacao").as_str(), &summaries[0]["execucao"]),
+        ("concluído", &second["execucao"])
+    );
+    rig.assert_equal().await;
+
+    rig.faults(broken).await;
+    let asked = fails(json!({"tenant": "617", "creditor": 1, "from": "2000-01-01"}), 6).await;
+    day();
+    rig.faults(json!([])).await;
+    let summary = rig.import(scheduled()).await.unwrap();
+    assert_eq!(
+        (of(&summary, "situacao").as_str(), &summary["execucao"]),
+        ("concluído", &asked["execucao"])
+    );
 }
 
 /// Reads of income since the calls were forgotten.

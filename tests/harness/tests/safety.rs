@@ -138,11 +138,7 @@ async fn an_answer_that_breaks_off_fails_the_run_removes_nothing_and_can_be_resu
         let summary = rig.reconcile(EVENT()).await.unwrap();
         is(&summary, "falhou");
         // The sweep tries six times.
-        let next = if count < 5 {
-            "a varredura retoma"
-        } else {
-            "invoque de novo para retomar"
-        };
+        let next = if count < 5 { "a varredura retoma" } else { "invoque de novo hoje" };
         assert!(summary["resumo"].as_str().unwrap().contains(next), "{summary}");
         assert_eq!(summary["contagens"]["returned"], 0, "{kind}");
         assert!(rig.compare_with_sienge().await.len() <= open_before, "{kind}");
