@@ -157,7 +157,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         }
         let mut report = Report::default();
         let next = step(session, creditor, progress, &mut report).await;
-        progress.report.add(if next.is_ok() { report } else { report.to_be_repeated() });
+        progress.report.add(if next.is_ok() { report } else { report.repeated() });
         progress.step = next?;
         guard.save(progress).await?;
     }
@@ -204,7 +204,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
             Ok(())
         }
         Err(error) => {
-            *report = std::mem::take(report).to_be_repeated();
+            *report = std::mem::take(report).repeated();
             windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)
         }
     }

@@ -240,7 +240,7 @@ async fn step_window(
             tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
         }
         Err(error) => {
-            progress.report.add(report.to_be_repeated());
+            progress.report.add(report.repeated());
             return windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error);
         }
     }

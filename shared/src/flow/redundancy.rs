@@ -115,7 +115,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         }
         let mut report = Report::default();
         let stepped = step_window(session, creditor, progress, &mut report).await;
-        progress.report.add(if stepped.is_ok() { report } else { report.to_be_repeated() });
+        progress.report.add(if stepped.is_ok() { report } else { report.repeated() });
         stepped?;
         guard.save(progress).await?;
     }
@@ -148,7 +148,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
             Ok(())
         }
         Err(error) => {
-            *report = std::mem::take(report).to_be_repeated();
+            *report = std::mem::take(report).repeated();
             windows::cut_first(session, creditor, windows, smallest, error)
         }
     }

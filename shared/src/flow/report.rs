@@ -112,7 +112,7 @@ impl Report {
 
     /// What counts of a step that is taken again: what it changed. What it reads and what fails, its repetition tells.
     #[must_use]
-    pub(super) fn to_be_repeated(self) -> Self {
+    pub(super) fn repeated(self) -> Self {
         Self {
             rows_read: 0,
             failures: BTreeMap::new(),
