@@ -857,7 +857,7 @@ async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects
     wire.watch(None);
 }
 
-/// The caller repeats, and time passes.
+/// The caller repeats, and time passes: an agreement that could not be seen to is put off for an hour.
 async fn afterwards(rig: &Rig, way: Struck, new: &NewAgreement) {
     let session = session(rig).await;
     match way {
@@ -868,7 +868,7 @@ async fn afterwards(rig: &Rig, way: Struck, new: &NewAgreement) {
     }
     session.close().await;
     for _ in 0..2 {
-        rig.pass(Duration::from_mins(20));
+        rig.pass(Duration::from_mins(40));
         sweep(rig).await;
     }
 }
