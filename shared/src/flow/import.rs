@@ -128,11 +128,7 @@ async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut
 }
 
 async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
-    let store = &session.shop.store;
-    let imported = store.cursor(&session.tenant, Some(creditor), TaskName::Import.as_str()).await?;
-    let reconciled = store.cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str()).await?;
-    let last = imported.into_iter().chain(reconciled).map(|cursor| cursor.last_success).max();
-    let since = task.from.unwrap_or_else(|| day_before(last.map_or(session.today, business_date)));
+    let since = first_day(session, task, creditor, TaskName::Import).await?;
     let started_at = session.now();
     Ok(Progress {
         run: crate::store::new_run_id(started_at),
@@ -145,9 +141,18 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
     })
 }
 
-/// The filters have the resolution of a day: read the day before again.
-pub(super) fn day_before(day: Date) -> Date {
-    day.yesterday().unwrap_or(day)
+/// The day from which a run reads: the one asked for, else that of the last success of its kind or of a reconciliation. The filters have
+/// the resolution of a day, so the day before is read again.
+pub(super) async fn first_day(session: &Session, task: &Task, creditor: CreditorId, name: TaskName) -> Result<Date, FlowError> {
+    if let Some(from) = task.from {
+        return Ok(from);
+    }
+    let store = &session.shop.store;
+    let own = store.cursor(&session.tenant, Some(creditor), name.as_str()).await?;
+    let reconciled = store.cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str()).await?;
+    let last = own.into_iter().chain(reconciled).map(|cursor| cursor.last_success).max();
+    let day = last.map_or(session.today, business_date);
+    Ok(day.yesterday().unwrap_or(day))
 }
 
 async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunState, FlowError> {

@@ -120,7 +120,8 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
 async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
     // A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
     let wanted = |saved: &Progress| match saved.stage {
-        Stage::AwaitsConfirmation => task.confirm.is_some(),
+        // Resumed by its id it asks: it may have died before it could.
+        Stage::AwaitsConfirmation => task.confirm.is_some() || task.run.is_some(),
         _ => task.confirm.is_none() && (task.run.is_some() || recent(session, saved)),
     };
     let asked_for = task.confirm.as_deref().or(task.run.as_deref());
@@ -232,7 +233,13 @@ async fn step_window(
             if session.dry_run {
                 missing_in_memory.extend(missing_bills);
             } else {
-                progress.chunks = keep_missing(session, progress, &missing_bills).await?;
+                match keep_missing(session, progress, &missing_bills).await {
+                    Ok(chunks) => progress.chunks = chunks,
+                    Err(error) => {
+                        progress.report.add(report.repeated());
+                        return Err(error);
+                    }
+                }
             }
             progress.held_open += held;
             progress.missing += missing;

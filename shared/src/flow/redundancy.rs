@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::import::{day_before, look_whole};
+use super::import::{first_day, look_whole};
 use super::rows::Extract;
 use super::run::{Guard, Run, STEP_TIME};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
-use crate::calendar::{Date, Timestamp, business_date};
+use crate::calendar::{Date, Timestamp};
 use crate::portfolio::{CreditorId, Scope};
 use crate::sienge::{IncomeSelection, IncomeWindow};
 
@@ -84,14 +84,7 @@ async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut
 }
 
 async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
-    let last = session
-        .shop
-        .store
-        .cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str())
-        .await?;
-    let since = task
-        .from
-        .unwrap_or_else(|| day_before(last.map_or(session.today, |cursor| business_date(cursor.last_success))));
+    let since = first_day(session, task, creditor, TaskName::Payments).await?;
     let started_at = session.now();
     Ok(Progress {
         run: crate::store::new_run_id(started_at),

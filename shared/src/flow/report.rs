@@ -110,11 +110,14 @@ impl Report {
         }
     }
 
-    /// What counts of a step that is taken again: what it changed. What it reads and what fails, its repetition tells.
+    /// What counts of a step that is taken again: what it changed. What it reads and compares and what fails, its repetition tells.
     #[must_use]
     pub(super) fn repeated(self) -> Self {
         Self {
             rows_read: 0,
+            bills_compared: 0,
+            bills_known: 0,
+            more_critiques: 0,
             failures: BTreeMap::new(),
             more_failures: 0,
             ..self

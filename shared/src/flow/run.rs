@@ -114,7 +114,9 @@ impl<'a> Guard<'a> {
                     ..
                 } = saved.content;
                 let of_today = business_date(progress.started_at()) == session.today;
-                let goes_on = run.map_or(of_today || failures < MAX_FAILURES || progress.was_asked(), |run| id == run);
+                // One that was asked for has another chance.
+                let patience = MAX_FAILURES + u32::from(progress.was_asked());
+                let goes_on = run.map_or(of_today || failures < patience, |run| id == run);
                 if !goes_on || !wanted(&progress) {
                     return Ok(None);
                 }
@@ -238,8 +240,10 @@ impl<'a> Guard<'a> {
                     "a varredura retoma do último ponto quando a cota voltar"
                 } else if self.failures + 1 < MAX_FAILURES {
                     "a varredura retoma do último ponto em até 10 minutos"
-                } else {
+                } else if business_date(progress.started_at()) == session.today {
                     "invoque de novo hoje para retomar do último ponto"
+                } else {
+                    "invoque de novo; uma nova execução lê também o que faltou"
                 };
                 (RunState::Failed, format!("Execução interrompida: {error}. Nada se perdeu: {next}."))
             }
@@ -257,7 +261,11 @@ impl<'a> Guard<'a> {
             RunState::AwaitsConfirmation => self.write(progress, true).await?,
             RunState::Failed => {
                 // Until tomorrow nothing can be called, and trying costs nothing: the sweep goes on trying.
-                self.failures += u32::from(!day_is_over);
+                self.failures = if day_is_over {
+                    self.failures.min(MAX_FAILURES - 1)
+                } else {
+                    self.failures + 1
+                };
                 self.write(progress, false).await?;
             }
             RunState::Continues => self.write(progress, false).await?,

@@ -246,6 +246,23 @@ async fn a_reconciliation_goes_on_in_a_list_after_the_rows_that_it_has_read() {
 }
 
 #[tokio::test]
+async fn a_reconciliation_that_died_before_it_could_ask_asks_when_it_is_resumed() {
+    let rig = Rig::filled().await;
+    stands_at(&rig, "reconcile", |progress| {
+        progress["windows"] = json!([]);
+        progress["stage"] = json!("awaitsConfirmation");
+    })
+    .await;
+    rig.payments(json!({})).await.unwrap();
+    let summary = run(&rig, "reconcile", asked_for(&rig), &Effects::counted(), PLENTY).await.unwrap();
+    assert_eq!(summary["situacao"], "aguardando confirmação", "{summary}");
+    let confirmed = run(&rig, "reconcile", summary["proximoPasso"].clone(), &Effects::counted(), PLENTY)
+        .await
+        .unwrap();
+    assert_eq!(confirmed["situacao"], "concluído", "{confirmed}");
+}
+
+#[tokio::test]
 async fn a_function_too_short_for_any_step_does_not_ask_for_itself_for_ever() {
     let rig = begun("reconcile", 3).await;
     rig.payments(json!({})).await.unwrap();

@@ -255,7 +255,10 @@ async fn a_run_given_up_gives_way_on_another_day_unless_it_was_asked_for() {
     // Not given up: it goes on, and is tried five times more.
     let given_up = fails(scheduled(), 5).await;
     assert_eq!(given_up["execucao"], first["execucao"]);
-    assert!(of(&given_up, "resumo").contains("invoque de novo"), "{given_up}");
+    assert!(
+        of(&given_up, "resumo").contains("uma nova execução lê também o que faltou"),
+        "{given_up}"
+    );
     day();
     let second = fails(scheduled(), 1).await;
     assert_ne!(second["execucao"], first["execucao"]);
