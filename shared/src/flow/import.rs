@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::freshness::whole;
 use super::history::tell_finished;
 use super::rows::{Extract, due_in};
-use super::run::{Guard, Run, STEP_TIME};
+use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
@@ -88,7 +88,9 @@ pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Res
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Import).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Import));
     };
-    let mut progress = match start(session, task, creditor, &mut guard).await {
+    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
+    let start = guard.start(task.run.as_deref(), wanted, async || begin(session, task, creditor).await);
+    let mut progress = match start.await {
         Ok(Some(progress)) => progress,
         Ok(None) => return guard.nothing_to_resume().await,
         Err(error) => {
@@ -113,18 +115,6 @@ async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) 
             .await?;
     }
     Ok(())
-}
-
-/// Where to go on, with the checkpoint written; `None` when the run to resume is over.
-async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
-    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
-    let progress = match guard.resume(task.run.as_deref(), wanted).await? {
-        Some(progress) => progress,
-        None if task.run.is_some() => return Ok(None),
-        None => begin(session, task, creditor).await?,
-    };
-    guard.begin(&progress).await?;
-    Ok(Some(progress))
 }
 
 async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
@@ -210,7 +200,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
         }
         Err(error) => {
             *report = std::mem::take(report).repeated();
-            windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)
+            cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)
         }
     }
 }

@@ -15,7 +15,7 @@ use super::freshness::whole;
 use super::history::{named, tell_finished};
 use super::records::AllRecords;
 use super::rows::{Row, due_in};
-use super::run::{Guard, Run, STEP_TIME};
+use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
@@ -80,9 +80,6 @@ impl Run for Progress {
         windows
             .saturating_add(self.chunks.saturating_sub(self.chunks_done))
             .saturating_add(self.records.steps_left())
-    }
-    fn was_asked(&self) -> bool {
-        false
     }
 }
 
@@ -248,7 +245,7 @@ async fn step_window(
         }
         Err(error) => {
             progress.report.add(report.repeated());
-            return windows::cut_first(session, creditor, &mut progress.windows, windows::MONTH, error);
+            return cut_first(session, creditor, &mut progress.windows, windows::MONTH, error);
         }
     }
     progress.report.add(report);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::import::{first_day, look_whole};
 use super::rows::Extract;
-use super::run::{Guard, Run, STEP_TIME};
+use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::{Date, Timestamp};
@@ -52,7 +52,9 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Payments).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Payments));
     };
-    let mut progress = match start(session, task, creditor, &mut guard).await {
+    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
+    let start = guard.start(task.run.as_deref(), wanted, async || begin(session, task, creditor).await);
+    let mut progress = match start.await {
         Ok(Some(progress)) => progress,
         Ok(None) => return guard.nothing_to_resume().await,
         Err(error) => {
@@ -69,18 +71,6 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
             .await?;
     }
     guard.close(&progress, result, |state| text(&progress, state)).await
-}
-
-/// Where to go on, with the checkpoint written; `None` when the run to resume is over.
-async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
-    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
-    let progress = match guard.resume(task.run.as_deref(), wanted).await? {
-        Some(progress) => progress,
-        None if task.run.is_some() => return Ok(None),
-        None => begin(session, task, creditor).await?,
-    };
-    guard.begin(&progress).await?;
-    Ok(Some(progress))
 }
 
 async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
@@ -142,7 +132,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
         }
         Err(error) => {
             *report = std::mem::take(report).repeated();
-            windows::cut_first(session, creditor, windows, smallest, error)
+            cut_first(session, creditor, windows, smallest, error)
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::history::{named, record, standing};
+use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
 use crate::calendar::{Timestamp, business_date};
 use crate::portfolio::{CreditorId, TenantId};
@@ -33,7 +34,9 @@ pub(super) trait Run: Serialize + DeserializeOwned + Send + Sync {
     /// Steps it has to do still, as far as it knows.
     fn steps_left(&self) -> u32;
     /// Whether somebody asked for just this one: no other run reads the same.
-    fn was_asked(&self) -> bool;
+    fn was_asked(&self) -> bool {
+        false
+    }
 }
 
 /// The right to run one task for one creditor. A dry run has no lease and writes no checkpoint.
@@ -134,6 +137,22 @@ impl<'a> Guard<'a> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Where a run goes on, or where it begins, with the checkpoint written; `None` when the one asked for is over.
+    pub(super) async fn start<R: Run>(
+        &mut self,
+        run: Option<&str>,
+        wanted: impl FnOnce(&R) -> bool,
+        begin: impl AsyncFnOnce() -> Result<R, FlowError>,
+    ) -> Result<Option<R>, FlowError> {
+        let progress = match self.resume(run, wanted).await? {
+            Some(progress) => progress,
+            None if run.is_some() => return Ok(None),
+            None => begin().await?,
+        };
+        self.begin(&progress).await?;
+        Ok(Some(progress))
     }
 
     /// Writes the checkpoint after a step, and keeps the right.
@@ -301,6 +320,25 @@ impl<'a> Guard<'a> {
         telemetry::count(metric, 1, Some(&session.tenant), session.now());
         Ok(summary)
     }
+}
+
+/// Cuts the first of the windows, where it has more days than the smallest and could not be read for its answer's size. Any other error
+/// is given back.
+pub(super) fn cut_first(
+    session: &Session,
+    creditor: CreditorId,
+    windows: &mut Vec<Window>,
+    smallest: u32,
+    error: FlowError,
+) -> Result<(), FlowError> {
+    let too_large = matches!(error, FlowError::Sienge(SiengeError::Timeout { .. } | SiengeError::Deadline { .. }));
+    let first = windows.first().filter(|_| too_large);
+    let Some((window, parts)) = first.and_then(|window| Some((*window, window.cut(session.today, smallest)?))) else {
+        return Err(error);
+    };
+    tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
+    windows.splice(0..1, parts);
+    Ok(())
 }
 
 /// The invocation's time, or the minute's quota within it, is used up.

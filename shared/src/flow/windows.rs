@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FlowError, Session};
 use crate::calendar::Date;
-use crate::portfolio::CreditorId;
-use crate::sienge::SiengeError;
 
 /// Days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +15,7 @@ pub struct Window {
 
 /// Windows of due dates no longer than this are not cut: that one was not read has another cause than its size.
 pub(super) const MONTH: u32 = 31;
-/// Payments are many a day.
+/// Windows of payments are cut down to this.
 pub(super) const DAY: u32 = 1;
 /// Nothing is due before.
 const FIRST: Date = jiff::civil::date(1970, 1, 1);
@@ -41,25 +38,6 @@ pub fn all(today: Date) -> Vec<Window> {
         windows.push(Window { from, to: LAST });
     }
     windows
-}
-
-/// Cuts the first of the windows, where it has more days than the smallest and could not be read for its answer's size. Any other error
-/// is given back.
-pub(super) fn cut_first(
-    session: &Session,
-    creditor: CreditorId,
-    windows: &mut Vec<Window>,
-    smallest: u32,
-    error: FlowError,
-) -> Result<(), FlowError> {
-    let too_large = matches!(error, FlowError::Sienge(SiengeError::Timeout { .. } | SiengeError::Deadline { .. }));
-    let first = windows.first().filter(|_| too_large);
-    let Some((window, parts)) = first.and_then(|window| Some((*window, window.cut(session.today, smallest)?))) else {
-        return Err(error);
-    };
-    tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
-    windows.splice(0..1, parts);
-    Ok(())
 }
 
 /// One window that covers everything: until it turns out to be too large.

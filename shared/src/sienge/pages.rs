@@ -140,8 +140,10 @@ impl<T: DeserializeOwned> Reader<T> {
             resource,
             what: "páginas que se repetem",
         };
+        if unasked {
+            return Err(circles);
+        }
         self.done = match page.count {
-            _ if unasked => return Err(circles),
             // A list whose total is reached is complete, even when the server sends more than asked.
             Some(count) if past >= count && !again => true,
             Some(_) if again || self.pages >= PAGES_LIMIT => return Err(circles),
