@@ -17,10 +17,12 @@ pub struct Window {
 pub(super) const MONTH: u32 = 31;
 /// Windows of payments are cut down to this.
 pub(super) const DAY: u32 = 1;
-/// Nothing is due before.
-const FIRST: Date = jiff::civil::date(1970, 1, 1);
-/// Nothing is due after.
-const LAST: Date = jiff::civil::date(2149, 12, 31);
+/// The first and the last day that Sienge's filters can spell (`yyyy-MM-dd`): a year that somebody mistyped is read like any other.
+const FIRST: Date = jiff::civil::date(1, 1, 1);
+const LAST: Date = jiff::civil::date(9999, 12, 31);
+/// Beyond these days hardly anything is due: a window is cut there first.
+const SELDOM_UNTIL: Date = jiff::civil::date(1969, 12, 31);
+const SELDOM_AFTER: Date = jiff::civil::date(2149, 12, 31);
 
 /// The windows that cover every due date once: what is long overdue, a year back, a year ahead, five years ahead, the rest.
 #[must_use]
@@ -63,7 +65,8 @@ impl Window {
     fn halves(self) -> Option<[Self; 2]> {
         let days = (self.to - self.from).get_days();
         (days > 0).then(|| {
-            let middle = plus_days(self.from, i64::from(days / 2));
+            let seldom = [SELDOM_UNTIL, SELDOM_AFTER].into_iter().find(|edge| (self.from..self.to).contains(edge));
+            let middle = seldom.unwrap_or_else(|| plus_days(self.from, i64::from(days / 2)));
             [
                 Self {
                     from: self.from,
@@ -99,6 +102,7 @@ mod tests {
     fn the_windows_cover_every_due_date_once() {
         for today in [
             date(2026, 11, 22),
+            date(1, 1, 1),
             date(1969, 1, 1),
             date(1970, 1, 1),
             date(2149, 12, 31),
@@ -123,6 +127,26 @@ mod tests {
         };
         assert!((MONTH / 2..=MONTH).contains(&smallest(MONTH)), "{}", smallest(MONTH));
         assert_eq!(smallest(DAY), 1);
+    }
+
+    #[test]
+    fn every_day_that_sienge_can_spell_is_in_the_windows() {
+        let windows = all(date(2026, 11, 22));
+        for typed in [date(1, 1, 1), date(206, 5, 10), date(1926, 5, 10), date(2206, 5, 10), date(9999, 12, 31)] {
+            let is_in = |window: &&Window| (window.from..=window.to).contains(&typed);
+            assert_eq!(windows.iter().filter(is_in).count(), 1, "{typed}");
+            assert!((everything().from..=everything().to).contains(&typed), "{typed}");
+        }
+    }
+
+    #[test]
+    fn centuries_in_which_hardly_anything_is_due_are_cut_off_first() {
+        let windows = all(date(2026, 11, 22));
+        let overdue = windows[0].halves().unwrap();
+        assert_eq!(overdue[1].from, date(1970, 1, 1));
+        let ahead = windows[windows.len() - 1].halves().unwrap();
+        assert_eq!(ahead[0].to, date(2149, 12, 31));
+        assert!(ahead[0].days() < 130 * 365);
     }
 
     #[test]
