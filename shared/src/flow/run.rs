@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use super::history::{named, record, standing};
+use super::history::{expected_end, named, record, standing};
 use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
 use crate::calendar::{Timestamp, business_date};
@@ -175,12 +175,14 @@ impl<'a> Guard<'a> {
         if self.lease.is_none() {
             return Ok(());
         }
-        let text = standing(self.steps, progress.steps_left(), progress.started_at(), self.session.now());
+        let (done, left) = (self.steps, progress.steps_left());
+        let end = expected_end(done, left, progress.started_at(), self.session.now());
+        let text = standing(done, left);
         let summary = Summary {
             run: Some(progress.id().to_owned()),
             ..Summary::new(self.task, RunState::Continues, text, progress.report().clone())
         };
-        record(self.session, &named(self.session, self.creditor, summary), progress.started_at()).await
+        record(self.session, &named(self.session, self.creditor, summary), progress.started_at(), end).await
     }
 
     async fn write<R: Run>(&mut self, progress: &R, waits: bool) -> Result<(), FlowError> {
@@ -233,7 +235,9 @@ impl<'a> Guard<'a> {
         let (session, creditor, task) = (self.session, self.creditor, self.task);
         // Out of time in the middle of a step: the next invocation repeats the step.
         let result = match result {
-            Err(FlowError::Sienge(error)) if out_of_time(&error) && (self.moved || self.failures + 1 < MAX_FAILURES) => {
+            Err(FlowError::Sienge(error)) if self.moved && error.is_refused_for_now() => Ok(RunState::Continues),
+            Err(FlowError::Sienge(error @ SiengeError::Deadline { .. })) if self.moved || self.failures + 1 < MAX_FAILURES => {
+                tracing::info!(tenant = %session.tenant, %creditor, task = task.as_str(), %error, "out of time in a step; it is repeated");
                 // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
                 self.failures += u32::from(!self.moved);
                 Ok(RunState::Continues)
@@ -248,14 +252,15 @@ impl<'a> Guard<'a> {
             }
             other => other,
         };
-        let day_is_over = matches!(&result, Err(FlowError::Sienge(SiengeError::DayIsOver { .. })));
+        // Nothing got through, neither will the next call: asking again at once would only be refused again, for hours perhaps.
+        let waits_for_quota = matches!(&result, Err(FlowError::Sienge(error)) if error.is_refused_for_now() || matches!(error, SiengeError::DayIsOver { .. }));
         let (state, text) = match &result {
             Ok(state) => (*state, text(*state)),
             Err(error) => {
                 tracing::error!(tenant = %session.tenant, %creditor, task = task.as_str(), run = progress.id(), %error, "run failed; running it again resumes it");
                 let next = if self.lease.is_none() {
                     "invoque de novo"
-                } else if day_is_over {
+                } else if waits_for_quota {
                     "a varredura retoma do último ponto quando a cota voltar"
                 } else if self.failures + 1 < MAX_FAILURES {
                     "a varredura retoma do último ponto em até 10 minutos"
@@ -279,8 +284,8 @@ impl<'a> Guard<'a> {
         match state {
             RunState::AwaitsConfirmation => self.write(progress, true).await?,
             RunState::Failed => {
-                // Until tomorrow nothing can be called, and trying costs nothing: the sweep goes on trying.
-                self.failures = if day_is_over {
+                // Until the quota is back nothing can be called, and trying costs next to nothing: the sweep goes on trying.
+                self.failures = if waits_for_quota {
                     self.failures.min(MAX_FAILURES - 1)
                 } else {
                     self.failures + 1
@@ -299,7 +304,7 @@ impl<'a> Guard<'a> {
                 .record_critiques(&session.tenant, Some(creditor), &[note], session.now())
                 .await?;
         }
-        record(session, &summary, progress.started_at()).await?;
+        record(session, &summary, progress.started_at(), None).await?;
         if state == RunState::Finished {
             // After the history, so that no run that has ended looks like one that goes on.
             store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?;
@@ -339,14 +344,6 @@ pub(super) fn cut_first(
     tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
     windows.splice(0..1, parts);
     Ok(())
-}
-
-/// The invocation's time, or the minute's quota within it, is used up.
-fn out_of_time(error: &SiengeError) -> bool {
-    matches!(
-        error,
-        SiengeError::Deadline { .. } | SiengeError::QuotaExhausted { .. } | SiengeError::RateLimited { .. }
-    )
 }
 
 /// A checkpoint: the run's own progress, and what the sweep must know of every run.

@@ -219,6 +219,12 @@ impl SiengeError {
         )
     }
 
+    /// Whether Sienge (429), or the counter on its behalf, refuses every call for now: a minute mostly, hours at times.
+    #[must_use]
+    pub fn is_refused_for_now(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::QuotaExhausted { .. })
+    }
+
     /// Whether another attempt at once (after a pause) makes sense.
     pub(super) fn is_transient(&self) -> bool {
         matches!(
