@@ -419,6 +419,7 @@ async fn runs_are_listed_newest_first_with_their_counts() {
             RunState::Stopped,
             &counts,
             "Batimento interrompido",
+            None,
             at("2026-11-22T08:05:00Z"),
         )
         .await

@@ -90,9 +90,10 @@ pub struct Critique {
     text: String,
 }
 
-impl From<RunRecord> for TaskRun {
-    fn from(run: RunRecord) -> Self {
+impl TaskRun {
+    fn of(run: RunRecord, now: Timestamp) -> Self {
         Self {
+            text: run.text(now),
             id: run.id,
             task: run.task,
             creditor: run.creditor,
@@ -101,7 +102,6 @@ impl From<RunRecord> for TaskRun {
             dry_run: run.dry_run,
             state: run.state,
             counts: run.counts,
-            text: run.summary,
         }
     }
 }
@@ -117,7 +117,7 @@ async fn runs(api: &Api, call: &Call) -> Result<Answer, Problem> {
     }
     found.sort_by_key(|run| std::cmp::Reverse(run.started_at));
     found.truncate(limit);
-    let runs = found.into_iter().map(TaskRun::from).collect();
+    let runs = found.into_iter().map(|run| TaskRun::of(run, call.at)).collect();
     Answer::ok(&RunList { runs })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{FlowError, Report, RunState, Session, Summary};
 use crate::aws::BusEvent;
-use crate::calendar::{Timestamp, brazilian_time};
+use crate::calendar::Timestamp;
 use crate::portfolio::CreditorId;
 use crate::store::{self, RunStart};
 
@@ -22,24 +22,30 @@ pub(super) fn named(session: &Session, creditor: CreditorId, summary: Summary) -
     }
 }
 
-/// How far a run is, and when it will end if its other steps take as long as those that are done.
-pub(super) fn standing(done: u32, left: u32, started_at: Timestamp, now: Timestamp) -> String {
-    let text = format!("Em execução: {done} de {} etapas concluídas.", done + left);
+/// How far a run is.
+pub(super) fn standing(done: u32, left: u32) -> String {
+    format!("Em execução: {done} de {} etapas concluídas.", done + left)
+}
+
+/// When a run will end if its other steps take as long as those that are done.
+pub(super) fn expected_end(done: u32, left: u32, started_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
     if done == 0 || left == 0 {
-        return text;
+        return None;
     }
     let taken = now.duration_since(started_at).max(jiff::SignedDuration::ZERO);
     let to_go = taken
         .checked_mul(i32::try_from(left).unwrap_or(i32::MAX))
         .map(|all| all / i32::try_from(done).unwrap_or(1));
-    match to_go.and_then(|to_go| now.checked_add(to_go).ok()) {
-        Some(end) => format!("{text} Término previsto: {}.", brazilian_time(end)),
-        None => text,
-    }
+    to_go.and_then(|to_go| now.checked_add(to_go).ok())
 }
 
-/// Writes the run into the task history.
-pub(super) async fn record(session: &Session, summary: &Summary, started_at: Timestamp) -> Result<(), FlowError> {
+/// Writes the run into the task history, with the end to be expected where there is one.
+pub(super) async fn record(
+    session: &Session,
+    summary: &Summary,
+    started_at: Timestamp,
+    expected_end: Option<Timestamp>,
+) -> Result<(), FlowError> {
     let start = RunStart {
         tenant: session.tenant.clone(),
         task: summary.task.as_str().to_owned(),
@@ -57,7 +63,7 @@ pub(super) async fn record(session: &Session, summary: &Summary, started_at: Tim
     let store = &session.shop.store;
     store.start_run(&start).await?;
     store
-        .note_run(&start, state, &summary.report.counts(), &summary.text, session.now())
+        .note_run(&start, state, &summary.report.counts(), &summary.text, expected_end, session.now())
         .await?;
     Ok(())
 }
@@ -90,11 +96,9 @@ mod tests {
     fn a_run_tells_how_far_it_is_and_when_it_will_end() {
         let at = |text: &str| -> Timestamp { text.parse().unwrap() };
         let (start, now) = (at("2026-11-20T15:00:00Z"), at("2026-11-20T15:10:00Z"));
-        assert_eq!(standing(0, 7, start, now), "Em execução: 0 de 7 etapas concluídas.");
-        assert_eq!(
-            standing(2, 5, start, now),
-            "Em execução: 2 de 7 etapas concluídas. Término previsto: 20/11/2026 12:35."
-        );
-        assert_eq!(standing(7, 0, start, now), "Em execução: 7 de 7 etapas concluídas.");
+        assert_eq!(standing(2, 5), "Em execução: 2 de 7 etapas concluídas.");
+        assert_eq!(expected_end(2, 5, start, now), Some(at("2026-11-20T15:35:00Z")));
+        assert_eq!(expected_end(0, 7, start, now), None);
+        assert_eq!(expected_end(7, 0, start, now), None);
     }
 }

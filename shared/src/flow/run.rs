@@ -182,7 +182,13 @@ impl<'a> Guard<'a> {
             run: Some(progress.id().to_owned()),
             ..Summary::new(self.task, RunState::Continues, text, progress.report().clone())
         };
-        record(self.session, &named(self.session, self.creditor, summary), progress.started_at(), end).await
+        record(
+            self.session,
+            &named(self.session, self.creditor, summary),
+            progress.started_at(),
+            end,
+        )
+        .await
     }
 
     async fn write<R: Run>(&mut self, progress: &R, waits: bool) -> Result<(), FlowError> {

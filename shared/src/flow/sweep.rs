@@ -150,7 +150,7 @@ async fn record(shop: &Shop, tenant: &TenantId, swept: Swept, now: Timestamp) ->
         .map(|(name, count)| (name.to_owned(), i64::try_from(count).unwrap_or(i64::MAX)));
     shop.store.start_run(&run).await?;
     shop.store
-        .note_run(&run, store::RunState::Done, &counts.collect(), &swept.text(), (shop.clock)())
+        .note_run(&run, store::RunState::Done, &counts.collect(), &swept.text(), None, (shop.clock)())
         .await?;
     Ok(())
 }

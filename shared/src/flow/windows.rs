@@ -65,7 +65,9 @@ impl Window {
     fn halves(self) -> Option<[Self; 2]> {
         let days = (self.to - self.from).get_days();
         (days > 0).then(|| {
-            let seldom = [SELDOM_UNTIL, SELDOM_AFTER].into_iter().find(|edge| (self.from..self.to).contains(edge));
+            let seldom = [SELDOM_UNTIL, SELDOM_AFTER]
+                .into_iter()
+                .find(|edge| (self.from..self.to).contains(edge));
             let middle = seldom.unwrap_or_else(|| plus_days(self.from, i64::from(days / 2)));
             [
                 Self {
@@ -132,7 +134,13 @@ mod tests {
     #[test]
     fn every_day_that_sienge_can_spell_is_in_the_windows() {
         let windows = all(date(2026, 11, 22));
-        for typed in [date(1, 1, 1), date(206, 5, 10), date(1926, 5, 10), date(2206, 5, 10), date(9999, 12, 31)] {
+        for typed in [
+            date(1, 1, 1),
+            date(206, 5, 10),
+            date(1926, 5, 10),
+            date(2206, 5, 10),
+            date(9999, 12, 31),
+        ] {
             let is_in = |window: &&Window| (window.from..=window.to).contains(&typed);
             assert_eq!(windows.iter().filter(is_in).count(), 1, "{typed}");
             assert!((everything().from..=everything().to).contains(&typed), "{typed}");

@@ -12,7 +12,7 @@ use super::batch::{Freshness, Query};
 use super::journal::{KEPT_DAYS, bounded, expiry};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError, packing};
-use crate::calendar::{Date, Timestamp, business_date};
+use crate::calendar::{Date, Timestamp, brazilian_time, business_date};
 use crate::portfolio::{BillId, CreditorId, Critique, TenantId};
 
 /// Kind of journal item: a run.
@@ -87,12 +87,31 @@ pub struct RunRecord {
     /// When it ended.
     #[serde(default)]
     pub finished_at: Option<Timestamp>,
+    /// When it will end, told at its last step; see [`RunRecord::text`].
+    #[serde(default)]
+    pub expected_end: Option<Timestamp>,
     /// Counts by name.
     #[serde(default)]
     pub counts: BTreeMap<String, i64>,
     /// The summary for operators, in Portuguese.
     #[serde(default)]
     pub summary: String,
+}
+
+impl RunRecord {
+    /// How it stands, for operators. The end that was expected at its last step is told only as long as it lies ahead: a run may wait long
+    /// within a step, for Sienge's quota or for whoever resumes it.
+    #[must_use]
+    pub fn text(&self, now: Timestamp) -> String {
+        let summary = &self.summary;
+        match self.expected_end.filter(|_| self.state == RunState::Running) {
+            None => summary.clone(),
+            Some(end) if end > now => format!("{summary} Término previsto: {}.", brazilian_time(end)),
+            Some(_) => {
+                format!("{summary} Demora mais que o previsto: espera a cota do Sienge ou foi interrompida, e a varredura a retoma.")
+            }
+        }
+    }
 }
 
 /// A critique to write down.
@@ -143,6 +162,7 @@ impl Store {
             dry_run: start.dry_run,
             state: RunState::Running,
             finished_at: None,
+            expected_end: None,
             counts: BTreeMap::new(),
             summary: String::new(),
         };
@@ -167,30 +187,27 @@ impl Store {
         state: RunState,
         counts: &BTreeMap<String, i64>,
         summary: &str,
+        expected_end: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let instant = |at: Option<Timestamp>| at.map_or(AttributeValue::Null(true), |at| text(keys::instant(at)));
         let counts = counts.iter().map(|(name, count)| (name.clone(), number(count))).collect();
         self.client
             .update_item()
             .table_name(&self.tables.journal)
             .set_key(Some(key_item(&keys::run(&run.tenant, &run.task, &run.id))))
-            .update_expression("SET #state = :state, #counts = :counts, #summary = :summary, #finished = :finished")
+            .update_expression("SET #state = :state, #counts = :counts, #summary = :summary, #finished = :finished, #expected = :expected")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#counts", "counts")
             .expression_attribute_names("#summary", "summary")
             .expression_attribute_names("#finished", "finishedAt")
+            .expression_attribute_names("#expected", "expectedEnd")
             .expression_attribute_values(":state", text(state.name()))
             .expression_attribute_values(":counts", AttributeValue::M(counts))
             .expression_attribute_values(":summary", text(summary.chars().take(4000).collect::<String>()))
-            .expression_attribute_values(
-                ":finished",
-                if state == RunState::Running {
-                    AttributeValue::Null(true)
-                } else {
-                    text(keys::instant(now))
-                },
-            )
+            .expression_attribute_values(":finished", instant(Some(now).filter(|_| state != RunState::Running)))
+            .expression_attribute_values(":expected", instant(expected_end))
             .send()
             .await
             .map(|_| ())
@@ -322,5 +339,33 @@ impl Store {
                 })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_that_was_expected_is_told_only_as_long_as_it_lies_ahead() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let mut run = RunRecord {
+            id: String::new(),
+            task: "import".to_owned(),
+            creditor: None,
+            started_at: at("2026-11-20T15:00:00Z"),
+            dry_run: false,
+            state: RunState::Running,
+            finished_at: None,
+            expected_end: Some(at("2026-11-20T15:35:00Z")),
+            counts: BTreeMap::new(),
+            summary: "Em execução: 2 de 7 etapas concluídas.".to_owned(),
+        };
+        let told = |run: &RunRecord| run.text(at("2026-11-20T15:34:00Z"));
+        assert!(told(&run).ends_with("Término previsto: 20/11/2026 12:35."), "{}", told(&run));
+        let late = run.text(at("2026-11-20T15:35:00Z"));
+        assert!(late.contains("Demora mais que o previsto") && !late.contains("12:35"), "{late}");
+        run.state = RunState::Done;
+        assert_eq!(told(&run), run.summary);
     }
 }
