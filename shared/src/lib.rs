@@ -6,7 +6,7 @@
 //! store commits them conditionally, together with their timeline events.
 //!
 //! Rooms, and the one way dependencies point: functions → [`flow`] → {[`store`], [`sienge`], [`intake`], [`aws`]} →
-//! [`settings`] → [`calculation`] → [`portfolio`] → {[`money`], [`calendar`], [`documents`]}. The pure rooms read no clock, no environment and no network.
+//! [`settings`] → [`calculation`] → [`portfolio`] → {[`money`], [`calendar`], [`documents`], [`text`]}. The pure rooms read no clock, no environment and no network.
 
 pub mod aws;
 pub mod calculation;
@@ -21,3 +21,4 @@ pub mod settings;
 pub mod sienge;
 pub mod store;
 pub mod telemetry;
+pub mod text;
