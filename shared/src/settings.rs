@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calculation::{CalculationSettings, RetroactiveBases};
 use crate::portfolio::{AgreementSettings, CreditorId, EnterpriseId};
+use crate::text;
 
 /// Settings of one tenant (assessoria): where its Sienge is and what the import leaves out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -121,27 +122,22 @@ fn default_removal_share_percent() -> u8 {
     20
 }
 
-/// A semicolon-separated list of codes, trimmed and upper-cased; commas are accepted too, because the playbook's own example mixes them.
+/// A semicolon-separated list of codes as [`text::code`] writes them; commas are accepted too, because the playbook's own example mixes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct List(BTreeSet<String>);
 
 impl List {
-    /// Whether the code is on the list, whatever its case and surrounding blanks.
+    /// Whether the code is on the list, whatever its case, its accents' form and surrounding blanks.
     #[must_use]
     pub fn contains(&self, code: &str) -> bool {
-        self.0.contains(&code.trim().to_uppercase())
+        self.0.contains(&text::code(code))
     }
 }
 
 impl From<String> for List {
     fn from(text: String) -> Self {
-        Self(
-            text.split([';', ','])
-                .map(|code| code.trim().to_uppercase())
-                .filter(|code| !code.is_empty())
-                .collect(),
-        )
+        Self(text.split([';', ',']).map(text::code).filter(|code| !code.is_empty()).collect())
     }
 }
 
@@ -200,6 +196,8 @@ mod tests {
         let list = List::from("TC;FAT,NF; nfe ;".to_owned());
         assert!(list.contains("fat") && list.contains("NF") && list.contains(" NFE"));
         assert!(!list.contains("CT") && !list.contains(""));
+        let typed = List::from("ＴＣ;\u{feff}Cessa\u{303}o\u{a0}".to_owned());
+        assert!(typed.contains("tc\u{200b}") && typed.contains("CESSÃO"));
     }
 
     #[test]

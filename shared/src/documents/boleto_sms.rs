@@ -3,6 +3,7 @@
 use super::Boleto;
 use crate::calendar::{self, Date};
 use crate::money::{self, Decimal};
+use crate::text;
 
 /// Characters of one SMS in the GSM 7-bit alphabet.
 pub const SMS_CHARACTERS: usize = 160;
@@ -25,11 +26,10 @@ pub struct BoletoSms<'a> {
 }
 
 impl BoletoSms<'_> {
-    /// The text, at most [`SMS_CHARACTERS`] characters, all of the GSM alphabet and of one septet each: accents go, other characters
-    /// become blanks. The line comes last and in one piece, so that one touch selects it.
+    /// The text, at most [`SMS_CHARACTERS`] characters, all of the GSM alphabet and of one septet each ([`text::gsm`]). The line comes last and in one piece, so that one touch selects it.
     #[must_use]
     pub fn text(&self) -> String {
-        let label: String = plain(self.label).chars().take(LABEL_CHARACTERS).collect();
+        let label: String = text::gsm(self.label).chars().take(LABEL_CHARACTERS).collect();
         let parcel = if label.is_empty() {
             "parcela".to_owned()
         } else {
@@ -42,37 +42,10 @@ impl BoletoSms<'_> {
             self.boleto.line()
         );
         let room = SMS_CHARACTERS.saturating_sub(told.len() + 2);
-        let creditor: String = plain(self.creditor).chars().take(room).collect();
+        let creditor: String = text::gsm(self.creditor).chars().take(room).collect();
         let creditor = creditor.trim_end();
         if creditor.is_empty() { told } else { format!("{creditor}: {told}") }
     }
-}
-
-/// Letters, digits and common signs, which GSM sends as one septet each; accents go, runs of anything else become one blank.
-fn plain(text: &str) -> String {
-    let folded: String = text.chars().map(|character| without_accent(character).unwrap_or(' ')).collect();
-    folded.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn without_accent(character: char) -> Option<char> {
-    Some(match character {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | ',' | '-' | '/' | '&' | '(' | ')' | '\'' | '+' => character,
-        'á' | 'à' | 'â' | 'ã' | 'ä' | 'ª' => 'a',
-        'é' | 'è' | 'ê' | 'ë' => 'e',
-        'í' | 'ì' | 'î' | 'ï' => 'i',
-        'ó' | 'ò' | 'ô' | 'õ' | 'ö' | 'º' => 'o',
-        'ú' | 'ù' | 'û' | 'ü' => 'u',
-        'ç' => 'c',
-        'ñ' => 'n',
-        'Á' | 'À' | 'Â' | 'Ã' | 'Ä' => 'A',
-        'É' | 'È' | 'Ê' | 'Ë' => 'E',
-        'Í' | 'Ì' | 'Î' | 'Ï' => 'I',
-        'Ó' | 'Ò' | 'Ô' | 'Õ' | 'Ö' => 'O',
-        'Ú' | 'Ù' | 'Û' | 'Ü' => 'U',
-        'Ç' => 'C',
-        'Ñ' => 'N',
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -109,6 +82,23 @@ mod tests {
     }
 
     #[test]
+    fn names_in_any_writing_reach_the_telephone() {
+        for (creditor, label, told) in [
+            (
+                "Construc\u{327}o\u{303}es Sa\u{303}o Joa\u{303}o",
+                "2/120",
+                "Construcoes Sao Joao: parcela 2/120, ",
+            ),
+            ("Conﬁança – “Lar”", "1ª/2", "Confianca - \"Lar\": parcela 1a/2, "),
+            ("Дом 🏠", "２", "Dom: parcela 2, "),
+            ("\u{200b}\u{301}🏠\r\n", "\u{a0}", "parcela, "),
+        ] {
+            let text = text(creditor, label, dec!(1));
+            assert!(text.starts_with(told), "{text}");
+        }
+    }
+
+    #[test]
     fn a_long_name_is_cut_and_the_line_never() {
         let long = text(&"Incorporadora Imobiliária ".repeat(9), &"120/120 ".repeat(9), dec!(99999999.99));
         assert_eq!(long.len(), SMS_CHARACTERS, "{long}");
@@ -121,7 +111,7 @@ mod tests {
         fn it_is_one_sms_whatever_the_names(creditor in "\\PC{0,80}", label in "\\PC{0,40}", cents in 0..10_000_000_000_i64) {
             let text = text(&creditor, &label, Decimal::new(cents, 2));
             prop_assert!(text.len() <= SMS_CHARACTERS, "{}", text);
-            let gsm = |byte: u8| byte.is_ascii_alphanumeric() || b" .,-/&()'+:$".contains(&byte);
+            let gsm = |byte: u8| (32..127).contains(&byte) && !b"[\\]^`{|}~".contains(&byte);
             prop_assert!(text.bytes().all(gsm), "{}", text);
             prop_assert!(text.ends_with("187890000108680"), "{}", text);
         }

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 macro_rules! numeric_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -91,7 +93,7 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// A document type code (`CT`, `NF`, ...), trimmed and upper-cased; part of a contract's key.
+/// A document type code (`CT`, `NF`, ...), as [`text::code`] writes it; part of a contract's key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
 pub struct DocumentType(String);
@@ -106,13 +108,13 @@ impl DocumentType {
 
 impl From<String> for DocumentType {
     fn from(code: String) -> Self {
-        Self(code.trim().to_uppercase())
+        Self::from(code.as_str())
     }
 }
 
 impl From<&str> for DocumentType {
     fn from(code: &str) -> Self {
-        Self(code.trim().to_uppercase())
+        Self(text::code(code))
     }
 }
 

@@ -12,6 +12,8 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::text::folded;
+
 /// Text about a person: readable on purpose only, never by printing a struct.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Personal(String);
@@ -85,9 +87,9 @@ fn integer(text: &str) -> Option<i64> {
 
 /// A flag: `true`, `"S"`, `"1"`, `"Sim"`, ... or their opposites.
 pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    Ok(text(from)?.and_then(|text| match text.to_lowercase().as_str() {
+    Ok(text(from)?.and_then(|text| match folded(&text).as_str() {
         "s" | "sim" | "true" | "1" | "y" => Some(true),
-        "n" | "nao" | "não" | "false" | "0" => Some(false),
+        "n" | "nao" | "false" | "0" => Some(false),
         _ => None,
     }))
 }

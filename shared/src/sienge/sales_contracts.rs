@@ -10,6 +10,7 @@ use super::error::SiengeError;
 use super::lenient::{Personal, date, flag, id, list, money, personal, text};
 use super::pages::Rows;
 use crate::portfolio::{CreditorId, CustomerId, EnterpriseId, SalesContractId};
+use crate::text::folded;
 
 /// A sales contract.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -78,7 +79,7 @@ impl SalesContract {
     /// Whether it was cancelled: by its date, or by its situation in words or digits.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        let situation = self.situation.as_deref().unwrap_or("").to_lowercase();
+        let situation = folded(self.situation.as_deref().unwrap_or_default());
         self.cancellation_date.is_some() || situation == "3" || situation.starts_with("cancel")
     }
 

@@ -7,9 +7,11 @@ use crate::calendar;
 use crate::documents::{EXAMPLE_ADDRESS, is_email_address};
 use crate::portfolio::Installment;
 use crate::sienge::{Personal, SlipEmail};
+use crate::text::one_line;
 
 const TITLE_CHARACTERS: usize = 150;
 const BODY_CHARACTERS: usize = 5_000;
+const LABEL_CHARACTERS: usize = 30;
 
 /// An e-mail that is asked for. Printing it for debugging shows nothing of it.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -39,7 +41,9 @@ impl BoletoEmail {
             ));
         }
         let title = match &self.title {
-            Some(title) => text("title", title, TITLE_CHARACTERS, |character| !character.is_control())?,
+            Some(title) => text("title", title, TITLE_CHARACTERS, |character| {
+                !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}')
+            })?,
             None => default_title(creditor),
         };
         let body = match &self.body {
@@ -70,21 +74,23 @@ fn text(field: &'static str, given: &str, most: usize, fits: impl Fn(char) -> bo
 }
 
 fn default_title(creditor: &str) -> String {
-    let title = match creditor.trim() {
+    match one_line(creditor, TITLE_CHARACTERS).as_str() {
         "" => "Segunda via do boleto".to_owned(),
-        name => format!("Segunda via do boleto - {name}"),
-    };
-    title.chars().take(TITLE_CHARACTERS).collect()
+        name => one_line(&format!("Segunda via do boleto - {name}"), TITLE_CHARACTERS),
+    }
 }
 
 fn default_body(held: &Installment, creditor: &str) -> String {
-    let label = held.label.clone().unwrap_or_else(|| held.id.to_string());
+    let label = match one_line(held.label.as_deref().unwrap_or_default(), LABEL_CHARACTERS) {
+        none if none.is_empty() => held.id.to_string(),
+        label => label,
+    };
     let greeting = format!(
         "Olá.\n\nSegue a segunda via do boleto da parcela {label} do contrato {}, com vencimento em {}.\nSe o pagamento já foi feito, desconsidere este e-mail.",
         held.contract.bill,
         calendar::brazilian(held.due_on)
     );
-    match creditor.trim() {
+    match one_line(creditor, TITLE_CHARACTERS).as_str() {
         "" => greeting,
         name => format!("{greeting}\n\n{name}"),
     }
@@ -116,6 +122,15 @@ mod tests {
         );
         let nameless = email("a@b.co", None, None).checked(&installment(), "").unwrap();
         assert_eq!(nameless.title, "Segunda via do boleto");
+        let odd = email("a@b.co", None, None)
+            .checked(&installment(), &"Construc\u{327}o\u{303}es\r\nBcc: x\u{200b} ".repeat(20))
+            .unwrap();
+        assert!(
+            odd.title.starts_with("Segunda via do boleto - Construções Bcc: x Construções "),
+            "{}",
+            odd.title
+        );
+        assert!(odd.title.chars().count() <= TITLE_CHARACTERS && !odd.body.contains('\r'), "{odd:?}");
         let own = email("a@b.co", Some(" Seu boleto "), Some("Linha 1\nLinha 2"))
             .checked(&installment(), "X")
             .unwrap();
@@ -130,6 +145,7 @@ mod tests {
             (email("segredo@x.co;b@x.co", None, None), "to"),
             (email("a@b.co", Some("  "), None), "title"),
             (email("a@b.co", Some("segredo\r\nBcc: x@y.co"), None), "title"),
+            (email("a@b.co", Some("segredo\u{2028}Bcc: x@y.co"), None), "title"),
             (email("a@b.co", Some(&long_title), None), "title"),
             (email("a@b.co", None, Some("")), "body"),
             (email("a@b.co", None, Some("segredo\u{0}")), "body"),
