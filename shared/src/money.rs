@@ -1,7 +1,10 @@
-//! Money: [`Decimal`] in reais, two places at the edges, read and written as decimal text.
+//! Money: [`Cents`] where an amount is held, [`Decimal`] where it is computed with rates, decimal text at the edges.
 //!
 //! Nothing here (or anywhere) goes through a binary float.
 
+mod cents;
+
+pub use cents::{AmountError, Cents, TooLarge};
 pub use rust_decimal::Decimal;
 use rust_decimal::RoundingStrategy;
 use serde::{Serialize, Serializer};

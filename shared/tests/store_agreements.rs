@@ -15,7 +15,6 @@ use ponte::portfolio::{
     Installment, InstallmentId, InstallmentState, StateName, Step, Transition, draft, transition,
 };
 use ponte::store::{AgreementWrite, Store, StoreError};
-use rust_decimal_macros::dec;
 
 const NOW: &str = "2026-11-20T15:00:00Z";
 const DUE: &str = "2026-11-20T15:16:00Z";
@@ -48,8 +47,8 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
         label: None,
         due_on: date(2026, 10, 20),
         condition: "PM".to_owned(),
-        original: dec!(1000.10),
-        balance: dec!(1000.10),
+        original: Cents::new(100_010),
+        balance: Cents::new(100_010),
         boleto: false,
         receipts: Vec::new(),
         state: InstallmentState::Open,

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use harness::database::{Database, Fault, at, tenant};
 use jiff::civil::date;
 use ponte::calendar::Date;
-use ponte::money::Decimal;
+use ponte::money::Cents;
 use ponte::portfolio::{
     Action, Address, BillId, Change, Contract, ContractKey, ContractState, Coverage, CreditorId, Customer, CustomerId, Document,
     DocumentType, Enterprise, EnterpriseId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation,
@@ -56,8 +56,8 @@ fn installment(bill: i64, id: i64) -> Installment {
         label: Some(format!("{id}/420")),
         due_on,
         condition: "PM".to_owned(),
-        original: dec!(1000.10),
-        balance: dec!(1000.10),
+        original: Cents::new(100_010),
+        balance: Cents::new(100_010),
         boleto: id % 2 == 0,
         receipts: Vec::new(),
         state: InstallmentState::Open,
@@ -83,7 +83,7 @@ fn synchronised(bill: i64, ids: &[InstallmentId]) -> TimelineEvent {
     }
 }
 
-fn payment(bill: i64, id: i64, paid: Decimal) -> TimelineEvent {
+fn payment(bill: i64, id: i64, paid: Cents) -> TimelineEvent {
     TimelineEvent {
         id: format!("pay-{bill}-{id}"),
         contract: key(bill),
@@ -91,10 +91,10 @@ fn payment(bill: i64, id: i64, paid: Decimal) -> TimelineEvent {
         kind: EventKind::DirectPayment {
             settlement: SettlementKind::Receipt,
             paid_on: date(2026, 11, 20),
-            original: dec!(1000.10),
+            original: Cents::new(100_010),
             paid,
             amortised: paid,
-            balance: Decimal::ZERO,
+            balance: Cents::ZERO,
             total: true,
             by_sync: false,
         },
@@ -120,7 +120,7 @@ fn seen(count: i64, paid: bool) -> Observation {
             due_on: held.due_on,
             condition: held.condition,
             original: held.original,
-            balance: if paid { Decimal::ZERO } else { held.balance },
+            balance: if paid { Cents::ZERO } else { held.balance },
             receipts: if paid { vec![receipt] } else { Vec::new() },
         }
     });
@@ -176,12 +176,12 @@ async fn a_bill_is_read_back_as_it_was_committed() {
     let database = Database::start().await;
     let store = &database.store;
     let mut settled = installment(295, 2);
-    settled.balance = dec!(0.00);
+    settled.balance = Cents::ZERO;
     settled.receipts.push(Receipt {
         paid_on: date(2026, 11, 20),
         kind: SettlementKind::Unknown("Dação em pagamento".to_owned()),
-        net: dec!(1000.10),
-        gross: dec!(1020.10),
+        net: Cents::new(100_010),
+        gross: Cents::new(102_010),
     });
     settled.state = InstallmentState::Closed {
         motive: Motive::Receipt,
@@ -193,7 +193,7 @@ async fn a_bill_is_read_back_as_it_was_committed() {
             Change::Installment(Action::Included, installment(295, 1)),
             Change::Contract(contract(295)),
         ],
-        events: vec![payment(295, 2, dec!(1000.10))],
+        events: vec![payment(295, 2, Cents::new(100_010))],
         ..Outcome::default()
     };
     assert_eq!(store.load_bill(&tenant(), BillId(295)).await.unwrap(), HeldBill::default());
@@ -211,7 +211,7 @@ async fn a_bill_is_read_back_as_it_was_committed() {
     assert!(held.pending_events.is_empty());
     assert_eq!(
         store.timeline(&tenant(), BillId(295), 10).await.unwrap(),
-        [payment(295, 2, dec!(1000.10))]
+        [payment(295, 2, Cents::new(100_010))]
     );
 }
 
@@ -364,7 +364,7 @@ async fn a_crash_among_more_events_than_a_transaction_takes_tells_each_once() {
 async fn an_event_told_before_is_neither_doubled_nor_published_again() {
     let database = Database::start().await;
     let store = &database.store;
-    let event = payment(5, 1, dec!(10.00));
+    let event = payment(5, 1, Cents::new(1_000));
     let first = Outcome {
         changes: included(5, [1]),
         events: vec![event.clone()],
@@ -661,7 +661,7 @@ async fn the_costs_are_those_of_the_data_model() {
     changed.revision = 2;
     let outcome = Outcome {
         changes: vec![Change::Installment(Action::Updated, changed)],
-        events: vec![payment(1, 3, dec!(1.00))],
+        events: vec![payment(1, 3, Cents::new(100))],
         ..Outcome::default()
     };
     let committed = commit(store, 1, &held, &outcome).await.unwrap();

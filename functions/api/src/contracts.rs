@@ -2,7 +2,7 @@
 
 use ponte::calendar::{Date, brazilian};
 use ponte::flow::{OpenError, Opened};
-use ponte::money::{Decimal, half_up_to_cents};
+use ponte::money::Cents;
 use ponte::portfolio::{
     BillId, Contract, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState, TimelineEvent,
 };
@@ -73,9 +73,9 @@ pub struct HeldInstallment {
     /// Payment condition type ("observação de parcela").
     condition: String,
     /// Original value, in reais.
-    original: Decimal,
+    original: Cents,
     /// Open balance in original money.
-    balance: Decimal,
+    balance: Cents,
     /// Whether a boleto was generated for it.
     boleto: bool,
     /// Whether it is being collected.
@@ -138,8 +138,8 @@ fn installment(row: &Installment) -> HeldInstallment {
         label: row.label.clone(),
         due_on: row.due_on,
         condition: row.condition.clone(),
-        original: half_up_to_cents(row.original),
-        balance: half_up_to_cents(row.balance),
+        original: row.original,
+        balance: row.balance,
         boleto: row.boleto,
         open: row.is_open(),
         state_text: match row.state {

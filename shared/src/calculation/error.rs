@@ -4,18 +4,14 @@ use thiserror::Error;
 
 use super::{Cents, Rate};
 use crate::calendar::{Date, brazilian};
+use crate::money::{AmountError, TooLarge};
 
 /// Why something was not calculated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Error {
     /// An amount that cannot be read.
-    #[error("{field}: \"{value}\" {reason}; escreva por exemplo \"1205.13\"")]
-    #[allow(missing_docs)]
-    Amount {
-        field: &'static str,
-        value: String,
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    Amount(#[from] AmountError),
     /// A percentage that cannot be read.
     #[error("{field}: \"{value}\" {reason}; escreva por exemplo \"1.00\" para 1%")]
     #[allow(missing_docs)]
@@ -119,7 +115,7 @@ impl Error {
     #[must_use]
     pub fn field(&self) -> &'static str {
         match self {
-            Self::Amount { field, .. }
+            Self::Amount(AmountError { field, .. })
             | Self::Rate { field, .. }
             | Self::OutOfRange { field, .. }
             | Self::DateInThePast { field, .. }
@@ -132,5 +128,11 @@ impl Error {
             Self::DownPayment { .. } => "entrada",
             Self::NoPlanFits { .. } => "valorMensal",
         }
+    }
+}
+
+impl From<TooLarge> for Error {
+    fn from(_: TooLarge) -> Self {
+        Self::TooLarge
     }
 }

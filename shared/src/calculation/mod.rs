@@ -10,7 +10,6 @@
 //!
 //! One arithmetic serves both uses: [`quote`] keeps the lines, [`quote_with`] with [`Silent`] computes only.
 
-mod amount;
 mod anticipation;
 mod campaign;
 mod correction;
@@ -37,7 +36,6 @@ mod warning;
 #[cfg(test)]
 mod tests;
 
-pub use amount::Cents;
 pub use anticipation::{Anticipation, Method};
 pub use campaign::{
     Campaign, Charges, Components, DownPaymentRule, Filter, MAX_PLAN, MAX_TIERS, PlanTier, Portion, Remittance, Selection, TIER_DAYS, Tier,
@@ -59,3 +57,5 @@ pub use settings::CalculationSettings;
 pub use sienge::{SiengeCharges, SiengeTerms, sienge_charges};
 pub use verify::{verify, verify_imputation, verify_plan};
 pub use warning::{Cause, Warning};
+
+pub use crate::money::Cents;

@@ -11,7 +11,7 @@
 use std::fmt;
 
 use crate::calendar::Date;
-use crate::money::Decimal;
+use crate::money::Cents;
 use jiff::ToSpan;
 
 /// Digits of a barcode.
@@ -147,12 +147,12 @@ impl Boleto {
 
     /// The value in reais; none when the boleto leaves it open (zero).
     #[must_use]
-    pub fn value(&self) -> Option<Decimal> {
+    pub fn value(&self) -> Option<Cents> {
         // Ten digits: at most 9,999,999,999 cents.
         let cents = self.digits[9..19]
             .iter()
             .fold(0, |cents: i64, digit| cents * 10 + i64::from(*digit));
-        (cents > 0).then(|| Decimal::new(cents, 2))
+        (cents > 0).then(|| Cents::new(cents))
     }
 
     /// The due date; none for factor 0000, "no date", and where the calendar ends (year 9999).

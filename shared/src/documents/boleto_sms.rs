@@ -2,7 +2,7 @@
 
 use super::Boleto;
 use crate::calendar::{self, Date};
-use crate::money::{self, Decimal};
+use crate::money::Cents;
 use crate::text;
 
 /// Characters of one SMS in the GSM 7-bit alphabet.
@@ -20,7 +20,7 @@ pub struct BoletoSms<'a> {
     /// When it falls due.
     pub due_on: Date,
     /// What is to be paid.
-    pub amount: Decimal,
+    pub amount: Cents,
     /// The boleto.
     pub boleto: &'a Boleto,
 }
@@ -38,7 +38,7 @@ impl BoletoSms<'_> {
         let told = format!(
             "{parcel}, venc. {}, R$ {}. Boleto: {}",
             calendar::brazilian(self.due_on),
-            money::brazilian(self.amount),
+            self.amount.brazilian(),
             self.boleto.line()
         );
         let room = SMS_CHARACTERS.saturating_sub(told.len() + 2);
@@ -53,11 +53,10 @@ mod tests {
     use super::*;
     use jiff::civil::date;
     use proptest::prelude::*;
-    use rust_decimal_macros::dec;
 
     const LINE: &str = "00190.00009 01234.567004 00001.234178 1 87890000108680";
 
-    fn text(creditor: &str, label: &str, amount: Decimal) -> String {
+    fn text(creditor: &str, label: &str, amount: Cents) -> String {
         let boleto = Boleto::parse(LINE).unwrap();
         let sms = BoletoSms {
             creditor,
@@ -72,11 +71,11 @@ mod tests {
     #[test]
     fn it_says_who_what_when_how_much_and_the_line() {
         assert_eq!(
-            text("Construções São João", "2/120", dec!(1086.80)),
+            text("Construções São João", "2/120", Cents::new(108_680)),
             "Construcoes Sao Joao: parcela 2/120, venc. 30/10/2021, R$ 1.086,80. Boleto: 00190000090123456700400001234178187890000108680"
         );
         assert_eq!(
-            text("", "", dec!(1086.80)),
+            text("", "", Cents::new(108_680)),
             "parcela, venc. 30/10/2021, R$ 1.086,80. Boleto: 00190000090123456700400001234178187890000108680"
         );
     }
@@ -93,14 +92,18 @@ mod tests {
             ("Дом 🏠", "２", "Dom: parcela 2, "),
             ("\u{200b}\u{301}🏠\r\n", "\u{a0}", "parcela, "),
         ] {
-            let text = text(creditor, label, dec!(1));
+            let text = text(creditor, label, Cents::new(100));
             assert!(text.starts_with(told), "{text}");
         }
     }
 
     #[test]
     fn a_long_name_is_cut_and_the_line_never() {
-        let long = text(&"Incorporadora Imobiliária ".repeat(9), &"120/120 ".repeat(9), dec!(99999999.99));
+        let long = text(
+            &"Incorporadora Imobiliária ".repeat(9),
+            &"120/120 ".repeat(9),
+            Cents::new(9_999_999_999),
+        );
         assert_eq!(long.len(), SMS_CHARACTERS, "{long}");
         assert!(long.ends_with(" 00190000090123456700400001234178187890000108680"), "{long}");
         assert!(long.starts_with("Incorporadora Imobiliaria"), "{long}");
@@ -109,7 +112,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_one_sms_whatever_the_names(creditor in "\\PC{0,80}", label in "\\PC{0,40}", cents in 0..10_000_000_000_i64) {
-            let text = text(&creditor, &label, Decimal::new(cents, 2));
+            let text = text(&creditor, &label, Cents::new(cents));
             prop_assert!(text.len() <= SMS_CHARACTERS, "{}", text);
             let gsm = |byte: u8| (32..127).contains(&byte) && !b"[\\]^`{|}~".contains(&byte);
             prop_assert!(text.bytes().all(gsm), "{}", text);

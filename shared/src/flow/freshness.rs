@@ -146,8 +146,8 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use crate::money::Cents;
     use jiff::civil::date;
-    use rust_decimal::Decimal;
 
     use super::*;
     use crate::portfolio::{
@@ -175,8 +175,8 @@ mod tests {
             label: None,
             due_on: date(2026, 11, 20),
             condition: "PM".to_owned(),
-            original: Decimal::ONE,
-            balance: Decimal::ONE,
+            original: Cents::new(100),
+            balance: Cents::new(100),
             boleto: false,
             receipts: Vec::new(),
             state: InstallmentState::Open,
@@ -208,19 +208,19 @@ mod tests {
 
     #[test]
     fn a_removal_is_looked_for_again_when_a_read_so_soon_shows_the_installment_still() {
-        let row = |id: i64, balance: Decimal| ObservedInstallment {
+        let row = |id: i64, balance: Cents| ObservedInstallment {
             id: InstallmentId(id),
             label: None,
             due_on: date(2026, 11, 20),
             condition: "PM".to_owned(),
-            original: Decimal::ONE,
+            original: Cents::new(100),
             balance,
             receipts: Vec::new(),
         };
         let seen = Observation {
             bill: BillId(1),
             header: None,
-            installments: vec![row(1, Decimal::ONE), row(2, Decimal::ZERO)],
+            installments: vec![row(1, Cents::new(100)), row(2, Cents::ZERO)],
             boletos: BTreeMap::new(),
             coverage: Coverage::WholeOnce,
         };

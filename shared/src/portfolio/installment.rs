@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ContractKey, InstallmentId, ObservedInstallment, Receipt};
 use crate::calendar::Date;
-use crate::money::{Decimal, cents_text};
+use crate::money::Cents;
 
 /// An installment of a contract in the portfolio.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +24,9 @@ pub struct Installment {
     /// Payment condition type code (`PM`, `AT`, ...), the CRM's "observação de parcela".
     pub condition: String,
     /// Original value, in reais.
-    pub original: Decimal,
+    pub original: Cents,
     /// Open balance in original money; zero when settled in Sienge.
-    pub balance: Decimal,
+    pub balance: Cents,
     /// Whether a boleto was generated for it.
     pub boleto: bool,
     /// Everything Sienge wrote against it.
@@ -114,16 +114,11 @@ impl ObservedInstallment {
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    fn of(due_on: Date, condition: &str, original: Decimal, balance: Decimal, receipts: &[Receipt]) -> Self {
-        let mut identities: Vec<String> = receipts
-            .iter()
-            .map(|r| format!("{}|{}|{}", r.paid_on, r.kind, cents_text(r.net)))
-            .collect();
+    fn of(due_on: Date, condition: &str, original: Cents, balance: Cents, receipts: &[Receipt]) -> Self {
+        let mut identities: Vec<String> = receipts.iter().map(|r| format!("{}|{}|{}", r.paid_on, r.kind, r.net)).collect();
         identities.sort_unstable();
         let content = format!(
-            "{due_on}\u{1f}{condition}\u{1f}{}\u{1f}{}\u{1f}{}",
-            cents_text(original),
-            cents_text(balance),
+            "{due_on}\u{1f}{condition}\u{1f}{original}\u{1f}{balance}\u{1f}{}",
             identities.join("\u{1f}")
         );
         let digest = Sha256::digest(content.as_bytes());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, Receipt, SalesContractId};
 use crate::calendar::Date;
-use crate::money::Decimal;
+use crate::money::Cents;
 
 /// What Sienge says about one bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,9 +81,9 @@ pub struct ObservedInstallment {
     /// Payment condition type code.
     pub condition: String,
     /// Original value.
-    pub original: Decimal,
+    pub original: Cents,
     /// Open balance in original money; zero when settled.
-    pub balance: Decimal,
+    pub balance: Cents,
     /// All its receipts.
     pub receipts: Vec<Receipt>,
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Date;
+use crate::money::Cents;
 
 /// How Sienge settled: the twelve types operators know, the two Sienge writes by itself, and any it may invent.
 /// Unknown types are kept and shown, never dropped.
@@ -139,16 +139,16 @@ pub struct Receipt {
     /// The settlement type.
     pub kind: SettlementKind,
     /// Net amount received, in reais.
-    pub net: Decimal,
+    pub net: Cents,
     /// Gross amount of the receipt, in reais.
-    pub gross: Decimal,
+    pub gross: Cents,
 }
 
 impl Receipt {
     /// What identifies the receipt among those of its installment.
     #[must_use]
-    pub fn identity(&self) -> (Date, &SettlementKind, Decimal) {
-        (self.paid_on, &self.kind, self.net.normalize())
+    pub fn identity(&self) -> (Date, &SettlementKind, Cents) {
+        (self.paid_on, &self.kind, self.net)
     }
 }
 

@@ -3,13 +3,13 @@
 use futures::StreamExt;
 use futures::stream;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
-use super::lenient::{date, flag, id, list, money, object, text};
+use super::lenient::{amount, balance, date, flag, id, list, object, original, text};
 use super::pages::Rows;
+use crate::money::Cents;
 use crate::portfolio::{BillId, CreditorId};
 
 /// One installment; the customer's name is not read.
@@ -38,14 +38,14 @@ pub struct IncomeRow {
     #[serde(deserialize_with = "text")]
     pub origin_id: Option<String>,
     /// Original value.
-    #[serde(deserialize_with = "money")]
-    pub original_amount: Option<Decimal>,
+    #[serde(deserialize_with = "original")]
+    pub original_amount: Option<Cents>,
     /// Open balance in original money.
-    #[serde(deserialize_with = "money")]
-    pub balance_amount: Option<Decimal>,
+    #[serde(deserialize_with = "balance")]
+    pub balance_amount: Option<Cents>,
     /// Corrected balance.
-    #[serde(deserialize_with = "money")]
-    pub corrected_balance_amount: Option<Decimal>,
+    #[serde(deserialize_with = "balance")]
+    pub corrected_balance_amount: Option<Cents>,
     /// Indexer.
     #[serde(deserialize_with = "id")]
     pub indexer_id: Option<i64>,
@@ -107,11 +107,11 @@ pub struct IncomeReceipt {
     #[serde(deserialize_with = "text")]
     pub operation_type_name: Option<String>,
     /// Gross amount.
-    #[serde(deserialize_with = "money")]
-    pub gross_amount: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub gross_amount: Option<Cents>,
     /// Net amount.
-    #[serde(deserialize_with = "money")]
-    pub net_amount: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub net_amount: Option<Cents>,
     /// Day of the payment.
     #[serde(deserialize_with = "date")]
     pub payment_date: Option<Date>,

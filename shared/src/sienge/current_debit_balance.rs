@@ -1,13 +1,13 @@
 //! The present debit balance (saldo devedor presente): what Sienge charges for each installment on a date.
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{date, id, list, money, text};
+use super::lenient::{amount, date, id, list, text};
+use crate::money::Cents;
 use crate::portfolio::{BillId, Document};
 
 /// A bill's present balance. The three lists have one shape; in which of them an installment is says whether it is owed.
@@ -51,17 +51,17 @@ pub struct DebitInstallment {
     #[serde(deserialize_with = "id")]
     pub indexer_code: Option<i64>,
     /// Original value.
-    #[serde(deserialize_with = "money")]
-    pub original_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub original_value: Option<Cents>,
     /// Corrected value.
-    #[serde(deserialize_with = "money")]
-    pub adjusted_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub adjusted_value: Option<Cents>,
     /// Late charges in money.
-    #[serde(deserialize_with = "money")]
-    pub additional_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub additional_value: Option<Cents>,
     /// Present value.
-    #[serde(deserialize_with = "money")]
-    pub current_balance: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub current_balance: Option<Cents>,
 }
 
 impl DebitBalance {

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{date, flag, id, list, money, text};
+use super::lenient::{amount, balance, date, flag, id, list, number, original, text};
+use crate::money::Cents;
 use crate::portfolio::{BillId, CustomerId};
 
 /// A bill in the statement.
@@ -24,10 +25,10 @@ pub struct StatementBill {
     #[serde(deserialize_with = "text")]
     pub document_code: Option<String>,
     /// Fine, percent.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub fine_percent: Option<Decimal>,
     /// Interest, percent.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub interest_percent: Option<Decimal>,
     /// Sub judice.
     #[serde(deserialize_with = "flag")]
@@ -54,11 +55,11 @@ pub struct StatementInstallment {
     #[serde(deserialize_with = "text")]
     pub condition_type: Option<String>,
     /// Original value.
-    #[serde(deserialize_with = "money")]
-    pub original_value: Option<Decimal>,
+    #[serde(deserialize_with = "original")]
+    pub original_value: Option<Cents>,
     /// Corrected balance.
-    #[serde(deserialize_with = "money")]
-    pub current_balance: Option<Decimal>,
+    #[serde(deserialize_with = "balance")]
+    pub current_balance: Option<Cents>,
     /// A boleto was generated.
     #[serde(deserialize_with = "flag")]
     pub generated_billet: Option<bool>,
@@ -75,11 +76,11 @@ pub struct StatementReceipt {
     #[serde(deserialize_with = "date")]
     pub receipt_date: Option<Date>,
     /// Gross value.
-    #[serde(deserialize_with = "money")]
-    pub receipt_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub receipt_value: Option<Cents>,
     /// Net value.
-    #[serde(deserialize_with = "money")]
-    pub net_receipt_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub net_receipt_value: Option<Cents>,
     /// Settlement type, in words.
     #[serde(deserialize_with = "text")]
     pub receipt_type: Option<String>,

@@ -1,13 +1,13 @@
 //! Bulk defaulters: late installments and whether they were sent to SPC/Serasa.
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
-use super::lenient::{date, flag, id, ids, list, money, text};
+use super::lenient::{amount, date, flag, id, ids, list, text};
 use super::pages::Rows;
+use crate::money::Cents;
 use crate::portfolio::CreditorId;
 
 /// A bill with late installments; the customer's name is not read.
@@ -54,14 +54,14 @@ pub struct DefaulterInstallment {
     #[serde(deserialize_with = "id")]
     pub days_of_delay: Option<i64>,
     /// Corrected value without late charges.
-    #[serde(deserialize_with = "money")]
-    pub corrected_value_without_additions: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub corrected_value_without_additions: Option<Cents>,
     /// Late charges.
-    #[serde(deserialize_with = "money")]
-    pub total_additions: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub total_additions: Option<Cents>,
     /// Corrected value with late charges.
-    #[serde(deserialize_with = "money")]
-    pub corrected_value_with_additions: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub corrected_value_with_additions: Option<Cents>,
     /// Number as shown.
     #[serde(deserialize_with = "text")]
     pub installment_number: Option<String>,

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{date, flag, id, list, money, object, text};
+use super::lenient::{balance, date, flag, id, list, object, original, text};
 use super::pages::Rows;
+use crate::money::Cents;
 use crate::portfolio::{BillId, CreditorId, CustomerId, InstallmentId};
 
 /// A bill with its installments that fall into the window.
@@ -66,11 +66,11 @@ pub struct ExtractHistoryInstallment {
     #[serde(deserialize_with = "date")]
     pub due_date: Option<Date>,
     /// Original value.
-    #[serde(deserialize_with = "money")]
-    pub original_value: Option<Decimal>,
+    #[serde(deserialize_with = "original")]
+    pub original_value: Option<Cents>,
     /// Corrected balance.
-    #[serde(deserialize_with = "money")]
-    pub current_balance: Option<Decimal>,
+    #[serde(deserialize_with = "balance")]
+    pub current_balance: Option<Cents>,
     /// A boleto was generated.
     #[serde(deserialize_with = "flag")]
     pub generated_billet: Option<bool>,

@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::Decimal;
-
 use super::bulk_income::{self, IncomeReceipt, IncomeRow};
 use super::customer_statement::{self, StatementBill, StatementInstallment, StatementReceipt};
 use super::error::SiengeError;
 use super::receivable_bills::{self, BillInstallment, ReceivableBill};
 use crate::calendar::Date;
+use crate::money::Cents;
 use crate::portfolio::{
     BillId, Coverage, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment,
     Receipt, SettlementKind,
@@ -219,11 +218,11 @@ fn rest_installment(
 
 /// The open balance in original money. The list tells it; an installment that the list leaves out is settled only when the
 /// statement says so with a corrected balance of zero. The two must agree on whether anything is open.
-fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> Option<Decimal> {
+fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> Option<Cents> {
     match (seen.and_then(|seen| seen.balance_due), told.current_balance) {
         (Some(balance), Some(corrected)) if balance.is_zero() == corrected.is_zero() => Some(balance),
         (Some(balance), None) => Some(balance),
-        (None, Some(corrected)) if corrected.is_zero() && seen.is_none() => Some(Decimal::ZERO),
+        (None, Some(corrected)) if corrected.is_zero() && seen.is_none() => Some(Cents::ZERO),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
-use super::lenient::{date, id, money, object, text};
+use super::lenient::{date, id, number, object, text};
 use super::pages::Rows;
 
 /// An indexer.
@@ -20,7 +20,7 @@ pub struct Indexer {
     #[serde(deserialize_with = "text")]
     pub name: Option<String>,
     /// Months of retroactivity.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub revenue_retroactivity: Option<Decimal>,
     /// Its last value.
     #[serde(deserialize_with = "object")]
@@ -35,10 +35,10 @@ pub struct IndexerValue {
     #[serde(deserialize_with = "date")]
     pub date: Option<Date>,
     /// Index number.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub value: Option<Decimal>,
     /// Variation, percent.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub percentage: Option<Decimal>,
 }
 

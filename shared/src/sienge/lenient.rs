@@ -1,7 +1,7 @@
 //! Reading Sienge's JSON as it comes.
 //!
-//! Guarantees: a field that is absent, `null`, empty text or of an unusable type reads as `None`; money is read from the
-//! JSON *text*, never through a binary float; a list is never silently empty because it had the wrong type.
+//! Guarantees: a field that is absent, `null`, empty text or of an unusable type reads as `None`; amounts are whole cents, read from
+//! the JSON *text*, never through a binary float; a list is never silently empty because it had the wrong type.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::money::Cents;
 use crate::text::folded;
 
 /// Text about a person: readable on purpose only, never by printing a struct.
@@ -94,8 +95,31 @@ pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error
     }))
 }
 
-/// Money or a rate, from the JSON text of a number or from a number in a string.
-pub fn money<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Error> {
+/// An amount of money, rounded half away from zero to cents: Sienge's figures carry the dust of binary floats
+/// (`341233.7699999997`, `4.5e-13` for nothing), and nothing past this line can hold it. What is beyond [`Cents::MAX`] is unusable.
+/// A sign is kept: a receipt below zero takes one back.
+pub fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Cents>, D::Error> {
+    Ok(amount_of(<&RawValue>::deserialize(from)?.get()))
+}
+
+/// What is open of an installment or a bill: a credit (below zero) leaves nothing open.
+pub fn balance<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Cents>, D::Error> {
+    Ok(amount(from)?.map(|cents| cents.max(Cents::ZERO)))
+}
+
+/// What an installment was issued for: below zero it is unusable, as nothing can be collected or calculated on it.
+pub fn original<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Cents>, D::Error> {
+    Ok(amount(from)?.filter(|cents| !cents.is_negative()))
+}
+
+fn amount_of(json: &str) -> Option<Cents> {
+    match scalar_of(json)? {
+        Scalar::Text(text) | Scalar::Literal(text) => Cents::rounded(&text),
+    }
+}
+
+/// A rate, an index or a measure, from the JSON text of a number or from a number in a string.
+pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Error> {
     Ok(text(from)?.and_then(|text| decimal(&text)))
 }
 
@@ -203,8 +227,14 @@ mod tests {
         id: Option<i64>,
         #[serde(deserialize_with = "text")]
         name: Option<String>,
-        #[serde(deserialize_with = "money")]
-        value: Option<Decimal>,
+        #[serde(deserialize_with = "amount")]
+        value: Option<Cents>,
+        #[serde(deserialize_with = "balance")]
+        balance: Option<Cents>,
+        #[serde(deserialize_with = "original")]
+        original: Option<Cents>,
+        #[serde(deserialize_with = "number")]
+        rate: Option<Decimal>,
         #[serde(deserialize_with = "date")]
         on: Option<Date>,
         #[serde(deserialize_with = "flag")]
@@ -221,26 +251,51 @@ mod tests {
     fn absent_null_empty_and_unusable_read_as_none() {
         for json in [
             "{}",
-            r#"{"id":null,"name":null,"value":null,"on":null,"main":null,"rows":null}"#,
-            r#"{"id":"","name":"  ","value":"","on":"","main":"","rows":""}"#,
-            r#"{"id":{},"name":[],"value":{"a":1},"on":[1],"main":{},"rows":[]}"#,
-            r#"{"id":"12x","value":"1.050,00","on":"2025-13-01","main":"talvez"}"#,
-            r#"{"id":1.5,"value":"NaN","on":"ágúíóé-12-01","main":7}"#,
+            r#"{"id":null,"name":null,"value":null,"balance":null,"original":null,"rate":null,"on":null,"main":null,"rows":null}"#,
+            r#"{"id":"","name":"  ","value":"","balance":"","original":" ","rate":"","on":"","main":"","rows":""}"#,
+            r#"{"id":{},"name":[],"value":{"a":1},"balance":[],"original":{},"rate":[1],"on":[1],"main":{},"rows":[]}"#,
+            r#"{"id":"12x","value":"1.050,00","balance":"-","original":"1 000","rate":"1,5","on":"2025-13-01","main":"talvez"}"#,
+            r#"{"id":1.5,"value":"NaN","balance":"Infinity","rate":"NaN","on":"ágúíóé-12-01","main":7}"#,
         ] {
             assert_eq!(read(json), Row::default(), "{json}");
         }
     }
 
     #[test]
-    fn money_is_read_from_the_text() {
+    fn amounts_are_cents_whatever_dust_they_come_with() {
         for (json, value) in [
-            (r#"{"value":0.1}"#, dec!(0.1)),
-            (r#"{"value":1234567890123.45}"#, dec!(1234567890123.45)),
-            (r#"{"value":"1000.50"}"#, dec!(1000.50)),
-            (r#"{"value":1e3}"#, dec!(1000)),
-            (r#"{"value":-12}"#, dec!(-12)),
+            (r#"{"value":0.1}"#, Some(10)),
+            (r#"{"value":123456789.45}"#, Some(12_345_678_945)),
+            (r#"{"value":"1000.50"}"#, Some(100_050)),
+            (r#"{"value":1e3}"#, Some(100_000)),
+            (r#"{"value":-12}"#, Some(-1_200)),
+            (r#"{"value":341233.7699999997}"#, Some(34_123_377)),
+            (r#"{"value":0.1000000000000000055511151231257827}"#, Some(10)),
+            (r#"{"value":4.5e-13}"#, Some(0)),
+            (r#"{"value":-0.0}"#, Some(0)),
+            (r#"{"value":1e300}"#, None),
+            (r#"{"value":10000000000}"#, None),
+            (r#"{"value":true}"#, None),
         ] {
-            assert_eq!(read(json).value, Some(value), "{json}");
+            assert_eq!(read(json).value, value.map(Cents::new), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_credit_leaves_nothing_open_and_was_issued_for_nothing_usable() {
+        let row = read(r#"{"value":-5.005,"balance":-5.005,"original":-5.005}"#);
+        assert_eq!(
+            (row.value, row.balance, row.original),
+            (Some(Cents::new(-501)), Some(Cents::ZERO), None)
+        );
+        let dust = read(r#"{"value":-1.2e-12,"balance":-1.2e-12,"original":-1.2e-12}"#);
+        assert_eq!([dust.value, dust.balance, dust.original], [Some(Cents::ZERO); 3]);
+    }
+
+    #[test]
+    fn rates_keep_their_digits() {
+        for (json, rate) in [(r#"{"rate":518.816}"#, dec!(518.816)), (r#"{"rate":"1.5e-3"}"#, dec!(0.0015))] {
+            assert_eq!(read(json).rate, Some(rate), "{json}");
         }
     }
 

@@ -1,14 +1,14 @@
 //! Receivable bills (títulos a receber) and their installments.
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{date, flag, id, money, text};
+use super::lenient::{amount, balance, date, flag, id, text};
 use super::pages::Rows;
+use crate::money::Cents;
 use crate::portfolio::{BillId, CreditorId, CustomerId};
 
 /// A receivable bill.
@@ -34,8 +34,8 @@ pub struct ReceivableBill {
     #[serde(deserialize_with = "date")]
     pub issue_date: Option<Date>,
     /// Value.
-    #[serde(deserialize_with = "money")]
-    pub receivable_bill_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub receivable_bill_value: Option<Cents>,
     /// Day it was settled; told by the list only.
     #[serde(deserialize_with = "date")]
     pub pay_off_date: Option<Date>,
@@ -76,8 +76,8 @@ pub struct BillInstallment {
     #[serde(deserialize_with = "date")]
     pub due_date: Option<Date>,
     /// Open balance in original money.
-    #[serde(deserialize_with = "money")]
-    pub balance_due: Option<Decimal>,
+    #[serde(deserialize_with = "balance")]
+    pub balance_due: Option<Cents>,
     /// A boleto was generated.
     #[serde(deserialize_with = "flag")]
     pub generated_ticket: Option<bool>,

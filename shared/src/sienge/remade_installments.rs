@@ -2,16 +2,15 @@
 
 use jiff::civil::Date;
 use reqwest::Method;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{date, id, money, text};
+use super::lenient::{amount, date, id, text};
 use super::pages;
 use crate::calculation::Rate;
-use crate::money::JsonNumber;
+use crate::money::{Cents, JsonNumber};
 use crate::portfolio::{BillId, CreditorId, CustomerId, InstallmentId, REMAKE_CONDITION, RemakeOrder};
 
 const RESOURCE: &str = "remade-installments";
@@ -30,14 +29,14 @@ pub struct RemadeInstallments {
     #[serde(deserialize_with = "text")]
     pub remade_installments_description: Option<String>,
     /// Their value.
-    #[serde(deserialize_with = "money")]
-    pub remade_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub remade_value: Option<Cents>,
     /// The installments that were generated; see [`RemadeInstallments::generated`].
     #[serde(deserialize_with = "text")]
     pub generated_installments_description: Option<String>,
     /// Their value.
-    #[serde(deserialize_with = "money")]
-    pub generated_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub generated_value: Option<Cents>,
 }
 
 impl RemadeInstallments {

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{Personal, date, flag, id, list, money, personal, text};
+use super::lenient::{Personal, amount, date, flag, id, list, number, personal, text};
 use super::pages::Rows;
+use crate::money::Cents;
 use crate::portfolio::{CreditorId, CustomerId, EnterpriseId, SalesContractId};
 use crate::text::folded;
 
@@ -47,13 +48,13 @@ pub struct SalesContract {
     #[serde(deserialize_with = "date")]
     pub cancellation_date: Option<Date>,
     /// Value.
-    #[serde(deserialize_with = "money")]
-    pub value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub value: Option<Cents>,
     /// Fine rate, percent.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub fine_rate: Option<Decimal>,
     /// Interest, percent.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub interest_percentage: Option<Decimal>,
     /// Pro-rata indexer of late charges.
     #[serde(deserialize_with = "id")]
@@ -126,7 +127,7 @@ pub struct ContractCustomer {
     #[serde(deserialize_with = "flag")]
     pub spouse: Option<bool>,
     /// Share, percent.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub participation_percentage: Option<Decimal>,
 }
 
@@ -165,11 +166,11 @@ pub struct PaymentCondition {
     #[serde(deserialize_with = "date")]
     pub first_payment: Option<Date>,
     /// Total.
-    #[serde(deserialize_with = "money")]
-    pub total_value: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub total_value: Option<Cents>,
     /// Outstanding balance.
-    #[serde(deserialize_with = "money")]
-    pub outstanding_balance: Option<Decimal>,
+    #[serde(deserialize_with = "amount")]
+    pub outstanding_balance: Option<Cents>,
 }
 
 /// Which contracts. Days are inclusive and have day resolution: overlap a day.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{id, money, text};
+use super::lenient::{id, number, text};
 use super::pages::{PAGE_ROWS, Rows};
 use crate::portfolio::{EnterpriseId, UnitId};
 
@@ -39,7 +39,7 @@ pub struct Unit {
     #[serde(deserialize_with = "text")]
     pub legal_registration_number: Option<String>,
     /// Private area, square metres.
-    #[serde(deserialize_with = "money")]
+    #[serde(deserialize_with = "number")]
     pub private_area: Option<Decimal>,
     /// Floor.
     #[serde(deserialize_with = "text")]

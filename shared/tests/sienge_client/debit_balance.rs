@@ -1,8 +1,8 @@
 //! The present debit balance: both shapes, and whose document travels where.
 
 use jiff::civil::date;
+use ponte::money::Cents;
 use ponte::portfolio::{BillId, Document};
-use rust_decimal_macros::dec;
 
 use super::server::{Reply, Stage};
 
@@ -31,8 +31,8 @@ async fn one_object_an_envelope_and_an_array_are_the_same() {
             .unwrap()
             .unwrap();
         let owed: Vec<_> = balance.owed().map(|row| (row.installment_id, row.additional_value)).collect();
-        assert_eq!(owed, [(Some(2), Some(dec!(95.58))), (Some(3), Some(dec!(0)))]);
-        assert_eq!(balance.owed().next().unwrap().current_balance, Some(dec!(1095.58)));
+        assert_eq!(owed, [(Some(2), Some(Cents::new(9_558))), (Some(3), Some(Cents::ZERO))]);
+        assert_eq!(balance.owed().next().unwrap().current_balance, Some(Cents::new(109_558)));
         assert_eq!(balance.paid_installments.len(), 1);
         assert_eq!(
             stage.server.requests()[0].target,

@@ -1,8 +1,8 @@
 //! Both sources tell the same facts.
 
+use ponte::money::Cents;
 use ponte::portfolio::{BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation};
 use ponte::sienge::{IncomeRow, Look, Remaining, SiengeError, group, income_facts};
-use rust_decimal_macros::dec;
 
 use super::server::{Reply, Request, Stage, refusal};
 
@@ -82,7 +82,10 @@ async fn both_sources_yield_the_same_fingerprints() {
     assert_eq!(header.enterprise, Some(Some(EnterpriseId(42))));
     assert!(in_bulk.boletos.is_empty());
     let paid = &in_bulk.installments[0];
-    assert_eq!((paid.balance, paid.receipts.len(), paid.receipts[0].net), (dec!(0), 2, dec!(605.1)));
+    assert_eq!(
+        (paid.balance, paid.receipts.len(), paid.receipts[0].net),
+        (Cents::ZERO, 2, Cents::new(60_510))
+    );
 
     let header = by_rest.header.unwrap();
     assert_eq!((header.enterprise, header.unit), (None, None));
@@ -138,7 +141,7 @@ async fn an_installment_that_the_list_leaves_out_is_settled_only_when_the_statem
     })
     .await;
     let seen = stage.client.observe_by_rest(BillId(10)).await.unwrap();
-    assert_eq!((seen.installments.len(), seen.installments[0].balance), (2, dec!(0)));
+    assert_eq!((seen.installments.len(), seen.installments[0].balance), (2, Cents::ZERO));
     let settled_only = r#"{"results":[{"installmentId":1,"conditionTypeId":"PM","dueDate":"2026-01-10","balanceDue":0}]}"#;
     let stage = Stage::with(move |_, request| match request.path() {
         "/v1/accounts-receivable/receivable-bills/10/installments" => Reply::json(settled_only),
@@ -274,6 +277,6 @@ fn rows_are_grouped_by_bill_each_installment_once() {
         seen.iter().map(|o| (o.bill.0, o.installments.len())).collect::<Vec<_>>(),
         [(9, 1), (10, 2)]
     );
-    assert_eq!(seen[1].installments[0].balance, dec!(5));
+    assert_eq!(seen[1].installments[0].balance, Cents::new(500));
     assert_eq!(seen[1].coverage, Coverage::Rows);
 }

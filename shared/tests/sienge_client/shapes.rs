@@ -1,6 +1,7 @@
 //! Production and documented shapes decode to the same rows; odd values harm nothing.
 
 use futures::TryStreamExt;
+use ponte::money::Cents;
 use ponte::portfolio::{BillId, CustomerId, InstallmentId, SalesContractId};
 use ponte::sienge::{CustomerFilter, ExtractHistoryWindow, RemadeFilter, SalesContractFilter};
 use rust_decimal_macros::dec;
@@ -29,7 +30,7 @@ async fn the_statement_is_the_same_in_both_shapes() {
         );
     }
     assert_eq!(read[0], read[1]);
-    assert_eq!(read[0][0].installments[0].original_value, Some(dec!(1000.55)));
+    assert_eq!(read[0][0].installments[0].original_value, Some(Cents::new(100_055)));
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ponte::money::cents_text;
 use ponte::portfolio::{BillId, HeldBill, Installment, SettlementKind};
 use sienge_simulator::world;
 
@@ -95,13 +94,13 @@ fn of_portfolio(mine: &Installment) -> Facts {
     let receipts = mine
         .receipts
         .iter()
-        .map(|receipt| (receipt.paid_on.to_string(), receipt.kind.to_string(), cents_text(receipt.net)));
+        .map(|receipt| (receipt.paid_on.to_string(), receipt.kind.to_string(), receipt.net.to_string()));
     Facts {
         open: mine.is_open(),
         due: mine.due_on.to_string(),
         condition: mine.condition.clone(),
-        original: cents_text(mine.original),
-        balance: cents_text(mine.balance),
+        original: mine.original.to_string(),
+        balance: mine.balance.to_string(),
         boleto: mine.is_open().then_some(mine.boleto),
         receipts: sorted(receipts.collect()),
     }

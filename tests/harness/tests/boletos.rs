@@ -8,7 +8,7 @@ use jiff::civil::{Date, date};
 use ponte::documents::Boleto;
 use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
 use ponte::flow::{Session, Shop};
-use ponte::money::Decimal;
+use ponte::money::Cents;
 use ponte::portfolio::{BillId, EventKind, InstallmentId, TenantId};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -115,10 +115,7 @@ impl Scene {
 async fn the_second_copy_of_an_open_installment_is_sienges_boleto_checked() {
     let scene = Scene::new().await;
     let copy = scene.copy(None).await.unwrap();
-    assert_eq!(
-        (copy.amount, copy.due_on, &copy.warnings[..]),
-        (Decimal::new(108_680, 2), DUE, &[][..])
-    );
+    assert_eq!((copy.amount, copy.due_on, &copy.warnings[..]), (Cents::new(108_680), DUE, &[][..]));
     assert!(copy.url.as_deref().unwrap().contains(LINK), "Sienge's link");
     assert_eq!(copy.expires_in_seconds, 300);
     let boleto = Boleto::parse(&copy.digitable_line).unwrap();
@@ -147,7 +144,7 @@ async fn a_boleto_that_says_something_else_than_the_installment_is_given_with_a_
     let scene = Scene::new().await;
     scene.silently("change", json!({"value": "1100.00"}));
     let copy = scene.copy(None).await.unwrap();
-    assert_eq!(copy.amount, Decimal::new(110_000, 2));
+    assert_eq!(copy.amount, Cents::new(110_000));
     assert_eq!(copy.warnings.len(), 1);
     assert!(
         copy.warnings[0].contains("R$ 1.100,00") && copy.warnings[0].contains("R$ 1.086,80"),

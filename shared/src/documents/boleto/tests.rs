@@ -1,6 +1,5 @@
 use jiff::civil::date;
 use proptest::prelude::*;
-use rust_decimal_macros::dec;
 
 use super::*;
 
@@ -27,30 +26,30 @@ fn sealed(barcode: &str) -> Boleto {
 fn the_known_lines_are_read() {
     let reference = date(2026, 11, 20);
     for (line, bank, due, value) in [
-        (PRINTED, "001", date(2021, 10, 30), dec!(1086.80)),
+        (PRINTED, "001", date(2021, 10, 30), Cents::new(108_680)),
         (
             "00190.00009 01234.567004 00001.234178 4 99990000108680",
             "001",
             date(2025, 2, 21),
-            dec!(1086.80),
+            Cents::new(108_680),
         ),
         (
             "00190.00009 01234.567004 00001.234178 1 10000000108680",
             "001",
             date(2025, 2, 22),
-            dec!(1086.80),
+            Cents::new(108_680),
         ),
         (
             "00190.00009 01234.567004 00001.234178 7 16560000108680",
             "001",
             date(2026, 12, 10),
-            dec!(1086.80),
+            Cents::new(108_680),
         ),
         (
             "07790.00116 12064.449908 08159.365561 7 90020000015130",
             "077",
             date(2022, 5, 31),
-            dec!(151.30),
+            Cents::new(15_130),
         ),
     ] {
         let boleto = read(line);

@@ -1,8 +1,8 @@
 //! What the tests of this folder begin with.
 
 use jiff::civil::date;
-use rust_decimal_macros::dec;
 
+use crate::money::Cents;
 use crate::portfolio::{BillId, ContractKey, CustomerId, Installment, InstallmentId, InstallmentState};
 
 /// An open installment that has a boleto.
@@ -18,8 +18,8 @@ pub(super) fn installment() -> Installment {
         label: Some("2/120".to_owned()),
         due_on: date(2026, 12, 10),
         condition: "PM".to_owned(),
-        original: dec!(1086.80),
-        balance: dec!(1086.80),
+        original: Cents::new(108_680),
+        balance: Cents::new(108_680),
         boleto: true,
         receipts: Vec::new(),
         state: InstallmentState::Open,

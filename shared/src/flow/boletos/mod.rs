@@ -16,7 +16,7 @@ pub use second_copy::{LINK_LIFE_SECONDS, SecondCopy};
 
 use super::{Report, Session, View};
 use crate::calendar::{Date, brazilian as day};
-use crate::money::Decimal;
+use crate::money::Cents;
 use crate::portfolio::{BillId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Observation, Scope, TimelineEvent};
 use crate::settings::CreditorSettings;
 use crate::sienge::{Client, DueDateChange, Priority, SiengeError, SlipAnswer};
@@ -184,7 +184,7 @@ async fn as_sienge_says<'a>(
     Ok(subject)
 }
 
-fn told_of(seen: &Observation, installment: InstallmentId) -> Option<(Date, Decimal)> {
+fn told_of(seen: &Observation, installment: InstallmentId) -> Option<(Date, Cents)> {
     let row = seen.installments.iter().find(|row| row.id == installment)?;
     Some((row.due_on, row.balance))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::BoletoError;
 use crate::calendar::{Date, brazilian as day};
 use crate::documents::{Boleto, BoletoSms};
-use crate::money::{Decimal, brazilian as reais, half_up_to_cents};
+use crate::money::Cents;
 use crate::portfolio::{BillId, Installment, InstallmentId};
 use crate::sienge::{PaymentSlip, Personal};
 
@@ -36,7 +36,7 @@ pub struct SecondCopy {
     /// The bank's number, three digits.
     pub bank: String,
     /// What is to be paid, in reais: the boleto's value, or the installment's balance when the boleto leaves it open.
-    pub amount: Decimal,
+    pub amount: Cents,
     /// When it is to be paid: the boleto's due date, or the installment's when the boleto has none.
     pub due_on: Date,
     /// One SMS with creditor, installment, due date, amount and line.
@@ -69,7 +69,7 @@ impl SecondCopy {
         let line = slip.digitable_number.as_ref().map(Personal::as_str);
         let line = line.ok_or_else(|| unusable("a linha digitável não veio"))?;
         let boleto = Boleto::parse(line).map_err(|error| unusable(&error.to_string()))?;
-        let balance = half_up_to_cents(held.balance);
+        let balance = held.balance;
         let (value, due_on) = (boleto.value(), boleto.due_on(held.due_on));
         let url = slip
             .url_report
@@ -101,14 +101,14 @@ impl SecondCopy {
     }
 }
 
-fn warnings(held: &Installment, value: Option<Decimal>, due_on: Option<Date>, has_link: bool) -> Vec<String> {
-    let balance = half_up_to_cents(held.balance);
+fn warnings(held: &Installment, value: Option<Cents>, due_on: Option<Date>, has_link: bool) -> Vec<String> {
+    let balance = held.balance;
     let by_value = match value {
-        None => Some(format!("O boleto não traz valor: o saldo da parcela é R$ {}", reais(balance))),
+        None => Some(format!("O boleto não traz valor: o saldo da parcela é R$ {}", balance.brazilian())),
         Some(value) if value != balance => Some(format!(
             "O valor do boleto (R$ {}) é diferente do saldo da parcela (R$ {}): confira se ele inclui correção, encargos ou desconto",
-            reais(value),
-            reais(balance)
+            value.brazilian(),
+            balance.brazilian()
         )),
         Some(_) => None,
     };
@@ -128,7 +128,6 @@ fn warnings(held: &Installment, value: Option<Decimal>, due_on: Option<Date>, ha
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
-    use rust_decimal_macros::dec;
 
     use super::super::fixtures::installment;
     use super::*;
@@ -153,7 +152,7 @@ mod tests {
             (copy.digitable_line.as_str(), copy.bank.as_str(), copy.barcode.len()),
             (LINE, "001", 44)
         );
-        assert_eq!((copy.amount, copy.due_on), (dec!(1086.80), date(2026, 12, 10)));
+        assert_eq!((copy.amount, copy.due_on), (Cents::new(108_680), date(2026, 12, 10)));
         assert_eq!(
             copy.sms_text,
             "Construtora Boa: parcela 2/120, venc. 10/12/2026, R$ 1.086,80. Boleto: 00190000090123456700400001234178716560000108680"
@@ -167,7 +166,7 @@ mod tests {
     #[test]
     fn another_value_or_due_date_is_a_warning() {
         let held = Installment {
-            balance: dec!(1000),
+            balance: Cents::new(100_000),
             due_on: date(2026, 12, 9),
             label: None,
             ..installment()
@@ -181,7 +180,10 @@ mod tests {
                 "O Sienge não informou um link https para o boleto: use a linha digitável",
             ]
         );
-        assert_eq!((copy.amount, copy.due_on, copy.url), (dec!(1086.80), date(2026, 12, 10), None));
+        assert_eq!(
+            (copy.amount, copy.due_on, copy.url),
+            (Cents::new(108_680), date(2026, 12, 10), None)
+        );
     }
 
     #[test]
@@ -189,7 +191,7 @@ mod tests {
         // Factor 0000 and value zero.
         let open = "00190.00009 01234.567004 00001.234178 4 00000000000000";
         let copy = SecondCopy::of(&slip("", open), &installment(), "").unwrap();
-        assert_eq!((copy.amount, copy.due_on), (dec!(1086.80), date(2026, 12, 10)));
+        assert_eq!((copy.amount, copy.due_on), (Cents::new(108_680), date(2026, 12, 10)));
         assert_eq!(copy.warnings.len(), 3, "{:?}", copy.warnings);
     }
 

@@ -1,13 +1,11 @@
 //! Sienge's figures for one bill: its present debit balance and its late-charge terms, read together.
 
-use rust_decimal::Decimal;
-
 use super::QuoteError;
 use super::selection::Chosen;
-use crate::calculation::{Cents, LateTerms, Rate, SiengeBalance};
+use crate::calculation::{LateTerms, Rate, SiengeBalance};
 use crate::calendar::Date;
 use crate::flow::{FlowError, Session};
-use crate::money::half_up_to_cents;
+use crate::money::Decimal;
 use crate::portfolio::{Document, InstallmentId};
 use crate::sienge::{DebitBalance, DebitInstallment, Priority, SiengeError, StatementBill};
 
@@ -99,14 +97,12 @@ fn not_owed(balance: &DebitBalance, id: InstallmentId) -> &'static str {
 
 /// The amounts of a row; late charges that are absent are none, an absent present value is the sum.
 fn amounts(row: &DebitInstallment) -> Option<SiengeBalance> {
-    let cents = |value: Decimal| Cents::parse("saldo do Sienge", half_up_to_cents(value)).ok();
-    let adjusted = cents(row.adjusted_value?)?;
-    let additional = row.additional_value.map_or(Some(Cents::ZERO), cents)?;
-    let current = row.current_balance.map_or(Some(adjusted + additional), cents)?;
+    let adjusted = row.adjusted_value?;
+    let additional = row.additional_value.unwrap_or_default();
     Some(SiengeBalance {
         adjusted,
         additional,
-        current,
+        current: row.current_balance.unwrap_or(adjusted + additional),
     })
 }
 
@@ -130,6 +126,7 @@ fn late_terms(bill: &StatementBill) -> Result<Option<LateTerms>, SiengeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::Cents;
     use rust_decimal_macros::dec;
 
     #[test]
@@ -170,10 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_whole_cents_and_what_is_absent_follows() {
+    fn what_is_absent_of_the_amounts_follows() {
         let row = DebitInstallment {
-            adjusted_value: Some(dec!(1000.005)),
-            additional_value: Some(dec!(95.58)),
+            adjusted_value: Some(Cents::new(100_001)),
+            additional_value: Some(Cents::new(9_558)),
             ..DebitInstallment::default()
         };
         let balance = amounts(&row).unwrap();

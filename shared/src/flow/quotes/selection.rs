@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Fault, MAX_BILLS, QuoteError, SelectedBill};
-use crate::calculation::{Cents, Correction, Debt};
+use crate::calculation::{Correction, Debt};
 use crate::calendar::brazilian;
 use crate::portfolio::{BillId, Contract, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState};
 
@@ -177,7 +177,7 @@ fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract
 }
 
 fn debt(row: &Installment, contract: &Contract) -> Result<Debt, String> {
-    let original = Cents::parse("saldo em aberto", row.balance).map_err(|error| error.to_string())?;
+    let original = row.balance;
     Ok(Debt {
         bill: contract.key.bill,
         installment: row.id,

@@ -322,10 +322,10 @@ pub fn check_held(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> 
                 "o contrato {bill_id} mudou de titular; simule de novo"
             )));
         }
-        if Cents::parse("saldo", row.balance).ok() != Some(debt.amounts.original) {
+        if row.balance != debt.amounts.original {
             return Err(DraftError::Conflict(format!(
                 "o saldo d{place} é R$ {}, não R$ {}; simule de novo",
-                crate::money::brazilian(row.balance),
+                row.balance.brazilian(),
                 debt.amounts.original.brazilian()
             )));
         }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Agreement, AgreementId, AgreementKind, Breaking};
-use crate::calculation::Cents;
 use crate::calendar::{Date, brazilian};
 use crate::digest::sha256_hex;
+use crate::money::Cents;
 use crate::portfolio::{BillId, ContractKey, CreditorId, EventKind, InstallmentId, TimelineEvent};
 
 /// What happened to an agreement.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::event::{AgreementTold, tell_payment};
 use super::{AgreedRow, Agreement};
-use crate::calculation::Cents;
 use crate::calendar::Date;
+use crate::money::Cents;
 use crate::portfolio::{BillId, ContractKey, Installment, InstallmentId, TimelineEvent, effective};
 
 /// Rows told in one step: with the claims and the settlement of [`super::MAX_BILLS`] bills they are fewer than the 100 items of one transaction.
@@ -15,11 +15,10 @@ const ROWS_AT_ONCE: usize = 60;
 pub(super) fn received(row: &Installment, mut before: Cents) -> BTreeMap<Date, Cents> {
     let mut by_day = BTreeMap::new();
     for receipt in effective(&row.receipts) {
-        let Ok(amount) = Cents::parse("net", receipt.net) else { continue };
-        let old = amount.min(before);
+        let old = receipt.net.min(before);
         before = before - old;
-        if amount > old {
-            *by_day.entry(receipt.paid_on).or_insert(Cents::ZERO) += amount - old;
+        if receipt.net > old {
+            *by_day.entry(receipt.paid_on).or_insert(Cents::ZERO) += receipt.net - old;
         }
     }
     by_day

@@ -6,8 +6,8 @@ use jiff::Span;
 
 use super::payments::{is_untold, received};
 use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Step};
-use crate::calculation::Cents;
 use crate::calendar::{Date, HolidayRules};
+use crate::money::Cents;
 use crate::portfolio::{BillId, HeldBill, Installment, InstallmentId, InstallmentState, Motive};
 
 type Received = BTreeMap<InstallmentId, BTreeMap<Date, Cents>>;

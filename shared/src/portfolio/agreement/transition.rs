@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::event::{AgreementTold, tell};
 use super::payments;
 use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Generated, StateName};
-use crate::calculation::Cents;
 use crate::calendar::{Date, Timestamp};
+use crate::money::Cents;
 use crate::portfolio::{BillId, InstallmentId, TimelineEvent};
 
 /// What happens to an agreement.

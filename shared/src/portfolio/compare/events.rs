@@ -8,7 +8,6 @@ use std::mem::discriminant;
 use sha2::{Digest, Sha256};
 
 use crate::calendar::Date;
-use crate::money::cents_text;
 use crate::portfolio::{ContractKey, EventKind, HeldBill, Installment, InstallmentId, Motive, TimelineEvent};
 
 use super::payments::Moved;
@@ -43,7 +42,7 @@ pub(super) fn of_names(contract: &ContractKey, on: Date, kind: EventKind, names:
 /// An event about one receipt of one installment.
 pub(super) fn of_receipt(contract: &ContractKey, on: Date, kind: EventKind, named: &Named, moved: &Moved) -> TimelineEvent {
     let receipt = &moved.receipt;
-    let detail = format!("{}|{}|{}|{}", receipt.paid_on, receipt.kind, cents_text(receipt.net), moved.ordinal);
+    let detail = format!("{}|{}|{}|{}", receipt.paid_on, receipt.kind, receipt.net, moved.ordinal);
     let mut event = naming(bare(contract, on, kind), std::iter::once(named.pair()));
     event.id = id_of(&event, &detail);
     event

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calendar::Date;
-use crate::money::Decimal;
+use crate::money::Cents;
 use crate::portfolio::{
     Action, ContractKey, Coverage, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Rules, Scope, SettlementKind,
 };
@@ -249,8 +249,8 @@ impl Lens<'_> {
     }
 
     /// Adds the payments and reversals, with the balances around them.
-    fn tell(verdict: &mut Verdict, known: &Installment, flow: payments::Flow, observed: Decimal, explained: bool) {
-        let before = (known.balance + verdict.after.original - known.original).max(Decimal::ZERO);
+    fn tell(verdict: &mut Verdict, known: &Installment, flow: payments::Flow, observed: Cents, explained: bool) {
+        let before = (known.balance + verdict.after.original - known.original).clamp(Cents::ZERO, Cents::MAX);
         (verdict.reversed, verdict.paid) = payments::walk(flow, before, observed, explained);
     }
 }

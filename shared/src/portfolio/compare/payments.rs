@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::calendar::Date;
-use crate::money::Decimal;
+use crate::money::Cents;
 use crate::portfolio::{Receipt, SettlementKind};
 
 /// One receipt that came or was taken back.
@@ -22,8 +22,8 @@ pub(super) struct Moved {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub moved: Moved,
-    pub amortised: Decimal,
-    pub balance: Decimal,
+    pub amortised: Cents,
+    pub balance: Cents,
 }
 
 /// What changed among the effective payments, by date.
@@ -33,7 +33,7 @@ pub(super) struct Flow {
     pub paid: Vec<Moved>,
 }
 
-type Identity<'a> = (Date, &'a SettlementKind, Decimal);
+type Identity<'a> = (Date, &'a SettlementKind, Cents);
 
 /// The difference between the payments effective before and after.
 pub(super) fn flow(before: &[Receipt], after: &[Receipt]) -> Flow {
@@ -74,7 +74,7 @@ pub(in crate::portfolio) fn effective(receipts: &[Receipt]) -> Vec<&Receipt> {
 }
 
 fn is_reversal(receipt: &Receipt) -> bool {
-    receipt.kind == SettlementKind::Reversal || (receipt.kind.is_payment() && receipt.net < Decimal::ZERO)
+    receipt.kind == SettlementKind::Reversal || (receipt.kind.is_payment() && receipt.net < Cents::ZERO)
 }
 
 fn is_payment(receipt: &Receipt) -> bool {
@@ -115,13 +115,17 @@ fn minus(all: &[&Receipt], known: &[&Receipt]) -> Vec<Moved> {
 /// Sienge gives only the last balance. Those between follow from the gross amounts and never leave the way to the last one, so
 /// the amounts amortised sum to the whole reduction. `explained` is false when something else (a remake, a rescission) took the
 /// balance away: then the payments amortise only what they paid.
-pub(super) fn walk(flow: Flow, before: Decimal, observed: Decimal, explained: bool) -> (Vec<Step>, Vec<Step>) {
+pub(super) fn walk(flow: Flow, before: Cents, observed: Cents, explained: bool) -> (Vec<Step>, Vec<Step>) {
     let mut balance = before;
     let (reversals, payments) = (flow.reversed.len(), flow.paid.len());
     let mut reversed = Vec::with_capacity(reversals);
     for (index, moved) in flow.reversed.into_iter().enumerate() {
         let last = explained && payments == 0 && index + 1 == reversals;
-        let next = if last { observed } else { balance + weight(&moved.receipt) };
+        let next = if last {
+            observed
+        } else {
+            (balance + weight(&moved.receipt)).min(Cents::MAX)
+        };
         reversed.push(Step {
             moved,
             amortised: balance - next,
@@ -129,7 +133,7 @@ pub(super) fn walk(flow: Flow, before: Decimal, observed: Decimal, explained: bo
         });
         balance = next;
     }
-    let floor = if explained { observed } else { Decimal::ZERO };
+    let floor = if explained { observed } else { Cents::ZERO };
     balance = balance.max(floor);
     let mut paid = Vec::with_capacity(payments);
     for (index, moved) in flow.paid.into_iter().enumerate() {
@@ -149,10 +153,6 @@ pub(super) fn walk(flow: Flow, before: Decimal, observed: Decimal, explained: bo
     (reversed, paid)
 }
 
-fn weight(receipt: &Receipt) -> Decimal {
-    if receipt.gross > Decimal::ZERO {
-        receipt.gross
-    } else {
-        receipt.net
-    }
+fn weight(receipt: &Receipt) -> Cents {
+    if receipt.gross > Cents::ZERO { receipt.gross } else { receipt.net }
 }

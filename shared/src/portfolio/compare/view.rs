@@ -1,15 +1,14 @@
-//! The observation as the comparison reads it: each installment once, money in cents, no negative balance.
+//! The observation as the comparison reads it: each installment once.
 
 use std::collections::BTreeMap;
 
-use crate::money::{Decimal, half_up_to_cents};
-use crate::portfolio::{BillId, Coverage, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt, Rules};
+use crate::portfolio::{BillId, Coverage, InstallmentId, Observation, ObservedBill, ObservedInstallment, Rules};
 
-/// A normalised observation.
+/// An observation by installment.
 pub(super) struct View<'a> {
     pub bill: BillId,
     pub header: Option<&'a ObservedBill>,
-    pub installments: BTreeMap<InstallmentId, ObservedInstallment>,
+    pub installments: BTreeMap<InstallmentId, &'a ObservedInstallment>,
     pub boletos: &'a BTreeMap<InstallmentId, bool>,
     pub coverage: Coverage,
 }
@@ -20,7 +19,7 @@ impl<'a> View<'a> {
         Self {
             bill: seen.bill,
             header: seen.header.as_ref(),
-            installments: seen.installments.iter().map(|row| (row.id, in_cents(row))).collect(),
+            installments: seen.installments.iter().map(|row| (row.id, row)).collect(),
             boletos: &seen.boletos,
             coverage: seen.coverage,
         }
@@ -36,22 +35,5 @@ impl<'a> View<'a> {
         self.installments
             .values()
             .any(|row| !row.balance.is_zero() && !rules.ignores_installment(row))
-    }
-}
-
-fn in_cents(row: &ObservedInstallment) -> ObservedInstallment {
-    ObservedInstallment {
-        original: half_up_to_cents(row.original),
-        balance: half_up_to_cents(row.balance).max(Decimal::ZERO),
-        receipts: row.receipts.iter().map(receipt_in_cents).collect(),
-        ..row.clone()
-    }
-}
-
-fn receipt_in_cents(receipt: &Receipt) -> Receipt {
-    Receipt {
-        net: half_up_to_cents(receipt.net),
-        gross: half_up_to_cents(receipt.gross),
-        ..receipt.clone()
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgreementEvent, ContractKey, InstallmentId, Motive, SettlementKind};
 use crate::calendar::Date;
-use crate::money::Decimal;
+use crate::money::Cents;
 
 /// One event of a contract's timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,13 +55,13 @@ pub enum EventKind {
         /// Day of the payment.
         paid_on: Date,
         /// Original value of the installment.
-        original: Decimal,
+        original: Cents,
         /// Net amount paid by this receipt: the cash.
-        paid: Decimal,
+        paid: Cents,
         /// Principal amortised by it: the balance before less the balance after.
-        amortised: Decimal,
+        amortised: Cents,
         /// Balance left after it (zero when it settled).
-        balance: Decimal,
+        balance: Cents,
         /// Whether the installment was settled.
         total: bool,
         /// Told by the opening of a customer rather than by the payments task.
@@ -74,9 +74,9 @@ pub enum EventKind {
         /// Day of that payment.
         paid_on: Date,
         /// Its net amount.
-        reversed: Decimal,
+        reversed: Cents,
         /// Balance after the reversal.
-        balance: Decimal,
+        balance: Cents,
     },
     /// `Contrato cancelado` in Sienge.
     ContractCancelled,

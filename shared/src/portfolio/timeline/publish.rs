@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::money::cents_text;
 use crate::portfolio::{EventKind, TimelineEvent};
 
 impl TimelineEvent {
@@ -27,8 +26,8 @@ impl TimelineEvent {
             } => (
                 "payment.applied",
                 json!({
-                    "settlement": settlement.name(), "paidOn": paid_on.to_string(), "original": cents_text(*original), "paid": cents_text(*paid),
-                    "amortised": cents_text(*amortised), "balance": cents_text(*balance), "total": total,
+                    "settlement": settlement.name(), "paidOn": paid_on.to_string(), "original": original, "paid": paid,
+                    "amortised": amortised, "balance": balance, "total": total,
                 }),
             ),
             EventKind::PaymentReversed {
@@ -39,7 +38,7 @@ impl TimelineEvent {
             } => (
                 "payment.reversed",
                 json!({
-                    "settlement": settlement.name(), "paidOn": paid_on.to_string(), "reversed": cents_text(*reversed), "balance": cents_text(*balance),
+                    "settlement": settlement.name(), "paidOn": paid_on.to_string(), "reversed": reversed, "balance": balance,
                 }),
             ),
             EventKind::ContractCancelled => ("contract.cancelled", json!({})),

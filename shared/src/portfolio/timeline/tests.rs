@@ -2,9 +2,9 @@
 
 use insta::{assert_json_snapshot, assert_snapshot};
 use jiff::civil::date;
-use rust_decimal_macros::dec;
 use serde_json::json;
 
+use crate::money::Cents;
 use crate::portfolio::*;
 
 fn event(kind: EventKind, ids: &[i64]) -> TimelineEvent {
@@ -28,13 +28,13 @@ fn returned(motive: Motive) -> TimelineEvent {
 }
 
 fn paid(total: bool, by_sync: bool) -> TimelineEvent {
-    let balance = if total { dec!(0) } else { dec!(547.79) };
+    let balance = if total { Cents::ZERO } else { Cents::new(54_779) };
     let kind = EventKind::DirectPayment {
         settlement: SettlementKind::OtherWithResidue,
         paid_on: date(2021, 11, 18),
-        original: dec!(1000),
-        paid: dec!(1500.5),
-        amortised: dec!(1000) - balance,
+        original: Cents::new(100_000),
+        paid: Cents::new(150_050),
+        amortised: Cents::new(100_000) - balance,
         balance,
         total,
         by_sync,
@@ -46,8 +46,8 @@ fn reversed() -> TimelineEvent {
     let kind = EventKind::PaymentReversed {
         settlement: SettlementKind::Receipt,
         paid_on: date(2021, 11, 18),
-        reversed: dec!(1000),
-        balance: dec!(1000),
+        reversed: Cents::new(100_000),
+        balance: Cents::new(100_000),
     };
     event(kind, &[5])
 }
@@ -117,5 +117,5 @@ fn an_event_survives_its_storage() {
         assert_eq!(serde_json::from_str::<TimelineEvent>(&stored).unwrap(), event);
         assert!(!stored.contains("null"));
     }
-    assert_eq!(json!(paid(true, false))["kind"]["paid"], json!("1500.5"));
+    assert_eq!(json!(paid(true, false))["kind"]["paid"], json!("1500.50"));
 }

@@ -1,7 +1,6 @@
 //! The texts operators read.
 
 use crate::calendar;
-use crate::money;
 use crate::portfolio::{EventKind, Motive, TimelineEvent};
 
 /// What the playbook's screens say under an event that Ponte found by asking Sienge.
@@ -36,8 +35,8 @@ impl TimelineEvent {
             } => format!(
                 "Estorno de Pagamento\n{settlement}\nData do pagamento: {}\nContrato: {bill} Parcela: {installments}\nValor estornado: R$ {} Saldo: R$ {}",
                 calendar::brazilian(*paid_on),
-                money::brazilian(*reversed),
-                money::brazilian(*balance),
+                reversed.brazilian(),
+                balance.brazilian(),
             ),
             EventKind::ContractCancelled => self.contract_text("Contrato cancelado no Sienge"),
             EventKind::RightsAssigned => self.contract_text("Cessão de direitos"),
@@ -87,12 +86,12 @@ impl TimelineEvent {
         format!(
             "Pagamento Direto\n{settlement} ({extent})\nData: {}\nValor: R$ {}\nContrato: {} Parcela: {}\nValor original: R$ {} Valor pago: R$ {} Saldo parcial: R$ {}\n{origin}",
             calendar::brazilian(*paid_on),
-            money::brazilian(*paid),
+            paid.brazilian(),
             self.contract.bill,
             self.installments_text(),
-            money::brazilian(*original),
-            money::brazilian(*amortised),
-            money::brazilian(*balance),
+            original.brazilian(),
+            amortised.brazilian(),
+            balance.brazilian(),
         )
     }
 

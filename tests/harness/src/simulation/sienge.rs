@@ -6,7 +6,6 @@ use fastrand::Rng;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use ponte::intake::{Event, Hints, read_hints};
-use ponte::money::Decimal;
 use ponte::portfolio::{
     BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt,
     SalesContractId, SettlementKind,
@@ -266,8 +265,8 @@ fn id_of(row: &world::Installment) -> InstallmentId {
     InstallmentId(i64::from(row.id))
 }
 
-fn money(cents: Cents) -> Decimal {
-    Decimal::new(cents.0, 2)
+fn money(cents: Cents) -> ponte::money::Cents {
+    ponte::money::Cents::new(cents.0)
 }
 
 fn row_of(row: &world::Installment) -> ObservedInstallment {

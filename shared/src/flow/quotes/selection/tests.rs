@@ -1,7 +1,7 @@
 use jiff::civil::date;
-use rust_decimal_macros::dec;
 
 use super::*;
+use crate::money::Cents;
 use crate::portfolio::{ContractKey, Motive};
 
 fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
@@ -38,8 +38,8 @@ fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
             label: None,
             due_on: date(2026, 11, 10),
             condition: "PM".to_owned(),
-            original: dec!(1000.00),
-            balance: dec!(400.00),
+            original: Cents::new(100_000),
+            balance: Cents::new(40_000),
             boleto: false,
             receipts: Vec::new(),
             state,

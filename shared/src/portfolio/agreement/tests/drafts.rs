@@ -54,7 +54,7 @@ fn what_is_not_there_closed_or_claimed_is_refused_with_its_name() {
     );
     close(&mut bill, 1, Motive::Receipt, today());
     assert!(refused(&new(&[(BILL, 1)]), &[(BILL, &bill)]).contains("a parcela 1 do contrato 295 já foi quitada"));
-    row(&mut bill, 2).balance = cents("400.10").decimal();
+    row(&mut bill, 2).balance = cents("400.10");
     assert_eq!(
         refused(&new(&[(BILL, 2)]), &[(BILL, &bill)]),
         "o saldo da parcela 2 do contrato 295 é R$ 400,10, não R$ 1.000,00; simule de novo"
@@ -62,7 +62,7 @@ fn what_is_not_there_closed_or_claimed_is_refused_with_its_name() {
     bill.claims = bill.claims.with(&agreement(AgreementKind::NonIntegrated, 1), BILL);
     let mut second = new(&[(BILL, 3), (BILL, 2)]);
     second.id = AgreementId::parse("a2").unwrap();
-    row(&mut bill, 2).balance = cents("1000.00").decimal();
+    row(&mut bill, 2).balance = cents("1000.00");
     assert_eq!(
         refused(&second, &[(BILL, &bill)]),
         "a parcela 2 do contrato 295 já está no acordo a1"

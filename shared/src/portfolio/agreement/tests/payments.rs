@@ -143,8 +143,8 @@ fn a_payment_on_one_bill_says_nothing_of_the_others() {
 
 fn pay_part(held: &mut crate::portfolio::HeldBill, id: i64, amount: &str, on: Date) {
     let row = row(held, id);
-    let net = cents(amount).decimal();
-    row.balance -= net;
+    let net = cents(amount);
+    row.balance = row.balance - net;
     row.receipts.push(crate::portfolio::Receipt {
         paid_on: on,
         kind: "Recebimento".into(),
@@ -158,7 +158,7 @@ fn payments_in_part_pay_the_rows_that_they_reach_to_the_cent() {
     // Paid in part before the agreement: no payment of it.
     let mut bill = held(BILL, 3);
     pay_part(&mut bill, 1, "100.00", date(2026, 11, 1));
-    row(&mut bill, 1).balance = cents("1000.00").decimal();
+    row(&mut bill, 1).balance = cents("1000.00");
     let mut asked = asked(3);
     asked.down_payment = cents("200.00");
     let new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked);

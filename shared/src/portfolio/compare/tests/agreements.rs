@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rust_decimal_macros::dec;
-
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 fn claim(ids: &[i64]) -> Claim {
@@ -25,10 +24,10 @@ fn agreed(claimed: &[i64]) -> (Sienge, Ours) {
         live: vec![claim(claimed)],
     };
     for id in [1, 2] {
-        sienge.receive(id, "Reparcelamento", dec!(1000), dec!(0));
+        sienge.receive(id, "Reparcelamento", Cents::new(100_000), Cents::ZERO);
     }
-    sienge.add(5, dec!(1050));
-    sienge.add(6, dec!(1050));
+    sienge.add(5, Cents::new(105_000));
+    sienge.add(6, Cents::new(105_000));
     (sienge, ours)
 }
 
@@ -74,7 +73,7 @@ fn a_deleted_remake_restores_the_originals_whatever_the_switch_for_returned_ones
     ours.sync(&sienge);
     for id in [1, 2] {
         sienge.row(id).receipts.clear();
-        sienge.row(id).balance = dec!(1000);
+        sienge.row(id).balance = Cents::new(100_000);
     }
     sienge.rows.remove(&5);
     sienge.rows.remove(&6);

@@ -1,8 +1,7 @@
 //! Assignment of rights and changes of the document type: the bill moves to another contract.
 
-use rust_decimal_macros::dec;
-
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 fn key(customer: i64, document_type: &str) -> ContractKey {
@@ -25,7 +24,7 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     sienge.header.customer = CustomerId(20);
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     for scope in [Scope::Webhook, Scope::Daily, Scope::Sync] {
         let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
         assert_eq!(outcome.critiques, [Critique::AssignmentWaitsForReconciliation { bill: BILL }]);
@@ -44,7 +43,7 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
          Cessão de direitos\nData: 19/11/2021\nContrato: 295\n---\nContrato finalizado\nData: 19/11/2021\nContrato: 295\n---\n\
          Abertura de Contrato\nContrato: 295 Parcela(s): 2, 3\n---\nCessão de direitos\nData: 19/11/2021\nContrato: 295"
     );
-    sienge.receive(2, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(2, "Recebimento", Cents::new(100_000), Cents::ZERO);
     assert_eq!(actions(&ours.sync(&sienge)), ["2 Settled"]);
     assert_eq!(open_of(&ours, &key(20, "CT")), [3]);
 }
@@ -74,7 +73,7 @@ fn an_assignment_back_opens_the_earlier_contract_again_even_with_the_reopen_swit
     ours.settings.creditor.reopen_returned_installments = false;
     sienge.header.customer = CustomerId(20);
     ours.reconcile(&sienge);
-    sienge.receive(1, "Recebimento", dec!(400), dec!(600));
+    sienge.receive(1, "Recebimento", Cents::new(40_000), Cents::new(60_000));
     assert_eq!(actions(&ours.sync(&sienge)), ["1 PaidInPart"]);
     sienge.header.customer = CustomerId(10);
     let outcome = ours.reconcile(&sienge);
@@ -90,7 +89,7 @@ fn a_payment_seen_only_with_the_assignment_is_told_on_the_old_contract() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     sienge.header.customer = CustomerId(20);
-    sienge.receive(1, "Recebimento", dec!(400), dec!(600));
+    sienge.receive(1, "Recebimento", Cents::new(40_000), Cents::new(60_000));
     let outcome = ours.reconcile(&sienge);
     let paid: Vec<_> = outcome
         .events

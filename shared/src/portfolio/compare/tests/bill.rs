@@ -1,9 +1,9 @@
 //! What concerns the contract as a whole: settings that leave it out, its own facts, cancellation, its end.
 
 use jiff::civil::date;
-use rust_decimal_macros::dec;
 
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 #[test]
@@ -36,8 +36,8 @@ fn a_held_contract_ignored_later_is_kept_true_until_a_reconciliation_returns_it(
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     ours.settings.tenant.ignore_document_types = "CT".to_owned().into();
-    sienge.add(3, dec!(500));
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.add(3, Cents::new(50_000));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Settled"]);
     assert!(ours.take(&sienge.shows(&[2]), Scope::Reconciliation).needs_whole);
     let outcome = ours.reconcile(&sienge);
@@ -70,8 +70,8 @@ fn what_is_held_does_not_depend_on_whether_its_enterprise_is_still_registered_or
         let mut ours = Ours::of(&sienge);
         ours.settings.creditor.import_enterprises_automatically = false;
         sienge.header.enterprise = told;
-        sienge.add(3, dec!(500));
-        sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+        sienge.add(3, Cents::new(50_000));
+        sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
         let outcome = ours.reconcile(&sienge);
         assert_eq!(
             (actions(&outcome), outcome.critiques),
@@ -92,7 +92,7 @@ fn a_source_that_does_not_tell_the_enterprise_opens_nothing_where_it_decides() {
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Included"]);
     // What is held stays true whatever the source.
     ours.settings.creditor.import_enterprises_automatically = false;
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Settled"]);
 }
 
@@ -125,7 +125,7 @@ fn the_contracts_own_facts_follow_and_silence_changes_none() {
 fn facts_without_the_bills_own_facts_belong_to_the_open_contract() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     let mut seen = sienge.says(Coverage::WholeOnce);
     seen.header = None;
     assert_eq!(actions(&ours.take(&seen, Scope::Sync)), ["1 Settled"]);
@@ -154,7 +154,7 @@ fn a_rescission_returns_everything_at_the_creditors_request_and_cancels_the_cont
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     for id in 1..=3 {
-        sienge.receive_on(id, "Distrato", dec!(1000), dec!(0), date(2021, 11, 18));
+        sienge.receive_on(id, "Distrato", Cents::new(100_000), Cents::ZERO, date(2021, 11, 18));
     }
     assert!(ours.take(&sienge.shows(&[2]), Scope::Webhook).needs_whole);
     let outcome = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
@@ -173,10 +173,10 @@ fn a_cancellation_date_closes_what_has_no_balance_and_what_is_confirmed_missing_
     let mut ours = Ours::of(&sienge);
     sienge.header.cancelled_on = Some(date(2021, 11, 10));
     sienge.rows.remove(&1);
-    sienge.row(2).balance = dec!(0);
+    sienge.row(2).balance = Cents::ZERO;
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Returned", "2 Returned"]);
     assert_eq!(ours.contract().state, ContractState::Open);
-    sienge.row(3).balance = dec!(0);
+    sienge.row(3).balance = Cents::ZERO;
     let outcome = ours.sync(&sienge);
     assert_eq!(ours.contract().state, ContractState::Cancelled { on: date(2021, 11, 10) });
     assert_eq!(outcome.events.last().unwrap().kind, EventKind::ContractCancelled);
@@ -186,10 +186,10 @@ fn a_cancellation_date_closes_what_has_no_balance_and_what_is_confirmed_missing_
 fn a_cancelled_contract_that_comes_back_alive_is_open_again() {
     let mut sienge = Sienge::with(1);
     let mut ours = Ours::of(&sienge);
-    sienge.receive(1, "Distrato", dec!(1000), dec!(0));
+    sienge.receive(1, "Distrato", Cents::new(100_000), Cents::ZERO);
     ours.sync(&sienge);
     sienge.row(1).receipts.clear();
-    sienge.row(1).balance = dec!(1000);
+    sienge.row(1).balance = Cents::new(100_000);
     let outcome = ours.sync(&sienge);
     assert_eq!(actions(&outcome), ["1 Reopened"]);
     assert_eq!(ours.contract().state, ContractState::Open);
@@ -202,13 +202,13 @@ fn a_contract_finishes_with_its_last_installment_and_every_time_anew() {
     let mut ours = Ours::of(&sienge);
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..3 {
-        sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+        sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
         let outcome = ours.sync(&sienge);
         let finished = outcome.events.last().unwrap();
         assert_eq!(finished.kind, EventKind::ContractFinished);
         assert!(ids.insert(finished.id.clone()));
         sienge.row(1).receipts.clear();
-        sienge.row(1).balance = dec!(1000);
+        sienge.row(1).balance = Cents::new(100_000);
         ours.sync(&sienge);
         assert_eq!(ours.contract().state, ContractState::Open);
     }

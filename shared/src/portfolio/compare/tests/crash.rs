@@ -1,9 +1,8 @@
 //! A process that dies in the middle of writing a change set: what is left is completed, and told once.
 
-use rust_decimal_macros::dec;
-
 use super::properties::interrupt;
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 /// A long bill, all of it remade into two installments.
@@ -11,10 +10,10 @@ fn remade() -> (Sienge, Ours) {
     let mut sienge = Sienge::with(150);
     let ours = Ours::of(&sienge);
     for id in 1..=150 {
-        sienge.receive(id, "Reparcelamento", dec!(1000), dec!(0));
+        sienge.receive(id, "Reparcelamento", Cents::new(100_000), Cents::ZERO);
     }
-    sienge.add(151, dec!(5000));
-    sienge.add(152, dec!(5000));
+    sienge.add(151, Cents::new(500_000));
+    sienge.add(152, Cents::new(500_000));
     (sienge, ours)
 }
 
@@ -59,12 +58,12 @@ fn a_partial_view_asks_for_the_whole_bill_while_a_change_set_is_unfinished() {
 fn what_did_not_happen_in_the_end_is_not_told() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
-    sienge.receive(2, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
+    sienge.receive(2, "Recebimento", Cents::new(100_000), Cents::ZERO);
     let planned = ours.compare(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
     interrupt(&mut ours.held, &planned, 1);
     sienge.row(2).receipts.clear();
-    sienge.row(2).balance = dec!(1000);
+    sienge.row(2).balance = Cents::new(100_000);
     let outcome = ours.sync(&sienge);
     assert_eq!(outcome.changes, []);
     assert_eq!(outcome.events, planned.events[..1]);
@@ -103,7 +102,7 @@ fn an_assignment_that_was_interrupted_is_finished_by_any_scope() {
 fn a_remake_interrupted_after_the_installment_that_showed_it_still_explains_the_others() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
-    sienge.receive(1, "Reparcelamento", dec!(1000), dec!(0));
+    sienge.receive(1, "Reparcelamento", Cents::new(100_000), Cents::ZERO);
     sienge.rows.remove(&2);
     let seen = sienge.says(Coverage::WholeConfirmed);
     let planned = ours.compare(&seen, Scope::Daily);

@@ -1,14 +1,13 @@
 //! Inclusion, update, return, reopening.
 
-use rust_decimal_macros::dec;
-
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 #[test]
 fn a_bill_with_balance_opens_its_contract_with_the_open_installments_only() {
     let mut sienge = Sienge::with(3);
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     let mut ours = Ours::new();
     let outcome = ours.sync(&sienge);
     assert_eq!(actions(&outcome), ["2 Included", "3 Included"]);
@@ -19,26 +18,26 @@ fn a_bill_with_balance_opens_its_contract_with_the_open_installments_only() {
 #[test]
 fn a_settled_bill_is_not_opened() {
     let mut sienge = Sienge::with(1);
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     assert_eq!(Ours::new().sync(&sienge), Outcome::default());
 }
 
 #[test]
 fn receipts_from_before_the_inclusion_are_history_and_not_told() {
     let mut sienge = Sienge::with(1);
-    sienge.receive(1, "Recebimento", dec!(400), dec!(600));
+    sienge.receive(1, "Recebimento", Cents::new(40_000), Cents::new(60_000));
     let mut ours = Ours::new();
     let outcome = ours.sync(&sienge);
     assert_eq!(outcome.events.len(), 1);
-    assert_eq!(ours.installment(1).balance, dec!(600));
+    assert_eq!(ours.installment(1).balance, Cents::new(60_000));
 }
 
 #[test]
 fn new_installments_of_a_held_contract_are_synchronised() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
-    sienge.add(150, dec!(10000));
-    sienge.add(151, dec!(10000));
+    sienge.add(150, Cents::new(1_000_000));
+    sienge.add(151, Cents::new(1_000_000));
     let outcome = ours.sync(&sienge);
     assert_eq!(texts(&outcome), "Sincronização de Parcela(s)\nContrato 295 Parcela(s): 150, 151");
 }
@@ -48,8 +47,8 @@ fn value_due_date_condition_number_and_boleto_follow_sienge() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     sienge.row(1).due_on = today();
-    sienge.row(1).original = dec!(1200);
-    sienge.row(1).balance = dec!(1200);
+    sienge.row(1).original = Cents::new(120_000);
+    sienge.row(1).balance = Cents::new(120_000);
     sienge.row(1).condition = "PI".into();
     sienge.row(1).label = Some("1/130".into());
     sienge.boletos.insert(InstallmentId(1), true);
@@ -58,7 +57,7 @@ fn value_due_date_condition_number_and_boleto_follow_sienge() {
     let held = ours.installment(1);
     assert_eq!(
         (held.due_on, held.original, held.balance, held.boleto),
-        (today(), dec!(1200), dec!(1200), true)
+        (today(), Cents::new(120_000), Cents::new(120_000), true)
     );
     assert_eq!((held.condition.as_str(), held.label.as_deref()), ("PI", Some("1/130")));
 }
@@ -81,13 +80,16 @@ fn without_the_update_switch_balance_receipts_and_boleto_still_follow() {
     ours.settings.creditor.update_installments = false;
     let due_on = ours.installment(1).due_on;
     sienge.row(1).due_on = today();
-    sienge.row(1).original = dec!(1200);
+    sienge.row(1).original = Cents::new(120_000);
     sienge.row(1).condition = "PI".into();
     assert_eq!(ours.sync(&sienge), Outcome::default());
-    sienge.receive(1, "Recebimento", dec!(300), dec!(700));
+    sienge.receive(1, "Recebimento", Cents::new(30_000), Cents::new(70_000));
     assert_eq!(actions(&ours.sync(&sienge)), ["1 PaidInPart"]);
     let held = ours.installment(1);
-    assert_eq!((held.due_on, held.original, held.balance), (due_on, dec!(1000), dec!(700)));
+    assert_eq!(
+        (held.due_on, held.original, held.balance),
+        (due_on, Cents::new(100_000), Cents::new(70_000))
+    );
     assert_eq!(held.condition, "PM");
 }
 
@@ -101,7 +103,7 @@ fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
     ] {
         let mut sienge = Sienge::with(2);
         let mut ours = Ours::of(&sienge);
-        sienge.row(1).balance = dec!(0);
+        sienge.row(1).balance = Cents::ZERO;
         let outcome = ours.take(&sienge.says(Coverage::WholeOnce), scope);
         assert_eq!(actions(&outcome), ["1 Returned"]);
         assert_eq!(ours.installment(1).state, closed(motive));
@@ -125,7 +127,7 @@ fn what_one_whole_read_shows_is_applied_while_the_rest_waits() {
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     sienge.rows.remove(&2);
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     let outcome = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
     assert_eq!(actions(&outcome), ["1 Settled"]);
     assert_eq!(outcome.to_confirm, [InstallmentId(2)]);
@@ -134,10 +136,10 @@ fn what_one_whole_read_shows_is_applied_while_the_rest_waits() {
 #[test]
 fn a_return_is_told_by_due_date_as_on_the_playbooks_screen() {
     let mut sienge = Sienge::with(2);
-    sienge.add(9, dec!(10000)).due_on = sienge_date();
+    sienge.add(9, Cents::new(1_000_000)).due_on = sienge_date();
     let mut ours = Ours::of(&sienge);
     for id in [1, 2, 9] {
-        sienge.row(id).balance = dec!(0);
+        sienge.row(id).balance = Cents::ZERO;
     }
     assert_eq!(
         texts(&ours.sync(&sienge)),
@@ -156,13 +158,13 @@ fn a_returned_installment_with_balance_again_opens_if_the_switch_allows() {
         let mut sienge = Sienge::with(2);
         let mut ours = Ours::of(&sienge);
         ours.settings.creditor.reopen_returned_installments = allowed;
-        sienge.row(1).balance = dec!(0);
+        sienge.row(1).balance = Cents::ZERO;
         ours.sync(&sienge);
-        sienge.row(1).balance = dec!(900);
+        sienge.row(1).balance = Cents::new(90_000);
         let outcome = ours.sync(&sienge);
         if allowed {
             assert_eq!(actions(&outcome), ["1 Reopened"]);
-            assert_eq!(ours.installment(1).balance, dec!(900));
+            assert_eq!(ours.installment(1).balance, Cents::new(90_000));
             assert_eq!(outcome.events[0].kind, EventKind::Reopened);
         } else {
             assert_eq!(outcome, Outcome::default());
@@ -191,9 +193,9 @@ fn an_installment_told_twice_counts_once_and_the_last_row_wins() {
     let sienge = Sienge::with(1);
     let mut seen = sienge.says(Coverage::WholeOnce);
     let mut later = seen.installments[0].clone();
-    later.balance = dec!(10.005);
+    later.balance = Cents::new(1_001);
     seen.installments.push(later);
     let mut ours = Ours::new();
     assert_eq!(actions(&ours.take(&seen, Scope::Sync)), ["1 Included"]);
-    assert_eq!(ours.installment(1).balance, dec!(10.01));
+    assert_eq!(ours.installment(1).balance, Cents::new(1_001));
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::ToSpan;
 use proptest::prelude::*;
-use rust_decimal::Decimal;
 
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 /// What somebody does in Sienge. Numbers pick among what is possible then.
@@ -85,13 +85,13 @@ pub fn operation() -> impl Strategy<Value = Operation> {
 #[derive(Debug, Clone)]
 struct Entry {
     receipt: Receipt,
-    amortised: Decimal,
+    amortised: Cents,
     twin: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Remake {
-    originals: Vec<(i64, Decimal)>,
+    originals: Vec<(i64, Cents)>,
     generated: Vec<i64>,
 }
 
@@ -119,8 +119,8 @@ impl World {
     }
 
     /// Net amount of the payments of an installment that count now.
-    pub fn paid(&self, id: i64) -> Decimal {
-        self.ledger.get(&id).into_iter().flatten().map(|entry| entry.receipt.net).sum()
+    pub fn paid(&self, id: i64) -> Cents {
+        Cents::sum(self.ledger.get(&id).into_iter().flatten().map(|entry| entry.receipt.net)).unwrap()
     }
 
     pub fn key(&self) -> ContractKey {
@@ -152,22 +152,22 @@ impl World {
                 let Some(id) = self.pick_open(pick) else { return };
                 let kind = ["Recebimento", "Adiantamento", "Por Bens", "Dação"][kind];
                 let balance = self.sienge.row(id).balance;
-                let amortised = (balance * Decimal::new(percent, 2)).round_dp(2);
+                let amortised = share(balance, percent);
                 let on = self.day.saturating_sub(days_ago.days());
                 let net = self.unique(amortised);
                 self.pay(id, kind, net, amortised, on, false);
             }
             Operation::ReceiveTwins { pick } => {
                 let Some(id) = self.pick_open(pick) else { return };
-                let half = (self.sienge.row(id).balance / Decimal::from(2)).round_dp(2);
-                self.pay(id, "Recebimento", Decimal::from(77), half, self.day, true);
+                let half = share(self.sienge.row(id).balance, 50);
+                self.pay(id, "Recebimento", Cents::new(7_700), half, self.day, true);
                 let rest = self.sienge.row(id).balance;
-                self.pay(id, "Recebimento", Decimal::from(77), rest.min(half), self.day, true);
+                self.pay(id, "Recebimento", Cents::new(7_700), rest.min(half), self.day, true);
             }
             Operation::Total { pick, percent_of_value } => {
                 let Some(id) = self.pick_open(pick) else { return };
                 let balance = self.sienge.row(id).balance;
-                let net = self.unique((balance * Decimal::new(percent_of_value, 2)).round_dp(2));
+                let net = self.unique(share(balance, percent_of_value));
                 self.pay(id, "Recebimento", net, balance, self.day, false);
             }
             Operation::Reverse { pick, style } => self.reverse(pick, style),
@@ -177,7 +177,7 @@ impl World {
                 self.sienge.boletos.insert(InstallmentId(id), true);
             }
             Operation::Add { amount } => {
-                self.generate(Decimal::from(amount));
+                self.generate(Cents::new(100 * amount));
             }
             Operation::Remove { pick } => {
                 let Some(id) = self.pick_open(pick) else { return };
@@ -188,7 +188,7 @@ impl World {
             }
             Operation::ZeroWithoutReceipt { pick } => {
                 let Some(id) = self.pick_open(pick) else { return };
-                self.sienge.row(id).balance = Decimal::ZERO;
+                self.sienge.row(id).balance = Cents::ZERO;
             }
             Operation::Rescind => self.rescind(),
             Operation::Assign { customer } => self.sienge.header.customer = CustomerId(customer),
@@ -208,15 +208,15 @@ impl World {
     }
 
     /// No two ordinary receipts have the same amount, so that an `Estorno` written instead of its receipt is never ambiguous.
-    fn unique(&mut self, net: Decimal) -> Decimal {
+    fn unique(&mut self, net: Cents) -> Cents {
         self.cents += 1;
-        net + Decimal::new(self.cents, 2) + Decimal::from(1000 * self.cents)
+        net + Cents::new(100_001 * self.cents)
     }
 
-    fn pay(&mut self, id: i64, kind: &str, net: Decimal, amortised: Decimal, on: crate::calendar::Date, twin: bool) {
+    fn pay(&mut self, id: i64, kind: &str, net: Cents, amortised: Cents, on: crate::calendar::Date, twin: bool) {
         let receipt = receipt(kind, net, on);
         let row = self.sienge.row(id);
-        row.balance -= amortised;
+        row.balance = row.balance - amortised;
         row.receipts.push(receipt.clone());
         self.ledger.entry(id).or_default().push(Entry { receipt, amortised, twin });
     }
@@ -260,15 +260,15 @@ impl World {
         match what {
             0 => row.due_on = day,
             1 => {
-                row.original += Decimal::TEN;
-                row.balance += Decimal::TEN;
+                row.original += Cents::new(1_000);
+                row.balance += Cents::new(1_000);
             }
             2 => row.condition = "PI".into(),
             _ => row.label = Some(format!("{id}/{day}")),
         }
     }
 
-    fn generate(&mut self, amount: Decimal) -> i64 {
+    fn generate(&mut self, amount: Cents) -> i64 {
         let id = self.next_id;
         self.next_id += 1;
         self.sienge.add(id, amount);
@@ -279,13 +279,13 @@ impl World {
         self.sienge.header.cancelled_on = Some(self.day);
         for id in self.open_ids() {
             let balance = self.sienge.row(id).balance;
-            self.sienge.receive_on(id, "Distrato", balance, Decimal::ZERO, self.day);
+            self.sienge.receive_on(id, "Distrato", balance, Cents::ZERO, self.day);
         }
     }
 
     fn remake(&mut self, pick: usize, count: usize, generates: usize) {
         let ids = self.open_ids();
-        let originals: Vec<(i64, Decimal)> = ids
+        let originals: Vec<(i64, Cents)> = ids
             .iter()
             .cycle()
             .skip(pick)
@@ -296,9 +296,9 @@ impl World {
             return;
         }
         for (id, balance) in &originals {
-            self.sienge.receive_on(*id, "Reparcelamento", *balance, Decimal::ZERO, self.day);
+            self.sienge.receive_on(*id, "Reparcelamento", *balance, Cents::ZERO, self.day);
         }
-        let generated = (0..generates).map(|_| self.generate(Decimal::from(333))).collect();
+        let generated = (0..generates).map(|_| self.generate(Cents::new(33_300))).collect();
         self.remakes.push(Remake { originals, generated });
     }
 
@@ -379,4 +379,8 @@ impl Look {
         }
         seen
     }
+}
+
+fn share(amount: Cents, percent: i64) -> Cents {
+    Cents::new(amount.get() * percent / 100)
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use rust_decimal::Decimal;
 
 use super::model::{Look, Operation, World, look, operation};
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ struct Story {
     past: Vec<World>,
     ours: Ours,
     /// Payments of each installment from before it was included.
-    before: BTreeMap<i64, Decimal>,
+    before: BTreeMap<i64, Cents>,
 }
 
 impl Story {
@@ -166,7 +166,7 @@ impl Story {
 
     fn assert_every_payment_was_told_once(&self) {
         let world = self.now();
-        let mut told: BTreeMap<i64, Decimal> = BTreeMap::new();
+        let mut told: BTreeMap<i64, Cents> = BTreeMap::new();
         let mut ids = std::collections::BTreeSet::new();
         for event in &self.ours.told {
             assert!(ids.insert(&event.id), "an event is told once: {event:?}");

@@ -1,8 +1,7 @@
 //! Remakes in Sienge: a new negotiation of the same contract, and its undoing.
 
-use rust_decimal_macros::dec;
-
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 /// Installments 1 and 2 of 4 remade into 5 and 6.
@@ -10,10 +9,10 @@ fn remade() -> (Sienge, Ours) {
     let mut sienge = Sienge::with(4);
     let ours = Ours::of(&sienge);
     for id in [1, 2] {
-        sienge.receive(id, "Reparcelamento", dec!(1000), dec!(0));
+        sienge.receive(id, "Reparcelamento", Cents::new(100_000), Cents::ZERO);
     }
-    sienge.add(5, dec!(1050));
-    sienge.add(6, dec!(1050));
+    sienge.add(5, Cents::new(105_000));
+    sienge.add(6, Cents::new(105_000));
     (sienge, ours)
 }
 
@@ -68,9 +67,9 @@ fn a_bill_may_be_remade_several_times() {
     let (mut sienge, mut ours) = remade();
     ours.sync(&sienge);
     for id in [3, 4, 5, 6] {
-        sienge.receive(id, "Reparcelamento", dec!(1), dec!(0));
+        sienge.receive(id, "Reparcelamento", Cents::new(100), Cents::ZERO);
     }
-    sienge.add(7, dec!(5000));
+    sienge.add(7, Cents::new(500_000));
     let outcome = ours.sync(&sienge);
     assert_eq!(outcome.events[0].installments.len(), 4);
     assert_eq!(ours.contract().negotiation, 3);
@@ -82,7 +81,7 @@ fn a_remake_that_generates_nothing_finishes_the_contract() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     for id in [1, 2] {
-        sienge.receive(id, "Reparcelamento", dec!(1000), dec!(0));
+        sienge.receive(id, "Reparcelamento", Cents::new(100_000), Cents::ZERO);
     }
     let outcome = ours.sync(&sienge);
     assert_eq!(actions(&outcome), ["1 Returned", "2 Returned"]);
@@ -96,7 +95,7 @@ fn a_remake_undone_in_sienge_opens_the_originals_and_returns_the_generated_ones(
     ours.sync(&sienge);
     for id in [1, 2] {
         sienge.row(id).receipts.clear();
-        sienge.row(id).balance = dec!(1000);
+        sienge.row(id).balance = Cents::new(100_000);
     }
     sienge.rows.remove(&5);
     sienge.rows.remove(&6);
@@ -109,7 +108,7 @@ fn a_remake_undone_in_sienge_opens_the_originals_and_returns_the_generated_ones(
 #[test]
 fn a_payment_seen_with_the_remake_is_told_too() {
     let (mut sienge, mut ours) = remade();
-    sienge.receive(3, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(3, "Recebimento", Cents::new(100_000), Cents::ZERO);
     let outcome = ours.sync(&sienge);
     assert_eq!(ours.installment(3).state, closed(Motive::Receipt));
     let returned = outcome

@@ -1,6 +1,5 @@
-use rust_decimal_macros::dec;
-
 use super::support::*;
+use crate::money::Cents;
 use crate::portfolio::*;
 
 fn says_all(ours: &Ours, seen: &Observation) -> bool {
@@ -10,7 +9,7 @@ fn says_all(ours: &Ours, seen: &Observation) -> bool {
 /// Three installments, the first paid.
 fn bill() -> (Sienge, Ours) {
     let mut sienge = Sienge::with(3);
-    sienge.receive(1, "Recebimento", dec!(1000), dec!(0));
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     let mut ours = Ours::of(&Sienge::with(3));
     ours.sync(&sienge);
     (sienge, ours)
@@ -20,8 +19,8 @@ fn bill() -> (Sienge, Ours) {
 fn a_whole_read_that_shows_everything_held_says_all() {
     let (mut sienge, ours) = bill();
     assert!(says_all(&ours, &sienge.says(Coverage::WholeOnce)));
-    sienge.receive(2, "Recebimento", dec!(1000), dec!(0));
-    sienge.add(4, dec!(1000));
+    sienge.receive(2, "Recebimento", Cents::new(100_000), Cents::ZERO);
+    sienge.add(4, Cents::new(100_000));
     assert!(says_all(&ours, &sienge.says(Coverage::WholeOnce)), "news is no question");
 }
 

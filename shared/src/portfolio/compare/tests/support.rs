@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::date;
-use rust_decimal::Decimal;
 
 use crate::calendar::Date;
+use crate::money::Cents;
 use crate::portfolio::*;
 use crate::settings::{CreditorSettings, TenantSettings};
 
@@ -42,12 +42,12 @@ impl Sienge {
             boletos: BTreeMap::new(),
         };
         for id in 1..=count {
-            sienge.add(id, Decimal::from(1000));
+            sienge.add(id, Cents::new(100_000));
         }
         sienge
     }
 
-    pub fn add(&mut self, id: i64, amount: Decimal) -> &mut ObservedInstallment {
+    pub fn add(&mut self, id: i64, amount: Cents) -> &mut ObservedInstallment {
         let month = i32::try_from(id - 1).unwrap();
         let due_on = date(2021, 6, 30).saturating_add(jiff::Span::new().months(month));
         self.rows.insert(
@@ -70,11 +70,11 @@ impl Sienge {
     }
 
     /// Writes a receipt and leaves a balance.
-    pub fn receive(&mut self, id: i64, kind: &str, net: Decimal, balance: Decimal) {
+    pub fn receive(&mut self, id: i64, kind: &str, net: Cents, balance: Cents) {
         self.receive_on(id, kind, net, balance, today());
     }
 
-    pub fn receive_on(&mut self, id: i64, kind: &str, net: Decimal, balance: Decimal, on: Date) {
+    pub fn receive_on(&mut self, id: i64, kind: &str, net: Cents, balance: Cents, on: Date) {
         let row = self.row(id);
         row.receipts.push(receipt(kind, net, on));
         row.balance = balance;
@@ -98,7 +98,7 @@ impl Sienge {
     }
 }
 
-pub fn receipt(kind: &str, net: Decimal, on: Date) -> Receipt {
+pub fn receipt(kind: &str, net: Cents, on: Date) -> Receipt {
     Receipt {
         paid_on: on,
         kind: kind.into(),
