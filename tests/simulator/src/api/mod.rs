@@ -5,6 +5,7 @@ pub mod bulk;
 mod contracts;
 mod customers;
 mod debit_balance;
+mod odd;
 pub mod payment_slips;
 mod query;
 mod receivables;
@@ -14,6 +15,7 @@ mod statement;
 
 use serde_json::{Value, json};
 
+pub use odd::Odd;
 pub use query::Query;
 
 use crate::world::World;

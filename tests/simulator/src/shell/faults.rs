@@ -1,9 +1,11 @@
 //! Faults to order. Each says which calls it hits (route, how many, how likely) and what happens.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use crate::api::Missing;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::api::{Missing, Odd};
 
 /// One fault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +47,12 @@ pub struct Fault {
     /// `missing`: rows by name, `bill/installment` or an id alone.
     #[serde(default)]
     pub ids: Vec<String>,
+    /// `odd`: fields by row, such as `{"10001/3": {"paymentTerm": null, "receipts.netAmount": "x"}}`; a bill alone is what names no installment.
+    #[serde(default)]
+    pub rows: BTreeMap<String, Map<String, Value>>,
+    /// `odd`: the rows come twice, the second time so.
+    #[serde(default)]
+    pub twice: bool,
 }
 
 /// What a fault does.
@@ -65,6 +73,8 @@ pub enum Kind {
     Close,
     /// Leaves rows out.
     Missing,
+    /// Sends rows with other fields, or twice.
+    Odd,
     /// 200 with no rows.
     Empty,
     /// 200 with no body at all.
@@ -129,6 +139,14 @@ impl Faults {
 }
 
 impl Fault {
+    /// What an `odd` fault does to which rows.
+    pub fn odd(&self) -> Option<Odd> {
+        (self.kind == Kind::Odd).then(|| Odd {
+            rows: self.rows.clone(),
+            twice: self.twice,
+        })
+    }
+
     /// The rows a `missing` fault leaves out.
     pub fn missing(&self) -> Option<Missing> {
         (self.kind == Kind::Missing).then(|| Missing {

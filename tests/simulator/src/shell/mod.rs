@@ -293,7 +293,11 @@ impl Call<'_> {
                 shapes: self.shared.options.shapes,
                 missing: missing.as_ref(),
             };
-            api::rest(&context, self.path)?
+            let mut answer = api::rest(&context, self.path)?;
+            if let Some(odd) = fault.and_then(Fault::odd) {
+                odd.spoil(&mut answer);
+            }
+            answer
         } else {
             let status = writes::answer(self.shared, self.method, self.path, self.body)?;
             return Ok(spoilt(status, Vec::new(), Spoil::of(fault, 0)));
@@ -335,6 +339,7 @@ impl Call<'_> {
                 let manner = Manner {
                     shapes: self.shared.options.shapes,
                     missing: fault.and_then(Fault::missing),
+                    odd: fault.and_then(Fault::odd),
                 };
                 let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
                 let bulk = Bulk::read(path, self.query, core.world())?;

@@ -73,7 +73,10 @@ struct Flow {
 
 /// `{"data":[…]}` of a span of bills, made while it is sent.
 pub fn bulk(shared: Arc<Shared>, bulk: Bulk, manner: Manner, span: Span, spoil: Spoil) -> Body {
-    let mut rows = Rows::default();
+    let mut rows = Rows {
+        odd: manner.odd.clone(),
+        ..Rows::default()
+    };
     rows.buffer.extend_from_slice(b"{\"data\":[");
     let flow = Flow {
         shared,

@@ -157,3 +157,33 @@ async fn nonsense_is_refused_with_a_reason() {
         assert!(answer["error"].is_string());
     }
 }
+
+#[tokio::test]
+async fn rows_come_odd_in_every_answer_that_tells_them() {
+    let simulator = simulator(300).await;
+    let all = simulator.get(INCOME).await;
+    let first = &all["data"][0];
+    let (bill, id, customer) = (&first["billId"], &first["installmentId"], &first["clientId"]);
+    let rows = json!({format!("{bill}/{id}"): {"paymentTerm": null, "dueDate": [], "conditionType": 7, "generatedBillet": "x"}});
+    order(&simulator, json!({"kind": "odd", "rows": rows})).await;
+    let odd = simulator.get(INCOME).await;
+    assert_eq!(
+        (&odd["data"][0]["paymentTerm"], &odd["data"][0]["dueDate"]),
+        (&Value::Null, &json!([]))
+    );
+    assert_eq!(odd["data"][1], all["data"][1]);
+    let statement = simulator
+        .get(&format!(
+            "v1/customer-financial-statements?customerId={customer}&billReceivableId={bill}"
+        ))
+        .await;
+    let told = statement["results"][0]["billsReceivable"][0]["installments"].as_array().unwrap();
+    let row = told.iter().find(|row| row["installmentId"] == *id).unwrap();
+    assert_eq!(row["conditionType"], 7);
+    assert_eq!(told.iter().filter(|row| row["conditionType"] == 7).count(), 1);
+    let rows = json!({format!("{bill}/{id}"): {"balanceAmount": 1}, bill.to_string(): {"": "nada"}});
+    order(&simulator, json!({"kind": "odd", "rows": rows, "twice": true})).await;
+    let twice = simulator.get(INCOME).await;
+    assert_eq!((&twice["data"][0], &twice["data"][1]["balanceAmount"]), (first, &json!(1)));
+    assert_eq!(twice["data"].as_array().unwrap().len(), all["data"].as_array().unwrap().len() + 1);
+}

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::shapes::without_nulls;
-use super::{ApiError, Missing, Query, Shapes};
+use super::{ApiError, Missing, Odd, Query, Shapes};
 use crate::world::{Bill, World};
 
 /// A slice looks at no more bills than this, so that nobody waits long for the world.
@@ -44,6 +44,8 @@ pub struct Manner {
     pub shapes: Shapes,
     /// Rows to leave out.
     pub missing: Option<Missing>,
+    /// Rows that come odd.
+    pub odd: Option<Odd>,
 }
 
 /// Rows written so far, as JSON with commas between.
@@ -53,23 +55,38 @@ pub struct Rows {
     pub buffer: Vec<u8>,
     /// How many rows were ever written.
     pub count: usize,
+    /// Rows that come odd.
+    pub odd: Option<Odd>,
 }
 
 impl Rows {
     /// Writes one row; in documented shapes unset fields are left out.
     fn push(&mut self, row: &impl Serialize, shapes: Shapes, adjust: impl Fn(&mut Value)) {
+        if shapes == Shapes::Production && self.odd.is_none() {
+            return self.write(row);
+        }
+        let mut value = serde_json::to_value(row).unwrap_or_default();
+        if shapes == Shapes::Documented {
+            value = without_nulls(value);
+            adjust(&mut value);
+        }
+        match self.odd.take() {
+            None => self.write(&value),
+            Some(odd) => {
+                for row in odd.row(&value) {
+                    self.write(&row);
+                }
+                self.odd = Some(odd);
+            }
+        }
+    }
+
+    fn write(&mut self, row: &impl Serialize) {
         if self.count > 0 {
             self.buffer.push(b',');
         }
         self.count += 1;
-        let written = match shapes {
-            Shapes::Production => serde_json::to_writer(&mut self.buffer, row),
-            Shapes::Documented => serde_json::to_value(row).and_then(|value| {
-                let mut value = without_nulls(value);
-                adjust(&mut value);
-                serde_json::to_writer(&mut self.buffer, &value)
-            }),
-        };
+        let written = serde_json::to_writer(&mut self.buffer, row);
         debug_assert!(written.is_ok(), "rows are plain data and always serialise");
     }
 }
