@@ -53,6 +53,7 @@ fn debts(rows: &[(Decimal, Date)], terms: LateTerms) -> Vec<Debt> {
         condition: String::new(),
         correction: ponte::calculation::Correction::None,
         sienge: None,
+        partly_paid: false,
         late_terms: Some(terms),
     };
     rows.iter().enumerate().map(debt).collect()

@@ -35,6 +35,9 @@ pub struct Debt {
     /// What `current-debit-balance` answers on the date of the calculation.
     #[serde(default)]
     pub sienge: Option<SiengeBalance>,
+    /// A part of it was paid: Sienge's charges accrued on more than what is open now.
+    #[serde(default)]
+    pub partly_paid: bool,
     /// The bill's late charges ("informações sobre acréscimos de mora") when Sienge has them; without them the calculation is internal.
     #[serde(default)]
     pub late_terms: Option<LateTerms>,

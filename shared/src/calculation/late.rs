@@ -100,6 +100,12 @@ pub(super) fn check_due(due_on: Date, on: Date) -> Result<(), Error> {
     })
 }
 
+/// Whether an installment due then can be calculated on a date: within a hundred years of it, and no typing error.
+#[must_use]
+pub fn is_computable(due_on: Date, on: Date) -> bool {
+    check_due(due_on, on).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

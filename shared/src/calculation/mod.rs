@@ -47,7 +47,7 @@ pub use error::Error;
 pub use explanation::{Component, Explain, Key, Line, Operation, Silent, Step};
 pub use figures::Figures;
 pub use internal::{InternalTerms, internal_charges};
-pub use late::{DaysPolicy, MAX_DAYS, charged_days};
+pub use late::{DaysPolicy, MAX_DAYS, charged_days, is_computable};
 pub use payment::{Imputation, ImputationOrder, ImputedRow, Parts, impute};
 pub use plan::{Periodicity, Plan, PlanInstallment, PlanInterest, PlanRequest, Planned, plan, smallest_plan};
 pub use quote::{Amounts, Discounts, MAX_AHEAD_DAYS, MAX_ROWS, Payment, Quote, Request, Row, quote, quote_with};

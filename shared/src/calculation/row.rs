@@ -56,7 +56,7 @@ pub(super) fn calculate<'a, E: Explain>(
         (Some(sienge), terms) if terms.is_some() || !sienge.additional.is_zero() => {
             row.mode = Mode::Integrated;
             row.figures.interest = sienge.additional;
-            let explained = explain(key, principal, sienge.additional, charged, terms, sink);
+            let explained = explain(key, principal, sienge.additional, charged, debt.partly_paid, terms, sink);
             row.days_charged = explained.days;
             if let Some((ours, cause)) = explained.difference {
                 warnings.push(Warning::SiengeDiffers {

@@ -11,6 +11,8 @@ const DAYS_AROUND: i32 = 15;
 /// Pro-rata indices looked for: up to 3% a month, in hundredths of a percent.
 const PRO_RATA_STEPS: i64 = 300;
 const PRO_RATA_STEP_UNITS: i64 = 10_000;
+/// A daily value in whole cents fits hardly any figure by chance once so many days were charged.
+const DAYS_THAT_PROVE: i32 = 30;
 /// Differences up to this are put down to rounding.
 const ROUNDING_CENTS: i64 = 2;
 
@@ -89,6 +91,7 @@ pub(super) fn explain<E: Explain>(
     corrected: Cents,
     reported: Cents,
     days: i32,
+    partly_paid: bool,
     terms: Option<(SiengeTerms, bool)>,
     sink: &mut E,
 ) -> Explained {
@@ -115,14 +118,52 @@ pub(super) fn explain<E: Explain>(
         sienge_charges(key, corrected, charged, &terms, sink);
         return differs(charged, Cause::Days { shown: days, charged });
     }
-    if !pro_rata_known && let Some(rate) = only_pro_rata(|rate| figure(days, &SiengeTerms { pro_rata: rate, ..terms }) == reported) {
+    // The formula says nothing of charges in money, nor of what accrued before a part was paid: Sienge's figure stands beside ours.
+    let in_money = daily_value(corrected, reported, days, &terms);
+    let not_by_rates = if partly_paid {
+        Some(Cause::PartlyPaid)
+    } else {
+        in_money
+            .filter(|_| terms.interest.is_zero())
+            .map(|value| Cause::DailyValue { value })
+    };
+    if not_by_rates.is_none()
+        && !pro_rata_known
+        && let Some(rate) = only_pro_rata(|rate| figure(days, &SiengeTerms { pro_rata: rate, ..terms }) == reported)
+    {
         sienge_charges(key, corrected, days, &SiengeTerms { pro_rata: rate, ..terms }, sink);
         return differs(days, Cause::ProRata { rate });
     }
     sienge_charges(key, corrected, days, &terms, sink);
     sink.line(Line::minus(Some(key), Component::Interest, Step::SiengeDifference, reported, ours));
     let small = (reported - ours).get().abs() <= ROUNDING_CENTS;
-    differs(days, if small { Cause::Rounding } else { Cause::Unknown })
+    let cause = match (not_by_rates, in_money) {
+        (Some(cause), _) => cause,
+        (None, _) if small => Cause::Rounding,
+        (None, Some(value)) if days >= DAYS_THAT_PROVE => Cause::DailyValue { value },
+        (None, _) => Cause::Unknown,
+    };
+    differs(days, cause)
+}
+
+/// The whole cents a day that, with the fine, make Sienge's value; none when no value does.
+fn daily_value(corrected: Cents, reported: Cents, days: i32, terms: &SiengeTerms) -> Option<Cents> {
+    let with_fine = |value: i64| {
+        let interest = Cents::new(value.checked_mul(i64::from(days))?);
+        Some((interest + terms.fine.of(corrected + interest, Rounding::HalfUp), value))
+    };
+    // The fine rises with the value, so the highest that is not too much is the only one that may fit.
+    let (mut low, mut high) = (0, reported.get().checked_div(i64::from(days))? + 1);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if with_fine(middle)?.0 <= reported {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    let (total, value) = with_fine(low)?;
+    (value > 0 && total == reported).then_some(Cents::new(value))
 }
 
 /// The one pro-rata index that fits; none when several do, because then it proves nothing.

@@ -31,6 +31,10 @@ pub enum Cause {
     Days { shown: i32, charged: i32 },
     /// A pro-rata index nobody told us gives it exactly.
     ProRata { rate: Rate },
+    /// The contract charges so much money a day, not a rate: it gives Sienge's value exactly.
+    DailyValue { value: Cents },
+    /// A part was paid: what accrued before is charged on what was open then.
+    PartlyPaid,
     /// A cent or two.
     Rounding,
     /// None of these.
@@ -84,6 +88,13 @@ impl Cause {
                 "Causa provável: indexador pró-rata de {} ao mês no título; preencha \"proRata\" nas configurações do credor.",
                 rate.brazilian()
             ),
+            Self::DailyValue { value } => format!(
+                "Causa provável: o título cobra mora por valor diário (R$ {} ao dia), e não por percentual; vale o valor do Sienge.",
+                value.brazilian()
+            ),
+            Self::PartlyPaid => {
+                "Causa provável: parcela paga em parte; o Sienge cobra, até o pagamento, os encargos sobre o saldo de então. Vale o valor do Sienge.".to_owned()
+            }
             Self::Rounding => "Causa provável: arredondamento.".to_owned(),
             Self::Unknown => "Causa não identificada; vale o valor do Sienge.".to_owned(),
         }

@@ -39,6 +39,7 @@ pub fn planned(owed: &[Owed], on: Date, asked: &PlanRequest) -> Planned {
         condition: "PM".to_owned(),
         correction: Correction::None,
         sienge: None,
+        partly_paid: false,
         late_terms: None,
     });
     let debts: Vec<Debt> = debts.collect();

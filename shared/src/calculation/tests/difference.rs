@@ -5,6 +5,41 @@ use jiff::civil::date;
 use super::super::*;
 use super::support::*;
 
+/// Quotes it with these terms, partly paid or not.
+fn caused(additional: &str, fine: &str, interest: &str, partly_paid: bool) -> Cause {
+    let debts = [Debt {
+        sienge: Some(sienge("1000.00", additional)),
+        late_terms: Some(LateTerms {
+            fine: rate(fine),
+            interest: rate(interest),
+            pro_rata: None,
+        }),
+        partly_paid,
+        ..debt(1, date(2021, 6, 30), "1000.00")
+    }];
+    let (campaign, settings) = (campaign(), settings());
+    let quote = proved(&request(&debts, &campaign, &settings));
+    assert_eq!(quote.amounts.rows[0].figures.interest, cents(additional));
+    cause(&quote.amounts.warnings)
+}
+
+#[test]
+fn charges_by_daily_value_are_recognised() {
+    // 0.33 a day for 142 days, and 2% of 1,046.86.
+    assert_eq!(caused("67.80", "2", "0", false), Cause::DailyValue { value: cents("0.33") });
+    assert_eq!(caused("67.80", "2", "1", false), Cause::DailyValue { value: cents("0.33") });
+    // 1.50 a day, and no fine.
+    assert_eq!(caused("213.00", "0", "0.5", false), Cause::DailyValue { value: cents("1.50") });
+    assert_eq!(caused("67.90", "2", "1", false), Cause::Unknown, "no daily value gives it");
+}
+
+#[test]
+fn what_was_paid_in_part_is_named_as_the_cause() {
+    assert_eq!(caused("50.00", "2", "1", true), Cause::PartlyPaid);
+    assert_eq!(caused("67.80", "2", "0", true), Cause::PartlyPaid);
+    assert_eq!(caused("50.00", "2", "1", false), Cause::Unknown);
+}
+
 /// Quotes one late installment of 1,000.00 due on Wednesday 2021-06-30 (142 days), for which Sienge reports `additional`.
 fn differing(additional: &str, pro_rata: Option<&str>) -> (Row, Vec<Warning>, Vec<Line>) {
     let debts = [Debt {

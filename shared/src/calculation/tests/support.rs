@@ -41,6 +41,7 @@ pub(super) fn debt(installment: i64, due_on: Date, original: &str) -> Debt {
         condition: "PM".to_owned(),
         correction: Correction::None,
         sienge: None,
+        partly_paid: false,
         late_terms: None,
     }
 }

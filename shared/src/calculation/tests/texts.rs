@@ -150,6 +150,8 @@ fn warnings_in_words() {
         Warning::SiengeNotConsulted { of },
         differs(Cause::Days { shown: 142, charged: 140 }),
         differs(Cause::ProRata { rate: rate("0.54") }),
+        differs(Cause::DailyValue { value: cents("0.33") }),
+        differs(Cause::PartlyPaid),
         differs(Cause::Rounding),
         differs(Cause::Unknown),
         Warning::SiengeDoesNotAdd {
@@ -165,6 +167,8 @@ fn warnings_in_words() {
     Parcela 1 do título 295: encargos estimados pela fórmula do Sienge, sem consulta ao saldo devedor presente.
     Parcela 1 do título 295: o Sienge informa R$ 95,58 de encargos e o cálculo próprio dá R$ 96,98. Causa provável: dias cobrados (140) diferentes dos dias de atraso exibidos (142); confira o calendário do credor.
     Parcela 1 do título 295: o Sienge informa R$ 95,58 de encargos e o cálculo próprio dá R$ 96,98. Causa provável: indexador pró-rata de 0,54% ao mês no título; preencha "proRata" nas configurações do credor.
+    Parcela 1 do título 295: o Sienge informa R$ 95,58 de encargos e o cálculo próprio dá R$ 96,98. Causa provável: o título cobra mora por valor diário (R$ 0,33 ao dia), e não por percentual; vale o valor do Sienge.
+    Parcela 1 do título 295: o Sienge informa R$ 95,58 de encargos e o cálculo próprio dá R$ 96,98. Causa provável: parcela paga em parte; o Sienge cobra, até o pagamento, os encargos sobre o saldo de então. Vale o valor do Sienge.
     Parcela 1 do título 295: o Sienge informa R$ 95,58 de encargos e o cálculo próprio dá R$ 96,98. Causa provável: arredondamento.
     Parcela 1 do título 295: o Sienge informa R$ 95,58 de encargos e o cálculo próprio dá R$ 96,98. Causa não identificada; vale o valor do Sienge.
     Parcela 1 do título 295: o saldo presente do Sienge (R$ 1.090,00) não é a soma do valor corrigido e dos encargos (R$ 1.095,58).

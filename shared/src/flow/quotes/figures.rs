@@ -9,8 +9,6 @@ use crate::money::Decimal;
 use crate::portfolio::{Document, InstallmentId};
 use crate::sienge::{DebitBalance, DebitInstallment, Priority, SiengeError, StatementBill};
 
-const RESOURCE: &str = "current-debit-balance";
-
 /// Fills in what Sienge says about the debts. A person waits: the calls go ahead of the batches.
 pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Result<(), QuoteError> {
     let (bill, customer) = (chosen.bill, chosen.customer);
@@ -55,13 +53,14 @@ pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Re
                 format!("a parcela {} do título {bill} {detail}", debt.installment),
             )
         })?;
-        let missing = SiengeError::MissingField {
-            resource: RESOURCE,
-            field: "adjustedValue",
-            bill: Some(bill),
-            installment: Some(debt.installment),
+        let unread = || {
+            let detail = format!(
+                "a parcela {} do título {bill} está ilegível no saldo devedor do Sienge: campo adjustedValue, additionalValue ou currentBalance; corrija-a no Sienge ou calcule as outras parcelas",
+                debt.installment
+            );
+            QuoteError::fault(format!("bills[{}].bill", chosen.index), detail)
         };
-        debt.sienge = Some(amounts(row).ok_or(missing).map_err(FlowError::from)?);
+        debt.sienge = Some(amounts(row).ok_or_else(unread)?);
         debt.late_terms = terms;
         indexers.push(row.indexer_code);
     }

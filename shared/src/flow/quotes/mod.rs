@@ -190,6 +190,7 @@ async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Da
         held.push((bill, read.map_err(FlowError::from)?));
     }
     let (creditor, mut chosen) = selection::choose(bills, &held)?;
+    selection::check_due_dates(&chosen, on)?;
     let settings = session.creditors.get(&creditor).ok_or_else(|| {
         let detail = format!("o credor {creditor} não está ativo nesta assessoria; cadastre a empresa do Sienge como credor");
         QuoteError::fault("bills[0].bill", detail)

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Fault, MAX_BILLS, QuoteError, SelectedBill};
-use crate::calculation::{Correction, Debt};
-use crate::calendar::brazilian;
+use crate::calculation::{Correction, Debt, is_computable};
+use crate::calendar::{Date, brazilian};
 use crate::portfolio::{BillId, Contract, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState};
 
 /// A bill and the installments of it that are meant.
@@ -188,8 +188,29 @@ fn debt(row: &Installment, contract: &Contract) -> Result<Debt, String> {
         condition: row.condition.clone(),
         correction: Correction::None,
         sienge: None,
+        partly_paid: row.balance < row.original,
         late_terms: None,
     })
+}
+
+/// Due dates that nobody can mean are named: one typed wrong must not keep the others from being calculated.
+pub(super) fn check_due_dates(chosen: &[Chosen], on: Date) -> Result<(), QuoteError> {
+    let mut faults = Vec::new();
+    for chosen in chosen {
+        for debt in chosen.debts.iter().filter(|debt| !is_computable(debt.due_on, on)) {
+            let detail = format!(
+                "a parcela {} do título {} vence em {}, o que não pode estar certo; corrija o vencimento no Sienge ou calcule as outras parcelas",
+                debt.installment,
+                debt.bill,
+                brazilian(debt.due_on)
+            );
+            faults.push(fault(format!("bills[{}].bill", chosen.index), detail));
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(QuoteError::Invalid(faults))
 }
 
 fn fault(path: String, detail: impl Into<String>) -> Fault {

@@ -161,6 +161,7 @@ pub fn planned(keys: &[(BillId, i64)], asked: &PlanRequest, discounts: Discounts
             condition: "PM".to_owned(),
             correction: Correction::None,
             sienge: None,
+            partly_paid: false,
             late_terms: None,
         })
         .collect();
