@@ -138,6 +138,8 @@ fn seen(count: i64, paid: bool) -> Observation {
             cancelled_on: None,
         }),
         installments: told.collect(),
+        unread: BTreeMap::new(),
+        gap: None,
         boletos: BTreeMap::new(),
         coverage: Coverage::WholeConfirmed,
     }

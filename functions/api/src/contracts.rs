@@ -34,6 +34,8 @@ pub struct OpenedContract {
     bill: BillId,
     /// Whether Sienge was read; not so where the tenant's settings say "Sincronizar dados ao abrir Telecobrança" = Não.
     synchronised: bool,
+    /// What could not be read in Sienge, or waits for a reconciliation, in Portuguese; the rest of the contract is as Sienge has it.
+    warnings: Vec<String>,
     /// Usually one; after an assignment of rights the former customer's, too.
     contracts: Vec<ContractOfCustomer>,
     /// The newest events, newest first.
@@ -109,6 +111,7 @@ fn answer(bill: BillId, opened: &Opened) -> OpenedContract {
     OpenedContract {
         bill,
         synchronised: opened.synchronised,
+        warnings: opened.warnings.clone(),
         contracts: opened.held.contracts.values().map(|one| contract(one, &opened.held)).collect(),
         timeline: opened.timeline.iter().map(told).collect(),
     }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use crate::calendar::Timestamp;
 use crate::intake::Hints;
-use crate::portfolio::{BillId, HeldBill, InstallmentId, Observation, Scope};
+use crate::portfolio::{BillId, Critique, HeldBill, InstallmentId, Observation, Scope};
 
 /// How far the clocks of two functions may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
@@ -74,8 +74,21 @@ impl Wish {
     /// Whether a look did not show what it was for. A bill that neither Sienge shows nor we hold is none of ours.
     #[must_use]
     pub fn misses_in(&self, seen: &Observation, is_held: bool) -> bool {
-        let shows = |id: &InstallmentId| seen.installments.iter().any(|row| row.id == *id);
+        let shows = |id: &InstallmentId| seen.unread.contains_key(id) || seen.installments.iter().any(|row| row.id == *id);
         (seen.header.is_some() || is_held) && !self.installments.iter().all(shows)
+    }
+
+    /// What of the news a look shows and could not read.
+    #[must_use]
+    pub fn is_unread_in(&self, seen: &Observation) -> Option<Critique> {
+        let bill = seen.bill;
+        let mut news = self.installments.iter().chain(self.gone.keys());
+        if let Some((installment, unread)) = news.find_map(|id| seen.unread.get_key_value(id)) {
+            let (installments, why) = (vec![*installment], unread.why.to_string());
+            return Some(Critique::InstallmentsUnread { bill, installments, why });
+        }
+        let why = seen.gap?.to_string();
+        Some(Critique::BillUnread { bill, why })
     }
 
     /// Whether a look shows, open, what it was told to be removed, and began so early that it may not be true any more.
@@ -221,6 +234,8 @@ mod tests {
             bill: BillId(1),
             header: None,
             installments: vec![row(1, Cents::new(100)), row(2, Cents::ZERO)],
+            unread: BTreeMap::new(),
+            gap: None,
             boletos: BTreeMap::new(),
             coverage: Coverage::WholeOnce,
         };

@@ -105,10 +105,10 @@ pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Res
     guard.close(&progress, result, |state| text(&progress, state)).await
 }
 
-/// The bus hears of it, and the cursor moves unless bills failed: then the next run reads from the same day again.
+/// The bus hears of it, and the cursor moves unless bills failed or rows could not be read: then the next run reads from the same day again.
 async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
     tell_finished(session, creditor, "import.finished", &progress.run, &progress.report).await?;
-    if !progress.asked && progress.report.failures.is_empty() {
+    if !progress.asked && progress.report.is_complete() {
         let store = &session.shop.store;
         store
             .advance_cursor(&session.tenant, Some(creditor), TaskName::Import.as_str(), progress.started_at)
@@ -226,8 +226,8 @@ async fn installments(
             creditor,
             &query,
             &extract,
-            |(bill, _, installment)| {
-                told.insert((*bill, installment.id));
+            |(bill, _, installment), left_out| {
+                told.extend(Some((*bill, installment.id)).filter(|_| !left_out));
                 true
             },
             report,
@@ -247,6 +247,8 @@ fn boletos_alone(extract: &Extract, told: &BTreeSet<(BillId, InstallmentId)>) ->
             bill: *bill,
             header: None,
             installments: Vec::new(),
+            unread: std::collections::BTreeMap::new(),
+            gap: None,
             boletos: std::collections::BTreeMap::new(),
             coverage: Coverage::Rows,
         });

@@ -1,6 +1,7 @@
 //! Makes the portfolio equal to what Sienge says about some bills.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use futures::stream::{self, StreamExt};
@@ -13,7 +14,7 @@ use crate::portfolio::{
     BillId, Change, ContractState, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent,
     compare,
 };
-use crate::sienge::{self, Look, Seen};
+use crate::sienge::{self, Look};
 use crate::store::{Committed, CritiqueNote, Stamp, StoreError};
 
 /// Bills compared and committed at once.
@@ -21,9 +22,13 @@ const CONCURRENCY: usize = 8;
 /// How often a commit that met another one is computed again.
 const MAX_CONFLICTS: usize = 6;
 
+/// Critiques of bills written down in one invocation at most: what is wrong everywhere is told often enough then.
+const MAX_CRITIQUES: usize = 500;
+
 /// How often a bill is read while others commit it.
 const MAX_READS: usize = 3;
 const OVERTAKEN: &str = "o contrato mudou enquanto era lido; tente de novo";
+const UNSURE: &str = "o contrato não pôde ser lido por inteiro no Sienge duas vezes; tente de novo";
 const TOO_EARLY: &str = "o Sienge ainda mostra a parcela cuja exclusão acabou de avisar; o contrato é lido de novo em instantes";
 
 /// What became of a bill that was looked at.
@@ -124,15 +129,15 @@ impl Session {
         if looks.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let seen = self.sienge.observe_each(&looks).await?;
+        let seen = self.sienge.observe(&looks).await?;
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
-        let seen = self.readable(seen, Coverage::WholeOnce, report, fates);
         let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
         let short = seen
             .iter()
             .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let mut early = too_early(bills, &seen, view.began);
+        let mut unread = unread_news(scope, bills, &seen);
         let Unsettled {
             mut look_again,
             mut overtaken,
@@ -150,7 +155,7 @@ impl Session {
             }
         }
         if !looks.is_empty() {
-            let confirmed = match self.sienge.confirm_each(&looks).await {
+            let confirmed = match self.sienge.confirm(&looks).await {
                 Ok(confirmed) => confirmed,
                 // What was settled by the first look is done: only these webhooks come again.
                 Err(error) if scope == Scope::Webhook => {
@@ -161,20 +166,26 @@ impl Session {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let confirmed = self.readable(confirmed, Coverage::WholeConfirmed, report, fates).into_iter();
-            let confirmed = confirmed.map(|seen| match first.remove(&seen.bill) {
-                Some(first) => seen.after(first),
+            let confirmed = confirmed.into_iter().map(|seen| match first.remove(&seen.bill) {
+                Some(first) => seen.confirming(first),
                 None => seen,
             });
             let confirmed: Vec<Observation> = confirmed.collect();
             early.extend(too_early(bills, &confirmed, view.began));
+            unread.retain(|bill, _| !confirmed.iter().any(|seen| seen.bill == *bill));
+            unread.extend(unread_news(scope, bills, &confirmed));
+            let in_part = not_whole(&confirmed);
             let unsettled = self.settle_noting(&mut view, confirmed, report, fates).await?;
+            // One of the two looks could not be read whole, and there is something that only two of them settle.
+            let unsure = unsettled.look_again.intersection(&in_part).filter(|_| scope == Scope::Webhook);
+            fates.extend(unsure.map(|bill| (*bill, Fate::failed(&UNSURE, false))));
             overtaken.extend(unsettled.overtaken);
         }
         if !early.is_empty() {
             // Later than Sienge takes to show what it told.
             tracing::info!(tenant = %self.tenant, bills = early.len(), "removals told before Sienge shows them; their webhooks come again");
         }
+        fates.extend(unread.into_iter().map(|(bill, why)| (bill, Fate::failed(&why, true))));
         fates.extend(early.into_iter().map(|bill| (bill, Fate::failed(&TOO_EARLY, false))));
         Ok(overtaken)
     }
@@ -184,22 +195,6 @@ impl Session {
         let bills: Vec<BillId> = bills.into_iter().copied().collect();
         let loaded = self.shop.store.load_bills(&self.tenant, &bills).await;
         loaded.into_iter().map(|(bill, held)| (bill, held.ok())).collect()
-    }
-
-    /// The observations that could be read; the bills of the others fail.
-    fn readable(&self, seen: Vec<Seen>, coverage: Coverage, report: &mut Report, fates: &mut BTreeMap<BillId, Fate>) -> Vec<Observation> {
-        let mut readable = Vec::with_capacity(seen.len());
-        for (bill, seen) in seen {
-            match seen {
-                Ok(seen) => readable.push(Observation { coverage, ..seen }),
-                Err(error) => {
-                    tracing::error!(tenant = %self.tenant, %bill, %error, "what Sienge says of this bill is unreadable");
-                    report.fail(bill, error.to_string());
-                    fates.insert(bill, Fate::failed(&error, error.remedy() == sienge::Remedy::Never));
-                }
-            }
-        }
-        readable
     }
 
     /// Makes the portfolio equal to what was observed. Returns the bills that need a whole read (nothing was removed for them).
@@ -342,14 +337,39 @@ impl Session {
         }
     }
 
+    /// Tells an operator of something that concerns no one bill.
+    pub(super) async fn criticise(&self, creditor: CreditorId, text: String, report: &mut Report) -> Result<(), FlowError> {
+        report.criticise(text.clone());
+        if !self.dry_run {
+            let note = CritiqueNote { bill: None, text };
+            self.shop
+                .store
+                .record_critiques(&self.tenant, Some(creditor), &[note], self.now())
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn note_critiques(&self, outcome: &Outcome, creditor: Option<CreditorId>, report: &mut Report) -> Result<(), FlowError> {
         for critique in &outcome.critiques {
             report.criticise(critique.text());
         }
-        if !self.dry_run && !outcome.critiques.is_empty() {
-            let notes: Vec<CritiqueNote> = outcome.critiques.iter().map(CritiqueNote::from).collect();
-            self.shop.store.record_critiques(&self.tenant, creditor, &notes, self.now()).await?;
+        if self.dry_run || outcome.critiques.is_empty() {
+            return Ok(());
         }
+        let told = self.critiques.fetch_add(outcome.critiques.len(), Ordering::Relaxed);
+        let notes: Vec<CritiqueNote> = if told < MAX_CRITIQUES {
+            outcome.critiques.iter().map(CritiqueNote::from).collect()
+        } else if told >= 2 * MAX_CRITIQUES {
+            return Ok(());
+        } else {
+            tracing::warn!(tenant = %self.tenant, critiques = outcome.critiques.len(), "more critiques than are written down");
+            let text = format!(
+                "Há mais de {MAX_CRITIQUES} críticas em uma execução; as demais não estão listadas. O resumo da execução diz quantas são."
+            );
+            vec![CritiqueNote { bill: None, text }]
+        };
+        self.shop.store.record_critiques(&self.tenant, creditor, &notes, self.now()).await?;
         Ok(())
     }
 }
@@ -389,6 +409,19 @@ fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {
 fn too_early(bills: &BTreeMap<BillId, Wish>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
     let early = seen.iter().filter(|seen| bills[&seen.bill].is_too_early(seen, began));
     early.map(|seen| seen.bill).collect()
+}
+
+/// Bills that two looks did not show whole.
+fn not_whole(confirmed: &[Observation]) -> BTreeSet<BillId> {
+    let in_part = confirmed.iter().filter(|seen| seen.coverage != Coverage::WholeConfirmed);
+    in_part.map(|seen| seen.bill).collect()
+}
+
+/// Bills of which the news could not be read: nobody must think that they were taken in.
+fn unread_news(scope: Scope, bills: &BTreeMap<BillId, Wish>, seen: &[Observation]) -> BTreeMap<BillId, String> {
+    let seen = seen.iter().filter(|_| scope == Scope::Webhook);
+    seen.filter_map(|seen| Some((seen.bill, bills[&seen.bill].is_unread_in(seen)?.text())))
+        .collect()
 }
 
 fn look_at(bill: BillId, held: Option<&HeldBill>, wish: &Wish) -> Look {

@@ -16,6 +16,8 @@ pub struct Opened {
     pub held: HeldBill,
     /// The newest of its events, newest first.
     pub timeline: Vec<TimelineEvent>,
+    /// What could not be read or done, in Portuguese: the rest is as Sienge has it.
+    pub warnings: Vec<String>,
     /// False when the tenant keeps openings from reading Sienge ("Sincronizar dados ao abrir Telecobrança" = Não, 6.1.9).
     pub synchronised: bool,
 }
@@ -54,9 +56,10 @@ impl Session {
             return Err(OpenError::NotFound(bill));
         }
         let synchronised = self.settings.synchronise_on_opening;
+        let mut report = Report::default();
         if synchronised {
             let fates = self
-                .look(Scope::Sync, &BTreeMap::from([(bill, Wish::with_boletos())]), &mut Report::default())
+                .look(Scope::Sync, &BTreeMap::from([(bill, Wish::with_boletos())]), &mut report)
                 .await?;
             if let Some(Fate::Failed { why, lasting }) = fates.get(&bill) {
                 let (why, lasting) = (why.clone(), *lasting);
@@ -66,6 +69,7 @@ impl Session {
         Ok(Opened {
             held: store.load_bill(&self.tenant, bill).await?,
             timeline: store.timeline(&self.tenant, bill, TOLD).await?,
+            warnings: report.critiques,
             synchronised,
         })
     }

@@ -40,6 +40,9 @@ struct Progress {
     windows: Vec<Window>,
     held_open: u64,
     missing: u64,
+    /// Held open installments that came, and that the settings leave out by now.
+    #[serde(default)]
+    left_out: u64,
     /// Chunks of bills with missing installments: written, and read again already.
     chunks: u32,
     chunks_done: u32,
@@ -63,6 +66,8 @@ struct HeldOpen {
     fingerprint: Fingerprint,
     boleto: bool,
     seen: bool,
+    /// Told, and left out by the settings.
+    left_out: bool,
 }
 
 impl Run for Progress {
@@ -168,6 +173,7 @@ async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, Flow
         windows,
         held_open: 0,
         missing: 0,
+        left_out: 0,
         chunks: 0,
         chunks_done: 0,
         records: AllRecords::default(),
@@ -226,11 +232,11 @@ async fn step_window(
 ) -> Result<(), FlowError> {
     let mut report = Report::default();
     match read_window(session, creditor, window, &mut report).await {
-        Ok((held, missing, missing_bills)) => {
+        Ok(read) => {
             if session.dry_run {
-                missing_in_memory.extend(missing_bills);
+                missing_in_memory.extend(read.bills);
             } else {
-                match keep_missing(session, progress, &missing_bills).await {
+                match keep_missing(session, progress, &read.bills).await {
                     Ok(chunks) => progress.chunks = chunks,
                     Err(error) => {
                         progress.report.add(report.repeated());
@@ -238,10 +244,11 @@ async fn step_window(
                     }
                 }
             }
-            progress.held_open += held;
-            progress.missing += missing;
+            progress.held_open += read.held;
+            progress.missing += read.missing;
+            progress.left_out += read.left_out;
             progress.windows.remove(0);
-            tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing, "window reconciled");
+            tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing = read.missing, left_out = read.left_out, "window reconciled");
         }
         Err(error) => {
             progress.report.add(report.repeated());
@@ -252,27 +259,46 @@ async fn step_window(
     Ok(())
 }
 
-/// Compares one window. Returns how many open installments we held in it, how many of them the answer did not show, and their bills.
-async fn read_window(
-    session: &Session,
-    creditor: CreditorId,
-    window: Window,
-    report: &mut Report,
-) -> Result<(u64, u64, BTreeSet<BillId>), FlowError> {
+/// What a window's answer said of the open installments that we held in it.
+struct WindowRead {
+    held: u64,
+    /// How many it did not show.
+    missing: u64,
+    /// How many it showed that the settings leave out.
+    left_out: u64,
+    /// The bills of both.
+    bills: BTreeSet<BillId>,
+}
+
+/// Compares one window.
+async fn read_window(session: &Session, creditor: CreditorId, window: Window, report: &mut Report) -> Result<WindowRead, FlowError> {
     let mut view = View::begin(Scope::Reconciliation, session.now());
     let mut held = held_open(session, creditor, window).await?;
     let extract = session.read_extract(creditor, window, None).await?;
-    let differs = |row: &Row| {
+    // What a row says that was told before is as good as any other word of it: the bill is read whole, where the two can be seen side by side.
+    let mut told_twice = BTreeSet::new();
+    let differs = |row: &Row, left_out: bool| {
         let (bill, header, installment) = row;
+        if left_out {
+            if let Some(entry) = held.get_mut(&(*bill, installment.id)) {
+                entry.left_out = true;
+            }
+            return false;
+        }
         let boleto = extract.boletos.get(&(*bill, installment.id));
         match held.get_mut(&(*bill, installment.id)) {
             // Settled without a receipt: as good as absent until a second read says so too.
             Some(_) if installment.balance.is_zero() && installment.receipts.is_empty() => false,
             Some(entry) => {
-                entry.seen = true;
-                entry.fingerprint != installment.fingerprint()
+                let differs = entry.fingerprint != installment.fingerprint()
                     || entry.contract != contract_hash(&header.document_type, header.customer)
-                    || boleto.is_some_and(|boleto| *boleto != entry.boleto)
+                    || boleto.is_some_and(|boleto| *boleto != entry.boleto);
+                if entry.seen && differs {
+                    told_twice.insert(*bill);
+                    return false;
+                }
+                entry.seen = true;
+                differs
             }
             None => !installment.balance.is_zero(),
         }
@@ -280,17 +306,27 @@ async fn read_window(
     let passed = session
         .pass_income(&mut view, creditor, &due_in(creditor, window), &extract, differs, report)
         .await?;
-    let again: Vec<BillId> = passed.look_again.iter().copied().collect();
+    let again: Vec<BillId> = passed.look_again.union(&told_twice).copied().collect();
     for bills in again.chunks(REMOVALS_AT_ONCE) {
         session.look(Scope::Reconciliation, &whole(bills), report).await?;
     }
-    let missing = held
+    // What could not be read is there.
+    let unseen = held
         .iter()
-        .filter(|((bill, _), entry)| !entry.seen && !passed.unreadable.contains(bill));
-    let mut bills: BTreeSet<BillId> = missing.clone().map(|((bill, _), _)| *bill).collect();
-    // What failed here is read again with them; only what is missing counts for the circuit breaker.
-    bills.extend(report.failures.keys());
-    Ok((held.len() as u64, missing.count() as u64, bills))
+        .filter(|(key, entry)| !entry.seen && !passed.unread.contains(*key) && !passed.in_part.contains(&key.0));
+    // What failed here is read again with what is not to be had any more; only that counts for the circuit breaker.
+    let mut bills: BTreeSet<BillId> = report.failures.keys().copied().collect();
+    let (mut missing, mut left_out) = (0, 0);
+    for ((bill, _), entry) in unseen {
+        bills.insert(*bill);
+        *(if entry.left_out { &mut left_out } else { &mut missing }) += 1;
+    }
+    Ok(WindowRead {
+        held: held.len() as u64,
+        missing,
+        left_out,
+        bills,
+    })
 }
 
 async fn held_open(
@@ -318,6 +354,7 @@ async fn held_open(
                 fingerprint: entry.fingerprint,
                 boleto: entry.boleto,
                 seen: false,
+                left_out: false,
             },
         );
     }
@@ -333,7 +370,8 @@ fn contract_hash(document_type: &DocumentType, customer: CustomerId) -> u64 {
 /// The circuit breaker: whether too much would be removed to go on unasked.
 fn stops(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<bool, FlowError> {
     let share = u64::from(session.creditor(creditor)?.removal_share_percent);
-    Ok(progress.missing >= FEW_REMOVALS && progress.missing * 100 > progress.held_open * share)
+    let removed = progress.missing + progress.left_out;
+    Ok(removed >= FEW_REMOVALS && removed * 100 > progress.held_open * share)
 }
 
 /// Keeps the bills of a window's missing installments for the removal stage; answers how many chunks there are. A repeated window writes the
@@ -390,10 +428,26 @@ async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) 
 
 fn text(progress: &Progress, state: RunState) -> String {
     match state {
-        RunState::AwaitsConfirmation => format!(
-            "Batimento parado: {} de {} parcelas em aberto não vieram do Sienge, acima do limite do credor. Confira no Sienge; se estiver certo, invoque reconcile com o evento em proximoPasso.",
-            progress.missing, progress.held_open
-        ),
+        RunState::AwaitsConfirmation => {
+            let (held, missing, left_out) = (progress.held_open, progress.missing, progress.left_out);
+            let what = match (missing, left_out) {
+                (_, 0) => format!("{missing} de {held} parcelas em aberto não vieram do Sienge"),
+                (0, _) => format!(
+                    "{left_out} de {held} parcelas em aberto ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
+                ),
+                _ => format!(
+                    "de {held} parcelas em aberto, {missing} não vieram do Sienge e {left_out} ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
+                ),
+            };
+            let check = if left_out == 0 {
+                "Confira no Sienge"
+            } else {
+                "Confira no Sienge e na configuração da assessoria"
+            };
+            format!(
+                "Batimento parado: {what}, acima do limite do credor. {check}; se estiver certo, invoque reconcile com o evento em proximoPasso: elas são devolvidas."
+            )
+        }
         RunState::Continues => format!(
             "Batimento em andamento: {} período(s) de vencimento por ler. {}",
             progress.windows.len(),

@@ -63,7 +63,7 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
         }
     };
     let result = work(session, creditor, &mut progress, &mut guard).await;
-    let finished = matches!(result, Ok(RunState::Finished)) && progress.report.failures.is_empty();
+    let finished = matches!(result, Ok(RunState::Finished)) && progress.report.is_complete();
     if finished && !progress.asked && !session.dry_run {
         let store = &session.shop.store;
         store
@@ -122,7 +122,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
     };
     let mut view = View::begin(Scope::Webhook, session.now());
     let passed = session
-        .pass_income(&mut view, creditor, &query, &Extract::default(), |_| true, report)
+        .pass_income(&mut view, creditor, &query, &Extract::default(), |_, _| true, report)
         .await;
     match passed {
         Ok(passed) => {

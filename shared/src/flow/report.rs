@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::portfolio::{Action, BillId, Change, ContractState, EventKind, Outcome};
+use crate::portfolio::{Action, BillId, Change, ContractState, EventKind, LeftOut, Outcome};
+use crate::sienge::OddRow;
 
 /// Critiques and failures kept in a report at most; all critiques are in the journal.
 const MAX_LISTED: usize = 50;
@@ -19,6 +20,16 @@ pub struct Report {
     pub bills_known: u64,
     /// Rows read from bulk answers.
     pub rows_read: u64,
+    /// Rows that the settings leave out: company, document type or condition type on an ignore list.
+    pub rows_ignored: u64,
+    /// Rows of another company than the one asked for.
+    pub rows_of_others: u64,
+    /// Rows that could not be read though something of them is open, or may be; each is criticised where it matters.
+    pub rows_unread: u64,
+    /// Rows that could not be read, of installments with nothing open.
+    pub rows_unread_settled: u64,
+    /// Rows that name no bill.
+    pub rows_astray: u64,
     /// Contracts opened.
     pub contracts_opened: u64,
     /// Contracts finished.
@@ -86,6 +97,11 @@ impl Report {
         self.bills_compared += other.bills_compared;
         self.bills_known += other.bills_known;
         self.rows_read += other.rows_read;
+        self.rows_ignored += other.rows_ignored;
+        self.rows_of_others += other.rows_of_others;
+        self.rows_unread += other.rows_unread;
+        self.rows_unread_settled += other.rows_unread_settled;
+        self.rows_astray += other.rows_astray;
         self.contracts_opened += other.contracts_opened;
         self.contracts_finished += other.contracts_finished;
         self.contracts_cancelled += other.contracts_cancelled;
@@ -115,6 +131,11 @@ impl Report {
     pub(super) fn repeated(self) -> Self {
         Self {
             rows_read: 0,
+            rows_ignored: 0,
+            rows_of_others: 0,
+            rows_unread: 0,
+            rows_unread_settled: 0,
+            rows_astray: 0,
             bills_compared: 0,
             bills_known: 0,
             more_critiques: 0,
@@ -122,6 +143,31 @@ impl Report {
             more_failures: 0,
             ..self
         }
+    }
+
+    /// Counts a row that is left out.
+    pub fn leave_out(&mut self, why: LeftOut) {
+        match why {
+            LeftOut::BySettings => self.rows_ignored += 1,
+            LeftOut::OtherCompany => self.rows_of_others += 1,
+        }
+    }
+
+    /// Counts a row that could not be read.
+    pub fn miss(&mut self, row: &OddRow) {
+        if row.bill.is_none() {
+            self.rows_astray += 1;
+        } else if row.is_settled() {
+            self.rows_unread_settled += 1;
+        } else {
+            self.rows_unread += 1;
+        }
+    }
+
+    /// Whether everything that may be open was read and is in the portfolio.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.rows_unread == 0 && self.rows_astray == 0
     }
 
     /// Notes a critique, once.
@@ -196,6 +242,20 @@ impl Report {
         } else {
             format!("{}.", told.join(", "))
         };
+        let left_out: Vec<String> = [
+            (self.rows_ignored, "pela configuração"),
+            (self.rows_of_others, "por serem de outra empresa"),
+            (self.rows_unread, "por ilegíveis"),
+            (self.rows_unread_settled, "por ilegíveis, já quitadas"),
+            (self.rows_astray, "por não dizerem o título"),
+        ]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, why)| format!("{count} {why}"))
+        .collect();
+        if !left_out.is_empty() {
+            text.push_str(&[" Linhas deixadas de fora: ", &left_out.join(", "), "."].concat());
+        }
         let critiques = self.critiques.len() as u64 + self.more_critiques;
         if critiques > 0 {
             text.push_str(&[" ", &critiques.to_string(), " crítica(s)."].concat());
@@ -224,7 +284,8 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portfolio::Critique;
+    use crate::portfolio::{Critique, InstallmentId, Oddity};
+    use crate::sienge::Shown;
 
     #[test]
     fn an_empty_report_says_that_nothing_had_to_change() {
@@ -245,6 +306,30 @@ mod tests {
             "2 parcela(s) quitada(s), 1 parcela(s) devolvida(s). 3 contrato(s) com falha, que serão tentados de novo."
         );
         assert!(!report.unchanged());
+    }
+
+    #[test]
+    fn rows_left_out_are_counted_by_reason() {
+        let mut report = Report::default();
+        let odd = |bill: Option<i64>, settled: bool| OddRow {
+            bill: bill.map(BillId),
+            header: Err(Oddity::Field("companyId")),
+            shown: Shown::Unread(InstallmentId(1), settled),
+            why: Oddity::Field("dueDate"),
+        };
+        report.leave_out(LeftOut::BySettings);
+        report.leave_out(LeftOut::OtherCompany);
+        report.miss(&odd(Some(1), true));
+        assert!(report.is_complete(), "nothing that is open is missing");
+        report.miss(&odd(Some(1), false));
+        report.miss(&odd(None, true));
+        assert!(!report.is_complete());
+        assert_eq!(
+            report.text(),
+            "Nada a alterar na carteira. Linhas deixadas de fora: 1 pela configuração, 1 por serem de outra empresa, 1 por ilegíveis, \
+             1 por ilegíveis, já quitadas, 1 por não dizerem o título."
+        );
+        assert_eq!(report.counts()["rowsAstray"], 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::windows::Window;
 use super::{FlowError, Report, Session, View};
 use crate::calendar::Date;
 use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, ObservedBill, ObservedInstallment};
-use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, group, income_facts};
+use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, OddRow, group, income_facts};
 
 /// Rows compared in one go; bounds the memory whatever the answer's size.
 const BATCH: usize = 2_000;
@@ -30,8 +30,10 @@ pub(super) type Row = (BillId, ObservedBill, ObservedInstallment);
 pub(super) struct Passed {
     /// Bills that need a whole read.
     pub look_again: BTreeSet<BillId>,
-    /// Bills with a row that could not be read.
-    pub unreadable: BTreeSet<BillId>,
+    /// Installments whose row could not be read: they are there.
+    pub unread: BTreeSet<(BillId, InstallmentId)>,
+    /// Bills with a row that names no installment: any of theirs may be there.
+    pub in_part: BTreeSet<BillId>,
 }
 
 impl Session {
@@ -53,7 +55,8 @@ impl Session {
         };
         let mut rows = self.sienge.extract_history(&due);
         while let Some(row) = rows.next().await {
-            let told = row?.boletos()?;
+            // One that names no bill says nothing of any boleto.
+            let Ok(told) = row?.boletos() else { continue };
             extract
                 .boletos
                 .extend(told.boletos.into_iter().map(|(id, generated)| ((told.bill, id), generated)));
@@ -64,49 +67,64 @@ impl Session {
         Ok(extract)
     }
 
-    /// Streams income rows through `wanted` into the comparison. `wanted` sees every row the settings do not ignore and says
-    /// whether it must be compared. An answer that breaks off is an error, after the rows before it took effect.
+    /// Streams income rows through `wanted` into the comparison. `wanted` sees every row that could be read, with whether the settings
+    /// leave it out, and says whether it must be compared. What is left out is counted. An answer that breaks off is an error, after the rows before it took effect.
     pub(super) async fn pass_income(
         &self,
         view: &mut View,
         creditor: CreditorId,
         query: &IncomeWindow,
         extract: &Extract,
-        mut wanted: impl FnMut(&Row) -> bool + Send,
+        mut wanted: impl FnMut(&Row, bool) -> bool + Send,
         report: &mut Report,
     ) -> Result<Passed, FlowError> {
         let rules = self.rules(Some(creditor));
         let mut passed = Passed::default();
         let mut batch: Vec<Row> = Vec::new();
+        let mut odd: Vec<OddRow> = Vec::new();
+        let mut astray = None;
         let mut rows = self.sienge.income(query);
         while let Some(row) = rows.next().await {
             report.rows_read += 1;
-            let row = match income_facts(row?) {
-                Ok(row) => row,
-                // One unreadable row must not keep the others waiting; its bill is left as it is and told to the operator.
-                Err(error) => {
-                    let Some(bill) = error.bill() else { return Err(error.into()) };
-                    tracing::error!(tenant = %self.tenant, %bill, %error, "income row unreadable; its bill is left as it is");
-                    report.fail(bill, error.to_string());
-                    passed.unreadable.insert(bill);
-                    continue;
+            match income_facts(row?) {
+                Ok(row) => {
+                    let left_out = rules.leaves_out(&row.1, Some(&row.2));
+                    if let Some(why) = left_out {
+                        report.leave_out(why);
+                    }
+                    if wanted(&row, left_out.is_some()) && left_out.is_none() {
+                        batch.push(row);
+                    }
                 }
-            };
-            if rules.ignores_bill(&row.1) || rules.ignores_installment(&row.2) {
-                continue;
+                // One unreadable row must not keep the others waiting: what it is about is left as it is and told to the operator.
+                Err(row) => {
+                    let left_out = row.header.as_ref().ok().and_then(|header| rules.leaves_out(header, None));
+                    match (row.bill, row.installment()) {
+                        (Some(bill), Some(id)) => passed.unread.extend([(bill, id)]),
+                        (Some(bill), None) => passed.in_part.extend([bill]),
+                        (None, _) => astray = Some(row.why),
+                    }
+                    if let Some(why) = left_out {
+                        report.leave_out(why);
+                    } else {
+                        report.miss(&row);
+                        odd.push(row);
+                    }
+                }
             }
-            if wanted(&row) {
-                batch.push(row);
-            }
-            if batch.len() >= BATCH {
-                passed
-                    .look_again
-                    .extend(self.settle(view, observations(&mut batch, extract), report).await?);
+            if batch.len() + odd.len() >= BATCH {
+                let seen = observations(&mut batch, &mut odd, extract);
+                passed.look_again.extend(self.settle(view, seen, report).await?);
             }
         }
-        passed
-            .look_again
-            .extend(self.settle(view, observations(&mut batch, extract), report).await?);
+        let seen = observations(&mut batch, &mut odd, extract);
+        passed.look_again.extend(self.settle(view, seen, report).await?);
+        if let Some(why) = astray {
+            let text = format!(
+                "Há linhas do Sienge que não se sabe de que título são ({why}); não entram na carteira. Confira os títulos do credor no Sienge."
+            );
+            self.criticise(creditor, text, report).await?;
+        }
         Ok(passed)
     }
 }
@@ -122,8 +140,8 @@ pub(super) fn due_in(creditor: CreditorId, window: Window) -> IncomeWindow {
     }
 }
 
-fn observations(batch: &mut Vec<Row>, extract: &Extract) -> Vec<Observation> {
-    let mut seen = group(std::mem::take(batch), Coverage::Rows);
+fn observations(batch: &mut Vec<Row>, odd: &mut Vec<OddRow>, extract: &Extract) -> Vec<Observation> {
+    let mut seen = group(std::mem::take(batch), std::mem::take(odd), Coverage::Rows);
     for observation in &mut seen {
         let bill = observation.bill;
         let told = observation

@@ -1,6 +1,7 @@
 //! What an invocation works with.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -91,6 +92,8 @@ pub struct Session {
     pub dry_run: bool,
     /// What a dry run would have written.
     pub(super) rehearsed: Mutex<Rehearsed>,
+    /// Critiques written down so far.
+    pub(super) critiques: AtomicUsize,
     calls: Arc<JournalCalls>,
     deadline: Instant,
 }
@@ -156,6 +159,7 @@ impl Session {
             shop: shop.clone(),
             dry_run,
             rehearsed: Mutex::default(),
+            critiques: AtomicUsize::new(0),
             calls,
             deadline,
         })

@@ -1,6 +1,7 @@
 //! What Sienge says about one bill at one moment, whichever source said it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, Receipt, SalesContractId};
 use crate::calendar::Date;
@@ -15,6 +16,10 @@ pub struct Observation {
     pub header: Option<ObservedBill>,
     /// The installments told, each at most once.
     pub installments: Vec<ObservedInstallment>,
+    /// Installments that are shown and could not be read: nothing follows from them but that they are there.
+    pub unread: BTreeMap<InstallmentId, Unread>,
+    /// What the bill itself lacks, or a row of it that names no installment. No absence means anything then.
+    pub gap: Option<Oddity>,
     /// Whether a boleto was generated, for the installments whose source tells it.
     pub boletos: BTreeMap<InstallmentId, bool>,
     /// What the absence of an installment means.
@@ -25,13 +30,85 @@ impl Observation {
     /// A second look, with what only the first showed: an installment is gone when neither shows it, and one source tells no boletos.
     #[must_use]
     pub fn after(mut self, first: Self) -> Self {
-        let shown: BTreeSet<InstallmentId> = self.installments.iter().map(|row| row.id).collect();
-        let only_first = first.installments.into_iter().filter(|row| !shown.contains(&row.id));
-        self.installments.extend(only_first);
+        let read: BTreeSet<InstallmentId> = self.installments.iter().map(|row| row.id).collect();
+        let only_first = first.installments.into_iter().filter(|row| !read.contains(&row.id));
+        for row in only_first {
+            self.unread.remove(&row.id);
+            self.installments.push(row);
+        }
+        for (id, unread) in first.unread {
+            if !read.contains(&id) {
+                self.unread.entry(id).or_insert(unread);
+            }
+        }
         for (id, boleto) in first.boletos {
             self.boletos.entry(id).or_insert(boleto);
         }
         self
+    }
+
+    /// A second look after a first one: what neither of two whole reads shows is gone. A read that is not whole confirms nothing.
+    #[must_use]
+    pub fn confirming(self, first: Self) -> Self {
+        let coverage = match (first.coverage, self.coverage) {
+            (_, Coverage::Rows) => Coverage::Rows,
+            (Coverage::Rows, _) => Coverage::WholeOnce,
+            _ => Coverage::WholeConfirmed,
+        };
+        Self {
+            coverage,
+            ..self.after(first)
+        }
+    }
+
+    /// Whether something could not be read that may be open: worth a call to the other source, which may tell it.
+    #[must_use]
+    pub fn wants_completion(&self) -> bool {
+        self.gap.is_some() || self.unread.values().any(|unread| !unread.settled)
+    }
+
+    /// One read of the bill, completed by one that began later and asked the other source.
+    #[must_use]
+    pub fn completed_by(self, later: Self) -> Self {
+        if later.header.is_none() && later.installments.is_empty() {
+            return self;
+        }
+        let header = later.header.clone().or_else(|| self.header.clone());
+        let gap = later.gap.or(self.gap.filter(|_| header.is_none()));
+        let coverage = later.coverage;
+        Self {
+            header,
+            gap,
+            coverage,
+            ..later.after(self)
+        }
+    }
+}
+
+/// An installment that is shown and could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// Why.
+    pub why: Oddity,
+    /// Whether its balance could be read, and nothing of it is open.
+    pub settled: bool,
+}
+
+/// Why something Sienge sent could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oddity {
+    /// The field, as Sienge spells it, is missing or unusable.
+    Field(&'static str),
+    /// One answer tells it twice, and not alike.
+    ToldTwice,
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(field) => write!(f, "campo {field} ausente ou ilegível"),
+            Self::ToldTwice => f.write_str("veio duas vezes, com valores diferentes"),
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BillId, CreditorId, DocumentType, EnterpriseId, ObservedBill, ObservedInstallment};
+use super::{BillId, CreditorId, DocumentType, EnterpriseId, InstallmentId, ObservedBill, ObservedInstallment};
+use crate::calendar::{Date, brazilian};
 use crate::settings::{CreditorSettings, TenantSettings};
 
 /// Why we looked at a bill.
@@ -28,6 +29,15 @@ pub struct Rules<'a> {
     pub creditor: Option<&'a CreditorSettings>,
 }
 
+/// Why a row is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// Its company, document type or condition type is on an ignore list.
+    BySettings,
+    /// Its company is not the creditor that was asked for, or no active one.
+    OtherCompany,
+}
+
 /// Something an operator should know that is not a change (crítica).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "critique", rename_all = "camelCase")]
@@ -49,7 +59,35 @@ pub enum Critique {
         /// The bill.
         bill: BillId,
     },
+    /// Installments that are open, or may be, could not be read.
+    InstallmentsUnread {
+        /// The bill.
+        bill: BillId,
+        /// The installments.
+        installments: Vec<InstallmentId>,
+        /// Why, in Portuguese.
+        why: String,
+    },
+    /// The bill itself lacks something, or a row of it names no installment.
+    BillUnread {
+        /// The bill.
+        bill: BillId,
+        /// Why, in Portuguese.
+        why: String,
+    },
+    /// An open installment is due on a day that nobody can mean.
+    ImplausibleDueDate {
+        /// The bill.
+        bill: BillId,
+        /// The installment.
+        installment: InstallmentId,
+        /// The day.
+        due_on: Date,
+    },
 }
+
+/// Installments that a critique names.
+const MOST_NAMED: usize = 20;
 
 impl Critique {
     /// The bill it is about.
@@ -58,7 +96,10 @@ impl Critique {
         match self {
             Self::EnterpriseNotRegistered { bill, .. }
             | Self::AssignmentWaitsForReconciliation { bill }
-            | Self::TypeChangeWaitsForReconciliation { bill } => *bill,
+            | Self::TypeChangeWaitsForReconciliation { bill }
+            | Self::InstallmentsUnread { bill, .. }
+            | Self::BillUnread { bill, .. }
+            | Self::ImplausibleDueDate { bill, .. } => *bill,
         }
     }
 
@@ -77,6 +118,24 @@ impl Critique {
             Self::TypeChangeWaitsForReconciliation { bill } => {
                 format!("Tipo de contrato alterado no contrato {bill}: a troca será feita no próximo batimento.")
             }
+            Self::InstallmentsUnread { bill, installments, why } => {
+                let named: Vec<String> = installments.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+                let more = match installments.len().saturating_sub(MOST_NAMED) {
+                    0 => String::new(),
+                    more => format!(" e mais {more}"),
+                };
+                format!(
+                    "Parcela(s) {}{more} do contrato {bill} ilegível(is) no Sienge: {why}. Fica(m) na carteira como lida(s) pela última vez; corrija no Sienge.",
+                    named.join(", ")
+                )
+            }
+            Self::BillUnread { bill, why } => format!(
+                "Contrato {bill} ilegível em parte no Sienge: {why}. O que depende disso fica como está, e nenhuma parcela dele é devolvida por não vir; corrija-o no Sienge."
+            ),
+            Self::ImplausibleDueDate { bill, installment, due_on } => format!(
+                "Parcela {installment} do contrato {bill} com vencimento em {}: confira a data no Sienge.",
+                brazilian(*due_on)
+            ),
         }
     }
 }
@@ -86,6 +145,21 @@ impl Rules<'_> {
     #[must_use]
     pub fn ignores_bill(&self, bill: &ObservedBill) -> bool {
         self.ignores(bill.creditor, &bill.document_type)
+    }
+
+    /// Why the settings leave a row out, when they do.
+    #[must_use]
+    pub fn leaves_out(&self, bill: &ObservedBill, installment: Option<&ObservedInstallment>) -> Option<LeftOut> {
+        if self
+            .creditor
+            .is_none_or(|creditor| !creditor.active || creditor.company != bill.creditor)
+        {
+            Some(LeftOut::OtherCompany)
+        } else if self.ignores_bill(bill) || installment.is_some_and(|row| self.ignores_installment(row)) {
+            Some(LeftOut::BySettings)
+        } else {
+            None
+        }
     }
 
     /// The same, told by company and document type.

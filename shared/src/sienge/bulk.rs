@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
+use super::lenient::one_of;
 use super::pages::Rows;
 use super::split::{ROW_LIMIT_BYTES, RowSplitter, SplitError};
 use super::transport::Opened;
@@ -89,15 +90,10 @@ impl Reader {
             let found = answer.splitter.next_row(&mut rest).map_err(failed)?;
             let consumed = before - rest.len();
             if let Some(json) = found {
-                let row = serde_json::from_slice(json).map_err(|error| match error.classify() {
-                    serde_json::error::Category::Data => SiengeError::Shape {
-                        resource,
-                        what: "registro ilegível",
-                    },
-                    _ => SiengeError::NotJson { resource },
-                })?;
+                let text = std::str::from_utf8(json).map_err(|_| SiengeError::NotJson { resource })?;
+                let row = one_of(text).map_err(|_| SiengeError::NotJson { resource })?;
                 if answer.first_row.is_none() {
-                    answer.first_row = std::str::from_utf8(json).ok().map(|text| super::mask::json(text, 2_000));
+                    answer.first_row = Some(super::mask::json(text, 2_000));
                 }
                 bytes::Buf::advance(&mut answer.chunk, consumed);
                 return Ok(Some(row));

@@ -1,111 +1,230 @@
 //! From Sienge's rows to the portfolio's facts. Pure.
 //!
-//! Guarantees: the same facts give the same [`crate::portfolio::Fingerprint`] whichever source told them; a row that lacks
-//! an amount, a date, an id or a settlement type is an error that names it, never a zero.
+//! Guarantees: the same facts give the same [`crate::portfolio::Fingerprint`] whichever source told them; an installment that lacks
+//! an amount, a date or a settlement type is told as one that could not be read, with the field's name, never as a zero; it hides no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::bulk_income::{self, IncomeReceipt, IncomeRow};
-use super::customer_statement::{self, StatementBill, StatementInstallment, StatementReceipt};
+use super::bulk_income::{IncomeReceipt, IncomeRow};
+use super::customer_statement::{StatementBill, StatementInstallment, StatementReceipt};
 use super::error::SiengeError;
 use super::receivable_bills::{self, BillInstallment, ReceivableBill};
-use crate::calendar::Date;
 use crate::money::Cents;
 use crate::portfolio::{
     BillId, Coverage, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment,
-    Receipt, SettlementKind,
+    Oddity, Receipt, SettlementKind, Unread,
 };
 
 /// The origin of bills that come from a sales contract.
 const COMMERCIAL: &str = "CO";
 
-/// What is being read, for the errors.
-#[derive(Clone, Copy)]
-struct Place {
-    resource: &'static str,
-    bill: Option<BillId>,
-    installment: Option<InstallmentId>,
+/// A row that could not be read in full: what can be said of it still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OddRow {
+    /// Its bill, when it names one.
+    pub bill: Option<BillId>,
+    /// Its bill's facts, or why they could not be read.
+    pub header: Result<ObservedBill, Oddity>,
+    /// Its installment.
+    pub shown: Shown,
+    /// Why it is odd.
+    pub why: Oddity,
 }
 
-impl Place {
-    fn need<T>(self, value: Option<T>, field: &'static str) -> Result<T, SiengeError> {
-        value.ok_or(SiengeError::MissingField {
-            resource: self.resource,
-            field,
-            bill: self.bill,
-            installment: self.installment,
-        })
+/// The installment of an odd row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Read well: it is the bill that could not be read.
+    Read(ObservedInstallment),
+    /// Named, and no more; with whether nothing of it is open.
+    Unread(InstallmentId, bool),
+    /// Not even named.
+    Unnamed,
+}
+
+impl OddRow {
+    /// The installment it names.
+    #[must_use]
+    pub fn installment(&self) -> Option<InstallmentId> {
+        match &self.shown {
+            Shown::Read(row) => Some(row.id),
+            Shown::Unread(id, _) => Some(*id),
+            Shown::Unnamed => None,
+        }
+    }
+
+    /// Whether nothing of its installment is open: then nobody must act on it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        match &self.shown {
+            Shown::Read(row) => row.balance.is_zero(),
+            Shown::Unread(_, settled) => *settled,
+            Shown::Unnamed => false,
+        }
     }
 }
 
+/// What is needed, or which field is missing.
+fn need<T>(value: Option<T>, field: &'static str) -> Result<T, Oddity> {
+    value.ok_or(Oddity::Field(field))
+}
+
 /// What one row of bulk income says: its bill and its installment.
-pub fn income_facts(row: IncomeRow) -> Result<(BillId, ObservedBill, ObservedInstallment), SiengeError> {
-    let mut place = Place {
-        resource: bulk_income::RESOURCE,
-        bill: None,
-        installment: None,
-    };
-    let bill = BillId(place.need(row.bill_id, "billId")?);
-    place.bill = Some(bill);
-    let id = InstallmentId(place.need(row.installment_id, "installmentId")?);
-    place.installment = Some(id);
+#[allow(clippy::result_large_err, reason = "an odd row is rare and soon looked at")]
+pub fn income_facts(row: IncomeRow) -> Result<(BillId, ObservedBill, ObservedInstallment), OddRow> {
+    let bill = row.bill_id.map(BillId);
+    let header = income_header(&row);
+    let installment = income_installment(row);
+    match (bill, header, installment) {
+        (Some(bill), Ok(header), Ok(installment)) => Ok((bill, header, installment)),
+        (bill, header, Err((shown, why))) => Err(OddRow { bill, header, shown, why }),
+        (bill, header, Ok(installment)) => Err(OddRow {
+            bill,
+            why: header.as_ref().err().copied().unwrap_or(Oddity::Field("billId")),
+            header,
+            shown: Shown::Read(installment),
+        }),
+    }
+}
+
+fn income_header(row: &IncomeRow) -> Result<ObservedBill, Oddity> {
     let cost_center = row.receipts_categories.iter().find_map(|category| category.cost_center_id);
     let enterprise = row.origin_id.as_deref().map(|origin| {
         let commercial = origin.eq_ignore_ascii_case(COMMERCIAL);
         cost_center.filter(|_| commercial).map(EnterpriseId)
     });
-    let header = ObservedBill {
-        creditor: CreditorId(place.need(row.company_id, "companyId")?),
-        customer: CustomerId(place.need(row.client_id, "clientId")?),
-        document_type: DocumentType::from(place.need(row.document_identification_id, "documentIdentificationId")?),
-        number: row.document_number,
+    Ok(ObservedBill {
+        creditor: CreditorId(need(row.company_id, "companyId")?),
+        customer: CustomerId(need(row.client_id, "clientId")?),
+        document_type: DocumentType::from(need(row.document_identification_id.clone(), "documentIdentificationId")?),
+        number: row.document_number.clone(),
         enterprise,
-        unit: row.main_unit,
+        unit: row.main_unit.clone(),
         sales_contract: None,
         issued_on: row.issue_date,
         cancelled_on: None,
-    };
-    let receipts = row.receipts.into_iter().map(|receipt| income_receipt(place, receipt));
-    let installment = ObservedInstallment {
-        id,
-        label: row.installment_number,
-        due_on: place.need(row.due_date, "dueDate")?,
-        condition: place.need(row.payment_term.and_then(|term| term.id), "paymentTerm.id")?,
-        original: place.need(row.original_amount, "originalAmount")?,
-        balance: place.need(row.balance_amount, "balanceAmount")?,
-        receipts: receipts.collect::<Result<_, _>>()?,
-    };
-    Ok((bill, header, installment))
-}
-
-fn income_receipt(place: Place, receipt: IncomeReceipt) -> Result<Receipt, SiengeError> {
-    Ok(Receipt {
-        paid_on: place.need(receipt.payment_date, "receipts.paymentDate")?,
-        kind: SettlementKind::from(place.need(receipt.operation_type_name, "receipts.operationTypeName")?),
-        net: place.need(receipt.net_amount, "receipts.netAmount")?,
-        gross: place.need(receipt.gross_amount, "receipts.grossAmount")?,
     })
 }
 
-/// Gathers rows by bill, in the order of the bills' ids; a row that comes twice replaces the earlier one.
-#[must_use]
-pub fn group(rows: impl IntoIterator<Item = (BillId, ObservedBill, ObservedInstallment)>, coverage: Coverage) -> Vec<Observation> {
-    let mut bills: BTreeMap<BillId, (ObservedBill, BTreeMap<InstallmentId, ObservedInstallment>)> = BTreeMap::new();
-    for (bill, header, installment) in rows {
-        let (held, installments) = bills.entry(bill).or_insert_with(|| (header.clone(), BTreeMap::new()));
-        *held = header;
-        installments.insert(installment.id, installment);
-    }
-    bills
-        .into_iter()
-        .map(|(bill, (header, installments))| Observation {
-            bill,
-            header: Some(header),
-            installments: installments.into_values().collect(),
-            boletos: BTreeMap::new(),
-            coverage,
+fn income_installment(row: IncomeRow) -> Result<ObservedInstallment, (Shown, Oddity)> {
+    let id = need(row.installment_id.map(InstallmentId), "installmentId").map_err(|why| (Shown::Unnamed, why))?;
+    let settled = row.balance_amount.is_some_and(Cents::is_zero);
+    let read = || {
+        Ok(ObservedInstallment {
+            id,
+            label: row.installment_number,
+            due_on: need(row.due_date, "dueDate")?,
+            condition: need(row.payment_term.and_then(|term| term.id), "paymentTerm.id")?,
+            original: need(row.original_amount, "originalAmount")?,
+            balance: need(row.balance_amount, "balanceAmount")?,
+            receipts: row.receipts.into_iter().map(income_receipt).collect::<Result<_, _>>()?,
         })
-        .collect()
+    };
+    read().map_err(|why| (Shown::Unread(id, settled), why))
+}
+
+fn income_receipt(receipt: IncomeReceipt) -> Result<Receipt, Oddity> {
+    let kind = SettlementKind::from(need(receipt.operation_type_name, "receipts.operationTypeName")?);
+    let (net, gross) = amounts(&kind, receipt.net_amount, receipt.gross_amount);
+    Ok(Receipt {
+        paid_on: need(receipt.payment_date, "receipts.paymentDate")?,
+        net: need(net, "receipts.netAmount")?,
+        gross: need(gross, "receipts.grossAmount")?,
+        kind,
+    })
+}
+
+/// Net and gross, one from the other where that says no more than Sienge did: the gross amount informs only, and where no money
+/// moved there is nothing to be deducted from it.
+fn amounts(kind: &SettlementKind, net: Option<Cents>, gross: Option<Cents>) -> (Option<Cents>, Option<Cents>) {
+    let moves_no_money = matches!(
+        kind,
+        SettlementKind::Bonus
+            | SettlementKind::Cancellation
+            | SettlementKind::Promotion
+            | SettlementKind::Draw
+            | SettlementKind::Replacement
+            | SettlementKind::Remade
+            | SettlementKind::Rescission
+    );
+    (net.or(gross.filter(|_| moves_no_money)), gross.or(net))
+}
+
+/// What was read of one bill, row by row.
+#[derive(Default)]
+struct Gathered {
+    header: Option<ObservedBill>,
+    installments: BTreeMap<InstallmentId, ObservedInstallment>,
+    unread: BTreeMap<InstallmentId, Unread>,
+    header_gap: Option<Oddity>,
+    gap: Option<Oddity>,
+}
+
+impl Gathered {
+    /// An installment told twice alike is told once; told twice and not alike, it is not known.
+    fn read(&mut self, row: ObservedInstallment) {
+        let contradicts = |told: &ObservedInstallment| told.fingerprint() != row.fingerprint();
+        if self.installments.get(&row.id).is_some_and(contradicts) {
+            self.miss(row.id, Oddity::ToldTwice, false);
+        } else if !self.unread.contains_key(&row.id) {
+            self.installments.insert(row.id, row);
+        }
+    }
+
+    fn miss(&mut self, id: InstallmentId, why: Oddity, settled: bool) {
+        let was_open = self.installments.remove(&id).is_some_and(|row| !row.balance.is_zero());
+        let settled = settled && !was_open;
+        let unread = self.unread.entry(id).or_insert(Unread { why, settled });
+        unread.settled &= settled;
+    }
+
+    fn odd(&mut self, row: OddRow) {
+        match row.header {
+            Ok(header) => self.header = self.header.take().or(Some(header)),
+            Err(why) => self.header_gap = self.header_gap.or(Some(why)),
+        }
+        match row.shown {
+            Shown::Read(installment) => self.read(installment),
+            Shown::Unread(id, settled) => self.miss(id, row.why, settled),
+            Shown::Unnamed => self.gap = self.gap.or(Some(row.why)),
+        }
+    }
+
+    fn observation(self, bill: BillId, coverage: Coverage) -> Observation {
+        // A bill that does not even say whose it is was not told whole.
+        let gap = self.gap.or(self.header_gap.filter(|_| self.header.is_none()));
+        Observation {
+            bill,
+            header: self.header,
+            installments: self.installments.into_values().collect(),
+            unread: self.unread,
+            coverage: if gap.is_some() { Coverage::Rows } else { coverage },
+            gap,
+            boletos: BTreeMap::new(),
+        }
+    }
+}
+
+/// Gathers rows by bill, in the order of the bills' ids. Odd rows hide no others of their bill; those that name no bill are not gathered.
+#[must_use]
+pub fn group(
+    rows: impl IntoIterator<Item = (BillId, ObservedBill, ObservedInstallment)>,
+    odd: impl IntoIterator<Item = OddRow>,
+    coverage: Coverage,
+) -> Vec<Observation> {
+    let mut bills: BTreeMap<BillId, Gathered> = BTreeMap::new();
+    for (bill, header, installment) in rows {
+        let gathered = bills.entry(bill).or_default();
+        gathered.header = Some(header);
+        gathered.read(installment);
+    }
+    for row in odd {
+        if let Some(bill) = row.bill {
+            bills.entry(bill).or_default().odd(row);
+        }
+    }
+    let observations = bills.into_iter().map(|(bill, gathered)| gathered.observation(bill, coverage));
+    observations.collect()
 }
 
 /// The observation of a bill that Sienge does not have.
@@ -114,6 +233,8 @@ pub(super) fn unknown_bill(bill: BillId) -> Observation {
         bill,
         header: None,
         installments: Vec::new(),
+        unread: BTreeMap::new(),
+        gap: None,
         boletos: BTreeMap::new(),
         coverage: Coverage::WholeOnce,
     }
@@ -121,12 +242,12 @@ pub(super) fn unknown_bill(bill: BillId) -> Observation {
 
 /// The customer the statement must be asked for.
 pub(super) fn customer_of(bill: BillId, header: &ReceivableBill) -> Result<CustomerId, SiengeError> {
-    let place = Place {
+    header.customer_id.map(CustomerId).ok_or(SiengeError::MissingField {
         resource: receivable_bills::RESOURCE,
+        field: "customerId",
         bill: Some(bill),
         installment: None,
-    };
-    place.need(header.customer_id, "customerId").map(CustomerId)
+    })
 }
 
 /// What the three REST reads of a bill say together. The reads happen one after the other: where they contradict each
@@ -137,101 +258,123 @@ pub fn rest_facts(
     list: Vec<BillInstallment>,
     statement: Vec<StatementBill>,
 ) -> Result<Observation, SiengeError> {
-    let place = Place {
-        resource: receivable_bills::RESOURCE,
-        bill: Some(bill),
-        installment: None,
-    };
-    let customer = customer_of(bill, &header)?;
-    let mut listed = BTreeMap::new();
+    let mut gathered = Gathered::default();
+    match rest_header(header) {
+        Ok(header) => gathered.header = Some(header),
+        Err(why) => gathered.header_gap = Some(why),
+    }
+    let mut listed: BTreeMap<InstallmentId, BillInstallment> = BTreeMap::new();
     for row in list {
-        let id = InstallmentId(place.need(row.installment_id, "installmentId")?);
-        listed.insert(id, row);
+        match row.installment_id.map(InstallmentId) {
+            None => gathered.gap = Some(Oddity::Field("installmentId")),
+            Some(id) => match listed.get(&id) {
+                Some(told) if !told.is_like(&row) => gathered.miss(id, Oddity::ToldTwice, false),
+                _ => drop(listed.insert(id, row)),
+            },
+        }
     }
     let mut boletos = BTreeMap::new();
-    let mut installments = BTreeMap::new();
+    let mut shown = BTreeSet::new();
     let told = statement
         .into_iter()
         .filter(|told| told.bill_receivable_id == Some(bill.0))
         .flat_map(|told| told.installments);
     for row in told {
-        let id = InstallmentId(place.need(row.installment_id, "installmentId")?);
-        let seen = listed.remove(&id);
-        let boleto = seen.as_ref().and_then(|seen| seen.generated_ticket).or(row.generated_billet);
+        let Some(id) = row.installment_id.map(InstallmentId) else {
+            gathered.gap = Some(Oddity::Field("installmentId"));
+            continue;
+        };
+        let seen = listed.get(&id);
+        let boleto = seen.and_then(|seen| seen.generated_ticket).or(row.generated_billet);
         boletos.extend(boleto.map(|boleto| (id, boleto)));
-        installments.insert(id, rest_installment(bill, id, row, seen.as_ref())?);
+        shown.insert(id);
+        match rest_installment(id, row, seen) {
+            Ok(installment) => gathered.read(installment),
+            Err(Odd::Contradicts) => return Err(SiengeError::Inconsistent { bill }),
+            Err(Odd::Unread { why, settled }) => gathered.miss(id, why, settled),
+        }
     }
-    if !listed.is_empty() {
-        return Err(SiengeError::Inconsistent { bill });
+    // The statement leaves out what the list shows: unless it is the row that names no installment, one of the two is old.
+    for id in listed.into_keys().filter(|id| !shown.contains(id)) {
+        match gathered.gap {
+            Some(why) => gathered.miss(id, why, false),
+            None => return Err(SiengeError::Inconsistent { bill }),
+        }
     }
     Ok(Observation {
-        bill,
-        header: Some(ObservedBill {
-            creditor: CreditorId(place.need(header.company_id, "companyId")?),
-            customer,
-            document_type: DocumentType::from(place.need(header.document_id, "documentId")?),
-            number: header.document_number,
-            enterprise: None,
-            unit: None,
-            sales_contract: None,
-            issued_on: header.issue_date,
-            cancelled_on: None,
-        }),
-        installments: installments.into_values().collect(),
         boletos,
-        coverage: Coverage::WholeOnce,
+        ..gathered.observation(bill, Coverage::WholeOnce)
     })
 }
 
-fn rest_installment(
-    bill: BillId,
-    id: InstallmentId,
-    told: StatementInstallment,
-    seen: Option<&BillInstallment>,
-) -> Result<ObservedInstallment, SiengeError> {
-    let place = Place {
-        resource: customer_statement::RESOURCE,
-        bill: Some(bill),
-        installment: Some(id),
-    };
-    let balance = rest_balance(&told, seen).ok_or(SiengeError::Inconsistent { bill })?;
-    let due_on = place.need(told.due_date, "dueDate")?;
-    if seen
-        .as_ref()
-        .and_then(|seen| seen.due_date)
-        .is_some_and(|date: Date| date != due_on)
-    {
-        return Err(SiengeError::Inconsistent { bill });
-    }
-    let condition = seen.and_then(BillInstallment::condition).map(str::to_owned);
-    let receipts = told.receipts.into_iter().map(|receipt| rest_receipt(place, receipt));
-    Ok(ObservedInstallment {
-        id,
-        label: told.installment_number,
-        due_on,
-        condition: place.need(condition.or(told.condition_type), "conditionType")?,
-        original: place.need(told.original_value, "originalValue")?,
-        balance,
-        receipts: receipts.collect::<Result<_, _>>()?,
+fn rest_header(header: ReceivableBill) -> Result<ObservedBill, Oddity> {
+    Ok(ObservedBill {
+        creditor: CreditorId(need(header.company_id, "companyId")?),
+        customer: CustomerId(need(header.customer_id, "customerId")?),
+        document_type: DocumentType::from(need(header.document_id, "documentId")?),
+        number: header.document_number,
+        enterprise: None,
+        unit: None,
+        sales_contract: None,
+        issued_on: header.issue_date,
+        cancelled_on: None,
     })
+}
+
+/// Why an installment could not be read from the list and the statement.
+enum Odd {
+    /// They contradict each other.
+    Contradicts,
+    /// Neither tells a field.
+    Unread { why: Oddity, settled: bool },
+}
+
+fn rest_installment(id: InstallmentId, told: StatementInstallment, seen: Option<&BillInstallment>) -> Result<ObservedInstallment, Odd> {
+    let listed_on = seen.and_then(|seen| seen.due_date);
+    if listed_on.is_some_and(|listed| told.due_date.is_some_and(|told| told != listed)) {
+        return Err(Odd::Contradicts);
+    }
+    let balance = rest_balance(&told, seen)?;
+    let condition = seen.and_then(BillInstallment::condition).map(str::to_owned);
+    let read = || {
+        Ok(ObservedInstallment {
+            id,
+            label: told.installment_number,
+            due_on: need(told.due_date.or(listed_on), "dueDate")?,
+            condition: need(condition.or(told.condition_type), "conditionType")?,
+            original: need(told.original_value, "originalValue")?,
+            balance,
+            receipts: told.receipts.into_iter().map(rest_receipt).collect::<Result<_, _>>()?,
+        })
+    };
+    let settled = balance.is_zero();
+    read().map_err(|why| Odd::Unread { why, settled })
 }
 
 /// The open balance in original money. The list tells it; an installment that the list leaves out is settled only when the
 /// statement says so with a corrected balance of zero. The two must agree on whether anything is open.
-fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> Option<Cents> {
-    match (seen.and_then(|seen| seen.balance_due), told.current_balance) {
-        (Some(balance), Some(corrected)) if balance.is_zero() == corrected.is_zero() => Some(balance),
-        (Some(balance), None) => Some(balance),
-        (None, Some(corrected)) if corrected.is_zero() && seen.is_none() => Some(Cents::ZERO),
-        _ => None,
+fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> Result<Cents, Odd> {
+    let unread = |field| Odd::Unread {
+        why: Oddity::Field(field),
+        settled: false,
+    };
+    match (seen.map(|seen| seen.balance_due), told.current_balance) {
+        (Some(Some(balance)), Some(corrected)) if balance.is_zero() == corrected.is_zero() => Ok(balance),
+        (Some(Some(balance)), None) => Ok(balance),
+        (_, Some(corrected)) if corrected.is_zero() && seen.is_none_or(|seen| seen.balance_due.is_none()) => Ok(corrected),
+        (Some(None), _) => Err(unread("balanceDue")),
+        (None, None) => Err(unread("currentBalance")),
+        _ => Err(Odd::Contradicts),
     }
 }
 
-fn rest_receipt(place: Place, receipt: StatementReceipt) -> Result<Receipt, SiengeError> {
+fn rest_receipt(receipt: StatementReceipt) -> Result<Receipt, Oddity> {
+    let kind = SettlementKind::from(need(receipt.receipt_type, "receipts.receiptType")?);
+    let (net, gross) = amounts(&kind, receipt.net_receipt_value, receipt.receipt_value);
     Ok(Receipt {
-        paid_on: place.need(receipt.receipt_date, "receipts.receiptDate")?,
-        kind: SettlementKind::from(place.need(receipt.receipt_type, "receipts.receiptType")?),
-        net: place.need(receipt.net_receipt_value, "receipts.netReceiptValue")?,
-        gross: place.need(receipt.receipt_value, "receipts.receiptValue")?,
+        paid_on: need(receipt.receipt_date, "receipts.receiptDate")?,
+        net: need(net, "receipts.netReceiptValue")?,
+        gross: need(gross, "receipts.receiptValue")?,
+        kind,
     })
 }

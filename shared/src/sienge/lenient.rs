@@ -1,7 +1,8 @@
 //! Reading Sienge's JSON as it comes.
 //!
 //! Guarantees: a field that is absent, `null`, empty text or of an unusable type reads as `None`; amounts are whole cents, read from
-//! the JSON *text*, never through a binary float; a list is never silently empty because it had the wrong type.
+//! the JSON *text*, never through a binary float; a list is never silently empty because it had the wrong type, and one
+//! odd element never takes the others with it: it reads as an element that says nothing, which whoever needs its fields notices.
 
 use std::fmt;
 use std::str::FromStr;
@@ -162,30 +163,45 @@ fn civil_date(text: &str) -> Option<Date> {
 pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(from)?.get();
     if raw.starts_with('{') {
-        serde_json::from_str(raw).map(Some).map_err(unreadable)
+        one_of(raw).map(Some).map_err(unreadable)
     } else {
         Ok(None)
     }
 }
 
 /// A list: an array (its `null` elements skipped) or a single object; `null` and empty text are an empty list.
-/// Any other type is an error, because an empty list says something.
+/// Anything else is a list of one element that says nothing, because an empty list would say something.
 pub fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
-    list_of(<&RawValue>::deserialize(from)?.get()).map_err(unreadable)
+    let json = <&RawValue>::deserialize(from)?.get();
+    list_of(json).or_else(|_| Ok(vec![one_of(json).map_err(unreadable)?]))
 }
 
-/// [`list`] over JSON text.
+/// [`list`] over JSON text; what is no list at all is an error.
 pub(super) fn list_of<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, serde_json::Error> {
     match json.as_bytes().first() {
         Some(b'[') => {
-            let items: Vec<Option<T>> = serde_json::from_str(json)?;
-            Ok(items.into_iter().flatten().collect())
+            let items: Vec<&RawValue> = serde_json::from_str(json)?;
+            items
+                .into_iter()
+                .map(RawValue::get)
+                .filter(|item| *item != "null")
+                .map(one_of)
+                .collect()
         }
-        Some(b'{') => Ok(vec![serde_json::from_str(json)?]),
+        Some(b'{') => Ok(vec![one_of(json)?]),
         _ if json == "null" => Ok(Vec::new()),
         _ if json.starts_with('"') && scalar_of(json).is_none() => Ok(Vec::new()),
         _ => Err(serde_json::Error::custom("expected a list")),
     }
+}
+
+/// One element; JSON of another shape (a word, a field twice) reads as one that says nothing.
+pub(super) fn one_of<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
+    // serde would read an array as the fields in their order.
+    if !json.trim_start().starts_with('{') {
+        return serde_json::from_str("{}");
+    }
+    serde_json::from_str(json).or_else(|error| if error.is_data() { serde_json::from_str("{}") } else { Err(error) })
 }
 
 /// A list of whole numbers; unusable elements are skipped.
@@ -325,11 +341,22 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_be_one_object_but_not_a_word() {
+    fn a_list_may_be_one_object_and_is_never_empty_for_being_a_word() {
         assert_eq!(read(r#"{"rows":{"id":1}}"#).rows.len(), 1);
         assert_eq!(read(r#"{"rows":[{"id":1},null,{"id":2}]}"#).rows.len(), 2);
-        assert!(serde_json::from_str::<Row>(r#"{"rows":"nada"}"#).is_err());
-        assert!(serde_json::from_str::<Row>(r#"{"rows":7}"#).is_err());
+        for odd in ["\"nada\"", "7", "true"] {
+            assert_eq!(read(&format!("{{\"rows\":{odd}}}")).rows, [Row::default()], "{odd}");
+            assert!(list_of::<Row>(odd).is_err(), "a whole answer is never one odd element");
+        }
+    }
+
+    #[test]
+    fn an_odd_element_hides_no_other() {
+        for odd in ["\"x\"", "7", "[]", "[1]", r#"{"id":1,"id":2}"#, "{}"] {
+            let rows = read(&format!("{{\"rows\":[{{\"id\":1}},{odd},{{\"id\":3}}]}}")).rows;
+            let ids: Vec<Option<i64>> = rows.iter().map(|row| row.id).collect();
+            assert_eq!(ids, [Some(1), None, Some(3)], "{odd}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Observing bills: what Sienge says about each of them now, whichever source is cheaper.
 //!
 //! Guarantees: each bill asked for is answered exactly once; a bill that Sienge does not have is an observation that says
-//! so; a bill whose rows are unreadable is an error of that bill alone.
+//! so; what of a bill could not be read from one source is completed from the other, and what neither tells is named in the observation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{customer_of, group, income_facts, rest_facts, unknown_bill};
 use super::ports::{Lane, Remaining};
-use crate::portfolio::{BillId, Coverage, Observation, ObservedBill, ObservedInstallment};
+use crate::portfolio::{BillId, Coverage, Observation};
 
 /// Bills read at the same time by REST.
 const REST_AT_ONCE: usize = 4;
@@ -22,19 +22,9 @@ const RESTARTS: u32 = 2;
 /// Bills whose source is remembered for a confirmation.
 const REMEMBERED_BILLS: usize = 50_000;
 
-/// What came of looking at one bill.
-pub type Seen = (BillId, Result<Observation, SiengeError>);
-
-type Facts = (ObservedBill, ObservedInstallment);
-
 impl Client {
-    /// What Sienge says now about the bills, in the order of their ids; fails when one of them is unreadable.
+    /// What Sienge says now about the bills, in the order of their ids.
     pub async fn observe(&self, looks: &[Look]) -> Result<Vec<Observation>, SiengeError> {
-        self.observe_each(looks).await?.into_iter().map(|(_, seen)| seen).collect()
-    }
-
-    /// Like [`Client::observe`], but a bill that is unreadable fails alone.
-    pub async fn observe_each(&self, looks: &[Look]) -> Result<Vec<Seen>, SiengeError> {
         let looks = distinct(looks);
         if looks.is_empty() {
             return Ok(Vec::new());
@@ -45,11 +35,6 @@ impl Client {
 
     /// A second, independent look at the bills: asks the source that [`Client::observe`] did not ask, where its quota allows.
     pub async fn confirm(&self, looks: &[Look]) -> Result<Vec<Observation>, SiengeError> {
-        self.confirm_each(looks).await?.into_iter().map(|(_, seen)| seen).collect()
-    }
-
-    /// Like [`Client::confirm`], but a bill that is unreadable fails alone.
-    pub async fn confirm_each(&self, looks: &[Look]) -> Result<Vec<Seen>, SiengeError> {
         let looks = distinct(looks);
         if looks.is_empty() {
             return Ok(Vec::new());
@@ -70,17 +55,22 @@ impl Client {
             .map_err(|refusal| SiengeError::refused(refusal, Lane::Rest))
     }
 
-    async fn carry_out(&self, plan: Plan) -> Result<Vec<Seen>, SiengeError> {
-        let mut seen: BTreeMap<BillId, Result<Observation, SiengeError>> = BTreeMap::new();
+    async fn carry_out(&self, plan: Plan) -> Result<Vec<Observation>, SiengeError> {
+        let mut seen: BTreeMap<BillId, Observation> = BTreeMap::new();
+        let mut in_part: BTreeMap<BillId, Observation> = BTreeMap::new();
         let mut bulk: Vec<BillId> = plan.bulk.iter().map(|look| look.bill).collect();
         let mut by_rest = stream::iter(plan.rest)
             .map(|look| async move { (look.bill, self.observe_by_rest(look.bill).await) })
             .buffer_unordered(REST_AT_ONCE);
         while let Some((bill, outcome)) = by_rest.next().await {
             match outcome {
+                Ok(observation) if observation.wants_completion() => {
+                    in_part.insert(bill, observation);
+                    bulk.push(bill);
+                }
                 Ok(observation) => {
                     self.remember(bill, Source::Rest);
-                    seen.insert(bill, Ok(observation));
+                    seen.insert(bill, observation);
                 }
                 // Incomplete or contradictory: the other source tells the whole bill in one answer.
                 Err(error) if error.bill().is_some() || only_this_source(&error) => bulk.push(bill),
@@ -88,12 +78,28 @@ impl Client {
             }
         }
         for chunk in bulk.chunks(BILLS_PER_CALL) {
-            for (bill, outcome) in self.observe_in_bulk(chunk).await? {
-                self.remember(bill, Source::Bulk);
-                seen.insert(bill, outcome);
+            let in_bulk = match self.observe_in_bulk(chunk).await {
+                Ok(in_bulk) => in_bulk,
+                // What was read in part will do when there is no more to be had.
+                Err(error) if chunk.iter().all(|bill| in_part.contains_key(bill)) => {
+                    tracing::warn!(%error, bills = chunk.len(), "bills read in part could not be completed from the other source");
+                    BTreeMap::new()
+                }
+                Err(error) => return Err(error),
+            };
+            for bill in chunk {
+                let whole = in_bulk.get(bill).cloned();
+                let source = if whole.is_some() { Source::Bulk } else { Source::Rest };
+                self.remember(*bill, source);
+                let found = match (in_part.remove(bill), whole) {
+                    (Some(part), Some(whole)) => part.completed_by(whole),
+                    (Some(part), None) => part,
+                    (None, whole) => whole.unwrap_or_else(|| unknown_bill(*bill)),
+                };
+                seen.insert(*bill, found);
             }
         }
-        Ok(seen.into_iter().collect())
+        Ok(seen.into_values().collect())
     }
 
     /// One bill by three REST reads. The list comes before the statement: a payment between them then shows as a receipt
@@ -109,50 +115,40 @@ impl Client {
     }
 
     /// Up to [`BILLS_PER_CALL`] bills by one bulk read.
-    async fn observe_in_bulk(&self, bills: &[BillId]) -> Result<Vec<Seen>, SiengeError> {
+    async fn observe_in_bulk(&self, bills: &[BillId]) -> Result<BTreeMap<BillId, Observation>, SiengeError> {
         let mut restarts = 0;
-        let mut facts = loop {
+        loop {
             match self.bulk_facts(bills).await {
                 Err(error) if error.is_transient() && !error.is_quota() && restarts < RESTARTS => restarts += 1,
-                other => break other?,
+                other => return other,
             }
-        };
-        Ok(bills
-            .iter()
-            .map(|bill| {
-                let outcome = match facts.remove(bill) {
-                    None => Ok(unknown_bill(*bill)),
-                    Some(Err(error)) => Err(error),
-                    Some(Ok(rows)) => {
-                        let rows = rows.into_iter().map(|(header, installment)| (*bill, header, installment));
-                        let whole = group(rows, Coverage::WholeOnce).into_iter().next();
-                        Ok(whole.unwrap_or_else(|| unknown_bill(*bill)))
-                    }
-                };
-                (*bill, outcome)
-            })
-            .collect())
+        }
     }
 
-    async fn bulk_facts(&self, bills: &[BillId]) -> Result<BTreeMap<BillId, Result<Vec<Facts>, SiengeError>>, SiengeError> {
-        let mut facts: BTreeMap<BillId, Result<Vec<Facts>, SiengeError>> = BTreeMap::new();
+    async fn bulk_facts(&self, bills: &[BillId]) -> Result<BTreeMap<BillId, Observation>, SiengeError> {
+        let (mut read, mut odd) = (Vec::new(), Vec::new());
         let mut rows = self.income_by_bills(bills);
         while let Some(row) = rows.next().await {
             match income_facts(row?) {
-                Ok((bill, header, installment)) => {
-                    if let Ok(rows) = facts.entry(bill).or_insert_with(|| Ok(Vec::new())) {
-                        rows.push((header, installment));
-                    }
+                Ok(row) => read.push(row),
+                Err(row) => {
+                    tracing::warn!(bill = row.bill.map(|bill| bill.0), installment = row.installment().map(|id| id.0), why = %row.why, "income row unreadable");
+                    odd.push(row);
                 }
-                Err(error) => match error.bill() {
-                    Some(bill) => {
-                        facts.insert(bill, Err(error));
-                    }
-                    None => return Err(error),
-                },
             }
         }
-        Ok(facts)
+        // A row that names no bill is of one that was asked for: none of them is told whole then.
+        let astray = odd.iter().find(|row| row.bill.is_none()).map(|row| row.why);
+        let seen = group(read, odd, if astray.is_some() { Coverage::Rows } else { Coverage::WholeOnce });
+        let mut seen: BTreeMap<BillId, Observation> = seen.into_iter().map(|seen| (seen.bill, seen)).collect();
+        for bill in bills {
+            let seen = seen.entry(*bill).or_insert_with(|| unknown_bill(*bill));
+            if astray.is_some() {
+                seen.coverage = Coverage::Rows;
+                seen.gap = seen.gap.or(astray.filter(|_| bills.len() == 1));
+            }
+        }
+        Ok(seen)
     }
 
     fn remember(&self, bill: BillId, source: Source) {

@@ -69,7 +69,8 @@ impl Client {
         let rows = self
             .fetch(&call, |json| pages::page::<PaymentSlip>(RESOURCE, json).map(|page| page.rows))
             .await;
-        let slip = rows.map(|rows| rows.into_iter().next());
+        let told = |slip: &PaymentSlip| *slip != PaymentSlip::default();
+        let slip = rows.map(|rows| rows.iter().find(|slip| told(slip)).or(rows.first()).cloned());
         Ok(match answer(slip)? {
             SlipAnswer::Done(Some(slip)) => SlipAnswer::Done(slip),
             SlipAnswer::Done(None) | SlipAnswer::NoCharge => SlipAnswer::NoCharge,

@@ -84,6 +84,11 @@ pub struct BillInstallment {
 }
 
 impl BillInstallment {
+    /// Whether both say the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.due_date == other.due_date && self.balance_due == other.balance_due && self.condition() == other.condition()
+    }
+
     /// Condition type (`PM`), however the key was spelled.
     #[must_use]
     pub fn condition(&self) -> Option<&str> {

@@ -86,7 +86,15 @@ impl Client {
             .with_some("dueDateStart", filter.due_from)
             .with_some("dueDateEnd", filter.due_to)
             .about(filter.bill);
-        self.fetch_all(&call).await
+        let rows: Vec<RemadeInstallments> = self.fetch_all(&call).await?;
+        // One that could not be read may be the one that is looked for: that is no answer.
+        if rows.iter().any(|row| row.receivable_bill_id.is_none()) {
+            return Err(SiengeError::Shape {
+                resource: RESOURCE,
+                what: "reparcelamento sem título",
+            });
+        }
+        Ok(rows)
     }
 
     /// Makes a remake of type "acordo" and answers the installments it generated, as far as Sienge tells them (its document shows one object

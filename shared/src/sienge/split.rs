@@ -198,7 +198,7 @@ impl RowSplitter {
             (State::Value, _) => return self.value(byte),
             (State::Element { first: true } | State::AfterElement, b']') => self.after_list(),
             (State::AfterElement, b',') => State::Element { first: false },
-            (State::Element { .. }, _) => return self.element(byte),
+            (State::Element { .. }, _) => return self.begin(Target::Element, byte),
             (State::AfterValue, b',') => State::KeyOrEnd,
             _ => return Err(SplitError::NotJson),
         };
@@ -225,13 +225,6 @@ impl RowSplitter {
             _ => Target::Skip,
         };
         self.begin(target, byte)
-    }
-
-    fn element(&mut self, byte: u8) -> Result<bool, SplitError> {
-        if byte == b'[' {
-            return Err(SplitError::Shape("registro que não é objeto"));
-        }
-        self.begin(Target::Element, byte)
     }
 
     fn begin(&mut self, target: Target, byte: u8) -> Result<bool, SplitError> {
@@ -328,16 +321,13 @@ impl RowSplitter {
     fn ended(&mut self, target: Target) -> Result<bool, SplitError> {
         let kept = std::mem::take(&mut self.row);
         self.state = match target {
-            Target::Element => match kept.first() {
-                Some(b'{') => {
-                    self.ready = true;
-                    self.row = kept;
-                    State::AfterElement
-                }
-                _ if kept == b"null" => State::AfterElement,
-                _ if kept == b"\"api-error\"" => return Err(SplitError::ApiError),
-                _ => return Err(SplitError::Shape("registro que não é objeto")),
-            },
+            Target::Element if kept == b"null" => State::AfterElement,
+            Target::Element if kept == b"\"api-error\"" => return Err(SplitError::ApiError),
+            Target::Element => {
+                self.ready = true;
+                self.row = kept;
+                State::AfterElement
+            }
             Target::Single => {
                 self.ready = true;
                 self.found = true;

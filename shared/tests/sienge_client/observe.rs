@@ -1,7 +1,7 @@
 //! Both sources tell the same facts.
 
 use ponte::money::Cents;
-use ponte::portfolio::{BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation};
+use ponte::portfolio::{BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation, Oddity};
 use ponte::sienge::{IncomeRow, Look, Remaining, SiengeError, group, income_facts};
 
 use super::server::{Reply, Request, Stage, refusal};
@@ -169,32 +169,156 @@ async fn a_bulk_answer_that_breaks_is_asked_for_again_from_its_start() {
     ));
 }
 
+/// A bulk answer about bills 10 and 20, the second with something changed in its first row.
+fn both(change: &str, into: &str) -> String {
+    let other = INCOME.replace(r#""billId":10"#, r#""billId":20"#).replacen(change, into, 1);
+    let (first, second) = (INCOME.strip_suffix("]}").unwrap(), other.strip_prefix(r#"{"data":["#).unwrap());
+    format!("{first},{second}")
+}
+
+fn unread(observation: &Observation) -> Vec<(i64, String, bool)> {
+    let unread = observation.unread.iter();
+    unread.map(|(id, unread)| (id.0, unread.why.to_string(), unread.settled)).collect()
+}
+
 #[tokio::test]
-async fn an_unreadable_bill_fails_alone() {
-    let stage = Stage::with(|_, _| {
-        let other = INCOME
-            .replace(r#""billId":10"#, r#""billId":20"#)
-            .replace(r#""balanceAmount":0,"#, r#""balanceAmount":null,"#);
-        let both = format!(
-            "{},{}",
-            INCOME.strip_suffix("]}").unwrap(),
-            other.strip_prefix(r#"{"data":["#).unwrap()
+async fn an_unreadable_installment_hides_no_other() {
+    for (change, into, field, settled) in [
+        (r#""balanceAmount":0,"#, r#""balanceAmount":null,"#, "balanceAmount", false),
+        (
+            r#""paymentTerm":{"id":"PM","descrition":"Mensal"}"#,
+            r#""paymentTerm":null"#,
+            "paymentTerm.id",
+            true,
+        ),
+        (r#""dueDate":"2026-01-10""#, r#""dueDate":["2026"]"#, "dueDate", true),
+        (r#""operationTypeName":"Recebimento","#, "", "receipts.operationTypeName", true),
+        (
+            r#""paymentDate":"2026-01-09""#,
+            r#""paymentDate":"0000-00-00""#,
+            "receipts.paymentDate",
+            true,
+        ),
+        (
+            r#"{"operationTypeId":1,"#,
+            r#""Fulana", {"operationTypeId":1,"#,
+            "receipts.operationTypeName",
+            true,
+        ),
+    ] {
+        let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
+        let seen = stage
+            .client
+            .observe(&[look(10, None), look(20, None), look(30, None)])
+            .await
+            .unwrap();
+        let shown: Vec<(i64, usize)> = seen.iter().map(|seen| (seen.bill.0, seen.installments.len())).collect();
+        assert_eq!(shown, [(10, 2), (20, 1), (30, 0)], "{field}");
+        let why = format!("campo {field} ausente ou ilegível");
+        assert_eq!(unread(&seen[1]), [(1, why, settled)]);
+        assert_eq!(
+            (seen[1].gap, seen[1].coverage),
+            (None, Coverage::WholeOnce),
+            "the bill was told whole"
         );
-        Reply::json(both)
+    }
+}
+
+#[tokio::test]
+async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
+    for (change, into, field) in [
+        (r#""installmentId":1,"#, r#""installmentId":null,"#, "installmentId"),
+        (
+            r#""clientId":3,"clientName":"Fulana","billId":20,"#,
+            r#""clientId":{},"billId":20,"#,
+            "",
+        ),
+    ] {
+        let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
+        let seen = stage.client.observe(&[look(10, None), look(20, None)]).await.unwrap();
+        let placed = field.is_empty();
+        assert_eq!(seen[1].installments.len(), 1 + usize::from(placed));
+        assert_eq!(seen[1].coverage == Coverage::WholeOnce, placed, "another row says whose it is");
+        assert_eq!(seen[1].gap, (!placed).then_some(Oddity::Field("installmentId")));
+        assert_eq!(seen[0].coverage, Coverage::WholeOnce);
+    }
+    // A row that names no bill may be of any bill that was asked for.
+    let stage = Stage::with(|_, _| Reply::json(both(r#""billId":20,"#, ""))).await;
+    let seen = stage.client.observe(&[look(10, None), look(20, None)]).await.unwrap();
+    assert!(seen.iter().all(|seen| seen.coverage == Coverage::Rows));
+    assert_eq!(seen.iter().map(|seen| seen.installments.len()).collect::<Vec<_>>(), [2, 1]);
+    // Nobody knows whose a bill is: its installments are read, and no absence counts.
+    let nobody = INCOME.replace(r#""clientId":3"#, r#""clientId":"x""#);
+    let stage = Stage::with(move |_, _| Reply::json(nobody.clone())).await;
+    let seen = stage.client.observe(&[look(10, None)]).await.unwrap();
+    assert_eq!((&seen[0].header, seen[0].gap), (&None, Some(Oddity::Field("clientId"))));
+    assert_eq!((seen[0].installments.len(), seen[0].coverage), (2, Coverage::Rows));
+}
+
+#[tokio::test]
+async fn what_one_source_tells_badly_the_other_completes() {
+    let typeless = STATEMENT.replace(r#","receiptType":"Recebimento""#, "").replace(
+        r#""conditionType":"PM","originalValue":1000,"currentBalance":1017.55"#,
+        r#""originalValue":null,"currentBalance":1017.55"#,
+    );
+    let stage = Stage::with(move |_, request| match request.path() {
+        "/v1/customer-financial-statements" => Reply::json(typeless.clone()),
+        _ => world(request),
     })
     .await;
-    let looks = [look(10, None), look(20, None), look(30, None), look(10, None)];
-    let seen = stage.client.observe_each(&looks).await.unwrap();
-    assert_eq!(
-        seen.iter().map(|(bill, seen)| (bill.0, seen.is_ok())).collect::<Vec<_>>(),
-        [(10, true), (20, false), (30, true)]
+    let by_rest = stage.client.observe_by_rest(BillId(10)).await.unwrap();
+    let fields: Vec<String> = unread(&by_rest).into_iter().map(|(_, why, _)| why).collect();
+    assert_eq!(fields.len(), 2, "{fields:?}");
+    assert!(
+        fields[0].contains("receipts.receiptType") && fields[1].contains("originalValue"),
+        "{fields:?}"
     );
-    let error = stage.client.observe(&looks).await.unwrap_err();
-    assert_eq!(error.bill(), Some(BillId(20)));
+    let seen = stage.client.observe(&[look(10, Some(3))]).await.unwrap().remove(0);
+    assert_eq!(paths(&stage).last().unwrap(), "/bulk-data/v1/income/by-bills");
     assert_eq!(
-        error.to_string(),
-        "Campo balanceAmount ausente ou ilegível em bulk-data/income (título 20, parcela 1)"
+        (seen.installments.len(), seen.unread.len(), seen.coverage),
+        (2, 0, Coverage::WholeOnce)
     );
+    assert!(!seen.boletos.is_empty(), "which only the first tells");
+}
+
+#[tokio::test]
+async fn an_installment_told_twice_is_one_when_both_say_the_same() {
+    let all = INCOME.strip_suffix("]}").unwrap();
+    let second = &all[all.rfind("\n {\"companyId\"").unwrap()..];
+    for (into, read) in [
+        (r#""balanceAmount":1000.00"#, 2),
+        (r#""balanceAmount":900"#, 1),
+        (r#""balanceAmount":0"#, 1),
+    ] {
+        let body = format!("{all},{}]}}", second.replace(r#""balanceAmount":1000.0"#, into));
+        let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
+        let seen = stage.client.observe(&[look(10, None)]).await.unwrap().remove(0);
+        assert_eq!(seen.installments.len(), read, "{into}");
+        if read == 1 {
+            assert_eq!(unread(&seen), [(2, "veio duas vezes, com valores diferentes".to_owned(), false)]);
+        }
+    }
+}
+
+#[test]
+fn an_amount_is_taken_from_its_fellow_where_no_money_moved() {
+    let net = |kind: &str, change: &str| {
+        let row = row(
+            r#""operationTypeName":"Recebimento","grossAmount":600.0,"netAmount":605.1"#,
+            &format!(r#""operationTypeName":"{kind}",{change}"#),
+        );
+        income_facts(row)
+            .map(|(_, _, installment)| installment.receipts[0].clone())
+            .map_err(|odd| odd.why)
+    };
+    for kind in ["Bonificação", "Cancelamento", "Reparcelamento", "Distrato"] {
+        let receipt = net(kind, r#""grossAmount":600,"netAmount":null"#).unwrap();
+        assert_eq!(receipt.net, receipt.gross, "{kind}");
+    }
+    assert_eq!(net("Recebimento", r#""grossAmount":600"#), Err(Oddity::Field("receipts.netAmount")));
+    let receipt = net("Recebimento", r#""netAmount":605.1"#).unwrap();
+    assert_eq!(receipt.gross, receipt.net, "the gross amount informs only");
 }
 
 #[tokio::test]
@@ -223,7 +347,7 @@ fn row(change: &str, into: &str) -> IncomeRow {
 }
 
 #[test]
-fn a_row_without_an_essential_field_is_an_error_that_names_it() {
+fn a_row_without_an_essential_field_is_odd_and_names_it() {
     for (change, into, field) in [
         (r#""billId":10,"#, "", "billId"),
         (r#""installmentId":1,"#, r#""installmentId":"","#, "installmentId"),
@@ -239,7 +363,6 @@ fn a_row_without_an_essential_field_is_an_error_that_names_it() {
         (r#""balanceAmount":0"#, r#""balanceAmount":{}"#, "balanceAmount"),
         (r#"{"id":"PM","descrition":"Mensal"}"#, "{}", "paymentTerm.id"),
         (r#""netAmount":605.1"#, r#""netAmount":null"#, "receipts.netAmount"),
-        (r#""grossAmount":600.0,"#, "", "receipts.grossAmount"),
         (r#""paymentDate":"2026-01-09""#, r#""paymentDate":"""#, "receipts.paymentDate"),
         (
             r#""operationTypeName":"Recebimento","grossAmount":600.0"#,
@@ -248,8 +371,8 @@ fn a_row_without_an_essential_field_is_an_error_that_names_it() {
         ),
     ] {
         match income_facts(row(change, into)) {
-            Err(SiengeError::MissingField { field: named, .. }) => assert_eq!(named, field),
-            other => panic!("{field}: {other:?}"),
+            Err(odd) => assert_eq!(odd.why, Oddity::Field(field)),
+            Ok(read) => panic!("{field}: {read:?}"),
         }
     }
     assert!(income_facts(row("", "")).is_ok());
@@ -269,14 +392,13 @@ fn rows_are_grouped_by_bill_each_installment_once() {
     let rows = [
         income_facts(row("", "")).unwrap(),
         income_facts(row(r#""billId":10"#, r#""billId":9"#)).unwrap(),
-        income_facts(row(r#""balanceAmount":0"#, r#""balanceAmount":5"#)).unwrap(),
+        income_facts(row("", "")).unwrap(),
         income_facts(row(r#""installmentId":1"#, r#""installmentId":2"#)).unwrap(),
     ];
-    let seen = group(rows, Coverage::Rows);
+    let seen = group(rows, Vec::new(), Coverage::Rows);
     assert_eq!(
         seen.iter().map(|o| (o.bill.0, o.installments.len())).collect::<Vec<_>>(),
         [(9, 1), (10, 2)]
     );
-    assert_eq!(seen[1].installments[0].balance, Cents::new(500));
     assert_eq!(seen[1].coverage, Coverage::Rows);
 }

@@ -22,6 +22,7 @@ mod permissions;
 mod poison;
 mod quotas;
 mod races;
+mod rows;
 mod rules;
 mod runs;
 mod safety;

@@ -234,6 +234,8 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
             bill: id,
             header: None,
             installments: Vec::new(),
+            unread: BTreeMap::new(),
+            gap: None,
             boletos: BTreeMap::from([(InstallmentId(i64::from(ids[1])), true)]),
             coverage: Coverage::Rows,
         };

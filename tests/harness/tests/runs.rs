@@ -286,6 +286,39 @@ async fn a_run_given_up_gives_way_on_another_day_unless_it_was_asked_for() {
     );
 }
 
+#[tokio::test]
+async fn a_run_that_sienge_refuses_for_hours_waits_for_its_quota_and_then_goes_on() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    rig.faults(json!([{"kind": "status", "status": 429}])).await;
+    rig.bus.take();
+    let first = rig.import_within(json!({"tenant": "617", "creditor": 1}), SHORT).await.unwrap();
+    for hour_sixth in 0..25 {
+        assert!(rig.bus.take().is_empty(), "it does not ask for itself: that would be refused, too");
+        rig.pass(Duration::from_mins(10));
+        rig.payments(json!({})).await.unwrap();
+        let mut asked = rig.bus.take();
+        assert_eq!(asked.len(), 1, "given up after {hour_sixth} sweeps");
+        let waits = rig.import_within(asked.remove(0).detail, SHORT).await.unwrap();
+        assert_eq!(
+            (of(&waits, "situacao").as_str(), &waits["execucao"]),
+            ("falhou", &first["execucao"]),
+            "{waits}"
+        );
+        assert!(of(&waits, "resumo").contains("quando a cota voltar"), "{waits}");
+    }
+    rig.faults(json!([])).await;
+    rig.pass(Duration::from_mins(10));
+    rig.payments(json!({})).await.unwrap();
+    let (summaries, _) = rig.route().await;
+    assert_eq!(
+        (of(&summaries[0], "situacao").as_str(), &summaries[0]["execucao"]),
+        ("concluído", &first["execucao"])
+    );
+    rig.assert_equal().await;
+}
+
 /// Reads of income since the calls were forgotten.
 async fn income_calls(rig: &Rig) -> u64 {
     let calls = rig.control("GET", "calls", json!({})).await;

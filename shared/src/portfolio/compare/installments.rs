@@ -110,7 +110,7 @@ impl Lens<'_> {
 
     /// Held open installments whose absence is not confirmed yet.
     pub fn is_unconfirmed(&self, held: &Installment) -> bool {
-        held.is_open() && self.view.coverage == Coverage::WholeOnce && !self.view.installments.contains_key(&held.id)
+        held.is_open() && self.view.coverage == Coverage::WholeOnce && !self.view.shows(held.id)
     }
 
     /// The motive of a return without a better explanation.
@@ -210,6 +210,10 @@ impl Lens<'_> {
     fn absent(&self, held: &Installment) -> Option<Verdict> {
         if self.clears && self.view.is_whole() {
             return Some(Verdict::returned(held.clone(), Motive::Reconciliation, self.today));
+        }
+        // Shown, and unreadable: it stays as it was last read.
+        if self.view.unread.contains_key(&held.id) {
+            return None;
         }
         match self.view.coverage {
             Coverage::WholeConfirmed => {

@@ -4,6 +4,7 @@
 //! - after its changes are applied, comparing the same observation again yields no change and no event;
 //! - no installment changes twice in an outcome, and the order of the changes is the same for the same input;
 //! - an installment's absence closes it only when it was confirmed ([`Coverage::WholeConfirmed`]);
+//! - an open installment that is shown and could not be read stays as it is, and is criticised;
 //! - what concerns the whole bill (a remake, a rescission, a move to another contract) is never done on a partial view;
 //! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and tells each
 //!   event once.
@@ -13,6 +14,7 @@ mod contracts;
 mod draft;
 mod events;
 mod installments;
+mod oddities;
 mod payments;
 mod returned;
 mod route;
@@ -103,6 +105,7 @@ pub enum Action {
 pub fn compare(held: &HeldBill, seen: &Observation, scope: Scope, rules: &Rules<'_>, today: Date) -> Outcome {
     let view = View::of(seen);
     let mut outcome = Outcome::default();
+    oddities::criticise(held, &view, rules, &mut outcome.critiques);
     match route::choose(held, &view, scope, rules, &mut outcome.critiques) {
         Route::Nothing => {}
         Route::AskForWhole => outcome.needs_whole = true,
@@ -128,6 +131,7 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     fn judge(&self, judged: Judged, outcome: &mut Outcome) {
+        oddities::criticise_days(self.held, self.view, judged.ignored, self.rules, self.today, &mut outcome.critiques);
         let Judged {
             mut left,
             mut current,

@@ -100,7 +100,7 @@ fn without_header(held: &HeldBill, view: &View<'_>, rules: &Rules<'_>) -> Route 
         .filter(|contract| is_current(held, contract))
         .map(|contract| contract.key.clone())
         .collect();
-    let gone = view.installments.is_empty() && view.coverage == Coverage::WholeConfirmed;
+    let gone = view.is_empty() && view.coverage == Coverage::WholeConfirmed;
     if !left.is_empty() && !gone {
         return Route::AskForWhole;
     }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::portfolio::{BillId, Coverage, InstallmentId, Observation, ObservedBill, ObservedInstallment, Rules};
+use crate::portfolio::{BillId, Coverage, InstallmentId, Observation, ObservedBill, ObservedInstallment, Oddity, Rules, Unread};
 
 /// An observation by installment.
 pub(super) struct View<'a> {
     pub bill: BillId,
     pub header: Option<&'a ObservedBill>,
     pub installments: BTreeMap<InstallmentId, &'a ObservedInstallment>,
+    pub unread: &'a BTreeMap<InstallmentId, Unread>,
+    pub gap: Option<Oddity>,
     pub boletos: &'a BTreeMap<InstallmentId, bool>,
     pub coverage: Coverage,
 }
@@ -20,9 +22,21 @@ impl<'a> View<'a> {
             bill: seen.bill,
             header: seen.header.as_ref(),
             installments: seen.installments.iter().map(|row| (row.id, row)).collect(),
+            unread: &seen.unread,
+            gap: seen.gap,
             boletos: &seen.boletos,
             coverage: seen.coverage,
         }
+    }
+
+    /// Whether nothing at all is shown of it.
+    pub fn is_empty(&self) -> bool {
+        self.installments.is_empty() && self.unread.is_empty()
+    }
+
+    /// Whether it shows the installment, readable or not.
+    pub fn shows(&self, id: InstallmentId) -> bool {
+        self.installments.contains_key(&id) || self.unread.contains_key(&id)
     }
 
     /// Whether everything Sienge has of the bill was read.

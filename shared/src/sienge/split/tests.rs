@@ -38,6 +38,14 @@ fn accepts_the_known_variants() {
 }
 
 #[test]
+fn an_odd_element_hides_no_other() {
+    for odd in ["7", "-1.5e3", "true", "\"x\"", "[]", r#"[{"a":1},[2]]"#, "{}"] {
+        let answer = format!(r#"{{"data":[{{"a":1}},{odd} ,{{"a":2}}]}}"#);
+        assert_eq!(split(&[answer.as_bytes()]).unwrap(), [r#"{"a":1}"#, odd, r#"{"a":2}"#], "{odd}");
+    }
+}
+
+#[test]
 fn refuses_what_is_not_rows() {
     for (json, expected) in [
         ("", SplitError::Truncated),
@@ -46,8 +54,6 @@ fn refuses_what_is_not_rows() {
         (r#"{"status":500}"#, SplitError::Shape("sem lista de registros")),
         ("<html>", SplitError::NotJson),
         (r#"{"data":7}"#, SplitError::Shape("lista de registros de outro tipo")),
-        (r#"{"data":[7]}"#, SplitError::Shape("registro que não é objeto")),
-        (r#"{"data":[[]]}"#, SplitError::Shape("registro que não é objeto")),
         (r#"{"data":[{}]}x"#, SplitError::NotJson),
         (r#"{"data":[{}],"api-error":"x"}"#, SplitError::ApiError),
         (r#"{"data":[{},{"api-error":"x"}]}"#, SplitError::ApiError),

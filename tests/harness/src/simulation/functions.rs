@@ -162,7 +162,7 @@ impl Simulation {
             if truncated && batch.len() < size {
                 break;
             }
-            let mut seen = group(batch.to_vec(), Coverage::Rows);
+            let mut seen = group(batch.to_vec(), Vec::new(), Coverage::Rows);
             for observation in seen.iter_mut().filter(|_| with_boletos) {
                 let told = observation.installments.iter();
                 observation.boletos = told

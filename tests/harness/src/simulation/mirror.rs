@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ponte::calendar::Timestamp;
 use ponte::flow::{View, Wish};
 use ponte::portfolio::{
-    BillId, Change, Coverage, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation, Outcome, Rules, Scope, compare,
+    BillId, Change, Coverage, Critique, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation, Oddity, Outcome,
+    Rules, Scope, Unread, compare,
 };
 use ponte::store::Stamp;
 
@@ -90,7 +91,7 @@ impl Simulation {
                 Source::Bulk
             };
             sources.insert(*bill, source);
-            if let Some(observation) = self.read(*bill, source, Coverage::WholeOnce)? {
+            if let Some(observation) = self.read_in_part(*bill, source)? {
                 seen.push(observation);
             }
         }
@@ -100,6 +101,7 @@ impl Simulation {
             .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let mut early = too_early(bills, &seen, view.began);
+        let mut unread = unread_news(scope, bills, &seen);
         let Unsettled {
             mut look_again,
             mut overtaken,
@@ -119,22 +121,29 @@ impl Simulation {
             } else {
                 Source::Rest
             };
-            match self.read(bill, source, Coverage::WholeConfirmed)? {
+            match self.read(bill, source)? {
                 Some(mut second) => {
                     let first = first.remove(&bill).unwrap();
                     if self.happens(self.trouble.rows_missing) {
                         let shown_first = |id: InstallmentId| first.installments.iter().any(|row| row.id == id);
                         second.installments.retain(|row| !shown_first(row.id) || self.rng.bool());
                     }
-                    confirmed.push(second.after(first));
+                    confirmed.push(second.confirming(first));
                 }
                 None => drop(fates.insert(bill, Fate::Failed)),
             }
         }
         early.extend(too_early(bills, &confirmed, view.began));
-        overtaken.extend(self.settle(&mut view, confirmed, fates)?.overtaken);
+        unread.retain(|bill| !confirmed.iter().any(|seen| seen.bill == *bill));
+        unread.extend(unread_news(scope, bills, &confirmed));
+        let in_part = confirmed.iter().filter(|seen| seen.coverage != Coverage::WholeConfirmed);
+        let in_part: BTreeSet<BillId> = in_part.map(|seen| seen.bill).collect();
+        let unsettled = self.settle(&mut view, confirmed, fates)?;
+        let unsure = unsettled.look_again.intersection(&in_part).filter(|_| scope == Scope::Webhook);
+        fates.extend(unsure.map(|bill| (*bill, Fate::Failed)));
+        overtaken.extend(unsettled.overtaken);
         self.counts.too_early += early.len() as u64;
-        fates.extend(early.into_iter().map(|bill| (bill, Fate::Failed)));
+        fates.extend(early.into_iter().chain(unread).map(|bill| (bill, Fate::Failed)));
         Ok(overtaken)
     }
 
@@ -167,15 +176,25 @@ impl Simulation {
         );
     }
 
-    /// One whole read; `None` when it failed. The first may leave rows out.
-    fn read(&mut self, bill: BillId, source: Source, coverage: Coverage) -> Result<Option<Observation>, Halt> {
+    /// One whole read; `None` when it failed.
+    fn read(&mut self, bill: BillId, source: Source) -> Result<Option<Observation>, Halt> {
         self.effect()?;
         if self.is_out_of_quota() || self.happens(self.trouble.read_fails) {
             return Ok(None);
         }
         let mut seen = self.sienge.says(bill, source);
-        seen.coverage = coverage;
-        if coverage == Coverage::WholeOnce && self.happens(self.trouble.rows_missing) {
+        if self.happens(self.trouble.rows_odd) {
+            self.make_odd(&mut seen);
+        }
+        Ok(Some(seen))
+    }
+
+    /// A first read, which may leave rows out.
+    fn read_in_part(&mut self, bill: BillId, source: Source) -> Result<Option<Observation>, Halt> {
+        let Some(mut seen) = self.read(bill, source)? else {
+            return Ok(None);
+        };
+        if self.happens(self.trouble.rows_missing) {
             let keep = self.rng.usize(0..=seen.installments.len());
             self.rng.shuffle(&mut seen.installments);
             seen.installments.truncate(keep);
@@ -183,11 +202,37 @@ impl Simulation {
             let kept: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
             seen.boletos.retain(|id, _| kept.contains(id));
             // A bulk answer names a bill by its rows only.
-            if source == Source::Bulk && kept.is_empty() {
+            if source == Source::Bulk && kept.is_empty() && seen.unread.is_empty() {
                 seen.header = None;
             }
         }
         Ok(Some(seen))
+    }
+
+    /// Some rows cannot be read, some not even be told apart, or nobody knows whose the bill is.
+    fn make_odd(&mut self, seen: &mut Observation) {
+        let why = Oddity::Field("paymentTerm.id");
+        let gap = Oddity::Field("installmentId");
+        for row in std::mem::take(&mut seen.installments) {
+            match self.rng.u8(0..12) {
+                0 => {
+                    seen.gap = Some(gap);
+                    seen.boletos.remove(&row.id);
+                }
+                1..4 => {
+                    let settled = row.balance.is_zero() && self.rng.bool();
+                    seen.unread.insert(row.id, Unread { why, settled });
+                }
+                _ => seen.installments.push(row),
+            }
+        }
+        if self.rng.u8(0..8) == 0 {
+            seen.header = None;
+            seen.gap = Some(gap);
+        }
+        if seen.gap.is_some() {
+            seen.coverage = Coverage::Rows;
+        }
     }
 
     pub fn settle(&mut self, view: &mut View, mut seen: Vec<Observation>, fates: &mut BTreeMap<BillId, Fate>) -> Result<Unsettled, Halt> {
@@ -229,6 +274,7 @@ impl Simulation {
                 self.counts.overtaken += 1;
                 return Ok(Settled::Overtaken);
             }
+            self.counts.unread += check_unread(&held, seen, &outcome);
             if creditor.is_some() {
                 check_removals(&held, seen, &outcome);
                 let stamp = Stamp {
@@ -287,12 +333,43 @@ fn too_early(bills: &BTreeMap<BillId, Wish>, seen: &[Observation], began: Timest
     early.map(|seen| seen.bill).collect()
 }
 
+/// Bills of which the news could not be read.
+fn unread_news(scope: Scope, bills: &BTreeMap<BillId, Wish>, seen: &[Observation]) -> BTreeSet<BillId> {
+    let unread = seen.iter().filter(|seen| bills[&seen.bill].is_unread_in(seen).is_some());
+    unread.filter(|_| scope == Scope::Webhook).map(|seen| seen.bill).collect()
+}
+
+/// What is open here and could not be read stays as it is, unless its bill moves to another contract, and is criticised. Says how often it was so.
+fn check_unread(held: &HeldBill, seen: &Observation, outcome: &Outcome) -> u64 {
+    let mut count = 0;
+    let open = held.installments.values().filter(|row| row.is_open());
+    for row in open.filter(|row| seen.unread.contains_key(&row.id)) {
+        count += 1;
+        let is_it = |after: &Installment| after.id == row.id && after.contract == row.contract;
+        let changed = outcome
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::Installment(_, after) if is_it(after)));
+        let moves = seen
+            .header
+            .as_ref()
+            .is_some_and(|header| header.customer != row.contract.customer || header.document_type != row.contract.document_type);
+        assert!(!changed || moves, "{row:?} could not be read and changed: {outcome:?}");
+        let names =
+            |critique: &Critique| matches!(critique, Critique::InstallmentsUnread { installments, .. } if installments.contains(&row.id));
+        assert!(outcome.critiques.iter().any(names), "{row:?} could not be read and nobody was told");
+    }
+    count
+}
+
 /// Nothing is removed because it was missing from one answer: whatever leaves collection without a receipt was confirmed.
 fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
     if seen.coverage == Coverage::WholeConfirmed {
         return;
     }
-    let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
+    let read = seen.installments.iter().map(|row| row.id);
+    // One that is shown and could not be read leaves only with its bill, which moved.
+    let shown: BTreeSet<InstallmentId> = read.chain(seen.unread.keys().copied()).collect();
     for change in &outcome.changes {
         let Change::Installment(_, after) = change else { continue };
         let InstallmentState::Closed { motive, .. } = after.state else {

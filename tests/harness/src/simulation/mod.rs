@@ -82,6 +82,7 @@ struct Trouble {
     message_lost: u32,
     read_fails: u32,
     rows_missing: u32,
+    rows_odd: u32,
     truncated: u32,
     bus_refuses: u32,
     dies: u32,
@@ -110,6 +111,8 @@ pub struct Counts {
     pub overtaken: u64,
     /// Bills read while they still showed what was told to be removed.
     pub too_early: u64,
+    /// Open installments held that a read showed and did not tell.
+    pub unread: u64,
 }
 
 impl Counts {
@@ -124,6 +127,7 @@ impl Counts {
         self.reads_saved += other.reads_saved;
         self.overtaken += other.overtaken;
         self.too_early += other.too_early;
+        self.unread += other.unread;
     }
 }
 
@@ -181,6 +185,7 @@ impl Simulation {
             message_lost: some(200),
             read_fails: some(200),
             rows_missing: some(300),
+            rows_odd: some(300),
             truncated: some(400),
             bus_refuses: some(200),
             dies: some(900),

@@ -122,6 +122,8 @@ impl Sienge {
             bill,
             header: None,
             installments: Vec::new(),
+            unread: BTreeMap::new(),
+            gap: None,
             boletos: BTreeMap::new(),
             coverage: Coverage::WholeOnce,
         };

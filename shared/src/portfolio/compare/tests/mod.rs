@@ -6,6 +6,7 @@ mod bill;
 mod crash;
 mod installments;
 mod model;
+mod oddities;
 mod payments;
 mod properties;
 mod renegotiation;

@@ -85,6 +85,8 @@ impl Sienge {
             bill: BILL,
             header: Some(self.header.clone()),
             installments: self.rows.values().cloned().collect(),
+            unread: BTreeMap::new(),
+            gap: None,
             boletos: self.boletos.clone(),
             coverage,
         }
