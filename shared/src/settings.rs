@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::calculation::{CalculationSettings, RetroactiveBases};
-use crate::portfolio::{AgreementSettings, CreditorId, EnterpriseId};
+use crate::portfolio::{AgreementSettings, CreditorId, EnterpriseId, SettlementClasses};
 use crate::text;
 
 /// Settings of one tenant (assessoria): where its Sienge is and what the import leaves out.
@@ -46,6 +46,9 @@ pub struct TenantSettings {
     /// "Data Base Retroativa de Indexador" (6.1.3): months back per indexer, written `8-2;9-1`.
     #[serde(default)]
     pub retroactive_index_bases: RetroactiveBases,
+    /// What settlement types mean that Ponte does not know, by their names in Sienge: `{"Dação em pagamento": "pays"}`.
+    #[serde(default)]
+    pub settlement_classes: SettlementClasses,
 }
 
 /// Settings of one creditor (a company in Sienge).

@@ -9,7 +9,7 @@ use harness::agreements::{monthly, wanted};
 use harness::database::{Database, Fault, at, tenant};
 use harness::rig::TODAY;
 use jiff::civil::date;
-use ponte::calculation::{Cents, RetroactiveBases};
+use ponte::money::Cents;
 use ponte::portfolio::{
     Agreement, AgreementKind, AgreementSettings, BillId, Claims, Contract, ContractKey, ContractState, CreditorId, CustomerId, HeldBill,
     Installment, InstallmentId, InstallmentState, StateName, Step, Transition, draft, transition,
@@ -38,6 +38,7 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
         issued_on: None,
         negotiation: 1,
         state: ContractState::Open,
+        opened: None,
         revision: 1,
     };
     let installments = (1..=3).map(|id| Installment {
@@ -74,8 +75,8 @@ fn made(id: &str, kind: AgreementKind, selected: &[(i64, i64)], claims: &BTreeMa
     let mut new = wanted(id, kind, &owed, monthly(2));
     new.indexer = Some(1);
     let bills = claims.iter().map(|(bill, claims)| (*bill, held(*bill, claims.clone()))).collect();
-    let (settings, bases) = (AgreementSettings::default(), RetroactiveBases::default());
-    draft(&tenant(), &new, &bills, &settings, &bases, TODAY, at(NOW)).unwrap()
+    let of_tenant = serde_json::from_str(r#"{"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra"}"#).unwrap();
+    draft(&tenant(), &new, &bills, &AgreementSettings::default(), &of_tenant, TODAY, at(NOW)).unwrap()
 }
 
 async fn write(store: &Store, step: &Transition, claims: &BTreeMap<BillId, Claims>) -> Result<(), StoreError> {

@@ -13,8 +13,8 @@ use ponte::money::Cents;
 use ponte::portfolio::{
     Action, Address, BillId, Change, Contract, ContractKey, ContractState, Coverage, CreditorId, Customer, CustomerId, Document,
     DocumentType, Enterprise, EnterpriseId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation,
-    ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, Rules, SalesContract, SalesContractId, Scope, SettlementKind,
-    TimelineEvent, Unit, UnitId, compare,
+    ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, Rules, SalesContract, SalesContractId, Scope, SettlementClass,
+    SettlementKind, TimelineEvent, Unit, UnitId, compare,
 };
 use ponte::settings::CreditorSettings;
 use ponte::store::{Remedy, Stamp, Store, StoreError};
@@ -43,6 +43,7 @@ fn contract(bill: i64) -> Contract {
         issued_on: Some(date(2021, 6, 1)),
         negotiation: 1,
         state: ContractState::Open,
+        opened: None,
         revision: 1,
     }
 }
@@ -90,6 +91,7 @@ fn payment(bill: i64, id: i64, paid: Cents) -> TimelineEvent {
         on: date(2026, 11, 22),
         kind: EventKind::DirectPayment {
             settlement: SettlementKind::Receipt,
+            class: Some(SettlementClass::Pays),
             paid_on: date(2026, 11, 20),
             original: Cents::new(100_010),
             paid,
@@ -181,7 +183,7 @@ async fn a_bill_is_read_back_as_it_was_committed() {
     settled.balance = Cents::ZERO;
     settled.receipts.push(Receipt {
         paid_on: date(2026, 11, 20),
-        kind: SettlementKind::Unknown("Dação em pagamento".to_owned()),
+        kind: SettlementKind::from("Dação em pagamento"),
         net: Cents::new(100_010),
         gross: Cents::new(102_010),
     });

@@ -53,9 +53,24 @@ pub struct Contract {
     pub negotiation: u32,
     /// Open or finished.
     pub state: ContractState,
+    /// What was there when it was opened; not known of contracts opened by earlier versions.
+    #[serde(default)]
+    pub opened: Option<Opened>,
     /// Grows by one with every change, as an installment's does.
     #[serde(default)]
     pub revision: u32,
+}
+
+/// What a contract had when it was opened. What was settled by then is history: never included, never told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Opened {
+    /// Business date.
+    pub on: Date,
+    /// The last installment that the view showed: Sienge gives a later one a higher id.
+    pub last: InstallmentId,
+    /// Whether the view was of the whole bill. Else later ids may have been there too, and only payments since that day are news.
+    pub whole: bool,
 }
 
 /// Whether a contract is being collected.

@@ -62,8 +62,10 @@ pub enum Motive {
     CreditorRequest,
     /// `RENEGOCIACAO`: remade in Sienge.
     Renegotiation,
-    /// `Recebimento`: paid.
+    /// `Recebimento`: paid, or settled by a type nobody classified.
     Receipt,
+    /// `Baixa sem recebimento`: written off.
+    WrittenOff,
     /// `ACORDO`: remade in Sienge by an agreement of ours.
     Agreement,
     /// `QUEBRA DE ACORDO`: returned with a broken agreement, where the creditor wants that.
@@ -79,6 +81,7 @@ impl Motive {
             Self::CreditorRequest => "SOLICITACAO DO CREDOR",
             Self::Renegotiation => "RENEGOCIACAO",
             Self::Receipt => "Recebimento",
+            Self::WrittenOff => "Baixa sem recebimento",
             Self::Agreement => "ACORDO",
             Self::BrokenAgreement => "QUEBRA DE ACORDO",
         }
@@ -86,6 +89,15 @@ impl Motive {
 }
 
 impl Installment {
+    /// Whether a receipt settled it, with or without money.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        let InstallmentState::Closed { motive, .. } = self.state else {
+            return false;
+        };
+        matches!(motive, Motive::Receipt | Motive::WrittenOff)
+    }
+
     /// Whether it is being collected.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -115,7 +127,10 @@ pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
     fn of(due_on: Date, condition: &str, original: Cents, balance: Cents, receipts: &[Receipt]) -> Self {
-        let mut identities: Vec<String> = receipts.iter().map(|r| format!("{}|{}|{}", r.paid_on, r.kind, r.net)).collect();
+        let mut identities: Vec<String> = receipts
+            .iter()
+            .map(|r| format!("{}|{}|{}", r.paid_on, r.kind.id(), r.net))
+            .collect();
         identities.sort_unstable();
         let content = format!(
             "{due_on}\u{1f}{condition}\u{1f}{original}\u{1f}{balance}\u{1f}{}",

@@ -12,21 +12,23 @@ mod installment;
 mod observation;
 mod receipt;
 mod rules;
+mod settlement;
 mod timeline;
 
 pub use agreement::{
     AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementEvent, AgreementId, AgreementKind, AgreementSettings,
     AgreementState, AgreementTold, Breaking, Claim, Claims, DraftError, Generated, MAX_BILLS, MAX_INSTALLMENTS, NewAgreement, NotAllowed,
     Parties, REMAKE_CONDITION, RemakeCondition, RemakeOrder, Start, StateName, Step, Transition, check_held, check_integrated, draft,
-    holds_remake, indexer_base, recuperador_payload, remake_order, review, transition,
+    holds_remake, indexer_base, recuperador_payload, remake_is_unread, remake_order, review, transition, unclassified,
 };
 use compare::effective;
 pub use compare::{Action, Change, Outcome, apply, compare, return_installments};
-pub use contract::{Contract, ContractKey, ContractState, HeldBill};
+pub use contract::{Contract, ContractKey, ContractState, HeldBill, Opened};
 pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
 pub use ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};
 pub use installment::{Fingerprint, Installment, InstallmentState, Motive};
 pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Unread};
-pub use receipt::{Receipt, SettlementKind};
+pub use receipt::Receipt;
 pub use rules::{Critique, LeftOut, Rules, Scope};
+pub use settlement::{KindName, SettlementClass, SettlementClasses, SettlementKind};
 pub use timeline::{EventKind, TimelineEvent};

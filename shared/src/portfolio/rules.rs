@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BillId, CreditorId, DocumentType, EnterpriseId, InstallmentId, ObservedBill, ObservedInstallment};
+use super::{
+    BillId, CreditorId, DocumentType, EnterpriseId, InstallmentId, ObservedBill, ObservedInstallment, SettlementClasses, SettlementKind,
+};
 use crate::calendar::{Date, brazilian};
 use crate::settings::{CreditorSettings, TenantSettings};
 
@@ -54,6 +56,13 @@ pub enum Critique {
         /// The bill.
         bill: BillId,
     },
+    /// A receipt is of a type that nobody classified: it pays nothing until the tenant's settings say what it means.
+    SettlementNotClassified {
+        /// The bill.
+        bill: BillId,
+        /// The type, as Sienge wrote it.
+        settlement: SettlementKind,
+    },
     /// The document type changed in Sienge; the type is part of a contract's key, so the next reconciliation closes the old contract and opens the new one.
     TypeChangeWaitsForReconciliation {
         /// The bill.
@@ -95,12 +104,19 @@ impl Critique {
     pub fn bill(&self) -> BillId {
         match self {
             Self::EnterpriseNotRegistered { bill, .. }
+            | Self::SettlementNotClassified { bill, .. }
             | Self::AssignmentWaitsForReconciliation { bill }
             | Self::TypeChangeWaitsForReconciliation { bill }
             | Self::InstallmentsUnread { bill, .. }
             | Self::BillUnread { bill, .. }
             | Self::ImplausibleDueDate { bill, .. } => *bill,
         }
+    }
+
+    /// Whether the portfolio holds what Sienge says all the same.
+    #[must_use]
+    pub const fn leaves_nothing_undone(&self) -> bool {
+        matches!(self, Self::SettlementNotClassified { .. })
     }
 
     /// The Portuguese text for operators; holds no personal data.
@@ -110,6 +126,11 @@ impl Critique {
             Self::EnterpriseNotRegistered { bill, enterprise } => {
                 format!(
                     "Filial não cadastrada: empreendimento {enterprise}, contrato {bill}. Cadastre a filial no credor ou ative \"Importar Empreendimentos Automaticamente\"."
+                )
+            }
+            Self::SettlementNotClassified { bill, settlement } => {
+                format!(
+                    "Tipo de baixa desconhecido no contrato {bill}: \"{settlement}\". A baixa é mostrada, mas não conta como pagamento. Informe o tipo em settlementClasses da assessoria: \"pays\" (paga), \"writesOff\" (baixa sem recebimento) ou \"nothing\" (não movimenta valor)."
                 )
             }
             Self::AssignmentWaitsForReconciliation { bill } => {
@@ -141,6 +162,12 @@ impl Critique {
 }
 
 impl Rules<'_> {
+    /// What settlement types mean in this tenant's Sienge.
+    #[must_use]
+    pub fn classes(&self) -> &SettlementClasses {
+        &self.tenant.settlement_classes
+    }
+
     /// Whether the settings leave the whole bill out (company or document type on an ignore list, or company not registered).
     #[must_use]
     pub fn ignores_bill(&self, bill: &ObservedBill) -> bool {

@@ -48,8 +48,7 @@ impl Session {
             if new.kind == AgreementKind::Integrated && new.indexer.is_none() && selected.len() == 1 {
                 new.indexer = Some(self.indexer_of(&new).await?);
             }
-            let bases = &self.settings.retroactive_index_bases;
-            let saved = draft(&self.tenant, &new, &bills, &settings, bases, self.today, self.now())?;
+            let saved = draft(&self.tenant, &new, &bills, &settings, &self.settings, self.today, self.now())?;
             match self.write_agreement(&saved, &claims_of(&bills)).await {
                 Ok(()) => {
                     tracing::info!(tenant = %self.tenant, agreement = %new.id, state = saved.agreement.state.name().as_str(), "agreement saved");

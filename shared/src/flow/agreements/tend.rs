@@ -74,7 +74,16 @@ impl Session {
 
     fn next_step(&self, agreement: &Agreement, bill: BillId, held: &HeldBill) -> Option<Step> {
         let settings = self.agreement_settings(agreement.creditor);
-        review(agreement, bill, held, &settings, &self.holidays(agreement.creditor), self.today)
+        let classes = &self.settings.settlement_classes;
+        review(
+            agreement,
+            bill,
+            held,
+            &settings,
+            classes,
+            &self.holidays(agreement.creditor),
+            self.today,
+        )
     }
 
     /// The break that a passed term calls for, when its bills as held call for nothing else.

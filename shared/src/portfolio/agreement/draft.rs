@@ -11,9 +11,11 @@ use super::{
     AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementSettings, AgreementState,
     Transition,
 };
-use crate::calculation::{Cents, Key, PlanRequest, Planned, RetroactiveBases};
+use crate::calculation::{Key, PlanRequest, Planned};
 use crate::calendar::{Date, Timestamp, brazilian};
+use crate::money::Cents;
 use crate::portfolio::{BillId, Contract, ContractState, CreditorId, HeldBill, Installment, TenantId};
+use crate::settings::TenantSettings;
 
 /// Most installments of one agreement: its item stays far below the store's limit.
 pub const MAX_INSTALLMENTS: usize = 240;
@@ -99,7 +101,7 @@ pub fn draft(
     new: &NewAgreement,
     bills: &BTreeMap<BillId, HeldBill>,
     settings: &AgreementSettings,
-    bases: &RetroactiveBases,
+    of_tenant: &TenantSettings,
     today: Date,
     now: Timestamp,
 ) -> Result<Transition, DraftError> {
@@ -123,7 +125,7 @@ pub fn draft(
             days_late: row.days_late,
             amounts: AgreedAmounts::from(&row.figures),
             paid_on: None,
-            paid_before: received(installment, Cents::ZERO)
+            paid_before: received(installment, Cents::ZERO, &of_tenant.settlement_classes)
                 .into_values()
                 .fold(Cents::ZERO, |sum, paid| sum + paid),
             received: BTreeMap::new(),
@@ -175,7 +177,7 @@ pub fn draft(
             bill,
             remade_on: today,
             indexer,
-            base_date: indexer_base(bases, indexer, today),
+            base_date: indexer_base(&of_tenant.retroactive_index_bases, indexer, today),
             generated: Vec::new(),
         });
     }

@@ -30,7 +30,7 @@ pub use id::AgreementId;
 pub use limits::{REMAKE_CONDITION, RemakeCondition, RemakeOrder, check_integrated, indexer_base, remake_order};
 pub use record::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, Generated};
 pub use recuperador::{Parties, recuperador_payload};
-pub use review::{holds_remake, review};
+pub use review::{holds_remake, remake_is_unread, review, unclassified};
 pub use settings::AgreementSettings;
 pub use state::{AgreementState, Breaking, StateName};
 pub use transition::{NotAllowed, Step, Transition, transition};

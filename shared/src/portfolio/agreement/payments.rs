@@ -6,15 +6,16 @@ use super::event::{AgreementTold, tell_payment};
 use super::{AgreedRow, Agreement};
 use crate::calendar::Date;
 use crate::money::Cents;
-use crate::portfolio::{BillId, ContractKey, Installment, InstallmentId, TimelineEvent, effective};
+use crate::portfolio::{BillId, ContractKey, Installment, InstallmentId, SettlementClasses, TimelineEvent, effective};
 
 /// Rows told in one step: with the claims and the settlement of [`super::MAX_BILLS`] bills they are fewer than the 100 items of one transaction.
 const ROWS_AT_ONCE: usize = 60;
 
-/// What was paid of an installment, by day, beyond what was paid of it before.
-pub(super) fn received(row: &Installment, mut before: Cents) -> BTreeMap<Date, Cents> {
+/// What was paid of an installment, by day, beyond what was paid of it before. Only what brings value pays.
+pub(super) fn received(row: &Installment, mut before: Cents, classes: &SettlementClasses) -> BTreeMap<Date, Cents> {
     let mut by_day = BTreeMap::new();
-    for receipt in effective(&row.receipts) {
+    let paid = effective(&row.receipts, classes).into_iter();
+    for receipt in paid.filter(|receipt| classes.pays(&receipt.kind)) {
         let old = receipt.net.min(before);
         before = before - old;
         if receipt.net > old {
@@ -53,7 +54,7 @@ pub(super) fn note(
     reversed || taken_back
 }
 
-fn sum(by_day: &BTreeMap<Date, Cents>) -> Cents {
+pub(super) fn sum(by_day: &BTreeMap<Date, Cents>) -> Cents {
     by_day.values().fold(Cents::ZERO, |sum, amount| sum + *amount)
 }
 

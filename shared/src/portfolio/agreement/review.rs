@@ -1,14 +1,16 @@
 //! What a look at a bill means for an agreement on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Span;
 
-use super::payments::{is_untold, received};
-use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Step};
+use super::payments::{is_untold, received, sum};
+use super::{AgreedDebt, Agreement, AgreementKind, AgreementSettings, AgreementState, Breaking, Step};
 use crate::calendar::{Date, HolidayRules};
 use crate::money::Cents;
-use crate::portfolio::{BillId, HeldBill, Installment, InstallmentId, InstallmentState, Motive};
+use crate::portfolio::{
+    BillId, Critique, HeldBill, Installment, InstallmentId, InstallmentState, Receipt, SettlementClasses, SettlementKind, effective,
+};
 
 type Received = BTreeMap<InstallmentId, BTreeMap<Date, Cents>>;
 
@@ -22,6 +24,7 @@ pub fn review(
     bill: BillId,
     held: &HeldBill,
     settings: &AgreementSettings,
+    classes: &SettlementClasses,
     holidays: &HolidayRules,
     today: Date,
 ) -> Option<Step> {
@@ -35,7 +38,6 @@ pub fn review(
     }
     let tracked = tracked(agreement, bill);
     let last = |id: &InstallmentId| last_known(held, *id);
-    let paid: BTreeMap<InstallmentId, Date> = tracked.keys().filter_map(|id| Some((*id, paid_on(last(id)?)?))).collect();
     let known: BTreeMap<InstallmentId, Date> = tracked.iter().filter_map(|(id, day)| Some((*id, (*day)?))).collect();
     let integrated = agreement.kind == AgreementKind::Integrated;
     let debts = agreement.debts.iter().filter(|debt| debt.contract.bill == bill && !integrated);
@@ -43,7 +45,23 @@ pub fn review(
     let received: Received = debts
         .map(|debt| {
             let row = last(&debt.installment);
-            (debt.installment, row.map(|row| received(row, debt.paid_before)).unwrap_or_default())
+            let received = row.map(|row| received(row, debt.paid_before, classes));
+            (debt.installment, received.unwrap_or_default())
+        })
+        .collect();
+    let reading = Reading {
+        agreement,
+        bill,
+        received: &received,
+        classes,
+    };
+    let rows: Vec<&Installment> = tracked.keys().filter_map(last).collect();
+    let ends: Vec<(InstallmentId, End)> = rows.iter().map(|row| (row.id, reading.end_of(row))).collect();
+    let paid: BTreeMap<InstallmentId, Date> = ends
+        .iter()
+        .filter_map(|(id, end)| match end {
+            End::Paid(on) => Some((*id, *on)),
+            _ => None,
         })
         .collect();
     if paid != known || received != noted || is_untold(agreement) {
@@ -52,12 +70,15 @@ pub fn review(
     if integrated && agreement.originals_of(bill).iter().filter_map(last).any(Installment::is_open) {
         return Some(Step::Break { how: Breaking::ErpGone });
     }
-    let rows: Vec<&Installment> = tracked.keys().filter_map(last).collect();
-    let ended = rows.iter().any(|row| !row.is_open() && paid_on(row).is_none());
-    // Of a remake, one installment returned alone may be another's doing; it has ended when none is open any more.
-    if ended && (!integrated || rows.iter().all(|row| !row.is_open())) {
+    let any = |wanted: End| ends.iter().any(|(_, end)| *end == wanted);
+    // Of a remake, one installment returned alone may be another's doing; it has ended when all are known and none is open any more.
+    let all_ended = rows.len() == tracked.len() && !any(End::Open) && !any(End::Undecided);
+    if any(End::Unpaid) && (!integrated || all_ended) {
         let how = Breaking::EndedInErp;
         return Some(Step::Break { how });
+    }
+    if any(End::Undecided) {
+        return None;
     }
     lapsed(agreement, settings, holidays, today).map(|due_on| Step::Break {
         how: Breaking::Lapsed { due_on },
@@ -95,17 +116,73 @@ fn last_known(held: &HeldBill, id: InstallmentId) -> Option<&Installment> {
     rows.max_by_key(|row| (row.is_open(), row.revision))
 }
 
-/// The day of the payment that settled an installment.
-fn paid_on(row: &Installment) -> Option<Date> {
-    let InstallmentState::Closed {
-        motive: Motive::Receipt,
-        on,
-    } = row.state
-    else {
-        return None;
-    };
-    let payments = row.receipts.iter().filter(|receipt| receipt.kind.is_payment());
-    Some(payments.map(|receipt| receipt.paid_on).max().unwrap_or(on))
+/// What became of an installment that is to be paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Open,
+    Paid(Date),
+    /// Closed without the money: written off, replaced, rescinded, remade, returned.
+    Unpaid,
+    /// Settled by a type that nobody classified.
+    Undecided,
+}
+
+struct Reading<'a> {
+    agreement: &'a Agreement,
+    bill: BillId,
+    /// What was paid of each original since it was agreed on, as the bill shows it now.
+    received: &'a Received,
+    classes: &'a SettlementClasses,
+}
+
+impl Reading<'_> {
+    /// It is paid when money settled it. Where something else had a part in that, the money must reach what was agreed: what a discount left open is
+    /// written off, and so is what nobody will pay.
+    fn end_of(&self, row: &Installment) -> End {
+        let InstallmentState::Closed { on, .. } = row.state else {
+            return End::Open;
+        };
+        if !row.is_settled() {
+            return End::Unpaid;
+        }
+        let told = effective(&row.receipts, self.classes);
+        let pays = |receipt: &&&Receipt| self.classes.pays(&receipt.kind);
+        let last = told.iter().filter(pays).map(|receipt| receipt.paid_on).max().unwrap_or(on);
+        let since = |receipt: &&&Receipt| receipt.paid_on >= self.agreement.created_on;
+        let (money, others): (Vec<&&Receipt>, Vec<&&Receipt>) = told.iter().filter(since).partition(pays);
+        let (came, received) = (!money.is_empty(), self.money_of(row));
+        if (came || !received.is_zero()) && (others.is_empty() || self.is_reached(row, received)) {
+            End::Paid(last)
+        } else if told.iter().any(|receipt| self.classes.of(&receipt.kind).is_none()) {
+            End::Undecided
+        } else {
+            End::Unpaid
+        }
+    }
+
+    /// The money that came for an installment.
+    fn money_of(&self, row: &Installment) -> Cents {
+        match self.received.get(&row.id) {
+            Some(received) => sum(received),
+            None => sum(&received(row, Cents::ZERO, self.classes)),
+        }
+    }
+
+    /// Whether the money is all that was to come: of the installment, or of the agreement. The agency's fee is not paid in Sienge.
+    fn is_reached(&self, row: &Installment, money: Cents) -> bool {
+        if self.agreement.kind == AgreementKind::Integrated {
+            return money >= row.original;
+        }
+        let value = |debt: &AgreedDebt| debt.amounts.total - debt.amounts.fee + debt.amounts.fee_discount;
+        let debts = &self.agreement.debts;
+        let is_of = |debt: &&AgreedDebt| debt.contract.bill == self.bill && debt.installment == row.id;
+        let all = |of: &dyn Fn(&AgreedDebt) -> Cents| debts.iter().fold(Cents::ZERO, |sum, debt| sum + of(debt));
+        let came = |debt: &AgreedDebt| match self.received.get(&debt.installment) {
+            Some(received) if debt.contract.bill == self.bill => sum(received),
+            _ => sum(&debt.received),
+        };
+        debts.iter().find(is_of).is_some_and(|debt| money >= value(debt)) || all(&came) >= all(&value)
+    }
 }
 
 /// Whether the bill as held still collects an installment of the agreement's remake: after a break, a whole look returns it.
@@ -115,4 +192,32 @@ pub fn holds_remake(agreement: &Agreement, held: &HeldBill) -> bool {
     generated
         .filter_map(|one| last_known(held, one.installment))
         .any(Installment::is_open)
+}
+
+/// What keeps an active agreement waiting: settlements of what it is paid by, of types that nobody classified.
+#[must_use]
+pub fn unclassified(agreement: &Agreement, bill: BillId, held: &HeldBill, classes: &SettlementClasses) -> Vec<Critique> {
+    if agreement.state != AgreementState::Active {
+        return Vec::new();
+    }
+    let tracked = tracked(agreement, bill);
+    let rows = tracked.keys().filter_map(|id| last_known(held, *id)).filter(|row| row.is_settled());
+    let told = rows.flat_map(|row| effective(&row.receipts, classes)).map(|receipt| &receipt.kind);
+    let unknown: BTreeSet<&SettlementKind> = told.filter(|kind| classes.of(kind).is_none()).collect();
+    let critique = |settlement: &SettlementKind| Critique::SettlementNotClassified {
+        bill,
+        settlement: settlement.clone(),
+    };
+    unknown.into_iter().map(critique).collect()
+}
+
+/// Whether no look has shown the remake yet: an original is still collected, or something it generated is not held.
+#[must_use]
+pub fn remake_is_unread(agreement: &Agreement, held: &HeldBill) -> bool {
+    let Some(remake) = agreement.remake.as_ref().filter(|_| agreement.state == AgreementState::Active) else {
+        return false;
+    };
+    let originals = agreement.originals_of(remake.bill);
+    originals.iter().filter_map(|id| last_known(held, *id)).any(Installment::is_open)
+        || remake.generated.iter().any(|one| last_known(held, one.installment).is_none())
 }

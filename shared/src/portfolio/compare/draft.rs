@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::calendar::Date;
 use crate::portfolio::{
-    Action, Change, Contract, ContractKey, ContractState, EventKind, HeldBill, Installment, InstallmentId, Motive, SettlementKind,
-    TimelineEvent,
+    Action, Change, Contract, ContractKey, ContractState, EventKind, HeldBill, Installment, InstallmentId, Motive, SettlementClasses,
+    SettlementKind, TimelineEvent,
 };
 
 use super::events::{self, Named};
 use super::installments::Verdict;
+use super::payments;
 
 /// Decisions so far, over the held state.
 pub(super) struct Draft<'a> {
     held: &'a HeldBill,
     today: Date,
     by_sync: bool,
+    classes: &'a SettlementClasses,
     contracts: BTreeMap<ContractKey, Contract>,
     installments: BTreeMap<(ContractKey, InstallmentId), (Action, Installment)>,
     tales: BTreeMap<ContractKey, Tale>,
@@ -34,11 +36,12 @@ struct Tale {
 }
 
 impl<'a> Draft<'a> {
-    pub fn new(held: &'a HeldBill, today: Date, by_sync: bool) -> Self {
+    pub fn new(held: &'a HeldBill, today: Date, by_sync: bool, classes: &'a SettlementClasses) -> Self {
         Self {
             held,
             today,
             by_sync,
+            classes,
             contracts: BTreeMap::new(),
             installments: BTreeMap::new(),
             tales: BTreeMap::new(),
@@ -69,6 +72,7 @@ impl<'a> Draft<'a> {
         let tale = self.tales.entry(key.clone()).or_default();
         for step in &verdict.reversed {
             let kind = EventKind::PaymentReversed {
+                class: self.classes.of(&step.moved.receipt.kind),
                 settlement: step.moved.receipt.kind.clone(),
                 paid_on: step.moved.receipt.paid_on,
                 reversed: step.moved.receipt.net,
@@ -76,9 +80,10 @@ impl<'a> Draft<'a> {
             };
             tale.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
         }
-        let settles = *action == Action::Settled;
+        let settles = matches!(action, Action::Settled | Action::Included) && after.is_settled();
         for (index, step) in verdict.paid.iter().enumerate() {
             let kind = EventKind::DirectPayment {
+                class: self.classes.of(&step.moved.receipt.kind),
                 settlement: step.moved.receipt.kind.clone(),
                 paid_on: step.moved.receipt.paid_on,
                 original: after.original,
@@ -99,7 +104,7 @@ impl<'a> Draft<'a> {
         if verdict.synchronised {
             tale.synchronised.push(named.clone());
         }
-        if matches!(action, Action::Included | Action::Reopened) {
+        if matches!(action, Action::Included | Action::Reopened) && after.is_open() {
             tale.opened.push(named);
         }
         self.installments.insert((key, after.id), (verdict.action, verdict.after));
@@ -185,7 +190,7 @@ impl<'a> Draft<'a> {
     /// The day of the last `Distrato` written against a contract's installments.
     pub fn rescinded_on(&self, contract: &ContractKey) -> Option<Date> {
         self.after_of(contract)
-            .flat_map(|installment| &installment.receipts)
+            .flat_map(|installment| payments::standing(&installment.receipts, self.classes))
             .filter(|receipt| receipt.kind == SettlementKind::Rescission)
             .map(|receipt| receipt.paid_on)
             .max()

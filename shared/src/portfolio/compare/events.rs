@@ -42,7 +42,7 @@ pub(super) fn of_names(contract: &ContractKey, on: Date, kind: EventKind, names:
 /// An event about one receipt of one installment.
 pub(super) fn of_receipt(contract: &ContractKey, on: Date, kind: EventKind, named: &Named, moved: &Moved) -> TimelineEvent {
     let receipt = &moved.receipt;
-    let detail = format!("{}|{}|{}|{}", receipt.paid_on, receipt.kind, receipt.net, moved.ordinal);
+    let detail = format!("{}|{}|{}|{}", receipt.paid_on, receipt.kind.id(), receipt.net, moved.ordinal);
     let mut event = naming(bare(contract, on, kind), std::iter::once(named.pair()));
     event.id = id_of(&event, &detail);
     event
@@ -101,6 +101,7 @@ fn tag(kind: &EventKind) -> &'static str {
             Motive::CreditorRequest => "returned-creditor-request",
             Motive::Renegotiation => "returned-renegotiation",
             Motive::Receipt => "returned-receipt",
+            Motive::WrittenOff => "returned-written-off",
             Motive::Agreement => "returned-agreement",
             Motive::BrokenAgreement => "returned-broken-agreement",
         },

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::calendar::Date;
 use crate::money::Cents;
 use crate::portfolio::{
-    Action, ContractKey, Coverage, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Rules, Scope, SettlementKind,
+    Action, ContractKey, Coverage, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Opened, Receipt, Rules,
+    Scope, SettlementClass, SettlementKind,
 };
 
 use super::payments::{self, Step};
@@ -31,6 +32,10 @@ pub(super) struct Lens<'a> {
     pub elsewhere: BTreeMap<InstallmentId, Installment>,
     /// Remade in Sienge by agreements of ours: no renegotiation made there.
     pub ours: BTreeSet<InstallmentId>,
+    /// Generated in Sienge for agreements of ours that live: included in any state.
+    pub claimed: BTreeSet<InstallmentId>,
+    /// What the contract had when it was opened; none for one that this comparison opens.
+    pub opened: Option<Opened>,
 }
 
 /// What the comparison decides about one installment.
@@ -78,12 +83,24 @@ impl Lens<'_> {
         Some(verdict)
     }
 
-    /// Judges an installment we do not hold.
+    /// Judges an installment we do not hold. One that comes settled is included when it is news.
     pub fn judge_new(&self, contract: &ContractKey, row: &ObservedInstallment) -> Option<Verdict> {
-        if !self.takes || row.balance.is_zero() || self.rules.ignores_installment(row) {
+        if !self.takes || self.rules.ignores_installment(row) {
             return None;
         }
         let known = self.elsewhere.get(&row.id);
+        let history = self.history(row);
+        let told = known.map_or(&history, |known| &known.receipts);
+        let mut flow = payments::flow(told, &row.receipts, self.rules.classes());
+        if known.is_none() {
+            // What was never told to be paid is not told to be taken back.
+            flow.reversed.clear();
+        }
+        let claimed = self.claimed.contains(&row.id);
+        let settled = row.balance.is_zero();
+        if settled && (known.is_some() || (flow.paid.is_empty() && !claimed)) {
+            return None;
+        }
         let boleto = self.view.boletos.get(&row.id).copied();
         let after = Installment {
             contract: contract.clone(),
@@ -99,13 +116,32 @@ impl Lens<'_> {
             state: InstallmentState::Open,
             revision: 1,
         };
+        // As it was before what is news of it.
+        let before = known.cloned().unwrap_or_else(|| Installment {
+            balance: payments::before(&history, &flow, row, self.rules.classes()),
+            receipts: history,
+            ..after.clone()
+        });
         let mut verdict = Verdict::of(Action::Included, after);
-        // Receipts from before the inclusion are history, kept and not told, unless the bill came with them from another contract.
-        if let Some(known) = known {
-            let flow = payments::flow(&known.receipts, &row.receipts);
-            Self::tell(&mut verdict, known, flow, row.balance, true);
+        if settled {
+            let motive = self.ended(&before, row, &flow);
+            verdict.after.state = InstallmentState::Closed { motive, on: self.today };
         }
+        let explained = !settled || verdict.after.is_settled();
+        self.tell(&mut verdict, &before, flow, row, explained);
         Some(verdict)
+    }
+
+    /// The receipts of an installment we do not hold that are history: kept and not told. All of them when it was there before its contract was
+    /// opened, none of what came since, or was generated for an agreement.
+    fn history(&self, row: &ObservedInstallment) -> Vec<Receipt> {
+        let receipts = row.receipts.iter().cloned();
+        match self.opened {
+            _ if self.claimed.contains(&row.id) => Vec::new(),
+            Some(opened) if row.id > opened.last && opened.whole => Vec::new(),
+            Some(opened) if row.id > opened.last => receipts.filter(|receipt| receipt.paid_on < opened.on).collect(),
+            _ => receipts.collect(),
+        }
     }
 
     /// Held open installments whose absence is not confirmed yet.
@@ -124,27 +160,16 @@ impl Lens<'_> {
 
     fn open(&self, held: &Installment, row: &ObservedInstallment) -> Option<Verdict> {
         let mut after = self.refreshed(held, row);
-        let flow = payments::flow(&self.known(held).receipts, &row.receipts);
+        let flow = payments::flow(&self.known(held).receipts, &row.receipts, self.rules.classes());
         let settled = row.balance.is_zero();
-        let other_end = [SettlementKind::Remade, SettlementKind::Rescission]
-            .into_iter()
-            .find(|kind| payments::gained(kind, &held.receipts, &row.receipts));
-        let by_payment = settled && other_end.is_none() && !flow.paid.is_empty();
-        let mut verdict = if by_payment {
-            after.state = InstallmentState::Closed {
-                motive: Motive::Receipt,
-                on: self.today,
-            };
-            Verdict::of(Action::Settled, after)
-        } else if settled {
-            let motive = match other_end {
-                Some(SettlementKind::Rescission) => Motive::CreditorRequest,
-                Some(_) if self.ours.contains(&held.id) => Motive::Agreement,
-                Some(_) => Motive::Renegotiation,
-                None if self.remade => Motive::Renegotiation,
-                None => self.motive(),
-            };
-            Verdict::returned(after, motive, self.today)
+        let mut verdict = if settled {
+            match self.ended(held, row, &flow) {
+                motive @ (Motive::Receipt | Motive::WrittenOff) => {
+                    after.state = InstallmentState::Closed { motive, on: self.today };
+                    Verdict::of(Action::Settled, after)
+                }
+                motive => Verdict::returned(after, motive, self.today),
+            }
         } else if self.clears || (self.scope == Scope::Reconciliation && self.rules.ignores_installment(row)) {
             Verdict::returned(after, Motive::Reconciliation, self.today)
         } else if held.negotiation < self.negotiation {
@@ -161,23 +186,57 @@ impl Lens<'_> {
         } else {
             return None;
         };
-        let explained = by_payment || !settled;
-        Self::tell(&mut verdict, self.known(held), flow, row.balance, explained);
+        let explained = !settled || verdict.after.is_settled();
+        self.tell(&mut verdict, self.known(held), flow, row, explained);
         Some(verdict)
     }
 
+    /// Why nothing is open of an installment any more.
+    fn ended(&self, held: &Installment, row: &ObservedInstallment, flow: &payments::Flow) -> Motive {
+        let gained = |kind| payments::gained(&kind, &held.receipts, &row.receipts, self.rules.classes());
+        if gained(SettlementKind::Remade) {
+            if self.ours.contains(&held.id) {
+                Motive::Agreement
+            } else {
+                Motive::Renegotiation
+            }
+        } else if gained(SettlementKind::Rescission) {
+            Motive::CreditorRequest
+        } else if !flow.paid.is_empty() || gained(SettlementKind::Renegotiation) {
+            self.closed_by(row)
+        } else if self.remade {
+            Motive::Renegotiation
+        } else {
+            self.motive()
+        }
+    }
+
+    /// What the receipt that closed a settled row means.
+    fn closed_by(&self, row: &ObservedInstallment) -> Motive {
+        let classes = self.rules.classes();
+        let Some(closing) = payments::closing(&row.receipts, classes) else {
+            return self.motive();
+        };
+        match (classes.of(&closing.kind), &closing.kind) {
+            (Some(SettlementClass::Pays) | None, _) => Motive::Receipt,
+            (Some(SettlementClass::WritesOff), _) => Motive::WrittenOff,
+            (Some(SettlementClass::Nothing), SettlementKind::Renegotiation) => Motive::Renegotiation,
+            (Some(SettlementClass::Nothing), _) => self.motive(),
+        }
+    }
+
     fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: Motive) -> Option<Verdict> {
-        let flow = payments::flow(&self.known(held).receipts, &row.receipts);
+        let flow = payments::flow(&self.known(held).receipts, &row.receipts, self.rules.classes());
         let switched_on = self.rules.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
         let may_open = self.takes
             && !self.rules.ignores_installment(row)
-            && (self.receives || matches!(motive, Motive::Receipt | Motive::Agreement) || switched_on);
+            && (self.receives || matches!(motive, Motive::Receipt | Motive::WrittenOff | Motive::Agreement) || switched_on);
         if !row.balance.is_zero() && may_open {
             let mut after = self.refreshed(held, row);
             after.state = InstallmentState::Open;
             after.negotiation = self.negotiation;
             let mut verdict = Verdict::of(Action::Reopened, after);
-            Self::tell(&mut verdict, self.known(held), flow, row.balance, true);
+            self.tell(&mut verdict, self.known(held), flow, row, true);
             return Some(verdict);
         }
         // Closed installments stay closed, but what settled them is followed: a payment may be told after the return, or one was
@@ -187,15 +246,20 @@ impl Lens<'_> {
             boleto,
             ..self.refreshed(held, row)
         };
+        let returned = matches!(motive, Motive::CreditorRequest | Motive::Reconciliation);
+        if row.balance.is_zero() && (held.is_settled() || (returned && !flow.paid.is_empty())) {
+            let by = self.closed_by(row);
+            if by != motive && matches!(by, Motive::Receipt | Motive::WrittenOff) {
+                after.state = InstallmentState::Closed {
+                    motive: by,
+                    on: self.today,
+                };
+            }
+        }
         if after == *held || (payments::same(&held.receipts, &row.receipts) && !row.balance.is_zero()) {
             return None;
         }
-        let returned = matches!(motive, Motive::CreditorRequest | Motive::Reconciliation);
-        let mut verdict = if returned && row.balance.is_zero() && !flow.paid.is_empty() {
-            after.state = InstallmentState::Closed {
-                motive: Motive::Receipt,
-                on: self.today,
-            };
+        let mut verdict = if returned && after.is_settled() {
             Verdict::of(Action::Settled, after)
         } else if flow.reversed.is_empty() {
             Verdict::of(Action::Updated, after)
@@ -203,7 +267,7 @@ impl Lens<'_> {
             Verdict::of(Action::Reversed, after)
         };
         verdict.synchronised = false;
-        Self::tell(&mut verdict, self.known(held), flow, row.balance, true);
+        self.tell(&mut verdict, self.known(held), flow, row, true);
         Some(verdict)
     }
 
@@ -253,8 +317,13 @@ impl Lens<'_> {
     }
 
     /// Adds the payments and reversals, with the balances around them.
-    fn tell(verdict: &mut Verdict, known: &Installment, flow: payments::Flow, observed: Cents, explained: bool) {
-        let before = (known.balance + verdict.after.original - known.original).clamp(Cents::ZERO, Cents::MAX);
-        (verdict.reversed, verdict.paid) = payments::walk(flow, before, observed, explained);
+    fn tell(&self, verdict: &mut Verdict, known: &Installment, flow: payments::Flow, row: &ObservedInstallment, explained: bool) {
+        let moved = if explained {
+            payments::moved_elsewhere(&known.receipts, &row.receipts, self.rules.classes())
+        } else {
+            Cents::ZERO
+        };
+        let before = (known.balance + verdict.after.original - known.original - moved).clamp(Cents::ZERO, Cents::MAX);
+        (verdict.reversed, verdict.paid) = payments::walk(flow, before, row.balance, explained);
     }
 }

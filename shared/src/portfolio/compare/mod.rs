@@ -58,14 +58,14 @@ pub struct Outcome {
 
 impl Outcome {
     /// Whether the observation it was computed from leaves no question about the installments held: it is of the whole bill, shows every one of
-    /// them (a short answer does not), and there is nothing to confirm and nothing to criticise. Then it also shows whatever Sienge told of them before.
+    /// them (a short answer does not), and there is nothing to confirm and nothing put off. Then it also shows whatever Sienge told of them before.
     #[must_use]
     pub fn says_all(&self, held: &HeldBill, seen: &Observation) -> bool {
         let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|shown| shown.id).collect();
         seen.coverage != Coverage::Rows
             && !self.needs_whole
             && self.to_confirm.is_empty()
-            && self.critiques.is_empty()
+            && self.critiques.iter().all(Critique::leaves_nothing_undone)
             && held.installments.keys().all(|(_, id)| shown.contains(id))
     }
 }
@@ -142,7 +142,7 @@ impl Comparison<'_> {
         let was_held = self.held.contracts.contains_key(&current.key);
         let clears = ignored && self.scope == Scope::Reconciliation;
         let moves = !left.is_empty();
-        let mut draft = Draft::new(self.held, self.today, self.scope == Scope::Sync);
+        let mut draft = Draft::new(self.held, self.today, self.scope == Scope::Sync, self.rules.classes());
 
         let ours = agreed::remade_by_agreements(self.held, self.view);
         let remade = self.open_gains(&draft, &current.key, &SettlementKind::Remade);
@@ -186,8 +186,21 @@ impl Comparison<'_> {
         lens.clears = clears;
         lens.takes = !ignored;
         lens.receives = moves;
+        lens.claimed = self
+            .held
+            .claims
+            .live
+            .iter()
+            .flat_map(|claim| claim.generated.iter().copied())
+            .collect();
+        if was_held {
+            lens.opened = current.opened;
+        } else {
+            current.opened = self.view.opened(self.today);
+        }
         judge_held(&mut draft, &lens, &current.key);
         self.include(&mut draft, &lens, &current.key);
+        outcome.critiques.extend(self.unclassified(&draft, &current.key));
 
         let assigned = left.iter().any(|key| key.customer != current.key.customer);
         for key in &left {
@@ -225,6 +238,8 @@ impl Comparison<'_> {
             receives: false,
             elsewhere: BTreeMap::new(),
             ours: BTreeSet::new(),
+            claimed: BTreeSet::new(),
+            opened: None,
         }
     }
 
@@ -235,10 +250,29 @@ impl Comparison<'_> {
             .filter(|held| held.is_open())
             .filter(|held| {
                 let row = self.view.installments.get(&held.id);
-                row.is_some_and(|row| payments::gained(kind, &held.receipts, &row.receipts))
+                row.is_some_and(|row| payments::gained(kind, &held.receipts, &row.receipts, self.rules.classes()))
             })
             .map(|held| (held.id, held.negotiation))
             .collect()
+    }
+
+    /// Settlements of a type nobody classified, on installments we hold.
+    fn unclassified(&self, draft: &Draft<'_>, contract: &ContractKey) -> Vec<Critique> {
+        let classes = self.rules.classes();
+        let rows = draft.after_of(contract).filter(|row| self.view.installments.contains_key(&row.id));
+        let mut kinds: Vec<&SettlementKind> = rows
+            .filter(|row| row.receipts.iter().any(|receipt| classes.of(&receipt.kind).is_none()))
+            .flat_map(|row| payments::effective(&row.receipts, classes))
+            .map(|receipt| &receipt.kind)
+            .filter(|kind| classes.of(kind).is_none())
+            .collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let critique = |settlement: &SettlementKind| Critique::SettlementNotClassified {
+            bill: self.view.bill,
+            settlement: settlement.clone(),
+        };
+        kinds.into_iter().map(critique).collect()
     }
 
     /// Whether a crash interrupted the return of a remade negotiation: the installments that showed the remake may be closed already.

@@ -161,6 +161,7 @@ fn opened(view: &View<'_>, key: ContractKey, header: &ObservedBill, last: Option
         issued_on: header.issued_on.or_else(|| last.and_then(|last| last.issued_on)),
         negotiation: 1,
         state: ContractState::Open,
+        opened: None,
         revision: 0,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::portfolio::{BillId, Coverage, InstallmentId, Observation, ObservedBill, ObservedInstallment, Oddity, Rules, Unread};
+use crate::calendar::Date;
+use crate::portfolio::{BillId, Coverage, InstallmentId, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Rules, Unread};
 
 /// An observation by installment.
 pub(super) struct View<'a> {
@@ -42,6 +43,13 @@ impl<'a> View<'a> {
     /// Whether everything Sienge has of the bill was read.
     pub fn is_whole(&self) -> bool {
         self.coverage != Coverage::Rows
+    }
+
+    /// What a contract has that is opened by it.
+    pub fn opened(&self, on: Date) -> Option<Opened> {
+        let (last, _) = self.installments.last_key_value()?;
+        let (last, whole) = (*last, self.is_whole());
+        Some(Opened { on, last, whole })
     }
 
     /// Whether it shows an open installment that the settings do not leave out.

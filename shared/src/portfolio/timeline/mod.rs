@@ -7,7 +7,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgreementEvent, ContractKey, InstallmentId, Motive, SettlementKind};
+use super::{AgreementEvent, ContractKey, InstallmentId, Motive, SettlementClass, SettlementKind};
 use crate::calendar::Date;
 use crate::money::Cents;
 
@@ -33,6 +33,11 @@ pub struct TimelineEvent {
     pub contract_revision: u32,
 }
 
+#[allow(clippy::unnecessary_wraps)] // the field's type
+const fn as_payment() -> Option<SettlementClass> {
+    Some(SettlementClass::Pays)
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
@@ -52,6 +57,9 @@ pub enum EventKind {
     DirectPayment {
         /// Settlement type.
         settlement: SettlementKind,
+        /// What it means for money; nothing when nobody said. Events of earlier versions were told as payments.
+        #[serde(default = "as_payment")]
+        class: Option<SettlementClass>,
         /// Day of the payment.
         paid_on: Date,
         /// Original value of the installment.
@@ -71,6 +79,9 @@ pub enum EventKind {
     PaymentReversed {
         /// Settlement type of the receipt taken back.
         settlement: SettlementKind,
+        /// As in [`EventKind::DirectPayment`].
+        #[serde(default = "as_payment")]
+        class: Option<SettlementClass>,
         /// Day of that payment.
         paid_on: Date,
         /// Its net amount.

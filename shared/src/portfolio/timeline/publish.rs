@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::portfolio::{EventKind, TimelineEvent};
+use crate::money::Cents;
+use crate::portfolio::{EventKind, SettlementClass, TimelineEvent};
 
 impl TimelineEvent {
     /// The domain event to publish: its detail type and its detail, with ids and amounts as text and no personal data. `None`
@@ -16,6 +17,7 @@ impl TimelineEvent {
             EventKind::Reopened => ("installment.changed", json!({ "action": "reopened" })),
             EventKind::DirectPayment {
                 settlement,
+                class,
                 paid_on,
                 original,
                 paid,
@@ -23,24 +25,25 @@ impl TimelineEvent {
                 balance,
                 total,
                 by_sync: _,
-            } => (
-                "payment.applied",
-                json!({
-                    "settlement": settlement.name(), "paidOn": paid_on.to_string(), "original": original, "paid": paid,
-                    "amortised": amortised, "balance": balance, "total": total,
-                }),
-            ),
+            } => {
+                let facts = json!({
+                    "settlement": settlement.name(), "paidOn": paid_on, "original": original, "amortised": amortised, "balance": balance,
+                    "total": total,
+                });
+                let others = ["writtenOff", "settlementNotClassified"];
+                by_class(*class, facts, "payment.applied", ("paid", *paid), others)
+            }
             EventKind::PaymentReversed {
                 settlement,
+                class,
                 paid_on,
                 reversed,
                 balance,
-            } => (
-                "payment.reversed",
-                json!({
-                    "settlement": settlement.name(), "paidOn": paid_on.to_string(), "reversed": reversed, "balance": balance,
-                }),
-            ),
+            } => {
+                let facts = json!({ "settlement": settlement.name(), "paidOn": paid_on, "balance": balance });
+                let others = ["writeOffReversed", "settlementReversed"];
+                by_class(*class, facts, "payment.reversed", ("reversed", *reversed), others)
+            }
             EventKind::ContractCancelled => ("contract.cancelled", json!({})),
             EventKind::ContractFinished => ("contract.closed", json!({})),
             EventKind::RightsAssigned | EventKind::BoletoIssued | EventKind::BoletoEmailed => return None,
@@ -58,4 +61,21 @@ impl TimelineEvent {
         facts["installmentIds"] = self.installments.iter().map(ToString::to_string).collect();
         facts
     }
+}
+
+/// Only what brings value is told as a payment, with its money; a write-off, and what nobody classified, changes the installment.
+fn by_class(
+    class: Option<SettlementClass>,
+    mut facts: Value,
+    payment: &'static str,
+    (field, money): (&str, Cents),
+    [written_off, not_classified]: [&str; 2],
+) -> (&'static str, Value) {
+    if class == Some(SettlementClass::Pays) {
+        facts[field] = json!(money);
+        return (payment, facts);
+    }
+    let action = if class.is_some() { written_off } else { not_classified };
+    facts["action"] = json!(action);
+    ("installment.changed", facts)
 }

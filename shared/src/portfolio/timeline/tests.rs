@@ -31,6 +31,7 @@ fn paid(total: bool, by_sync: bool) -> TimelineEvent {
     let balance = if total { Cents::ZERO } else { Cents::new(54_779) };
     let kind = EventKind::DirectPayment {
         settlement: SettlementKind::OtherWithResidue,
+        class: Some(SettlementClass::Pays),
         paid_on: date(2021, 11, 18),
         original: Cents::new(100_000),
         paid: Cents::new(150_050),
@@ -45,6 +46,7 @@ fn paid(total: bool, by_sync: bool) -> TimelineEvent {
 fn reversed() -> TimelineEvent {
     let kind = EventKind::PaymentReversed {
         settlement: SettlementKind::Receipt,
+        class: Some(SettlementClass::Pays),
         paid_on: date(2021, 11, 18),
         reversed: Cents::new(100_000),
         balance: Cents::new(100_000),

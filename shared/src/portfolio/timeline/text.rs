@@ -32,6 +32,7 @@ impl TimelineEvent {
                 paid_on,
                 reversed,
                 balance,
+                ..
             } => format!(
                 "Estorno de Pagamento\n{settlement}\nData do pagamento: {}\nContrato: {bill} Parcela: {installments}\nValor estornado: R$ {} Saldo: R$ {}",
                 calendar::brazilian(*paid_on),
@@ -77,6 +78,7 @@ impl TimelineEvent {
             balance,
             total,
             by_sync,
+            ..
         } = &self.kind
         else {
             return String::new();

@@ -20,6 +20,7 @@ fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
         issued_on: None,
         negotiation: 1,
         state,
+        opened: None,
         revision: 1,
     };
     let closed = InstallmentState::Closed {

@@ -8,13 +8,14 @@ use jiff::civil::{Date, date};
 use super::super::*;
 use crate::calculation::{
     CalculationSettings, Campaign, Cents, Correction, Debt, Discounts, Payment, Periodicity, PlanInterest, PlanRequest, Planned, Request,
-    RetroactiveBases, plan,
+    plan,
 };
 use crate::calendar::{HolidayRules, Timestamp};
 use crate::portfolio::{
     BillId, Contract, ContractKey, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState, Motive,
     Receipt, TenantId,
 };
+use crate::settings::TenantSettings;
 
 pub const CREDITOR: CreditorId = CreditorId(1);
 pub const BILL: BillId = BillId(295);
@@ -77,6 +78,7 @@ pub fn held(bill: BillId, count: i64) -> HeldBill {
         issued_on: None,
         negotiation: 1,
         state: ContractState::Open,
+        opened: None,
         revision: 1,
     };
     let mut held = HeldBill {
@@ -201,9 +203,17 @@ pub fn wanted(kind: AgreementKind, keys: &[(BillId, i64)], asked: PlanRequest) -
     }
 }
 
+/// The tenant's settings.
+pub fn settings() -> TenantSettings {
+    serde_json::from_value(serde_json::json!({
+        "siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra", "retroactiveIndexBases": "8-2",
+        "settlementClasses": {"Dação em pagamento": "pays"},
+    }))
+    .unwrap()
+}
+
 pub fn drafted(new: &NewAgreement, bills: &BTreeMap<BillId, HeldBill>) -> Result<Transition, DraftError> {
-    let bases = RetroactiveBases::parse("8-2").unwrap();
-    draft(&tenant(), new, bills, &AgreementSettings::default(), &bases, today(), now())
+    draft(&tenant(), new, bills, &AgreementSettings::default(), &settings(), today(), now())
 }
 
 /// An agreement on installments 1 and 2 of three.
@@ -233,5 +243,14 @@ pub fn remade() -> HeldBill {
 }
 
 pub fn reviewed(agreement: &Agreement, held: &HeldBill, on: Date) -> Option<Step> {
-    review(agreement, BILL, held, &AgreementSettings::default(), &HolidayRules::default(), on)
+    let (settings, holidays) = (AgreementSettings::default(), HolidayRules::default());
+    review(
+        agreement,
+        BILL,
+        held,
+        &settings,
+        &self::settings().settlement_classes,
+        &holidays,
+        on,
+    )
 }

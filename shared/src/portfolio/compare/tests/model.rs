@@ -9,6 +9,17 @@ use super::support::*;
 use crate::money::Cents;
 use crate::portfolio::*;
 
+/// What receipts in part are called; one of them moves no money and is not told.
+const KINDS: [&str; 6] = [
+    "Recebimento",
+    "Adiantamento",
+    "Por Bens",
+    "Dação",
+    "Bonificac\u{327}a\u{303}o",
+    BOOKKEEPING,
+];
+const BOOKKEEPING: &str = "Repactuação - Título 9";
+
 /// What somebody does in Sienge. Numbers pick among what is possible then.
 #[derive(Debug, Clone)]
 pub enum Operation {
@@ -63,7 +74,7 @@ pub enum Operation {
 pub fn operation() -> impl Strategy<Value = Operation> {
     let pick = || 0..12_usize;
     prop_oneof![
-        4 => (pick(), 1..100_i64, 0..4_usize, 0..9_i32)
+        4 => (pick(), 1..100_i64, 0..KINDS.len(), 0..9_i32)
             .prop_map(|(pick, percent, kind, days_ago)| Operation::Receive { pick, percent, kind, days_ago }),
         1 => pick().prop_map(|pick| Operation::ReceiveTwins { pick }),
         3 => (pick(), 70..=110_i64).prop_map(|(pick, percent_of_value)| Operation::Total { pick, percent_of_value }),
@@ -150,12 +161,17 @@ impl World {
                 days_ago,
             } => {
                 let Some(id) = self.pick_open(pick) else { return };
-                let kind = ["Recebimento", "Adiantamento", "Por Bens", "Dação"][kind];
+                let kind = KINDS[kind];
                 let balance = self.sienge.row(id).balance;
                 let amortised = share(balance, percent);
                 let on = self.day.saturating_sub(days_ago.days());
                 let net = self.unique(amortised);
-                self.pay(id, kind, net, amortised, on, false);
+                if kind == BOOKKEEPING {
+                    let balance = balance - amortised;
+                    self.sienge.receive_on(id, kind, net, balance, on);
+                } else {
+                    self.pay(id, kind, net, amortised, on, false);
+                }
             }
             Operation::ReceiveTwins { pick } => {
                 let Some(id) = self.pick_open(pick) else { return };

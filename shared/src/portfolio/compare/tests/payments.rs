@@ -6,63 +6,6 @@ use super::support::*;
 use crate::money::Cents;
 use crate::portfolio::*;
 
-/// (settlement, paid, amortised, balance, total) of the direct payments told.
-fn payments(outcome: &Outcome) -> Vec<(String, Cents, Cents, Cents, bool)> {
-    let of = |event: &TimelineEvent| match &event.kind {
-        EventKind::DirectPayment {
-            settlement,
-            paid,
-            amortised,
-            balance,
-            total,
-            ..
-        } => Some((settlement.to_string(), *paid, *amortised, *balance, *total)),
-        _ => None,
-    };
-    outcome.events.iter().filter_map(of).collect()
-}
-
-fn reversals(outcome: &Outcome) -> Vec<(String, Cents, Cents)> {
-    let of = |event: &TimelineEvent| match &event.kind {
-        EventKind::PaymentReversed {
-            settlement,
-            reversed,
-            balance,
-            ..
-        } => Some((settlement.to_string(), *reversed, *balance)),
-        _ => None,
-    };
-    outcome.events.iter().filter_map(of).collect()
-}
-
-#[test]
-fn every_settlement_type_is_told_with_its_name_and_settles() {
-    for kind in [
-        "Abatimento de Adiantamento",
-        "Adiantamento",
-        "Bonificação",
-        "Cancelamento",
-        "Outros",
-        "Outros com Resíduo",
-        "Por Bens",
-        "Promoção",
-        "Recebimento",
-        "Sorteio",
-        "Substituição",
-        "Dação em pagamento",
-    ] {
-        let mut sienge = Sienge::with(2);
-        let mut ours = Ours::of(&sienge);
-        sienge.receive(1, kind, Cents::new(100_000), Cents::ZERO);
-        let outcome = ours.take(&sienge.shows(&[1]), Scope::Webhook);
-        assert_eq!(
-            payments(&outcome),
-            [(kind.to_owned(), Cents::new(100_000), Cents::new(100_000), Cents::ZERO, true)]
-        );
-        assert_eq!(ours.installment(1).state, closed(Motive::Receipt));
-    }
-}
-
 #[test]
 fn a_partial_payment_leaves_the_installment_open_and_tells_the_principal_amortised() {
     let mut sienge = Sienge::with(1);

@@ -102,7 +102,8 @@ impl Story {
         let written = death.map_or(outcome.changes.len(), |percent| outcome.changes.len() * percent / 100);
         for change in &outcome.changes[..written] {
             if let Change::Installment(Action::Included, installment) = change {
-                self.before.entry(installment.id.0).or_insert_with(|| world.paid(installment.id.0));
+                let id = installment.id;
+                self.before.entry(id.0).or_insert_with(|| world.paid(id.0) - told_of(&outcome, id));
             }
         }
         if written < outcome.changes.len() {
@@ -195,6 +196,15 @@ impl Story {
             }
         }
     }
+}
+
+/// What an outcome tells to be paid of an installment.
+fn told_of(outcome: &Outcome, id: InstallmentId) -> Cents {
+    let paid = outcome.events.iter().filter(|event| event.installments == [id]);
+    paid.fold(Cents::ZERO, |sum, event| match &event.kind {
+        EventKind::DirectPayment { paid, .. } => sum + *paid,
+        _ => sum,
+    })
 }
 
 /// Writes the first changes as the store does in the slices before the last one: the events wait with them.

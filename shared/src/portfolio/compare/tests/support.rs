@@ -250,3 +250,32 @@ pub fn texts(outcome: &Outcome) -> String {
 pub fn closed(motive: Motive) -> InstallmentState {
     InstallmentState::Closed { motive, on: today() }
 }
+
+/// (settlement, paid, amortised, balance, total) of the direct payments told.
+pub fn payments(outcome: &Outcome) -> Vec<(String, Cents, Cents, Cents, bool)> {
+    let of = |event: &TimelineEvent| match &event.kind {
+        EventKind::DirectPayment {
+            settlement,
+            paid,
+            amortised,
+            balance,
+            total,
+            ..
+        } => Some((settlement.to_string(), *paid, *amortised, *balance, *total)),
+        _ => None,
+    };
+    outcome.events.iter().filter_map(of).collect()
+}
+
+pub fn reversals(outcome: &Outcome) -> Vec<(String, Cents, Cents)> {
+    let of = |event: &TimelineEvent| match &event.kind {
+        EventKind::PaymentReversed {
+            settlement,
+            reversed,
+            balance,
+            ..
+        } => Some((settlement.to_string(), *reversed, *balance)),
+        _ => None,
+    };
+    outcome.events.iter().filter_map(of).collect()
+}
