@@ -1,15 +1,20 @@
 //! The remake in Sienge, which is not idempotent: the intention is stored first, and after an error Sienge is asked what it did.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
 use super::{AgreementError, is_conflict};
 use crate::calendar::brazilian;
-use crate::flow::Session;
-use crate::portfolio::{Agreement, AgreementState, InstallmentId, Step, check_held, remake_order};
+use crate::flow::freshness::whole;
+use crate::flow::{Fate, Report, Session};
+use crate::portfolio::{Agreement, AgreementState, InstallmentId, Scope, Step, check_held, remake_order};
 use crate::sienge::{RemadeFilter, RemadeInstallments, Remedy, SiengeError};
 
 /// How long an attempt may be under way: longer than any invocation that may have sent it, and than Sienge takes for it.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(16);
+/// A bill is read only with this much time left.
+const READING: Duration = Duration::from_secs(20);
 /// Attempts at a remake before it is given up.
 pub const MAX_ATTEMPTS: u32 = 3;
 
@@ -80,8 +85,32 @@ impl Session {
         self.ask_erp(agreement).await
     }
 
-    /// Takes the step; when somebody else moved the agreement meanwhile, that stands.
+    /// Takes the step, and reads the bill when it has a remake now.
     async fn conclude(&self, agreement: Agreement, step: Step) -> Result<Agreement, AgreementError> {
+        let concluded = self.concluded(agreement, step).await?;
+        if concluded.state == AgreementState::Active {
+            return self.read_remade(concluded).await;
+        }
+        Ok(concluded)
+    }
+
+    /// Reads a bill that a remake changed: nobody may tell of it, and what it generated may be paid before anybody does. Without an answer the sweep
+    /// reads it. Answers the agreement as the read leaves it.
+    pub(super) async fn read_remade(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
+        if self.time_left() < READING {
+            return Ok(agreement);
+        }
+        let (id, bills) = (&agreement.id, agreement.bills());
+        match self.look(Scope::Webhook, &whole(&bills), &mut Report::default()).await {
+            Ok(fates) if fates.values().all(|fate| *fate == Fate::Equal) => {}
+            Ok(fates) => tracing::warn!(tenant = %self.tenant, agreement = %id, ?fates, "bill not read after its remake; the sweep does"),
+            Err(error) => tracing::warn!(tenant = %self.tenant, agreement = %id, %error, "bill not read after its remake; the sweep does"),
+        }
+        self.agreement(id).await
+    }
+
+    /// Takes the step; when somebody else moved the agreement meanwhile, that stands.
+    async fn concluded(&self, agreement: Agreement, step: Step) -> Result<Agreement, AgreementError> {
         match self.step_from(&agreement, &step).await {
             Err(AgreementError::NotAllowed(_)) => self.agreement(&agreement.id).await,
             Err(error) if is_conflict(&error) => {

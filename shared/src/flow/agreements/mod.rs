@@ -93,6 +93,8 @@ fn due(agreement: &Agreement, now: Timestamp) -> Option<Timestamp> {
     match agreement.state {
         AgreementState::Proposed { expires_on } => Some(calendar::begins(expires_on.tomorrow().unwrap_or(expires_on))),
         AgreementState::AwaitingErp { sent_at, .. } => Some(later(sent_at, erp::GRACE)),
+        // Its bill was read at once, unless somebody died.
+        AgreementState::Active if agreement.is_just_remade(calendar::business_date(now)) => Some(later(now, erp::GRACE)),
         AgreementState::Active => Some(later(now, DAILY)),
         _ => None,
     }

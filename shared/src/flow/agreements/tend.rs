@@ -11,9 +11,10 @@ use crate::calendar::Timestamp;
 use crate::flow::freshness::whole;
 use crate::flow::{Fate, FlowError, Report, Session, Shop};
 use crate::portfolio::{
-    Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, Scope, StateName, Step, TenantId, holds_remake, review,
+    Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, Scope, StateName, Step, TenantId, holds_remake,
+    remake_is_unread, review, unclassified,
 };
-use crate::store::DueAgreement;
+use crate::store::{CritiqueNote, DueAgreement};
 
 /// Agreements seen to in one sweep.
 const AT_ONCE: usize = 1_000;
@@ -127,11 +128,23 @@ impl Session {
             name if name.is_final() => return Ok(self.shop.store.agreement_is_done(&agreement).await?),
             _ => {}
         }
+        let (mut unread, mut critiques) = (false, Vec::new());
         for bill in agreement.bills() {
             let held = self.whole_bill(bill).await?;
             self.review_one(id, bill, &held).await?;
+            unread |= remake_is_unread(&agreement, &held);
+            critiques.extend(unclassified(&agreement, bill, &held, &self.settings.settlement_classes));
+        }
+        if !critiques.is_empty() {
+            // Told day by day: nothing else is heard of an agreement that waits.
+            let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
+            let (store, creditor) = (&self.shop.store, Some(agreement.creditor));
+            store.record_critiques(&self.tenant, creditor, &notes, self.now()).await?;
         }
         agreement = self.agreement(id).await?;
+        if unread && agreement.state == AgreementState::Active {
+            agreement = self.read_remade(agreement).await?;
+        }
         let is_late = agreement.next_row().is_some_and(|row| row.due_on < self.today);
         if is_late && self.lapse_of(&agreement).await?.is_some() {
             agreement = Box::pin(self.lapse(agreement)).await?;

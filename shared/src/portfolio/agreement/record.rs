@@ -222,6 +222,12 @@ impl Agreement {
         self.debts.iter().any(paid) || generated.into_iter().any(|one| one.paid_on.is_some())
     }
 
+    /// Whether Sienge confirmed its remake today, and nothing of it is paid yet.
+    #[must_use]
+    pub fn is_just_remade(&self, today: Date) -> bool {
+        self.remake.is_some() && self.confirmed_on == Some(today) && !self.is_paid_in_part()
+    }
+
     /// Empties what operators wrote: notes and reasons may name somebody.
     pub fn erase_words(&mut self) {
         self.notes.clear();
