@@ -240,7 +240,7 @@ impl Installment {
 
     /// Whether its last word was a receipt of this type.
     pub fn closed_by(&self, kind: &str) -> bool {
-        !self.open() && self.receipts.last().is_some_and(|receipt| receipt.kind == kind)
+        !self.open() && self.receipts.last().is_some_and(|receipt| receipt.kind.starts_with(kind))
     }
 
     /// Takes `amortised` off the balance with one more receipt.

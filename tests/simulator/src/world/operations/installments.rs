@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::generate::{add_customer, months_later};
 use super::super::generate_bill::{Kind, Order, contract_bill, fresh, loose_bill, touch_contract};
+use super::super::tables::RECEIVED;
 use super::super::{Bill, Installment, Situation, World, tables};
 use super::fields::objects;
 use super::{Draft, Fields, bill_of, customer_of, date_or_today, installments_of};
@@ -161,11 +162,11 @@ pub fn add(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String>
 
 fn append_all(world: &World, bill: &mut Bill, rows: &[&Value], draft: &mut Draft) -> Result<(), String> {
     if rows.is_empty() {
-        return Err("installments is missing: a list of {dueDate, value, conditionTypeId, indexerId}".to_owned());
+        return Err("installments is missing: a list of {dueDate, value, conditionTypeId, indexerId, received, type}".to_owned());
     }
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     for (ordinal, row) in (1..).zip(rows) {
-        let fields = Fields::new(row, &["dueDate", "value", "conditionTypeId", "indexerId"])?;
+        let fields = Fields::new(row, &["dueDate", "value", "conditionTypeId", "indexerId", "received", "type"])?;
         let due = fields.date("dueDate")?.ok_or("dueDate is missing")?;
         let value = fields
             .money("value")?
@@ -175,6 +176,13 @@ fn append_all(world: &World, bill: &mut Bill, rows: &[&Value], draft: &mut Draft
         let mut new = fresh(code, (ordinal, count), due, world.today, value);
         new.indexer = fields.id("indexerId")?.unwrap_or(1);
         tables::indexer_name(new.indexer).ok_or_else(|| format!("there is no indexer {}", new.indexer))?;
+        if let Some(received) = fields.money("received")? {
+            if received <= Cents::ZERO || received > value {
+                return Err("received must be positive and at most the value".to_owned());
+            }
+            let kind = fields.text("type")?.unwrap_or(RECEIVED).to_owned();
+            new.settle(kind.into(), world.today, received, received);
+        }
         let id = bill.append(new);
         draft.changed.push((bill.id, id));
         installment_event(draft, "RECEIVABLE_INSTALLMENT_CREATED", bill.id, id);

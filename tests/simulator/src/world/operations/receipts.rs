@@ -28,7 +28,7 @@ pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
     let mut bill = bill_of(world, &fields)?;
     let ids = installments_of(&bill, &fields)?;
     let kind = fields.text("type")?.unwrap_or(RECEIVED);
-    if kind.trim().is_empty() || kind == REVERSED {
+    if kind.trim().is_empty() || kind.starts_with(REVERSED) {
         return Err("type must name a receipt type; use /_control/reverse for an Estorno".to_owned());
     }
     let date = date_or_today(&fields, world)?;
@@ -68,7 +68,7 @@ pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
 
 /// `reverse`: a receipt is undone and its balance opens again.
 pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let known = ["billId", "salesContractId", "installmentId", "sequence", "mode", "notify"];
+    let known = ["billId", "salesContractId", "installmentId", "sequence", "mode", "type", "notify"];
     let fields = Fields::new(body, &known)?;
     let mut bill = bill_of(world, &fields)?;
     let ids = installments_of(&bill, &fields)?;
@@ -78,6 +78,10 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
         Some("receipt") => true,
         Some(_) => return Err("mode must be \"remove\" or \"receipt\"".to_owned()),
     };
+    let kind = fields.text("type")?.unwrap_or(REVERSED);
+    if !kind.starts_with(REVERSED) {
+        return Err(format!("type must begin with {REVERSED}"));
+    }
     let sequence = fields.id("sequence")?;
     let bill_id = bill.id;
     for id in ids {
@@ -85,7 +89,7 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
         let undone: Vec<u32> = row
             .receipts
             .iter()
-            .filter(|receipt| receipt.kind == REVERSED)
+            .filter(|receipt| receipt.kind.starts_with(REVERSED))
             .filter_map(|reversal| {
                 row.receipts
                     .iter()
@@ -98,12 +102,14 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
             .receipts
             .iter()
             .rposition(|receipt| {
-                receipt.kind != REVERSED && !undone.contains(&receipt.sequence) && sequence.is_none_or(|wanted| wanted == receipt.sequence)
+                !receipt.kind.starts_with(REVERSED)
+                    && !undone.contains(&receipt.sequence)
+                    && sequence.is_none_or(|wanted| wanted == receipt.sequence)
             })
             .ok_or_else(|| format!("installment {bill_id}/{id} has no such receipt to reverse"))?;
         if leave {
             let receipt = row.receipts[position].clone();
-            let reversal = row.settle(Cow::Borrowed(REVERSED), date, -receipt.amortised, -receipt.gross);
+            let reversal = row.settle(Cow::Owned(kind.to_owned()), date, -receipt.amortised, -receipt.gross);
             reversal.interest = -receipt.interest;
             reversal.fine = -receipt.fine;
             reversal.discount = -receipt.discount;

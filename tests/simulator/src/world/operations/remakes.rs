@@ -27,6 +27,7 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         "firstDueDate",
         "conditionTypeId",
         "conditions",
+        "type",
         "undo",
     ];
     let fields = Fields::new(body, &known)?;
@@ -37,6 +38,10 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     let bill_id = bill.id;
     let ids = installments_of(&bill, &fields)?;
     let date = date_or_today(&fields, world)?;
+    let kind = fields.text("type")?.unwrap_or(REMADE);
+    if !kind.starts_with(REMADE) {
+        return Err(format!("type must begin with {REMADE}"));
+    }
     let mut remade_value = Cents::ZERO;
     for id in &ids {
         let Some(row) = bill.installment_mut(*id) else { continue };
@@ -45,7 +50,7 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         }
         let balance = row.balance;
         remade_value += balance;
-        row.settle(Cow::Borrowed(REMADE), date, balance, balance);
+        row.settle(Cow::Owned(kind.to_owned()), date, balance, balance);
         row.boleto = None;
         row.modified = world.today;
         draft.changed.push((bill_id, *id));
@@ -179,7 +184,7 @@ fn undo(world: &World, fields: &Fields, draft: &mut Draft) -> Result<(), String>
     bill.installments.retain(|row| !last.generated.contains(&row.id));
     for id in &last.remade {
         let Some(row) = bill.installment_mut(*id) else { continue };
-        if let Some(position) = row.receipts.iter().rposition(|receipt| receipt.kind == REMADE) {
+        if let Some(position) = row.receipts.iter().rposition(|receipt| receipt.kind.starts_with(REMADE)) {
             let receipt = row.receipts.remove(position);
             row.balance += receipt.amortised;
         }
