@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ponte::portfolio::{BillId, HeldBill, Installment, SettlementKind};
+use ponte::portfolio::{BillId, HeldBill, Installment, SettlementClasses, SettlementKind};
 use sienge_simulator::world;
 
 /// What both sides say of one installment, in the same words.
@@ -53,6 +53,37 @@ pub fn differences(
                 "bill {} installment {}: open in the portfolio, not in Sienge",
                 key.0, key.1
             ));
+        }
+    }
+    lines
+}
+
+/// Installments that came paid since a whole look opened their contract, and are not held. What a batimento alone sees is not among them.
+pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<String> {
+    let told = |receipt: &world::Receipt| SettlementClasses::default().is_told(&SettlementKind::from(receipt.kind.as_ref()));
+    let reversed = |row: &world::Installment| {
+        row.receipts
+            .iter()
+            .any(|receipt| SettlementKind::from(receipt.kind.as_ref()).is_reversal())
+    };
+    let mut lines = Vec::new();
+    for bill in world.bills.values() {
+        let Some(mine) = held.get(&BillId(i64::from(bill.id))) else {
+            continue;
+        };
+        let mut contracts = mine.contracts.values();
+        let of_bill = contracts.find(|contract| contract.key.customer.0 == i64::from(bill.customer));
+        let Some(opened) = of_bill.and_then(|contract| contract.opened).filter(|opened| opened.whole) else {
+            continue;
+        };
+        let came = bill.installments.iter().filter(|row| i64::from(row.id) > opened.last.0);
+        for row in came.filter(|row| !row.open() && row.receipts.iter().any(told) && !reversed(row)) {
+            if find(mine, row, bill).is_none() {
+                lines.push(format!(
+                    "bill {} installment {}: paid since its contract was opened, not held",
+                    bill.id, row.id
+                ));
+            }
         }
     }
     lines

@@ -61,6 +61,14 @@ async fn save(rig: &Rig, new: NewAgreement) -> Result<Agreement, AgreementError>
     saved
 }
 
+/// Saves an integrated agreement of which nobody can read the bill after its remake.
+async fn save_unread(rig: &Rig, mut new: NewAgreement) {
+    new.indexer = Some(1);
+    rig.faults(json!({"kind": "status", "status": 403, "method": "GET"})).await;
+    save(rig, new).await.unwrap();
+    rig.faults(json!([])).await;
+}
+
 fn id(text: &str) -> AgreementId {
     AgreementId::parse(text).unwrap()
 }
@@ -211,9 +219,7 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
 async fn a_remake_deleted_before_any_look_is_noticed_by_the_daily_sweep() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    save_unread(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2))).await;
     rig.change("remake", json!({"billId": bill, "undo": true, "silent": true}));
     sweep(&rig).await;
     assert_eq!(state(&rig, "a1").await, StateName::Active);
@@ -226,9 +232,7 @@ async fn a_remake_deleted_before_any_look_is_noticed_by_the_daily_sweep() {
 async fn a_remake_that_was_not_looked_at_yet_is_not_taken_for_gone() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    save_unread(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2))).await;
     rig.pass(Duration::from_hours(25));
     sweep(&rig).await;
     assert_eq!(state(&rig, "a1").await, StateName::Active);

@@ -26,6 +26,7 @@ mod rows;
 mod rules;
 mod runs;
 mod safety;
+mod settlements;
 mod simulation;
 mod stories;
 mod tenants;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ponte::portfolio::{BillId, ContractState, EventKind};
+use ponte::money::Cents;
+use ponte::portfolio::{BillId, ContractState, EventKind, InstallmentId, SettlementClasses, SettlementKind};
 
 use super::{REGISTERED, Simulation, WebhookState};
 use crate::compare;
@@ -44,6 +45,51 @@ impl Simulation {
                 assert!(taken_back, "never taken back in Sienge: {event:?}");
             }
         }
+    }
+
+    /// Of what came since a whole look opened its contract, as much was published as received as Sienge received in value.
+    pub fn assert_received(&self) {
+        let classes = SettlementClasses::default();
+        for (id, held) in &self.store.bills {
+            let there = u32::try_from(id.0).ok().and_then(|id| self.sienge.world.bills.get(&id));
+            let Some(there) = there else { continue };
+            let mut contracts = held.contracts.values();
+            let contract = contracts.find(|contract| contract.key.customer.0 == i64::from(there.customer));
+            let Some((contract, opened)) = contract.and_then(|contract| Some((contract, contract.opened.filter(|opened| opened.whole)?)))
+            else {
+                continue;
+            };
+            for row in &there.installments {
+                let installment = InstallmentId(i64::from(row.id));
+                let is_held = held.installments.contains_key(&(contract.key.clone(), installment));
+                // Which of several alike was reversed, Sienge does not say.
+                if installment <= opened.last || !is_held || self.sienge.took_back(*id, installment) {
+                    continue;
+                }
+                let receipts = row.receipts.iter();
+                let paying = receipts.filter(|receipt| classes.pays(&SettlementKind::from(receipt.kind.as_ref())));
+                let wanted = paying.fold(Cents::ZERO, |sum, receipt| sum + Cents::new(receipt.net().0));
+                assert_eq!(
+                    self.published_as_paid(*id, installment),
+                    wanted,
+                    "bill {id} installment {installment}"
+                );
+            }
+        }
+    }
+
+    fn published_as_paid(&self, bill: BillId, installment: InstallmentId) -> Cents {
+        let told = self
+            .store
+            .timeline
+            .iter()
+            .filter(|((of, _), event)| *of == bill && event.installments == [installment]);
+        let told = told.filter_map(|(_, event)| event.domain_event());
+        let paid = told.filter(|(name, _)| *name == "payment.applied");
+        paid.fold(Cents::ZERO, |sum, (_, detail)| {
+            let paid: Cents = serde_json::from_value(detail["paid"].clone()).unwrap();
+            sum + paid
+        })
     }
 
     /// Nothing waits, and what happened was told.

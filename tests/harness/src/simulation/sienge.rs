@@ -91,7 +91,7 @@ impl Sienge {
             .iter()
             .filter_map(|(_, bill)| bill.as_ref()?.installments.iter().find(|row| id_of(row) == installment))
             .collect();
-        let reversal = |receipt: &world::Receipt| SettlementKind::from(receipt.kind.as_ref()) == SettlementKind::Reversal;
+        let reversal = |receipt: &world::Receipt| SettlementKind::from(receipt.kind.as_ref()).is_reversal();
         let is_in = |receipt: &world::Receipt, row: &world::Installment| {
             let mut receipts = row.receipts.iter();
             receipts.any(|other| (other.sequence, other.date, other.net()) == (receipt.sequence, receipt.date, receipt.net()))
@@ -189,6 +189,22 @@ impl Sienge {
     }
 }
 
+/// What receipts are called: payments, write-offs, bookkeeping, a name nobody knows; composed and decomposed, with remarks.
+const KINDS: [&str; 10] = [
+    "Recebimento",
+    "Recebimento",
+    "Adiantamento",
+    "Por Bens",
+    "RECEBIMENTO",
+    "Bonificac\u{327}a\u{303}o",
+    "Substituição - Título 77",
+    "Repactuação",
+    "REPACTUAC\u{327}A\u{303}O\u{a0}- Título 12/3",
+    "Dação em pagamento",
+];
+const REVERSALS: [&str; 3] = ["Estorno", "Estorno", "Estorno de Recebimento"];
+const REMAKES: [&str; 2] = ["Reparcelamento", "Reparcelamento - Título 31/2"];
+
 /// Something that somebody does in Sienge, by the simulator's names. It may turn out not to be possible.
 pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> {
     let ids: Vec<&u32> = world.bills.keys().collect();
@@ -208,7 +224,7 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
         22..34 => {
             let row = bill.installment(one(rng, &open))?;
             let value = Cents(rng.i64(1..=row.balance.0.max(1))).text();
-            let kind = ["Recebimento", "Adiantamento", "Por Bens", "Recebimento"][rng.usize(0..4)];
+            let kind = KINDS[rng.usize(0..KINDS.len())];
             let body = json!({"billId": id, "installmentId": row.id, "value": value, "type": kind, "total": rng.u8(0..4) == 0, "interest": Cents(rng.i64(0..500)).text()});
             ("receive", body)
         }
@@ -216,7 +232,7 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
             let mode = ["remove", "receipt"][rng.usize(0..2)];
             (
                 "reverse",
-                json!({"billId": id, "installmentId": one(rng, &paid), "mode": mode, "notify": rng.bool()}),
+                json!({"billId": id, "installmentId": one(rng, &paid), "mode": mode, "type": REVERSALS[rng.usize(0..REVERSALS.len())], "notify": rng.bool()}),
             )
         }
         44..52 => {
@@ -233,9 +249,7 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
         ),
         60..65 => {
             let due = today.saturating_add(30.days()).to_string();
-            let rows: Vec<Value> = (0..rng.u32(1..4))
-                .map(|_| json!({"dueDate": due, "value": Cents(rng.i64(100..100_000)).text()}))
-                .collect();
+            let rows: Vec<Value> = (0..rng.u32(1..4)).map(|_| added(rng, &due)).collect();
             ("add", json!({"billId": id, "installments": rows}))
         }
         65..69 => (
@@ -255,12 +269,27 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
             let mut chosen = open.clone();
             rng.shuffle(&mut chosen);
             chosen.truncate(rng.usize(1..4));
-            ("remake", json!({"billId": id, "installmentIds": chosen, "count": rng.u32(1..4)}))
+            (
+                "remake",
+                json!({"billId": id, "installmentIds": chosen, "count": rng.u32(1..4), "type": REMAKES[rng.usize(0..REMAKES.len())]}),
+            )
         }
         92..95 => ("remake", json!({"billId": id, "undo": true})),
         _ => ("boleto", json!({"billId": id, "installmentId": one(rng, &open)})),
     };
     Some(operation)
+}
+
+/// An installment that is added; some are paid, wholly or in part, before anybody sees them.
+fn added(rng: &mut Rng, due: &str) -> Value {
+    let value = rng.i64(100..100_000);
+    let mut row = json!({"dueDate": due, "value": Cents(value).text()});
+    if rng.bool() {
+        let received = if rng.bool() { value } else { rng.i64(1..=value) };
+        row["received"] = Cents(received).text().into();
+        row["type"] = KINDS[rng.usize(0..KINDS.len())].into();
+    }
+    row
 }
 
 fn id_of(row: &world::Installment) -> InstallmentId {
