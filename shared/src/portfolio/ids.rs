@@ -3,16 +3,38 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Sienge's ids are whole numbers of 32 bits; it refuses a call that names a larger one, whatever else it names.
+pub const LARGEST_ID: i64 = i32::MAX as i64;
 
 use crate::text;
 
 macro_rules! numeric_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(pub i64);
+
+        impl $name {
+            /// One that Sienge may hold: from 1 to [`LARGEST_ID`].
+            #[must_use]
+            pub fn read(number: i64) -> Option<Self> {
+                (1..=LARGEST_ID).contains(&number).then_some(Self(number))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let number = i64::deserialize(from)?;
+                // What is held may have a 0 of Sienge's; nothing has more.
+                let fits = (0..=LARGEST_ID).contains(&number);
+                let wrong = || D::Error::custom("não é um código do Sienge; escreva um número inteiro de 1 a 2147483647");
+                fits.then_some(Self(number)).ok_or_else(wrong)
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,5 +149,23 @@ impl From<DocumentType> for String {
 impl fmt::Display for DocumentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_that_sienge_may_hold() {
+        assert_eq!(BillId::read(2_147_483_647), Some(BillId(2_147_483_647)));
+        for number in [i64::MIN, -1, 0, 2_147_483_648, 4_294_967_296, i64::MAX] {
+            assert_eq!(BillId::read(number), None, "{number}");
+        }
+        assert_eq!(serde_json::from_str::<BillId>("10001").unwrap(), BillId(10_001));
+        for text in ["-1", "2147483648", "4294967296"] {
+            let error = serde_json::from_str::<BillId>(text).unwrap_err().to_string();
+            assert!(error.contains("1 a 2147483647"), "{error}");
+        }
     }
 }

@@ -25,7 +25,7 @@ use compare::effective;
 pub use compare::{Action, Change, Outcome, apply, compare, return_installments};
 pub use contract::{Contract, ContractKey, ContractState, HeldBill, Opened};
 pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
-pub use ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};
+pub use ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, LARGEST_ID, SalesContractId, TenantId, UnitId};
 pub use installment::{Fingerprint, Installment, InstallmentState, Motive};
 pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Unread};
 pub use receipt::Receipt;
