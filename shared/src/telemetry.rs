@@ -28,6 +28,8 @@ pub enum Metric {
     WebhookApplied,
     /// A webhook that failed for good.
     WebhookFailed,
+    /// A webhook of an event that nobody knows, by its name.
+    WebhookUnknownEvent,
     /// Installments changed in the portfolio.
     InstallmentsChanged,
     /// Webhooks put back into the queue by the sweep.
@@ -63,6 +65,7 @@ impl Metric {
             Self::WebhookNotStored => "WebhookNotStored",
             Self::WebhookApplied => "WebhookApplied",
             Self::WebhookFailed => "WebhookFailed",
+            Self::WebhookUnknownEvent => "WebhookUnknownEvent",
             Self::InstallmentsChanged => "InstallmentsChanged",
             Self::WebhookRequeued => "WebhookRequeued",
             Self::SweepFinished => "SweepFinished",
@@ -89,11 +92,16 @@ pub fn init() {
 
 /// Emits a count in CloudWatch's embedded metric format.
 pub fn count(metric: Metric, value: u64, tenant: Option<&TenantId>, at: Timestamp) {
-    println!("{}", embedded(metric, value, tenant, at));
+    println!("{}", embedded(metric, value, tenant.map(|tenant| ("tenant", tenant.as_str())), at));
 }
 
-fn embedded(metric: Metric, value: u64, tenant: Option<&TenantId>, at: Timestamp) -> serde_json::Value {
-    let dimensions = if tenant.is_some() { json!([[], ["tenant"]]) } else { json!([[]]) };
+/// Emits one of an event, by its name; the caller bounds how many names there are.
+pub fn count_event(metric: Metric, event: &str, at: Timestamp) {
+    println!("{}", embedded(metric, 1, Some(("event", event)), at));
+}
+
+fn embedded(metric: Metric, value: u64, by: Option<(&str, &str)>, at: Timestamp) -> serde_json::Value {
+    let dimensions = by.map_or_else(|| json!([[]]), |(dimension, _)| json!([[], [dimension]]));
     let mut line = json!({
         "_aws": {
             "Timestamp": at.as_millisecond(),
@@ -105,8 +113,8 @@ fn embedded(metric: Metric, value: u64, tenant: Option<&TenantId>, at: Timestamp
         },
     });
     line[metric.name()] = json!(value);
-    if let Some(tenant) = tenant {
-        line["tenant"] = json!(tenant.as_str());
+    if let Some((dimension, value)) = by {
+        line[dimension] = json!(value);
     }
     line
 }
@@ -117,8 +125,7 @@ mod tests {
 
     #[test]
     fn a_count_is_an_embedded_metric() {
-        let tenant = TenantId::parse("617").unwrap();
-        let line = embedded(Metric::WebhookReceived, 2, Some(&tenant), Timestamp::UNIX_EPOCH);
+        let line = embedded(Metric::WebhookReceived, 2, Some(("tenant", "617")), Timestamp::UNIX_EPOCH);
         assert_eq!(line["WebhookReceived"], 2);
         assert_eq!(line["tenant"], "617");
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "WebhookReceived");

@@ -92,7 +92,7 @@ READ_AND_CHANGE = {"BatchGetItem", "Query", "PutItem", "UpdateItem"}
 NOTE_DOWN = {"BatchGetItem", "PutItem", "UpdateItem", "BatchWriteItem"}
 RUN = {"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 ON_TABLES = {
-    "webhook": {"ControlTable": {"GetItem"}, "JournalTable": {"PutItem", "BatchWriteItem"}},
+    "webhook": {"ControlTable": {"GetItem"}, "JournalTable": {"PutItem", "UpdateItem", "BatchGetItem", "BatchWriteItem"}},
     "apply": {
         "PortfolioTable": READ_AND_CHANGE, "JournalTable": NOTE_DOWN, "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem"},
     },

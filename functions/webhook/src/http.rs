@@ -23,13 +23,16 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Answer, Infal
                 Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
                 _ => None,
             };
+            let read = |name| text(headers, name);
+            let (authorization, event) = (read(header::AUTHORIZATION.as_str()), read("x-sienge-event"));
+            let (id, hook_id) = (read("x-sienge-id"), read("x-sienge-hook-id"));
             let delivery = Delivery {
                 receiver: path.trim_end_matches('/').rsplit('/').next().unwrap_or_default(),
                 tenant: query.first("IdAssessoria").or_else(|| query.first("idAssessoria")),
-                authorization: text(headers, header::AUTHORIZATION.as_str()),
-                event: text(headers, "x-sienge-event"),
-                id: text(headers, "x-sienge-id"),
-                hook_id: text(headers, "x-sienge-hook-id"),
+                authorization: authorization.as_deref(),
+                event: event.as_deref(),
+                id: id.as_deref(),
+                hook_id: hook_id.as_deref(),
                 source_ip,
                 body: request.body().as_ref(),
                 at: Timestamp::now(),
@@ -41,8 +44,18 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Answer, Infal
     Ok(answer)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+/// A header, whatever its letters; one that came several times as a list with commas, as API Gateway hands it over.
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values = headers
+        .get_all(name)
+        .iter()
+        .map(|value| match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => text.to_owned(),
+            // Byte by byte: two different ones stay two.
+            Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+        });
+    let values: Vec<String> = values.collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 impl IntoResponse for Answer {

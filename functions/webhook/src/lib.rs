@@ -6,6 +6,7 @@
 
 mod directory;
 pub mod http;
+mod unknown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use ponte::store::{Accepted, InboundWebhook, Store};
 use ponte::telemetry::{self, Metric};
 
 use directory::Directory;
+use unknown::UnknownEvents;
 
 /// The largest body taken, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -60,7 +62,7 @@ pub enum Answer {
     Received,
     /// 200: stored before; no further effect.
     Duplicate,
-    /// 200: stored, and no use for it.
+    /// 200: stored, and no use for it: of an event that is none of ours, or that nobody knows.
     Unused,
     /// 400: not a JSON object that says what its event must, whatever its content type; stored as rejected, for the log.
     Unreadable(String),
@@ -143,6 +145,7 @@ pub struct Webhook {
     inbox: Arc<dyn Inbox>,
     secrets: Arc<dyn Secrets>,
     directory: Directory,
+    unknown: UnknownEvents,
 }
 
 impl Webhook {
@@ -154,6 +157,7 @@ impl Webhook {
             inbox,
             secrets,
             directory: Directory::default(),
+            unknown: UnknownEvents::default(),
         }
     }
 
@@ -175,6 +179,9 @@ impl Webhook {
         let decided = tokio::time::timeout(ANSWER_WITHIN, self.decide(&delivery, tenant.as_ref()));
         let answer = decided.await.unwrap_or(Answer::NotStored);
         telemetry::count(answer.metric(), 1, tenant.as_ref().filter(|_| answer.status() == 200), delivery.at);
+        if let Some(tenant) = &tenant {
+            self.tell_unknown(&delivery, tenant, &answer).await;
+        }
         let receiver = Receiver::find(delivery.receiver).map_or("-", Receiver::name);
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
         // Of one answered 200 the metric and the journal tell: most of all lines would say it a third time.
@@ -217,34 +224,42 @@ impl Webhook {
                 return Answer::NotStored;
             }
         }
-        let (bill, answer) = match read(receiver, delivery) {
+        let (bill, answer) = match intake::read(receiver, delivery.event, delivery.body) {
             Ok((Event::Unused, _)) => (None, Answer::Unused),
             Ok((_, hints)) => (hints.bills.first().copied(), Answer::Received),
-            Err(why) => (None, Answer::Unreadable(why)),
+            Err(why) => (None, Answer::Unreadable(why.to_string())),
         };
         self.keep(inbound(receiver, delivery, tenant, bill), answer).await
+    }
+
+    /// An event that nobody knows is counted, and told once a day, whatever became of the delivery.
+    async fn tell_unknown(&self, delivery: &Delivery<'_>, tenant: &TenantId, answer: &Answer) {
+        if let Answer::Received | Answer::Unused | Answer::Unreadable(_) = answer
+            && let Some(receiver) = Receiver::find(delivery.receiver)
+            && let Some(name) = receiver.unknown_event(delivery.event)
+        {
+            self.unknown.tell(&self.store, tenant, receiver, name, delivery.at).await;
+        }
     }
 
     /// Put first, message second: a crash between the two leaves a pending item that the sweep finds.
     async fn keep(&self, webhook: InboundWebhook, answer: Answer) -> Answer {
         let stored = match &answer {
             Answer::Unreadable(why) => self.store.reject(&webhook, why).await,
-            Answer::Unused => self.store.archive(&webhook, "evento sem uso").await,
+            Answer::Unused => self.store.archive(&webhook, &why_unused(&webhook)).await,
             _ => self.store.accept(&webhook).await,
         };
         let tenant = &webhook.tenant;
         match stored {
             Ok(Accepted::New) if answer == Answer::Received => {
-                let message = InboxMessage {
-                    tenant: tenant.clone(),
-                    key: webhook.key().0,
-                };
-                if let Err(error) = self.inbox.send(&message).await {
-                    tracing::warn!(%tenant, %error, "stored, but not queued: the payments sweep will queue it");
-                }
+                self.queue(&webhook).await;
                 answer
             }
             Ok(Accepted::New) => answer,
+            Ok(Accepted::Again) => {
+                self.queue(&webhook).await;
+                Answer::Duplicate
+            }
             Ok(Accepted::Duplicate { same_body }) => {
                 if !same_body {
                     tracing::warn!(%tenant, id = webhook.id, "the same event id came again with another body: the first one counts");
@@ -263,6 +278,16 @@ impl Webhook {
         }
     }
 
+    async fn queue(&self, webhook: &InboundWebhook) {
+        let message = InboxMessage {
+            tenant: webhook.tenant.clone(),
+            key: webhook.key().0,
+        };
+        if let Err(error) = self.inbox.send(&message).await {
+            tracing::warn!(tenant = %webhook.tenant, %error, "stored, but not queued: the payments sweep will queue it");
+        }
+    }
+
     async fn may_send(&self, tenant: &TenantId, authorization: Option<&str>) -> Result<bool, SecretError> {
         let Some(credential) = authorization.and_then(intake::credential) else {
             return Ok(false);
@@ -275,13 +300,23 @@ impl Webhook {
     }
 }
 
+fn why_unused(webhook: &InboundWebhook) -> String {
+    let receiver = Receiver::find(&webhook.receiver);
+    match receiver.and_then(|receiver| receiver.unknown_event(Some(&webhook.event))) {
+        Some(name) => format!("evento desconhecido: {name}"),
+        None => "evento sem uso".to_owned(),
+    }
+}
+
 fn inbound(receiver: Receiver, delivery: &Delivery<'_>, tenant: &TenantId, bill: Option<BillId>) -> InboundWebhook {
     let bounded = |text: Option<&str>| text.unwrap_or_default().chars().take(MAX_HEADER_CHARS).collect::<String>();
+    let id = intake::event_id(receiver, delivery.event, delivery.id, delivery.body);
     InboundWebhook {
         tenant: tenant.clone(),
         receiver: receiver.name().to_owned(),
         event: bounded(delivery.event),
-        id: intake::dedup_key(receiver, delivery.event, delivery.id, delivery.body),
+        id: id.text,
+        while_waiting: id.is_digest,
         received_at: delivery.at,
         headers: BTreeMap::from([
             ("x-sienge-hook-id".to_owned(), bounded(delivery.hook_id)),
@@ -290,12 +325,4 @@ fn inbound(receiver: Receiver, delivery: &Delivery<'_>, tenant: &TenantId, bill:
         body: delivery.body.to_vec(),
         bill,
     }
-}
-
-fn read(receiver: Receiver, delivery: &Delivery<'_>) -> Result<(Event, intake::Hints), String> {
-    let event = receiver
-        .event(delivery.event)
-        .ok_or("falta o cabeçalho x-sienge-event, por exemplo RECEIPT_PROCESSED")?;
-    let hints = intake::read_hints(event, delivery.body).map_err(|why| why.to_string())?;
-    Ok((event, hints))
 }

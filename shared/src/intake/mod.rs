@@ -3,7 +3,10 @@
 //! A webhook's body is only a hint of where to look; nothing in it is ever taken as the truth about a debt.
 
 mod authorization;
+mod body;
+mod event;
 mod sienge;
 
 pub use authorization::{authorized, credential};
-pub use sienge::{Event, Hints, Receiver, Unreadable, dedup_key, read_hints};
+pub use event::{Event, OTHER};
+pub use sienge::{EventId, Hints, Receiver, Unreadable, event_id, read, stored_id};

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
+use super::body::{Body, Ids};
+use super::event::{Event, Named};
 use crate::digest::sha256_hex;
 use crate::portfolio::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
 
-/// The deepest nesting a body may have; Sienge's have two levels.
-const MAX_DEPTH: usize = 16;
 /// The most bills one event may name.
 const MAX_BILLS: usize = 1_000;
+/// Longest `x-sienge-id` that is kept as it is.
+const ID_CHARS: usize = 128;
 
 /// An address a webhook may be sent to: `POST /webhook/{receiver}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receiver {
     /// `sienge`: the event is named by the header `x-sienge-event`.
     Sienge,
-    /// A name of its own (`SiengePagamentos`), which stands for the event when the header is missing.
+    /// A name of its own (`SiengePagamentos`), which says what is looked at.
     Named(&'static str, Event),
 }
 
@@ -56,71 +56,35 @@ impl Receiver {
         }
     }
 
-    /// The event of a delivery. The header wins, because the same address may be registered for several events;
-    /// `None` when nothing names it.
-    #[must_use]
-    pub fn event(self, header: Option<&str>) -> Option<Event> {
-        match (self, header.map(str::trim).filter(|name| !name.is_empty())) {
-            (Self::Named(_, Event::CreditBureau), _) => Some(Event::CreditBureau),
-            (_, Some(name)) => Some(Event::named(name)),
-            (Self::Named(_, event), None) => Some(event),
-            (Self::Sienge, None) => None,
+    /// Whether its name stands for an event, which any header only refines.
+    const fn own(self) -> Option<Event> {
+        match self {
+            Self::Sienge => None,
+            Self::Named(_, event) => Some(event),
         }
     }
-}
 
-/// What an event is about, as far as Ponte cares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// `RECEIPT_PROCESSED`.
-    ReceiptProcessed,
-    /// `RECEIVABLE_INSTALLMENT_CREATED`.
-    InstallmentCreated,
-    /// `RECEIVABLE_INSTALLMENT_UPDATED`.
-    InstallmentUpdated,
-    /// `RECEIVABLE_INSTALLMENT_REMOVED`.
-    InstallmentRemoved,
-    /// `UPDATE_RECEIVABLE_BILL_SITUATION`: names several bills.
-    BillSituationUpdated,
-    /// `ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED`.
-    RightsAssigned,
-    /// `BOOK_COLLECTION_CONFIRMED` and `PAYMENT_SLIP_REGISTERED`.
-    BoletoChanged,
-    /// `SALES_CONTRACT_CANCELED` (one L).
-    SalesContractCanceled,
-    /// The other `SALES_CONTRACT_*`.
-    SalesContractChanged,
-    /// `CUSTOMER_*`.
-    CustomerChanged,
-    /// `UNIT_*`.
-    UnitChanged,
-    /// The playbook's three SPC receivers: Sienge publishes no such event, the daily load reads the state instead.
-    CreditBureau,
-    /// An event Ponte has no use for: accepted, noted, not processed.
-    Unused,
-}
-
-impl Event {
-    /// Reads an event's name.
+    /// The unknown event that a header names, fit to be shown. Of SPC Sienge publishes none: whatever comes there is right.
     #[must_use]
-    pub fn named(name: &str) -> Self {
-        match name {
-            "RECEIPT_PROCESSED" => Self::ReceiptProcessed,
-            "RECEIVABLE_INSTALLMENT_CREATED" => Self::InstallmentCreated,
-            "RECEIVABLE_INSTALLMENT_UPDATED" => Self::InstallmentUpdated,
-            "RECEIVABLE_INSTALLMENT_REMOVED" => Self::InstallmentRemoved,
-            "UPDATE_RECEIVABLE_BILL_SITUATION" => Self::BillSituationUpdated,
-            "ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED" => Self::RightsAssigned,
-            "BOOK_COLLECTION_CONFIRMED" | "PAYMENT_SLIP_REGISTERED" => Self::BoletoChanged,
-            "SALES_CONTRACT_CANCELED" => Self::SalesContractCanceled,
-            "SALES_CONTRACT_CREATED" | "SALES_CONTRACT_UPDATED" | "SALES_CONTRACT_REMOVED" | "SALES_CONTRACT_ISSUED" => {
-                Self::SalesContractChanged
+    pub fn unknown_event(self, header: Option<&str>) -> Option<String> {
+        match self.own() {
+            Some(Event::CreditBureau) => None,
+            _ => Named::read(header.unwrap_or_default()).unknown,
+        }
+    }
+
+    /// What a delivery is of. At a named receiver the address decides, and the header refines it among the events that are known; at the
+    /// general one the header names it, and one that nobody knows is of no use.
+    fn event(self, header: &str) -> Result<Event, Unreadable> {
+        let told = Named::read(header);
+        let is_told = |event: &Event| told.known.contains(event);
+        match self.own() {
+            Some(own) if own == Event::CreditBureau || is_told(&own) => Ok(own),
+            own => {
+                let useful = told.known.iter().find(|event| **event != Event::Unused);
+                let known = useful.or(told.known.first()).copied().or(own);
+                known.or(told.unknown.map(|_| Event::Unused)).ok_or(Unreadable::NoEvent)
             }
-            "CUSTOMER_CREATED" | "CUSTOMER_UPDATED" | "CUSTOMER_REMOVED" | "CUSTOMER_DISABLED" | "CUSTOMER_ENABLED" => {
-                Self::CustomerChanged
-            }
-            "UNIT_CREATED" | "UNIT_UPDATED" | "UNIT_REMOVED" => Self::UnitChanged,
-            _ => Self::Unused,
         }
     }
 }
@@ -144,6 +108,8 @@ pub struct Hints {
     pub customers: BTreeSet<CustomerId>,
     /// Units to read.
     pub units: BTreeSet<UnitId>,
+    /// What stands among these ids and is none that Sienge may hold.
+    pub unusable: usize,
 }
 
 /// Why a body can't be used; the Portuguese text names the field and a correct value, and quotes nothing of the body.
@@ -152,138 +118,148 @@ pub enum Unreadable {
     /// Not JSON, or not UTF-8.
     #[error("o corpo não é JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
     NotJson,
-    /// JSON, but not an object, or nested too deeply.
-    #[error("o corpo não é um objeto JSON simples: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
+    /// JSON, but not an object.
+    #[error("o corpo não é um objeto JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
     NotAnObject,
-    /// The id that the event needs is missing or not a positive whole number.
-    #[error("{field}: ausente ou não é um número inteiro positivo; por exemplo {{\"{field}\": 295}}")]
+    /// Nothing names the event.
+    #[error("falta o cabeçalho x-sienge-event, por exemplo RECEIPT_PROCESSED")]
+    NoEvent,
+    /// The id that the event needs is missing or none that Sienge may hold.
+    #[error("{field}: ausente ou não é um número inteiro de 1 a 2147483647; por exemplo {{\"{field}\": 295}}")]
     Field {
         /// The field.
         field: &'static str,
     },
 }
 
-/// Reads where the body points. Extra fields are welcome, numbers may be written as strings.
-pub fn read_hints(event: Event, body: &[u8]) -> Result<Hints, Unreadable> {
-    let body = parse(body)?;
+/// Reads a delivery: what it is of, and where it points. Where the header names an event that the body is not of, the address decides.
+pub fn read(receiver: Receiver, header: Option<&str>, body: &[u8]) -> Result<(Event, Hints), Unreadable> {
+    let event = receiver.event(header.unwrap_or_default())?;
+    let body = Body::read(body)?;
+    match (hints(event, &body), receiver.own()) {
+        (Err(_), Some(own)) if own != event => Ok((own, hints(own, &body)?)),
+        (hints, _) => Ok((event, hints?)),
+    }
+}
+
+/// Extra fields are welcome, numbers may be written as strings.
+fn hints(event: Event, body: &Body<'_>) -> Result<Hints, Unreadable> {
     let mut hints = Hints::default();
     match event {
         Event::ReceiptProcessed | Event::InstallmentUpdated => {
-            hints.bills = bills(&body)?;
-            hints.installment = installment(&body, &hints.bills);
+            hints.of_bills(body)?;
+            hints.installment = installment(body, &hints.bills);
             hints.was_there = hints.installment.is_some();
         }
         Event::InstallmentCreated => {
-            hints.bills = bills(&body)?;
-            hints.installment = installment(&body, &hints.bills);
+            hints.of_bills(body)?;
+            hints.installment = installment(body, &hints.bills);
         }
         Event::InstallmentRemoved => {
-            hints.bills = bills(&body)?;
-            hints.gone = installment(&body, &hints.bills);
+            hints.of_bills(body)?;
+            hints.gone = installment(body, &hints.bills);
         }
-        Event::BillSituationUpdated | Event::RightsAssigned => hints.bills = bills(&body)?,
+        Event::BillSituationUpdated | Event::RightsAssigned => hints.of_bills(body)?,
         Event::BoletoChanged => {
-            hints.bills = bills(&body)?;
-            hints.installment = installment(&body, &hints.bills);
+            hints.of_bills(body)?;
+            hints.installment = installment(body, &hints.bills);
             hints.boleto = true;
         }
         Event::SalesContractCanceled | Event::SalesContractChanged => {
-            hints.sales_contracts.insert(SalesContractId(required(&body, "salesContractId")?));
+            hints.sales_contracts = hints.required(body, "salesContractId", SalesContractId)?;
         }
-        Event::CustomerChanged => {
-            hints.customers.insert(CustomerId(required(&body, "customerId")?));
-        }
-        Event::UnitChanged => {
-            hints.units.insert(UnitId(required(&body, "unitId")?));
-        }
+        Event::CustomerChanged => hints.customers = hints.required(body, "customerId", CustomerId)?,
+        Event::UnitChanged => hints.units = hints.required(body, "unitId", UnitId)?,
         // No published body: whatever bill it names is looked at, and naming none is no error.
-        Event::CreditBureau => hints.bills = bills(&body).unwrap_or_default(),
+        Event::CreditBureau => {
+            if hints.of_bills(body).is_err() {
+                hints.bills.clear();
+            }
+        }
         Event::Unused => {}
     }
     Ok(hints)
 }
 
-/// The deduplication key: `x-sienge-id` where given, else the hash of receiver, event and body.
-#[must_use]
-pub fn dedup_key(receiver: Receiver, event: Option<&str>, sienge_id: Option<&str>, body: &[u8]) -> String {
-    let usable = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
-    let given = sienge_id.map(str::trim).filter(usable);
-    given.map_or_else(
-        || {
-            format!(
-                "sha256-{}",
-                sha256_hex(&[receiver.name().as_bytes(), event.unwrap_or_default().as_bytes(), body])
-            )
-        },
-        str::to_owned,
-    )
-}
-
-fn parse(body: &[u8]) -> Result<serde_json::Map<String, Value>, Unreadable> {
-    let value: Value = serde_json::from_slice(body).map_err(|_| Unreadable::NotJson)?;
-    match value {
-        Value::Object(object) if object.values().all(|value| shallower_than(value, MAX_DEPTH)) => Ok(object),
-        _ => Err(Unreadable::NotAnObject),
-    }
-}
-
-fn shallower_than(value: &Value, depth: usize) -> bool {
-    depth > 0
-        && match value {
-            Value::Array(items) => items.iter().all(|item| shallower_than(item, depth - 1)),
-            Value::Object(fields) => fields.values().all(|item| shallower_than(item, depth - 1)),
-            _ => true,
+impl Hints {
+    /// Ids of a field, of which there must be one at least.
+    fn required<T: Ord>(&mut self, body: &Body<'_>, field: &'static str, id: impl Fn(i64) -> T) -> Result<BTreeSet<T>, Unreadable> {
+        let Ids { good, bad } = body.ids(field);
+        if good.is_empty() {
+            return Err(Unreadable::Field { field });
         }
-}
-
-/// `billId` (receipts, collection book) or `receivableBillId` (one or an array).
-fn bills(body: &serde_json::Map<String, Value>) -> Result<BTreeSet<BillId>, Unreadable> {
-    const FIELD: &str = "receivableBillId";
-    let named = body
-        .get(FIELD)
-        .or_else(|| body.get("billId"))
-        .or_else(|| body.get("billReceivableId"));
-    let field = if body.contains_key("billId") { "billId" } else { FIELD };
-    let listed: Vec<&Value> = match named {
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(one) => vec![one],
-        None => return Err(Unreadable::Field { field }),
-    };
-    if listed.is_empty() || listed.len() > MAX_BILLS {
-        return Err(Unreadable::Field { field });
+        self.unusable += bad;
+        Ok(good.into_iter().map(id).collect())
     }
-    listed
-        .into_iter()
-        .map(|value| positive(value).map(BillId).ok_or(Unreadable::Field { field }))
-        .collect()
+
+    /// `billId` (receipts, collection book) or `receivableBillId` (one or an array).
+    fn of_bills(&mut self, body: &Body<'_>) -> Result<(), Unreadable> {
+        const FIELDS: [&str; 3] = ["billId", "receivableBillId", "billReceivableId"];
+        let field = if body.has("billId") { "billId" } else { "receivableBillId" };
+        for ids in FIELDS.map(|field| body.ids(field)) {
+            self.bills.extend(ids.good.into_iter().map(BillId));
+            self.unusable += ids.bad;
+        }
+        if self.bills.is_empty() || self.bills.len() > MAX_BILLS {
+            return Err(Unreadable::Field { field });
+        }
+        Ok(())
+    }
 }
 
 /// The installment named; with several bills it could be of any.
-fn installment(body: &serde_json::Map<String, Value>, bills: &BTreeSet<BillId>) -> Option<InstallmentId> {
-    let named = body.get("installmentId").and_then(positive).map(InstallmentId);
-    named.filter(|_| bills.len() == 1)
+fn installment(body: &Body<'_>, bills: &BTreeSet<BillId>) -> Option<InstallmentId> {
+    let named = body.ids("installmentId").good;
+    let one = named.first().filter(|_| bills.len() == 1 && named.len() == 1);
+    one.copied().map(InstallmentId)
 }
 
-fn required(body: &serde_json::Map<String, Value>, field: &'static str) -> Result<i64, Unreadable> {
-    body.get(field).and_then(positive).ok_or(Unreadable::Field { field })
+/// What tells a delivery from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventId {
+    /// Fit for a key.
+    pub text: String,
+    /// It is a digest of what came. Sienge's news only say where to look, so two events may look alike: it stands for one only while that
+    /// one waits.
+    pub is_digest: bool,
 }
 
-fn positive(value: &Value) -> Option<i64> {
-    let number = match value {
-        Value::Number(number) => number.as_i64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    (number > 0).then_some(number)
+/// `x-sienge-id` where given, else the digest of receiver, event and body.
+#[must_use]
+pub fn event_id(receiver: Receiver, event: Option<&str>, sienge_id: Option<&str>, body: &[u8]) -> EventId {
+    if let Some(text) = sienge_id.and_then(stored_id) {
+        return EventId { text, is_digest: false };
+    }
+    let digest = sha256_hex(&[receiver.name().as_bytes(), event.unwrap_or_default().as_bytes(), body]);
+    EventId {
+        text: format!("sha256-{digest}"),
+        is_digest: true,
+    }
+}
+
+/// How an `x-sienge-id` is kept: as it is, or by its digest where it does not fit into a key. `None` for a blank one.
+#[must_use]
+pub fn stored_id(sienge_id: &str) -> Option<String> {
+    let id = sienge_id.trim();
+    let fits = id.len() <= ID_CHARS && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    match id {
+        "" => None,
+        id if fits => Some(id.to_owned()),
+        id => Some(format!("id-sha256-{}", sha256_hex(&[id.as_bytes()]))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read_hints(event: &str, body: &[u8]) -> Result<Hints, Unreadable> {
+        read(Receiver::Sienge, Some(event), body).map(|(_, hints)| hints)
+    }
+
     #[test]
     fn a_receipt_names_its_bill_as_bill_id() {
-        let hints = read_hints(Event::ReceiptProcessed, br#"{"billId": 295, "installmentId": 1}"#).unwrap();
+        let hints = read_hints("RECEIPT_PROCESSED", br#"{"billId": 295, "installmentId": 1}"#).unwrap();
         assert_eq!(hints.bills, BTreeSet::from([BillId(295)]));
         assert!(!hints.boleto);
     }
@@ -295,37 +271,64 @@ mod tests {
             (hints.installment, hints.was_there)
         };
         let gone = |event| read_hints(event, br#"{"receivableBillId": 295, "installmentId": 1}"#).unwrap().gone;
-        assert_eq!(gone(Event::InstallmentRemoved), Some(InstallmentId(1)));
-        assert_eq!(gone(Event::InstallmentUpdated), None);
+        assert_eq!(gone("RECEIVABLE_INSTALLMENT_REMOVED"), Some(InstallmentId(1)));
+        assert_eq!(gone("RECEIVABLE_INSTALLMENT_UPDATED"), None);
         let one = r#"{"billId": 295, "installmentId": 1}"#;
-        for event in [Event::ReceiptProcessed, Event::InstallmentUpdated] {
-            assert_eq!(told(event, one), (Some(InstallmentId(1)), true), "{event:?}");
-            assert_eq!(told(event, r#"{"billId": 295}"#), (None, false), "{event:?}: of which one?");
+        for event in ["RECEIPT_PROCESSED", "RECEIVABLE_INSTALLMENT_UPDATED"] {
+            assert_eq!(told(event, one), (Some(InstallmentId(1)), true), "{event}");
+            assert_eq!(told(event, r#"{"billId": 295}"#), (None, false), "{event}: of which one?");
+            let null = r#"{"billId": 295, "installmentId": null}"#;
+            assert_eq!(told(event, null), (None, false), "{event}: null counts as absent");
+            let beyond = r#"{"billId": 295, "installmentId": 4294967296}"#;
+            assert_eq!(told(event, beyond), (None, false), "{event}: no installment, but a bill");
             let several = r#"{"receivableBillId": [295, 296], "installmentId": 1}"#;
-            assert_eq!(told(event, several), (None, false), "{event:?}: of which bill?");
+            assert_eq!(told(event, several), (None, false), "{event}: of which bill?");
         }
-        for event in [Event::InstallmentCreated, Event::BoletoChanged] {
-            assert_eq!(told(event, one), (Some(InstallmentId(1)), false), "{event:?}");
+        for event in ["RECEIVABLE_INSTALLMENT_CREATED", "PAYMENT_SLIP_REGISTERED"] {
+            assert_eq!(told(event, one), (Some(InstallmentId(1)), false), "{event}");
         }
-        for event in [Event::InstallmentRemoved, Event::RightsAssigned, Event::BillSituationUpdated] {
-            assert_eq!(told(event, one), (None, false), "{event:?}");
+        for event in [
+            "RECEIVABLE_INSTALLMENT_REMOVED",
+            "ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED",
+            "UPDATE_RECEIVABLE_BILL_SITUATION",
+        ] {
+            assert_eq!(told(event, one), (None, false), "{event}");
         }
     }
 
     #[test]
     fn numbers_may_be_strings_and_extra_fields_are_welcome() {
         let hints = read_hints(
-            Event::InstallmentUpdated,
-            br#"{"receivableBillId": " 295 ", "installmentId": "1", "x": [1, {"y": null}]}"#,
+            "RECEIVABLE_INSTALLMENT_UPDATED",
+            br#"{"receivableBillId": " 295 ", "installmentId": "1.0", "x": [1, {"y": 1e400}], "z": "\ud800"}"#,
         )
         .unwrap();
-        assert_eq!(hints.bills, BTreeSet::from([BillId(295)]));
+        assert_eq!(
+            (hints.bills, hints.installment),
+            (BTreeSet::from([BillId(295)]), Some(InstallmentId(1)))
+        );
     }
 
     #[test]
-    fn a_situation_names_many_bills() {
-        let hints = read_hints(Event::BillSituationUpdated, br#"{"receivableBillId": [2, 1, 2], "situation": "x"}"#).unwrap();
-        assert_eq!(hints.bills, BTreeSet::from([BillId(1), BillId(2)]));
+    fn a_bill_is_found_under_whichever_name_it_stands() {
+        let bills = |body: &str| read_hints("RECEIPT_PROCESSED", body.as_bytes()).unwrap().bills;
+        let one = BTreeSet::from([BillId(295)]);
+        assert_eq!(bills(r#"{"receivableBillId": null, "billId": 295}"#), one);
+        assert_eq!(bills(r#"{"billId": null, "receivableBillId": 295}"#), one);
+        assert_eq!(bills(r#"{"receivableBillId": "?", "billReceivableId": 295.0}"#), one);
+        assert_eq!(bills(r#"{"billId": 295, "receivableBillId": 295}"#), one);
+    }
+
+    #[test]
+    fn a_situation_names_many_bills_and_one_that_none_can_be_hides_no_other() {
+        let read = |body: &[u8]| read_hints("UPDATE_RECEIVABLE_BILL_SITUATION", body).unwrap();
+        let hints = read(br#"{"receivableBillId": [2, 1, 2], "situation": "x"}"#);
+        assert_eq!(
+            (hints.bills.into_iter().collect::<Vec<_>>(), hints.unusable),
+            (vec![BillId(1), BillId(2)], 0)
+        );
+        let hints = read(br#"{"receivableBillId": [2, 4294967296, null, "x"]}"#);
+        assert_eq!((hints.bills.into_iter().collect::<Vec<_>>(), hints.unusable), (vec![BillId(2)], 2));
     }
 
     #[test]
@@ -335,60 +338,112 @@ mod tests {
             br#"{"receivableBillId": -1}"#,
             br#"{"receivableBillId": 1.5}"#,
             br#"{"receivableBillId": []}"#,
+            br#"{"receivableBillId": [null]}"#,
+            br#"{"receivableBillId": 2147483648}"#,
+            br#"{"receivableBillId": null}"#,
         ] {
             assert_eq!(
-                read_hints(Event::InstallmentCreated, body),
+                read_hints("RECEIVABLE_INSTALLMENT_CREATED", body),
                 Err(Unreadable::Field { field: "receivableBillId" })
             );
         }
-        assert_eq!(
-            read_hints(Event::CustomerChanged, b"{}"),
-            Err(Unreadable::Field { field: "customerId" })
-        );
+        let beyond = read_hints("RECEIPT_PROCESSED", br#"{"billId": 4294967296}"#).unwrap_err();
+        assert_eq!(beyond, Unreadable::Field { field: "billId" });
+        assert!(beyond.to_string().contains("1 a 2147483647"), "{beyond}");
+        for (event, field) in [
+            ("CUSTOMER_UPDATED", "customerId"),
+            ("UNIT_UPDATED", "unitId"),
+            ("SALES_CONTRACT_CANCELED", "salesContractId"),
+        ] {
+            assert_eq!(read_hints(event, b"{}"), Err(Unreadable::Field { field }));
+            let beyond = format!("{{\"{field}\": 4294967296}}");
+            assert_eq!(read_hints(event, beyond.as_bytes()), Err(Unreadable::Field { field }));
+        }
     }
 
     #[test]
     fn what_is_not_a_json_object_is_unreadable() {
-        assert_eq!(read_hints(Event::ReceiptProcessed, b"\xff\xfe"), Err(Unreadable::NotJson));
-        assert_eq!(read_hints(Event::Unused, b"[1]"), Err(Unreadable::NotAnObject));
-        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(40), "]".repeat(40));
-        assert_eq!(read_hints(Event::Unused, deep.as_bytes()), Err(Unreadable::NotAnObject));
-        let deeper = "[".repeat(100_000);
-        assert_eq!(read_hints(Event::Unused, deeper.as_bytes()), Err(Unreadable::NotJson));
+        let unused = |body: &[u8]| read_hints("PURCHASE_ORDER_CREATED", body);
+        assert_eq!(read_hints("RECEIPT_PROCESSED", b"\xff\xfe"), Err(Unreadable::NotJson));
+        assert_eq!(unused(b"[1]"), Err(Unreadable::NotAnObject));
+        assert_eq!(unused("[".repeat(100_000).as_bytes()), Err(Unreadable::NotJson));
     }
 
     #[test]
-    fn the_header_names_the_event_and_the_receiver_stands_in_for_it() {
+    fn at_a_named_receiver_the_address_decides_and_the_header_refines_it() {
+        const BODY: &[u8] = br#"{"billId": 295, "installmentId": 1}"#;
         let payments = Receiver::find("siengepagamentos").unwrap();
-        assert_eq!(payments.event(None), Some(Event::ReceiptProcessed));
+        let event = |header| read(payments, header, BODY).unwrap().0;
+        for own in [
+            None,
+            Some(""),
+            Some("RECEIPT_PROCESSED"),
+            Some("receipt-processed"),
+            Some("RECEIPT_PROCESSED, RECEIPT_PROCESSED"),
+            Some("RECEIPT_PROCESSED_V2"),
+            Some("UNIT_UPDATED"),
+            Some("UNIT_UPDATED, RECEIPT_PROCESSED"),
+        ] {
+            assert_eq!(event(own), Event::ReceiptProcessed, "{own:?}");
+        }
+        assert_eq!(event(Some("RECEIVABLE_INSTALLMENT_REMOVED")), Event::InstallmentRemoved);
+        assert_eq!(event(Some("PURCHASE_ORDER_CREATED")), Event::Unused);
+        let nothing = read(payments, Some("RECEIPT_PROCESSED_V2"), b"{}");
+        assert_eq!(nothing, Err(Unreadable::Field { field: "receivableBillId" }));
         assert_eq!(
-            payments.event(Some("RECEIVABLE_INSTALLMENT_REMOVED")),
-            Some(Event::InstallmentRemoved)
+            payments.unknown_event(Some("RECEIPT_PROCESSED_V2")).as_deref(),
+            Some("RECEIPT_PROCESSED_V2")
         );
-        assert_eq!(Receiver::Sienge.event(None), None);
-        assert_eq!(Receiver::Sienge.event(Some("PURCHASE_ORDER_X")), Some(Event::Unused));
-        assert_eq!(
-            Receiver::find("SiengeSpcInclusao").unwrap().event(Some("ANY")),
-            Some(Event::CreditBureau)
-        );
+        assert_eq!(payments.unknown_event(Some("UNIT_UPDATED")), None);
+        let spc = Receiver::find("SiengeSpcInclusao").unwrap();
+        assert_eq!(read(spc, Some("ANY"), b"{}").unwrap().0, Event::CreditBureau);
+        assert_eq!(spc.unknown_event(Some("ANY")), None);
         assert_eq!(Receiver::find("other"), None);
     }
 
     #[test]
+    fn at_the_general_receiver_the_header_names_the_event() {
+        let event = |header| read(Receiver::Sienge, header, br#"{"billId": 295}"#).map(|(event, _)| event);
+        assert_eq!(event(None), Err(Unreadable::NoEvent));
+        assert_eq!(event(Some(" , ")), Err(Unreadable::NoEvent));
+        assert_eq!(event(Some("PURCHASE_ORDER_X")), Ok(Event::Unused));
+        assert_eq!(event(Some("RECEIPT_PROCESSED_V2")), Ok(Event::Unused));
+        assert_eq!(event(Some("NEW_ONE, RECEIPT_PROCESSED")), Ok(Event::ReceiptProcessed));
+        assert_eq!(Receiver::Sienge.unknown_event(Some("PURCHASE_ORDER_X")), None);
+        assert_eq!(Receiver::Sienge.unknown_event(Some("BILL_SPLIT")).as_deref(), Some("BILL_SPLIT"));
+        assert_eq!(Receiver::Sienge.unknown_event(None), None);
+    }
+
+    #[test]
     fn an_spc_notice_may_name_no_bill() {
-        assert!(read_hints(Event::CreditBureau, b"{}").unwrap().bills.is_empty());
-        assert_eq!(
-            read_hints(Event::CreditBureau, br#"{"billReceivableId": 7}"#).unwrap().bills,
-            BTreeSet::from([BillId(7)])
-        );
+        let spc = |body| read(Receiver::find("SiengeSpcInclusao").unwrap(), None, body).unwrap().1;
+        assert!(spc(b"{}").bills.is_empty());
+        assert_eq!(spc(br#"{"billReceivableId": 7}"#).bills, BTreeSet::from([BillId(7)]));
+    }
+
+    #[test]
+    fn an_id_is_an_id_whatever_its_length_and_letters() {
+        let payments = Receiver::find("SiengePagamentos").unwrap();
+        let of = |id: Option<&str>, body: &[u8]| event_id(payments, None, id, body);
+        assert_eq!(of(Some(" abc-1 "), b"x").text, "abc-1");
+        let long = "a".repeat(129);
+        for odd in ["a#b", "a b", "ação", long.as_str()] {
+            let id = of(Some(odd), b"x");
+            assert!(id.text.starts_with("id-sha256-") && !id.is_digest, "{id:?}");
+            assert_eq!(id, of(Some(odd), b"y"), "whatever comes with it");
+            assert_ne!(id, of(Some(&format!("{odd}.")), b"x"));
+        }
     }
 
     #[test]
     fn deliveries_without_an_id_are_told_apart_by_receiver_and_body() {
         let payments = Receiver::find("SiengePagamentos").unwrap();
-        assert_eq!(dedup_key(payments, None, Some("abc-1"), b"x"), "abc-1");
-        assert_ne!(dedup_key(payments, None, None, b"x"), dedup_key(payments, None, None, b"y"));
-        assert_ne!(dedup_key(payments, None, None, b"x"), dedup_key(Receiver::Sienge, None, None, b"x"));
-        assert!(dedup_key(payments, None, Some("a#b"), b"x").starts_with("sha256-"));
+        for none in [None, Some(""), Some("  ")] {
+            let id = |receiver, body: &[u8]| event_id(receiver, None, none, body);
+            assert!(id(payments, b"x").text.starts_with("sha256-") && id(payments, b"x").is_digest);
+            assert_eq!(id(payments, b"x"), id(payments, b"x"));
+            assert_ne!(id(payments, b"x"), id(payments, b"y"));
+            assert_ne!(id(payments, b"x"), id(Receiver::Sienge, b"x"));
+        }
     }
 }

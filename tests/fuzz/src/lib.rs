@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a panic is what a fuzzer looks for")]
 
-use ponte::intake::{Event, Receiver, Unreadable, authorized, credential, dedup_key, read_hints};
+use ponte::intake::{Event, Receiver, Unreadable, authorized, credential, event_id, read};
 use ponte::portfolio::Coverage;
 use ponte::sienge::{
     BillInstallment, Company, CostCenter, Customer, DefaulterRow, Enterprise, ExtractHistoryRow, Hook, IncomeRow, Indexer,
@@ -31,21 +31,30 @@ pub fn webhook(data: &[u8]) {
     }
     let receiver = text(receiver).and_then(Receiver::find).unwrap_or(Receiver::Sienge);
     let event = text(event);
-    let key = dedup_key(receiver, event, text(id), body);
+    let key = event_id(receiver, event, text(id), body).text;
     assert!((1..=128).contains(&key.len()) && !key.contains('#'), "{key}");
-    let Some(event) = receiver.event(event) else { return };
-    match read_hints(event, body) {
-        Ok(hints) => {
+    if let Some(name) = receiver.unknown_event(event) {
+        let is_name = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        assert!(is_name && name.len() <= 60, "{name}");
+    }
+    match read(receiver, event, body) {
+        Ok((event, hints)) => {
             assert!(hints.bills.len() <= 1_000);
             let ids = hints.bills.iter().map(|id| id.0).chain(hints.customers.iter().map(|id| id.0));
-            assert!(ids.chain(hints.sales_contracts.iter().map(|id| id.0)).all(|id| id > 0));
+            let ids = ids
+                .chain(hints.sales_contracts.iter().map(|id| id.0))
+                .chain(hints.units.iter().map(|id| id.0));
+            let ids = ids.chain(hints.installment.map(|id| id.0)).chain(hints.gone.map(|id| id.0));
+            assert!(ids.into_iter().all(|id| (1..=2_147_483_647).contains(&id)), "{hints:?}");
             assert!(event != Event::ReceiptProcessed || !hints.bills.is_empty());
         }
         Err(error) => {
             // Fixed texts: nothing of the body is in them.
             let field = |field| Unreadable::Field { field };
             let fields = ["billId", "receivableBillId", "salesContractId", "customerId", "unitId"].map(field);
-            let known = [Unreadable::NotJson, Unreadable::NotAnObject].into_iter().chain(fields);
+            let known = [Unreadable::NotJson, Unreadable::NotAnObject, Unreadable::NoEvent]
+                .into_iter()
+                .chain(fields);
             let shown = error.to_string();
             assert!(known.map(|error| error.to_string()).any(|text| text == shown), "{shown}");
         }

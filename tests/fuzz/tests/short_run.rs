@@ -9,7 +9,7 @@ use std::path::Path;
 use fuzz_targets::TARGETS;
 
 /// What breaks parsers.
-const TOKENS: [&[u8]; 20] = [
+const TOKENS: [&[u8]; 24] = [
     b"null",
     b"\"",
     b"{",
@@ -21,6 +21,10 @@ const TOKENS: [&[u8]; 20] = [
     b"\xff",
     b"\xc3",
     b"1e999",
+    b"1.0005e4",
+    b"4294967296",
+    b"\\ud800",
+    b"\xef\xbb\xbf",
     b"-0",
     b"99999999999999999999",
     b"0.005",

@@ -1,0 +1,193 @@
+//! The names of Sienge's events, as a header brings them.
+
+/// What an event is about, as far as Ponte cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// `RECEIPT_PROCESSED`.
+    ReceiptProcessed,
+    /// `RECEIVABLE_INSTALLMENT_CREATED`.
+    InstallmentCreated,
+    /// `RECEIVABLE_INSTALLMENT_UPDATED`.
+    InstallmentUpdated,
+    /// `RECEIVABLE_INSTALLMENT_REMOVED`.
+    InstallmentRemoved,
+    /// `UPDATE_RECEIVABLE_BILL_SITUATION`: names several bills.
+    BillSituationUpdated,
+    /// `ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED`.
+    RightsAssigned,
+    /// `BOOK_COLLECTION_CONFIRMED` and `PAYMENT_SLIP_REGISTERED`.
+    BoletoChanged,
+    /// `SALES_CONTRACT_CANCELED` (one L).
+    SalesContractCanceled,
+    /// The other `SALES_CONTRACT_*`.
+    SalesContractChanged,
+    /// `CUSTOMER_*`.
+    CustomerChanged,
+    /// `UNIT_*`.
+    UnitChanged,
+    /// The playbook's three SPC receivers: Sienge publishes no such event, the daily load reads the state instead.
+    CreditBureau,
+    /// An event Ponte has no use for: accepted, noted, not processed.
+    Unused,
+}
+
+/// Published, and no use for it.
+const UNUSED: [&str; 4] = [
+    "COLLECTION_NOTIFIED",
+    "ENTERPRISE_ID_UPDATED",
+    "KEYS_HANDOVER_CREATED",
+    "KEYS_HANDOVER_EXCLUDED",
+];
+
+/// Beginnings of the names of all the others: of payables, purchases, stock and so on. None of them is of receivables.
+const UNUSED_FAMILIES: [&str; 17] = [
+    "ACCOUNTACY_",
+    "ACCOUNTANCY_",
+    "BANK_MOVEMENT_",
+    "BUILDING_",
+    "COST_CENTER_",
+    "CREDITORS_",
+    "INVENTORY_MOVEMENT_",
+    "PAYMENT_ACKNOWLEDGMENT_",
+    "PAYMENT_AUTHORIZATION_",
+    "PAYMENT_BILL_",
+    "PAYMENT_INSTALLMENT_",
+    "PAYMENT_RECEIPT_",
+    "PROPERTY_RENTAL_",
+    "PURCHASE_",
+    "SALES_COMMISSION_",
+    "SERVICE_ORDER_",
+    "TECHNICAL_ASSISTANCE_",
+];
+
+/// Longest name of an unknown event that is repeated to people.
+const NAME_CHARS: usize = 60;
+/// Digits that such a name may have: a version, and nobody's document.
+const NAME_DIGITS: usize = 4;
+
+impl Event {
+    /// Reads an event's name as [`spelled`]; `None` when nobody knows it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "RECEIPT_PROCESSED" => Self::ReceiptProcessed,
+            "RECEIVABLE_INSTALLMENT_CREATED" => Self::InstallmentCreated,
+            "RECEIVABLE_INSTALLMENT_UPDATED" => Self::InstallmentUpdated,
+            "RECEIVABLE_INSTALLMENT_REMOVED" => Self::InstallmentRemoved,
+            "UPDATE_RECEIVABLE_BILL_SITUATION" => Self::BillSituationUpdated,
+            "ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED" => Self::RightsAssigned,
+            "BOOK_COLLECTION_CONFIRMED" | "PAYMENT_SLIP_REGISTERED" => Self::BoletoChanged,
+            "SALES_CONTRACT_CANCELED" => Self::SalesContractCanceled,
+            "SALES_CONTRACT_CREATED" | "SALES_CONTRACT_UPDATED" | "SALES_CONTRACT_REMOVED" | "SALES_CONTRACT_ISSUED" => {
+                Self::SalesContractChanged
+            }
+            "CUSTOMER_CREATED" | "CUSTOMER_UPDATED" | "CUSTOMER_REMOVED" | "CUSTOMER_DISABLED" | "CUSTOMER_ENABLED" => {
+                Self::CustomerChanged
+            }
+            "UNIT_CREATED" | "UNIT_UPDATED" | "UNIT_REMOVED" => Self::UnitChanged,
+            _ if UNUSED.contains(&name) || UNUSED_FAMILIES.iter().any(|family| name.starts_with(family)) => Self::Unused,
+            _ => return None,
+        })
+    }
+}
+
+/// What a header names: each event once, and what nobody knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    pub known: Vec<Event>,
+    /// The first unknown name, fit to be shown.
+    pub unknown: Option<String>,
+}
+
+impl Named {
+    /// Reads the header; one that came twice arrives as a list.
+    pub fn read(header: &str) -> Self {
+        let mut named = Self::default();
+        for name in header.split(',').map(spelled).filter(|name| !name.is_empty()) {
+            match Event::named(&name) {
+                Some(event) if !named.known.contains(&event) => named.known.push(event),
+                Some(_) => {}
+                None => drop(named.unknown.get_or_insert_with(|| shown(&name))),
+            }
+        }
+        named
+    }
+}
+
+/// A name as Sienge spells it, whatever its case, blanks, quotes and hyphens.
+fn spelled(name: &str) -> String {
+    let name = name.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
+    let letter = |c: char| match c {
+        '-' | '.' => '_',
+        c if c.is_whitespace() => '_',
+        c => c.to_ascii_uppercase(),
+    };
+    name.chars().map(letter).collect()
+}
+
+/// An unknown name as it may stand in a metric and a critique: nothing but a name.
+fn shown(name: &str) -> String {
+    let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    if is_name && name.len() <= NAME_CHARS && digits <= NAME_DIGITS {
+        name.to_owned()
+    } else {
+        OTHER.to_owned()
+    }
+}
+
+/// Stands for a name that can't be shown.
+pub const OTHER: &str = "OTHER";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(header: &str) -> Vec<Event> {
+        let named = Named::read(header);
+        assert_eq!(named.unknown, None, "{header}");
+        named.known
+    }
+
+    #[test]
+    fn a_name_is_known_however_it_is_written_and_how_often() {
+        for header in [
+            "RECEIPT_PROCESSED",
+            " receipt_processed ",
+            "Receipt-Processed",
+            "receipt processed",
+            "\"RECEIPT_PROCESSED\"",
+            "RECEIPT_PROCESSED, RECEIPT_PROCESSED",
+            "RECEIPT_PROCESSED,,receipt-processed,",
+        ] {
+            assert_eq!(known(header), [Event::ReceiptProcessed], "{header}");
+        }
+        assert_eq!(
+            known("UNIT_UPDATED,RECEIPT_PROCESSED"),
+            [Event::UnitChanged, Event::ReceiptProcessed]
+        );
+        assert_eq!(known("PURCHASE_ORDER_CREATED"), [Event::Unused]);
+        assert_eq!(known("KEYS_HANDOVER_CREATED"), [Event::Unused]);
+        assert_eq!(known(" , "), []);
+    }
+
+    #[test]
+    fn an_unknown_name_is_shown_and_nothing_else_is() {
+        let unknown = |header: &str| Named::read(header).unknown;
+        for name in [
+            "RECEIPT_PROCESSED_V2",
+            "SALES_CONTRACT_CANCELLED",
+            "PAYMENT_SLIP_REGISTERED_V2",
+            "KEYS_HANDOVER_CREATED_V2",
+            "CUSTOMER_MERGED",
+        ] {
+            assert_eq!(unknown(name).as_deref(), Some(name));
+        }
+        assert_eq!(unknown("receipt-refunded").as_deref(), Some("RECEIPT_REFUNDED"));
+        assert_eq!(unknown("RECEIPT_PROCESSED, NEW_ONE, NEWER").as_deref(), Some("NEW_ONE"));
+        let long = "A".repeat(61);
+        for odd in ["52998224725", "MARIA@EXEMPLO.COM", "RECEIPT\u{e7}", "{\"a\":1}", long.as_str()] {
+            assert_eq!(unknown(odd).as_deref(), Some(OTHER), "{odd}");
+        }
+    }
+}
