@@ -21,6 +21,7 @@ fn webhook(id: &str, body: &[u8]) -> InboundWebhook {
         receiver: "SiengePagamentos".to_owned(),
         event: "RECEIPT_PROCESSED".to_owned(),
         id: id.to_owned(),
+        while_waiting: false,
         received_at: at(NOW),
         headers: BTreeMap::from([("x-sienge-event".to_owned(), "RECEIPT_PROCESSED".to_owned())]),
         body: body.to_vec(),
@@ -42,6 +43,7 @@ async fn load(store: &Store, key: &JournalKey) -> StoredWebhook {
 fn finish(key: &JournalKey, state: WebhookState) -> Finish {
     Finish {
         key: key.clone(),
+        arrival: None,
         state,
         note: Some("nota".to_owned()),
         bill: None,
@@ -90,6 +92,7 @@ async fn of_sixteen_deliveries_at_once_exactly_one_is_new() {
             match delivery.await.unwrap() {
                 Accepted::New => new += 1,
                 Accepted::Duplicate { same_body } => assert!(same_body),
+                Accepted::Again => panic!("it has an id"),
             }
         }
         assert_eq!(new, 1);
@@ -477,6 +480,103 @@ async fn a_critique_is_written_once_a_day() {
     let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "critique", 10).await.unwrap();
     assert_eq!(listed.len(), 2);
     assert!(listed[0].summary.starts_with("Filial não cadastrada"));
+}
+
+/// One that came without an id.
+fn nameless(body: &[u8]) -> InboundWebhook {
+    InboundWebhook {
+        while_waiting: true,
+        ..webhook("sha256-of-what-came", body)
+    }
+}
+
+/// Finishes what was loaded.
+async fn finish_loaded(store: &Store, loaded: &StoredWebhook, state: WebhookState) {
+    let loaded = Finish {
+        arrival: loaded.arrival.clone(),
+        ..finish(&loaded.key, state)
+    };
+    store.finish(&loaded, at(NOW)).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_an_id_an_equal_one_is_the_same_only_while_the_first_one_waits() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let first = nameless(b"{}");
+    let later = InboundWebhook {
+        received_at: at("2026-11-22T08:00:07Z"),
+        ..first.clone()
+    };
+    assert_eq!(store.accept(&first).await.unwrap(), Accepted::New);
+    assert_eq!(store.accept(&later).await.unwrap(), Accepted::Again);
+    let loaded = load(store, &first.key()).await;
+    assert_eq!(loaded.webhook, later, "it is read as of its last arrival");
+    finish_loaded(store, &loaded, WebhookState::Done).await;
+    assert_eq!(
+        load(store, &first.key()).await.state,
+        WebhookState::Done,
+        "both came before it was loaded"
+    );
+    for state in [WebhookState::Unmatched, WebhookState::Failed, WebhookState::Done] {
+        assert_eq!(store.accept(&first).await.unwrap(), Accepted::New, "another event: {state:?}");
+        let loaded = load(store, &first.key()).await;
+        assert_eq!((loaded.state, &loaded.note), (WebhookState::Pending, &None));
+        finish_loaded(store, &loaded, state).await;
+        assert_eq!(load(store, &first.key()).await.state, state);
+    }
+    let items = database.items("journal").await;
+    assert_eq!(items.len(), 1, "one item, however often it comes");
+}
+
+#[tokio::test]
+async fn one_that_comes_again_while_it_is_looked_at_is_looked_at_once_more() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let first = nameless(b"{}");
+    for state in [WebhookState::Done, WebhookState::Unmatched, WebhookState::Failed] {
+        assert_eq!(store.accept(&first).await.unwrap(), Accepted::New);
+        let being_read = load(store, &first.key()).await;
+        assert_eq!(store.accept(&first).await.unwrap(), Accepted::Again);
+        finish_loaded(store, &being_read, state).await;
+        let waiting = load(store, &first.key()).await;
+        assert_eq!(waiting.state, WebhookState::Pending, "{state:?}");
+        assert!(pending(store).await.contains(&first.key()), "the sweep finds it");
+        // Whoever finishes late, after it was finished and came anew, finishes nothing.
+        finish_loaded(store, &waiting, WebhookState::Done).await;
+        assert_eq!(store.accept(&first).await.unwrap(), Accepted::New);
+        for late in [&being_read, &waiting] {
+            finish_loaded(store, late, state).await;
+            assert_eq!(load(store, &first.key()).await.state, WebhookState::Pending);
+        }
+        let loaded = load(store, &first.key()).await;
+        finish_loaded(store, &loaded, WebhookState::Done).await;
+    }
+}
+
+#[tokio::test]
+async fn of_equal_ones_at_once_none_is_lost_whoever_finishes_meanwhile() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let webhook = nameless(&noise(500_000));
+    let arrivals = futures::future::join_all((0..16).map(|_| store.accept(&webhook)));
+    let finisher = async {
+        for _ in 0..8 {
+            if let Some(Ok(loaded)) = store.load_webhooks(&[webhook.key()]).await.unwrap().pop() {
+                finish_loaded(store, &loaded, WebhookState::Done).await;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (arrived, ()) = futures::future::join(arrivals, finisher).await;
+    let arrived: Vec<Accepted> = arrived.into_iter().map(Result::unwrap).collect();
+    assert!(
+        arrived.iter().all(|one| matches!(one, Accepted::New | Accepted::Again)),
+        "{arrived:?}"
+    );
+    assert!(arrived.contains(&Accepted::New));
+    let last = load(store, &webhook.key()).await;
+    assert_eq!(last.webhook.body, webhook.body);
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use futures::{StreamExt, stream};
 
 use super::{
-    AT_ONCE, Accepted, InboundWebhook, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, StoredWebhook, WEBHOOK, WebhookState, bounded,
-    expiry,
+    ARRIVAL, AT_ONCE, Accepted, InboundWebhook, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, StoredWebhook, WEBHOOK, WebhookState,
+    bounded, expiry,
 };
 use crate::calendar::business_date;
 use crate::portfolio::BillId;
@@ -23,13 +23,48 @@ const PARTS_KEPT_DAYS: i64 = 180;
 const BODY_IN_HEAD_BYTES: usize = 300_000;
 /// Size of a part of a larger one.
 const PART_BYTES: usize = 350_000;
+/// Rounds of an arrival that meets others of the same webhook being finished.
+const MAX_ROUNDS: usize = 8;
 /// Largest body taken: more than API Gateway and Lambda let through.
 const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
 
 impl Store {
     /// Stores a webhook once. In the ordinary case this is one conditional put.
     pub async fn accept(&self, webhook: &InboundWebhook) -> Result<Accepted, StoreError> {
-        self.put_webhook(webhook, WebhookState::Pending, None).await
+        for _ in 0..MAX_ROUNDS {
+            match self.put_webhook(webhook, WebhookState::Pending, None).await? {
+                // The stored one may be finished before it hears of this one: then this one begins it anew.
+                Accepted::Duplicate { .. } if webhook.while_waiting => {
+                    if self.comes_again(webhook).await? {
+                        return Ok(Accepted::Again);
+                    }
+                }
+                accepted => return Ok(accepted),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// Marks a webhook that waits as having come again; `false` when it waits no more.
+    async fn comes_again(&self, webhook: &InboundWebhook) -> Result<bool, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.journal)
+            .set_key(Some(key_item(&webhook.key().head())))
+            .update_expression("SET #arrival = :arrival, #at = :at")
+            .condition_expression("#state = :pending")
+            .expression_attribute_names("#arrival", ARRIVAL)
+            .expression_attribute_names("#at", attribute::AT)
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":arrival", text(new_arrival()))
+            .expression_attribute_values(":at", text(keys::instant(webhook.received_at)))
+            .expression_attribute_values(":pending", text(WebhookState::Pending.name()));
+        match update.send().await.map_err(|error| StoreError::of("UpdateItem", &error)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Stores a webhook that cannot be read, for the log: it is never pending.
@@ -69,6 +104,10 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         put = if state == WebhookState::Rejected {
             put.condition_expression("attribute_not_exists(pk)")
+        } else if state == WebhookState::Pending && webhook.while_waiting {
+            put.condition_expression("attribute_not_exists(pk) OR #state <> :pending")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":pending", text(WebhookState::Pending.name()))
         } else {
             // What could not be read had no effect: a readable delivery of the same id takes its place.
             put.condition_expression("attribute_not_exists(pk) OR #state = :rejected")
@@ -177,6 +216,9 @@ fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, 
     if let Some(note) = note {
         item.insert("note".to_owned(), text(bounded(note)));
     }
+    if webhook.while_waiting {
+        item.insert(ARRIVAL.to_owned(), text(new_arrival()));
+    }
     if state == WebhookState::Pending {
         item.insert(attribute::PENDING_SHARD.to_owned(), text(keys::pending_shard_of(&key.0)));
     } else {
@@ -184,6 +226,11 @@ fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, 
         item.insert(attribute::EXPIRES_AT.to_owned(), number(expires));
     }
     item
+}
+
+/// What no other arrival has.
+fn new_arrival() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }
 
 fn part_items(webhook: &InboundWebhook, body_hash: &str, packed: &[u8]) -> Vec<Item> {
@@ -212,12 +259,14 @@ fn read_webhook(head: &Item, key: JournalKey, body: Vec<u8>) -> Result<StoredWeb
     let headers = head.get("headers").and_then(|headers| headers.as_m().ok());
     let headers = headers.into_iter().flatten();
     let bill = head.contains_key("bill").then(|| get_number(head, "bill")).transpose()?;
+    let arrival = opt_text(head, ARRIVAL).map(str::to_owned);
     Ok(StoredWebhook {
         webhook: InboundWebhook {
             tenant,
             receiver: get_text(head, "receiver")?.to_owned(),
             event: get_text(head, "event")?.to_owned(),
             id: get_text(head, "webhook_id")?.to_owned(),
+            while_waiting: arrival.is_some(),
             received_at: get_instant(head, attribute::AT)?,
             headers: headers
                 .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
@@ -227,6 +276,7 @@ fn read_webhook(head: &Item, key: JournalKey, body: Vec<u8>) -> Result<StoredWeb
         },
         state,
         note: opt_text(head, "note").map(str::to_owned),
+        arrival,
         key,
     })
 }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Finish, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, PendingWebhook, WebhookState, bounded, expiry};
+use super::{ARRIVAL, AT_ONCE, Finish, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, PendingWebhook, WebhookState, bounded, expiry};
 use crate::calendar::Timestamp;
 use crate::portfolio::TenantId;
 use crate::store::attributes::{get_instant, get_text, key_item, number, opt_number, opt_text, text};
@@ -13,7 +13,7 @@ use crate::store::keys::{self, ItemKey, attribute, index};
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// Finishes one webhook. Doing it again, or finishing one that is done, changes nothing.
+    /// Finishes one webhook. Doing it again, or finishing one that is done or came again meanwhile, changes nothing.
     pub async fn finish(&self, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
         let tenant = finish.key.tenant();
         let tenant = tenant.ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
@@ -70,10 +70,16 @@ impl Store {
                 .expression_attribute_names("#expires", attribute::EXPIRES_AT)
                 .expression_attribute_values(":expires", number(expiry(now, KEPT_DAYS)));
         }
+        if let Some(arrival) = &finish.arrival {
+            update = update
+                .condition_expression("#state IN (:from0, :from1, :from2) AND #arrival = :arrival")
+                .expression_attribute_names("#arrival", ARRIVAL)
+                .expression_attribute_values(":arrival", text(arrival));
+        }
         let update = update.update_expression(set);
         match update.send().await {
             Ok(_) => Ok(()),
-            // Done or rejected already, or removed: nothing is left to finish.
+            // Done or rejected already, or removed: nothing is left to finish. Or it came again, and waits for that.
             Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => Ok(()),
             Err(error) => Err(StoreError::of("UpdateItem", &error)),
         }

@@ -3,6 +3,10 @@
 //! The conditional put of the head is the commit point: of any number of deliveries of one id, exactly one is
 //! [`Accepted::New`]. A large body lies in parts, written before the head. States: `pending` → `done`, `unmatched`,
 //! `rejected` or `failed`; `unmatched` and `failed` may still become `done`. `done` and `rejected` are final.
+//!
+//! A webhook that came without an id is known by a digest, which stands for it only while it waits: every arrival marks the head with
+//! a mark of its own, and whoever finishes a webhook finishes the arrival that was loaded. One that came after that leaves it pending,
+//! to be looked at again; one that comes when it is finished begins it anew, in the same item.
 
 mod accept;
 mod finish;
@@ -25,6 +29,9 @@ const NOTE_CHARS: usize = 500;
 /// Where a webhook that waits keeps the keys of the indexes that will list it.
 const LISTED_DAY: &str = "listed_day";
 const LISTED_BILL: &str = "listed_bill";
+
+/// Which arrival of a webhook without an id the head is of.
+const ARRIVAL: &str = "arrival";
 
 /// Kind of journal item.
 pub(super) const WEBHOOK: &str = "webhook";
@@ -58,8 +65,10 @@ pub struct InboundWebhook {
     pub receiver: String,
     /// The event's name, as far as it is known.
     pub event: String,
-    /// What tells it from others: `x-sienge-id`, or the hash of receiver and body.
+    /// What tells it from others: `x-sienge-id`, or a digest of what came.
     pub id: String,
+    /// Whether the id stands for this event only while it waits: then an equal one that comes later is another event.
+    pub while_waiting: bool,
     /// When it came.
     pub received_at: Timestamp,
     /// Headers worth keeping, names in lower case; credentials are left out in any case.
@@ -95,6 +104,8 @@ impl std::fmt::Debug for InboundWebhook {
 pub enum Accepted {
     /// Stored now: queue it.
     New,
+    /// Stored before, and still waiting: it is looked at once more if it is being looked at now. Queue it.
+    Again,
     /// Stored before.
     Duplicate {
         /// Whether the body is the same, byte for byte.
@@ -149,6 +160,8 @@ pub struct StoredWebhook {
     pub state: WebhookState,
     /// What was noted when it was finished.
     pub note: Option<String>,
+    /// Which arrival of it this is, where its id stands for it only while it waits.
+    pub arrival: Option<String>,
 }
 
 /// A webhook that waits.
@@ -167,6 +180,8 @@ pub struct PendingWebhook {
 pub struct Finish {
     /// Which.
     pub key: JournalKey,
+    /// Its arrival that was loaded: a later one is not finished with it. `None`: whichever it is.
+    pub arrival: Option<String>,
     /// How; [`WebhookState::Pending`] is refused.
     pub state: WebhookState,
     /// What an operator should know, without personal data.
