@@ -173,6 +173,14 @@ pub(super) fn income_call(window: &IncomeWindow) -> Call {
         .with_some("changeStartDate", window.changed_since)
 }
 
+/// Asks for every installment of some bills.
+pub(super) fn bills_call(bills: &[BillId]) -> Call {
+    let only = if let [bill] = bills { Some(*bill) } else { None };
+    Call::bulk("ConsultarParcelasTitulos", RESOURCE, "income/by-bills")
+        .with_list("billsIds", bills)
+        .about(only)
+}
+
 impl Client {
     /// The installments of a period, in no particular order. The first `Err` ends the stream; ask for the window again then.
     pub fn income(&self, window: &IncomeWindow) -> Rows<IncomeRow> {
@@ -182,15 +190,7 @@ impl Client {
     /// Every installment of the bills, asked for in calls of [`BILLS_PER_CALL`], one after the other. Bills that Sienge
     /// does not know yield no row. The first `Err` ends the stream.
     pub fn income_by_bills(&self, bills: &[BillId]) -> Rows<IncomeRow> {
-        let calls: Vec<Call> = bills
-            .chunks(BILLS_PER_CALL)
-            .map(|chunk| {
-                let only = if let [bill] = chunk { Some(*bill) } else { None };
-                Call::bulk("ConsultarParcelasTitulos", RESOURCE, "income/by-bills")
-                    .with_list("billsIds", chunk)
-                    .about(only)
-            })
-            .collect();
+        let calls: Vec<Call> = bills.chunks(BILLS_PER_CALL).map(bills_call).collect();
         let waiting = (self.clone(), calls.into_iter(), None::<Rows<IncomeRow>>);
         stream::unfold(waiting, |(client, mut calls, mut current)| async move {
             loop {

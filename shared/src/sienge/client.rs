@@ -142,6 +142,8 @@ pub struct Client {
     pub(super) inner: Arc<Inner>,
     pub(super) priority: Priority,
     pub(super) deadline: Option<Instant>,
+    /// Whether a call that failed is made again; one that Sienge limited is in any case.
+    pub(super) repeats: bool,
 }
 
 pub(super) struct Inner {
@@ -200,6 +202,7 @@ impl Client {
             }),
             priority: Priority::Batch,
             deadline: None,
+            repeats: true,
         })
     }
 
@@ -208,6 +211,14 @@ impl Client {
     pub fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
+    }
+
+    /// The same client, which makes each call once.
+    pub(super) fn without_repeats(&self) -> Self {
+        Self {
+            repeats: false,
+            ..self.clone()
+        }
     }
 
     /// The same client, whose calls end before the deadline (the invocation's end less a margin).

@@ -152,6 +152,20 @@ pub enum SiengeError {
         /// The installment, when known.
         installment: Option<InstallmentId>,
     },
+    /// Sienge refuses one bill, and answers about others.
+    #[error("O Sienge recusa o título {bill} ({status}): confira se ele existe e se a API o mostra")]
+    BillRefused {
+        /// The bill.
+        bill: BillId,
+        /// HTTP status.
+        status: u16,
+    },
+    /// Sienge refuses a group of bills, and this one was not told apart from it yet.
+    #[error("O Sienge recusou um grupo de títulos em que está o {bill}; será lido de novo, à parte")]
+    NotToldApart {
+        /// The bill.
+        bill: BillId,
+    },
     /// Two answers about the same bill contradict each other, for example because it changed between the reads.
     #[error("As respostas do Sienge sobre o título {bill} não concordam entre si; será lido de novo")]
     Inconsistent {
@@ -183,6 +197,7 @@ impl SiengeError {
             | Self::BadRequest { .. }
             | Self::WrongAddress { .. }
             | Self::TooLarge { .. }
+            | Self::BillRefused { .. }
             | Self::MissingField { .. } => Remedy::Never,
             Self::RateLimited { .. }
             | Self::QuotaExhausted { .. }
@@ -196,6 +211,7 @@ impl SiengeError {
             | Self::NotJson { .. }
             | Self::Shape { .. }
             | Self::BulkFailed { .. }
+            | Self::NotToldApart { .. }
             | Self::Inconsistent { .. } => Remedy::RetryLater,
         }
     }
@@ -205,8 +221,25 @@ impl SiengeError {
     pub fn bill(&self) -> Option<BillId> {
         match self {
             Self::MissingField { bill, .. } => *bill,
-            Self::Inconsistent { bill } => Some(*bill),
+            Self::Inconsistent { bill } | Self::BillRefused { bill, .. } | Self::NotToldApart { bill } => Some(*bill),
             _ => None,
+        }
+    }
+
+    /// Whether one of the things a call asks for may be the reason, rather than Sienge, the way to it, or who asks.
+    #[must_use]
+    pub fn may_be_of_one(&self) -> bool {
+        match self {
+            Self::BadRequest { status, .. } => matches!(status, 400 | 409 | 413 | 414 | 422),
+            Self::Server { status, .. } => *status == 500,
+            Self::NotFound { .. }
+            | Self::TooLarge { .. }
+            | Self::Truncated { .. }
+            | Self::NotJson { .. }
+            | Self::Shape { .. }
+            | Self::BulkFailed { .. }
+            | Self::MissingField { .. } => true,
+            _ => false,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod async_bulk;
 mod bulk;
+mod bulk_group;
 mod bulk_income;
 mod call;
 mod choice;
@@ -59,6 +60,7 @@ pub use facts::{OddRow, Shown, group, income_facts, rest_facts};
 pub use hooks::Hook;
 pub use indexers::{Indexer, IndexerValue};
 pub use lenient::Personal;
+pub use observe::Seen;
 pub use pages::Rows;
 pub use payment_condition_types::PaymentConditionType;
 pub use payment_slips::{PaymentSlip, SlipAnswer, SlipEmail};

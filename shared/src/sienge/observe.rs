@@ -1,7 +1,8 @@
 //! Observing bills: what Sienge says about each of them now, whichever source is cheaper.
 //!
 //! Guarantees: each bill asked for is answered exactly once; a bill that Sienge does not have is an observation that says
-//! so; what of a bill could not be read from one source is completed from the other, and what neither tells is named in the observation.
+//! so; what of a bill could not be read from one source is completed from the other, and what neither tells is named in the observation;
+//! a bill that Sienge refuses is an error of that bill alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,20 +12,26 @@ use super::bulk_income::BILLS_PER_CALL;
 use super::choice::{Look, Plan, Source, choose_other, choose_source};
 use super::client::Client;
 use super::error::SiengeError;
-use super::facts::{customer_of, group, income_facts, rest_facts, unknown_bill};
+use super::facts::{customer_of, rest_facts, unknown_bill};
 use super::ports::{Lane, Remaining};
-use crate::portfolio::{BillId, Coverage, Observation};
+use crate::portfolio::{BillId, Observation};
 
 /// Bills read at the same time by REST.
 const REST_AT_ONCE: usize = 4;
-/// Times a bulk answer that broke after its first row is asked for again.
-const RESTARTS: u32 = 2;
 /// Bills whose source is remembered for a confirmation.
 const REMEMBERED_BILLS: usize = 50_000;
 
+/// What came of looking at one bill.
+pub type Seen = (BillId, Result<Observation, SiengeError>);
+
 impl Client {
-    /// What Sienge says now about the bills, in the order of their ids.
+    /// What Sienge says now about the bills, in the order of their ids; fails when it refuses one of them.
     pub async fn observe(&self, looks: &[Look]) -> Result<Vec<Observation>, SiengeError> {
+        self.observe_each(looks).await?.into_iter().map(|(_, seen)| seen).collect()
+    }
+
+    /// Like [`Client::observe`], but a bill that is refused fails alone.
+    pub async fn observe_each(&self, looks: &[Look]) -> Result<Vec<Seen>, SiengeError> {
         let looks = distinct(looks);
         if looks.is_empty() {
             return Ok(Vec::new());
@@ -35,6 +42,11 @@ impl Client {
 
     /// A second, independent look at the bills: asks the source that [`Client::observe`] did not ask, where its quota allows.
     pub async fn confirm(&self, looks: &[Look]) -> Result<Vec<Observation>, SiengeError> {
+        self.confirm_each(looks).await?.into_iter().map(|(_, seen)| seen).collect()
+    }
+
+    /// Like [`Client::confirm`], but a bill that is refused fails alone.
+    pub async fn confirm_each(&self, looks: &[Look]) -> Result<Vec<Seen>, SiengeError> {
         let looks = distinct(looks);
         if looks.is_empty() {
             return Ok(Vec::new());
@@ -55,10 +67,12 @@ impl Client {
             .map_err(|refusal| SiengeError::refused(refusal, Lane::Rest))
     }
 
-    async fn carry_out(&self, plan: Plan) -> Result<Vec<Observation>, SiengeError> {
-        let mut seen: BTreeMap<BillId, Observation> = BTreeMap::new();
+    async fn carry_out(&self, plan: Plan) -> Result<Vec<Seen>, SiengeError> {
+        let mut seen: BTreeMap<BillId, Result<Observation, SiengeError>> = BTreeMap::new();
         let mut in_part: BTreeMap<BillId, Observation> = BTreeMap::new();
         let mut bulk: Vec<BillId> = plan.bulk.iter().map(|look| look.bill).collect();
+        // What REST has trouble with is asked for apart from the others: Sienge may refuse it in bulk, too.
+        let mut suspects: Vec<BillId> = Vec::new();
         let mut by_rest = stream::iter(plan.rest)
             .map(|look| async move { (look.bill, self.observe_by_rest(look.bill).await) })
             .buffer_unordered(REST_AT_ONCE);
@@ -70,36 +84,39 @@ impl Client {
                 }
                 Ok(observation) => {
                     self.remember(bill, Source::Rest);
-                    seen.insert(bill, observation);
+                    seen.insert(bill, Ok(observation));
                 }
                 // Incomplete or contradictory: the other source tells the whole bill in one answer.
-                Err(error) if error.bill().is_some() || only_this_source(&error) => bulk.push(bill),
+                Err(error) if error.bill().is_some() => bulk.push(bill),
+                Err(error) if only_this_source(&error) => suspects.push(bill),
                 Err(error) => return Err(error),
             }
         }
-        for chunk in bulk.chunks(BILLS_PER_CALL) {
-            let in_bulk = match self.observe_in_bulk(chunk).await {
+        for group in bulk.chunks(BILLS_PER_CALL).chain(suspects.chunks(BILLS_PER_CALL)) {
+            let in_bulk = match self.observe_in_bulk(group).await {
                 Ok(in_bulk) => in_bulk,
                 // What was read in part will do when there is no more to be had.
-                Err(error) if chunk.iter().all(|bill| in_part.contains_key(bill)) => {
-                    tracing::warn!(%error, bills = chunk.len(), "bills read in part could not be completed from the other source");
-                    BTreeMap::new()
+                Err(error) if group.iter().all(|bill| in_part.contains_key(bill)) => {
+                    tracing::warn!(%error, bills = group.len(), "bills read in part could not be completed from the other source");
+                    Vec::new()
                 }
                 Err(error) => return Err(error),
             };
-            for bill in chunk {
-                let whole = in_bulk.get(bill).cloned();
-                let source = if whole.is_some() { Source::Bulk } else { Source::Rest };
+            let mut in_bulk: BTreeMap<BillId, Result<Observation, SiengeError>> = in_bulk.into_iter().collect();
+            for bill in group {
+                let whole = in_bulk.remove(bill);
+                let source = if matches!(whole, Some(Ok(_))) { Source::Bulk } else { Source::Rest };
                 self.remember(*bill, source);
                 let found = match (in_part.remove(bill), whole) {
-                    (Some(part), Some(whole)) => part.completed_by(whole),
-                    (Some(part), None) => part,
-                    (None, whole) => whole.unwrap_or_else(|| unknown_bill(*bill)),
+                    (Some(part), Some(Ok(whole))) => Ok(part.completed_by(whole)),
+                    (Some(part), _) => Ok(part),
+                    (None, Some(whole)) => whole,
+                    (None, None) => Ok(unknown_bill(*bill)),
                 };
                 seen.insert(*bill, found);
             }
         }
-        Ok(seen.into_values().collect())
+        Ok(seen.into_iter().collect())
     }
 
     /// One bill by three REST reads. The list comes before the statement: a payment between them then shows as a receipt
@@ -114,43 +131,6 @@ impl Client {
         rest_facts(bill, header, list, statement)
     }
 
-    /// Up to [`BILLS_PER_CALL`] bills by one bulk read.
-    async fn observe_in_bulk(&self, bills: &[BillId]) -> Result<BTreeMap<BillId, Observation>, SiengeError> {
-        let mut restarts = 0;
-        loop {
-            match self.bulk_facts(bills).await {
-                Err(error) if error.is_transient() && !error.is_quota() && restarts < RESTARTS => restarts += 1,
-                other => return other,
-            }
-        }
-    }
-
-    async fn bulk_facts(&self, bills: &[BillId]) -> Result<BTreeMap<BillId, Observation>, SiengeError> {
-        let (mut read, mut odd) = (Vec::new(), Vec::new());
-        let mut rows = self.income_by_bills(bills);
-        while let Some(row) = rows.next().await {
-            match income_facts(row?) {
-                Ok(row) => read.push(row),
-                Err(row) => {
-                    tracing::warn!(bill = row.bill.map(|bill| bill.0), installment = row.installment().map(|id| id.0), why = %row.why, "income row unreadable");
-                    odd.push(row);
-                }
-            }
-        }
-        // A row that names no bill is of one that was asked for: none of them is told whole then.
-        let astray = odd.iter().find(|row| row.bill.is_none()).map(|row| row.why);
-        let seen = group(read, odd, if astray.is_some() { Coverage::Rows } else { Coverage::WholeOnce });
-        let mut seen: BTreeMap<BillId, Observation> = seen.into_iter().map(|seen| (seen.bill, seen)).collect();
-        for bill in bills {
-            let seen = seen.entry(*bill).or_insert_with(|| unknown_bill(*bill));
-            if astray.is_some() {
-                seen.coverage = Coverage::Rows;
-                seen.gap = seen.gap.or(astray.filter(|_| bills.len() == 1));
-            }
-        }
-        Ok(seen)
-    }
-
     fn remember(&self, bill: BillId, source: Source) {
         let mut told_by = self.inner.told_by.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if told_by.len() >= REMEMBERED_BILLS {
@@ -160,12 +140,9 @@ impl Client {
     }
 }
 
-/// REST fails where the bulk read may still answer: a server error on one resource, a resource not released, an odd shape.
+/// REST fails where the bulk read may still answer: a refusal, a server error on one resource, a resource not released, an odd shape.
 fn only_this_source(error: &SiengeError) -> bool {
-    matches!(
-        error,
-        SiengeError::Server { .. } | SiengeError::Permission { .. } | SiengeError::Shape { .. }
-    )
+    error.may_be_of_one() || matches!(error, SiengeError::Server { .. } | SiengeError::Permission { .. })
 }
 
 /// Each bill once; the first mention counts, wishes for boletos add up.

@@ -240,7 +240,7 @@ impl Client {
             self.inner.quota.back_off(call.lane, wait.min(RETRY_AFTER_LIMIT)).await;
         }
         // A 429 was not carried out, whatever the verb; anything else but a GET may have been.
-        let repeatable = call.verb == Method::GET || limited.is_some();
+        let repeatable = (call.verb == Method::GET && self.repeats) || limited.is_some();
         if !repeatable || !error.is_transient() || attempt >= retry.attempts {
             return Err(error);
         }

@@ -2,7 +2,7 @@
 
 use ponte::money::Cents;
 use ponte::portfolio::{BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation, Oddity};
-use ponte::sienge::{IncomeRow, Look, Remaining, SiengeError, group, income_facts};
+use ponte::sienge::{IncomeRow, Look, Remaining, Remedy, SiengeError, group, income_facts};
 
 use super::server::{Reply, Request, Stage, refusal};
 
@@ -401,4 +401,137 @@ fn rows_are_grouped_by_bill_each_installment_once() {
         [(9, 1), (10, 2)]
     );
     assert_eq!(seen[1].coverage, Coverage::Rows);
+}
+
+/// Answers every bill but some, and refuses each call that names one of those.
+fn refusing(bad: &'static [i64], status: u16) -> impl Fn(usize, &Request) -> Reply + Send + Sync + 'static {
+    move |_, request| {
+        let Some(list) = request.query("billsIds") else {
+            return refusal(404);
+        };
+        let bills: Vec<i64> = list.split(',').map(|id| id.parse().unwrap()).collect();
+        if bills.iter().any(|bill| bad.contains(bill)) {
+            return refusal(status);
+        }
+        let rows = bills.iter().map(|bill| {
+            let rows = INCOME.strip_prefix(r#"{"data":["#).unwrap().strip_suffix("]}").unwrap();
+            rows.replace(r#""billId":10,"#, &format!(r#""billId":{bill},"#))
+        });
+        Reply::json(format!(r#"{{"data":[{}]}}"#, rows.collect::<Vec<_>>().join(",")))
+    }
+}
+
+fn unknown(bills: std::ops::RangeInclusive<i64>) -> Vec<Look> {
+    bills.map(|bill| look(bill, None)).collect()
+}
+
+#[tokio::test]
+async fn a_bill_that_sienge_refuses_fails_alone_and_its_group_is_read_in_a_bounded_number_of_calls() {
+    for (status, most) in [(400, 15), (422, 15), (404, 15), (500, 20)] {
+        for bad in [&[1_i64][..], &[37], &[100]] {
+            let stage = Stage::with(refusing(bad, status)).await;
+            let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
+            assert_eq!(seen.len(), 100);
+            for (bill, seen) in seen {
+                match seen {
+                    Ok(seen) if bad.contains(&bill.0) => assert_eq!((status, seen.header), (404, None), "not found"),
+                    Ok(seen) => assert_eq!(seen.installments.len(), 2, "{status}: {bill}"),
+                    Err(error) => {
+                        assert_eq!(error, SiengeError::BillRefused { bill, status });
+                        assert_eq!((error.remedy(), bad), (Remedy::Never, &[bill.0][..]));
+                        assert!(error.to_string().contains(&format!("título {bill}")), "{error}");
+                    }
+                }
+            }
+            let calls = stage.server.requests().len();
+            assert!(calls <= most, "{status}: {calls} calls");
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_refused_bills_are_found_and_what_is_not_told_apart_comes_again() {
+    let stage = Stage::with(refusing(&[3, 4, 90], 400)).await;
+    let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
+    let refused: Vec<i64> = seen.iter().filter(|(_, seen)| seen.is_err()).map(|(bill, _)| bill.0).collect();
+    assert_eq!(refused, [3, 4, 90]);
+    // So many that the calls end before all are found.
+    let stage = Stage::with(refusing(&[1, 11, 21, 31, 41, 51, 61, 71, 81, 91], 400)).await;
+    let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
+    assert_eq!((seen.len(), stage.server.requests().len()), (100, 41));
+    let read = seen.iter().filter(|(_, seen)| seen.is_ok()).count();
+    assert!(read >= 20, "{read}");
+    for (bill, seen) in seen {
+        match seen {
+            Ok(_) => assert_ne!(bill.0 % 10, 1),
+            Err(SiengeError::BillRefused { bill, .. }) => assert_eq!(bill.0 % 10, 1),
+            Err(error) => assert_eq!((error.remedy(), error), (Remedy::RetryLater, SiengeError::NotToldApart { bill })),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pair_is_told_apart_whichever_is_refused() {
+    for (bad, states) in [(&[1_i64][..], [false, true]), (&[2], [true, false]), (&[1, 2], [false, false])] {
+        let stage = Stage::with(refusing(bad, 400)).await;
+        let seen = stage.client.observe_each(&unknown(1..=2)).await.unwrap();
+        assert_eq!(seen.iter().map(|(_, seen)| seen.is_ok()).collect::<Vec<_>>(), states);
+    }
+}
+
+#[tokio::test]
+async fn a_sienge_that_is_down_or_finds_nothing_is_not_asked_for_every_bill() {
+    let stage = Stage::with(|_, _| refusal(500)).await;
+    let error = stage.client.observe_each(&unknown(1..=100)).await.unwrap_err();
+    assert!(matches!(error, SiengeError::Server { status: 500, .. }), "{error}");
+    let calls = stage.server.requests().len();
+    assert!(calls <= 11, "{calls}");
+    let stage = Stage::with(|_, _| refusal(404)).await;
+    let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
+    assert!(seen.iter().all(|(_, seen)| seen.as_ref().is_ok_and(|seen| seen.header.is_none())));
+    assert_eq!(stage.server.requests().len(), 3);
+    // Whatever is asked for, it is refused who asks.
+    for status in [401, 403, 503] {
+        let stage = Stage::with(move |_, _| refusal(status)).await;
+        assert!(stage.client.observe_each(&unknown(1..=100)).await.is_err(), "{status}");
+        assert!(stage.server.requests().len() <= 5, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_apart_is_kept_when_the_quota_ends() {
+    let one_refused = refusing(&[1], 400);
+    let stage = Stage::with(move |number, request| match number {
+        0..3 => one_refused(number, request),
+        _ => refusal(401),
+    })
+    .await;
+    let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
+    let read = seen.iter().filter(|(_, seen)| seen.is_ok()).count();
+    assert_eq!(read, 50, "the half without the refused one");
+    assert!(seen.iter().all(|(_, seen)| !matches!(seen, Err(SiengeError::BillRefused { .. }))));
+}
+
+#[tokio::test]
+async fn a_bill_that_rest_refuses_is_asked_for_in_bulk_apart_from_the_others() {
+    let stage = Stage::with(|number, request| match request.path() {
+        "/bulk-data/v1/income/by-bills" => refusing(&[20], 400)(number, request),
+        path if path.contains("/20") => refusal(400),
+        _ => world(request),
+    })
+    .await;
+    let seen = stage.client.observe_each(&[look(10, Some(3)), look(20, Some(3))]).await.unwrap();
+    assert!(seen[0].1.is_ok(), "{seen:?}");
+    let refused = SiengeError::BillRefused {
+        bill: BillId(20),
+        status: 400,
+    };
+    assert_eq!(seen[1].1, Err(refused));
+    let in_bulk: Vec<_> = stage
+        .server
+        .requests()
+        .iter()
+        .filter_map(|request| request.query("billsIds"))
+        .collect();
+    assert_eq!(in_bulk, ["20"]);
 }

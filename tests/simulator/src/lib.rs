@@ -66,7 +66,8 @@
 //! with `_async=true` makes it end as `Failed`.
 //!
 //! `PUT webhooks {"loss", "duplicates", "reorder"` (0-1)`, "reorderMilliseconds", "delayMilliseconds",
-//! "earlyMilliseconds"` (the event is out before the world shows the change)`}`.
+//! "earlyMilliseconds"` (the event is out before the world shows the change)`, "withoutId", "unknownEvents"` (0-1: no `x-sienge-id`, and a name
+//! that no document knows)`}`.
 //!
 //! `PUT quota {"enabled", "rest": 200, "bulk": 20, "windowMilliseconds": 60000, "dailyRest", "dailyBulk",
 //! "retryAfter", "asyncPollsCount"}`; fields left out take their defaults.

@@ -175,7 +175,7 @@ pub fn rest(context: &Context, path: &[&str]) -> Result<Value, ApiError> {
 }
 
 fn number(text: &str) -> Result<u32, ApiError> {
-    text.parse().map_err(|_| ApiError::parameter("id", "deve ser um número"))
+    query::int32(text).ok_or_else(|| ApiError::parameter("id", "deve ser um número inteiro de 32 bits"))
 }
 
 /// One page of rows in the ERP's envelope.

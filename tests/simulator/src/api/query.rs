@@ -29,14 +29,14 @@ impl Query {
 
     /// A list of numbers.
     pub fn ids(&self, name: &str) -> Result<Vec<u32>, ApiError> {
-        let wrong = |_| ApiError::parameter(name, "deve ser uma lista de números");
-        self.list(name).into_iter().map(|item| item.parse().map_err(wrong)).collect()
+        let wrong = || ApiError::parameter(name, "deve ser uma lista de números inteiros de 32 bits");
+        self.list(name).into_iter().map(|item| int32(item).ok_or_else(wrong)).collect()
     }
 
     /// A number.
     pub fn id(&self, name: &str) -> Result<Option<u32>, ApiError> {
-        let wrong = |_| ApiError::parameter(name, "deve ser um número");
-        self.text(name).map(|text| text.parse().map_err(wrong)).transpose()
+        let wrong = || ApiError::parameter(name, "deve ser um número inteiro de 32 bits");
+        self.text(name).map(|text| int32(text).ok_or_else(wrong)).transpose()
     }
 
     /// A number that must be there.
@@ -87,4 +87,9 @@ impl Query {
         let before = self.date(before)?.is_none_or(|limit| day <= limit);
         Ok(after && before)
     }
+}
+
+/// Ids are `int32` throughout the documents; nothing has a negative one.
+pub(super) fn int32(text: &str) -> Option<u32> {
+    u32::try_from(text.parse::<i32>().ok()?).ok()
 }

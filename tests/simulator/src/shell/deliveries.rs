@@ -36,6 +36,10 @@ pub struct Knobs {
     pub delay_milliseconds: u64,
     /// How long the world hides an operation whose event is already out.
     pub early_milliseconds: u64,
+    /// Share that leave without `x-sienge-id`.
+    pub without_id: f64,
+    /// Share whose event has a name that no document knows.
+    pub unknown_events: f64,
 }
 
 impl Knobs {
@@ -43,10 +47,11 @@ impl Knobs {
     pub fn read(body: Value) -> Result<Self, String> {
         let knobs: Self = serde_json::from_value(body).map_err(|error| format!("not webhook knobs: {error}"))?;
         let unit = |value: f64| (0.0..=1.0).contains(&value);
-        if unit(knobs.loss) && unit(knobs.duplicates) && unit(knobs.reorder) {
+        let shares = [knobs.loss, knobs.duplicates, knobs.reorder, knobs.without_id, knobs.unknown_events];
+        if shares.into_iter().all(unit) {
             Ok(knobs)
         } else {
-            Err("loss, duplicates and reorder must be from 0 to 1".to_owned())
+            Err("loss, duplicates, reorder, withoutId and unknownEvents must be from 0 to 1".to_owned())
         }
     }
 }
@@ -79,6 +84,8 @@ struct Job {
     pending: Pending,
     attempt: usize,
     repeat: bool,
+    /// Without `x-sienge-id`, each time.
+    nameless: bool,
 }
 
 /// Where events are handed in.
@@ -135,7 +142,11 @@ impl PostOffice {
     /// Sends events on their way and returns at once.
     pub fn post(self: &Arc<Self>, pending: Vec<Pending>) {
         let knobs = self.knobs();
-        for row in pending {
+        for mut row in pending {
+            if fastrand::f64() < knobs.unknown_events {
+                row.event.name.push_str("_V2");
+            }
+            let nameless = fastrand::f64() < knobs.without_id;
             let lost = fastrand::f64() < knobs.loss;
             let number = self.remember(&row, if lost { "lost" } else { "pending" });
             if lost {
@@ -152,6 +163,7 @@ impl PostOffice {
                     pending: row.clone(),
                     attempt: 0,
                     repeat: true,
+                    nameless,
                 };
                 self.later(twin, wait);
             }
@@ -160,6 +172,7 @@ impl PostOffice {
                 pending: row,
                 attempt: 0,
                 repeat: false,
+                nameless,
             };
             self.later(job, wait);
         }
@@ -285,23 +298,25 @@ async fn dispatch(office: Arc<PostOffice>, client: reqwest::Client, mut queue: m
         };
         let (office, client) = (Arc::clone(&office), client.clone());
         tokio::spawn(async move {
-            let result = attempt(&client, &job.pending).await;
+            let result = attempt(&client, &job.pending, job.nameless).await;
             drop(permit);
             office.outcome(job, result);
         });
     }
 }
 
-async fn attempt(client: &reqwest::Client, pending: &Pending) -> Result<(), String> {
+async fn attempt(client: &reqwest::Client, pending: &Pending, nameless: bool) -> Result<(), String> {
     let (event, hook) = (&pending.event, &pending.hook);
     let mut request = client
         .post(&hook.url)
         .header("x-sienge-tenant", &hook.subdomain)
         .header("x-sienge-event", &event.name)
         .header("x-sienge-hook-id", &hook.id)
-        .header("x-sienge-id", &event.id)
         .header("content-type", "application/json")
         .body(event.body.to_string());
+    if !nameless {
+        request = request.header("x-sienge-id", &event.id);
+    }
     if let Some(token) = &hook.token {
         request = request.bearer_auth(token);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::api::{Missing, Odd};
+use crate::api::{Missing, Odd, Query};
 
 /// One fault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ pub struct Fault {
     /// `odd`: the rows come twice, the second time so.
     #[serde(default)]
     pub twice: bool,
+    /// Only calls that name one of these ids, in the path or in a parameter, alone or among others; absent = every call.
+    #[serde(default)]
+    pub about: Vec<u32>,
 }
 
 /// What a fault does.
@@ -115,9 +118,10 @@ impl Faults {
     }
 
     /// The first fault that hits this call, which is then one count nearer its end.
-    pub fn strike(&mut self, method: &str, route: &str) -> Option<Fault> {
+    pub fn strike(&mut self, method: &str, route: &str, query: &Query) -> Option<Fault> {
         for row in &mut self.rows {
             let meant = route.starts_with(row.route.trim_start_matches('/'))
+                && (row.about.is_empty() || row.about.iter().any(|id| names(*id, route, query)))
                 && row.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
             if !meant || row.count == Some(0) {
                 continue;
@@ -155,6 +159,13 @@ impl Fault {
             salt: fastrand::u64(..),
         })
     }
+}
+
+/// Whether a call names an id.
+fn names(id: u32, route: &str, query: &Query) -> bool {
+    let id = id.to_string();
+    let mut values = query.0.iter().flat_map(|(_, value)| value.split(','));
+    route.split('/').any(|segment| segment == id) || values.any(|value| value == id)
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // from 0 to 1 by `read`

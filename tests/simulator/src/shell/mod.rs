@@ -241,7 +241,7 @@ impl Call<'_> {
             .faults
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .strike(self.method, &route);
+            .strike(self.method, &route, self.query);
         if let Some(fault) = &fault
             && let Some(response) = strike(fault).await
         {

@@ -1,0 +1,179 @@
+//! A group of bills, read in bulk. One that Sienge refuses is read in halves until what it refuses stands alone.
+//!
+//! Guarantees: each bill is answered; a bill that Sienge refuses fails alone, and the others of its group are read; the calls that this
+//! takes are bounded, and what was read before they ended, or before the quota or the time did, is kept.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use futures::StreamExt;
+
+use super::bulk_income::{IncomeRow, bills_call};
+use super::client::Client;
+use super::error::SiengeError;
+use super::facts::{group, income_facts, unknown_bill};
+use super::observe::Seen;
+use crate::portfolio::{BillId, Coverage, Observation};
+
+/// Times a bulk answer that broke after its first row is asked for again.
+const RESTARTS: u32 = 2;
+/// Calls at most for the parts of a refused group: three bills that Sienge refuses among a hundred are found.
+const PART_CALLS: usize = 40;
+/// After so many of them without an answer Sienge fails whatever it is asked for.
+const FRUITLESS_CALLS: usize = 6;
+/// The same of a group that it does not find: that mostly means what it says.
+const FRUITLESS_SEARCHES: usize = 2;
+
+impl Client {
+    /// Up to [`super::BILLS_PER_CALL`] bills.
+    pub(super) async fn observe_in_bulk(&self, bills: &[BillId]) -> Result<Vec<Seen>, SiengeError> {
+        let mut restarts = 0;
+        let refusal = loop {
+            match self.read_group(bills).await {
+                Ok(seen) => return Ok(seen),
+                Err(error) if is_broken(&error) && restarts < RESTARTS => restarts += 1,
+                Err(error) => break error,
+            }
+        };
+        match bills {
+            _ if !refusal.may_be_of_one() => Err(refusal),
+            [bill] => Ok(vec![alone(*bill, refusal, false)]),
+            _ => self.read_apart(bills, refusal).await,
+        }
+    }
+
+    /// A group that was refused, in parts.
+    async fn read_apart(&self, bills: &[BillId], refusal: SiengeError) -> Result<Vec<Seen>, SiengeError> {
+        tracing::warn!(bills = bills.len(), error = %refusal, "a group of bills was refused: it is read in parts");
+        let once = self.without_repeats();
+        let is_missing = matches!(refusal, SiengeError::NotFound { .. });
+        let patience = match &refusal {
+            SiengeError::NotFound { .. } => FRUITLESS_SEARCHES,
+            refusal if refusal.is_transient() => FRUITLESS_CALLS,
+            // What is refused for what it asks is told apart, however much of it there is.
+            _ => PART_CALLS,
+        };
+        let mut parts = Parts::of(bills);
+        let mut seen = Vec::new();
+        let mut refused = Vec::new();
+        let mut calls = 0;
+        let mut answered = false;
+        let mut stopped = None;
+        while let Some(part) = parts.next() {
+            if calls == PART_CALLS || (!answered && calls >= patience) {
+                parts.0.push_front(part);
+                break;
+            }
+            calls += 1;
+            match once.read_group(part).await {
+                Ok(answers) => {
+                    answered = true;
+                    seen.extend(answers);
+                }
+                // In a group that is refused for something else, "not found" means what it says.
+                Err(SiengeError::NotFound { .. }) if !is_missing => {
+                    answered = true;
+                    seen.extend(part.iter().map(|bill| (*bill, Ok(unknown_bill(*bill)))));
+                }
+                Err(error) if !error.may_be_of_one() => {
+                    parts.0.push_front(part);
+                    stopped = Some(error);
+                    break;
+                }
+                Err(error) => match part {
+                    [bill] => refused.push((*bill, error)),
+                    _ => parts.halve(part),
+                },
+            }
+        }
+        let left: Vec<BillId> = parts.0.into_iter().flatten().copied().collect();
+        if seen.is_empty() && refused.is_empty() {
+            match stopped {
+                Some(error) => return Err(error),
+                None if is_missing => return Ok(bills.iter().map(|bill| (*bill, Ok(unknown_bill(*bill)))).collect()),
+                // Every part is refused because Sienge is in trouble, and not for what it is asked.
+                None if refusal.is_transient() => return Err(refusal),
+                None => {}
+            }
+        }
+        seen.extend(refused.into_iter().map(|(bill, error)| alone(bill, error, answered)));
+        seen.extend(left.into_iter().map(|bill| match &stopped {
+            Some(error) => (bill, Err(error.clone())),
+            None if is_missing && !answered => (bill, Ok(unknown_bill(bill))),
+            None => (bill, Err(SiengeError::NotToldApart { bill })),
+        }));
+        Ok(seen)
+    }
+
+    /// One call for a group.
+    async fn read_group(&self, bills: &[BillId]) -> Result<Vec<Seen>, SiengeError> {
+        let mut call = bills_call(bills);
+        call.empty_on_404 = bills.len() == 1;
+        let (mut read, mut odd) = (Vec::new(), Vec::new());
+        let mut rows = self.bulk_rows::<IncomeRow>(call);
+        while let Some(row) = rows.next().await {
+            match income_facts(row?) {
+                Ok(row) => read.push(row),
+                Err(row) => {
+                    tracing::warn!(bill = row.bill.map(|bill| bill.0), installment = row.installment().map(|id| id.0), why = %row.why, "income row unreadable");
+                    odd.push(row);
+                }
+            }
+        }
+        // A row that names no bill is of one that was asked for: none of them is told whole then.
+        let astray = odd.iter().find(|row| row.bill.is_none()).map(|row| row.why);
+        let seen = group(read, odd, if astray.is_some() { Coverage::Rows } else { Coverage::WholeOnce });
+        let mut seen: BTreeMap<BillId, Observation> = seen.into_iter().map(|seen| (seen.bill, seen)).collect();
+        let answers = bills.iter().map(|bill| {
+            let mut seen = seen.remove(bill).unwrap_or_else(|| unknown_bill(*bill));
+            if astray.is_some() {
+                seen.coverage = Coverage::Rows;
+                seen.gap = seen.gap.or(astray.filter(|_| bills.len() == 1));
+            }
+            (*bill, Ok(seen))
+        });
+        Ok(answers.collect())
+    }
+}
+
+/// The parts of a group that are to be read, the largest first.
+struct Parts<'a>(VecDeque<&'a [BillId]>);
+
+impl<'a> Parts<'a> {
+    fn of(bills: &'a [BillId]) -> Self {
+        let mut parts = Self(VecDeque::new());
+        parts.halve(bills);
+        parts
+    }
+
+    fn halve(&mut self, part: &'a [BillId]) {
+        let (one, other) = part.split_at(part.len() / 2);
+        self.0.extend([one, other]);
+    }
+
+    fn next(&mut self) -> Option<&'a [BillId]> {
+        self.0.pop_front()
+    }
+}
+
+/// Whether an answer broke off, so that another one may be whole.
+fn is_broken(error: &SiengeError) -> bool {
+    matches!(
+        error,
+        SiengeError::Truncated { .. }
+            | SiengeError::NotJson { .. }
+            | SiengeError::BulkFailed { .. }
+            | SiengeError::Timeout { .. }
+            | SiengeError::Connection { .. }
+    )
+}
+
+/// What a refusal says of a bill that was asked for by itself; `others_answered`: Sienge is well.
+fn alone(bill: BillId, error: SiengeError, others_answered: bool) -> Seen {
+    let outcome = match error {
+        SiengeError::NotFound { .. } => Ok(unknown_bill(bill)),
+        SiengeError::BadRequest { status, .. } => Err(SiengeError::BillRefused { bill, status }),
+        SiengeError::Server { status, .. } if others_answered => Err(SiengeError::BillRefused { bill, status }),
+        error => Err(error),
+    };
+    (bill, outcome)
+}
