@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::{Fate, FlowError, Report, Session, Shop, Wish};
 use crate::aws::InboxMessage;
-use crate::intake::{Hints, Receiver, read_hints};
-use crate::portfolio::{BillId, SalesContractId, Scope, TenantId};
+use crate::intake::{self, Hints, Receiver};
+use crate::portfolio::{BillId, CustomerId, SalesContractId, Scope, TenantId, UnitId};
 use crate::store::{Finish, InboundWebhook, JournalKey, StoredWebhook, WebhookState};
 use crate::telemetry::{self, Metric};
 
@@ -45,7 +45,8 @@ async fn apply_for(shop: &Shop, tenant: TenantId, messages: Vec<Delivered>, dead
         Err(error) => {
             tracing::error!(%tenant, %error, messages = messages.len(), "webhooks not applied; they are tried again");
             if error.is_lasting() {
-                give_up(shop, &tenant, messages.iter(), &error.to_string()).await;
+                let messages = messages.iter().map(|delivered| (delivered, None));
+                give_up(shop, &tenant, messages, &error.to_string()).await;
             }
             messages.into_iter().map(|delivered| delivered.message_id).collect()
         }
@@ -56,7 +57,7 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     let (waiting, damaged) = load(shop, messages).await?;
     for (delivered, why) in &damaged {
         tracing::error!(%tenant, key = delivered.message.key, why, "stored webhook unreadable; it fails alone");
-        give_up(shop, tenant, std::iter::once(*delivered), why).await;
+        give_up(shop, tenant, std::iter::once((*delivered, None)), why).await;
     }
     let mut failed: Vec<String> = damaged.into_iter().map(|(delivered, _)| delivered.message_id.clone()).collect();
     if waiting.is_empty() {
@@ -68,6 +69,10 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     session.close().await;
     let processed = processed?;
     finish(shop, &processed).await?;
+    let arrivals: BTreeMap<&JournalKey, &str> = waiting
+        .iter()
+        .filter_map(|stored| Some((&stored.key, stored.arrival.as_deref()?)))
+        .collect();
     let why_failed = |delivered: &Delivered| match processed.get(&JournalKey(delivered.message.key.clone())) {
         Some(Processed {
             fate: Fate::Failed { why, lasting },
@@ -88,7 +93,8 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
     for delivered in messages {
         let Some((why, lasting)) = why_failed(delivered) else { continue };
         if lasting {
-            give_up(shop, tenant, std::iter::once(delivered), why).await;
+            let arrival = arrivals.get(&JournalKey(delivered.message.key.clone())).copied();
+            give_up(shop, tenant, std::iter::once((delivered, arrival)), why).await;
         }
         failed.push(delivered.message_id.clone());
     }
@@ -134,21 +140,27 @@ fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
         ),
         Fate::Failed { .. } => return None,
     };
+    let note = match processed.unusable {
+        0 => note.to_owned(),
+        some => format!("{note}; {some} código(s) do corpo não podem ser do Sienge e foram ignorados"),
+    };
     Some(Finish {
         key: key.clone(),
+        arrival: processed.arrival.clone(),
         state,
-        note: Some(note.to_owned()),
+        note: Some(note),
         bill: processed.bill,
     })
 }
 
-/// What will not get better by itself is noted on its last delivery, so that the sweep leaves the webhook to the dead-letter queue and the operator.
-async fn give_up(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = &Delivered>, why: &str) {
-    let last = messages.filter(|delivered| delivered.deliveries >= MAX_DELIVERIES);
-    let key = |delivered: &Delivered| JournalKey(delivered.message.key.clone());
+/// What will not get better by itself is noted on its last delivery, so that the sweep leaves the webhook to the dead-letter queue and the
+/// operator. With each message the arrival that failed, where it is known.
+async fn give_up<'a>(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = (&'a Delivered, Option<&'a str>)>, why: &str) {
+    let last = messages.filter(|(delivered, _)| delivered.deliveries >= MAX_DELIVERIES);
     let finishes: Vec<Finish> = last
-        .map(|delivered| Finish {
-            key: key(delivered),
+        .map(|(delivered, arrival)| Finish {
+            key: JournalKey(delivered.message.key.clone()),
+            arrival: arrival.map(str::to_owned),
             state: WebhookState::Failed,
             note: Some(why.to_owned()),
             bill: None,
@@ -174,7 +186,17 @@ impl Session {
         anew: bool,
         report: &mut Report,
     ) -> Result<BTreeMap<JournalKey, Processed>, FlowError> {
-        let pointed: Vec<(&StoredWebhook, Hints)> = webhooks.iter().map(|webhook| (webhook, hints(webhook))).collect();
+        let mut processed = BTreeMap::new();
+        let mut pointed: Vec<(&StoredWebhook, Hints)> = Vec::new();
+        for webhook in webhooks {
+            match hints(webhook) {
+                Ok(hints) => pointed.push((webhook, hints)),
+                Err(why) => {
+                    tracing::error!(tenant = %self.tenant, key = webhook.key.0, why, "stored webhook can't be read any more; it fails alone");
+                    processed.insert(webhook.key.clone(), Processed::new(webhook, Fate::failed(&why, true)));
+                }
+            }
+        }
         let mut bills: BTreeMap<BillId, Wish> = BTreeMap::new();
         let mut contracts = BTreeSet::new();
         let mut customers = BTreeSet::new();
@@ -189,16 +211,13 @@ impl Session {
             customers.extend(&hints.customers);
             units.extend(&hints.units);
         }
-        // A resource that can't be read fails the webhooks that name it, and no payment beside them.
-        let linked = self.read_sales_contracts(&contracts, report).await;
-        let refreshed_customers = self.refresh_customers(&customers, report).await;
-        let refreshed_units = self.refresh_units(&units, report).await;
-        let mut troubles = Troubles::default();
-        let linked = linked
-            .map_err(|error| troubles.sales_contracts = Some(trouble(self, &error)))
-            .unwrap_or_default();
-        troubles.customers = refreshed_customers.err().map(|error| trouble(self, &error));
-        troubles.units = refreshed_units.err().map(|error| trouble(self, &error));
+        // A record that can't be read fails the webhooks that name it, and no others beside them.
+        let (linked, sales_contracts) = self.read_sales_contracts(&contracts, report).await;
+        let unread = Unread {
+            sales_contracts,
+            customers: self.refresh_customers(&customers, report).await,
+            units: self.refresh_units(&units, report).await,
+        };
         for bill in linked.values().flatten() {
             bills.entry(*bill).or_default().told_at = None;
         }
@@ -207,56 +226,65 @@ impl Session {
         } else {
             self.look(Scope::Webhook, &bills, report).await?
         };
-        Ok(pointed
-            .into_iter()
-            .map(|(webhook, hints)| {
-                let bills = bills_of(&hints, &linked);
-                let fate = troubles.of(&hints).unwrap_or_else(|| fate_of(&hints, &bills, &fates));
-                let bill = bills.first().copied();
-                (webhook.key.clone(), Processed { fate, bill })
-            })
-            .collect())
+        processed.extend(pointed.into_iter().map(|(webhook, hints)| {
+            let bills = bills_of(&hints, &linked);
+            let fate = unread.of(&hints).unwrap_or_else(|| fate_of(&hints, &bills, &fates));
+            let one = Processed {
+                bill: bills.first().copied(),
+                unusable: hints.unusable,
+                ..Processed::new(webhook, fate)
+            };
+            (webhook.key.clone(), one)
+        }));
+        Ok(processed)
     }
 }
 
 /// What came of one webhook.
 pub(super) struct Processed {
     pub(super) fate: Fate,
+    /// Which arrival of it was looked at.
+    arrival: Option<String>,
     /// The (first) bill it was about.
-    pub(super) bill: Option<BillId>,
+    bill: Option<BillId>,
+    /// What its body names and is no id.
+    unusable: usize,
 }
 
-/// What could not be read besides bills, by kind.
-#[derive(Default)]
-struct Troubles {
-    sales_contracts: Option<Fate>,
-    customers: Option<Fate>,
-    units: Option<Fate>,
-}
-
-impl Troubles {
-    fn of(&self, hints: &Hints) -> Option<Fate> {
-        let concerned = [
-            (&self.sales_contracts, hints.sales_contracts.is_empty()),
-            (&self.customers, hints.customers.is_empty()),
-            (&self.units, hints.units.is_empty()),
-        ];
-        concerned
-            .into_iter()
-            .find_map(|(fate, names_none)| fate.clone().filter(|_| !names_none))
+impl Processed {
+    fn new(webhook: &StoredWebhook, fate: Fate) -> Self {
+        Self {
+            fate,
+            arrival: webhook.arrival.clone(),
+            bill: None,
+            unusable: 0,
+        }
     }
 }
 
-fn trouble(session: &Session, error: &FlowError) -> Fate {
-    tracing::error!(tenant = %session.tenant, %error, "a record that webhooks name could not be read");
-    Fate::failed(error, error.is_lasting())
+/// What could not be read besides bills, record by record.
+struct Unread {
+    sales_contracts: BTreeMap<SalesContractId, Fate>,
+    customers: BTreeMap<CustomerId, Fate>,
+    units: BTreeMap<UnitId, Fate>,
 }
 
-/// A stored webhook was readable when it came; one that is not any more points nowhere.
-fn hints(webhook: &StoredWebhook) -> Hints {
+impl Unread {
+    /// The trouble of a webhook that names one of them.
+    fn of(&self, hints: &Hints) -> Option<Fate> {
+        let contract = hints.sales_contracts.iter().find_map(|id| self.sales_contracts.get(id));
+        let customer = || hints.customers.iter().find_map(|id| self.customers.get(id));
+        let unit = || hints.units.iter().find_map(|id| self.units.get(id));
+        contract.or_else(customer).or_else(unit).cloned()
+    }
+}
+
+/// Where a stored webhook points. It was readable when it came; the Portuguese text says why it is not any more.
+fn hints(webhook: &StoredWebhook) -> Result<Hints, String> {
     let InboundWebhook { receiver, event, body, .. } = &webhook.webhook;
-    let event = Receiver::find(receiver).and_then(|receiver| receiver.event(Some(event)));
-    event.and_then(|event| read_hints(event, body).ok()).unwrap_or_default()
+    let found = Receiver::find(receiver).ok_or_else(|| format!("webhook guardado de um endereço que não existe mais: {receiver}"))?;
+    let (_, hints) = intake::read(found, Some(event), body).map_err(|why| format!("webhook guardado ilegível: {why}"))?;
+    Ok(hints)
 }
 
 /// The bills a webhook points at, by themselves or through their sales contracts.

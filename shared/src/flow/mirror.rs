@@ -14,7 +14,7 @@ use crate::portfolio::{
     BillId, Change, ContractState, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent,
     compare,
 };
-use crate::sienge::{self, Look};
+use crate::sienge::{self, Look, Seen, SiengeError};
 use crate::store::{Committed, CritiqueNote, Stamp, StoreError};
 
 /// Bills compared and committed at once.
@@ -53,6 +53,11 @@ impl Fate {
             why: why.to_string(),
             lasting,
         }
+    }
+
+    /// Of a bill, which the reason does not name by itself.
+    fn of_bill(bill: BillId, why: &impl ToString, lasting: bool) -> Self {
+        Self::failed(&format!("título {bill}: {}", why.to_string()), lasting)
     }
 }
 
@@ -129,8 +134,16 @@ impl Session {
         if looks.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let seen = self.sienge.observe(&looks).await?;
+        let seen = self.sienge.observe_each(&looks).await?;
+        if scope != Scope::Webhook {
+            // A run waits for its quota and its time; that is no trouble of a bill.
+            let stopped = |error: &&SiengeError| error.is_quota() || matches!(error, SiengeError::Deadline { .. });
+            if let Some(error) = seen.iter().filter_map(|(_, seen)| seen.as_ref().err()).find(stopped) {
+                return Err(error.clone().into());
+            }
+        }
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
+        let seen = self.answered(seen, report, fates);
         let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
         let short = seen
             .iter()
@@ -155,18 +168,19 @@ impl Session {
             }
         }
         if !looks.is_empty() {
-            let confirmed = match self.sienge.confirm(&looks).await {
+            let confirmed = match self.sienge.confirm_each(&looks).await {
                 Ok(confirmed) => confirmed,
                 // What was settled by the first look is done: only these webhooks come again.
                 Err(error) if scope == Scope::Webhook => {
                     tracing::warn!(tenant = %self.tenant, %error, bills = looks.len(), "no second look at bills; their webhooks come again");
                     let lasting = error.remedy() == sienge::Remedy::Never;
-                    fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&error, lasting))));
+                    fates.extend(looks.iter().map(|look| (look.bill, Fate::of_bill(look.bill, &error, lasting))));
                     Vec::new()
                 }
                 Err(error) => return Err(error.into()),
             };
-            let confirmed = confirmed.into_iter().map(|seen| match first.remove(&seen.bill) {
+            let confirmed = self.answered(confirmed, report, fates).into_iter();
+            let confirmed = confirmed.map(|seen| match first.remove(&seen.bill) {
                 Some(first) => seen.confirming(first),
                 None => seen,
             });
@@ -195,6 +209,29 @@ impl Session {
         let bills: Vec<BillId> = bills.into_iter().copied().collect();
         let loaded = self.shop.store.load_bills(&self.tenant, &bills).await;
         loaded.into_iter().map(|(bill, held)| (bill, held.ok())).collect()
+    }
+
+    /// The observations; the bills of which Sienge gave none fail.
+    fn answered(&self, seen: Vec<Seen>, report: &mut Report, fates: &mut BTreeMap<BillId, Fate>) -> Vec<Observation> {
+        let mut answered = Vec::with_capacity(seen.len());
+        for (bill, seen) in seen {
+            match seen {
+                Ok(seen) => answered.push(seen),
+                Err(error) => {
+                    tracing::error!(tenant = %self.tenant, %bill, %error, "Sienge says nothing of this bill");
+                    report.fail(bill, error.to_string());
+                    let lasting = error.remedy() == sienge::Remedy::Never;
+                    let named = error.bill().is_some();
+                    let fate = if named {
+                        Fate::failed(&error, lasting)
+                    } else {
+                        Fate::of_bill(bill, &error, lasting)
+                    };
+                    fates.insert(bill, fate);
+                }
+            }
+        }
+        answered
     }
 
     /// Makes the portfolio equal to what was observed. Returns the bills that need a whole read (nothing was removed for them).
@@ -242,7 +279,7 @@ impl Session {
                 Err(error) => {
                     tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it is tried again");
                     report.fail(bill, error.to_string());
-                    fates.insert(bill, Fate::failed(&error, error.is_lasting()));
+                    fates.insert(bill, Fate::of_bill(bill, &error, error.is_lasting()));
                 }
             }
         }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use harness::Rig;
+use harness::database::tenant;
 use harness::fakes::Queued;
-use harness::rig::Told;
-use ponte::store::WebhookState;
+use harness::rig::{Told, clock};
+use ponte::store::{InboundWebhook, WebhookState};
 use serde_json::json;
+use webhook::{Answer, Delivery};
 
 /// A receipt on a contract of its own; not told yet.
 fn receipts(rig: &Rig, count: usize) -> Vec<(u32, Told)> {
@@ -136,4 +138,169 @@ async fn another_tenants_trouble_does_not_stop_a_batch() {
     }
     rig.apply_once().await;
     rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_bill_that_sienge_refuses_takes_no_neighbour_with_it_and_neither_does_a_redrive() {
+    let rig = Rig::filled().await;
+    let received = receipts(&rig, 4);
+    let (bad, ref bad_told) = received[1];
+    for (_, told) in &received {
+        rig.tell(told).await;
+    }
+    rig.faults(json!([{"kind": "status", "status": 400, "about": [bad]}])).await;
+    for delivery in 1..=5 {
+        assert_eq!(rig.apply_once().await, 1, "delivery {delivery}");
+        for (_, told) in received.iter().filter(|(bill, _)| *bill != bad) {
+            assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done, "delivery {delivery}");
+        }
+    }
+    assert_eq!((rig.inbox.len(), rig.inbox.dead()), (0, 1));
+    let failed = rig.stored(&bad_told.id).await.unwrap();
+    assert_eq!(failed.state, WebhookState::Failed);
+    assert!(failed.note.as_ref().unwrap().contains(&format!("título {bad} (400)")), "{failed:?}");
+    // It goes back beside news of its neighbours, and still fails alone.
+    rig.payments(json!({"redrive": true})).await.unwrap();
+    let more: Vec<(u32, Told)> = receipts(&rig, 3).into_iter().filter(|(bill, _)| *bill != bad).collect();
+    for (_, told) in &more {
+        rig.tell(told).await;
+    }
+    assert_eq!(rig.apply_once().await, 1);
+    for (_, told) in &more {
+        assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done);
+    }
+    rig.faults(json!([])).await;
+    rig.apply().await;
+    assert_eq!(rig.stored(&bad_told.id).await.unwrap().state, WebhookState::Done);
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_bill_of_which_sienge_fails_takes_no_neighbour_with_it() {
+    let rig = Rig::filled().await;
+    let received = receipts(&rig, 4);
+    for (_, told) in &received {
+        rig.tell(told).await;
+    }
+    rig.faults(json!([{"kind": "status", "status": 500, "about": [received[2].0]}]))
+        .await;
+    assert_eq!(rig.apply_once().await, 1);
+    for (index, (_, told)) in received.iter().enumerate() {
+        let state = rig.stored(&told.id).await.unwrap().state;
+        assert_eq!(state == WebhookState::Done, index != 2, "{index}: {state:?}");
+    }
+    rig.faults(json!([])).await;
+    rig.apply().await;
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn an_id_that_sienge_cannot_hold_is_refused_at_the_door_and_a_list_keeps_its_good_ones() {
+    let rig = Rig::filled().await;
+    let send = |id, event, body| {
+        rig.deliver(move |delivery| Delivery {
+            id: Some(id),
+            event: Some(event),
+            body,
+            ..delivery
+        })
+    };
+    let beyond = send("b-1", "RECEIPT_PROCESSED", br#"{"billId": 4294967296}"#).await;
+    assert!(
+        matches!(&beyond, Answer::Unreadable(why) if why.contains("billId") && why.contains("2147483647")),
+        "{beyond:?}"
+    );
+    assert_eq!(rig.stored("b-1").await.unwrap().state, WebhookState::Rejected);
+    let (bill, told) = receipts(&rig, 1).remove(0);
+    let list = format!(r#"{{"receivableBillId": [4294967296, {bill}.0, null], "situation": 1e400}}"#);
+    let listed = rig
+        .deliver(|delivery| Delivery {
+            id: Some("b-2"),
+            event: Some("UPDATE_RECEIVABLE_BILL_SITUATION"),
+            body: list.as_bytes(),
+            ..delivery
+        })
+        .await;
+    assert_eq!(listed, Answer::Received, "{told:?}");
+    rig.apply().await;
+    let note = rig.stored("b-2").await.unwrap().note.unwrap();
+    assert!(note.starts_with("aplicado; 1 código(s)"), "{note}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_fails_only_the_webhooks_that_name_it() {
+    let rig = Rig::filled().await;
+    let units: Vec<u32> = rig.sienge.with_world(|world| world.units.keys().take(3).copied().collect());
+    let (bill, receipt) = receipts(&rig, 1).remove(0);
+    rig.faults(json!([{"kind": "status", "status": 400, "route": "v1/units", "about": [units[1]]}]))
+        .await;
+    for unit in &units {
+        let (id, body) = (format!("unit-{unit}"), json!({"unitId": unit}).to_string());
+        let answer = rig
+            .deliver(|delivery| Delivery {
+                id: Some(&id),
+                event: Some("UNIT_UPDATED"),
+                body: body.as_bytes(),
+                ..delivery
+            })
+            .await;
+        assert_eq!(answer, Answer::Received);
+    }
+    rig.tell(&receipt).await;
+    for _ in 0..5 {
+        assert_eq!(rig.apply_once().await, 1);
+    }
+    for (index, unit) in units.iter().enumerate() {
+        let stored = rig.stored(&format!("unit-{unit}")).await.unwrap();
+        if index == 1 {
+            let note = stored.note.unwrap();
+            assert!(
+                stored.state == WebhookState::Failed && note.contains(&format!("unidade {unit}")),
+                "{note}"
+            );
+        } else {
+            assert_eq!(stored.state, WebhookState::Done, "{unit}");
+        }
+    }
+    assert_eq!(rig.stored(&receipt.id).await.unwrap().state, WebhookState::Done, "bill {bill}");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_stored_webhook_that_cannot_be_read_any_more_fails_and_says_why() {
+    let rig = Rig::filled().await;
+    let (_, receipt) = receipts(&rig, 1).remove(0);
+    for (id, receiver, body) in [
+        ("old-1", "SiengePagamentos", &br#"{"billId": 4294967296}"#[..]),
+        ("old-2", "SiengePagamentos", b"not json"),
+        ("old-3", "SiengeAntigo", br#"{"billId": 10001}"#),
+    ] {
+        let webhook = InboundWebhook {
+            tenant: tenant(),
+            receiver: receiver.to_owned(),
+            event: "RECEIPT_PROCESSED".to_owned(),
+            id: id.to_owned(),
+            while_waiting: false,
+            received_at: clock(),
+            headers: std::collections::BTreeMap::new(),
+            body: body.to_vec(),
+            bill: None,
+        };
+        rig.shop.store.accept(&webhook).await.unwrap();
+        rig.inbox.put(Queued {
+            body: json!({"tenant": "617", "key": webhook.key().0}).to_string(),
+            deliveries: 0,
+        });
+    }
+    rig.tell(&receipt).await;
+    for _ in 0..5 {
+        assert_eq!(rig.apply_once().await, 3);
+    }
+    assert_eq!(rig.stored(&receipt.id).await.unwrap().state, WebhookState::Done);
+    for (id, why) in [("old-1", "2147483647"), ("old-2", "não é JSON"), ("old-3", "SiengeAntigo")] {
+        let stored = rig.stored(id).await.unwrap();
+        let note = stored.note.unwrap();
+        assert!(stored.state == WebhookState::Failed && note.contains(why), "{id}: {note}");
+    }
 }

@@ -4,11 +4,12 @@
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::{FlowError, Report, Session};
+use super::{Fate, FlowError, Report, Session};
 use crate::calendar::Date;
 use crate::portfolio::{
     BillId, CreditBureauRecord, CreditorId, Customer, CustomerId, Enterprise, EnterpriseId, InstallmentId, SalesContractId, Scope,
@@ -127,15 +128,16 @@ impl Session {
         Ok(())
     }
 
-    /// Reads again those of the customers that the portfolio has.
-    pub(super) async fn refresh_customers(&self, ids: &BTreeSet<CustomerId>, report: &mut Report) -> Result<(), FlowError> {
-        if ids.is_empty() {
-            return Ok(());
-        }
+    /// Reads again those of the customers that the portfolio has; answers those that could not be read.
+    pub(super) async fn refresh_customers(&self, ids: &BTreeSet<CustomerId>, report: &mut Report) -> BTreeMap<CustomerId, Fate> {
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
-        let held = self.shop.store.customers(&self.tenant, &wanted).await?.into_values();
-        let known: Vec<CustomerId> = held.filter(|held| held.erased_on.is_none()).map(|held| held.id).collect();
-        self.read_customers(&known, report).await
+        let held = match self.shop.store.customers(&self.tenant, &wanted).await {
+            Ok(held) => held.into_values(),
+            Err(error) => return unread("cliente", ids.iter().copied(), &error.into()),
+        };
+        let known = held.filter(|held| held.erased_on.is_none()).map(|held| held.id);
+        self.read_each("cliente", known, async |id| self.read_customers(&[id], report).await)
+            .await
     }
 
     async fn read_customers(&self, ids: &[CustomerId], report: &mut Report) -> Result<(), FlowError> {
@@ -150,36 +152,77 @@ impl Session {
         Ok(())
     }
 
-    /// Reads units that a webhook named.
-    pub(super) async fn refresh_units(&self, ids: &BTreeSet<UnitId>, report: &mut Report) -> Result<(), FlowError> {
-        for id in ids {
-            if let Some(unit) = self.sienge.unit(*id).await?.as_ref().and_then(to_unit) {
-                self.write(&[unit], report).await?;
-            }
-        }
-        Ok(())
+    /// Reads units that a webhook named; answers those that could not be read.
+    pub(super) async fn refresh_units(&self, ids: &BTreeSet<UnitId>, report: &mut Report) -> BTreeMap<UnitId, Fate> {
+        let ids = ids.iter().copied();
+        self.read_each("unidade", ids, async |id| self.read_unit(id, report).await).await
     }
 
-    /// Reads sales contracts that a webhook named; for each, its bill.
+    async fn read_unit(&self, id: UnitId, report: &mut Report) -> Result<(), FlowError> {
+        match self.sienge.unit(id).await?.as_ref().and_then(to_unit) {
+            Some(unit) => self.write(&[unit], report).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Reads sales contracts that a webhook named: for each that could be read, its bill; and those that could not.
     pub(super) async fn read_sales_contracts(
         &self,
         ids: &BTreeSet<SalesContractId>,
         report: &mut Report,
-    ) -> Result<BTreeMap<SalesContractId, Option<BillId>>, FlowError> {
+    ) -> (BTreeMap<SalesContractId, Option<BillId>>, BTreeMap<SalesContractId, Fate>) {
         let mut bills = BTreeMap::new();
-        let mut units = BTreeSet::new();
-        for id in ids {
-            let contract = self.sienge.sales_contract(*id).await?;
-            let contract = contract.as_ref().and_then(to_sales_contract);
-            bills.insert(*id, contract.as_ref().map(|contract| contract.bill));
-            if let Some(contract) = contract {
-                // A rescission sets the unit free, which Sienge announces no further.
-                units.extend(contract.unit.filter(|_| contract.cancelled_on.is_some()));
-                self.write(&[contract], report).await?;
+        let ids = ids.iter().copied();
+        let read = async |id| {
+            let bill = self.read_sales_contract(id, report).await?;
+            bills.insert(id, bill);
+            Ok(())
+        };
+        let unread = self.read_each("contrato de venda", ids, read).await;
+        (bills, unread)
+    }
+
+    async fn read_sales_contract(&self, id: SalesContractId, report: &mut Report) -> Result<Option<BillId>, FlowError> {
+        let contract = self.sienge.sales_contract(id).await?;
+        let Some(contract) = contract.as_ref().and_then(to_sales_contract) else {
+            return Ok(None);
+        };
+        let bill = contract.bill;
+        // A rescission sets the unit free, which Sienge announces no further.
+        let freed = contract.unit.filter(|_| contract.cancelled_on.is_some());
+        self.write(&[contract], report).await?;
+        if let Some(unit) = freed {
+            self.read_unit(unit, report).await?;
+        }
+        Ok(Some(bill))
+    }
+
+    /// Reads records one by one; answers those that could not be read. What concerns them all, and troubles in a row that are no refusals,
+    /// leave the others unread too.
+    async fn read_each<I: Copy + Ord + Display>(
+        &self,
+        what: &str,
+        ids: impl IntoIterator<Item = I>,
+        mut read: impl AsyncFnMut(I) -> Result<(), FlowError>,
+    ) -> BTreeMap<I, Fate> {
+        let mut failed = BTreeMap::new();
+        let mut troubles = 0;
+        let mut ids = ids.into_iter();
+        while let Some(id) = ids.next() {
+            let Err(error) = read(id).await else {
+                troubles = 0;
+                continue;
+            };
+            tracing::error!(tenant = %self.tenant, record = what, id = %id, %error, "a record that webhooks name could not be read");
+            let is_of_one = matches!(&error, FlowError::Sienge(error) if error.may_be_of_one());
+            troubles += usize::from(!error.is_lasting());
+            let go_on = is_of_one && troubles < TROUBLES_IN_A_ROW;
+            failed.extend(unread(what, [id], &error));
+            if !go_on {
+                failed.extend(unread(what, ids.by_ref(), &error));
             }
         }
-        self.refresh_units(&units, report).await?;
-        Ok(bills)
+        failed
     }
 
     /// What changed since a day. Returns the bills of the contracts that were cancelled.
@@ -206,7 +249,7 @@ impl Session {
         let units: BTreeSet<UnitId> = list.freed.iter().copied().chain(new).collect();
         let mut patience = Patience::default();
         for unit in units.into_iter().take(ONE_BY_ONE) {
-            let read = self.refresh_units(&BTreeSet::from([unit]), report).await;
+            let read = self.read_unit(unit, report).await;
             if !patience.goes_on(&self.tenant, "unit", read)? {
                 break;
             }
@@ -386,6 +429,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The same trouble for records of a kind.
+fn unread<I: Copy + Ord + Display>(what: &str, ids: impl IntoIterator<Item = I>, error: &FlowError) -> BTreeMap<I, Fate> {
+    let fate = |id| Fate::failed(&format!("{what} {id}: {error}"), error.is_lasting());
+    ids.into_iter().map(|id| (id, fate(id))).collect()
 }
 
 #[cfg(test)]
