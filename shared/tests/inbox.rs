@@ -65,8 +65,15 @@ impl Script {
                 );
                 json!({"Messages": messages.collect::<Vec<_>>()})
             }
-            "SendMessage" => json!({"MessageId": "id", "MD5OfMessageBody": "x"}),
-            "SendMessageBatch" | "DeleteMessageBatch" => {
+            "SendMessage" => {
+                let text = call.body["MessageBody"].as_str().unwrap();
+                if self.not_taken.is_some_and(|word| text.contains(word)) {
+                    return (DENIED.0, json!({"__type": DENIED.1, "message": "not allowed"}));
+                }
+                json!({"MessageId": "id", "MD5OfMessageBody": "x"})
+            }
+            "DeleteMessage" => json!({}),
+            "SendMessageBatch" => {
                 let entries = call.body["Entries"].as_array().unwrap().iter();
                 let (failed, taken): (Vec<_>, Vec<_>) = entries.partition(|entry| {
                     let text = entry["MessageBody"].as_str().unwrap_or_default();
@@ -179,24 +186,26 @@ fn step(action: &str, queue: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn dead_letters_are_sent_to_the_inbox_before_they_are_deleted() {
+async fn dead_letters_are_sent_to_the_inbox_one_by_one_each_before_it_is_deleted() {
     let stage = Stage::with(Script::of_dead(&["w-0", "w-1"])).await;
-    assert_eq!(stage.inbox.redrive().await.unwrap(), 2);
-    assert_eq!(
-        stage.steps(),
-        [
-            step("ReceiveMessage", DEAD),
-            step("SendMessageBatch", INBOX),
-            step("DeleteMessageBatch", DEAD)
-        ]
-    );
+    assert_eq!(stage.inbox.redrive(7).await.unwrap(), 2);
     let calls = stage.calls();
     assert_eq!(calls[0].body["MaxNumberOfMessages"], 10);
-    assert_eq!(calls[1].of_entries("MessageBody"), [body("w-0"), body("w-1")]);
-    assert_eq!(calls[1].of_entries("MessageGroupId"), ["617", "617"]);
-    let mut deleted = calls[2].of_entries("ReceiptHandle");
-    deleted.sort();
-    assert_eq!(deleted, ["receipt-0", "receipt-1"]);
+    for (index, calls) in calls[1..].chunks(2).enumerate() {
+        let [sent, deleted] = calls else { panic!("{calls:?}") };
+        assert_eq!((sent.action.as_str(), &sent.body["QueueUrl"]), ("SendMessage", &json!(INBOX)));
+        assert_eq!(sent.body["MessageBody"], json!(body(&format!("w-{index}"))));
+        assert_eq!(sent.body["MessageGroupId"], "617");
+        assert_eq!(sent.body["DelaySeconds"], 7 + index, "a second after the one before");
+        assert_eq!(
+            (deleted.action.as_str(), &deleted.body["QueueUrl"]),
+            ("DeleteMessage", &json!(DEAD))
+        );
+        assert_eq!(deleted.body["ReceiptHandle"], json!(format!("receipt-{index}")));
+    }
+    assert_eq!(calls.len(), 5);
+    stage.inbox.redrive(1_000).await.unwrap();
+    assert_eq!(stage.calls()[6].body["DelaySeconds"], 900, "as long as SQS can wait");
 }
 
 #[tokio::test]
@@ -206,39 +215,34 @@ async fn of_two_dead_letters_only_the_one_that_was_taken_is_deleted() {
         ..Script::of_dead(&["w-0", "w-1"])
     };
     let stage = Stage::with(script).await;
-    assert_eq!(stage.inbox.redrive().await.unwrap(), 1);
+    assert_eq!(stage.inbox.redrive(0).await.unwrap(), 1);
     let calls = stage.calls();
-    assert_eq!(calls.len(), 3);
-    assert_eq!(calls[2].of_entries("ReceiptHandle"), ["receipt-1"]);
+    assert_eq!(calls.len(), 4);
+    assert_eq!(calls[3].body["ReceiptHandle"], "receipt-1");
 }
 
 #[tokio::test]
 async fn dead_letters_that_could_not_be_sent_stay_and_the_operator_is_told() {
     let denied = Script {
-        denied: Some("SendMessageBatch"),
+        denied: Some("SendMessage"),
         ..Script::of_dead(&["w-0", "w-1"])
     };
-    let none_taken = Script {
-        not_taken: Some("617"),
-        ..Script::of_dead(&["w-0", "w-1"])
-    };
-    for (script, why) in [(denied, DENIED.1), (none_taken, "it refused the dead letters")] {
-        let stage = Stage::with(script).await;
-        let error = stage.inbox.redrive().await.unwrap_err().to_string();
-        assert!(error.contains(why), "{error}");
-        assert_eq!(stage.steps(), [step("ReceiveMessage", DEAD), step("SendMessageBatch", INBOX)]);
-    }
+    let stage = Stage::with(denied).await;
+    let error = stage.inbox.redrive(0).await.unwrap_err().to_string();
+    assert!(error.contains(DENIED.1), "{error}");
+    let sent = step("SendMessage", INBOX);
+    assert_eq!(stage.steps(), [step("ReceiveMessage", DEAD), sent.clone(), sent]);
 }
 
 #[tokio::test]
 async fn dead_letters_that_could_not_be_received_or_deleted_are_an_error() {
-    for (action, calls) in [("ReceiveMessage", 1), ("DeleteMessageBatch", 3)] {
+    for (action, calls) in [("ReceiveMessage", 1), ("DeleteMessage", 3)] {
         let script = Script {
             denied: Some(action),
             ..Script::of_dead(&["w-0"])
         };
         let stage = Stage::with(script).await;
-        let error = stage.inbox.redrive().await.unwrap_err().to_string();
+        let error = stage.inbox.redrive(0).await.unwrap_err().to_string();
         assert!(error.contains(DENIED.1), "{error}");
         assert_eq!(stage.calls().len(), calls, "{action}");
     }
@@ -247,14 +251,14 @@ async fn dead_letters_that_could_not_be_received_or_deleted_are_an_error() {
 #[tokio::test]
 async fn without_dead_letters_nothing_is_sent_or_deleted() {
     let stage = Stage::with(Script::default()).await;
-    assert_eq!(stage.inbox.redrive().await.unwrap(), 0);
+    assert_eq!(stage.inbox.redrive(0).await.unwrap(), 0);
     assert_eq!(stage.steps(), [step("ReceiveMessage", DEAD)]);
 }
 
 #[tokio::test]
 async fn a_function_without_the_dead_letter_queue_says_so_and_calls_nothing() {
     let stage = Stage::with(Script::of_dead(&["w-0"])).await;
-    let error = stage.inbox.clone().with_dead_letters(None).redrive().await.unwrap_err();
+    let error = stage.inbox.clone().with_dead_letters(None).redrive(0).await.unwrap_err();
     assert!(error.to_string().contains("dead-letter queue"), "{error}");
     assert!(stage.calls().is_empty());
 }
@@ -266,8 +270,8 @@ async fn a_dead_letter_that_is_not_ours_is_moved_as_it_is() {
         ..Script::default()
     };
     let stage = Stage::with(script).await;
-    assert_eq!(stage.inbox.redrive().await.unwrap(), 1);
-    let sent = &stage.calls()[1].body["Entries"][0];
+    assert_eq!(stage.inbox.redrive(0).await.unwrap(), 1);
+    let sent = &stage.calls()[1].body;
     assert_eq!(
         (&sent["MessageBody"], &sent["MessageGroupId"]),
         (&json!("não é nossa"), &Value::Null)

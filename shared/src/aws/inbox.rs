@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::portfolio::TenantId;
 
 /// SQS takes at most ten messages a call.
 const BATCH: usize = 10;
+/// SQS keeps a message back for so long at most.
+const LONGEST_DELAY_SECONDS: i32 = 900;
 
 /// Points at a stored webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +40,9 @@ pub trait Inbox: Send + Sync {
 pub trait Requeue: Send + Sync {
     /// Sends many and says how many were taken; those not taken stay pending in the journal.
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError>;
-    /// Moves a few messages from the dead-letter queue back, each deleted there after it was taken here; 0 when there is none.
-    async fn redrive(&self) -> Result<usize, InboxError>;
+    /// Moves a few messages from the dead-letter queue back, each deleted there after it was taken here; 0 when there is none. After
+    /// `moved` others each is delivered a second later than the one before, so that none meets in one batch what failed beside it.
+    async fn redrive(&self, moved: usize) -> Result<usize, InboxError>;
 }
 
 /// The queue on SQS.
@@ -67,7 +70,7 @@ impl SqsInbox {
         Self { dead_letters_url, ..self }
     }
 
-    async fn send_bodies(&self, bodies: Vec<String>) -> Result<Vec<usize>, InboxError> {
+    async fn send_bodies(&self, bodies: Vec<String>) -> Result<usize, InboxError> {
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
         for (index, body) in bodies.into_iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder()
@@ -77,7 +80,7 @@ impl SqsInbox {
             request = request.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
         }
         let answer = request.send().await.map_err(|error| InboxError(super::reason(&error)))?;
-        Ok(answer.successful().iter().filter_map(|taken| taken.id().parse().ok()).collect())
+        Ok(answer.successful().len())
     }
 }
 
@@ -114,12 +117,12 @@ impl Requeue for SqsInbox {
         let mut taken = 0;
         for batch in messages.chunks(BATCH) {
             let bodies = batch.iter().map(body).collect::<Result<_, _>>()?;
-            taken += self.send_bodies(bodies).await?.len();
+            taken += self.send_bodies(bodies).await?;
         }
         Ok(taken)
     }
 
-    async fn redrive(&self) -> Result<usize, InboxError> {
+    async fn redrive(&self, moved: usize) -> Result<usize, InboxError> {
         let dead = self.dead_letters_url.as_deref();
         let dead = dead.ok_or_else(|| InboxError("the function does not know the dead-letter queue".to_owned()))?;
         let receive = self
@@ -129,30 +132,28 @@ impl Requeue for SqsInbox {
             .max_number_of_messages(10)
             .wait_time_seconds(1);
         let answer = receive.send().await.map_err(|error| InboxError(super::reason(&error)))?;
-        let messages = answer.messages();
-        if messages.is_empty() {
-            return Ok(0);
+        let mut taken = 0;
+        let mut refused = None;
+        for message in answer.messages() {
+            let body = message.body().unwrap_or_default();
+            let delay = i32::try_from(moved + taken)
+                .unwrap_or(LONGEST_DELAY_SECONDS)
+                .min(LONGEST_DELAY_SECONDS);
+            let send = self.client.send_message().queue_url(&self.queue_url).delay_seconds(delay);
+            let send = send.set_message_group_id(group(body)).message_body(body);
+            if let Err(error) = send.send().await {
+                // The others go back all the same.
+                refused = Some(InboxError(super::reason(&error)));
+                continue;
+            }
+            let delete = self.client.delete_message().queue_url(dead);
+            let delete = delete.set_receipt_handle(message.receipt_handle().map(str::to_owned));
+            delete.send().await.map_err(|error| InboxError(super::reason(&error)))?;
+            taken += 1;
         }
-        let bodies = messages
-            .iter()
-            .map(|message| message.body().unwrap_or_default().to_owned())
-            .collect();
-        let taken = self.send_bodies(bodies).await?;
-        let mut delete = self.client.delete_message_batch().queue_url(dead);
-        for index in &taken {
-            let receipt = messages
-                .get(*index)
-                .and_then(|message| message.receipt_handle())
-                .unwrap_or_default();
-            let entry = DeleteMessageBatchRequestEntry::builder()
-                .id(index.to_string())
-                .receipt_handle(receipt);
-            delete = delete.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
+        match refused {
+            Some(error) if taken == 0 => Err(error),
+            _ => Ok(taken),
         }
-        if taken.is_empty() {
-            return Err(InboxError("it refused the dead letters".to_owned()));
-        }
-        delete.send().await.map_err(|error| InboxError(super::reason(&error)))?;
-        Ok(taken.len())
     }
 }

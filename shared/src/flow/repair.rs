@@ -4,38 +4,46 @@ use tokio::time::Instant;
 
 use super::apply::finish;
 use super::{Fate, FlowError, Report, RunState, Session, Shop, Summary, TaskName};
+use crate::intake::stored_id;
 use crate::portfolio::TenantId;
 use crate::store::{JournalKey, StoredWebhook, WebhookState, keys};
 
-/// Dead letters moved in one invocation.
-const AT_ONCE: usize = 10_000;
+/// Dead letters moved in one invocation: one comes back each second, and SQS keeps none back for longer than a quarter of an hour.
+const AT_ONCE: usize = 900;
 /// No move is begun with less time left.
 const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// Moves the messages of the inbox's dead-letter queue back to the inbox. A message is deleted only after its copy was taken: one
+/// Moves the messages of the inbox's dead-letter queue back to the inbox, one by one: what is still poisonous fails without the others. A message is deleted only after its copy was taken: one
 /// that a crash leaves in both takes effect once all the same.
 pub async fn redrive(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError> {
     let mut moved = 0;
     while moved < AT_ONCE && deadline.saturating_duration_since(Instant::now()) > MOVE_TIME {
-        match shop.inbox.redrive().await? {
+        match shop.inbox.redrive(moved).await? {
             0 => break,
             some => moved += some,
         }
     }
-    let text = format!("Fila de erros: {moved} mensagem(ns) devolvida(s) à fila de entrada.");
+    let rest = if moved < AT_ONCE {
+        ""
+    } else {
+        " Se restarem mensagens, invoque de novo daqui a quinze minutos."
+    };
+    let text = format!("Fila de erros: {moved} mensagem(ns) devolvida(s) à fila de entrada, uma por segundo.{rest}");
     tracing::info!(messages = moved, "{text}");
     Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
 }
 
-/// Processes one stored webhook again, here and now, whatever became of it before.
-pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, deadline: Instant) -> Result<Summary, FlowError> {
+/// Processes one stored webhook again, here and now, whatever became of it before. A dry run only says what it would change.
+pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, dry_run: bool, deadline: Instant) -> Result<Summary, FlowError> {
     let stored = find(shop, tenant, id).await?;
-    let session = Session::open(shop, tenant, false, deadline).await?;
+    let session = Session::open(shop, tenant, dry_run, deadline).await?;
     let mut report = Report::default();
     let processed = session.process(std::slice::from_ref(&stored), true, &mut report).await;
     session.close().await;
     let processed = processed?;
-    finish(shop, &processed).await?;
+    if !dry_run {
+        finish(shop, &processed).await?;
+    }
     let (state, what) = match processed.get(&stored.key).map(|processed| &processed.fate) {
         Some(Fate::Failed { why, .. }) => (RunState::Failed, format!("não foi possível: {why}")),
         Some(Fate::Unmatched) => (
@@ -44,16 +52,20 @@ pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, deadline: Insta
         ),
         Some(Fate::Equal) | None => (RunState::Finished, report.text()),
     };
-    let text = format!("Webhook {id} reprocessado: {what}");
+    let done = if dry_run { "em simulação" } else { "reprocessado" };
+    let text = format!("Webhook {id} {done}: {what}");
     tracing::info!(%tenant, id, state = ?state, "{text}");
     Ok(Summary {
         tenant: Some(tenant.clone()),
+        dry_run,
         ..Summary::new(TaskName::Payments, state, text, report)
     })
 }
 
 async fn find(shop: &Shop, tenant: &TenantId, id: &str) -> Result<StoredWebhook, FlowError> {
-    let key = JournalKey(keys::webhook(tenant, id));
+    // One that is too long for a key, or has odd letters, is kept by its digest.
+    let stored_as = stored_id(id).unwrap_or_default();
+    let key = JournalKey(keys::webhook(tenant, &stored_as));
     let stored = shop.store.load_webhooks(&[key]).await?.pop().transpose()?;
     let stored = stored.ok_or_else(|| {
         FlowError::NotConfigured(format!(

@@ -114,7 +114,7 @@ impl Requeue for MemoryInbox {
         Ok(messages.len())
     }
 
-    async fn redrive(&self) -> Result<usize, InboxError> {
+    async fn redrive(&self, _moved: usize) -> Result<usize, InboxError> {
         let dead = self.receive_dead();
         self.revive(&dead);
         self.delete_dead(dead.len());

@@ -58,13 +58,13 @@ impl Requeue for Ports {
         Ok(messages.len())
     }
 
-    async fn redrive(&self) -> Result<usize, InboxError> {
+    async fn redrive(&self, _moved: usize) -> Result<usize, InboxError> {
         let dead = self.reach("ReceiveMessage", || self.inbox.receive_dead()).await?;
-        if dead.is_empty() {
-            return Ok(0);
+        for message in &dead {
+            self.reach("SendMessage", || self.inbox.revive(std::slice::from_ref(message)))
+                .await?;
+            self.reach("DeleteMessage", || self.inbox.delete_dead(1)).await?;
         }
-        self.reach("SendMessageBatch", || self.inbox.revive(&dead)).await?;
-        self.reach("DeleteMessageBatch", || self.inbox.delete_dead(dead.len())).await?;
         Ok(dead.len())
     }
 }
