@@ -8,7 +8,8 @@ use ponte::portfolio::TenantId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Answer, PEOPLE};
+use crate::routes::{Repeat, Route};
+use crate::{Answer, FieldError, PEOPLE, Problem};
 
 /// What came.
 pub(crate) enum Event {
@@ -136,7 +137,8 @@ impl Event {
         };
         let (path, query) = path.trim().split_once('?').unwrap_or((path.trim(), ""));
         // Numbers and words: nothing that would have to be escaped.
-        let query = query.split('&').filter_map(|pair| pair.split_once('='));
+        let query = query.split('&').filter(|pair| !pair.is_empty());
+        let query = query.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         Ok(Self::Command(Command {
             tenant: asked.tenant,
             method: method.to_uppercase(),
@@ -145,6 +147,32 @@ impl Event {
             body,
             idempotency_key: asked.idempotency_key,
         }))
+    }
+}
+
+impl Command {
+    /// Whether the call takes whatever the event gives it.
+    pub fn fits(&self, route: &Route) -> Result<(), Problem> {
+        let given = [
+            (
+                "body",
+                !self.body.is_empty() && route.request.is_none(),
+                "esta chamada não tem corpo",
+            ),
+            (
+                "idempotencyKey",
+                self.idempotency_key.is_some() && route.repeat == Repeat::No,
+                "esta chamada pode ser repetida à vontade e não tem chave",
+            ),
+        ];
+        let faults = given.into_iter().filter(|(_, is_extra, _)| *is_extra);
+        let faults: Vec<FieldError> = faults
+            .map(|(field, _, why)| FieldError {
+                path: field.to_owned(),
+                detail: format!("{why}; tire o campo do evento"),
+            })
+            .collect();
+        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
     }
 }
 

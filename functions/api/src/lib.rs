@@ -184,21 +184,23 @@ impl Api {
         let tenant = command.tenant.clone();
         let answer = match routes::find(&command.method, &command.path) {
             Err(problem) => problem.into(),
-            Ok((route, parameters)) => match routes::query_of(route, &command.query) {
-                Err(problem) => problem.into(),
-                Ok(query) => {
-                    let call = Call {
-                        caller: Caller::operator(command.tenant),
-                        parameters,
-                        query,
-                        body: command.body,
-                        idempotency_key: command.idempotency_key,
-                        at: (self.shop.clock)(),
-                        deadline,
-                    };
-                    self.serve(route, &call).await
+            Ok((route, parameters)) => {
+                match routes::query_of(route, &command.query).and_then(|query| command.fits(route).map(|()| query)) {
+                    Err(problem) => problem.into(),
+                    Ok(query) => {
+                        let call = Call {
+                            caller: Caller::operator(command.tenant),
+                            parameters,
+                            query,
+                            body: command.body,
+                            idempotency_key: command.idempotency_key,
+                            at: (self.shop.clock)(),
+                            deadline,
+                        };
+                        self.serve(route, &call).await
+                    }
                 }
-            },
+            }
         };
         tracing::info!(%tenant, status = answer.status, "command answered {}", answer.status);
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();

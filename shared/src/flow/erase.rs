@@ -8,8 +8,9 @@ use super::{FlowError, Report, RunState, Shop, Summary, TaskName};
 use crate::calendar::business_date;
 use crate::portfolio::{BillId, ContractState, CustomerId, TenantId};
 
-/// Erases a customer, unless something is still to be collected from it. Repeating it changes nothing but the day.
-pub async fn erase_customer(shop: &Shop, tenant: &TenantId, customer: CustomerId) -> Result<Summary, FlowError> {
+/// Erases a customer, unless something is still to be collected from it. Repeating it changes nothing but the day. A dry run only says
+/// whether it can be done.
+pub async fn erase_customer(shop: &Shop, tenant: &TenantId, customer: CustomerId, dry_run: bool) -> Result<Summary, FlowError> {
     let store = &shop.store;
     if store.customers(tenant, &[customer]).await?.is_empty() {
         return Err(FlowError::NotConfigured(format!(
@@ -25,12 +26,17 @@ pub async fn erase_customer(shop: &Shop, tenant: &TenantId, customer: CustomerId
             )));
         }
     }
-    store.erase_agreement_notes(tenant, customer).await?;
-    store.erase_customer(tenant, customer, business_date((shop.clock)())).await?;
-    let text = format!("Dados pessoais do cliente {customer} eliminados; contratos, pagamentos e histórico ficam, só com o código.");
-    tracing::info!(%tenant, %customer, "personal data of a customer erased");
+    let text = if dry_run {
+        format!("Simulação: os dados pessoais do cliente {customer} podem ser eliminados; nada foi alterado.")
+    } else {
+        store.erase_agreement_notes(tenant, customer).await?;
+        store.erase_customer(tenant, customer, business_date((shop.clock)())).await?;
+        tracing::info!(%tenant, %customer, "personal data of a customer erased");
+        format!("Dados pessoais do cliente {customer} eliminados; contratos, pagamentos e histórico ficam, só com o código.")
+    };
     Ok(Summary {
         tenant: Some(tenant.clone()),
+        dry_run,
         ..Summary::new(TaskName::Payments, RunState::Finished, text, Report::default())
     })
 }

@@ -1,24 +1,37 @@
-//! One invocation of a task: read the event, decide whether it is for one creditor or for everybody, answer a summary.
+//! One invocation of a function: read the event, decide whether it is for one creditor or for everybody, answer a summary.
 
 use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::fan_out::creditors_of;
-use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, fan_out};
+use super::{Command, FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, fan_out};
+use crate::calendar::business_date;
 use crate::portfolio::CreditorId;
 
-/// Runs a task: for one creditor here and now, for everybody by asking for one invocation per creditor. A dry run of a tenant
-/// answers for all its creditors at once.
-pub async fn run_task<F>(shop: &Shop, name: TaskName, event: Value, deadline: Instant, each: F) -> Result<Value, FlowError>
+/// What an event asks a function for.
+pub fn read_command(shop: &Shop, function: TaskName, event: Value) -> Result<Command, FlowError> {
+    let today = business_date((shop.clock)());
+    Command::read(function, event, today).map_err(|error| FlowError::NotConfigured(error.to_string()))
+}
+
+/// Runs the task of an event of a function that has no other commands.
+pub async fn run_event<F>(shop: &Shop, name: TaskName, event: Value, deadline: Instant, each: F) -> Result<Value, FlowError>
 where
     F: for<'a> Fn(&'a Session, &'a Task, CreditorId) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
 {
-    let task = Task::read(event).map_err(|error| FlowError::NotConfigured(error.to_string()))?;
-    if task.redrive || task.webhook.is_some() || task.erase_customer.is_some() || (task.redundancy && name != TaskName::Payments) {
-        let text = "\"redrive\", \"webhook\", \"eraseCustomer\" e \"redundancy\" são da função payments, um de cada vez";
-        return Err(FlowError::NotConfigured(text.to_owned()));
+    match read_command(shop, name, event)? {
+        Command::Run(task) => Box::pin(run_task(shop, name, task, deadline, each)).await,
+        other => Err(FlowError::NotConfigured(format!("{other:?} is no command of {}", name.as_str()))),
     }
+}
+
+/// Runs a task: for one creditor here and now, for everybody by asking for one invocation per creditor. A dry run of a tenant
+/// answers for all its creditors at once.
+pub async fn run_task<F>(shop: &Shop, name: TaskName, task: Task, deadline: Instant, each: F) -> Result<Value, FlowError>
+where
+    F: for<'a> Fn(&'a Session, &'a Task, CreditorId) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
+{
     let Some(tenant) = task.tenant.clone().filter(|_| task.creditor.is_some() || task.dry_run) else {
         return Ok(json!(fan_out(shop, name, &task).await?));
     };

@@ -690,3 +690,26 @@ async fn an_operator_commands_from_the_console() {
     let stranger = json!({"tenant": "999", "call": "POST /v1/quotes", "body": {"bills": [{"bill": bill}]}});
     assert!(scene.rig.api(stranger).await.unwrap_err().text.contains("não cadastrada"));
 }
+
+#[tokio::test]
+async fn a_command_ignores_nothing_it_is_given() {
+    let rig = Rig::of_one_creditor().await;
+    for (event, named) in [
+        (json!({"tenant": "617", "call": "GET /v1/runs", "body": {"task": "import"}}), "body"),
+        (
+            json!({"tenant": "617", "call": "GET /v1/runs", "idempotencyKey": "a"}),
+            "idempotencyKey",
+        ),
+        (json!({"tenant": "617", "call": "GET /v1/runs?task"}), "task"),
+        (json!({"tenant": "617", "call": "GET /v1/runs?dryRun=true"}), "dryRun"),
+        (json!({"tenant": "617", "call": "GET /v1/runs", "dryRun": true}), "dryRun"),
+    ] {
+        let refused = rig.api(event.clone()).await.unwrap_err();
+        assert!(refused.text.contains(named), "{event}: {refused:?}");
+    }
+    let runs = rig
+        .api(json!({"tenant": "617", "call": "GET /v1/runs?", "body": null}))
+        .await
+        .unwrap();
+    assert_eq!(runs["runs"], json!([]));
+}

@@ -63,6 +63,12 @@ async fn cancel_everything_of(rig: &Rig, customer: CustomerId) {
 }
 
 async fn erase(rig: &Rig, customer: CustomerId) {
+    // A simulation says so and erases nothing.
+    let before = rig.portfolio().await;
+    let rehearsal = json!({"tenant": "617", "eraseCustomer": customer.0, "dryRun": true});
+    let summary = rig.payments(rehearsal).await.unwrap();
+    assert_eq!(summary["simulacao"], true, "{summary}");
+    rig.assert_portfolio_is(&before).await;
     let event = json!({"tenant": "617", "eraseCustomer": customer.0});
     let summary = rig.payments(event).await.unwrap();
     assert!(summary["resumo"].as_str().unwrap().contains("eliminados"), "{summary}");

@@ -169,6 +169,7 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
         "webhook-spc-inclusion",
         "webhook-spc-update",
         "webhook-spc-removal",
+        "webhook-unknown-event",
     ];
     let mut ids = Vec::new();
     for name in accepted {
@@ -176,7 +177,7 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
         assert_eq!(post(rig, samples, name).await, (200, "received".to_owned()), "{name}");
     }
     for (name, status, word) in [
-        ("webhook-unknown-event", 200, "unused"),
+        ("webhook-unused-event", 200, "unused"),
         ("webhook-unreadable", 400, "unreadable"),
         ("webhook-unknown-receiver", 404, "unknown-receiver"),
         ("webhook-unknown-tenant", 404, "unknown-tenant"),
@@ -259,6 +260,13 @@ async fn commands(rig: &Rig, samples: &mut Samples) {
         "concluído",
         "reprocessado",
     );
-    let refused = rig.payments(samples.event("payments-erase-customer")).await.unwrap_err();
-    assert!(refused.to_string().contains("300001"), "{refused}");
+    is(
+        &rig.payments(samples.event("payments-reprocess-dry-run")).await.unwrap(),
+        "concluído",
+        "em simulação",
+    );
+    for name in ["payments-erase-customer", "payments-erase-customer-dry-run"] {
+        let refused = rig.payments(samples.event(name)).await.unwrap_err();
+        assert!(refused.to_string().contains("300001"), "{refused}");
+    }
 }

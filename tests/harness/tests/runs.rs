@@ -93,6 +93,8 @@ async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
         json!({"tenant": "a b"}),
         json!({"tenant": "617", "from": "22/11/2026"}),
         json!({"tenant": "617", "confirm": "x"}),
+        json!({"tenant": "617", "creditor": 1, "from": "2999-01-01"}),
+        json!({"detail-type": "task.requested"}),
         json!([]),
         json!("617"),
     ];
