@@ -10,12 +10,13 @@ use fastrand::Rng;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
 use harness::rig::PLENTY;
-use harness::simulation::operation;
+use harness::simulation::{REFUSED, address_of, operation};
 use harness::{Rig, World};
 use ponte::flow::{Report, Session, Wish};
 use ponte::portfolio::{BillId, Scope};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use webhook::Delivery;
 
 /// Stories of an ordinary run.
 const STORIES: u64 = 6;
@@ -64,6 +65,8 @@ async fn story(seed: u64) {
         rig.pass(Duration::from_mins(rng.u64(3..40)));
     }
     rig.faults(json!([])).await;
+    // What was given up has its chance again.
+    rig.payments(json!({"redrive": true})).await.unwrap();
     for told in &late {
         assert_eq!(rig.tell(told).await.status(), 200);
     }
@@ -81,15 +84,43 @@ async fn work(rig: &Rig, rng: &mut Rng, late: &mut Vec<harness::rig::Told>) {
             2..4 => late.push(told),
             times => {
                 for _ in 0..=(times % 2) {
-                    assert_eq!(rig.tell(&told).await.status(), 200);
+                    tell(rig, rng, &told).await;
                 }
             }
         }
     }
     if rng.u8(0..3) == 0 && !late.is_empty() {
         let told = late.swap_remove(rng.usize(0..late.len()));
-        assert_eq!(rig.tell(&told).await.status(), 200);
+        tell(rig, rng, &told).await;
     }
+    if rng.u8(0..6) == 0 {
+        // Beside them, one of a bill that Sienge refuses.
+        let body = json!({"billId": REFUSED, "installmentId": 1}).to_string();
+        let change = |delivery| Delivery {
+            body: body.as_bytes(),
+            ..delivery
+        };
+        assert_eq!(rig.deliver(change).await.status(), 200);
+    }
+}
+
+/// A webhook arrives: as it should, without an id, or, at its address, with an event's name that nobody knows.
+async fn tell(rig: &Rig, rng: &mut Rng, told: &harness::rig::Told) {
+    let body = told.body.to_string();
+    let unknown = format!("{}_V2", told.event);
+    let (receiver, event) = match address_of(&told.event).filter(|_| rng.u8(0..4) == 0) {
+        Some(address) => (address, unknown.as_str()),
+        None => ("sienge", told.event.as_str()),
+    };
+    let id = (rng.u8(0..4) > 0).then_some(told.id.as_str());
+    let change = |delivery| Delivery {
+        receiver,
+        event: Some(event),
+        id,
+        body: body.as_bytes(),
+        ..delivery
+    };
+    assert_eq!(rig.deliver(change).await.status(), 200);
 }
 
 /// How Sienge answers from now on.
@@ -102,12 +133,11 @@ async fn trouble(rig: &Rig, rng: &mut Rng) {
         3 => json!({"kind": "empty", "route": "bulk-data/v1/income", "count": 1}),
         4 => json!({"kind": "status", "status": 403, "route": "v1/", "probability": 0.3}),
         5 => json!({"kind": "blank", "route": "v1/sales-contracts", "count": 6}),
-        _ => {
-            rig.faults(json!([])).await;
-            return;
-        }
+        _ => json!(null),
     };
-    rig.faults(json!([fault])).await;
+    let refusal = json!({"kind": "status", "status": 400, "about": [REFUSED]});
+    let faults = [refusal, fault].into_iter().filter(|fault| !fault.is_null());
+    rig.faults(json!(faults.collect::<Vec<_>>())).await;
 }
 
 /// Some function runs, and may die.

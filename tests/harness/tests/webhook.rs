@@ -63,6 +63,143 @@ async fn without_an_id_the_body_tells_deliveries_apart() {
     assert_eq!(send("SiengeBoletoCriado").await, Answer::Received);
 }
 
+/// A part of an installment is paid; the webhook comes without an id, as always the same body.
+async fn pay_a_part(rig: &Rig, bill: u32, installment: u32) -> Answer {
+    rig.change("receive", json!({"billId": bill, "installmentId": installment, "value": "5.00"}));
+    let body = json!({"billId": bill, "installmentId": installment}).to_string();
+    rig.deliver(|delivery| Delivery {
+        id: None,
+        body: body.as_bytes(),
+        ..delivery
+    })
+    .await
+}
+
+#[tokio::test]
+async fn without_an_id_a_second_payment_that_looks_like_the_first_is_seen_too() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    for _ in 0..3 {
+        assert_eq!(pay_a_part(&rig, bill, open[0]).await, Answer::Received);
+        rig.apply().await;
+        rig.assert_equal().await;
+    }
+    // Of two before the first is looked at, one look sees both.
+    assert_eq!(pay_a_part(&rig, bill, open[0]).await, Answer::Received);
+    assert_eq!(pay_a_part(&rig, bill, open[0]).await, Answer::Duplicate);
+    rig.apply().await;
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    assert_eq!(pay_a_part(&rig, bill, open[0]).await, Answer::Received);
+    // Finishing it, the journal is asked last: the second payment is there by then, and was not there when Sienge was read.
+    let first = rig.inbox.take();
+    let shop = rig.shop_of("apply");
+    let loaded = {
+        let body = json!({"billId": bill, "installmentId": open[0]}).to_string();
+        let id = ponte::intake::event_id(ponte::intake::Receiver::Sienge, Some("RECEIPT_PROCESSED"), None, body.as_bytes());
+        rig.stored(&id.text).await.unwrap()
+    };
+    assert_eq!(pay_a_part(&rig, bill, open[0]).await, Answer::Duplicate);
+    let finish = ponte::store::Finish {
+        key: loaded.key.clone(),
+        arrival: loaded.arrival.clone(),
+        state: WebhookState::Done,
+        note: None,
+        bill: None,
+    };
+    shop.store.finish(&finish, harness::rig::clock()).await.unwrap();
+    assert_eq!(first.len(), 1);
+    rig.apply().await;
+    rig.assert_equal().await;
+    assert!(rig.nothing_waits().await);
+}
+
+#[tokio::test]
+async fn an_id_too_long_for_a_key_is_an_id_all_the_same() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let body = json!({"billId": bill, "installmentId": open[0]}).to_string();
+    let body = body.as_bytes();
+    let long = "x".repeat(200);
+    for (id, other) in [(long.as_str(), "y"), ("a#b c", "a#b d"), ("n\u{ba} 1", "n\u{ba} 2")] {
+        let send = |id| {
+            rig.deliver(move |delivery| Delivery {
+                id: Some(id),
+                body,
+                ..delivery
+            })
+        };
+        assert_eq!(send(id).await, Answer::Received, "{id}");
+        assert_eq!(send(id).await, Answer::Duplicate, "{id}");
+        rig.apply().await;
+        assert_eq!(send(id).await, Answer::Duplicate, "{id}: for ever");
+        assert_eq!(send(other).await, Answer::Received, "{other}");
+        rig.apply().await;
+        let again = rig.payments(json!({"tenant": "617", "webhook": id})).await.unwrap();
+        assert_eq!(again["situacao"], "concluído", "{again}");
+    }
+}
+
+/// Critiques of the day that name an event.
+async fn criticised(rig: &Rig, event: &str) -> Vec<String> {
+    let day = ponte::calendar::business_date(harness::rig::clock());
+    let critiques = rig.shop.store.journal_of_day(&tenant(), day, "critique", 100).await.unwrap();
+    let texts = critiques.into_iter().map(|critique| critique.summary);
+    texts.filter(|text| text.contains(event)).collect()
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_knows_is_looked_at_where_the_address_says_and_told_once_a_day() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    let send = |receiver, event, id| {
+        let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
+        let body = told[0].body.to_string();
+        let rig = &rig;
+        async move {
+            rig.deliver(|delivery| Delivery {
+                receiver,
+                event: Some(event),
+                id: Some(id),
+                body: body.as_bytes(),
+                ..delivery
+            })
+            .await
+        }
+    };
+    for (index, event) in [
+        "RECEIPT_PROCESSED_V2",
+        "RECEIPT_PROCESSED_V2",
+        "RECEIPT_PROCESSED, RECEIPT_PROCESSED",
+        "receipt-processed",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id: &'static str = ["n-0", "n-1", "n-2", "n-3"][index];
+        assert_eq!(send("SiengePagamentos", event, id).await, Answer::Received, "{event}");
+        rig.apply().await;
+        rig.assert_equal().await;
+    }
+    let told = criticised(&rig, "RECEIPT_PROCESSED_V2").await;
+    assert!(told.len() == 1 && told[0].contains("SiengePagamentos"), "{told:?}");
+    for id in ["g-0", "g-1"] {
+        assert_eq!(send("sienge", "RECEIPT_SPLIT", id).await, Answer::Unused);
+        let stored = rig.stored(id).await.unwrap();
+        assert_eq!(
+            (stored.state, stored.note.as_deref()),
+            (WebhookState::Done, Some("evento desconhecido: RECEIPT_SPLIT"))
+        );
+    }
+    assert_eq!(criticised(&rig, "RECEIPT_SPLIT").await.len(), 1);
+    assert!(criticised(&rig, "PURCHASE").await.is_empty());
+}
+
 #[tokio::test]
 async fn an_event_without_use_is_kept_for_the_log_and_not_queued() {
     let rig = rig().await;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use ponte::money::Cents;
 use ponte::portfolio::{BillId, ContractState, EventKind, InstallmentId, SettlementClasses, SettlementKind};
 
-use super::{REGISTERED, Simulation, WebhookState};
+use super::sienge::REFUSED;
+use super::{REGISTERED, Simulation, WebhookId, WebhookState};
 use crate::compare;
 
 impl Simulation {
@@ -95,13 +96,17 @@ impl Simulation {
     /// Nothing waits, and what happened was told.
     pub fn assert_settled(&self) {
         assert!(self.queue.is_empty(), "messages are left: {:?}", self.queue);
-        let waiting: Vec<&u64> = self
+        let waiting: Vec<&WebhookId> = self
             .journal
             .iter()
             .filter(|(_, webhook)| webhook.state == WebhookState::Pending)
             .map(|(id, _)| id)
             .collect();
         assert!(waiting.is_empty(), "webhooks are left: {waiting:?}");
+        // What Sienge refuses is given up alone.
+        let mut given_up = self.journal.values().filter(|webhook| webhook.state == WebhookState::Failed);
+        let refused = BTreeSet::from([BillId(REFUSED)]);
+        assert!(given_up.all(|webhook| webhook.hints.bills == refused));
         assert!(self.store.outbox.is_empty(), "unpublished events are left");
         let told: BTreeSet<&(BillId, String)> = self.store.timeline.keys().collect();
         assert_eq!(self.published.iter().collect::<BTreeSet<_>>(), told, "what was told was published");

@@ -10,7 +10,7 @@ use ponte::portfolio::{
 use ponte::sienge::group;
 
 use super::mirror::Fate;
-use super::{Halt, Simulation, WebhookState, at};
+use super::{Halt, Simulation, WebhookId, WebhookState, at};
 
 type Row = (BillId, ObservedBill, ObservedInstallment);
 
@@ -21,7 +21,7 @@ impl Simulation {
     /// A batch from the queue.
     pub fn apply(&mut self) -> Result<(), Halt> {
         let size = self.queue.len().min(10);
-        let batch: Vec<(u64, u32)> = self.queue.drain(..size).collect();
+        let batch: Vec<(WebhookId, u32)> = self.queue.drain(..size).collect();
         let outcome = self.apply_batch(&batch);
         for (id, deliveries) in batch {
             let again = match &outcome {
@@ -35,25 +35,37 @@ impl Simulation {
         outcome.map(drop)
     }
 
-    fn apply_batch(&mut self, batch: &[(u64, u32)]) -> Result<BTreeSet<u64>, Halt> {
+    fn apply_batch(&mut self, batch: &[(WebhookId, u32)]) -> Result<BTreeSet<WebhookId>, Halt> {
         self.effect()?;
-        let waits = |simulation: &Self, id: &u64| simulation.journal[id].state != WebhookState::Done;
-        let waiting: BTreeSet<u64> = batch.iter().map(|(id, _)| *id).filter(|id| waits(self, id)).collect();
-        let fates = self.process(&waiting)?;
+        let waits = |simulation: &Self, id: &WebhookId| simulation.journal[id].state != WebhookState::Done;
+        let waiting = batch.iter().map(|(id, _)| id.clone()).filter(|id| waits(self, id));
+        let waiting: BTreeMap<WebhookId, u64> = waiting.map(|id| (id.clone(), self.journal[&id].arrival)).collect();
+        let fates = self.process(&waiting.keys().cloned().collect())?;
         let mut failed = BTreeSet::new();
         for (id, fate) in fates {
-            if fate == Fate::Failed {
-                failed.insert(id);
-            } else {
-                self.finish(id, fate)?;
+            let last = batch
+                .iter()
+                .any(|(other, deliveries)| *other == id && deliveries + 1 >= MAX_DELIVERIES);
+            match fate {
+                Fate::Refused if last => {
+                    self.finish(&id, waiting[&id], fate)?;
+                    failed.insert(id);
+                }
+                Fate::Failed | Fate::Refused => drop(failed.insert(id)),
+                fate => self.finish(&id, waiting[&id], fate)?,
             }
         }
         Ok(failed)
     }
 
-    fn finish(&mut self, id: u64, fate: Fate) -> Result<(), Halt> {
+    /// Finishes the arrival of a webhook that was looked at.
+    fn finish(&mut self, id: &WebhookId, arrival: u64, fate: Fate) -> Result<(), Halt> {
         self.effect()?;
-        let webhook = &self.journal[&id];
+        let webhook = &self.journal[id];
+        if webhook.arrival != arrival {
+            self.counts.came_again += 1;
+            return Ok(());
+        }
         if let Some(bill) = webhook.hints.bills.first().filter(|_| fate == Fate::Equal && !webhook.hints.boleto) {
             let held = self.store.load(*bill);
             let installments = [webhook.hints.installment, webhook.hints.gone];
@@ -70,20 +82,20 @@ impl Simulation {
                 );
             }
         }
-        let webhook = self.journal.get_mut(&id).unwrap();
+        let webhook = self.journal.get_mut(id).unwrap();
         if webhook.state != WebhookState::Done {
-            webhook.state = if fate == Fate::Unmatched {
-                WebhookState::Unmatched
-            } else {
-                WebhookState::Done
+            webhook.state = match fate {
+                Fate::Unmatched => WebhookState::Unmatched,
+                Fate::Refused => WebhookState::Failed,
+                Fate::Equal | Fate::Failed => WebhookState::Done,
             };
         }
         Ok(())
     }
 
     /// Looks wherever the webhooks point, each place once.
-    fn process(&mut self, webhooks: &BTreeSet<u64>) -> Result<BTreeMap<u64, Fate>, Halt> {
-        let mut pointed: BTreeMap<u64, BTreeSet<BillId>> = BTreeMap::new();
+    fn process(&mut self, webhooks: &BTreeSet<WebhookId>) -> Result<BTreeMap<WebhookId, Fate>, Halt> {
+        let mut pointed: BTreeMap<WebhookId, BTreeSet<BillId>> = BTreeMap::new();
         for id in webhooks {
             let hints = self.journal[id].hints.clone();
             let mut bills = hints.bills;
@@ -91,7 +103,7 @@ impl Simulation {
                 self.effect()?;
                 bills.extend(self.sienge.bill_of(contract));
             }
-            pointed.insert(*id, bills);
+            pointed.insert(id.clone(), bills);
         }
         let mut wishes: BTreeMap<BillId, Wish> = BTreeMap::new();
         for (id, bills) in &pointed {
@@ -109,8 +121,8 @@ impl Simulation {
         let worst = |bills: &BTreeSet<BillId>| {
             let fates = bills.iter().map(|bill| fates[bill]);
             let all: Vec<Fate> = fates.collect();
-            if all.contains(&Fate::Failed) {
-                Fate::Failed
+            if let Some(failed) = all.iter().find(|fate| matches!(fate, Fate::Failed | Fate::Refused)) {
+                *failed
             } else if all.iter().all(|fate| *fate == Fate::Unmatched) {
                 Fate::Unmatched
             } else {
@@ -123,11 +135,11 @@ impl Simulation {
     /// What is stuck is put back.
     pub fn sweep(&mut self) -> Result<(), Halt> {
         let stuck = |state: WebhookState, at: u64| state == WebhookState::Pending && at + 120 <= self.second;
-        let stuck: Vec<u64> = self
+        let stuck: Vec<WebhookId> = self
             .journal
             .iter()
             .filter(|(_, webhook)| stuck(webhook.state, webhook.at))
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id.clone())
             .collect();
         for id in stuck {
             self.effect()?;
@@ -201,10 +213,10 @@ impl Simulation {
         }
         let fates = self.look_whole(Scope::Daily, &look_again)?;
         let unmatched = self.journal.iter().filter(|(_, webhook)| webhook.state == WebhookState::Unmatched);
-        let unmatched = unmatched.map(|(id, _)| *id).collect();
-        for (id, fate) in self.process(&unmatched)? {
-            if fate != Fate::Failed {
-                self.finish(id, fate)?;
+        let unmatched: BTreeMap<WebhookId, u64> = unmatched.map(|(id, webhook)| (id.clone(), webhook.arrival)).collect();
+        for (id, fate) in self.process(&unmatched.keys().cloned().collect())? {
+            if !matches!(fate, Fate::Failed | Fate::Refused) {
+                self.finish(&id, unmatched[&id], fate)?;
             }
         }
         self.effect()?;

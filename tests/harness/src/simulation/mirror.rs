@@ -10,7 +10,7 @@ use ponte::portfolio::{
 };
 use ponte::store::Stamp;
 
-use super::sienge::Source;
+use super::sienge::{REFUSED, Source};
 use super::store::MemoryStore;
 use super::{Halt, Simulation, at};
 use crate::compare::knows;
@@ -21,6 +21,8 @@ pub enum Fate {
     Equal,
     Unmatched,
     Failed,
+    /// Sienge refuses it, and will.
+    Refused,
 }
 
 /// What settling left to do.
@@ -91,6 +93,12 @@ impl Simulation {
                 Source::Bulk
             };
             sources.insert(*bill, source);
+            if bill.0 == REFUSED {
+                self.effect()?;
+                self.counts.refused += 1;
+                fates.insert(*bill, Fate::Refused);
+                continue;
+            }
             if let Some(observation) = self.read_in_part(*bill, source)? {
                 seen.push(observation);
             }

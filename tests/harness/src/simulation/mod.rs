@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::compare;
 use crate::rig::TODAY;
-pub use sienge::operation;
+pub use sienge::{REFUSED, address_of, operation};
 
 use sienge::Sienge;
 use store::MemoryStore;
@@ -49,6 +49,7 @@ enum WebhookState {
     Pending,
     Unmatched,
     Done,
+    Failed,
 }
 
 struct Webhook {
@@ -58,11 +59,22 @@ struct Webhook {
     operation: u64,
     /// Second of its arrival.
     at: u64,
+    /// Which arrival it is: one without an id may come again.
+    arrival: u64,
+}
+
+/// What tells a webhook from others: a number of its own, or what it says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum WebhookId {
+    Given(u64),
+    LooksLike(String),
 }
 
 /// What a webhook tells.
 #[derive(Clone)]
 struct News {
+    /// As it was sent, for those that look alike.
+    body: String,
     hints: Hints,
     /// The operation it is of.
     operation: u64,
@@ -89,6 +101,9 @@ struct Trouble {
     dies: u32,
     meets_another: u32,
     quota_ends: u32,
+    without_id: u32,
+    unknown_event: u32,
+    refused_id: u32,
 }
 
 /// What a run did, for the count.
@@ -112,6 +127,10 @@ pub struct Counts {
     pub overtaken: u64,
     /// Bills read while they still showed what was told to be removed.
     pub too_early: u64,
+    /// Webhooks without an id that came again while their like was being looked at.
+    pub came_again: u64,
+    /// Webhooks of a bill that Sienge refuses.
+    pub refused: u64,
     /// Open installments held that a read showed and did not tell.
     pub unread: u64,
 }
@@ -128,6 +147,8 @@ impl Counts {
         self.reads_saved += other.reads_saved;
         self.overtaken += other.overtaken;
         self.too_early += other.too_early;
+        self.came_again += other.came_again;
+        self.refused += other.refused;
         self.unread += other.unread;
     }
 }
@@ -141,11 +162,11 @@ struct Simulation {
     settings: TenantSettings,
     creditors: BTreeMap<CreditorId, CreditorSettings>,
     limits: SliceLimits,
-    journal: BTreeMap<u64, Webhook>,
+    journal: BTreeMap<WebhookId, Webhook>,
     /// Messages, with how often they were delivered.
-    queue: Vec<(u64, u32)>,
+    queue: Vec<(WebhookId, u32)>,
     /// Webhooks on their way: when they arrive, id, and how they arrive.
-    on_their_way: Vec<(u64, u64, News)>,
+    on_their_way: Vec<(u64, WebhookId, News)>,
     published: BTreeSet<(BillId, String)>,
     cursors: BTreeMap<CreditorId, Date>,
     trouble: Trouble,
@@ -192,6 +213,9 @@ impl Simulation {
             dies: some(900),
             meets_another: some(80),
             quota_ends: some(60),
+            without_id: some(500),
+            unknown_event: some(300),
+            refused_id: some(200),
         };
         Self {
             second: 0,
@@ -326,7 +350,9 @@ impl Simulation {
             let Some(draft) = self.sienge.plan(&mut self.rng) else { continue };
             self.counts.operations += 1;
             let operation = self.sienge.operations + 1;
-            let news: Vec<News> = Sienge::news(&draft).into_iter().map(|hints| News { hints, operation }).collect();
+            let unknown = self.trouble.unknown_event;
+            let news = Sienge::news(&draft, || self.rng.u32(0..1_000) < unknown);
+            let news: Vec<News> = news.into_iter().map(|(body, hints)| News { body, hints, operation }).collect();
             // Some events are out before the change can be read.
             if self.happens(self.trouble.webhook_early) && self.depth == 0 {
                 let known = self.sienge.bills(&REGISTERED);
@@ -357,7 +383,11 @@ impl Simulation {
                 continue;
             }
             self.next_webhook += 1;
-            let id = self.next_webhook;
+            let id = if self.happens(self.trouble.without_id) {
+                WebhookId::LooksLike(news.body.clone())
+            } else {
+                WebhookId::Given(self.next_webhook)
+            };
             let times = 1 + u32::from(self.happens(self.trouble.webhook_doubled));
             for _ in 0..times {
                 let late = if self.happens(self.trouble.webhook_late) {
@@ -365,8 +395,13 @@ impl Simulation {
                 } else {
                     0
                 };
-                self.on_their_way.push((self.second + late, id, news.clone()));
+                self.on_their_way.push((self.second + late, id.clone(), news.clone()));
             }
+        }
+        if self.happens(self.trouble.refused_id) {
+            self.next_webhook += 1;
+            let id = WebhookId::Given(self.next_webhook);
+            self.on_their_way.push((self.second, id, Sienge::refused()));
         }
         self.rng.shuffle(&mut self.on_their_way);
     }
@@ -377,18 +412,30 @@ impl Simulation {
             .into_iter()
             .partition(|(at, _, _)| *at <= self.second);
         self.on_their_way = later;
-        for (_, id, News { hints, operation }) in due {
-            if self.journal.contains_key(&id) {
-                continue;
-            }
-            self.counts.webhooks += 1;
-            let webhook = Webhook {
-                hints,
-                state: WebhookState::Pending,
-                operation,
-                at: self.second,
+        for (_, id, News { hints, operation, .. }) in due {
+            let held = self.journal.get_mut(&id);
+            let again = match (&id, held) {
+                (WebhookId::Given(_), Some(_)) => continue,
+                // It stands for this one, too, only while it waits.
+                (WebhookId::LooksLike(_), Some(held)) if held.state == WebhookState::Pending => {
+                    held.operation = held.operation.max(operation);
+                    (held.at, held.arrival) = (self.second, held.arrival + 1);
+                    true
+                }
+                _ => false,
             };
-            self.journal.insert(id, webhook);
+            if !again {
+                self.counts.webhooks += 1;
+                let arrival = self.journal.get(&id).map_or(0, |held| held.arrival + 1);
+                let webhook = Webhook {
+                    hints,
+                    state: WebhookState::Pending,
+                    operation,
+                    at: self.second,
+                    arrival,
+                };
+                self.journal.insert(id.clone(), webhook);
+            }
             if !self.happens(self.trouble.message_lost) {
                 self.queue.push((id, 0));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use jiff::ToSpan;
 use jiff::civil::Date;
-use ponte::intake::{Event, Hints, read_hints};
+use ponte::intake::{self, Hints, Receiver};
 use ponte::portfolio::{
     BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt,
     SalesContractId, SettlementKind,
@@ -13,6 +13,8 @@ use ponte::portfolio::{
 use serde_json::{Value, json};
 use sienge_simulator::money::Cents;
 use sienge_simulator::world::{self, Plan, World, operations};
+
+use super::News;
 
 /// The truth.
 pub struct Sienge {
@@ -107,12 +109,27 @@ impl Sienge {
         &versions[versions.partition_point(|(number, _)| *number <= operation).saturating_sub(1)..]
     }
 
-    /// What Sienge tells about an operation, read as the webhook function reads it.
-    pub fn news(draft: &operations::Draft) -> Vec<Hints> {
-        let told = draft.events.iter();
-        told.filter_map(|event| read_hints(Event::named(event.name), event.body.to_string().as_bytes()).ok())
-            .filter(|hints| !hints.bills.is_empty() || !hints.sales_contracts.is_empty())
+    /// What Sienge tells about an operation, with its body, read as the webhook function reads it: at an address of its own, where the
+    /// event's name may be one that nobody knows, or at the general one.
+    pub fn news(draft: &operations::Draft, mut is_unknown: impl FnMut() -> bool) -> Vec<(String, Hints)> {
+        let told = draft.events.iter().filter_map(|event| {
+            let body = event.body.to_string();
+            let (receiver, name) = match address_of(event.name).filter(|_| is_unknown()) {
+                Some(address) => (Receiver::find(address)?, format!("{}_V2", event.name)),
+                None => (Receiver::Sienge, event.name.to_owned()),
+            };
+            let (_, hints) = intake::read(receiver, Some(&name), body.as_bytes()).ok()?;
+            Some((format!("{} {body}", event.name), hints))
+        });
+        told.filter(|(_, hints)| !hints.bills.is_empty() || !hints.sales_contracts.is_empty())
             .collect()
+    }
+
+    /// News of a bill that Sienge refuses whatever it is asked for, beside others.
+    pub(super) fn refused() -> News {
+        let body = format!("{{\"billId\": {REFUSED}, \"installmentId\": 1}}");
+        let (_, hints) = intake::read(Receiver::Sienge, Some("RECEIPT_PROCESSED"), body.as_bytes()).unwrap();
+        News { body, hints, operation: 0 }
     }
 
     /// One whole read of a bill.
@@ -204,6 +221,23 @@ const KINDS: [&str; 10] = [
 ];
 const REVERSALS: [&str; 3] = ["Estorno", "Estorno", "Estorno de Recebimento"];
 const REMAKES: [&str; 2] = ["Reparcelamento", "Reparcelamento - Título 31/2"];
+
+/// The bill that Sienge refuses.
+pub const REFUSED: i64 = i32::MAX as i64;
+
+/// The playbook's address for an event.
+#[must_use]
+pub fn address_of(event: &str) -> Option<&'static str> {
+    match event {
+        "RECEIPT_PROCESSED" => Some("SiengePagamentos"),
+        "RECEIVABLE_INSTALLMENT_CREATED" => Some("SiengeParcelaCriada"),
+        "RECEIVABLE_INSTALLMENT_UPDATED" => Some("SiengeParcelaAlterada"),
+        "RECEIVABLE_INSTALLMENT_REMOVED" => Some("SiengeParcelaRemovida"),
+        "SALES_CONTRACT_CANCELED" => Some("SiengeContratoCancelado"),
+        "BOOK_COLLECTION_CONFIRMED" => Some("SiengeBoletoCriado"),
+        _ => None,
+    }
+}
 
 /// Something that somebody does in Sienge, by the simulator's names. It may turn out not to be possible.
 pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> {
