@@ -112,7 +112,7 @@ ON_TABLES = {
     "api": {
         "PortfolioTable": READ_AND_CHANGE,
         "PortfolioTable/index/by_customer": {"Query"}, "PortfolioTable/index/open_installments": {"Query"},
-        "JournalTable": {"Query", "PutItem", "BatchWriteItem"}, "JournalTable/index/by_day": {"Query"},
+        "JournalTable": {"Query", "BatchGetItem", "PutItem", "BatchWriteItem"}, "JournalTable/index/by_day": {"Query"},
         "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
     },
 }
