@@ -43,6 +43,7 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
     };
     let installments = (1..=3).map(|id| Installment {
         contract: key(bill),
+        creditor: CreditorId(1),
         id: InstallmentId(id),
         negotiation: 1,
         label: None,

@@ -52,6 +52,7 @@ fn installment(bill: i64, id: i64) -> Installment {
     let due_on = date(2026, 1, 30).checked_add(jiff::Span::new().days(id)).unwrap();
     Installment {
         contract: key(bill),
+        creditor: CreditorId(1),
         id: InstallmentId(id),
         negotiation: 1,
         label: Some(format!("{id}/420")),
@@ -492,6 +493,33 @@ async fn the_open_index_holds_the_open_installments_and_no_other() {
     let window = open_ids(store, Some(date(2026, 2, 1)), Some(date(2026, 2, 2))).await;
     assert!(!window.contains(&(4, 2)) && window.contains(&(4, 3)));
     assert_eq!(store.count_open(&tenant(), CREDITOR).await.unwrap(), 1799);
+}
+
+#[tokio::test]
+async fn an_open_installment_is_in_the_index_of_its_own_creditor_and_leaves_it_when_that_changes() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let outcome = Outcome {
+        changes: included(5, 1..=2),
+        ..Outcome::default()
+    };
+    commit(store, 5, &HeldBill::default(), &outcome).await.unwrap();
+    let held = store.load_bill(&tenant(), BillId(5)).await.unwrap();
+    let moved = Installment {
+        creditor: CreditorId(2),
+        ..installment(5, 1)
+    };
+    let outcome = Outcome {
+        changes: vec![Change::Installment(Action::Updated, moved)],
+        ..Outcome::default()
+    };
+    // Whatever creditor the commit is for.
+    commit(store, 5, &held, &outcome).await.unwrap();
+    assert_eq!(store.count_open(&tenant(), CREDITOR).await.unwrap(), 1);
+    assert_eq!(store.count_open(&tenant(), CreditorId(2)).await.unwrap(), 1);
+    let held = store.load_bill(&tenant(), BillId(5)).await.unwrap();
+    let creditors: Vec<i64> = held.installments.values().map(|row| row.creditor.0).collect();
+    assert_eq!(creditors, [2, 1]);
 }
 
 #[tokio::test]

@@ -134,6 +134,10 @@ pub(super) async fn finish(shop: &Shop, processed: &BTreeMap<JournalKey, Process
 fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
     let (state, note) = match processed.fate {
         Fate::Equal => (WebhookState::Done, "aplicado"),
+        Fate::Withheld => (
+            WebhookState::Done,
+            "há parcelas a retirar além do limite do credor: nada foi retirado; aguardam a confirmação no batimento",
+        ),
         Fate::Unmatched => (
             WebhookState::Unmatched,
             "contrato não encontrado na carteira nem entre os credores cadastrados",
@@ -301,6 +305,9 @@ fn fate_of(hints: &Hints, bills: &BTreeSet<BillId>, fates: &BTreeMap<BillId, Fat
     let of_bills: Vec<&Fate> = bills.iter().filter_map(|bill| fates.get(bill)).collect();
     if let Some(failed) = of_bills.iter().find(|fate| matches!(fate, Fate::Failed { .. })) {
         return (*failed).clone();
+    }
+    if of_bills.contains(&&Fate::Withheld) {
+        return Fate::Withheld;
     }
     let points_at_bills = !hints.bills.is_empty() || !hints.sales_contracts.is_empty();
     if points_at_bills && of_bills.iter().all(|fate| **fate == Fate::Unmatched) {

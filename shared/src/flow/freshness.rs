@@ -183,6 +183,7 @@ mod tests {
     fn held(read_at: Option<i64>) -> HeldBill {
         let installment = Installment {
             contract: contract(),
+            creditor: crate::portfolio::CreditorId(1),
             id: InstallmentId(1),
             negotiation: 1,
             label: None,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::freshness::whole;
 use super::history::tell_finished;
-use super::rows::{Extract, due_in};
+use super::rows::{Extract, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
@@ -193,8 +193,8 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
         return Ok(());
     };
     match installments(session, creditor, *window, progress.since, report).await {
-        Ok(look_again) => {
-            look_whole(session, &look_again, report).await?;
+        Ok(passed) => {
+            look_again(session, passed, report).await?;
             progress.windows.remove(0);
             Ok(())
         }
@@ -205,14 +205,14 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
     }
 }
 
-/// Compares what changed in a window; answers the bills that need a whole read.
+/// Compares what changed in a window; answers what it left to do.
 async fn installments(
     session: &Session,
     creditor: CreditorId,
     window: Window,
     since: Date,
     report: &mut Report,
-) -> Result<BTreeSet<BillId>, FlowError> {
+) -> Result<Passed, FlowError> {
     let mut view = View::begin(Scope::Daily, session.now());
     let extract = session.read_extract(creditor, window, Some(since)).await?;
     let query = IncomeWindow {
@@ -220,7 +220,7 @@ async fn installments(
         ..due_in(creditor, window)
     };
     let mut told: BTreeSet<(BillId, InstallmentId)> = BTreeSet::new();
-    let passed = session
+    let mut passed = session
         .pass_income(
             &mut view,
             creditor,
@@ -234,9 +234,8 @@ async fn installments(
         )
         .await?;
     let boletos = boletos_alone(&extract, &told);
-    let mut look_again = session.settle(&mut view, boletos, report).await?;
-    look_again.extend(passed.look_again);
-    Ok(look_again)
+    passed.note(session.settle_counting(&mut view, boletos, report).await?);
+    Ok(passed)
 }
 
 /// Boletos of installments that no income row told.
@@ -255,6 +254,14 @@ fn boletos_alone(extract: &Extract, told: &BTreeSet<(BillId, InstallmentId)>) ->
         observation.boletos.insert(*installment, *generated);
     }
     by_bill.into_values().collect()
+}
+
+/// Reads what a pass over the rows left to do. Where it would take away more than goes unasked, none of that is even begun.
+pub(super) async fn look_again(session: &Session, mut passed: Passed, report: &mut Report) -> Result<(), FlowError> {
+    let withheld = session.withhold(&passed.in_question, report).await?;
+    passed.look_again.extend(passed.in_question.into_keys());
+    passed.look_again.retain(|bill| !withheld.contains(bill));
+    look_whole(session, &passed.look_again, report).await
 }
 
 /// Reads bills whole; those that fail are in the report and are found by the next run or reconciliation.

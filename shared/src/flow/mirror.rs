@@ -6,6 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use futures::stream::{self, StreamExt};
 
+use super::breaker::InQuestion;
 use super::session::Rehearsed;
 use super::{FlowError, Report, Session, Shop, View, Wish};
 use crate::aws::BusEvent;
@@ -38,6 +39,9 @@ pub enum Fate {
     Equal,
     /// Neither Sienge nor we know it, or it belongs to no registered creditor: kept as unmatched.
     Unmatched,
+    /// With others of the run more would be taken away than goes unasked: what is in question is left as it is, and the creditor's
+    /// reconciliation asks.
+    Withheld,
     /// It failed; to be tried again.
     Failed {
         /// Why, without personal data.
@@ -67,6 +71,8 @@ enum Settled {
         held: bool,
         /// Needs a (second) whole read.
         look_again: bool,
+        /// What that read is to confirm.
+        in_question: Option<InQuestion>,
         /// Its version, where we made it.
         version: Option<u64>,
         customers: BTreeSet<CustomerId>,
@@ -77,11 +83,23 @@ enum Settled {
 
 /// What settling left to do.
 #[derive(Default)]
-struct Unsettled {
-    /// These need a (second) whole read.
-    look_again: BTreeSet<BillId>,
+pub(super) struct Unsettled {
+    /// These need a (second) whole read, for other reasons than those in question.
+    pub(super) look_again: BTreeSet<BillId>,
+    /// Of these something would be taken away that a second read must confirm.
+    pub(super) in_question: BTreeMap<BillId, InQuestion>,
     /// Somebody committed these after the read began: nothing was done.
     overtaken: BTreeSet<BillId>,
+}
+
+/// What becomes of that which would be taken away.
+enum Removals<'a> {
+    /// A second read confirms it: a reconciliation that went on, or a person who opens one bill.
+    Confirmed,
+    /// The same, as far as it goes unasked.
+    WithinShare,
+    /// Nothing is taken away: it is counted.
+    Counted(&'a mut BTreeMap<BillId, InQuestion>),
 }
 
 impl Session {
@@ -94,10 +112,36 @@ impl Session {
         bills: &BTreeMap<BillId, Wish>,
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
+        let removals = match scope {
+            Scope::Webhook | Scope::Daily => Removals::WithinShare,
+            Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
+        };
+        self.look_often(scope, bills, report, removals).await
+    }
+
+    /// Reads bills and makes the portfolio equal, except for what would be taken away: that is counted.
+    pub(super) async fn look_counting(
+        &self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, Wish>,
+        report: &mut Report,
+    ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
+        let mut in_question = BTreeMap::new();
+        self.look_often(scope, bills, report, Removals::Counted(&mut in_question)).await?;
+        Ok(in_question)
+    }
+
+    async fn look_often(
+        &self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, Wish>,
+        report: &mut Report,
+        mut removals: Removals<'_>,
+    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
         let mut fates: BTreeMap<BillId, Fate> = BTreeMap::new();
         let mut left = bills.clone();
         for _ in 0..MAX_READS {
-            let overtaken = self.look_once(scope, &left, report, &mut fates).await?;
+            let overtaken = self.look_once(scope, &left, report, &mut fates, &mut removals).await?;
             left.retain(|bill, _| overtaken.contains(bill));
             if left.is_empty() {
                 return Ok(fates);
@@ -116,6 +160,7 @@ impl Session {
         bills: &BTreeMap<BillId, Wish>,
         report: &mut Report,
         fates: &mut BTreeMap<BillId, Fate>,
+        removals: &mut Removals<'_>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut view = View::begin(scope, self.now());
         let (mut looks, mut known) = (Vec::new(), BTreeSet::new());
@@ -153,10 +198,24 @@ impl Session {
         let mut unread = unread_news(scope, bills, &seen);
         let Unsettled {
             mut look_again,
+            mut in_question,
             mut overtaken,
         } = self.settle_noting(&mut view, seen, report, fates).await?;
+        in_question.retain(|bill, _| !early.contains(bill));
+        let withheld = match removals {
+            Removals::Confirmed => BTreeSet::new(),
+            Removals::WithinShare => self.withhold(&in_question, report).await?,
+            Removals::Counted(counted) => {
+                counted.extend(&in_question);
+                in_question.keys().copied().collect()
+            }
+        };
+        fates.extend(withheld.iter().map(|bill| (*bill, Fate::Withheld)));
+        in_question.retain(|bill, _| !withheld.contains(bill));
+        self.note_removals(in_question.values());
+        look_again.extend(in_question.into_keys());
         look_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
-        look_again.retain(|bill| !early.contains(bill));
+        look_again.retain(|bill| !early.contains(bill) && !withheld.contains(bill));
         let mut looks = Vec::new();
         for (bill, held) in self.load(&look_again).await {
             // What only the first look showed is kept below: it must not be older than what is held.
@@ -236,8 +295,20 @@ impl Session {
 
     /// Makes the portfolio equal to what was observed. Returns the bills that need a whole read (nothing was removed for them).
     pub async fn settle(&self, view: &mut View, seen: Vec<Observation>, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
-        let unsettled = self.settle_noting(view, seen, report, &mut BTreeMap::new()).await?;
-        Ok(unsettled.look_again.into_iter().chain(unsettled.overtaken).collect())
+        let unsettled = self.settle_counting(view, seen, report).await?;
+        Ok(unsettled.look_again.into_iter().chain(unsettled.in_question.into_keys()).collect())
+    }
+
+    /// The same, with what would be taken away of them.
+    pub(super) async fn settle_counting(
+        &self,
+        view: &mut View,
+        seen: Vec<Observation>,
+        report: &mut Report,
+    ) -> Result<Unsettled, FlowError> {
+        let mut unsettled = self.settle_noting(view, seen, report, &mut BTreeMap::new()).await?;
+        unsettled.look_again.append(&mut unsettled.overtaken);
+        Ok(unsettled)
     }
 
     async fn settle_noting(
@@ -264,10 +335,14 @@ impl Session {
                 Ok(Settled::Done {
                     held,
                     look_again,
+                    in_question,
                     version,
                     customers: opened,
                 }) => {
-                    unsettled.look_again.extend(Some(bill).filter(|_| look_again));
+                    unsettled
+                        .look_again
+                        .extend(Some(bill).filter(|_| look_again && in_question.is_none()));
+                    unsettled.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
                     customers.extend(opened);
                     versions.extend(version.map(|version| (bill, version)));
                     fates.insert(bill, if held { Fate::Equal } else { Fate::Unmatched });
@@ -332,6 +407,7 @@ impl Session {
                     let settled = Settled::Done {
                         held: held.version > 0 || !outcome.changes.is_empty(),
                         look_again: unfinished || left_behind,
+                        in_question: InQuestion::of(&held, &outcome),
                         version: Some(version).filter(|version| *version != held.version),
                         customers: opened_customers(&outcome),
                     };

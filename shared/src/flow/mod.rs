@@ -6,6 +6,7 @@
 mod agreements;
 mod apply;
 pub mod boletos;
+mod breaker;
 mod erase;
 mod fan_out;
 mod freshness;
@@ -31,6 +32,7 @@ mod windows;
 
 pub use agreements::{AgreementError, MAX_ATTEMPTS};
 pub use apply::{Delivered, MAX_DELIVERIES, apply_webhooks};
+pub use breaker::must_ask;
 pub use erase::erase_customer;
 pub use fan_out::fan_out;
 pub use freshness::{View, Wish};

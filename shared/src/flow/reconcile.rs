@@ -5,12 +5,13 @@
 //! and only when it is no more than the creditor's removal share; otherwise the run stops and asks. A checkpoint after every
 //! window makes the run resumable; nothing a repeated window does is done twice.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+use super::breaker::must_ask;
 use super::freshness::whole;
 use super::history::{named, tell_finished};
 use super::records::AllRecords;
@@ -28,8 +29,6 @@ const REMOVALS_AT_ONCE: usize = 100;
 const REMOVALS_IN_A_CHUNK: usize = 500;
 /// Up to this many held open installments are read in one window: two bulk calls in all, and memory of a few megabytes.
 const ONE_WINDOW: u64 = 50_000;
-/// Fewer removals than this are never worth stopping for.
-const FEW_REMOVALS: u64 = 3;
 
 /// Where a run stands. The checkpoint is written after each step; a step that is repeated changes nothing that it already did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -262,7 +261,7 @@ async fn step_window(
 /// What a window's answer said of the open installments that we held in it.
 struct WindowRead {
     held: u64,
-    /// How many it did not show.
+    /// How many it did not show, or showed settled without a receipt.
     missing: u64,
     /// How many it showed that the settings leave out.
     left_out: u64,
@@ -307,23 +306,37 @@ async fn read_window(session: &Session, creditor: CreditorId, window: Window, re
         .pass_income(&mut view, creditor, &due_in(creditor, window), &extract, differs, report)
         .await?;
     let again: Vec<BillId> = passed.look_again.union(&told_twice).copied().collect();
+    let mut removals: BTreeMap<BillId, u64> = BTreeMap::new();
+    for (bill, of_bill) in &passed.in_question {
+        removals.insert(*bill, of_bill.installments);
+    }
+    let mut of_whole = BTreeMap::new();
     for bills in again.chunks(REMOVALS_AT_ONCE) {
-        session.look(Scope::Reconciliation, &whole(bills), report).await?;
+        of_whole.extend(session.look_counting(Scope::Reconciliation, &whole(bills), report).await?);
     }
     // What could not be read is there.
     let unseen = held
         .iter()
         .filter(|(key, entry)| !entry.seen && !passed.unread.contains(*key) && !passed.in_part.contains(&key.0));
+    let mut left_out = 0;
     // What failed here is read again with what is not to be had any more; only that counts for the circuit breaker.
     let mut bills: BTreeSet<BillId> = report.failures.keys().copied().collect();
-    let (mut missing, mut left_out) = (0, 0);
     for ((bill, _), entry) in unseen {
         bills.insert(*bill);
-        *(if entry.left_out { &mut left_out } else { &mut missing }) += 1;
+        if entry.left_out {
+            left_out += 1;
+        } else {
+            *removals.entry(*bill).or_default() += 1;
+        }
     }
+    for (bill, of_bill) in of_whole {
+        let counted = removals.entry(bill).or_default();
+        *counted = of_bill.installments.max(*counted);
+    }
+    bills.extend(removals.keys());
     Ok(WindowRead {
         held: held.len() as u64,
-        missing,
+        missing: removals.values().sum(),
         left_out,
         bills,
     })
@@ -369,9 +382,8 @@ fn contract_hash(document_type: &DocumentType, customer: CustomerId) -> u64 {
 
 /// The circuit breaker: whether too much would be removed to go on unasked.
 fn stops(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<bool, FlowError> {
-    let share = u64::from(session.creditor(creditor)?.removal_share_percent);
-    let removed = progress.missing + progress.left_out;
-    Ok(removed >= FEW_REMOVALS && removed * 100 > progress.held_open * share)
+    let share = session.creditor(creditor)?.removal_share_percent;
+    Ok(must_ask(progress.missing + progress.left_out, progress.held_open, share))
 }
 
 /// Keeps the bills of a window's missing installments for the removal stage; answers how many chunks there are. A repeated window writes the
@@ -431,12 +443,12 @@ fn text(progress: &Progress, state: RunState) -> String {
         RunState::AwaitsConfirmation => {
             let (held, missing, left_out) = (progress.held_open, progress.missing, progress.left_out);
             let what = match (missing, left_out) {
-                (_, 0) => format!("{missing} de {held} parcelas em aberto não vieram do Sienge"),
+                (_, 0) => format!("{missing} de {held} parcelas em aberto não vieram do Sienge, ou vieram sem saldo e sem baixa"),
                 (0, _) => format!(
                     "{left_out} de {held} parcelas em aberto ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
                 ),
                 _ => format!(
-                    "de {held} parcelas em aberto, {missing} não vieram do Sienge e {left_out} ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
+                    "de {held} parcelas em aberto, {missing} não vieram do Sienge ou vieram sem saldo e sem baixa, e {left_out} ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
                 ),
             };
             let check = if left_out == 0 {

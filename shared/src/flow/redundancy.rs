@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::import::{first_day, look_whole};
+use super::import::{first_day, look_again};
 use super::rows::Extract;
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
@@ -126,7 +126,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
         .await;
     match passed {
         Ok(passed) => {
-            look_whole(session, &passed.look_again, report).await?;
+            look_again(session, passed, report).await?;
             windows.remove(0);
             Ok(())
         }

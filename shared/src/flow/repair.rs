@@ -50,6 +50,7 @@ pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, dry_run: bool, 
             RunState::Finished,
             "contrato não encontrado na carteira nem entre os credores cadastrados".to_owned(),
         ),
+        Some(Fate::Withheld) => (RunState::Finished, report.critiques.join(" ")),
         Some(Fate::Equal) | None => (RunState::Finished, report.text()),
     };
     let done = if dry_run { "em simulação" } else { "reprocessado" };

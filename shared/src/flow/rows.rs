@@ -1,9 +1,11 @@
 //! Bulk rows on their way to the comparison: filtered by the settings, joined with what the extract says, in batches of bounded size.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::StreamExt;
 
+use super::breaker::InQuestion;
+use super::mirror::Unsettled;
 use super::windows::Window;
 use super::{FlowError, Report, Session, View};
 use crate::calendar::Date;
@@ -34,6 +36,19 @@ pub(super) struct Passed {
     pub unread: BTreeSet<(BillId, InstallmentId)>,
     /// Bills with a row that names no installment: any of theirs may be there.
     pub in_part: BTreeSet<BillId>,
+    /// Bills with rows that are settled without a receipt.
+    pub in_question: BTreeMap<BillId, InQuestion>,
+}
+
+impl Passed {
+    /// Adds what settling some rows left to do; the rows of a bill may come in several batches.
+    pub(super) fn note(&mut self, unsettled: Unsettled) {
+        self.look_again.extend(unsettled.look_again);
+        for (bill, more) in unsettled.in_question {
+            let of_bill = self.in_question.entry(bill).or_insert(InQuestion { installments: 0, ..more });
+            of_bill.installments += more.installments;
+        }
+    }
 }
 
 impl Session {
@@ -114,11 +129,11 @@ impl Session {
             }
             if batch.len() + odd.len() >= BATCH {
                 let seen = observations(&mut batch, &mut odd, extract);
-                passed.look_again.extend(self.settle(view, seen, report).await?);
+                passed.note(self.settle_counting(view, seen, report).await?);
             }
         }
         let seen = observations(&mut batch, &mut odd, extract);
-        passed.look_again.extend(self.settle(view, seen, report).await?);
+        passed.note(self.settle_counting(view, seen, report).await?);
         if let Some(why) = astray {
             let text = format!(
                 "Há linhas do Sienge que não se sabe de que título são ({why}); não entram na carteira. Confira os títulos do credor no Sienge."

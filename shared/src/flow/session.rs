@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::Shop;
+use super::breaker::Tally;
 use crate::aws::{BusError, InboxError, SecretError};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::portfolio::{BillId, Change, CreditorId, HeldBill, Rules, TenantId};
@@ -94,6 +95,8 @@ pub struct Session {
     pub(super) rehearsed: Mutex<Rehearsed>,
     /// Critiques written down so far.
     pub(super) critiques: AtomicUsize,
+    /// What the circuit breaker knows of each creditor.
+    pub(super) tallies: Mutex<BTreeMap<CreditorId, Tally>>,
     calls: Arc<JournalCalls>,
     deadline: Instant,
 }
@@ -160,6 +163,7 @@ impl Session {
             dry_run,
             rehearsed: Mutex::default(),
             critiques: AtomicUsize::new(0),
+            tallies: Mutex::default(),
             calls,
             deadline,
         })

@@ -27,10 +27,19 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// A second look, with what only the first showed: an installment is gone when neither shows it, and one source tells no boletos.
+    /// A second look, with what only the first showed: an installment is gone when neither shows it, settled without a receipt when both
+    /// say so, and one source tells no boletos.
     #[must_use]
     pub fn after(mut self, first: Self) -> Self {
         let read: BTreeSet<InstallmentId> = self.installments.iter().map(|row| row.id).collect();
+        for row in &mut self.installments {
+            let was_open = |before: &&ObservedInstallment| !before.balance.is_zero() && before.receipts == row.receipts;
+            if row.balance.is_zero()
+                && let Some(before) = first.installments.iter().filter(|before| before.id == row.id).find(was_open)
+            {
+                *row = before.clone();
+            }
+        }
         let only_first = first.installments.into_iter().filter(|row| !read.contains(&row.id));
         for row in only_first {
             self.unread.remove(&row.id);

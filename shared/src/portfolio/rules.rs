@@ -51,6 +51,13 @@ pub enum Critique {
         /// The unknown enterprise.
         enterprise: EnterpriseId,
     },
+    /// With others of the run more would be taken away than goes unasked: nothing was, and the creditor's reconciliation asks.
+    RemovalsWaitForConfirmation {
+        /// The bill.
+        bill: BillId,
+        /// Its installments that are gone from Sienge, or settled there without a receipt.
+        installments: u64,
+    },
     /// The customer changed in Sienge; the next reconciliation performs the assignment of rights.
     AssignmentWaitsForReconciliation {
         /// The bill.
@@ -105,6 +112,7 @@ impl Critique {
         match self {
             Self::EnterpriseNotRegistered { bill, .. }
             | Self::SettlementNotClassified { bill, .. }
+            | Self::RemovalsWaitForConfirmation { bill, .. }
             | Self::AssignmentWaitsForReconciliation { bill }
             | Self::TypeChangeWaitsForReconciliation { bill }
             | Self::InstallmentsUnread { bill, .. }
@@ -131,6 +139,11 @@ impl Critique {
             Self::SettlementNotClassified { bill, settlement } => {
                 format!(
                     "Tipo de baixa desconhecido no contrato {bill}: \"{settlement}\". A baixa é mostrada, mas não conta como pagamento. Informe o tipo em settlementClasses da assessoria: \"pays\" (paga), \"writesOff\" (baixa sem recebimento) ou \"nothing\" (não movimenta valor)."
+                )
+            }
+            Self::RemovalsWaitForConfirmation { bill, installments } => {
+                format!(
+                    "Contrato {bill}: {installments} parcela(s) em aberto sumiram do Sienge ou estão lá sem saldo e sem baixa. Com as demais passam do limite de devoluções do credor: nada foi retirado. Confira no Sienge; se estiver certo, execute o batimento do credor, que pede a confirmação."
                 )
             }
             Self::AssignmentWaitsForReconciliation { bill } => {

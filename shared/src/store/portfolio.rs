@@ -102,7 +102,7 @@ impl Store {
         for write in slices::writes(outcome) {
             writes.push(match write {
                 slices::Write::Change(change) => Write {
-                    item: changed_item(tenant, creditor, change)?,
+                    item: changed_item(tenant, change)?,
                     event: None,
                 },
                 slices::Write::Event(event) => {
@@ -253,12 +253,12 @@ pub(super) fn failed_conditions(
     Ok(failed)
 }
 
-fn changed_item(tenant: &TenantId, creditor: CreditorId, change: &Change) -> Result<Item, StoreError> {
+fn changed_item(tenant: &TenantId, change: &Change) -> Result<Item, StoreError> {
     match change {
         Change::Contract(contract) => contract_item(tenant, &keys::contract(tenant, &contract.key), contract),
         Change::Installment(_, installment) => {
             let key = keys::installment(tenant, &installment.contract, installment.id);
-            installment_item(tenant, creditor, &key, installment)
+            installment_item(tenant, &key, installment)
         }
     }
 }
@@ -270,11 +270,11 @@ fn contract_item(tenant: &TenantId, key: &ItemKey, contract: &Contract) -> Resul
     Ok(item)
 }
 
-/// An installment; only an open one is in the open index.
-fn installment_item(tenant: &TenantId, creditor: CreditorId, key: &ItemKey, installment: &Installment) -> Result<Item, StoreError> {
+/// An installment; only an open one is in the open index, under its own creditor.
+fn installment_item(tenant: &TenantId, key: &ItemKey, installment: &Installment) -> Result<Item, StoreError> {
     let mut item = to_item(key, installment)?;
     if installment.is_open() {
-        let shard = keys::open_shard_of(tenant, creditor, installment.contract.bill);
+        let shard = keys::open_shard_of(tenant, installment.creditor, installment.contract.bill);
         let place = keys::open_key(installment.due_on, &installment.contract, installment.id);
         item.insert(attribute::OPEN_SHARD.to_owned(), text(shard));
         item.insert(attribute::OPEN_KEY.to_owned(), text(place));
@@ -340,7 +340,10 @@ fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
             let contract: Contract = from_item(item)?;
             held.contracts.insert(contract.key.clone(), contract);
         } else if sk.starts_with(keys::INSTALLMENT_PREFIX) {
-            let installment: Installment = from_item(item)?;
+            let shard = opt_text(&item, attribute::OPEN_SHARD).and_then(keys::creditor_of_open_shard);
+            let mut installment: Installment = from_item(item)?;
+            // Wherever the index has it: items from before installments named their creditor do not say it themselves.
+            installment.creditor = shard.unwrap_or(installment.creditor);
             held.installments
                 .insert((installment.contract.clone(), installment.id), installment);
         }

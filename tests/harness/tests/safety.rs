@@ -1,6 +1,9 @@
 //! Nothing is removed because it was missing from one answer, and much is never removed unasked.
 
 use harness::Rig;
+use harness::database::tenant;
+use harness::rig::Told;
+use ponte::portfolio::CreditorId;
 use serde_json::{Value, json};
 
 const EVENT: fn() -> Value = || json!({"tenant": "617", "creditor": 1});
@@ -145,5 +148,123 @@ async fn an_answer_that_breaks_off_fails_the_run_removes_nothing_and_can_be_resu
     }
     rig.faults(json!([])).await;
     is(&rig.reconcile(EVENT()).await.unwrap(), "concluído");
+    rig.assert_equal().await;
+}
+
+/// More installments than may go unasked, and their bills.
+fn many(rig: &Rig) -> Vec<(u32, Vec<u32>)> {
+    rig.contracts(&[1], 3)
+}
+
+fn count(bills: &[(u32, Vec<u32>)]) -> usize {
+    bills.iter().map(|(_, open)| open.len()).sum()
+}
+
+#[tokio::test]
+async fn what_is_settled_without_a_receipt_stays_until_the_batimento_is_confirmed_whichever_run_sees_it() {
+    let rig = filled().await;
+    rig.run_all("import").await;
+    rig.bus.take();
+    let bills = many(&rig);
+    for (bill, open) in &bills {
+        // The sources print their zero as it is, as 4.5e-13 and as -1.2e-12.
+        rig.change(
+            "change",
+            json!({"billId": bill, "installmentIds": open, "settled": true, "silent": true}),
+        );
+    }
+    let before = rig.portfolio().await;
+    for task in ["import", "redundancy"] {
+        let summaries = rig.run_all(task).await;
+        assert_eq!(summaries[0]["contagens"]["returned"], 0, "{task}: {summaries:?}");
+        let criticised = summaries[0]["contagens"]["critiques"].to_string();
+        assert!(criticised.contains("execute o batimento do credor"), "{task}: {summaries:?}");
+        rig.assert_portfolio_is(&before).await;
+    }
+    let dry = rig
+        .reconcile(json!({"tenant": "617", "creditor": 1, "dryRun": true}))
+        .await
+        .unwrap();
+    is(&dry, "aguardando confirmação");
+    assert_eq!(
+        (&dry["contagens"]["returned"], &dry["contagens"]["contractsFinished"]),
+        (&json!(0), &json!(0))
+    );
+    let confirm = stops_and_asks(&rig).await;
+    let summary = rig.reconcile(confirm).await.unwrap();
+    is(&summary, "concluído");
+    assert_eq!(summary["contagens"]["returned"], count(&bills));
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn webhooks_of_one_batch_that_remove_too_much_take_nothing_away_and_the_batimento_asks() {
+    let rig = filled().await;
+    let bills = many(&rig);
+    for (bill, open) in &bills {
+        rig.change("remove", json!({"billId": bill, "installmentIds": open, "silent": true}));
+    }
+    // Each tells of one installment; the looks find the others gone too.
+    for (bill, open) in bills.iter().take(10) {
+        let told = Told {
+            id: format!("removed-{bill}"),
+            event: "RECEIVABLE_INSTALLMENT_REMOVED".to_owned(),
+            body: json!({"receivableBillId": bill, "installmentId": open[0]}),
+        };
+        rig.tell(&told).await;
+    }
+    rig.pass(std::time::Duration::from_secs(60));
+    let before = rig.compare_with_sienge().await.len();
+    assert_eq!(rig.apply_once().await, 0, "they are done with");
+    assert_eq!(rig.compare_with_sienge().await.len(), before, "nothing was taken away");
+    let confirm = stops_and_asks(&rig).await;
+    is(&rig.reconcile(confirm).await.unwrap(), "concluído");
+    rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_bill_that_changes_company_leaves_the_old_creditors_index() {
+    let mut rig = filled().await;
+    let open = async |rig: &Rig, creditor| rig.shop.store.count_open(&tenant(), CreditorId(creditor)).await.unwrap();
+    let all = open(&rig, 1).await;
+    rig.register(2).await;
+    is(&rig.reconcile(json!({"tenant": "617", "creditor": 2})).await.unwrap(), "concluído");
+    let others = open(&rig, 2).await;
+    let (bill, rows) = rig.contracts(&[1], 2).remove(0);
+    let moved = rig
+        .sienge
+        .with_world(|world| world.bills[&bill].installments.iter().filter(|row| row.open()).count() as u64);
+    rig.change("move", json!({"billId": bill, "companyId": 2, "silent": true}));
+    // Whichever creditor's run sees it first, or a webhook, of one row.
+    rig.happen("change", json!({"billId": bill, "installmentId": rows[0], "dueDate": "2027-03-10"}))
+        .await;
+    rig.apply_once().await;
+    assert_eq!((open(&rig, 1).await, open(&rig, 2).await), (all - moved, others + moved));
+    for creditor in [1, 2] {
+        let summary = rig.reconcile(json!({"tenant": "617", "creditor": creditor})).await.unwrap();
+        is(&summary, "concluído");
+        assert_eq!(summary["contagens"]["returned"], 0, "{summary}");
+    }
+    rig.assert_equal().await;
+    // To a company that nobody registered, and back.
+    rig.change("move", json!({"billId": bill, "companyId": 3, "silent": true}));
+    rig.happen("change", json!({"billId": bill, "installmentId": rows[0], "dueDate": "2027-04-10"}))
+        .await;
+    rig.apply_once().await;
+    assert_eq!(
+        (open(&rig, 1).await, open(&rig, 2).await),
+        (all - moved, others + moved),
+        "its creditor's batimento decides"
+    );
+    let mut summary = rig.reconcile(json!({"tenant": "617", "creditor": 2})).await.unwrap();
+    if summary["situacao"] == "aguardando confirmação" {
+        summary = rig.reconcile(summary["proximoPasso"].clone()).await.unwrap();
+    }
+    assert_eq!(summary["contagens"]["returned"], moved, "{summary}");
+    assert_eq!((open(&rig, 1).await, open(&rig, 2).await), (all - moved, others));
+    rig.assert_equal().await;
+    rig.change("move", json!({"billId": bill, "companyId": 1, "silent": true}));
+    is(&rig.reconcile(EVENT()).await.unwrap(), "concluído");
+    assert_eq!((open(&rig, 1).await, open(&rig, 2).await), (all, others));
     rig.assert_equal().await;
 }

@@ -57,6 +57,7 @@ fn whatever_happens_one_sync_and_one_batimento_find_both_sides_equal() {
             sum.too_early,
             sum.came_again,
             sum.refused,
+            sum.withheld,
             sum.unread,
         ];
         assert!(met.iter().all(|count| *count > 0), "something never happened: {sum:?}");

@@ -107,6 +107,30 @@ impl Serialize for Cents {
     }
 }
 
+/// An amount as the ERP's sources print it, which compute with binary floats: every second one with the dust of it (`341233.7699999997`),
+/// and nothing as a residue (`4.5e-13`). Which ones follows from `grain`, so every source prints the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Dusty {
+    /// The amount.
+    pub amount: Cents,
+    /// What it is of, such as the installment's number.
+    pub grain: u32,
+}
+
+impl Serialize for Dusty {
+    #[allow(clippy::cast_precision_loss)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let exact = self.amount.0 as f64 / 100.0;
+        serializer.serialize_f64(match (self.grain % 4, self.amount) {
+            (1, Cents::ZERO) => 4.5e-13,
+            (3, Cents::ZERO) => -1.2e-12,
+            (1, _) => exact.next_up().next_up(),
+            (3, _) => exact.next_down(),
+            _ => exact,
+        })
+    }
+}
+
 /// What is charged on a late installment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charges {
@@ -159,7 +183,25 @@ impl Charges {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cents, Charges, LateTerms};
+    use super::{Cents, Charges, Dusty, LateTerms};
+
+    #[test]
+    fn dust_is_less_than_a_thousandth_of_a_cent() {
+        let printed = |cents, grain| {
+            serde_json::to_string(&Dusty {
+                amount: Cents(cents),
+                grain,
+            })
+            .unwrap()
+        };
+        assert_eq!((printed(34_123_377, 2), printed(0, 0)), ("341233.77".to_owned(), "0.0".to_owned()));
+        assert_eq!((printed(0, 1), printed(0, 3)), ("4.5e-13".to_owned(), "-1.2e-12".to_owned()));
+        for grain in [1, 3] {
+            let dusty = printed(34_123_377, grain);
+            assert!(dusty.len() > 12, "{dusty}");
+            assert!((dusty.parse::<f64>().unwrap() - 341_233.77).abs() < 1e-5, "{dusty}");
+        }
+    }
 
     #[test]
     fn money_is_read_and_printed_to_the_cent() {

@@ -3,7 +3,7 @@
 use jiff::civil::date;
 
 use crate::money::Cents;
-use crate::portfolio::{BillId, ContractKey, CustomerId, Installment, InstallmentId, InstallmentState};
+use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, Installment, InstallmentId, InstallmentState};
 
 /// An open installment that has a boleto.
 pub(super) fn installment() -> Installment {
@@ -13,6 +13,7 @@ pub(super) fn installment() -> Installment {
             document_type: "CT".into(),
             customer: CustomerId(7),
         },
+        creditor: CreditorId(1),
         id: InstallmentId(3),
         negotiation: 1,
         label: Some("2/120".to_owned()),

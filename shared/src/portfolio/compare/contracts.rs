@@ -56,7 +56,6 @@ pub(super) fn settle_left(draft: &mut Draft<'_>, contract: &Contract, assigned: 
 }
 
 fn refresh(contract: &mut Contract, header: &ObservedBill) {
-    contract.creditor = header.creditor;
     if let Some(number) = &header.number {
         contract.number.clone_from(number);
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::calendar::Date;
 use crate::money::Cents;
 use crate::portfolio::{
-    Action, ContractKey, Coverage, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Opened, Receipt, Rules,
-    Scope, SettlementClass, SettlementKind,
+    Action, ContractKey, Coverage, CreditorId, Installment, InstallmentId, InstallmentState, Motive, ObservedInstallment, Opened, Receipt,
+    Rules, Scope, SettlementClass, SettlementKind,
 };
 
 use super::payments::{self, Step};
@@ -18,6 +18,8 @@ pub(super) struct Lens<'a> {
     pub rules: &'a Rules<'a>,
     pub scope: Scope,
     pub today: Date,
+    /// The creditor that collects what is open here.
+    pub creditor: CreditorId,
     /// Negotiation that open installments belong to; those of an earlier one are carried into it.
     pub negotiation: u32,
     /// A remake in Sienge ended the negotiation that open installments were in: it explains why they closed.
@@ -73,6 +75,9 @@ impl Verdict {
 impl Lens<'_> {
     /// Judges a held installment; `None` when nothing changes.
     pub fn judge(&self, held: &Installment) -> Option<Verdict> {
+        if self.is_unconfirmed(held) {
+            return None;
+        }
         let mut verdict = match (self.view.installments.get(&held.id), held.state) {
             (Some(row), InstallmentState::Open) => self.open(held, row)?,
             (Some(row), InstallmentState::Closed { motive, .. }) => self.closed(held, row, motive)?,
@@ -104,6 +109,7 @@ impl Lens<'_> {
         let boleto = self.view.boletos.get(&row.id).copied();
         let after = Installment {
             contract: contract.clone(),
+            creditor: self.creditor,
             id: row.id,
             negotiation: self.negotiation,
             label: row.label.clone(),
@@ -144,9 +150,16 @@ impl Lens<'_> {
         }
     }
 
-    /// Held open installments whose absence is not confirmed yet.
+    /// Whether a held open installment would be taken away on this view's word alone: a read of the whole bill does not show it, or it is shown
+    /// with nothing open and no new receipt that says why. Only a second read makes that true.
     pub fn is_unconfirmed(&self, held: &Installment) -> bool {
-        held.is_open() && self.view.coverage == Coverage::WholeOnce && !self.view.shows(held.id)
+        if !held.is_open() || self.clears || self.view.coverage == Coverage::WholeConfirmed {
+            return false;
+        }
+        match self.view.installments.get(&held.id) {
+            None => self.view.coverage == Coverage::WholeOnce && !self.view.shows(held.id),
+            Some(row) => row.balance.is_zero() && !self.remade && !payments::explain(&held.receipts, &row.receipts, self.rules.classes()),
+        }
     }
 
     /// The motive of a return without a better explanation.
@@ -183,9 +196,15 @@ impl Lens<'_> {
             Verdict::of(Action::Reversed, after)
         } else if after != *held {
             Verdict::of(Action::Updated, after)
+        } else if held.creditor != self.creditor {
+            // Nothing of the installment itself changed: not told.
+            let mut moved = Verdict::of(Action::Updated, after);
+            moved.synchronised = false;
+            moved
         } else {
             return None;
         };
+        verdict.after.creditor = self.creditor;
         let explained = !settled || verdict.after.is_settled();
         self.tell(&mut verdict, self.known(held), flow, row, explained);
         Some(verdict)
@@ -233,6 +252,7 @@ impl Lens<'_> {
             && (self.receives || matches!(motive, Motive::Receipt | Motive::WrittenOff | Motive::Agreement) || switched_on);
         if !row.balance.is_zero() && may_open {
             let mut after = self.refreshed(held, row);
+            after.creditor = self.creditor;
             after.state = InstallmentState::Open;
             after.negotiation = self.negotiation;
             let mut verdict = Verdict::of(Action::Reopened, after);

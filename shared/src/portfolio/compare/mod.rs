@@ -3,7 +3,8 @@
 //! [`compare`] is pure and total. It guarantees that
 //! - after its changes are applied, comparing the same observation again yields no change and no event;
 //! - no installment changes twice in an outcome, and the order of the changes is the same for the same input;
-//! - an installment's absence closes it only when it was confirmed ([`Coverage::WholeConfirmed`]);
+//! - absence, and a balance that is gone without a receipt, close an installment only when they were confirmed
+//!   ([`Coverage::WholeConfirmed`]);
 //! - an open installment that is shown and could not be read stays as it is, and is criticised;
 //! - what concerns the whole bill (a remake, a rescission, a move to another contract) is never done on a partial view;
 //! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and tells each
@@ -47,8 +48,9 @@ pub struct Outcome {
     pub events: Vec<TimelineEvent>,
     /// What an operator should know.
     pub critiques: Vec<Critique>,
-    /// Held open installments that one whole read did not show: read the bill again, mark the observation
-    /// [`Coverage::WholeConfirmed`] when they are still absent, and compare again. Nothing was changed about them.
+    /// Held open installments that would be taken away on the view's word alone: one whole read did not show them, or they are shown with nothing
+    /// open and no new receipt that says why. Read the bill again, mark the observation [`Coverage::WholeConfirmed`], and compare again.
+    /// Nothing was changed about them. The circuit breaker counts them.
     pub to_confirm: Vec<InstallmentId>,
     /// The view was partial ([`Coverage::Rows`]) and shows something that concerns the whole bill (a remake, a rescission, an
     /// assignment, a change set that a crash interrupted), or its source does not tell the enterprise that decides whether a new
@@ -137,6 +139,10 @@ impl Comparison<'_> {
             mut current,
             ignored,
         } = judged;
+        // The settings leave the bill out (its company is not registered, or ignored): it stays with the creditor whose reconciliation returns it.
+        if let Some(header) = self.view.header.filter(|_| !ignored) {
+            current.creditor = header.creditor;
+        }
         // Of several, one was being opened when a crash interrupted the move to it: the others knew the installments before it.
         left.sort_by_key(|key| events::opening_is_pending(self.held, key));
         let was_held = self.held.contracts.contains_key(&current.key);
@@ -160,6 +166,7 @@ impl Comparison<'_> {
         }
         let mut lens = self.lens(&current);
         lens.ours = ours;
+        lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
         outcome.to_confirm = self.unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
         if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
             return;
@@ -182,7 +189,6 @@ impl Comparison<'_> {
             current.negotiation = current.negotiation.max(last.saturating_add(1));
         }
         lens.negotiation = current.negotiation;
-        lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
         lens.clears = clears;
         lens.takes = !ignored;
         lens.receives = moves;
@@ -231,6 +237,7 @@ impl Comparison<'_> {
             rules: self.rules,
             scope: self.scope,
             today: self.today,
+            creditor: current.creditor,
             negotiation: current.negotiation,
             remade: false,
             clears: false,
@@ -296,7 +303,7 @@ impl Comparison<'_> {
         contracts: impl Iterator<Item = &'k ContractKey>,
         clears: bool,
     ) -> Vec<InstallmentId> {
-        if clears || self.view.coverage != Coverage::WholeOnce {
+        if clears {
             return Vec::new();
         }
         let mut ids: Vec<InstallmentId> = contracts

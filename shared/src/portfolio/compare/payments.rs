@@ -49,6 +49,11 @@ pub(super) fn same(one: &[Receipt], other: &[Receipt]) -> bool {
     counted(one.iter()) == counted(other.iter())
 }
 
+/// Whether the receipts say why an installment was settled since: one stands that did not before.
+pub(super) fn explain(before: &[Receipt], after: &[Receipt], classes: &SettlementClasses) -> bool {
+    !minus(&standing(after, classes), &standing(before, classes)).is_empty()
+}
+
 /// Whether more receipts of a kind stand in `after` than in `before`.
 pub(super) fn gained(kind: &SettlementKind, before: &[Receipt], after: &[Receipt], classes: &SettlementClasses) -> bool {
     let count = |receipts| standing(receipts, classes).iter().filter(|receipt| receipt.kind == *kind).count();

@@ -16,7 +16,7 @@ impl Simulation {
         compare::differences(&self.sienge.world, &self.store.bills, |bill, _| ours(bill))
     }
 
-    /// Bills whose rights were assigned: only a batimento moves them.
+    /// Bills whose rights were assigned, or whose company is not registered: only a batimento moves or returns them.
     pub fn moved(&self) -> BTreeSet<BillId> {
         let customer = |bill: BillId| {
             u32::try_from(bill.0)
@@ -24,9 +24,16 @@ impl Simulation {
                 .and_then(|id| self.sienge.world.bills.get(&id))
                 .map(|bill| i64::from(bill.customer))
         };
+        let is_ours = |bill: BillId| {
+            let bill = u32::try_from(bill.0).ok().and_then(|id| self.sienge.world.bills.get(&id));
+            bill.is_none_or(|bill| REGISTERED.contains(&i64::from(bill.company)))
+        };
         let bills = self.store.bills.iter();
         bills
             .filter(|(bill, held)| {
+                if !is_ours(**bill) {
+                    return true;
+                }
                 let now = customer(**bill);
                 let mut contracts = held
                     .contracts

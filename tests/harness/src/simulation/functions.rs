@@ -3,16 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ponte::flow::{View, Wish};
-use ponte::portfolio::{
-    BillId, ContractKey, Coverage, CreditorId, Fingerprint, HeldBill, InstallmentId, ObservedBill, ObservedInstallment, Scope,
-};
+use ponte::flow::{View, Wish, must_ask};
+use ponte::portfolio::{BillId, ContractKey, Coverage, CreditorId, Fingerprint, InstallmentId, ObservedBill, ObservedInstallment, Scope};
 use ponte::sienge::group;
 
-use super::mirror::Fate;
+use super::mirror::{Fate, SHARE};
 use super::{Halt, Simulation, WebhookId, WebhookState, at};
 
 type Row = (BillId, ObservedBill, ObservedInstallment);
+
+/// What streaming rows left to do.
+#[derive(Default)]
+struct Streamed {
+    look_again: BTreeSet<BillId>,
+    in_question: BTreeMap<BillId, (CreditorId, u64)>,
+}
 
 /// Deliveries of a message.
 const MAX_DELIVERIES: u32 = 5;
@@ -36,6 +41,7 @@ impl Simulation {
     }
 
     fn apply_batch(&mut self, batch: &[(WebhookId, u32)]) -> Result<BTreeSet<WebhookId>, Halt> {
+        let began_with = self.begin();
         self.effect()?;
         let waits = |simulation: &Self, id: &WebhookId| simulation.journal[id].state != WebhookState::Done;
         let waiting = batch.iter().map(|(id, _)| id.clone()).filter(|id| waits(self, id));
@@ -55,6 +61,7 @@ impl Simulation {
                 fate => self.finish(&id, waiting[&id], fate)?,
             }
         }
+        self.assert_asked(&began_with);
         Ok(failed)
     }
 
@@ -87,7 +94,7 @@ impl Simulation {
             webhook.state = match fate {
                 Fate::Unmatched => WebhookState::Unmatched,
                 Fate::Refused => WebhookState::Failed,
-                Fate::Equal | Fate::Failed => WebhookState::Done,
+                Fate::Equal | Fate::Withheld | Fate::Failed => WebhookState::Done,
             };
         }
         Ok(())
@@ -123,6 +130,8 @@ impl Simulation {
             let all: Vec<Fate> = fates.collect();
             if let Some(failed) = all.iter().find(|fate| matches!(fate, Fate::Failed | Fate::Refused)) {
                 *failed
+            } else if all.contains(&Fate::Withheld) {
+                Fate::Withheld
             } else if all.iter().all(|fate| *fate == Fate::Unmatched) {
                 Fate::Unmatched
             } else {
@@ -152,14 +161,30 @@ impl Simulation {
         Ok(())
     }
 
-    /// Streams rows into the comparison, some at a time. Returns what needs a whole read, and whether all was read.
-    fn stream(
-        &mut self,
-        scope: Scope,
-        creditor: CreditorId,
-        mut rows: Vec<Row>,
-        with_boletos: bool,
-    ) -> Result<(BTreeSet<BillId>, bool), Halt> {
+    /// What was streamed is read whole where that is needed, as far as it goes unasked.
+    fn look_again(&mut self, scope: Scope, mut left: Streamed) -> Result<BTreeMap<BillId, Fate>, Halt> {
+        let withheld = self.withhold(&left.in_question);
+        left.look_again.extend(left.in_question.into_keys());
+        left.look_again.retain(|bill| !withheld.contains(bill));
+        self.look_whole(scope, &left.look_again)
+    }
+
+    /// An invocation begins: how much is held open of each creditor.
+    fn begin(&mut self) -> BTreeMap<CreditorId, u64> {
+        self.tally.clear();
+        let mut open = BTreeMap::new();
+        for row in self.store.bills.values().flat_map(|held| held.installments.values()) {
+            *open.entry(row.creditor).or_default() += u64::from(row.is_open());
+        }
+        open
+    }
+
+    pub fn held_open(&self, creditor: CreditorId) -> u64 {
+        self.open_index(creditor).len() as u64
+    }
+
+    /// Streams rows into the comparison, some at a time. Returns what it left to do; nothing when the answer broke off.
+    fn stream(&mut self, scope: Scope, creditor: CreditorId, mut rows: Vec<Row>, with_boletos: bool) -> Result<Option<Streamed>, Halt> {
         let boletos = self.sienge.boletos(creditor);
         let mut view = View::begin(scope, self.now());
         self.effect()?;
@@ -168,7 +193,7 @@ impl Simulation {
             let keep = self.rng.usize(0..=rows.len());
             rows.truncate(keep);
         }
-        let mut look_again = BTreeSet::new();
+        let mut left = Streamed::default();
         let size = self.rng.usize(1..40);
         for batch in rows.chunks(size) {
             if truncated && batch.len() < size {
@@ -185,13 +210,17 @@ impl Simulation {
                 }
             }
             let unsettled = self.settle(&mut view, seen, &mut BTreeMap::new())?;
-            look_again.extend(unsettled.look_again.into_iter().chain(unsettled.overtaken));
+            left.look_again.extend(unsettled.look_again.into_iter().chain(unsettled.overtaken));
+            for (bill, (creditor, more)) in unsettled.in_question {
+                left.in_question.entry(bill).or_insert((creditor, 0)).1 += more;
+            }
         }
-        Ok((look_again, !truncated))
+        Ok((!truncated).then_some(left))
     }
 
     /// What changed since the last success.
     pub fn import(&mut self, creditor: CreditorId) -> Result<(), Halt> {
+        let began_with = self.begin();
         self.effect()?;
         let since = self
             .cursors
@@ -207,11 +236,10 @@ impl Simulation {
         let rows = self
             .sienge
             .rows(creditor, |bill, row| bill.modified >= since || row.modified >= since);
-        let (look_again, whole) = self.stream(Scope::Daily, creditor, rows, true)?;
-        if !whole {
+        let Some(left) = self.stream(Scope::Daily, creditor, rows, true)? else {
             return Ok(());
-        }
-        let fates = self.look_whole(Scope::Daily, &look_again)?;
+        };
+        let fates = self.look_again(Scope::Daily, left)?;
         let unmatched = self.journal.iter().filter(|(_, webhook)| webhook.state == WebhookState::Unmatched);
         let unmatched: BTreeMap<WebhookId, u64> = unmatched.map(|(id, webhook)| (id.clone(), webhook.arrival)).collect();
         for (id, fate) in self.process(&unmatched.keys().cloned().collect())? {
@@ -223,11 +251,13 @@ impl Simulation {
         if fates.values().all(|fate| *fate != Fate::Failed) {
             self.cursors.insert(creditor, began);
         }
+        self.assert_asked(&began_with);
         Ok(())
     }
 
     /// Payments and changes since a day, again.
     pub fn redundancy(&mut self, creditor: CreditorId) -> Result<(), Halt> {
+        let began_with = self.begin();
         self.effect()?;
         if self.is_out_of_quota() {
             return Ok(());
@@ -236,12 +266,16 @@ impl Simulation {
         let rows = self.sienge.rows(creditor, |bill, row| {
             bill.modified >= since || row.modified >= since || row.receipts.iter().any(|receipt| receipt.date >= since)
         });
-        let (look_again, _) = self.stream(Scope::Webhook, creditor, rows, false)?;
-        self.look_whole(Scope::Daily, &look_again).map(drop)
+        if let Some(left) = self.stream(Scope::Webhook, creditor, rows, false)? {
+            self.look_again(Scope::Daily, left)?;
+        }
+        self.assert_asked(&began_with);
+        Ok(())
     }
 
     /// The batimento. `confirmed` is an operator's word for a run that stopped. Says whether it came to its end.
     pub fn reconcile(&mut self, creditor: CreditorId, confirmed: bool) -> Result<bool, Halt> {
+        let began_with = self.begin();
         self.effect()?;
         if self.is_out_of_quota() {
             return Ok(false);
@@ -266,35 +300,35 @@ impl Simulation {
             }
             None => !row.balance.is_zero(),
         });
-        let (look_again, whole) = self.stream(Scope::Reconciliation, creditor, rows, true)?;
-        if !whole {
+        let Some(left) = self.stream(Scope::Reconciliation, creditor, rows, true)? else {
+            return Ok(false);
+        };
+        let mut removals: BTreeMap<BillId, u64> = left.in_question.into_iter().map(|(bill, (_, count))| (bill, count)).collect();
+        for ((bill, _), _) in held.iter().filter(|(_, (_, _, _, seen))| !seen) {
+            *removals.entry(*bill).or_default() += 1;
+        }
+        let (fates, counted) = self.look_counting(&left.look_again)?;
+        for (bill, (_, count)) in counted {
+            let known = removals.entry(bill).or_default();
+            *known = count.max(*known);
+        }
+        let count: u64 = removals.values().sum();
+        if must_ask(count, total as u64, SHARE) && !confirmed {
+            self.assert_asked(&began_with);
             return Ok(false);
         }
-        let mut failed: BTreeSet<BillId> = self
-            .look_whole(Scope::Reconciliation, &look_again)?
-            .into_iter()
-            .filter(|(_, fate)| *fate == Fate::Failed)
-            .map(|(bill, _)| bill)
-            .collect();
-        let missing = held.iter().filter(|(_, (_, _, _, seen))| !seen);
-        let count = missing.clone().count();
-        if count >= 3 && count * 100 > total * 20 && !confirmed {
-            return Ok(false);
+        let failed = fates.into_iter().filter(|(_, fate)| *fate == Fate::Failed).map(|(bill, _)| bill);
+        let bills: BTreeSet<BillId> = removals.into_keys().chain(failed).collect();
+        let fates = self.look_whole(Scope::Reconciliation, &bills)?;
+        if !confirmed {
+            self.assert_asked(&began_with);
         }
-        failed.extend(missing.map(|((bill, _), _)| *bill));
-        let fates = self.look_whole(Scope::Reconciliation, &failed)?;
         Ok(fates.values().all(|fate| *fate != Fate::Failed))
     }
 
     fn open_index(&self, creditor: CreditorId) -> HashMap<(BillId, InstallmentId), (ContractKey, Fingerprint, bool, bool)> {
-        let of_creditor = |held: &&HeldBill| held.contracts.values().any(|contract| contract.creditor == creditor);
-        let rows = self
-            .store
-            .bills
-            .values()
-            .filter(of_creditor)
-            .flat_map(|held| held.installments.values());
-        rows.filter(|row| row.is_open())
+        let rows = self.store.bills.values().flat_map(|held| held.installments.values());
+        rows.filter(|row| row.is_open() && row.creditor == creditor)
             .map(|row| {
                 (
                     (row.contract.bill, row.id),

@@ -3,22 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ponte::calendar::Timestamp;
-use ponte::flow::{View, Wish};
+use ponte::flow::{View, Wish, must_ask};
 use ponte::portfolio::{
-    BillId, Change, Coverage, Critique, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation, Oddity, Outcome,
-    Rules, Scope, Unread, compare,
+    BillId, Change, Coverage, CreditorId, Critique, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation, Oddity,
+    Outcome, Rules, Scope, Unread, compare,
 };
 use ponte::store::Stamp;
 
 use super::sienge::{REFUSED, Source};
 use super::store::MemoryStore;
-use super::{Halt, Simulation, at};
+use super::{Halt, REGISTERED, Simulation, at};
 use crate::compare::knows;
 
 /// What became of a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Equal,
+    Withheld,
     Unmatched,
     Failed,
     /// Sienge refuses it, and will.
@@ -28,20 +29,43 @@ pub enum Fate {
 /// What settling left to do.
 #[derive(Default)]
 pub struct Unsettled {
-    /// These need a (second) whole read.
+    /// These need a (second) whole read, for other reasons than those in question.
     pub look_again: BTreeSet<BillId>,
+    /// Of these so many installments of a creditor would be taken away.
+    pub in_question: BTreeMap<BillId, (CreditorId, u64)>,
     /// Somebody committed these after the read began: nothing was done.
     pub overtaken: BTreeSet<BillId>,
 }
 
 /// What came of settling one bill.
 enum Settled {
-    Done { fate: Fate, look_again: bool },
+    Done {
+        fate: Fate,
+        look_again: bool,
+        in_question: Option<(CreditorId, u64)>,
+    },
     Overtaken,
+}
+
+/// What becomes of that which would be taken away.
+enum Removals<'a> {
+    Confirmed,
+    WithinShare,
+    Counted(&'a mut BTreeMap<BillId, (CreditorId, u64)>),
+}
+
+/// What an invocation took away of a creditor, and was about to, and how much was held open when it first asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    pub held_open: Option<u64>,
+    pub taken: u64,
+    pub removed: u64,
 }
 
 /// How often a commit that met another one is computed again.
 const MAX_CONFLICTS: usize = 6;
+/// What creditors let go unasked, percent.
+pub const SHARE: u8 = 20;
 /// How often a bill is read while others commit it.
 const MAX_READS: usize = 3;
 
@@ -53,10 +77,34 @@ impl Simulation {
 
     /// As `Session::look`: again and again while others commit what was read.
     pub fn look(&mut self, scope: Scope, bills: &BTreeMap<BillId, Wish>) -> Result<BTreeMap<BillId, Fate>, Halt> {
+        let removals = match scope {
+            Scope::Webhook | Scope::Daily => Removals::WithinShare,
+            Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
+        };
+        self.look_often(scope, bills, removals)
+    }
+
+    /// As `Session::look_counting`: nothing is taken away, it is counted.
+    pub fn look_counting(
+        &mut self,
+        bills: &BTreeSet<BillId>,
+    ) -> Result<(BTreeMap<BillId, Fate>, BTreeMap<BillId, (CreditorId, u64)>), Halt> {
+        let mut counted = BTreeMap::new();
+        let bills = bills.iter().map(|bill| (*bill, Wish::default())).collect();
+        let fates = self.look_often(Scope::Reconciliation, &bills, Removals::Counted(&mut counted))?;
+        Ok((fates, counted))
+    }
+
+    fn look_often(
+        &mut self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, Wish>,
+        mut removals: Removals<'_>,
+    ) -> Result<BTreeMap<BillId, Fate>, Halt> {
         let mut fates: BTreeMap<BillId, Fate> = bills.keys().map(|bill| (*bill, Fate::Failed)).collect();
         let mut left = bills.clone();
         for _ in 0..MAX_READS {
-            let overtaken = self.look_once(scope, &left, &mut fates)?;
+            let overtaken = self.look_once(scope, &left, &mut fates, &mut removals)?;
             left.retain(|bill, _| overtaken.contains(bill));
         }
         Ok(fates)
@@ -68,6 +116,7 @@ impl Simulation {
         scope: Scope,
         bills: &BTreeMap<BillId, Wish>,
         fates: &mut BTreeMap<BillId, Fate>,
+        removals: &mut Removals<'_>,
     ) -> Result<BTreeSet<BillId>, Halt> {
         let mut view = View::begin(scope, self.now());
         let (mut to_read, mut known) = (Vec::new(), BTreeSet::new());
@@ -112,10 +161,27 @@ impl Simulation {
         let mut unread = unread_news(scope, bills, &seen);
         let Unsettled {
             mut look_again,
+            mut in_question,
             mut overtaken,
         } = self.settle(&mut view, seen, fates)?;
+        in_question.retain(|bill, _| !early.contains(bill));
+        let withheld = match removals {
+            Removals::Confirmed => BTreeSet::new(),
+            Removals::WithinShare => self.withhold(&in_question),
+            Removals::Counted(counted) => {
+                counted.extend(in_question.clone());
+                in_question.keys().copied().collect()
+            }
+        };
+        fates.extend(withheld.iter().map(|bill| (*bill, Fate::Withheld)));
+        for (bill, (creditor, installments)) in in_question {
+            if !withheld.contains(&bill) {
+                self.tally.entry(creditor).or_default().taken += installments;
+                look_again.insert(bill);
+            }
+        }
         look_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
-        look_again.retain(|bill| !early.contains(bill));
+        look_again.retain(|bill| !early.contains(bill) && !withheld.contains(bill));
         let mut confirmed = Vec::new();
         for bill in look_again {
             self.effect()?;
@@ -155,6 +221,38 @@ impl Simulation {
         Ok(overtaken)
     }
 
+    /// As `Session::withhold`: bills of creditors of whom more would be taken away than goes unasked.
+    pub fn withhold(&mut self, in_question: &BTreeMap<BillId, (CreditorId, u64)>) -> BTreeSet<BillId> {
+        let mut more: BTreeMap<CreditorId, u64> = BTreeMap::new();
+        for (creditor, installments) in in_question.values() {
+            *more.entry(*creditor).or_default() += installments;
+        }
+        let mut withheld = BTreeSet::new();
+        for (creditor, more) in more {
+            let open = self.held_open(creditor);
+            let tally = self.tally.entry(creditor).or_default();
+            if must_ask(tally.taken + more, *tally.held_open.get_or_insert(open), SHARE) {
+                let bills = in_question.iter().filter(|(_, (of, _))| *of == creditor);
+                withheld.extend(bills.map(|(bill, _)| *bill));
+            }
+        }
+        self.counts.withheld += withheld.len() as u64;
+        withheld
+    }
+
+    /// Much is never taken away unasked, by whichever run.
+    pub fn assert_asked(&self, began_with: &BTreeMap<CreditorId, u64>) {
+        for (creditor, tally) in &self.tally {
+            // What others commit meanwhile is not this run's.
+            let held_open = began_with.get(creditor).copied().unwrap_or_default();
+            let alone = self.trouble.meets_another == 0;
+            assert!(
+                !alone || !must_ask(tally.removed, held_open, SHARE),
+                "{tally:?} of {held_open} of creditor {creditor} taken away unasked"
+            );
+        }
+    }
+
     /// What was told of some installments until an instant is held as Sienge had it then or later.
     fn assert_told_is_known(&self, bill: BillId, held: &HeldBill, wish: &Wish) {
         let mut told: BTreeMap<InstallmentId, u64> = BTreeMap::new();
@@ -176,7 +274,10 @@ impl Simulation {
         let is_open = held.installments.values().any(|row| row.id == installment && row.is_open());
         let known = self.sienge.since(bill, operation).iter().any(|(_, bill)| {
             let row = bill.as_ref().and_then(|bill| Some((bill, bill.installment(id)?)));
-            row.map_or(!is_open, |(bill, row)| knows(held, bill, row))
+            // Nothing new is taken of a company that is not registered; its batimento returns what is held.
+            row.map_or(!is_open, |(bill, row)| {
+                !REGISTERED.contains(&i64::from(bill.company)) || knows(held, bill, row)
+            })
         });
         assert!(
             known,
@@ -254,11 +355,16 @@ impl Simulation {
                     fates.insert(bill, Fate::Failed);
                     unsettled.overtaken.insert(bill);
                 }
-                Settled::Done { fate, look_again } => {
+                Settled::Done {
+                    fate,
+                    look_again,
+                    in_question,
+                } => {
                     fates.insert(bill, fate);
-                    if look_again {
+                    if look_again && in_question.is_none() {
                         unsettled.look_again.insert(bill);
                     }
+                    unsettled.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
                 }
             }
         }
@@ -306,6 +412,9 @@ impl Simulation {
                     self.counts.conflicts += 1;
                     continue;
                 }
+                for (creditor, removed) in taken_away(&held, &outcome) {
+                    self.tally.entry(creditor).or_default().removed += removed;
+                }
                 if commit.version() != held.version {
                     view.know(seen.bill, commit.version());
                 }
@@ -316,11 +425,18 @@ impl Simulation {
             let is_held = held.version > 0 || !outcome.changes.is_empty();
             let fate = if is_held { Fate::Equal } else { Fate::Unmatched };
             let look_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
-            return Ok(Settled::Done { fate, look_again });
+            let first = outcome.to_confirm.first();
+            let row = first.and_then(|first| held.installments.values().find(|row| row.id == *first && row.is_open()));
+            return Ok(Settled::Done {
+                fate,
+                look_again,
+                in_question: row.map(|row| (row.creditor, outcome.to_confirm.len() as u64)),
+            });
         }
         Ok(Settled::Done {
             fate: Fate::Failed,
             look_again: false,
+            in_question: None,
         })
     }
 
@@ -370,9 +486,38 @@ fn check_unread(held: &HeldBill, seen: &Observation, outcome: &Outcome) -> u64 {
     count
 }
 
+/// What an outcome takes away, by who held it: open installments that close without a new receipt, and are nowhere else.
+fn taken_away(held: &HeldBill, outcome: &Outcome) -> BTreeMap<CreditorId, u64> {
+    let opened = |id: InstallmentId| {
+        let mut changes = outcome.changes.iter();
+        changes.any(|change| matches!(change, Change::Installment(_, after) if after.id == id && after.is_open()))
+    };
+    let mut removed = BTreeMap::new();
+    for change in &outcome.changes {
+        let Change::Installment(_, after) = change else { continue };
+        let before = held.installments.get(&(after.contract.clone(), after.id));
+        let Some(before) = before.filter(|before| before.is_open() && !after.is_open()) else {
+            continue;
+        };
+        let remade = matches!(
+            after.state,
+            InstallmentState::Closed {
+                motive: Motive::Renegotiation | Motive::Agreement,
+                ..
+            }
+        );
+        if after.receipts.len() <= before.receipts.len() && !remade && !opened(after.id) {
+            *removed.entry(before.creditor).or_default() += 1;
+        }
+    }
+    removed
+}
+
 /// Nothing is removed because it was missing from one answer: whatever leaves collection without a receipt was confirmed.
 fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
-    if seen.coverage == Coverage::WholeConfirmed {
+    // What the settings leave out goes back, shown or not.
+    let left_out = |header: &ponte::portfolio::ObservedBill| !REGISTERED.contains(&header.creditor.0);
+    if seen.coverage == Coverage::WholeConfirmed || seen.header.as_ref().is_some_and(left_out) {
         return;
     }
     let read = seen.installments.iter().map(|row| row.id);

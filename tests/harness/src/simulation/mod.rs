@@ -125,6 +125,8 @@ pub struct Counts {
     pub reads_saved: u64,
     /// Bills that somebody committed while they were read.
     pub overtaken: u64,
+    /// Bills of which too much would have been taken away unasked.
+    pub withheld: u64,
     /// Bills read while they still showed what was told to be removed.
     pub too_early: u64,
     /// Webhooks without an id that came again while their like was being looked at.
@@ -150,6 +152,7 @@ impl Counts {
         self.came_again += other.came_again;
         self.refused += other.refused;
         self.unread += other.unread;
+        self.withheld += other.withheld;
     }
 }
 
@@ -169,6 +172,8 @@ struct Simulation {
     on_their_way: Vec<(u64, WebhookId, News)>,
     published: BTreeSet<(BillId, String)>,
     cursors: BTreeMap<CreditorId, Date>,
+    /// What the running invocation takes away.
+    tally: BTreeMap<CreditorId, mirror::Tally>,
     trouble: Trouble,
     quota_back_at: u64,
     /// Effects take less than so many seconds.
@@ -232,6 +237,7 @@ impl Simulation {
             on_their_way: Vec::new(),
             published: BTreeSet::new(),
             cursors: BTreeMap::new(),
+            tally: BTreeMap::new(),
             trouble,
             quota_back_at: 0,
             slowness: EFFECT,
@@ -269,11 +275,11 @@ impl Simulation {
         }
         self.second += self.rng.u64(0..self.slowness);
         if self.depth < 3 && self.happens(self.trouble.meets_another) {
-            let fuse = self.fuse.take();
+            let (fuse, tally) = (self.fuse.take(), std::mem::take(&mut self.tally));
             self.depth += 1;
             self.something();
             self.depth -= 1;
-            self.fuse = fuse;
+            (self.fuse, self.tally) = (fuse, tally);
         }
         Ok(())
     }

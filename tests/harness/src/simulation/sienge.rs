@@ -11,7 +11,7 @@ use ponte::portfolio::{
     SalesContractId, SettlementKind,
 };
 use serde_json::{Value, json};
-use sienge_simulator::money::Cents;
+use sienge_simulator::money::{Cents, Dusty};
 use sienge_simulator::world::{self, Plan, World, operations};
 
 use super::News;
@@ -309,6 +309,7 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
             )
         }
         92..95 => ("remake", json!({"billId": id, "undo": true})),
+        95 => ("move", json!({"billId": id, "companyId": rng.u32(1..4)})),
         _ => ("boleto", json!({"billId": id, "installmentId": one(rng, &open)})),
     };
     Some(operation)
@@ -330,24 +331,26 @@ fn id_of(row: &world::Installment) -> InstallmentId {
     InstallmentId(i64::from(row.id))
 }
 
-fn money(cents: Cents) -> ponte::money::Cents {
-    ponte::money::Cents::new(cents.0)
+/// As it is read of what the sources print.
+fn read(printed: Dusty) -> ponte::money::Cents {
+    let printed = json!(printed).to_string();
+    ponte::money::Cents::rounded(&printed).unwrap_or_else(|| panic!("{printed} is no amount"))
 }
 
 fn row_of(row: &world::Installment) -> ObservedInstallment {
     let receipts = row.receipts.iter().map(|receipt| Receipt {
         paid_on: receipt.date,
         kind: SettlementKind::from(receipt.kind.as_ref()),
-        net: money(receipt.net()),
-        gross: money(receipt.gross),
+        net: read(receipt.dusty(receipt.net())),
+        gross: read(receipt.dusty(receipt.gross)),
     });
     ObservedInstallment {
         id: id_of(row),
         label: Some(row.number()),
         due_on: row.due,
         condition: row.condition.to_owned(),
-        original: money(row.original),
-        balance: money(row.balance),
+        original: read(row.dusty(row.original)),
+        balance: read(row.dusty(row.balance)),
         receipts: receipts.collect(),
     }
 }

@@ -88,7 +88,7 @@ pub fn installments(context: &Context, id: u32) -> Result<Value, ApiError> {
                 "installmentId": row.id,
                 "carrierId": row.carrier,
                 "dueDate": row.due.to_string(),
-                "balanceDue": row.balance,
+                "balanceDue": row.dusty(row.balance),
                 "generatedTicket": row.boleto.is_some(),
             });
             let key = if context.documented() { "conditionType" } else { "conditionTypeId" };

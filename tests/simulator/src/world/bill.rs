@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::civil::{Date, Weekday};
 
 use super::tables;
-use crate::money::{Cents, Charges, LateTerms};
+use crate::money::{Cents, Charges, Dusty, LateTerms};
 
 /// The collection situation of a bill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +179,14 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// An amount of it as the sources print it.
+    pub fn dusty(&self, amount: Cents) -> Dusty {
+        Dusty {
+            amount,
+            grain: self.sequence,
+        }
+    }
+
     /// Additions: interest and fine.
     pub fn extra(&self) -> Cents {
         self.interest + self.fine
@@ -191,6 +199,11 @@ impl Receipt {
 }
 
 impl Installment {
+    /// An amount of it as the sources print it.
+    pub fn dusty(&self, amount: Cents) -> Dusty {
+        Dusty { amount, grain: self.id }
+    }
+
     /// Whether anything is open.
     pub fn open(&self) -> bool {
         self.balance > Cents::ZERO

@@ -34,6 +34,7 @@ fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
     for (id, state) in [(1, closed), (2, InstallmentState::Open), (3, InstallmentState::Open)] {
         let row = Installment {
             contract: key.clone(),
+            creditor: CreditorId(creditor),
             id: InstallmentId(id),
             negotiation: 1,
             label: None,

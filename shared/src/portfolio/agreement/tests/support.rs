@@ -52,6 +52,7 @@ pub fn installment(bill: BillId, id: i64) -> Installment {
     let months = i32::try_from(id - 1).unwrap();
     Installment {
         contract: key(bill),
+        creditor: CreditorId(1),
         id: InstallmentId(id),
         negotiation: 1,
         label: Some(format!("{id}/120")),

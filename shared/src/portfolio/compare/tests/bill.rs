@@ -213,3 +213,41 @@ fn a_contract_finishes_with_its_last_installment_and_every_time_anew() {
         assert_eq!(ours.contract().state, ContractState::Open);
     }
 }
+
+#[test]
+fn a_bill_that_changes_company_goes_with_its_installments_to_the_new_creditor_row_by_row() {
+    let mut sienge = Sienge::with(3);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.creditor = CreditorId(2);
+    ours.settings.creditor.company = CreditorId(2);
+    let part = ours.take(&sienge.shows(&[1]), Scope::Webhook);
+    assert_eq!((actions(&part), part.events), (vec!["1 Updated".to_owned()], vec![]));
+    let creditors = |ours: &Ours| [1, 2, 3].map(|id| ours.installment(id).creditor.0);
+    assert_eq!((creditors(&ours), ours.contract().creditor), ([2, 1, 1], CreditorId(2)));
+    let rest = ours.reconcile(&sienge);
+    assert_eq!(
+        (actions(&rest), rest.events),
+        (vec!["2 Updated".to_owned(), "3 Updated".to_owned()], vec![])
+    );
+    assert_eq!(creditors(&ours), [2, 2, 2]);
+}
+
+#[test]
+fn a_bill_that_goes_to_a_company_that_is_left_out_stays_with_its_creditor_whose_reconciliation_returns_it() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    // The rules are those of the company that Sienge names: another's, or none.
+    sienge.header.creditor = CreditorId(3);
+    sienge.row(1).due_on = date(2027, 1, 1);
+    for scope in [Scope::Webhook, Scope::Daily, Scope::Sync] {
+        ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
+    }
+    assert_eq!(
+        (ours.installment(1).creditor, ours.contract().creditor),
+        (CreditorId(1), CreditorId(1))
+    );
+    assert_eq!(ours.open(), [1, 2]);
+    assert_eq!(actions(&ours.reconcile(&sienge)), ["1 Returned", "2 Returned"]);
+    sienge.header.creditor = CreditorId(1);
+    assert_eq!(actions(&ours.sync(&sienge)), ["1 Reopened", "2 Reopened"]);
+}

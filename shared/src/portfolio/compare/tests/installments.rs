@@ -104,10 +104,40 @@ fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
         let mut sienge = Sienge::with(2);
         let mut ours = Ours::of(&sienge);
         sienge.row(1).balance = Cents::ZERO;
-        let outcome = ours.take(&sienge.says(Coverage::WholeOnce), scope);
+        for coverage in [Coverage::Rows, Coverage::WholeOnce] {
+            let asked = ours.take(&sienge.says(coverage), scope);
+            assert_eq!((asked.to_confirm, asked.changes), (vec![InstallmentId(1)], vec![]));
+        }
+        let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
         assert_eq!(actions(&outcome), ["1 Returned"]);
         assert_eq!(ours.installment(1).state, closed(motive));
     }
+}
+
+#[test]
+fn a_zero_balance_after_a_part_payment_known_before_is_a_question_too_and_a_new_receipt_answers_it() {
+    let mut sienge = Sienge::with(2);
+    sienge.receive(1, "Recebimento", Cents::new(40_000), Cents::new(60_000));
+    let mut ours = Ours::of(&sienge);
+    sienge.row(1).balance = Cents::ZERO;
+    let seen = sienge.says(Coverage::Rows);
+    assert_eq!(ours.compare(&seen, Scope::Daily).to_confirm, [InstallmentId(1)]);
+    sienge.row(1).balance = Cents::new(60_000);
+    sienge.receive(1, "Recebimento", Cents::new(60_000), Cents::ZERO);
+    let paid = ours.take(&sienge.says(Coverage::Rows), Scope::Daily);
+    assert_eq!((actions(&paid), paid.to_confirm), (vec!["1 Settled".to_owned()], vec![]));
+}
+
+#[test]
+fn a_second_look_settles_without_a_receipt_only_what_the_first_showed_settled() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    let first = sienge.says(Coverage::WholeOnce);
+    sienge.row(1).balance = Cents::ZERO;
+    let second = sienge.says(Coverage::WholeConfirmed);
+    assert_eq!(ours.take(&second.clone().after(first), Scope::Webhook), Outcome::default());
+    let again = sienge.says(Coverage::WholeOnce);
+    assert_eq!(actions(&ours.take(&second.after(again), Scope::Webhook)), ["1 Returned"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Manner, Rows};
 use crate::api::{ApiError, Query, Shapes};
-use crate::money::Cents;
+use crate::money::{Cents, Dusty};
 use crate::world::tables::{condition_type, document_name, indexer_name, operation_type};
 use crate::world::{Bill, Installment, Receipt, Situation, World};
 
@@ -163,7 +163,7 @@ struct Row<'a> {
     document_number: &'a str,
     document_forecast: &'a str,
     origin_id: &'a str,
-    original_amount: Cents,
+    original_amount: Dusty,
     discount_amount: Cents,
     tax_amount: Cents,
     indexer_id: u32,
@@ -172,7 +172,7 @@ struct Row<'a> {
     issue_date: Date,
     bill_date: Date,
     installment_base_date: Date,
-    balance_amount: Cents,
+    balance_amount: Dusty,
     corrected_balance_amount: Cents,
     periodicity_type: &'a str,
     embedded_interest_amount: Cents,
@@ -219,13 +219,13 @@ struct Category<'a> {
 struct ReceiptRow<'a> {
     operation_type_id: u32,
     operation_type_name: &'a str,
-    gross_amount: Cents,
+    gross_amount: Dusty,
     monetary_correction_amount: Cents,
     interest_amount: Cents,
     fine_amount: Cents,
     discount_amount: Cents,
     tax_amount: Cents,
-    net_amount: Cents,
+    net_amount: Dusty,
     addition_amount: Cents,
     insurance_amount: Cents,
     due_adm_amount: Cents,
@@ -245,6 +245,7 @@ struct ReceiptRow<'a> {
 fn income_row<'a>(world: &'a World, bill: &'a Bill, row: &'a Installment, on: Date, documented: bool) -> Row<'a> {
     let unit = bill.contract.as_ref().and_then(|contract| world.units.get(&contract.unit));
     let enterprise = bill.enterprise().and_then(|id| world.enterprises.get(&id));
+    let dusty = |amount| row.dusty(amount);
     let defaulting = matches!(bill.situation, Situation::Defaulting | Situation::SubJudice);
     Row {
         company_id: bill.company,
@@ -270,7 +271,7 @@ fn income_row<'a>(world: &'a World, bill: &'a Bill, row: &'a Installment, on: Da
         document_number: &bill.number,
         document_forecast: "N",
         origin_id: bill.origin(),
-        original_amount: row.original,
+        original_amount: dusty(row.original),
         discount_amount: Cents::ZERO,
         tax_amount: Cents::ZERO,
         indexer_id: row.indexer,
@@ -279,7 +280,7 @@ fn income_row<'a>(world: &'a World, bill: &'a Bill, row: &'a Installment, on: Da
         issue_date: bill.issued,
         bill_date: bill.issued,
         installment_base_date: row.base,
-        balance_amount: row.balance,
+        balance_amount: dusty(row.balance),
         corrected_balance_amount: row.corrected(on),
         periodicity_type: "M",
         embedded_interest_amount: Cents::ZERO,
@@ -328,13 +329,13 @@ fn receipt_row<'a>(bill: &Bill, row: &Installment, receipt: &'a Receipt) -> Rece
     ReceiptRow {
         operation_type_id: operation_type(&receipt.kind),
         operation_type_name: &receipt.kind,
-        gross_amount: receipt.gross,
+        gross_amount: receipt.dusty(receipt.gross),
         monetary_correction_amount: Cents::ZERO,
         interest_amount: receipt.interest,
         fine_amount: receipt.fine,
         discount_amount: receipt.discount,
         tax_amount: Cents::ZERO,
-        net_amount: receipt.net(),
+        net_amount: receipt.dusty(receipt.net()),
         addition_amount: Cents::ZERO,
         insurance_amount: Cents::ZERO,
         due_adm_amount: Cents::ZERO,

@@ -72,3 +72,22 @@ pub fn assign(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     draft.records.put_bill(bill);
     Ok(())
 }
+
+/// `move`: the bill goes to another company of the group, as it is; no event tells it.
+pub fn move_to(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
+    let fields = Fields::new(body, &["billId", "salesContractId", "companyId"])?;
+    let mut bill = bill_of(world, &fields)?;
+    let company = fields.id("companyId")?.ok_or("companyId is missing")?;
+    if !world.companies.contains_key(&company) {
+        return Err(format!("there is no company {company}"));
+    }
+    if bill.company == company {
+        return Err(format!("bill {} already belongs to company {company}", bill.id));
+    }
+    bill.company = company;
+    bill.modified = world.today;
+    touch_contract(&mut bill, world.today);
+    draft.changed.extend(bill.installments.iter().map(|row| (bill.id, row.id)));
+    draft.records.put_bill(bill);
+    Ok(())
+}

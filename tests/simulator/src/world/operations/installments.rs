@@ -25,6 +25,7 @@ pub fn change(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         "installmentIds",
         "dueDate",
         "value",
+        "settled",
         "conditionTypeId",
         "indexerId",
         "listed",
@@ -45,7 +46,7 @@ pub fn change(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         bill.note = Some(note.to_owned());
         bill.modified = world.today;
     }
-    let wanted = ["dueDate", "value", "conditionTypeId", "indexerId", "listed"];
+    let wanted = ["dueDate", "value", "settled", "conditionTypeId", "indexerId", "listed"];
     if wanted.iter().any(|key| fields.has(key)) {
         for id in installments_of(&bill, &fields)? {
             let Some(row) = bill.installment_mut(id) else { continue };
@@ -62,6 +63,10 @@ pub fn change(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
 }
 
 fn change_row(row: &mut Installment, fields: &Fields) -> Result<(), String> {
+    // Nothing is open any more, and no receipt says why.
+    if fields.flag("settled")? {
+        row.balance = Cents::ZERO;
+    }
     if let Some(due) = fields.date("dueDate")? {
         row.due = due;
         // A new due date makes the registered boleto void.
