@@ -170,7 +170,9 @@ impl SettlementKind {
         }
     }
 
-    fn class(&self) -> Option<SettlementClass> {
+    /// What it means unless a tenant's settings say otherwise; `None` for a kind nobody knows.
+    #[must_use]
+    pub fn class(&self) -> Option<SettlementClass> {
         match self {
             Self::Unknown(_) => None,
             Self::ReversalOf(_) => Some(SettlementClass::Nothing),

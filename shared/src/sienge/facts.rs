@@ -12,7 +12,7 @@ use super::receivable_bills::{self, BillInstallment, ReceivableBill};
 use crate::money::Cents;
 use crate::portfolio::{
     BillId, Coverage, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment,
-    Oddity, Receipt, SettlementKind, Unread,
+    Oddity, Receipt, SettlementClass, SettlementKind, Unread,
 };
 
 /// The origin of bills that come from a sales contract.
@@ -137,16 +137,7 @@ fn income_receipt(receipt: IncomeReceipt) -> Result<Receipt, Oddity> {
 /// Net and gross, one from the other where that says no more than Sienge did: the gross amount informs only, and where no money
 /// moved there is nothing to be deducted from it.
 fn amounts(kind: &SettlementKind, net: Option<Cents>, gross: Option<Cents>) -> (Option<Cents>, Option<Cents>) {
-    let moves_no_money = matches!(
-        kind,
-        SettlementKind::Bonus
-            | SettlementKind::Cancellation
-            | SettlementKind::Promotion
-            | SettlementKind::Draw
-            | SettlementKind::Replacement
-            | SettlementKind::Remade
-            | SettlementKind::Rescission
-    );
+    let moves_no_money = !kind.is_reversal() && kind.class().is_some_and(|class| class != SettlementClass::Pays);
     (net.or(gross.filter(|_| moves_no_money)), gross.or(net))
 }
 

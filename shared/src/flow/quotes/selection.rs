@@ -144,12 +144,7 @@ fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract
     };
     let mut found = Vec::new();
     let Some(ids) = &selected.installments else {
-        for row in of_contract().filter(|row| row.is_open()) {
-            match debt(row, contract) {
-                Ok(debt) => found.push(debt),
-                Err(detail) => faults.push(fault(format!("bills[{index}].bill"), detail)),
-            }
-        }
+        found.extend(of_contract().filter(|row| row.is_open()).map(|row| debt(row, contract)));
         if found.is_empty() {
             let detail = format!("o título {} não tem parcelas em aberto", selected.bill);
             faults.push(fault(format!("bills[{index}].bill"), detail));
@@ -166,7 +161,7 @@ fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract
                 motive.text(),
                 brazilian(on)
             )),
-            Some((row, InstallmentState::Open)) => debt(row, contract),
+            Some((row, InstallmentState::Open)) => Ok(debt(row, contract)),
         };
         match read {
             Ok(debt) => found.push(debt),
@@ -176,13 +171,12 @@ fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract
     found
 }
 
-fn debt(row: &Installment, contract: &Contract) -> Result<Debt, String> {
-    let original = row.balance;
-    Ok(Debt {
+fn debt(row: &Installment, contract: &Contract) -> Debt {
+    Debt {
         bill: contract.key.bill,
         installment: row.id,
         due_on: row.due_on,
-        original,
+        original: row.balance,
         enterprise: contract.enterprise,
         document_type: Some(contract.key.document_type.clone()),
         condition: row.condition.clone(),
@@ -190,7 +184,7 @@ fn debt(row: &Installment, contract: &Contract) -> Result<Debt, String> {
         sienge: None,
         partly_paid: row.balance < row.original,
         late_terms: None,
-    })
+    }
 }
 
 /// Due dates that nobody can mean are named: one typed wrong must not keep the others from being calculated.
