@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 mod business_days;
 
-pub use business_days::{HolidayRules, is_national_bank_holiday};
+pub use business_days::{HolidayRules, is_last_bank_day_of_year, is_national_bank_holiday};
 
 /// The time zone of every civil date in Ponte, compiled in so that no system table is needed.
 static SAO_PAULO: TimeZone = jiff::tz::get!("America/Sao_Paulo");

@@ -6,7 +6,8 @@ Run once, by hand, when a vector is missing:
     /tmp/oracles/bin/python tests/oracles/generate.py
 
 price.json        one payment of a Price plan, from numpy-financial's pmt with Decimal arguments (exact, not float)
-business_days.json every weekday bank holiday, and due dates with their next business day, from bizdays' ANBIMA calendar
+business_days.json every weekday bank holiday, due dates with their next business day, and each year's last business day with the next
+                   year's first, from bizdays' ANBIMA calendar
 """
 
 import datetime
@@ -21,6 +22,7 @@ import numpy_financial
 HERE = pathlib.Path(__file__).parent
 SCRIPT = "tests/oracles/generate.py"
 FIRST, LAST = 2001, 2077
+FIRST_YEAR_END = 2005
 
 
 def price():
@@ -53,7 +55,18 @@ def business_days():
     for _ in range(500):
         due = datetime.date(FIRST, 1, 1) + datetime.timedelta(days=draw.randint(0, span))
         moved.append([due.isoformat(), calendar.following(due).isoformat()])
-    return {"script": SCRIPT, "first_year": FIRST, "last_year": LAST, "weekday_holidays": holidays, "following": moved}
+    ends = []
+    for year in range(FIRST_YEAR_END, LAST + 1):
+        last = calendar.preceding(datetime.date(year, 12, 31))
+        ends.append([last.isoformat(), calendar.offset(last, 1).isoformat()])
+    return {
+        "script": SCRIPT,
+        "first_year": FIRST,
+        "last_year": LAST,
+        "weekday_holidays": holidays,
+        "following": moved,
+        "year_ends": ends,
+    }
 
 
 def write(name, vectors):

@@ -14,14 +14,15 @@ pub const MAX_DAYS: i32 = 36_600;
 const FIRST_YEAR: i16 = 1950;
 const LAST_YEAR: i16 = 2199;
 
-/// What counts as late when the due date is not a business day (Lei 7.089/1983: paying on the next business day is never late).
+/// What counts as late when the due date is a day without attendance at banks (Lei 7.089/1983, Febraban's yearly notice: paying on the next
+/// business day is never late).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DaysPolicy {
-    /// Counted from the next business day: what the playbook's screens show.
+    /// Counted from the next attended day: what the playbook's screens show.
     #[default]
     NextBusinessDay,
-    /// Zero until the next business day, then counted from the original due date (STJ REsp 1.954.924).
+    /// Zero until the next attended day, then counted from the original due date (STJ REsp 1.954.924).
     OriginalIfLate,
     /// Counted from the due date, whatever day it is.
     Raw,
@@ -36,7 +37,7 @@ impl DaysPolicy {
         if raw <= 0 || self == Self::Raw {
             return raw;
         }
-        let payable_on = holidays.next_business_day(due_on);
+        let payable_on = holidays.next_attended_day(due_on);
         match self {
             _ if on <= payable_on => 0,
             Self::NextBusinessDay => days_between(payable_on, on),
@@ -126,6 +127,29 @@ mod tests {
             assert_eq!(policy.days_late(date(2021, 11, 10), on, &national), 9);
             assert_eq!(policy.days_late(on, on, &national), 0);
             assert_eq!(policy.days_late(date(2021, 11, 30), on, &national), -11);
+        }
+    }
+
+    #[test]
+    fn a_bill_due_on_the_years_last_business_day_is_not_late_on_the_next_one() {
+        let banks = HolidayRules::default();
+        let attending = HolidayRules {
+            attended_at_year_end: true,
+            ..HolidayRules::default()
+        };
+        for (due, paid) in [
+            (date(2026, 12, 31), date(2027, 1, 4)),
+            (date(2027, 12, 31), date(2028, 1, 3)),
+            (date(2028, 12, 29), date(2029, 1, 2)),
+        ] {
+            let (raw, after) = (days_between(due, paid), paid.tomorrow().unwrap());
+            for policy in [DaysPolicy::NextBusinessDay, DaysPolicy::OriginalIfLate] {
+                assert_eq!(policy.days_late(due, paid, &banks), 0, "{due} {policy:?}");
+                assert_eq!(policy.days_late(due, paid, &attending), raw, "{due} {policy:?}");
+            }
+            assert_eq!(DaysPolicy::NextBusinessDay.days_late(due, after, &banks), 1, "{due}");
+            assert_eq!(DaysPolicy::OriginalIfLate.days_late(due, after, &banks), raw + 1, "{due}");
+            assert_eq!(DaysPolicy::Raw.days_late(due, paid, &banks), raw, "{due}");
         }
     }
 

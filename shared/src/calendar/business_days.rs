@@ -2,6 +2,9 @@
 //!
 //! National holidays are those of Febraban (CMN resolution 4.880/2020): Consciência Negra since 2024, Carnival's Monday and Tuesday,
 //! Good Friday and Corpus Christi from Easter. Ash Wednesday, 24 and 31 December are business days.
+//!
+//! On the last business day of the year banks settle but do not attend the public (Febraban's yearly notice): what is due then may be
+//! paid on the next business day without charge. So a day may be a business day and not an attended one.
 //! A creditor's [`HolidayRules`] add dates, bridges, or take a holiday away, because the ERP's calendar and the collector's may differ.
 
 use std::collections::BTreeSet;
@@ -22,6 +25,8 @@ pub struct HolidayRules {
     pub worked: BTreeSet<Date>,
     /// Whether a Monday before a Tuesday holiday and a Friday after a Thursday holiday are off too.
     pub bridges: bool,
+    /// Whether this calendar takes payments on the last business day of the year as on any other; banks do not attend the public then.
+    pub attended_at_year_end: bool,
 }
 
 impl HolidayRules {
@@ -36,23 +41,50 @@ impl HolidayRules {
         }
     }
 
+    /// Whether the public can pay at a bank on the day: a business day, and not the last one of the year.
+    #[must_use]
+    pub fn is_attended(&self, day: Date) -> bool {
+        self.is_business_day(day) && (self.attended_at_year_end || !is_last_bank_day_of_year(day))
+    }
+
     /// The day itself when it is a business day, else the next one.
     #[must_use]
     pub fn next_business_day(&self, day: Date) -> Date {
-        let mut candidate = day;
-        for _ in 0..LONGEST_CLOSING_DAYS {
-            if self.is_business_day(candidate) {
-                break;
-            }
-            // The calendar of jiff ends in the year 9999; dates are bounded long before that.
-            let Ok(next) = candidate.tomorrow() else { break };
-            candidate = next;
-        }
-        candidate
+        first_from(day, |day| self.is_business_day(day))
+    }
+
+    /// Until when what is due on the day may be paid without charge: the day itself when it is attended, else the next one.
+    #[must_use]
+    pub fn next_attended_day(&self, day: Date) -> Date {
+        first_from(day, |day| self.is_attended(day))
     }
 
     fn is_holiday(&self, day: Date) -> bool {
         (is_national_bank_holiday(day) && !self.worked.contains(&day)) || self.extra.contains(&day)
+    }
+}
+
+fn first_from(day: Date, is_open: impl Fn(Date) -> bool) -> Date {
+    let mut candidate = day;
+    for _ in 0..LONGEST_CLOSING_DAYS {
+        if is_open(candidate) {
+            break;
+        }
+        // The calendar of jiff ends in the year 9999; dates are bounded long before that.
+        let Ok(next) = candidate.tomorrow() else { break };
+        candidate = next;
+    }
+    candidate
+}
+
+/// Whether a day is the last one of its year on which banks settle: 31 December, or the Friday before it. The national calendar decides:
+/// a creditor's own days off close no bank.
+#[must_use]
+pub fn is_last_bank_day_of_year(day: Date) -> bool {
+    match (day.month(), day.day(), day.weekday()) {
+        (12, 31, weekday) => !matches!(weekday, Weekday::Saturday | Weekday::Sunday),
+        (12, 29 | 30, weekday) => weekday == Weekday::Friday,
+        _ => false,
     }
 }
 
@@ -121,6 +153,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_due_on_the_last_business_day_of_a_year_may_be_paid_on_the_next() {
+        let banks = HolidayRules::default();
+        let attending = HolidayRules {
+            attended_at_year_end: true,
+            ..HolidayRules::default()
+        };
+        for (due, payable) in [
+            (date(2026, 12, 31), date(2027, 1, 4)),
+            (date(2027, 12, 31), date(2028, 1, 3)),
+            (date(2028, 12, 29), date(2029, 1, 2)),
+            (date(2022, 12, 30), date(2023, 1, 2)),
+            (date(2024, 12, 31), date(2025, 1, 2)),
+        ] {
+            assert!(banks.is_business_day(due) && !banks.is_attended(due), "{due}");
+            assert_eq!(banks.next_attended_day(due), payable, "{due}");
+            assert_eq!(banks.next_business_day(due), due, "{due}");
+            assert_eq!(attending.next_attended_day(due), due, "{due}");
+        }
+        for attended in [
+            date(2026, 12, 30),
+            date(2022, 12, 29),
+            date(2028, 12, 28),
+            date(2027, 1, 4),
+            date(2026, 11, 30),
+        ] {
+            assert_eq!(banks.next_attended_day(attended), attended, "{attended}");
+        }
+        // A weekend before it moves past it: Saturday 2028-12-30 and Sunday 2023-12-31 are behind the last business day.
+        assert_eq!(banks.next_attended_day(date(2028, 12, 30)), date(2029, 1, 2));
+        assert_eq!(banks.next_attended_day(date(2023, 12, 31)), date(2024, 1, 2));
+        // The creditor's days off come on top, and make no other day the banks' last.
+        let closed = HolidayRules {
+            extra: [date(2026, 12, 31), date(2027, 1, 4)].into(),
+            bridges: true,
+            ..HolidayRules::default()
+        };
+        assert_eq!(closed.next_attended_day(date(2026, 12, 30)), date(2026, 12, 30));
+        assert_eq!(closed.next_attended_day(date(2026, 12, 31)), date(2027, 1, 5));
+    }
+
+    #[test]
     fn a_creditor_adds_dates_bridges_and_works_on_holidays() {
         // Tuesday 2021-11-02 is a holiday; the creditor's ERP also closes the Monday before it.
         let bridging = HolidayRules {
@@ -131,7 +204,7 @@ mod tests {
         let local = HolidayRules {
             extra: [date(2021, 11, 1)].into(),
             worked: [date(2021, 11, 2)].into(),
-            bridges: false,
+            ..HolidayRules::default()
         };
         assert_eq!(local.next_business_day(date(2021, 10, 30)), date(2021, 11, 2));
     }
@@ -151,7 +224,7 @@ mod tests {
 
     #[test]
     fn rules_are_read_as_settings_write_them() {
-        let rules: HolidayRules = serde_json::from_str(r#"{"extra":["2026-01-25"],"bridges":true}"#).unwrap();
-        assert!(rules.bridges && rules.extra.contains(&date(2026, 1, 25)));
+        let rules: HolidayRules = serde_json::from_str(r#"{"extra":["2026-01-25"],"bridges":true,"attendedAtYearEnd":true}"#).unwrap();
+        assert!(rules.bridges && rules.attended_at_year_end && rules.extra.contains(&date(2026, 1, 25)));
     }
 }

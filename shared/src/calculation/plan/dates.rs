@@ -29,7 +29,7 @@ pub(super) fn due_dates(asked: &PlanRequest, holidays: &HolidayRules) -> Result<
     };
     let dates = (0..asked.installments).map(nth);
     Ok(if asked.business_days_only {
-        dates.map(|date| holidays.next_business_day(date)).collect()
+        dates.map(|date| holidays.next_attended_day(date)).collect()
     } else {
         dates.collect()
     })
@@ -84,6 +84,12 @@ mod tests {
         };
         // Saturday, and Monday 2 November is a holiday.
         assert_eq!(dates(&plan)[..2], [date(2026, 11, 3), date(2026, 11, 30)]);
+        // The last business day of 2027 is not attended.
+        let year_end = PlanRequest {
+            business_days_only: true,
+            ..asked(date(2027, 12, 31), Periodicity::Monthly)
+        };
+        assert_eq!(dates(&year_end)[..2], [date(2028, 1, 3), date(2028, 1, 31)]);
     }
 
     #[test]

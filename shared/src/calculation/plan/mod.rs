@@ -42,7 +42,7 @@ pub struct PlanRequest {
     /// Due day of a monthly plan where it is not the first date's: 31 with a first date of 28 February.
     #[serde(default)]
     pub due_day: Option<i8>,
-    /// Whether due dates move to the next business day.
+    /// Whether due dates move to the next business day that banks attend (not the last one of a year).
     #[serde(default)]
     pub business_days_only: bool,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::*;
 use super::support::*;
-use crate::calendar::{Date, HolidayRules, is_national_bank_holiday};
+use crate::calendar::{Date, HolidayRules, is_last_bank_day_of_year, is_national_bank_holiday};
 
 #[derive(Deserialize)]
 struct Price {
@@ -61,6 +61,7 @@ struct BusinessDays {
     last_year: i16,
     weekday_holidays: BTreeSet<Date>,
     following: Vec<(Date, Date)>,
+    year_ends: Vec<(Date, Date)>,
 }
 
 #[test]
@@ -80,5 +81,29 @@ fn bank_holidays_equal_bizdays_anbima_for_every_year() {
     }
     for (due, expected) in vectors.following {
         assert_eq!(national.next_business_day(due), expected, "{due}");
+    }
+}
+
+#[test]
+fn banks_attend_nobody_on_the_last_business_day_of_every_year() {
+    let vectors: BusinessDays = serde_json::from_str(include_str!("../../../../tests/oracles/business_days.json")).unwrap();
+    let national = HolidayRules::default();
+    let attending = HolidayRules {
+        attended_at_year_end: true,
+        ..HolidayRules::default()
+    };
+    assert_eq!(vectors.year_ends.len(), 73);
+    for (last, next) in vectors.year_ends {
+        let mut day = jiff::civil::date(last.year(), 1, 1);
+        while day.year() == last.year() {
+            assert_eq!(is_last_bank_day_of_year(day), day == last, "{day}");
+            assert_eq!(national.is_attended(day), day != last && national.is_business_day(day), "{day}");
+            day = day.tomorrow().unwrap();
+        }
+        for policy in [DaysPolicy::NextBusinessDay, DaysPolicy::OriginalIfLate] {
+            assert_eq!(policy.days_late(last, next, &national), 0, "{last}");
+            assert!(policy.days_late(last, next.tomorrow().unwrap(), &national) > 0, "{last}");
+            assert!(policy.days_late(last, next, &attending) > 0, "{last}");
+        }
     }
 }

@@ -85,14 +85,14 @@ pub fn review(
     })
 }
 
-/// The due date that passed unpaid, of a non-integrated agreement: its day (or the next business day) and the days a payment takes to arrive.
+/// The due date that passed unpaid, of a non-integrated agreement: its day (or the next one that banks attend) and the days a payment takes to arrive.
 fn lapsed(agreement: &Agreement, settings: &AgreementSettings, holidays: &HolidayRules, today: Date) -> Option<Date> {
     if agreement.kind == AgreementKind::Integrated {
         return None;
     }
     let due_on = agreement.next_row()?.due_on;
     let last = holidays
-        .next_business_day(due_on)
+        .next_attended_day(due_on)
         .saturating_add(Span::new().days(i64::from(settings.lapse_days)));
     (today > last).then_some(due_on)
 }

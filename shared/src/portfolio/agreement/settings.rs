@@ -16,7 +16,7 @@ pub struct AgreementSettings {
     pub remove_reneg_on_reversed_activation: bool,
     /// "Remover contratos de RENEG ao quebrar acordos sem pagamentos": one broken without a payment is withdrawn from the lists.
     pub remove_reneg_on_unpaid_break: bool,
-    /// Days after a due date (or the next business day) until the bank's payment must have arrived in Sienge; then the term has lapsed. Not a parameter
+    /// Days after a due date (or the next business day that banks attend) until the bank's payment must have arrived in Sienge; then the term has lapsed. Not a parameter
     /// of the playbook's.
     pub lapse_days: u16,
     /// Days a proposal is valid when it does not say so. Not a parameter of the playbook's.

@@ -67,6 +67,16 @@ fn a_term_lapses_after_the_days_a_payment_takes_to_arrive() {
 }
 
 #[test]
+fn a_term_due_on_the_years_last_business_day_is_payable_on_the_next() {
+    let mut agreement = agreement(AgreementKind::NonIntegrated, 1);
+    agreement.rows[0].due_on = date(2027, 12, 31);
+    let held = held(BILL, 3);
+    // Payable on Monday 3 January 2028, in Sienge by the 6th.
+    assert_eq!(reviewed(&agreement, &held, date(2028, 1, 6)), None);
+    assert!(reviewed(&agreement, &held, date(2028, 1, 7)).is_some());
+}
+
+#[test]
 fn originals_closed_without_a_payment_end_a_non_integrated_agreement() {
     let agreement = agreement(AgreementKind::NonIntegrated, 2);
     for motive in [
