@@ -12,6 +12,7 @@ use std::fmt;
 
 use crate::calendar::Date;
 use crate::money::Cents;
+use crate::text;
 use jiff::ToSpan;
 
 /// Digits of a barcode.
@@ -20,6 +21,10 @@ const BARCODE_DIGITS: usize = 44;
 const LINE_DIGITS: usize = 47;
 /// Digits of the line of a utility or tax slip (arrecadação), another document.
 const COLLECTION_DIGITS: usize = 48;
+/// What a collection's line and barcode begin with; no bank's number does.
+const COLLECTION: u8 = 8;
+/// Where the line's last field begins: due factor (4) and value (10).
+const LAST_FIELD: usize = 33;
 /// Longer texts are no boleto, whatever is in them.
 const TEXT_LIMIT_BYTES: usize = 120;
 /// The only currency: the real.
@@ -42,7 +47,7 @@ pub struct Boleto {
 /// Why a text is no boleto. The messages say what is wrong and never repeat the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBoleto {
-    /// Something else than digits, dots, blanks and hyphens.
+    /// Something else than digits, dots, commas, blanks and dashes.
     #[error("a linha digitável só pode ter dígitos, pontos, espaços e hifens")]
     NotDigits,
     /// Too many or too few digits.
@@ -51,8 +56,10 @@ pub enum InvalidBoleto {
         /// How many there are.
         digits: usize,
     },
-    /// The 48 digits of a utility or tax slip.
-    #[error("é uma guia de arrecadação (48 dígitos), e não um boleto bancário, que tem 47")]
+    /// The 48 digits of a utility or tax slip, or the 44 of its barcode.
+    #[error(
+        "é uma guia de arrecadação (começa por 8 e tem 48 dígitos, ou 44 no código de barras), e não um boleto bancário, que tem 47 ou, no código de barras, 44"
+    )]
     Collection,
     /// The currency is not the real.
     #[error("o código da moeda não é 9 (real)")]
@@ -69,34 +76,49 @@ pub enum InvalidBoleto {
 }
 
 impl Boleto {
-    /// Reads a digitable line, with or without dots and blanks, or a barcode, and checks every check digit.
+    /// Reads a digitable line, with or without dots, dashes and blanks, or a barcode, and checks every check digit. Words before or after
+    /// it do not matter, nor do invisible characters.
+    ///
+    /// The last field may be printed short: `000` when due date and value are open, the value alone without the zeros before it when the
+    /// date is, and the factor with fewer zeros when the value is.
     pub fn parse(text: &str) -> Result<Self, InvalidBoleto> {
         if text.len() > TEXT_LIMIT_BYTES {
             return Err(InvalidBoleto::Length {
                 digits: text.bytes().filter(u8::is_ascii_digit).count(),
             });
         }
-        let mut digits = Vec::with_capacity(LINE_DIGITS);
-        for character in text.chars() {
-            match character.to_digit(10).and_then(|digit| u8::try_from(digit).ok()) {
-                Some(digit) => digits.push(digit),
-                None if character.is_whitespace() || matches!(character, '.' | '-') => {}
-                None => return Err(InvalidBoleto::NotDigits),
-            }
+        let digits = digits_of(text)?;
+        match (digits.len(), digits.first()) {
+            (COLLECTION_DIGITS | BARCODE_DIGITS, Some(&COLLECTION)) => Err(InvalidBoleto::Collection),
+            (LINE_DIGITS, _) => Self::from_line(&digits)?.checked(),
+            (BARCODE_DIGITS, _) => Self::from_barcode(&digits)
+                .checked()
+                .or_else(|wrong| Self::from_short_line(&digits).ok_or(wrong)),
+            (count, _) => Self::from_short_line(&digits).ok_or(InvalidBoleto::Length { digits: count }),
         }
-        let boleto = match digits.len() {
-            LINE_DIGITS => Self::from_line(&digits)?,
-            BARCODE_DIGITS => Self::from_barcode(&digits),
-            COLLECTION_DIGITS if digits[0] == 8 => return Err(InvalidBoleto::Collection),
-            digits => return Err(InvalidBoleto::Length { digits }),
-        };
-        if boleto.digits[3] != REAL {
-            return Err(InvalidBoleto::Currency);
+    }
+
+    fn checked(self) -> Result<Self, InvalidBoleto> {
+        if self.digits[3] != REAL {
+            Err(InvalidBoleto::Currency)
+        } else if self.digits[4] == general_digit(&self.digits) {
+            Ok(self)
+        } else {
+            Err(InvalidBoleto::General)
         }
-        if boleto.digits[4] != general_digit(&boleto.digits) {
-            return Err(InvalidBoleto::General);
-        }
-        Ok(boleto)
+    }
+
+    /// A line whose last field lacks zeros. Its check digits decide what is missing; nothing else than zeros is ever made up, and a
+    /// field that may be read in two ways is none.
+    fn from_short_line(digits: &[u8]) -> Option<Self> {
+        let missing = vec![0; LINE_DIGITS.checked_sub(digits.len())?];
+        let (fields, last) = digits.split_at_checked(LAST_FIELD)?;
+        let whole = |line: Vec<u8>| Self::from_line(&line).and_then(Self::checked).ok();
+        let is_value = !last.is_empty() && (last.len() <= 10 || last.iter().all(|digit| *digit == 0));
+        let is_factor = last.len() >= 4 && last[0] != 0 && last[4..].iter().all(|digit| *digit == 0);
+        let value = is_value.then(|| [fields, &missing, last].concat()).and_then(whole);
+        let factor = is_factor.then(|| [fields, last, &missing].concat()).and_then(whole);
+        value.xor(factor)
     }
 
     fn from_barcode(digits: &[u8]) -> Self {
@@ -179,6 +201,26 @@ impl fmt::Debug for Boleto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Boleto(banco {})", self.bank())
     }
+}
+
+/// The digits of a line or barcode as people paste it.
+fn digits_of(text: &str) -> Result<Vec<u8>, InvalidBoleto> {
+    let text = text::code(text);
+    let is_word = |c: char| !c.is_ascii_digit();
+    let bare = text.trim_matches(is_word);
+    let (before, after) = text.split_once(bare).unwrap_or_default();
+    // What touches the digits belongs to them: a letter O is a zero mistyped.
+    let touches = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    if touches(before.chars().next_back()) || touches(after.chars().next()) {
+        return Err(InvalidBoleto::NotDigits);
+    }
+    let printed = |c: &char| !c.is_whitespace() && !matches!(c, '.' | ',' | '-' | '\u{2010}'..='\u{2015}');
+    let digit = |c: char| {
+        c.to_digit(10)
+            .and_then(|digit| u8::try_from(digit).ok())
+            .ok_or(InvalidBoleto::NotDigits)
+    };
+    bare.chars().filter(printed).map(digit).collect()
 }
 
 fn days_from_base(date: Date) -> i32 {

@@ -70,8 +70,65 @@ fn dots_blanks_and_the_barcode_make_no_difference() {
         boleto.barcode(),
         format!("  {PRINTED}\n"),
         "00190-00009 01234-567004 00001-234178 1 87890000108680".to_owned(),
+        "00190.00009\u{a0}01234.567004\u{2003}00001.234178 – 1 – 87890000108680".to_owned(),
+        "\u{feff}00190.\u{200b}00009 01234.567004\r\n00001.234178 1 87890000108680".to_owned(),
+        "００１９０.00009 01234,567004 00001.234178 1 87890000108680".to_owned(),
+        format!("Linha digitável: {PRINTED} (boleto)"),
+        format!("Código de barras:\n{}.", boleto.barcode()),
     ] {
         assert_eq!(read(&text), boleto, "{text}");
+    }
+}
+
+#[test]
+fn a_last_field_printed_short_is_the_same_boleto() {
+    const FIELDS: &str = "00190.00009 01234.567004 00001.234178";
+    for (short, whole, value, due) in [
+        ("4 000", "4 00000000000000", None, None),
+        ("4 0", "4 00000000000000", None, None),
+        ("4 0000 000", "4 00000000000000", None, None),
+        ("4 0000000000000", "4 00000000000000", None, None),
+        ("5 15130", "5 00000000015130", Some(Cents::new(15_130)), None),
+        ("5 0000015130", "5 00000000015130", Some(Cents::new(15_130)), None),
+        ("8 8789000", "8 00000008789000", Some(Cents::new(8_789_000)), None),
+        ("7 8789000", "7 87890000000000", None, Some(date(2021, 10, 30))),
+        ("7 8789 000", "7 87890000000000", None, Some(date(2021, 10, 30))),
+        ("7 878900000000", "7 87890000000000", None, Some(date(2021, 10, 30))),
+        ("4 1656 0", "4 16560000000000", None, Some(date(2026, 12, 10))),
+    ] {
+        let boleto = read(&format!("{FIELDS} {whole}"));
+        for text in [format!("{FIELDS} {short}"), format!("{FIELDS} {short}").replace([' ', '.'], "")] {
+            assert_eq!(read(&text), boleto, "{text}");
+        }
+        assert_eq!((boleto.value(), boleto.due_on(date(2026, 11, 20))), (value, due), "{short}");
+        assert_eq!(boleto.formatted(), format!("{FIELDS} {whole}"));
+    }
+    // A wrong general digit, nothing after it, a value that lost a digit, a wrong field, one digit too many.
+    for wrong in [
+        format!("{FIELDS} 3 000"),
+        format!("{FIELDS} 4"),
+        format!("{FIELDS} 1 8789000010868"),
+        "00190.00008 01234.567004 00001.234178 4 000".to_owned(),
+        format!("{FIELDS} 4 000000000000000"),
+    ] {
+        assert!(
+            matches!(Boleto::parse(&wrong), Err(InvalidBoleto::Length { .. } | InvalidBoleto::Collection)),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn a_utility_bill_is_named_by_its_line_and_by_its_barcode() {
+    for text in [
+        "846700000017435900240209024050002435842210108119",
+        "84670000001-7 43590024020-9 02405000243-5 84221010811-9",
+        "84670000001435900240200240500024384221010811",
+        "83640000001 3 31790138000 4 48601440000 7 19083152060 1",
+        "858900004609524601791605607593050865831483000010",
+        "Fatura: 82650000001234567890123456789012345678901234",
+    ] {
+        assert_eq!(Boleto::parse(text), Err(InvalidBoleto::Collection), "{text}");
     }
 }
 
@@ -153,7 +210,7 @@ fn what_is_wrong_is_said_without_the_line() {
 
 /// Any boleto: bank, factor, value, free field.
 fn boletos() -> impl Strategy<Value = Boleto> {
-    "[0-9]{3}9[0-9]{40}".prop_map(|digits| sealed(&digits))
+    "[0-79][0-9]{2}9[0-9]{40}".prop_map(|digits| sealed(&digits))
 }
 
 fn digits_of(text: &str) -> Vec<u8> {
