@@ -39,6 +39,7 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
         negotiation: 1,
         state: ContractState::Open,
         opened: None,
+        successor: None,
         revision: 1,
     };
     let installments = (1..=3).map(|id| Installment {

@@ -44,6 +44,7 @@ fn contract(bill: i64) -> Contract {
         negotiation: 1,
         state: ContractState::Open,
         opened: None,
+        successor: None,
         revision: 1,
     }
 }

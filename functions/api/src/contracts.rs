@@ -36,7 +36,7 @@ pub struct OpenedContract {
     synchronised: bool,
     /// What could not be read in Sienge, or waits for a reconciliation, in Portuguese; the rest of the contract is as Sienge has it.
     warnings: Vec<String>,
-    /// Usually one; after an assignment of rights the former customer's, too.
+    /// Usually one; after an assignment of rights the former customer's, after a change of the document type the former type's, too.
     contracts: Vec<ContractOfCustomer>,
     /// The newest events, newest first.
     timeline: Vec<ToldEvent>,
@@ -58,6 +58,9 @@ pub struct ContractOfCustomer {
     open: bool,
     /// The same in words.
     state_text: String,
+    /// What waits for the next reconciliation, in Portuguese: an assignment of rights, while which nothing is quoted, agreed on or handed
+    /// out under this customer, or a change of the document type.
+    notice: Option<String>,
     /// All of them, the settled and returned ones too.
     installments: Vec<HeldInstallment>,
 }
@@ -129,8 +132,12 @@ fn contract(contract: &Contract, held: &HeldBill) -> ContractOfCustomer {
             ContractState::Open => "em aberto".to_owned(),
             ContractState::Finished { on } => format!("finalizado em {}", brazilian(on)),
             ContractState::Cancelled { on } => format!("cancelado (distrato) em {}", brazilian(on)),
+            ContractState::Assigned { on } if contract.is_retyped() => {
+                format!("continuado com outro tipo de contrato em {}", brazilian(on))
+            }
             ContractState::Assigned { on } => format!("cedido a outro titular em {}", brazilian(on)),
         },
+        notice: contract.waiting(),
         installments: rows.map(installment).collect(),
     }
 }

@@ -38,6 +38,8 @@ pub struct Report {
     pub contracts_cancelled: u64,
     /// Contracts whose rights were assigned to another customer.
     pub contracts_assigned: u64,
+    /// Contracts followed by one of another document type.
+    pub contracts_retyped: u64,
     /// Installments included.
     pub included: u64,
     /// Installments updated.
@@ -76,7 +78,12 @@ impl Report {
                 Change::Installment(action, _) => *self.counter(*action) += 1,
                 Change::Contract(contract) => {
                     if matches!(contract.state, ContractState::Assigned { .. }) {
-                        self.contracts_assigned += 1;
+                        let left = if contract.is_retyped() {
+                            &mut self.contracts_retyped
+                        } else {
+                            &mut self.contracts_assigned
+                        };
+                        *left += 1;
                     }
                 }
             }
@@ -106,6 +113,7 @@ impl Report {
         self.contracts_finished += other.contracts_finished;
         self.contracts_cancelled += other.contracts_cancelled;
         self.contracts_assigned += other.contracts_assigned;
+        self.contracts_retyped += other.contracts_retyped;
         self.included += other.included;
         self.updated += other.updated;
         self.paid_in_part += other.paid_in_part;
@@ -213,7 +221,8 @@ impl Report {
     #[must_use]
     pub fn unchanged(&self) -> bool {
         self.installments_changed() == 0
-            && self.contracts_opened + self.contracts_finished + self.contracts_cancelled + self.contracts_assigned == 0
+            && self.contracts_opened + self.contracts_finished + self.contracts_cancelled + self.contracts_assigned + self.contracts_retyped
+                == 0
     }
 
     /// One Portuguese sentence or two for the operator.
@@ -223,6 +232,7 @@ impl Report {
             (self.contracts_opened, "contrato(s) incluído(s)"),
             (self.contracts_cancelled, "contrato(s) cancelado(s)"),
             (self.contracts_assigned, "contrato(s) com troca de titularidade"),
+            (self.contracts_retyped, "contrato(s) com troca de tipo"),
             (self.contracts_finished, "contrato(s) finalizado(s)"),
             (self.included, "parcela(s) incluída(s)"),
             (self.updated, "parcela(s) atualizada(s)"),

@@ -56,6 +56,10 @@ pub struct Contract {
     /// What was there when it was opened; not known of contracts opened by earlier versions.
     #[serde(default)]
     pub opened: Option<Opened>,
+    /// The contract that Sienge has made of it by another customer (an assignment of rights) or document type. While this one is not
+    /// [`ContractState::Assigned`] the bill has not moved there yet: the next reconciliation moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<ContractKey>,
     /// Grows by one with every change, as an installment's does.
     #[serde(default)]
     pub revision: u32,
@@ -71,6 +75,49 @@ pub struct Opened {
     pub last: InstallmentId,
     /// Whether the view was of the whole bill. Else later ids may have been there too, and only payments since that day are news.
     pub whole: bool,
+}
+
+impl Contract {
+    /// Whether only its document type changed: it is no assignment of rights.
+    #[must_use]
+    pub fn is_retyped(&self) -> bool {
+        self.successor.as_ref().is_some_and(|to| to.customer == self.key.customer)
+    }
+
+    /// Whether the bill is another customer's in Sienge by now, while we hold it under this one still: nothing more is to be asked of this
+    /// customer, and nothing of Sienge's handed to him.
+    #[must_use]
+    pub fn waits_for_assignment(&self) -> bool {
+        self.waits() && !self.is_retyped()
+    }
+
+    /// What waits for the next reconciliation, in Portuguese and without personal data.
+    #[must_use]
+    pub fn waiting(&self) -> Option<String> {
+        let bill = self.key.bill;
+        self.waits().then(|| {
+            if self.is_retyped() {
+                type_change_waits(bill)
+            } else {
+                assignment_waits(bill)
+            }
+        })
+    }
+
+    fn waits(&self) -> bool {
+        self.successor.is_some() && !matches!(self.state, ContractState::Assigned { .. })
+    }
+}
+
+/// When the reconciliation comes, by the template's schedule.
+const NEXT_RECONCILIATION: &str = "no próximo batimento (domingo, 07:30, pelo agendamento padrão; para antes, peça o batimento do credor)";
+
+pub(super) fn assignment_waits(bill: BillId) -> String {
+    format!("Cessão de direitos no contrato {bill}: a troca de titularidade será feita {NEXT_RECONCILIATION}.")
+}
+
+pub(super) fn type_change_waits(bill: BillId) -> String {
+    format!("Tipo de contrato alterado no contrato {bill}: a troca será feita {NEXT_RECONCILIATION}.")
 }
 
 /// Whether a contract is being collected.
@@ -89,7 +136,8 @@ pub enum ContractState {
         /// Date Sienge gives, else the business date.
         on: Date,
     },
-    /// Followed by another contract of the same bill: the rights were assigned to another customer, or the document type changed.
+    /// Followed by another contract of the same bill ([`Contract::successor`]): the rights were assigned to another customer, or the
+    /// document type changed ([`Contract::is_retyped`]).
     Assigned {
         /// Business date.
         on: Date,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::contract::{assignment_waits, type_change_waits};
 use super::{
     BillId, CreditorId, DocumentType, EnterpriseId, InstallmentId, ObservedBill, ObservedInstallment, SettlementClasses, SettlementKind,
 };
@@ -146,12 +147,8 @@ impl Critique {
                     "Contrato {bill}: {installments} parcela(s) em aberto sumiram do Sienge ou estão lá sem saldo e sem baixa. Com as demais passam do limite de devoluções do credor: nada foi retirado. Confira no Sienge; se estiver certo, execute o batimento do credor, que pede a confirmação."
                 )
             }
-            Self::AssignmentWaitsForReconciliation { bill } => {
-                format!("Cessão de direitos no contrato {bill}: a troca de titularidade será feita no próximo batimento.")
-            }
-            Self::TypeChangeWaitsForReconciliation { bill } => {
-                format!("Tipo de contrato alterado no contrato {bill}: a troca será feita no próximo batimento.")
-            }
+            Self::AssignmentWaitsForReconciliation { bill } => assignment_waits(*bill),
+            Self::TypeChangeWaitsForReconciliation { bill } => type_change_waits(*bill),
             Self::InstallmentsUnread { bill, installments, why } => {
                 let named: Vec<String> = installments.iter().take(MOST_NAMED).map(ToString::to_string).collect();
                 let more = match installments.len().saturating_sub(MOST_NAMED) {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ponte::portfolio::{BillId, HeldBill, Installment, SettlementClasses, SettlementKind};
+use ponte::portfolio::{BillId, ContractKey, CustomerId, HeldBill, Installment, InstallmentId, SettlementClasses, SettlementKind};
 use sienge_simulator::world;
 
 /// What both sides say of one installment, in the same words.
@@ -31,10 +31,10 @@ pub fn differences(
     let mut told = BTreeSet::new();
     for bill in world.bills.values() {
         for row in bill.installments.iter().filter(|row| wanted(bill, row)) {
-            let key = (i64::from(bill.id), i64::from(row.id), i64::from(bill.customer));
-            told.insert(key);
+            let id = BillId(i64::from(bill.id));
+            told.insert((key_of(bill), i64::from(row.id)));
             let name = format!("bill {} installment {}", bill.id, row.id);
-            match held.get(&BillId(key.0)).and_then(|held| find(held, row, bill)) {
+            match held.get(&id).and_then(|held| find(held, row, bill)) {
                 None if row.open() => lines.push(format!("{name}: open in Sienge, not held")),
                 None => {}
                 Some(mine) => {
@@ -47,11 +47,11 @@ pub fn differences(
         }
     }
     for mine in held.values().flat_map(|bill| bill.installments.values()) {
-        let key = (mine.contract.bill.0, mine.id.0, mine.contract.customer.0);
+        let key = (mine.contract.clone(), mine.id.0);
         if mine.is_open() && !told.contains(&key) {
             lines.push(format!(
                 "bill {} installment {}: open in the portfolio, not in Sienge",
-                key.0, key.1
+                mine.contract.bill, mine.id
             ));
         }
     }
@@ -71,8 +71,7 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
         let Some(mine) = held.get(&BillId(i64::from(bill.id))) else {
             continue;
         };
-        let mut contracts = mine.contracts.values();
-        let of_bill = contracts.find(|contract| contract.key.customer.0 == i64::from(bill.customer));
+        let of_bill = mine.contracts.get(&key_of(bill));
         let Some(opened) = of_bill.and_then(|contract| contract.opened).filter(|opened| opened.whole) else {
             continue;
         };
@@ -94,15 +93,22 @@ pub fn knows(held: &HeldBill, bill: &world::Bill, row: &world::Installment) -> b
     let but_boleto = |facts: Facts| Facts { boleto: None, ..facts };
     match find(held, row, bill) {
         // Whoever it was assigned to comes with a batimento.
-        None => !row.open() || !held.contracts.keys().any(|key| key.customer.0 == i64::from(bill.customer)),
+        None => !row.open() || !held.contracts.contains_key(&key_of(bill)),
         Some(mine) => but_boleto(of_sienge(row)) == but_boleto(of_portfolio(mine)),
     }
 }
 
 fn find<'a>(held: &'a HeldBill, row: &world::Installment, bill: &world::Bill) -> Option<&'a Installment> {
-    let (id, customer) = (i64::from(row.id), i64::from(bill.customer));
-    let mut installments = held.installments.values();
-    installments.find(|mine| mine.id.0 == id && mine.contract.customer.0 == customer)
+    held.installments.get(&(key_of(bill), InstallmentId(i64::from(row.id))))
+}
+
+/// The contract that Sienge names for a bill.
+pub fn key_of(bill: &world::Bill) -> ContractKey {
+    ContractKey {
+        bill: BillId(i64::from(bill.id)),
+        document_type: bill.document.as_ref().into(),
+        customer: CustomerId(i64::from(bill.customer)),
+    }
 }
 
 fn of_sienge(row: &world::Installment) -> Facts {

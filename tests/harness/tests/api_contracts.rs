@@ -106,3 +106,32 @@ async fn what_is_not_held_is_not_opened_and_a_tenant_may_keep_openings_from_read
         "{answer}"
     );
 }
+
+#[tokio::test]
+async fn an_assignment_that_waits_is_told_to_whoever_asks_and_nothing_is_quoted() {
+    let scene = Scene::start().await;
+    let (bill, _) = scene.rig.contracts(&[1], 4).into_iter().next().unwrap();
+    let quote = json!({"bills": [{"bill": bill}]});
+    let open = format!("/v1/contracts/{bill}/open");
+    assert_eq!(scene.call("POST", "/v1/quotes", quote.clone()).await.0, 200);
+    scene.rig.happen("assign", json!({"billId": bill})).await;
+    scene.rig.apply().await;
+    let (status, refused) = scene.call("POST", "/v1/quotes", quote.clone()).await;
+    assert_eq!((status, &refused["errors"][0]["path"]), (422, &json!("bills[0].bill")), "{refused}");
+    let (status, opened) = scene.call("POST", &open, Value::Null).await;
+    assert_eq!(status, 200, "{opened}");
+    for told in [&refused["errors"][0]["detail"], &opened["contracts"][0]["notice"]] {
+        let told = told.as_str().unwrap_or_else(|| panic!("{refused} {opened}"));
+        assert!(
+            told.starts_with("Cessão de direitos") && told.contains("próximo batimento (domingo, 07:30"),
+            "{told}"
+        );
+    }
+    scene.rig.run_all("reconcile").await;
+    assert_eq!(scene.call("POST", "/v1/quotes", quote).await.0, 200);
+    let (_, opened) = scene.call("POST", &open, Value::Null).await;
+    let contracts = opened["contracts"].as_array().unwrap();
+    assert!(contracts.iter().all(|contract| contract["notice"].is_null()), "{opened}");
+    let left = contracts.iter().find(|contract| contract["open"] == json!(false)).unwrap();
+    assert!(left["stateText"].as_str().unwrap().starts_with("cedido a outro titular"), "{left}");
+}

@@ -335,6 +335,39 @@ async fn the_date_in_sienge_counts_where_the_creditor_keeps_ours() {
 }
 
 #[tokio::test]
+async fn no_boleto_is_handed_to_the_former_customer_while_an_assignment_waits() {
+    let scene = Scene::new().await;
+    scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;
+    scene.copy(None).await.unwrap();
+    // Nobody was told of it: the read before a new due date finds it, and asks for nothing.
+    scene.rig.change("assign", json!({"billId": scene.bill, "silent": true}));
+    let calls = scene.calls("PATCH").await;
+    let refused = scene.copy(Some(NEW_DUE)).await.unwrap_err();
+    assert!(refused.to_string().contains("Cessão de direitos"), "{refused}");
+    let before = scene.calls("").await;
+    for refused in [
+        scene.copy(None).await.unwrap_err(),
+        scene.copy(Some(NEW_DUE)).await.unwrap_err(),
+        scene.send("fulana@exemplo.com.br").await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, BoletoError::NotAllowed(_)), "{refused:?}");
+        let told = refused.to_string();
+        assert!(
+            told.contains("Cessão de direitos") && told.contains("próximo batimento (domingo, 07:30"),
+            "{told}"
+        );
+    }
+    assert_eq!(
+        (scene.calls("").await, scene.calls("PATCH").await),
+        (before, calls),
+        "Sienge is not asked"
+    );
+    assert_eq!(scene.emails().await.len(), 0);
+    scene.rig.run_all("reconcile").await;
+    scene.copy(None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_due_date_is_a_business_day_from_today_on() {
     let scene = Scene::new().await;
     scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;

@@ -24,7 +24,7 @@ pub enum BoletoError {
         /// What is wrong and what would be right.
         detail: String,
     },
-    /// The creditor's settings or Sienge do not allow it.
+    /// The creditor's settings or Sienge do not allow it, or an assignment of rights waits for the reconciliation.
     #[error("{0}")]
     NotAllowed(String),
     /// Sienge answered a boleto that cannot be one; nothing of it is passed on.

@@ -78,12 +78,18 @@ fn interactive(session: &Session) -> Client {
     session.sienge.clone().with_priority(Priority::Interactive)
 }
 
-/// The installment, if it is this tenant's and open.
+/// The installment, if it is this tenant's and open, and its customer is still the bill's.
 async fn subject(session: &Session, bill: BillId, installment: InstallmentId) -> Result<Subject<'_>, BoletoError> {
     let held = session.shop.store.load_bill(&session.tenant, bill).await?;
     let installment = open_installment(&held, bill, installment)?;
     let contract = held.contracts.get(&installment.contract);
     let contract = contract.ok_or_else(|| BoletoError::NotFound(unknown_bill(bill)))?;
+    if contract.waits_for_assignment() {
+        let waiting = contract.waiting().unwrap_or_default();
+        return Err(BoletoError::NotAllowed(format!(
+            "{waiting} Até lá nenhum boleto é entregue ao cliente anterior."
+        )));
+    }
     Ok(Subject {
         installment: installment.clone(),
         creditor: session.creditor(contract.creditor)?,

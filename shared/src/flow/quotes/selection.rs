@@ -120,16 +120,22 @@ fn open_contract(bill: BillId, held: Option<&HeldBill>) -> Result<(&HeldBill, &C
     let unknown = || format!("título {bill} não encontrado na carteira; confira o número ou aguarde a próxima carga");
     let held = held.filter(|held| !held.contracts.is_empty()).ok_or_else(unknown)?;
     if let Some(contract) = held.contracts.values().find(|contract| contract.state == ContractState::Open) {
-        return Ok((held, contract));
+        return match contract.waiting() {
+            Some(waiting) if contract.waits_for_assignment() => Err(waiting),
+            _ => Ok((held, contract)),
+        };
     }
-    let states = held.contracts.values().map(|contract| contract.state);
-    let ended = states.max_by_key(|state| match state {
-        ContractState::Finished { on } | ContractState::Cancelled { on } | ContractState::Assigned { on } => Some(*on),
+    let ended = held.contracts.values().max_by_key(|contract| match contract.state {
+        ContractState::Finished { on } | ContractState::Cancelled { on } | ContractState::Assigned { on } => Some(on),
         ContractState::Open => None,
     });
-    Err(match ended {
+    let retyped = ended.is_some_and(Contract::is_retyped);
+    Err(match ended.map(|contract| contract.state) {
         Some(ContractState::Finished { on }) => format!("o título {bill} está finalizado desde {}: nada em aberto", brazilian(on)),
         Some(ContractState::Cancelled { on }) => format!("o título {bill} foi cancelado (distrato) em {}", brazilian(on)),
+        Some(ContractState::Assigned { on }) if retyped => {
+            format!("o título {bill} mudou de tipo em {}; aguarde a próxima carga", brazilian(on))
+        }
         Some(ContractState::Assigned { on }) => format!("o título {bill} mudou de titular em {}; aguarde a próxima carga", brazilian(on)),
         _ => unknown(),
     })

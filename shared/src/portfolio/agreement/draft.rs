@@ -307,6 +307,9 @@ pub fn check_held(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> 
                 ),
             ));
         }
+        if contract.waits_for_assignment() {
+            return Err(DraftError::Conflict(contract.waiting().unwrap_or_default()));
+        }
         let claims = bills.get(&bill_id).map(|bill| &bill.claims);
         if let Some(other) = claims
             .and_then(|claims| claims.owner(debt.installment))

@@ -1,7 +1,7 @@
 //! The state of a contract after its installments were judged, and its own facts.
 
 use crate::calendar::Date;
-use crate::portfolio::{Contract, ContractState, EventKind, ObservedBill};
+use crate::portfolio::{Contract, ContractKey, ContractState, EventKind, ObservedBill};
 
 use super::draft::Draft;
 use super::view::View;
@@ -39,9 +39,10 @@ pub(super) fn settle_current(draft: &mut Draft<'_>, view: &View<'_>, contract: C
     draft.settle(after, told);
 }
 
-/// Settles a contract the bill has left.
-pub(super) fn settle_left(draft: &mut Draft<'_>, contract: &Contract, assigned: bool, today: Date) {
+/// Settles a contract the bill has left for another.
+pub(super) fn settle_left(draft: &mut Draft<'_>, contract: &Contract, to: &ContractKey, assigned: bool, today: Date) {
     let mut after = contract.clone();
+    after.successor = Some(to.clone());
     let mut told = Vec::new();
     if !matches!(contract.state, ContractState::Assigned { .. }) {
         after.state = ContractState::Assigned { on: today };

@@ -211,7 +211,7 @@ impl Comparison<'_> {
         let assigned = left.iter().any(|key| key.customer != current.key.customer);
         for key in &left {
             if let Some(contract) = self.held.contracts.get(key) {
-                contracts::settle_left(&mut draft, contract, assigned, self.today);
+                contracts::settle_left(&mut draft, contract, &current.key, assigned, self.today);
             }
         }
         if was_held || draft.is_alive(&current.key) {

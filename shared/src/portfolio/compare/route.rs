@@ -30,10 +30,14 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    fn keep(current: &Contract, ignored: bool) -> Route {
+    /// The bill stays with the contract it is held under; `successor` is where the next reconciliation moves it.
+    fn keep(current: &Contract, successor: Option<ContractKey>, ignored: bool) -> Route {
         Route::Judge(Self {
             left: Vec::new(),
-            current: current.clone(),
+            current: Contract {
+                successor,
+                ..current.clone()
+            },
             ignored,
         })
     }
@@ -56,7 +60,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
     if let Some(contract) = at_key
         && (settled_there || others.is_empty())
     {
-        return Judged::keep(contract, ignored);
+        return Judged::keep(contract, None, ignored);
     }
     let Some(latest) = others.iter().copied().max_by_key(|contract| rank(contract)) else {
         if ignored || !something {
@@ -70,7 +74,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
             critiques.push(unregistered);
             return Route::Nothing;
         }
-        return Judged::keep(&opened(view, key, header, None), ignored);
+        return Judged::keep(&opened(view, key, header, None), None, ignored);
     };
     let is_open_there = is_at_key(|state| matches!(state, ContractState::Open));
     let interrupted = current.len() > 1 || (!current.is_empty() && is_open_there);
@@ -79,14 +83,17 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
         let left = if current.is_empty() { vec![latest] } else { current };
         return Route::Judge(Judged {
             left: left.into_iter().map(|contract| contract.key.clone()).collect(),
-            current: at_key.cloned().unwrap_or_else(|| opened(view, key, header, Some(latest))),
+            current: Contract {
+                successor: None,
+                ..at_key.cloned().unwrap_or_else(|| opened(view, key, header, Some(latest)))
+            },
             ignored,
         });
     }
     if wanted {
         critiques.push(waiting(view, &latest.key, &key));
     }
-    Judged::keep(latest, ignored)
+    Judged::keep(latest, wanted.then_some(key), ignored)
 }
 
 fn without_header(held: &HeldBill, view: &View<'_>, rules: &Rules<'_>) -> Route {
@@ -162,6 +169,7 @@ fn opened(view: &View<'_>, key: ContractKey, header: &ObservedBill, last: Option
         negotiation: 1,
         state: ContractState::Open,
         opened: None,
+        successor: None,
         revision: 0,
     }
 }

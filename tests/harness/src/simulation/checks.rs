@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ponte::money::Cents;
 use ponte::portfolio::{BillId, ContractState, EventKind, InstallmentId, SettlementClasses, SettlementKind};
+use sienge_simulator::world;
 
 use super::sienge::REFUSED;
 use super::{REGISTERED, Simulation, WebhookId, WebhookState};
@@ -12,37 +13,48 @@ use crate::compare;
 impl Simulation {
     /// Where the portfolio and Sienge differ.
     pub fn differences(&self) -> Vec<String> {
-        let ours = |bill: &sienge_simulator::world::Bill| REGISTERED.contains(&i64::from(bill.company));
+        let ours = |bill: &world::Bill| REGISTERED.contains(&i64::from(bill.company));
         compare::differences(&self.sienge.world, &self.store.bills, |bill, _| ours(bill))
     }
 
-    /// Bills whose rights were assigned, or whose company is not registered: only a batimento moves or returns them.
+    /// Bills whose rights were assigned, whose document type changed, or whose company is not registered: only a batimento moves or returns them.
     pub fn moved(&self) -> BTreeSet<BillId> {
-        let customer = |bill: BillId| {
-            u32::try_from(bill.0)
-                .ok()
-                .and_then(|id| self.sienge.world.bills.get(&id))
-                .map(|bill| i64::from(bill.customer))
-        };
-        let is_ours = |bill: BillId| {
-            let bill = u32::try_from(bill.0).ok().and_then(|id| self.sienge.world.bills.get(&id));
-            bill.is_none_or(|bill| REGISTERED.contains(&i64::from(bill.company)))
-        };
         let bills = self.store.bills.iter();
         bills
             .filter(|(bill, held)| {
-                if !is_ours(**bill) {
-                    return true;
-                }
-                let now = customer(**bill);
-                let mut contracts = held
-                    .contracts
-                    .values()
-                    .filter(|contract| !matches!(contract.state, ContractState::Assigned { .. }));
-                now.is_some() && contracts.any(|contract| Some(contract.key.customer.0) != now)
+                let contracts = held.contracts.values();
+                let mut staying = contracts.filter(|contract| !matches!(contract.state, ContractState::Assigned { .. }));
+                self.in_sienge(**bill)
+                    .is_some_and(|now| !is_ours(now) || staying.any(|held| held.key != compare::key_of(now)))
             })
             .map(|(bill, _)| *bill)
             .collect()
+    }
+
+    fn in_sienge(&self, bill: BillId) -> Option<&world::Bill> {
+        self.sienge.world.bills.get(&u32::try_from(bill.0).ok()?)
+    }
+
+    /// Every contract that the next batimento moves says so, and no other does; an assignment of rights and another type are told apart.
+    pub fn assert_waiting(&self) {
+        for (bill, held) in &self.store.bills {
+            for contract in held.contracts.values() {
+                let now = self.in_sienge(*bill);
+                let moves = now.is_some_and(|now| contract.key != compare::key_of(now));
+                let is_alive =
+                    contract.state == ContractState::Open && now.is_some_and(|now| now.installments.iter().any(world::Installment::open));
+                assert!(contract.waiting().is_none() || moves, "waits for nothing: {contract:?}");
+                assert!(
+                    contract.waiting().is_some() || !moves || !is_alive,
+                    "does not say that it moves: {contract:?}"
+                );
+                let assigned = now.is_some_and(|now| i64::from(now.customer) != contract.key.customer.0);
+                assert!(
+                    contract.waiting().is_none() || contract.waits_for_assignment() == assigned,
+                    "{contract:?}"
+                );
+            }
+        }
     }
 
     /// No payment is told as taken back that Sienge did not take back.
@@ -125,4 +137,8 @@ impl Simulation {
             );
         }
     }
+}
+
+fn is_ours(bill: &world::Bill) -> bool {
+    REGISTERED.contains(&i64::from(bill.company))
 }

@@ -456,6 +456,7 @@ impl Simulation {
         let mut bills: BTreeSet<BillId> = self.sienge.bills(&REGISTERED).into_iter().collect();
         bills.extend(self.store.bills.keys());
         self.look_whole(Scope::Sync, &bills).unwrap();
+        self.assert_waiting();
         let moved = self.moved();
         let differences = self.differences();
         let unexplained: Vec<&String> = differences
@@ -469,6 +470,7 @@ impl Simulation {
             assert!(self.reconcile(CreditorId(creditor), true).unwrap(), "the batimento failed");
         }
         assert_eq!(self.differences(), Vec::<String>::new(), "after a batimento");
+        self.assert_waiting();
         self.deliver();
         for _ in 0..200 {
             self.pass(10 * MINUTE);

@@ -298,7 +298,11 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
         71..78 => ("remove", json!({"billId": id, "installmentId": one(rng, &open)})),
         78 => ("remove", json!({"billId": id, "whole": true})),
         79..83 => ("cancel", json!({"billId": id})),
-        83..87 => ("assign", json!({"billId": id})),
+        83..86 => ("assign", json!({"billId": id})),
+        86 => {
+            let document = if bill.document == "CT" { "FAT" } else { "CT" };
+            ("retype", json!({"billId": id, "documentId": document}))
+        }
         87..92 => {
             let mut chosen = open.clone();
             rng.shuffle(&mut chosen);

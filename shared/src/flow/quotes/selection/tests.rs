@@ -21,6 +21,7 @@ fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
         negotiation: 1,
         state,
         opened: None,
+        successor: None,
         revision: 1,
     };
     let closed = InstallmentState::Closed {
@@ -119,4 +120,41 @@ fn what_is_selected_twice_or_not_at_all_is_refused_before_anything_is_read() {
     let many: Vec<SelectedBill> = (0..21).map(|bill| asked(bill, None)).collect();
     assert_eq!(path(&many), "bills");
     assert!(check_bills(&many[..20]).is_ok());
+}
+
+#[test]
+fn a_bill_whose_assignment_waits_is_refused_and_one_whose_type_changes_is_not() {
+    let moving = |customer: i64, document_type: &str| {
+        let (bill, mut held) = held(10, 1, ContractState::Open);
+        let contract = held.contracts.values_mut().next().unwrap();
+        contract.successor = Some(ContractKey {
+            bill,
+            document_type: document_type.into(),
+            customer: CustomerId(customer),
+        });
+        choose(&[asked(10, None)], &[(bill, held)])
+    };
+    let found = faults(moving(4, "CT").unwrap_err());
+    assert_eq!(found[0].0, "bills[0].bill");
+    assert!(
+        found[0].1.starts_with("Cessão de direitos no contrato 10") && found[0].1.contains("domingo, 07:30"),
+        "{found:?}"
+    );
+    assert!(moving(3, "FAT").is_ok());
+}
+
+#[test]
+fn a_contract_that_was_left_says_for_what() {
+    let left = |customer: i64| {
+        let (bill, mut held) = held(10, 1, ContractState::Assigned { on: date(2026, 11, 8) });
+        let contract = held.contracts.values_mut().next().unwrap();
+        contract.successor = Some(ContractKey {
+            bill,
+            document_type: "FAT".into(),
+            customer: CustomerId(customer),
+        });
+        faults(choose(&[asked(10, None)], &[(bill, held)]).unwrap_err())[0].1.clone()
+    };
+    assert_eq!(left(4), "o título 10 mudou de titular em 08/11/2026; aguarde a próxima carga");
+    assert_eq!(left(3), "o título 10 mudou de tipo em 08/11/2026; aguarde a próxima carga");
 }

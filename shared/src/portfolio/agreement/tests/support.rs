@@ -80,6 +80,7 @@ pub fn held(bill: BillId, count: i64) -> HeldBill {
         negotiation: 1,
         state: ContractState::Open,
         opened: None,
+        successor: None,
         revision: 1,
     };
     let mut held = HeldBill {

@@ -30,6 +30,7 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
         assert_eq!(outcome.critiques, [Critique::AssignmentWaitsForReconciliation { bill: BILL }]);
     }
     assert_eq!(open_of(&ours, &key(10, "CT")), [2, 3]);
+    assert_eq!(ours.held.contracts[&key(10, "CT")].successor, Some(key(20, "CT")));
 
     let outcome = ours.reconcile(&sienge);
     assert_eq!(actions(&outcome), ["2 Returned", "3 Returned", "2 Included", "3 Included"]);
@@ -46,6 +47,62 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
     sienge.receive(2, "Recebimento", Cents::new(100_000), Cents::ZERO);
     assert_eq!(actions(&ours.sync(&sienge)), ["2 Settled"]);
     assert_eq!(open_of(&ours, &key(20, "CT")), [3]);
+}
+
+#[test]
+fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undone() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(20);
+    let noted = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
+    assert_eq!((noted.changes.len(), noted.events.len()), (1, 0), "one write, nothing to tell");
+    for scope in [Scope::Daily, Scope::Sync, Scope::Webhook] {
+        assert_eq!(ours.take(&sienge.says(Coverage::WholeOnce), scope).changes, []);
+    }
+    // Rows of a list tell the customer too.
+    assert_eq!(ours.take(&sienge.shows(&[1]), Scope::Daily).changes, []);
+    let waiting = |ours: &Ours| ours.held.contracts[&key(10, "CT")].waiting();
+    assert!(ours.held.contracts[&key(10, "CT")].waits_for_assignment());
+    assert_eq!(
+        waiting(&ours).unwrap(),
+        "Cessão de direitos no contrato 295: a troca de titularidade será feita no próximo batimento (domingo, 07:30, pelo agendamento \
+         padrão; para antes, peça o batimento do credor)."
+    );
+    // A third customer, then the first again.
+    sienge.header.customer = CustomerId(30);
+    ours.sync(&sienge);
+    assert_eq!(ours.held.contracts[&key(10, "CT")].successor, Some(key(30, "CT")));
+    sienge.header.customer = CustomerId(10);
+    assert_eq!(ours.sync(&sienge).changes.len(), 1);
+    assert_eq!(waiting(&ours), None);
+    // Made: the contract it left says where it went and waits for nothing.
+    sienge.header.customer = CustomerId(20);
+    ours.sync(&sienge);
+    ours.reconcile(&sienge);
+    let (left, taken) = (&ours.held.contracts[&key(10, "CT")], &ours.held.contracts[&key(20, "CT")]);
+    assert_eq!(
+        (&left.successor, left.waiting(), left.is_retyped()),
+        (&Some(key(20, "CT")), None, false)
+    );
+    assert_eq!((&taken.successor, taken.waiting()), (&None, None));
+    // And back: the contract that was left is the bill's again.
+    sienge.header.customer = CustomerId(10);
+    ours.sync(&sienge);
+    assert!(ours.held.contracts[&key(20, "CT")].waits_for_assignment());
+    ours.reconcile(&sienge);
+    assert_eq!(ours.held.contracts[&key(10, "CT")].successor, None);
+    assert_eq!(ours.reconcile(&sienge), Outcome::default());
+}
+
+#[test]
+fn a_bill_with_nothing_to_collect_or_of_a_type_left_out_waits_for_nothing() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(20);
+    ours.sync(&sienge);
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
+    ours.sync(&sienge);
+    assert_eq!(ours.held.contracts[&key(10, "CT")].waiting(), None);
 }
 
 #[test]
@@ -132,7 +189,11 @@ fn another_document_type_is_another_contract_and_no_assignment() {
     sienge.header.document_type = "FAT".into();
     let waiting = ours.sync(&sienge);
     assert_eq!(waiting.critiques, [Critique::TypeChangeWaitsForReconciliation { bill: BILL }]);
+    let held = &ours.held.contracts[&key(10, "CT")];
+    assert!(!held.waits_for_assignment() && held.waiting().unwrap().starts_with("Tipo de contrato alterado"));
     let outcome = ours.reconcile(&sienge);
+    let left = &ours.held.contracts[&key(10, "CT")];
+    assert!(left.is_retyped() && left.waiting().is_none());
     assert_eq!(open_of(&ours, &key(10, "FAT")), [1, 2]);
     assert_eq!(open_of(&ours, &key(10, "CT")), [0; 0]);
     assert!(outcome.events.iter().all(|event| event.kind != EventKind::RightsAssigned));

@@ -91,3 +91,15 @@ pub fn move_to(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
     draft.records.put_bill(bill);
     Ok(())
 }
+
+/// Another document type, by hand in the ERP: nobody is told.
+pub fn retype(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
+    let fields = Fields::new(body, &["billId", "salesContractId", "documentId"])?;
+    let mut bill = bill_of(world, &fields)?;
+    let document = fields.text("documentId")?.ok_or("documentId is missing")?;
+    bill.document = document.to_owned().into();
+    bill.modified = world.today;
+    draft.changed.extend(bill.installments.iter().map(|row| (bill.id, row.id)));
+    draft.records.put_bill(bill);
+    Ok(())
+}
