@@ -24,7 +24,7 @@ def agree(ponte, bill: int, installments: list[int]) -> dict:
     return saved
 
 
-def wait_for_state(ponte, agreement: str, state: str, timeout_seconds: float = 60) -> dict:
+def wait_for_state(ponte, agreement: str, state: str, timeout_seconds: float = 180) -> dict:
     """The agreement, once it stands so."""
     until = time.monotonic() + timeout_seconds
     while True:

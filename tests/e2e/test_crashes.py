@@ -9,12 +9,22 @@ import subprocess
 import threading
 import time
 
-import pytest
 from conftest import TENANT
 
-# Every answer of Sienge takes a while: something is always in the middle.
-SLOW = [{"kind": "slow", "seconds": 1.0}]
-NO_FAULT: list = []
+
+def hold(ponte, route: str = "", after: int = 0) -> None:
+    """Sienge answers `after` more calls of the route and keeps the later ones waiting: whoever asks is in the middle until `release`."""
+    ponte.simulator.request("PUT", "faults", [{"kind": "hold", "route": route, "skip": after}])
+
+
+def held(ponte) -> bool:
+    """Whether a call waits for its answer."""
+    return ponte.simulator.request("GET", "held")["calls"] > 0
+
+
+def release(ponte) -> None:
+    """Sienge answers again."""
+    ponte.simulator.request("DELETE", "faults")
 
 
 def runtimes(ponte, function: str) -> list[int]:
@@ -36,18 +46,11 @@ def _environment(pid: int) -> str:
         return subprocess.run(["ps", "-Eww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
 
 
-def kill_at_work(ponte, function: str, busy, timeout_seconds: float = 30) -> None:
-    """Ends the function's process as soon as `busy()` says it is in the middle."""
-    deadline = time.monotonic() + timeout_seconds
-    while time.monotonic() < deadline:
-        if busy():
-            found = runtimes(ponte, function)
-            if found:
-                for pid in found:
-                    os.kill(pid, signal.SIGKILL)
-                return
-        time.sleep(0.01)
-    pytest.fail(f"{function} was never seen at work")
+def kill_at_work(ponte, function: str) -> None:
+    """Ends the function's process while Sienge keeps a call of it waiting."""
+    wait_until(lambda: held(ponte) and bool(runtimes(ponte, function)), f"{function} was never seen at work")
+    for pid in runtimes(ponte, function):
+        os.kill(pid, signal.SIGKILL)
 
 
 def in_background(work) -> threading.Thread:
@@ -67,11 +70,14 @@ def in_background(work) -> threading.Thread:
 def test_a_first_reconciliation_killed_half_way_is_resumed_by_the_sweep(ponte):
     """Nobody invokes it again: the sweep finds the run without an owner and asks for the rest on the bus."""
     creditor = ponte.creditors[0]
+    # In the middle: the first windows are written, the next one waits for Sienge.
+    hold(ponte, "bulk-data/v1/income", after=2)
     work = in_background(lambda: ponte.stack.invoke("reconcile", {"tenant": TENANT, "creditor": creditor}))
-    # In the middle: something is written already, the run goes on.
-    kill_at_work(ponte, "reconcile", lambda: ponte.stack.count("Portfolio") > 0)
-    work.join(timeout=60)
-    assert ponte.differences(), "it was killed too late to prove anything"
+    wait_until(lambda: ponte.stack.count("Portfolio") > 0, "nothing was written")
+    kill_at_work(ponte, "reconcile")
+    release(ponte)
+    work.join(timeout=120)
+    assert ponte.differences(), "half of it is missing"
     ponte.let_leases_run_out()
     assert "1 execução(ões) retomada(s)" in ponte.stack.invoke("payments", {})["resumo"]
     wait_until(lambda: not ponte.differences(), "the run was not resumed")
@@ -81,12 +87,12 @@ def test_a_first_reconciliation_killed_half_way_is_resumed_by_the_sweep(ponte):
 def test_a_run_in_progress_is_not_run_twice_at_once(ponte):
     """The retry of an asynchronous call meets the lease of the run that died: it answers and changes nothing."""
     creditor = ponte.creditors[0]
-    ponte.simulator.request("PUT", "faults", SLOW)
+    hold(ponte)
     work = in_background(lambda: ponte.stack.invoke("reconcile", {"tenant": TENANT, "creditor": creditor}))
-    wait_until(lambda: bool(runtimes(ponte, "reconcile")) and lease_held(ponte), "the run did not begin")
+    wait_until(lambda: held(ponte) and lease_held(ponte), "the run did not begin")
     answer = ponte.stack.invoke("reconcile", {"tenant": TENANT, "creditor": creditor})
     assert answer["situacao"] == "já em execução"
-    ponte.simulator.request("PUT", "faults", NO_FAULT)
+    release(ponte)
     work.join(timeout=120)
 
 
@@ -106,11 +112,11 @@ def wait_until(condition, otherwise: str, timeout_seconds: float = 120) -> None:
 
 def test_apply_killed_with_a_batch_in_hand_loses_nothing(ponte):
     targets = [i for i in ponte.open_installments() if not i.receipts][:25]
-    ponte.simulator.request("PUT", "faults", SLOW)
+    hold(ponte)
     for target in targets:
         ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
-    kill_at_work(ponte, "apply", lambda: ponte.stack.waiting()["queued"] > 0)
-    ponte.simulator.request("PUT", "faults", NO_FAULT)
+    kill_at_work(ponte, "apply")
+    release(ponte)
     ponte.settle(240)  # the messages come back after the visibility time-out
     assert ponte.differences() == []
     assert ponte.stack.waiting()["dead"] == 0
@@ -132,8 +138,9 @@ def test_the_simulator_restarted_in_the_middle_of_a_day_loses_nothing(ponte):
 def test_the_simulator_restarted_during_a_reconciliation_delays_it_only(ponte):
     for target in [i for i in ponte.open_installments() if not i.receipts][:20]:
         ponte.simulator.change("receive", billId=target.bill, installmentId=target.id, silent=True)
+    hold(ponte)
     work = in_background(ponte.reconcile)
-    time.sleep(0.3)
+    wait_until(lambda: held(ponte), "the run did not begin")
     ponte.restart_simulator()
     work.join(timeout=180)
     # Whatever the first try met, invoking again finishes the job.
@@ -160,7 +167,7 @@ def test_a_crash_between_storing_and_queueing_is_healed_by_the_sweep(ponte):
     sqs, queue = ponte.stack.client("sqs"), ponte.stack.outputs["InboxQueueUrl"]
     with nobody_takes_from_the_inbox(ponte):
         ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
-        wait_until(lambda: ponte.stack.waiting()["queued"] > 0, "the webhook was not queued", 30)
+        wait_until(lambda: ponte.stack.waiting()["queued"] > 0, "the webhook was not queued")
         sqs.purge_queue(QueueUrl=queue)
         assert ponte.stack.waiting()["pending"] > 0
     ponte.let_pending_webhooks_grow_old()
@@ -175,7 +182,7 @@ def test_a_dead_letter_moved_back_by_an_operator_takes_effect(ponte):
     sqs, queue, dead = ponte.stack.client("sqs"), ponte.stack.outputs["InboxQueueUrl"], ponte.stack.outputs["InboxDeadLettersUrl"]
     with nobody_takes_from_the_inbox(ponte):
         ponte.simulator.change("receive", billId=target.bill, installmentId=target.id)
-        wait_until(lambda: ponte.stack.waiting()["queued"] > 0, "the webhook was not queued", 30)
+        wait_until(lambda: ponte.stack.waiting()["queued"] > 0, "the webhook was not queued")
         (message,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
         sqs.send_message(QueueUrl=dead, MessageBody=message["Body"])
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])

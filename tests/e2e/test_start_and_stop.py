@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import time
 
 import pytest
 from conftest import PARAMETERS, start_simulator
@@ -14,17 +13,15 @@ from infra.local import build, demo, processes
 from infra.local.scenario import Story
 
 
-def test_a_second_start_is_quick_and_keeps_its_data(ponte, binaries):
+def test_a_second_start_keeps_its_data(ponte, binaries):
     ponte.reconcile()
     before, tables = ponte.scenario().portfolio_snapshot(), dict(ponte.stack.outputs)
     assert set(ponte.stack.stop()) == {"simulator", "aws"}
     assert ponte.stack.children() == []
 
-    began = time.monotonic()
     ponte.processes["aws"] = ponte.stack.start_aws()
     ponte.stack.deploy(binaries, PARAMETERS)
     ponte.processes["simulator"] = start_simulator(ponte.stack, ponte.sienge)
-    assert time.monotonic() - began < 20
     assert ponte.stack.outputs == tables
     assert ponte.scenario().portfolio_snapshot() == before
     assert ponte.differences() == []

@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 use ponte::portfolio::BillId;
 use ponte::sienge::{AsyncJob, AsyncStatus, IncomeRow, IncomeSelection, IncomeWindow, SiengeError};
 
-use super::server::{Reply, Stage, refusal};
+use super::server::{Reply, Stage, refusal, until};
 
 const ANSWER: &str = r#"{"data":[{"billId":1,"installmentId":1,"documentNumber":"A \"]}"},{"billId":1,"installmentId":2,"receipts":[{"netAmount":10.5}]},{"billId":2,"installmentId":1}]}"#;
 
@@ -178,7 +178,7 @@ async fn a_stream_that_is_left_is_written_down() {
     let mut rows = stage.client.income(&window());
     rows.next().await.unwrap().unwrap();
     drop(rows);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until(|| !stage.records().is_empty()).await;
     assert!(stage.records()[0].error.as_deref().unwrap().contains("abandonada"));
 }
 

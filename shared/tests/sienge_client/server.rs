@@ -294,3 +294,10 @@ impl Stage {
         self.log.0.lock().unwrap().clone()
     }
 }
+
+/// Until it holds, however long a busy machine takes.
+pub async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

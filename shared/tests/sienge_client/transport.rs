@@ -7,7 +7,7 @@ use ponte::portfolio::{BillId, CreditorId};
 use ponte::sienge::{Lane, Priority, QuotaRefusal, Remedy, Secret, SiengeError};
 use tokio::time::Instant;
 
-use super::server::{Reply, Stage, refusal};
+use super::server::{Reply, Stage, refusal, until};
 
 const COMPANY: &str = r#"{"id":1,"name":"Construtora Exemplo"}"#;
 
@@ -168,10 +168,10 @@ async fn retry_after_is_honoured() {
 #[tokio::test]
 async fn a_wait_beyond_the_deadline_is_an_error_at_once() {
     let stage = Stage::with(|_, _| refusal(429).with("retry-after", "60")).await;
-    let client = stage.client.clone().with_deadline(Instant::now() + Duration::from_secs(2));
+    let client = stage.client.clone().with_deadline(Instant::now() + Duration::from_secs(30));
     let began = Instant::now();
     let error = client.company(CreditorId(1)).await.unwrap_err();
-    assert!(error.is_quota() && began.elapsed() < Duration::from_secs(1), "{error}");
+    assert!(error.is_quota() && began.elapsed() < Duration::from_secs(20), "{error}");
 
     stage
         .quota
@@ -216,15 +216,15 @@ async fn without_a_right_nothing_is_called() {
 
 #[tokio::test]
 async fn nothing_outlives_the_deadline() {
-    let stage = Stage::with(|_, _| Reply::json(COMPANY).after(Duration::from_secs(5))).await;
+    let stage = Stage::with(|_, _| Reply::json(COMPANY).after(Duration::from_mins(2))).await;
     let client = stage.client.clone().with_deadline(Instant::now() + Duration::from_millis(120));
     let began = Instant::now();
     let error = client.company(CreditorId(1)).await.unwrap_err();
     assert_eq!(error, SiengeError::Deadline { resource: "companies" });
-    assert!(began.elapsed() < Duration::from_millis(280));
+    assert!(began.elapsed() < Duration::from_mins(1));
     let error = client.company(CreditorId(1)).await.unwrap_err();
     assert_eq!(error, SiengeError::Deadline { resource: "companies" });
-    assert_eq!(stage.server.requests().len(), 1);
+    assert!(stage.server.requests().len() <= 1, "nothing is asked after it");
 }
 
 #[tokio::test]
@@ -278,10 +278,12 @@ async fn a_hook_is_deleted_with_an_empty_answer() {
 
 #[tokio::test]
 async fn a_call_whose_future_is_dropped_is_written_down_too() {
-    let stage = Stage::with(|_, _| Reply::json(COMPANY).after(Duration::from_secs(5))).await;
-    let dropped = tokio::time::timeout(Duration::from_millis(60), stage.client.company(CreditorId(1))).await;
-    assert!(dropped.is_err());
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let stage = Stage::with(|_, _| Reply::json(COMPANY).after(Duration::from_mins(2))).await;
+    tokio::select! {
+        _ = stage.client.company(CreditorId(1)) => panic!("it was answered"),
+        () = until(|| !stage.server.requests().is_empty()) => {}
+    }
+    until(|| !stage.records().is_empty()).await;
     let records = stage.records();
     assert_eq!(records.len(), 1);
     assert!(records[0].error.as_deref().unwrap().contains("abandonada"));

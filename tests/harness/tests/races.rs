@@ -11,7 +11,7 @@ use harness::simulation::operation;
 use harness::{MemoryInbox, MemorySecrets, Rig, World};
 use ponte::flow::{Fate, Report, Session, View, Wish};
 use ponte::portfolio::{BillId, Coverage, InstallmentId, Observation, Scope};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use webhook::{Answer, Delivery, Webhook};
 
@@ -214,8 +214,8 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
         "remake",
         json!({"billId": bill, "installmentIds": &ids[2..], "count": 1, "silent": true}),
     );
-    // The first look's last call is answered late; its boletos were told before.
-    rig.faults(json!([{"kind": "slow", "seconds": 3, "route": "v1/customer-financial-statements", "count": 1}]))
+    // The first look's last call is held; its boletos were told before.
+    rig.faults(json!([{"kind": "hold", "route": "v1/customer-financial-statements", "count": 1}]))
         .await;
     let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
     let calls = calls_to_sienge(&rig).await;
@@ -241,7 +241,9 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
         };
         let mut view = View::begin(Scope::Daily, session.now());
         session.settle(&mut view, vec![boleto], &mut Report::default()).await.unwrap();
-        Instant::now()
+        let committed = Instant::now();
+        rig.control("DELETE", "faults", Value::Null).await;
+        committed
     };
     let ((fates, looked), committed) = futures::join!(look, meanwhile);
     assert!(committed < looked, "between the looks");

@@ -50,6 +50,7 @@
 //! | `remove` | `billId, installmentId`, or `billId, whole: true` | `RECEIVABLE_INSTALLMENT_REMOVED` each; `SALES_CONTRACT_REMOVED` |
 //! | `cancel` | `billId, reason?`: open installments get `Distrato` receipts | `SALES_CONTRACT_CANCELED` (none for a bill entered by hand, closed by `Cancelamento`) |
 //! | `assign` | `billId, customerId?` (a new customer when absent) | `ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED` (+ `CUSTOMER_CREATED`) |
+//! | `retype` | `billId, documentId`: another document type | none |
 //! | `remake` | `billId, installmentIds, count?` (3)`, value?, firstDueDate?, conditionTypeId?, indexerId?, baseDate?, ratePercent?` (Price a month)`, or conditions: [the same fields]`, `type?` (begins with `Reparcelamento`); or `billId, undo: true` (the last one, or that of `date`) | `RECEIVABLE_INSTALLMENT_UPDATED` for the remade, `_CREATED` for the generated (`_REMOVED` on undo) |
 //! | `boleto` | `billId, installmentId, status?` (`CONFIRMED`, `REJECTED`, `REMOVED`) | `BOOK_COLLECTION_CONFIRMED`, `PAYMENT_SLIP_REGISTERED` |
 //! | `customer` | `customerId?, name?, email?, phones?: [{number, type, main, note}], addresses?, active?` | `CUSTOMER_UPDATED` / `_CREATED` / `_ENABLED` / `_DISABLED` |
@@ -59,7 +60,8 @@
 //! `POST event {"event": "RECEIPT_PROCESSED", "body": {…}}` fires any event, true or not.
 //!
 //! `PUT faults` with a list (replaces; `DELETE` clears): `{"kind": …, "route": "v1/customers", "method"?, "count"?,
-//! "skip"?, "probability"?, …}`. Kinds: `status` (`status`, `body`), `hang` (`seconds`), `slow` (`seconds`), `drip`
+//! "skip"?, "probability"?, …}`. Kinds: `status` (`status`, `body`), `hang` (`seconds`), `slow` (`seconds`), `hold` (until the faults are changed or
+//! cleared; `GET held` says how many calls wait), `drip`
 //! (`seconds` between pieces), `truncated`, `close`, `api-error` (`afterBytes`), `missing` (`share` 0-1, `ids` such as
 //! `"10001/3"` or `"10001"`), `odd` (`rows`: fields to replace by row, `{"10001/3": {"paymentTerm": null, "receipts.netAmount": "x"}}`, the name `""` for the row
 //! itself; `twice`: the row comes well first), `empty` (200 without rows), `blank` (200 without body). `api-error` on a question asked

@@ -41,8 +41,8 @@ impl Simulation {
             for contract in held.contracts.values() {
                 let now = self.in_sienge(*bill);
                 let moves = now.is_some_and(|now| contract.key != compare::key_of(now));
-                let is_alive =
-                    contract.state == ContractState::Open && now.is_some_and(|now| now.installments.iter().any(world::Installment::open));
+                let open = |now: &world::Bill| is_ours(now) && now.installments.iter().any(world::Installment::open);
+                let is_alive = contract.state == ContractState::Open && now.is_some_and(open);
                 assert!(contract.waiting().is_none() || moves, "waits for nothing: {contract:?}");
                 assert!(
                     contract.waiting().is_some() || !moves || !is_alive,

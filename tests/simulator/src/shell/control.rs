@@ -36,12 +36,15 @@ pub fn answer(shared: &Arc<Shared>, method: &str, path: &str, query: &Query, bod
         ("PUT", "faults") => read(body).and_then(Faults::read).map(|faults| {
             let answer = json!(faults.list());
             *shared.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+            shared.held.release();
             answer
         }),
         ("DELETE", "faults") => {
             *shared.faults.lock().unwrap_or_else(PoisonError::into_inner) = Faults::default();
+            shared.held.release();
             Ok(json!([]))
         }
+        ("GET", "held") => Ok(json!({"calls": shared.held.count()})),
         ("GET", "webhooks") => Ok(json!(shared.office.knobs())),
         ("PUT", "webhooks") => read(body).and_then(Knobs::read).map(|knobs| {
             shared.office.set_knobs(knobs);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::api::{Missing, Odd, Query};
 
@@ -68,6 +69,8 @@ pub enum Kind {
     Hang,
     /// Answers late.
     Slow,
+    /// Answers when the faults are changed or cleared: the moment lasts as long as a test needs it.
+    Hold,
     /// Sends the body piece by piece.
     Drip,
     /// Ends the body in the middle, as if it were whole.
@@ -84,6 +87,51 @@ pub enum Kind {
     Blank,
     /// Bulk: closes the array with an `api-error` field.
     ApiError,
+}
+
+/// Calls that a `hold` keeps from their answers.
+#[derive(Debug, Default)]
+pub struct Held {
+    calls: watch::Sender<usize>,
+    released: watch::Sender<u64>,
+}
+
+impl Held {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        *self.calls.borrow()
+    }
+
+    /// Lets all of them go on.
+    pub fn release(&self) {
+        self.released.send_modify(|releases| *releases += 1);
+    }
+
+    /// Waits until then, or until the caller goes away.
+    pub fn wait(&self) -> impl Future<Output = ()> + use<> {
+        let mut released = self.released.subscribe();
+        let place = Place::taken(self.calls.clone());
+        async move {
+            let _: Result<(), _> = released.changed().await;
+            drop(place);
+        }
+    }
+}
+
+/// A call is counted as long as somebody waits for its answer.
+struct Place(watch::Sender<usize>);
+
+impl Place {
+    fn taken(calls: watch::Sender<usize>) -> Self {
+        calls.send_modify(|calls| *calls += 1);
+        Self(calls)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.send_modify(|calls| *calls = calls.saturating_sub(1));
+    }
 }
 
 /// The faults in force.

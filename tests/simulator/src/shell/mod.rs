@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 
 pub use self::core::{Core, Hook};
 pub use self::deliveries::{Knobs, PostOffice};
-use self::faults::{Fault, Faults, Kind};
+use self::faults::{Fault, Faults, Held, Kind};
 use self::journal::Journal;
 use self::stream::Spoil;
 use self::traffic::Traffic;
@@ -52,6 +52,8 @@ pub struct Shared {
     pub traffic: Mutex<Traffic>,
     /// Faults in force.
     pub faults: Mutex<Faults>,
+    /// Calls that wait for the faults to change.
+    pub held: Held,
     /// Asynchronous bulk questions.
     pub jobs: Mutex<asynchronous::Jobs>,
     /// E-mails the API was asked to send, oldest first; forgotten when the process ends.
@@ -91,6 +93,7 @@ pub async fn start(options: Options) -> io::Result<Running> {
         core: Mutex::new(core),
         traffic: Mutex::new(traffic),
         faults: Mutex::default(),
+        held: Held::default(),
         jobs: Mutex::default(),
         emails: Mutex::default(),
         office,
@@ -236,12 +239,19 @@ impl Call<'_> {
             return refusal;
         }
         let route = self.route();
-        let fault = self
-            .shared
-            .faults
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .strike(self.method, &route, self.query);
+        let (fault, held) = {
+            let mut faults = self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
+            let fault = faults.strike(self.method, &route, self.query);
+            // Before anybody can change the faults: a release is not missed.
+            let held = fault
+                .as_ref()
+                .filter(|fault| fault.kind == Kind::Hold)
+                .map(|_| self.shared.held.wait());
+            (fault, held)
+        };
+        if let Some(held) = held {
+            held.await;
+        }
         if let Some(fault) = &fault
             && let Some(response) = strike(fault).await
         {

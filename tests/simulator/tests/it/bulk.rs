@@ -175,9 +175,11 @@ async fn an_asynchronous_question_can_fail() {
     let asked = simulator
         .get(&format!("bulk-data/v1/income?{ALL}&selectionType=D&_async=true"))
         .await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let status = simulator
-        .get(&format!("bulk-data/v1/async/{}", asked["identifier"].as_str().unwrap()))
-        .await;
+    let path = format!("bulk-data/v1/async/{}", asked["identifier"].as_str().unwrap());
+    let mut status = simulator.get(&path).await;
+    while !["Failed", "Finished"].iter().any(|end| status["status"] == *end) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        status = simulator.get(&path).await;
+    }
     assert_eq!(status["status"], "Failed");
 }

@@ -145,6 +145,31 @@ async fn slow_is_late_and_hang_outlasts_patience() {
 }
 
 #[tokio::test]
+async fn a_held_call_is_answered_when_the_faults_change_and_forgotten_when_its_caller_leaves() {
+    let simulator = simulator(100).await;
+    let held = async || simulator.control("GET", "held", &Value::Null).await.1["calls"].as_u64().unwrap();
+    let until = async |count: u64| {
+        while held().await != count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    order(&simulator, json!({"kind": "hold", "route": "v1/companies", "skip": 1})).await;
+    assert_eq!(simulator.send("v1/companies").await.status(), 200);
+    let released = async {
+        until(1).await;
+        simulator.control("DELETE", "faults", &Value::Null).await;
+    };
+    let (answer, ()) = tokio::join!(simulator.send("v1/companies"), released);
+    assert_eq!((answer.status().as_u16(), held().await), (200, 0));
+    order(&simulator, json!({"kind": "hold"})).await;
+    tokio::select! {
+        _ = simulator.send("v1/companies") => panic!("it was not held"),
+        () = until(1) => {}
+    }
+    until(0).await;
+}
+
+#[tokio::test]
 async fn nonsense_is_refused_with_a_reason() {
     let simulator = simulator(20).await;
     for fault in [

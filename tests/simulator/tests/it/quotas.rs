@@ -39,14 +39,14 @@ async fn the_two_hundred_and_first_rest_call_is_refused() {
 async fn quotas_can_be_turned_by_control() {
     let simulator = simulator(20).await;
     let (status, _) = simulator
-        .control("PUT", "quota", &json!({"rest": 1, "windowMilliseconds": 100, "retryAfter": 7}))
+        .control("PUT", "quota", &json!({"rest": 1, "windowMilliseconds": 2_000, "retryAfter": 7}))
         .await;
     assert_eq!(status, 200);
     assert_eq!(simulator.send("v1/companies").await.status(), 200);
     let refused = simulator.send("v1/companies").await;
     assert_eq!(refused.status(), 429);
     assert_eq!(refused.headers()["retry-after"], "7");
-    tokio::time::sleep(std::time::Duration::from_millis(120)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     assert_eq!(simulator.send("v1/companies").await.status(), 200);
     simulator.control("PUT", "quota", &json!({"dailyRest": 1})).await;
     assert_eq!(simulator.send("v1/companies").await.status(), 429);

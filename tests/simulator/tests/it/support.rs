@@ -155,7 +155,7 @@ impl Receiver {
 
     /// Waits until so many have arrived.
     pub async fn wait(&self, count: usize) -> Vec<Arrived> {
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             if self.all().len() >= count {
                 return self.all();
             }

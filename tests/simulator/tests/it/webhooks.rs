@@ -136,16 +136,13 @@ async fn a_receiver_slower_than_two_and_a_half_seconds_is_tried_again() {
     });
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
-    let begin = Instant::now();
     simulator
         .operate("receive", json!({"billId": bill, "installmentId": installment}))
         .await;
-    assert!(
-        begin.elapsed() < Duration::from_secs(2),
-        "the control call does not wait for the delivery"
-    );
+    let answered = Instant::now();
     let first = heard.recv().await.unwrap();
     let second = heard.recv().await.unwrap();
+    assert!(answered < second, "the control call does not wait for the delivery");
     assert!(second - first >= Duration::from_millis(2_500));
 }
 
@@ -170,7 +167,7 @@ async fn knobs_lose_double_and_reorder_events() {
     receive(json!({"duplicates": 1.0}), 2).await;
     let arrived = receiver.wait(4).await;
     assert_eq!(arrived.iter().map(|one| one.id().to_owned()).collect::<BTreeSet<_>>().len(), 2);
-    receive(json!({"reorder": 1.0, "reorderMilliseconds": 200}), 1).await;
+    receive(json!({"reorder": 1.0, "reorderMilliseconds": 2_000}), 1).await;
     receive(json!({}), 1).await;
     let arrived = receiver.wait(6).await;
     let (_, report) = simulator.control("GET", "deliveries", &Value::Null).await;
@@ -185,12 +182,14 @@ async fn an_early_event_is_out_before_the_world_shows_it() {
     let simulator = simulator(300).await;
     let (receiver, url) = Receiver::open(0).await;
     simulator.hook(&url, &["CUSTOMER_CREATED"]).await;
-    simulator.control("PUT", "webhooks", &json!({"earlyMilliseconds": 400})).await;
+    simulator.control("PUT", "webhooks", &json!({"earlyMilliseconds": 2_000})).await;
     let answer = simulator.operate("customer", json!({"name": "Cliente Inventado"})).await;
     let path = format!("v1/customers/{}", answer["customers"][0]);
     receiver.wait(1).await;
     assert_eq!(simulator.send(&path).await.status(), 404);
-    tokio::time::sleep(Duration::from_millis(450)).await;
+    while simulator.send(&path).await.status() == 404 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(simulator.get(&path).await["name"], "Cliente Inventado");
 }
 
