@@ -250,7 +250,8 @@ impl Session {
             let in_part = not_whole(&confirmed);
             let unsettled = self.settle_noting(&mut view, confirmed, report, fates).await?;
             // One of the two looks could not be read whole, and there is something that only two of them settle.
-            let unsure = unsettled.look_again.intersection(&in_part).filter(|_| scope == Scope::Webhook);
+            let unsure = unsettled.look_again.iter().chain(unsettled.in_question.keys());
+            let unsure = unsure.filter(|bill| scope == Scope::Webhook && in_part.contains(bill));
             fates.extend(unsure.map(|bill| (*bill, Fate::failed(&UNSURE, false))));
             overtaken.extend(unsettled.overtaken);
         }

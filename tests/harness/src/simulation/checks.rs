@@ -17,6 +17,18 @@ impl Simulation {
         compare::differences(&self.sienge.world, &self.store.bills, |bill, _| ours(bill))
     }
 
+    /// Payments of the registered companies' bills that nobody was told.
+    pub fn missed(&self) -> Vec<String> {
+        let mut missed = compare::missed(&self.sienge.world, &self.store.bills);
+        let others = self.sienge.world.bills.values();
+        let others: Vec<u32> = others
+            .filter(|bill| !REGISTERED.contains(&i64::from(bill.company)))
+            .map(|bill| bill.id)
+            .collect();
+        missed.retain(|line| !others.iter().any(|bill| line.starts_with(&format!("bill {bill} "))));
+        missed
+    }
+
     /// Bills whose rights were assigned, whose document type changed, or whose company is not registered: only a batimento moves or returns them.
     pub fn moved(&self) -> BTreeSet<BillId> {
         let bills = self.store.bills.iter();

@@ -213,7 +213,8 @@ impl Simulation {
         let in_part = confirmed.iter().filter(|seen| seen.coverage != Coverage::WholeConfirmed);
         let in_part: BTreeSet<BillId> = in_part.map(|seen| seen.bill).collect();
         let unsettled = self.settle(&mut view, confirmed, fates)?;
-        let unsure = unsettled.look_again.intersection(&in_part).filter(|_| scope == Scope::Webhook);
+        let unsure = unsettled.look_again.iter().chain(unsettled.in_question.keys());
+        let unsure = unsure.filter(|bill| scope == Scope::Webhook && in_part.contains(bill));
         fates.extend(unsure.map(|bill| (*bill, Fate::Failed)));
         overtaken.extend(unsettled.overtaken);
         self.counts.too_early += early.len() as u64;

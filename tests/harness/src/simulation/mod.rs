@@ -23,7 +23,6 @@ use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::slices::SliceLimits;
 use serde_json::json;
 
-use crate::compare;
 use crate::rig::TODAY;
 pub use sienge::{REFUSED, address_of, operation};
 
@@ -464,7 +463,7 @@ impl Simulation {
             .filter(|line| !moved.iter().any(|bill| line.starts_with(&format!("bill {bill} "))))
             .collect();
         assert!(unexplained.is_empty(), "after a sync: {unexplained:#?}");
-        assert_eq!(compare::missed(&self.sienge.world, &self.store.bills), Vec::<String>::new());
+        assert_eq!(self.missed(), Vec::<String>::new());
         self.assert_received();
         for creditor in REGISTERED {
             assert!(self.reconcile(CreditorId(creditor), true).unwrap(), "the batimento failed");
