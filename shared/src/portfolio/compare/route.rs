@@ -111,9 +111,14 @@ fn without_header(held: &HeldBill, view: &View<'_>, rules: &Rules<'_>) -> Route 
     if !left.is_empty() && !gone {
         return Route::AskForWhole;
     }
+    // A bill that Sienge does not have moves nowhere any more.
+    let waits = !(view.is_empty() && view.is_whole()) || matches!(current.state, ContractState::Assigned { .. });
     Route::Judge(Judged {
         left,
-        current: current.clone(),
+        current: Contract {
+            successor: current.successor.clone().filter(|_| waits),
+            ..current.clone()
+        },
         ignored: rules.ignores(current.creditor, &current.key.document_type),
     })
 }
