@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ponte::portfolio::{BillId, ContractKey, CustomerId, HeldBill, Installment, InstallmentId, SettlementClasses, SettlementKind};
+use ponte::portfolio::{
+    BillId, ContractKey, ContractState, CustomerId, HeldBill, Installment, InstallmentId, SettlementClasses, SettlementKind,
+};
 use sienge_simulator::world;
 
 /// What both sides say of one installment, in the same words.
@@ -91,9 +93,12 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
 /// Whether an installment is held as Sienge has it, its boleto apart.
 pub fn knows(held: &HeldBill, bill: &world::Bill, row: &world::Installment) -> bool {
     let but_boleto = |facts: Facts| Facts { boleto: None, ..facts };
+    let contract = held.contracts.get(&key_of(bill));
+    let left = contract.is_none_or(|contract| matches!(contract.state, ContractState::Assigned { .. }));
     match find(held, row, bill) {
-        // Whoever it was assigned to comes with a batimento.
-        None => !row.open() || !held.contracts.contains_key(&key_of(bill)),
+        // What was assigned, to somebody new or back, comes with a batimento.
+        _ if left => true,
+        None => !row.open(),
         Some(mine) => but_boleto(of_sienge(row)) == but_boleto(of_portfolio(mine)),
     }
 }
