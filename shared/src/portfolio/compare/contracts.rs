@@ -24,6 +24,10 @@ pub(super) fn settle_current(draft: &mut Draft<'_>, view: &View<'_>, contract: C
         (false, ContractState::Open, None) => ContractState::Finished { on: today },
         (false, state, _) => state,
     };
+    if after.state != ContractState::Open {
+        // Nothing is left to move.
+        after.successor = None;
+    }
     let mut told = Vec::new();
     if before != Some(after.state) {
         match after.state {

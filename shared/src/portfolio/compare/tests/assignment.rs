@@ -106,6 +106,25 @@ fn a_bill_with_nothing_to_collect_or_of_a_type_left_out_waits_for_nothing() {
 }
 
 #[test]
+fn a_bill_that_is_gone_from_sienge_waits_for_no_assignment() {
+    let mut sienge = Sienge::with(1);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(20);
+    ours.sync(&sienge);
+    let gone = Observation {
+        header: None,
+        installments: Vec::new(),
+        ..sienge.says(Coverage::WholeConfirmed)
+    };
+    ours.take(&gone, Scope::Sync);
+    let contract = &ours.held.contracts[&key(10, "CT")];
+    assert_eq!(
+        (contract.state, &contract.successor),
+        (ContractState::Finished { on: today() }, &None)
+    );
+}
+
+#[test]
 fn the_assigned_contract_keeps_the_unit_that_its_source_does_not_tell() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
