@@ -26,7 +26,8 @@
 //!
 //! Shapes are those observed in production; `--shapes documented` gives the documented ones (no nulls,
 //! `paymentTerm.description`, `billsReceivable` an object, `conditionType`, situations in words, dates with a
-//! time on sales contracts, 404 for empty searches that document it).
+//! time on sales contracts, 404 for empty searches that document it). Rows of bulk answers come bill by bill; `--row-order due`
+//! has them by due date, `--row-order shuffled:SEED` in any order.
 //!
 //! # Control (`/_control`, no authentication)
 //!
@@ -107,5 +108,6 @@ mod options;
 pub mod shell;
 pub mod world;
 
+pub use api::bulk::Order;
 pub use options::{Options, USAGE};
 pub use shell::{Running, start};

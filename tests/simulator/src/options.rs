@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use crate::api::Shapes;
+use crate::api::bulk::Order;
 
 /// Options of one simulator, from the command line or from a test.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Options {
     pub contracts: Option<u32>,
     /// Field shapes.
     pub shapes: Shapes,
+    /// In which order the rows of bulk answers come.
+    pub order: Order,
     /// How much faster than real time the webhook retry schedule runs.
     pub time_scale: f64,
     /// File in which the world and the hooks survive a restart.
@@ -46,6 +49,7 @@ impl Default for Options {
             installments: 1_000,
             contracts: None,
             shapes: Shapes::Production,
+            order: Order::Bill,
             time_scale: 1.0,
             state: None,
             today: None,
@@ -60,7 +64,7 @@ impl Default for Options {
 
 /// What the command line accepts.
 pub const USAGE: &str = "sienge-simulator [--port 8099] [--seed 7] [--installments 12000] [--contracts 100]
-    [--shapes production|documented] [--time-scale 60] [--state FILE] [--today 2026-11-30]
+    [--shapes production|documented] [--row-order bill|due|shuffled:SEED] [--time-scale 60] [--state FILE] [--today 2026-11-30]
     [--user demo] [--password demo] [--quotas on|off] [--async-delay-ms 200] [--delivery-concurrency 16]";
 
 impl Options {
@@ -85,6 +89,7 @@ impl Options {
                         _ => return Err(wrong()),
                     };
                 }
+                "--row-order" => options.order = value.parse().map_err(|()| wrong())?,
                 "--time-scale" => {
                     options.time_scale = value
                         .parse()
@@ -139,6 +144,7 @@ mod tests {
             "--installments 0",
             "--time-scale 0",
             "--shapes both",
+            "--row-order shuffled",
         ] {
             assert!(parse(wrong).is_err(), "{wrong} should be refused");
         }

@@ -1,5 +1,5 @@
 //! Asynchronous bulk questions: asked, worked on in the background, read in chunks for a day.
-//! A chunk is a span of bills, written again whenever it is read, so no answer is ever held.
+//! A chunk is a span of the answer's plan, written again whenever it is read, so no answer is ever held.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::core::{Core, Hook, Pending};
-use crate::api::bulk::{Bulk, Manner, Rows, Span};
+use crate::api::bulk::{Bulk, Manner, Piece, Rows, Span};
 use crate::api::{ApiError, Query};
 
 /// How long results are kept.
@@ -30,7 +30,7 @@ pub struct Job {
 enum State {
     Waiting,
     Processing,
-    Finished(Vec<Span>),
+    Finished(Arc<[Piece]>, Vec<Span>),
     Failed,
 }
 
@@ -67,7 +67,8 @@ pub fn ask(shared: &Arc<Shared>, query: &Query, bulk: Bulk, manner: Manner, fail
         let state = if fails {
             State::Failed
         } else {
-            State::Finished(cut(&shared, &own, bytes).await)
+            let (plan, spans) = cut(&shared, &own, bytes).await;
+            State::Finished(plan, spans)
         };
         set(&shared, &own, state);
         if let Some(hook) = hook {
@@ -86,10 +87,13 @@ fn set(shared: &Shared, identifier: &str, state: State) {
     }
 }
 
-/// Finds where the chunks begin. A chunk is one bill at least.
-async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> Vec<Span> {
+/// Finds where the chunks begin. A chunk is one part of the answer at least.
+async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> (Arc<[Piece]>, Vec<Span>) {
     let job = shared.jobs.lock().unwrap_or_else(PoisonError::into_inner).get(identifier).cloned();
-    let Some(job) = job else { return Vec::new() };
+    let Some(job) = job else {
+        return (Arc::from([]), Vec::new());
+    };
+    let plan = shared.plan(&job.bulk, &job.manner);
     let mut spans = Vec::new();
     let (mut begin, mut from, mut written) = (0, 0, 0);
     loop {
@@ -98,7 +102,7 @@ async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> Vec<Span> 
         let span = Span { from, until: None };
         let next = {
             let mut core = shared.core.lock().unwrap_or_else(PoisonError::into_inner);
-            job.bulk.slice(core.world(), span, &job.manner, left, &mut rows)
+            job.bulk.slice(core.world(), &plan, span, &job.manner, left, &mut rows)
         };
         written += rows.buffer.len();
         let Some(next) = next else { break };
@@ -113,7 +117,7 @@ async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> Vec<Span> 
         tokio::task::yield_now().await;
     }
     spans.push(Span { from: begin, until: None });
-    spans
+    (plan, spans)
 }
 
 /// `GET async/{identifier}`.
@@ -126,19 +130,19 @@ pub fn status(shared: &Shared, identifier: &str) -> Result<Value, ApiError> {
     Ok(match &job.state {
         State::Waiting => json!({"status": "Waiting"}),
         State::Processing => json!({"status": "Processing"}),
-        State::Finished(spans) => json!({"status": "Finished", "chunks": spans.len()}),
+        State::Finished(_, spans) => json!({"status": "Finished", "chunks": spans.len()}),
         State::Failed => json!({"status": "Failed", "error": "Erro Interno"}),
     })
 }
 
-/// `GET async/{identifier}/result/{chunk}`: the question and the chunk's span.
-pub fn result(shared: &Shared, identifier: &str, chunk: &str) -> Result<(Bulk, Manner, Span), ApiError> {
+/// `GET async/{identifier}/result/{chunk}`: the question, its plan and the chunk's span.
+pub fn result(shared: &Shared, identifier: &str, chunk: &str) -> Result<(Bulk, Manner, Arc<[Piece]>, Span), ApiError> {
     let jobs = shared.jobs.lock().unwrap_or_else(PoisonError::into_inner);
     let job = jobs
         .get(identifier)
         .filter(|job| job.asked.elapsed() < KEPT)
         .ok_or(ApiError::status(404))?;
-    let State::Finished(spans) = &job.state else {
+    let State::Finished(plan, spans) = &job.state else {
         return Err(ApiError::status(404));
     };
     let number: usize = chunk.parse().map_err(|_| ApiError::parameter("chunk", "deve ser um número"))?;
@@ -146,5 +150,5 @@ pub fn result(shared: &Shared, identifier: &str, chunk: &str) -> Result<(Bulk, M
         .checked_sub(1)
         .and_then(|index| spans.get(index))
         .ok_or(ApiError::status(404))?;
-    Ok((job.bulk.clone(), job.manner.clone(), *span))
+    Ok((job.bulk.clone(), job.manner.clone(), Arc::clone(plan), *span))
 }

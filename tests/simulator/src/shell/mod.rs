@@ -33,7 +33,7 @@ use self::faults::{Fault, Faults, Held, Kind};
 use self::journal::Journal;
 use self::stream::Spoil;
 use self::traffic::Traffic;
-use crate::api::bulk::{Bulk, Manner, Rows, Span};
+use crate::api::bulk::{Bulk, Manner, Piece, Rows, Span};
 use crate::api::{self, ApiError, Context, Query, Shapes};
 use crate::options::Options;
 use crate::world::World;
@@ -60,6 +60,14 @@ pub struct Shared {
     pub emails: Mutex<Vec<Value>>,
     /// Webhook deliveries.
     pub office: Arc<PostOffice>,
+}
+
+impl Shared {
+    /// The parts of a bulk answer, in its order.
+    fn plan(&self, bulk: &Bulk, manner: &Manner) -> Arc<[Piece]> {
+        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        bulk.plan(core.world(), manner.order).into()
+    }
 }
 
 /// A running simulator. Dropping it stops it: deliveries at once, connections after what they are
@@ -339,7 +347,7 @@ impl Call<'_> {
         }
         let spoil = Spoil::of(fault, 2_000);
         let empty = fault.is_some_and(|fault| fault.kind == Kind::Empty);
-        let (bulk, manner, span) = match self.path {
+        let (bulk, manner, plan, span) = match self.path {
             ["async", identifier] => {
                 let status = asynchronous::status(self.shared, identifier)?;
                 return Ok(spoilt(StatusCode::OK, status.to_string().into_bytes(), spoil));
@@ -350,6 +358,7 @@ impl Call<'_> {
                     shapes: self.shared.options.shapes,
                     missing: fault.and_then(Fault::missing),
                     odd: fault.and_then(Fault::odd),
+                    order: self.shared.options.order,
                 };
                 let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
                 let bulk = Bulk::read(path, self.query, core.world())?;
@@ -359,10 +368,11 @@ impl Call<'_> {
                     let answer = asynchronous::ask(self.shared, self.query, bulk, manner, fails)?;
                     return Ok(json_response(StatusCode::OK, &answer));
                 }
-                if manner.shapes == Shapes::Documented && bulk.documented_not_found() && self.nothing(&bulk, &manner) {
+                let plan = self.shared.plan(&bulk, &manner);
+                if manner.shapes == Shapes::Documented && bulk.documented_not_found() && self.nothing(&bulk, &plan, &manner) {
                     return Err(ApiError::status(404));
                 }
-                (bulk, manner, Span { from: 0, until: None })
+                (bulk, manner, plan, Span::default())
             }
         };
         if empty {
@@ -370,17 +380,17 @@ impl Call<'_> {
         }
         Ok(respond(
             StatusCode::OK,
-            stream::bulk(Arc::clone(self.shared), bulk, manner, span, spoil),
+            stream::bulk(Arc::clone(self.shared), bulk, manner, plan, span, spoil),
         ))
     }
 
-    fn nothing(&self, bulk: &Bulk, manner: &Manner) -> bool {
+    fn nothing(&self, bulk: &Bulk, plan: &[Piece], manner: &Manner) -> bool {
         let mut from = Some(0);
         let mut rows = Rows::default();
         while let Some(start) = from {
             let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
             let span = Span { from: start, until: None };
-            from = bulk.slice(core.world(), span, manner, 1, &mut rows);
+            from = bulk.slice(core.world(), plan, span, manner, 1, &mut rows);
             if rows.count > 0 {
                 return false;
             }

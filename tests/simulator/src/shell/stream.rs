@@ -10,7 +10,7 @@ use futures::stream;
 
 use super::Shared;
 use super::faults::{Fault, Kind};
-use crate::api::bulk::{Bulk, Manner, Rows, Span};
+use crate::api::bulk::{Bulk, Manner, Piece, Rows, Span};
 
 /// About how much is written while the world is held.
 const SLICE_BYTES: usize = 64 * 1024;
@@ -64,6 +64,7 @@ struct Flow {
     shared: Arc<Shared>,
     bulk: Bulk,
     manner: Manner,
+    plan: Arc<[Piece]>,
     span: Option<Span>,
     rows: Rows,
     sent: usize,
@@ -71,8 +72,8 @@ struct Flow {
     done: bool,
 }
 
-/// `{"data":[…]}` of a span of bills, made while it is sent.
-pub fn bulk(shared: Arc<Shared>, bulk: Bulk, manner: Manner, span: Span, spoil: Spoil) -> Body {
+/// `{"data":[…]}` of a span of an answer's plan, made while it is sent.
+pub fn bulk(shared: Arc<Shared>, bulk: Bulk, manner: Manner, plan: Arc<[Piece]>, span: Span, spoil: Spoil) -> Body {
     let mut rows = Rows {
         odd: manner.odd.clone(),
         ..Rows::default()
@@ -82,6 +83,7 @@ pub fn bulk(shared: Arc<Shared>, bulk: Bulk, manner: Manner, span: Span, spoil: 
         shared,
         bulk,
         manner,
+        plan,
         span: Some(span),
         rows,
         sent: 0,
@@ -112,7 +114,7 @@ impl Flow {
         while let Some(span) = self.span {
             let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
             let world = core.world();
-            let next = self.bulk.slice(world, span, &self.manner, SLICE_BYTES, &mut self.rows);
+            let next = self.bulk.slice(world, &self.plan, span, &self.manner, SLICE_BYTES, &mut self.rows);
             drop(core);
             self.span = next.map(|from| Span { from, ..span });
             if self.rows.buffer.len() >= SLICE_BYTES {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Receiver, TODAY, cents, key, simulator};
+use sienge_simulator::{Options, Order};
+
+use crate::support::{Receiver, TODAY, cents, key, options, simulator, with};
 
 const ALL: &str = "startDate=2000-01-01&endDate=2090-12-31";
 
@@ -182,4 +184,35 @@ async fn an_asynchronous_question_can_fail() {
         status = simulator.get(&path).await;
     }
     assert_eq!(status["status"], "Failed");
+}
+
+#[tokio::test]
+async fn rows_come_in_the_order_asked_for_and_are_the_same_rows() {
+    let income = format!("bulk-data/v1/income?{ALL}&selectionType=D");
+    let by_bills = "bulk-data/v1/income/by-bills?billsIds=10001,10002,10003".to_owned();
+    let extract = "bulk-data/v1/customer-extract-history?startDueDate=2000-01-01&endDueDate=2090-12-31".to_owned();
+    let defaulters = "bulk-data/v1/defaulters-receivable-bills?companyId=1".to_owned();
+    for path in [income, by_bills, extract, defaulters] {
+        let mut answers = Vec::new();
+        for order in [Order::Bill, Order::Due, Order::Shuffled(1), Order::Shuffled(2)] {
+            let simulator = with(Options { order, ..options(900) }).await;
+            let answer = rows(&simulator.get(&path).await).clone();
+            if order == Order::Due {
+                let due = |row: &Value| row["dueDate"].as_str().map(str::to_owned);
+                assert!(answer.is_sorted_by_key(due), "{path}");
+            }
+            answers.push(answer);
+        }
+        let text = |rows: &Vec<Value>| rows.iter().map(Value::to_string).collect::<Vec<_>>();
+        let sorted = |rows: &Vec<Value>| {
+            let mut rows = text(rows);
+            rows.sort_unstable();
+            rows
+        };
+        for answer in &answers[1..] {
+            assert_ne!(text(answer), text(&answers[0]), "{path}");
+            assert_eq!(sorted(answer), sorted(&answers[0]), "{path}");
+        }
+        assert_ne!(answers[2], answers[3], "{path}");
+    }
 }

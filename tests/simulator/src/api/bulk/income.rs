@@ -107,14 +107,17 @@ impl Filter {
             && !self.not_bearers.contains(&row.carrier)
     }
 
-    /// Writes a bill's installments.
-    pub fn write(&self, world: &World, bill: &Bill, manner: &Manner, rows: &mut Rows) {
-        if !self.wants_bill(bill) {
-            return;
-        }
+    /// Whether an installment is asked for.
+    pub fn wants_row(&self, bill: &Bill, row: &Installment) -> bool {
+        self.wants_bill(bill) && self.wants(bill, row)
+    }
+
+    /// Writes a bill's installments, or one of them.
+    pub fn write(&self, world: &World, bill: &Bill, installment: Option<u32>, manner: &Manner, rows: &mut Rows) {
         let documented = manner.shapes == Shapes::Documented;
-        for row in &bill.installments {
-            if !self.wants(bill, row) || !manner.keeps(bill.id, row.id) {
+        let all = bill.installments.iter();
+        for row in all.filter(|row| installment.is_none_or(|id| id == row.id)) {
+            if !self.wants_row(bill, row) || !manner.keeps(bill.id, row.id) {
                 continue;
             }
             let answer = income_row(world, bill, row, self.correction, documented);

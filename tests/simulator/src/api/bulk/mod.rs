@@ -1,11 +1,10 @@
 //! Bulk resources. An answer is written bill by bill into a buffer, so that whoever sends it
-//! needs never hold more than a slice; a bill is always whole within its slice.
+//! needs never hold more than a slice.
 
 mod defaulters;
 mod extract;
 mod income;
-
-use std::ops::Bound;
+mod order;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,16 +13,18 @@ use super::shapes::without_nulls;
 use super::{ApiError, Missing, Odd, Query, Shapes};
 use crate::world::{Bill, World};
 
-/// A slice looks at no more bills than this, so that nobody waits long for the world.
-const BILLS_PER_SLICE: usize = 2_000;
+pub use order::{Order, Piece};
 
-/// Bill ids `from..until`.
-#[derive(Clone, Copy, Debug)]
+/// A slice looks at no more parts than this, so that nobody waits long for the world.
+const PIECES_PER_SLICE: usize = 2_000;
+
+/// Places `from..until` in an answer's plan.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Span {
     /// First.
-    pub from: u32,
+    pub from: usize,
     /// One past the last; none = to the end.
-    pub until: Option<u32>,
+    pub until: Option<usize>,
 }
 
 /// A bulk question, read and checked.
@@ -46,6 +47,8 @@ pub struct Manner {
     pub missing: Option<Missing>,
     /// Rows that come odd.
     pub odd: Option<Odd>,
+    /// In which order they come.
+    pub order: Order,
 }
 
 /// Rows written so far, as JSON with commas between.
@@ -108,31 +111,20 @@ impl Bulk {
         matches!(self, Self::Income(_))
     }
 
-    /// Writes the rows of bills within `from..until` until about `bytes` are written or many bills
-    /// were looked at; says where to go on.
-    pub fn slice(&self, world: &World, span: Span, manner: &Manner, bytes: usize, rows: &mut Rows) -> Option<u32> {
-        let inside = |id: &u32| *id >= span.from && span.until.is_none_or(|end| *id < end);
-        let mut seen = 0;
-        if let Some(wanted) = self.bills() {
-            for id in wanted.iter().filter(|id| inside(id)) {
-                if let Some(bill) = world.bills.get(id) {
-                    self.write(world, bill, manner, rows);
-                }
-                if rows.buffer.len() >= bytes {
-                    return id.checked_add(1);
-                }
+    /// Writes the parts within `span` until about `bytes` are written or many parts were looked at; says where to go on.
+    pub fn slice(&self, world: &World, plan: &[Piece], span: Span, manner: &Manner, bytes: usize, rows: &mut Rows) -> Option<usize> {
+        let end = span.until.map_or(plan.len(), |until| until.min(plan.len()));
+        let last = end.min(span.from.saturating_add(PIECES_PER_SLICE));
+        for place in span.from..last {
+            let piece = plan[place];
+            if let Some(bill) = world.bills.get(&piece.bill) {
+                self.write(world, bill, piece.installment, manner, rows);
             }
-            return None;
-        }
-        let range = (Bound::Included(span.from), Bound::Unbounded);
-        for (id, bill) in world.bills.range::<u32, _>(range).take_while(|(id, _)| inside(id)) {
-            self.write(world, bill, manner, rows);
-            seen += 1;
-            if rows.buffer.len() >= bytes || seen >= BILLS_PER_SLICE {
-                return id.checked_add(1);
+            if rows.buffer.len() >= bytes {
+                return Some(place + 1).filter(|next| *next < end);
             }
         }
-        None
+        Some(last).filter(|next| *next < end)
     }
 
     fn bills(&self) -> Option<&[u32]> {
@@ -143,9 +135,9 @@ impl Bulk {
         }
     }
 
-    fn write(&self, world: &World, bill: &Bill, manner: &Manner, rows: &mut Rows) {
+    fn write(&self, world: &World, bill: &Bill, installment: Option<u32>, manner: &Manner, rows: &mut Rows) {
         match self {
-            Self::Income(filter) => filter.write(world, bill, manner, rows),
+            Self::Income(filter) => filter.write(world, bill, installment, manner, rows),
             Self::Extract(filter) => filter.write(world, bill, manner, rows),
             Self::Defaulters(filter) => filter.write(world, bill, manner, rows),
         }
