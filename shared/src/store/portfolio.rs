@@ -116,7 +116,13 @@ impl Store {
         }
         let (mut told, mut written) = (0, 0);
         let all = writes.len();
-        for slice in slices::cut(writes, SliceLimits::DYNAMODB, |write| size(&write.item)) {
+        let slices = slices::cut(
+            writes,
+            SliceLimits::DYNAMODB,
+            |write| size(&write.item),
+            |write| write.event.is_some(),
+        );
+        for slice in slices {
             told += slice.iter().filter(|write| write.event.is_some()).count();
             written += slice.len();
             let head = Head {

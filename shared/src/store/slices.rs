@@ -58,15 +58,20 @@ pub fn writes(outcome: &Outcome) -> Vec<Write<'_>> {
     writes
 }
 
-/// Cuts writes into slices, in order.
+/// Cuts writes into slices, in order. The first event is in one slice with the last change, so that whoever compares what is held with Sienge
+/// finds something to do as long as events wait: a slice of events alone would be missed by those who look at differences only.
 #[must_use]
-pub fn cut<T>(writes: Vec<T>, limits: SliceLimits, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+pub fn cut<T>(writes: Vec<T>, limits: SliceLimits, size: impl Fn(&T) -> usize, is_event: impl Fn(&T) -> bool) -> Vec<Vec<T>> {
+    let first_event = writes.iter().position(is_event);
     let mut slices: Vec<Vec<T>> = Vec::new();
     let mut bytes = 0;
-    for write in writes {
+    let mut writes = writes.into_iter().enumerate().peekable();
+    while let Some((_, write)) = writes.next() {
         let more = size(&write);
+        let follows = writes.peek().filter(|(next, _)| Some(*next) == first_event);
+        let (with, more_with) = follows.map_or((0, 0), |(_, event)| (1, size(event)));
         match slices.last_mut() {
-            Some(slice) if slice.len() < limits.writes && bytes + more <= limits.bytes => {
+            Some(slice) if slice.len() + with < limits.writes && bytes + more + more_with <= limits.bytes => {
                 slice.push(write);
                 bytes += more;
             }
@@ -77,4 +82,30 @@ pub fn cut<T>(writes: Vec<T>, limits: SliceLimits, size: impl Fn(&T) -> usize) -
         }
     }
     slices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes of the slices of so many changes and events.
+    fn sizes(changes: usize, events: usize, writes: usize) -> Vec<usize> {
+        let limits = SliceLimits { writes, bytes: 1_000 };
+        let all: Vec<bool> = [vec![false; changes], vec![true; events]].concat();
+        let slices = cut(all, limits, |_| 1, |is_event| *is_event);
+        assert!(slices.iter().all(|slice| slice.len() <= writes));
+        slices.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn the_first_event_is_in_one_slice_with_the_last_change() {
+        assert_eq!(sizes(98, 1, 99), [99]);
+        assert_eq!(sizes(99, 1, 99), [98, 2]);
+        assert_eq!(sizes(100, 1, 99), [99, 2]);
+        assert_eq!(sizes(198, 2, 99), [99, 98, 3]);
+        assert_eq!(sizes(3, 5, 3), [2, 3, 3]);
+        assert_eq!(sizes(2, 0, 1), [1, 1]);
+        assert_eq!(sizes(0, 3, 2), [2, 1]);
+        assert_eq!(sizes(2, 2, 1), [1, 1, 1, 1], "where each slice is one write there is no such slice");
+    }
 }

@@ -66,7 +66,7 @@ impl MemoryStore {
             version: held.version,
             stamp,
             waiting: parts.iter().filter_map(event).collect(),
-            slices: cut(parts, limits, |_| 500).into_iter(),
+            slices: cut(parts, limits, |_| 500, |part| matches!(part, Part::Event(_))).into_iter(),
         }
     }
 
