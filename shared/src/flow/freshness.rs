@@ -18,6 +18,8 @@ const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 pub struct Wish {
     /// Its boletos are of interest.
     pub boleto: bool,
+    /// Whether boletos were generated, as another source told just before: not every one tells it.
+    pub boletos: BTreeMap<InstallmentId, bool>,
     /// Installments that Sienge told of: an answer that does not show them all may be a short one, and is followed by a second look.
     pub installments: BTreeSet<InstallmentId>,
     /// Installments that Sienge told to be removed, and when: a read that began within half a minute may show them still.
@@ -42,6 +44,7 @@ impl Wish {
     pub fn of(hints: &Hints, received_at: Timestamp) -> Self {
         Self {
             boleto: hints.boleto,
+            boletos: BTreeMap::new(),
             installments: hints.installment.into_iter().collect(),
             gone: hints.gone.map(|id| (id, received_at)).into_iter().collect(),
             told_at: hints.was_there.then_some(received_at),
@@ -51,6 +54,7 @@ impl Wish {
     /// Wishes what another one wishes, too.
     pub fn join(&mut self, other: &Self) {
         self.boleto |= other.boleto;
+        self.boletos.extend(&other.boletos);
         self.installments.extend(&other.installments);
         for (id, told_at) in &other.gone {
             let newest = self.gone.entry(*id).or_insert(*told_at);
@@ -69,6 +73,16 @@ impl Wish {
         let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
         // An answer that left an installment out is not known for it as long as we do not hold that one.
         all_is_done && is_shown(told_at, read_at) && self.installments.iter().all(|id| held.holds(*id))
+    }
+
+    /// A look with what was told before and it does not tell.
+    #[must_use]
+    pub fn completes(&self, mut seen: Observation) -> Observation {
+        let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
+        for (id, generated) in self.boletos.iter().filter(|(id, _)| shown.contains(id)) {
+            seen.boletos.entry(*id).or_insert(*generated);
+        }
+        seen
     }
 
     /// Whether a look did not show what it was for. A bill that neither Sienge shows nor we hold is none of ours.

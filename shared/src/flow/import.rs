@@ -3,23 +3,19 @@
 //! Sienge filters by day, so the day before the last success is read again; comparing again changes nothing. A creditor's
 //! first import is a reconciliation until one succeeds. A killed run begins at its last finished step, with the same first day.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::freshness::whole;
 use super::history::tell_finished;
-use super::rows::{Extract, Passed, due_in};
+use super::rows::{Extract, KeptRows, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
-use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, Scope};
+use crate::portfolio::{Coverage, CreditorId, Scope};
 use crate::sienge::IncomeWindow;
 use crate::store::JournalKey;
 
-/// Bills read whole at once: one bulk call's.
-const WHOLE_AT_ONCE: usize = 100;
 /// Unmatched webhooks looked at again in one run.
 const UNMATCHED_AT_ONCE: usize = 500;
 
@@ -151,10 +147,16 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
             return Ok(RunState::Continues);
         }
         let mut report = Report::default();
+        let window = progress.windows.first().copied();
         let next = step(session, creditor, progress, &mut report).await;
         progress.report.add(if next.is_ok() { report } else { report.repeated() });
-        progress.step = next?;
-        guard.save(progress).await?;
+        if let Ok(next) = next {
+            progress.step = next;
+        }
+        if next.is_ok() || progress.windows.first().copied() != window {
+            guard.save(progress).await?;
+        }
+        next?;
     }
     Ok(RunState::Finished)
 }
@@ -164,7 +166,7 @@ async fn step(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     Ok(match progress.step {
         Step::Records => {
             let cancelled = session.read_changed_records(creditor, progress.since, report).await?;
-            look_whole(session, &cancelled, report).await?;
+            session.look_in_parts(Scope::Daily, whole(&cancelled), report).await?;
             Step::Installments
         }
         Step::Installments => {
@@ -187,90 +189,38 @@ async fn step(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     })
 }
 
-/// Reads one window; one whose answer is too large or too slow to be read is cut instead.
+/// Reads one window and brings it up to date as far as the time goes; one whose answer is too large or too slow to be read is cut instead.
 async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
-    let Some(window) = progress.windows.first() else {
+    let Some(window) = progress.windows.first_mut() else {
         return Ok(());
     };
-    match installments(session, creditor, *window, progress.since, report).await {
-        Ok(passed) => {
-            look_again(session, passed, report).await?;
-            progress.windows.remove(0);
-            Ok(())
-        }
-        Err(error) => {
-            *report = std::mem::take(report).repeated();
-            cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)
-        }
+    let mut view = View::begin(Scope::Daily, session.now());
+    let (extract, mut rows) = match read_changes(session, creditor, *window, progress.since).await {
+        Ok(read) => read,
+        Err(error) => return cut_first(session, creditor, &mut progress.windows, windows::MONTH, error),
+    };
+    let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+    let settled = session
+        .settle_rows(&mut view, rows, &extract, Coverage::Rows, &mut passed, report)
+        .await;
+    window.after = passed.after;
+    if settled? {
+        report.add(told);
+        progress.windows.remove(0);
     }
+    Ok(())
 }
 
-/// Compares what changed in a window; answers what it left to do.
-async fn installments(
-    session: &Session,
-    creditor: CreditorId,
-    window: Window,
-    since: Date,
-    report: &mut Report,
-) -> Result<Passed, FlowError> {
-    let mut view = View::begin(Scope::Daily, session.now());
+/// What changed in a window, boletos of installments that no row tells of among it.
+async fn read_changes(session: &Session, creditor: CreditorId, window: Window, since: Date) -> Result<(Extract, KeptRows), FlowError> {
     let extract = session.read_extract(creditor, window, Some(since)).await?;
     let query = IncomeWindow {
         changed_since: Some(since),
         ..due_in(creditor, window)
     };
-    let mut told: BTreeSet<(BillId, InstallmentId)> = BTreeSet::new();
-    let mut passed = session
-        .pass_income(
-            &mut view,
-            creditor,
-            &query,
-            &extract,
-            |(bill, _, installment), left_out| {
-                told.extend(Some((*bill, installment.id)).filter(|_| !left_out));
-                true
-            },
-            report,
-        )
-        .await?;
-    let boletos = boletos_alone(&extract, &told);
-    passed.note(session.settle_counting(&mut view, boletos, report).await?);
-    Ok(passed)
-}
-
-/// Boletos of installments that no income row told.
-fn boletos_alone(extract: &Extract, told: &BTreeSet<(BillId, InstallmentId)>) -> Vec<Observation> {
-    let mut by_bill: std::collections::BTreeMap<BillId, Observation> = std::collections::BTreeMap::new();
-    for ((bill, installment), generated) in extract.boletos.iter().filter(|(key, _)| !told.contains(key)) {
-        let observation = by_bill.entry(*bill).or_insert_with(|| Observation {
-            bill: *bill,
-            header: None,
-            installments: Vec::new(),
-            unread: std::collections::BTreeMap::new(),
-            gap: None,
-            boletos: std::collections::BTreeMap::new(),
-            coverage: Coverage::Rows,
-        });
-        observation.boletos.insert(*installment, *generated);
-    }
-    by_bill.into_values().collect()
-}
-
-/// Reads what a pass over the rows left to do. Where it would take away more than goes unasked, none of that is even begun.
-pub(super) async fn look_again(session: &Session, mut passed: Passed, report: &mut Report) -> Result<(), FlowError> {
-    let withheld = session.withhold(&passed.in_question, report).await?;
-    passed.look_again.extend(passed.in_question.into_keys());
-    passed.look_again.retain(|bill| !withheld.contains(bill));
-    look_whole(session, &passed.look_again, report).await
-}
-
-/// Reads bills whole; those that fail are in the report and are found by the next run or reconciliation.
-pub(super) async fn look_whole(session: &Session, bills: &BTreeSet<BillId>, report: &mut Report) -> Result<(), FlowError> {
-    let bills: Vec<BillId> = bills.iter().copied().collect();
-    for part in bills.chunks(WHOLE_AT_ONCE) {
-        session.look(Scope::Daily, &whole(part), report).await?;
-    }
-    Ok(())
+    let rows = session.read_income(creditor, &query, window.after, |_, _| true).await?;
+    let rows = rows.and(extract.boletos.keys().copied());
+    Ok((extract, rows))
 }
 
 /// Webhooks whose contract was not found are looked at again: the contract may be here by now.

@@ -189,6 +189,7 @@ impl Session {
         }
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
         let seen = self.answered(seen, report, fates);
+        let seen: Vec<Observation> = seen.into_iter().map(|seen| bills[&seen.bill].completes(seen)).collect();
         let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
         let short = seen
             .iter()

@@ -3,7 +3,11 @@
 //! Windows of due dates are streamed against the open-installments index; only rows whose content differs are compared with
 //! their bill. What is held and was not in its window's answer is removed in a stage of its own, after a second read of its bill,
 //! and only when it is no more than the creditor's removal share; otherwise the run stops and asks. A checkpoint after every
-//! window makes the run resumable; nothing a repeated window does is done twice.
+//! window, and within one when the time ends, makes the run resumable; nothing a repeated window does is done twice.
+//!
+//! A contract opens with all its installments at once. In the one window that covers everything they are all there. A first load whose
+//! answer is too large for that reads windows of days of issue, each bill whole in one of them; other windows leave a bill that is not held
+//! to a read of its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,18 +19,17 @@ use super::breaker::must_ask;
 use super::freshness::whole;
 use super::history::{named, tell_finished};
 use super::records::AllRecords;
-use super::rows::{Row, due_in};
+use super::rows::{Extract, KeptRows, Passed, Row, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
-use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
+use crate::portfolio::{BillId, ContractKey, Coverage, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
+use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::telemetry::{self, Metric};
 
-/// Bills read again at once in the removal stage.
+/// Bills kept in one chunk, and read again in one step of the removal stage.
 const REMOVALS_AT_ONCE: usize = 100;
-/// Bills kept in one chunk: one step of the removal stage.
-const REMOVALS_IN_A_CHUNK: usize = 500;
 /// Up to this many held open installments are read in one window: two bulk calls in all, and memory of a few megabytes.
 const ONE_WINDOW: u64 = 50_000;
 
@@ -37,6 +40,9 @@ struct Progress {
     started_at: Timestamp,
     stage: Stage,
     windows: Vec<Window>,
+    /// The windows are of days of issue, not of due dates.
+    #[serde(default)]
+    by_issue: bool,
     held_open: u64,
     missing: u64,
     /// Held open installments that came, and that the settings leave out by now.
@@ -170,6 +176,7 @@ async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, Flow
         started_at,
         stage: Stage::Windows,
         windows,
+        by_issue: false,
         held_open: 0,
         missing: 0,
         left_out: 0,
@@ -187,8 +194,11 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         if session.time_left() < STEP_TIME {
             return Ok(RunState::Continues);
         }
-        step_window(session, creditor, progress, window, &mut missing_in_memory).await?;
-        guard.save(progress).await?;
+        let stepped = step_window(session, creditor, progress, window, &mut missing_in_memory).await;
+        if stepped.is_ok() || progress.windows.first() != Some(&window) {
+            guard.save(progress).await?;
+        }
+        stepped?;
     }
     if progress.stage == Stage::Windows {
         progress.stage = if stops(session, creditor, progress)? {
@@ -221,7 +231,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     Ok(RunState::Finished)
 }
 
-/// Reads one window; an answer too large or too slow to be read is cut instead.
+/// Reads one window and brings it up to date as far as the time goes; an answer too large or too slow to be read is cut instead.
 async fn step_window(
     session: &Session,
     creditor: CreditorId,
@@ -230,50 +240,117 @@ async fn step_window(
     missing_in_memory: &mut BTreeSet<BillId>,
 ) -> Result<(), FlowError> {
     let mut report = Report::default();
-    match read_window(session, creditor, window, &mut report).await {
-        Ok(read) => {
-            if session.dry_run {
-                missing_in_memory.extend(read.bills);
-            } else {
-                match keep_missing(session, progress, &read.bills).await {
-                    Ok(chunks) => progress.chunks = chunks,
-                    Err(error) => {
-                        progress.report.add(report.repeated());
-                        return Err(error);
-                    }
-                }
-            }
-            progress.held_open += read.held;
-            progress.missing += read.missing;
-            progress.left_out += read.left_out;
-            progress.windows.remove(0);
-            tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = report.rows_read, missing = read.missing, left_out = read.left_out, "window reconciled");
-        }
+    let read = match read_window(session, creditor, window, progress.by_issue).await {
+        Ok(read) => read,
         Err(error) => {
-            progress.report.add(report.repeated());
-            return cut_first(session, creditor, &mut progress.windows, windows::MONTH, error);
+            cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)?;
+            let store = &session.shop.store;
+            if window.is_everything() && !store.first_reconciliation_done(&session.tenant, creditor).await? {
+                progress.by_issue = true;
+            }
+            return Ok(());
+        }
+    };
+    let WindowRead {
+        mut view,
+        extract,
+        mut rows,
+        held,
+        unseen,
+        told_twice,
+    } = read;
+    let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+    let coverage = if progress.by_issue || window.is_everything() {
+        Coverage::AllNew
+    } else {
+        Coverage::Rows
+    };
+    let mut settled = session
+        .settle_rows(&mut view, rows, &extract, coverage, &mut passed, &mut report)
+        .await;
+    if matches!(settled, Ok(true)) {
+        match session.count_in_parts(whole(&told_twice), &mut report).await {
+            Ok(more) => passed.of_whole.extend(more),
+            Err(error) => settled = Err(error),
         }
     }
+    let all_done = matches!(settled, Ok(true));
+    // Of the others the next invocation tells, which reads the answer again.
+    let is_done = |bill: BillId| all_done || passed.after.is_some_and(|after| bill <= after);
+    let is_new = |bill: BillId| is_done(bill) && window.after.is_none_or(|after| bill > after);
+    // What failed is read again with what is not to be had any more; only that counts for the circuit breaker.
+    let mut gone: BTreeSet<BillId> = report.failures.keys().copied().collect();
+    let (mut removals, mut left_out) = (BTreeMap::new(), 0);
+    for (bill, of_bill) in passed.in_question.iter().filter(|(bill, _)| is_done(**bill)) {
+        removals.insert(*bill, of_bill.installments);
+    }
+    for (bill, of_bill) in unseen.into_iter().filter(|(bill, _)| is_new(*bill)) {
+        gone.insert(bill);
+        left_out += of_bill.left_out;
+        *removals.entry(bill).or_default() += of_bill.missing;
+    }
+    // A bill that was read whole tells of those, too.
+    for (bill, of_bill) in passed.of_whole.iter().filter(|(bill, _)| is_done(**bill)) {
+        let counted = removals.entry(*bill).or_default();
+        *counted = of_bill.installments.max(*counted);
+    }
+    gone.extend(removals.keys());
+    let missing: u64 = removals.values().sum();
     progress.report.add(report);
+    if session.dry_run {
+        missing_in_memory.extend(gone);
+    } else {
+        progress.chunks = keep_missing(session, progress, &gone).await?;
+    }
+    progress.missing += missing;
+    progress.left_out += left_out;
+    progress.windows[0].after = passed.after;
+    if !settled? {
+        return Ok(());
+    }
+    tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = told.rows_read, missing, left_out, "window reconciled");
+    progress.report.add(told);
+    progress.held_open += held;
+    progress.windows.remove(0);
+    if progress.by_issue && progress.windows.is_empty() {
+        // What the extract tells, and what is held and not there, belongs to due dates.
+        progress.by_issue = false;
+        progress.windows = windows::all(session.today);
+    }
     Ok(())
 }
 
-/// What a window's answer said of the open installments that we held in it.
+/// What was read of a window.
 struct WindowRead {
+    view: View,
+    extract: Extract,
+    /// Rows that differ from what is held.
+    rows: KeptRows,
+    /// Open installments held in it.
     held: u64,
-    /// How many it did not show, or showed settled without a receipt.
-    missing: u64,
-    /// How many it showed that the settings leave out.
-    left_out: u64,
-    /// The bills of both.
-    bills: BTreeSet<BillId>,
+    /// Those that the answer did not show.
+    unseen: BTreeMap<BillId, Unseen>,
+    /// Bills of which it told an installment twice, and not alike.
+    told_twice: BTreeSet<BillId>,
 }
 
-/// Compares one window.
-async fn read_window(session: &Session, creditor: CreditorId, window: Window, report: &mut Report) -> Result<WindowRead, FlowError> {
-    let mut view = View::begin(Scope::Reconciliation, session.now());
-    let mut held = held_open(session, creditor, window).await?;
-    let extract = session.read_extract(creditor, window, None).await?;
+/// Held open installments of a bill that an answer did not show.
+#[derive(Default)]
+struct Unseen {
+    /// Not there, or settled without a receipt.
+    missing: u64,
+    /// There, and left out by the settings.
+    left_out: u64,
+}
+
+async fn read_window(session: &Session, creditor: CreditorId, window: Window, by_issue: bool) -> Result<WindowRead, FlowError> {
+    let view = View::begin(Scope::Reconciliation, session.now());
+    let (mut held, extract, by) = if by_issue {
+        (HashMap::new(), Extract::default(), IncomeSelection::Issue)
+    } else {
+        let held = held_open(session, creditor, window).await?;
+        (held, session.read_extract(creditor, window, None).await?, IncomeSelection::Due)
+    };
     // What a row says that was told before is as good as any other word of it: the bill is read whole, where the two can be seen side by side.
     let mut told_twice = BTreeSet::new();
     let differs = |row: &Row, left_out: bool| {
@@ -284,14 +361,13 @@ async fn read_window(session: &Session, creditor: CreditorId, window: Window, re
             }
             return false;
         }
-        let boleto = extract.boletos.get(&(*bill, installment.id));
         match held.get_mut(&(*bill, installment.id)) {
             // Settled without a receipt: as good as absent until a second read says so too.
             Some(_) if installment.balance.is_zero() && installment.receipts.is_empty() => false,
             Some(entry) => {
                 let differs = entry.fingerprint != installment.fingerprint()
                     || entry.contract != contract_hash(&header.document_type, header.customer)
-                    || boleto.is_some_and(|boleto| *boleto != entry.boleto);
+                    || extract.boleto(*bill, installment.id).is_some_and(|boleto| boleto != entry.boleto);
                 if entry.seen && differs {
                     told_twice.insert(*bill);
                     return false;
@@ -302,43 +378,31 @@ async fn read_window(session: &Session, creditor: CreditorId, window: Window, re
             None => !installment.balance.is_zero(),
         }
     };
-    let passed = session
-        .pass_income(&mut view, creditor, &due_in(creditor, window), &extract, differs, report)
-        .await?;
-    let again: Vec<BillId> = passed.look_again.union(&told_twice).copied().collect();
-    let mut removals: BTreeMap<BillId, u64> = BTreeMap::new();
-    for (bill, of_bill) in &passed.in_question {
-        removals.insert(*bill, of_bill.installments);
-    }
-    let mut of_whole = BTreeMap::new();
-    for bills in again.chunks(REMOVALS_AT_ONCE) {
-        of_whole.extend(session.look_counting(Scope::Reconciliation, &whole(bills), report).await?);
-    }
+    let query = IncomeWindow {
+        by,
+        ..due_in(creditor, window)
+    };
+    let rows = session.read_income(creditor, &query, window.after, differs).await?;
     // What could not be read is there.
     let unseen = held
         .iter()
-        .filter(|(key, entry)| !entry.seen && !passed.unread.contains(*key) && !passed.in_part.contains(&key.0));
-    let mut left_out = 0;
-    // What failed here is read again with what is not to be had any more; only that counts for the circuit breaker.
-    let mut bills: BTreeSet<BillId> = report.failures.keys().copied().collect();
+        .filter(|(key, entry)| !entry.seen && !rows.unread.contains(*key) && !rows.in_part.contains(&key.0));
+    let mut of_bills: BTreeMap<BillId, Unseen> = BTreeMap::new();
     for ((bill, _), entry) in unseen {
-        bills.insert(*bill);
-        if entry.left_out {
-            left_out += 1;
+        let of_bill = of_bills.entry(*bill).or_default();
+        *(if entry.left_out {
+            &mut of_bill.left_out
         } else {
-            *removals.entry(*bill).or_default() += 1;
-        }
+            &mut of_bill.missing
+        }) += 1;
     }
-    for (bill, of_bill) in of_whole {
-        let counted = removals.entry(bill).or_default();
-        *counted = of_bill.installments.max(*counted);
-    }
-    bills.extend(removals.keys());
     Ok(WindowRead {
+        view,
+        extract,
+        rows,
         held: held.len() as u64,
-        missing: removals.values().sum(),
-        left_out,
-        bills,
+        unseen: of_bills,
+        told_twice,
     })
 }
 
@@ -391,7 +455,7 @@ fn stops(session: &Session, creditor: CreditorId, progress: &Progress) -> Result
 async fn keep_missing(session: &Session, progress: &Progress, bills: &BTreeSet<BillId>) -> Result<u32, FlowError> {
     let bills: Vec<BillId> = bills.iter().copied().collect();
     let mut chunks = progress.chunks;
-    for chunk in bills.chunks(REMOVALS_IN_A_CHUNK) {
+    for chunk in bills.chunks(REMOVALS_AT_ONCE) {
         session
             .shop
             .store
@@ -430,12 +494,9 @@ async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_
     Ok(true)
 }
 
+/// Bills that can't be read keep their installments; they are in the report, and the next reconciliation sees them again.
 async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) -> Result<(), FlowError> {
-    for part in bills.chunks(REMOVALS_AT_ONCE) {
-        // A bill that can't be read keeps its installments; it is in the report, and the next reconciliation sees it again.
-        session.look(Scope::Reconciliation, &whole(part), report).await?;
-    }
-    Ok(())
+    session.look_in_parts(Scope::Reconciliation, whole(bills), report).await
 }
 
 fn text(progress: &Progress, state: RunState) -> String {

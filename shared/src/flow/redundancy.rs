@@ -5,13 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::import::{first_day, look_again};
-use super::rows::Extract;
+use super::import::first_day;
+use super::rows::{Extract, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::{Date, Timestamp};
-use crate::portfolio::{CreditorId, Scope};
+use crate::portfolio::{Coverage, CreditorId, Scope};
 use crate::sienge::{IncomeSelection, IncomeWindow};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,10 +81,7 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
         started_at,
         since,
         asked: task.from.is_some(),
-        paid: vec![Window {
-            from: since,
-            to: session.today,
-        }],
+        paid: vec![Window::new(since, session.today)],
         changed: vec![windows::everything()],
         report: Report::default(),
     })
@@ -97,44 +94,46 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
             return Ok(RunState::Continues);
         }
         let mut report = Report::default();
+        let before = (progress.paid.clone(), progress.changed.clone());
         let stepped = step_window(session, creditor, progress, &mut report).await;
-        progress.report.add(if stepped.is_ok() { report } else { report.repeated() });
+        progress.report.add(report);
+        if stepped.is_ok() || before != (progress.paid.clone(), progress.changed.clone()) {
+            guard.save(progress).await?;
+        }
         stepped?;
-        guard.save(progress).await?;
     }
     Ok(RunState::Finished)
 }
 
-/// Reads one window, the payments' first; one whose answer is too large or too slow to be read is cut instead.
+/// Reads one window, the payments' first, and brings it up to date as far as the time goes; one whose answer is too large or too slow to be
+/// read is cut instead.
 async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
     let (windows, smallest, by, changed_since) = if progress.paid.is_empty() {
         (&mut progress.changed, windows::MONTH, IncomeSelection::Due, Some(progress.since))
     } else {
         (&mut progress.paid, windows::DAY, IncomeSelection::Payment, None)
     };
-    let Some(window) = windows.first() else { return Ok(()) };
+    let Some(window) = windows.first_mut() else { return Ok(()) };
     let query = IncomeWindow {
-        company: Some(creditor),
-        from: window.from,
-        to: window.to,
         by,
         changed_since,
+        ..due_in(creditor, *window)
     };
-    let mut view = View::begin(Scope::Webhook, session.now());
-    let passed = session
-        .pass_income(&mut view, creditor, &query, &Extract::default(), |_, _| true, report)
+    let mut view = View::begin(Scope::Daily, session.now());
+    let mut rows = match session.read_income(creditor, &query, window.after, |_, _| true).await {
+        Ok(rows) => rows,
+        Err(error) => return cut_first(session, creditor, windows, smallest, error),
+    };
+    let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+    let settled = session
+        .settle_rows(&mut view, rows, &Extract::default(), Coverage::Rows, &mut passed, report)
         .await;
-    match passed {
-        Ok(passed) => {
-            look_again(session, passed, report).await?;
-            windows.remove(0);
-            Ok(())
-        }
-        Err(error) => {
-            *report = std::mem::take(report).repeated();
-            cut_first(session, creditor, windows, smallest, error)
-        }
+    window.after = passed.after;
+    if settled? {
+        report.add(told);
+        windows.remove(0);
     }
+    Ok(())
 }
 
 fn text(progress: &Progress, state: RunState) -> String {

@@ -1,53 +1,203 @@
-//! Bulk rows on their way to the comparison: filtered by the settings, joined with what the extract says, in batches of bounded size.
+//! Bulk rows on their way to the comparison.
+//!
+//! Sienge promises no order: rows of one bill may lie anywhere in an answer. So an answer is read to its end; of the rows that must be
+//! compared the facts are kept, bill by bill; then the bills are compared and committed in the order of their ids, as far as the time goes.
+//! Where it ends, another invocation reads the answer again and goes on after the last bill that is done.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 
 use super::breaker::InQuestion;
-use super::mirror::Unsettled;
 use super::windows::Window;
-use super::{FlowError, Report, Session, View};
+use super::{FlowError, Report, Session, View, Wish};
 use crate::calendar::Date;
-use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, ObservedBill, ObservedInstallment};
+use crate::money::Cents;
+use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt, Scope};
 use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, OddRow, group, income_facts};
 
-/// Rows compared in one go; bounds the memory whatever the answer's size.
-const BATCH: usize = 2_000;
+/// Rows kept of one answer, some 80 bytes each. What is beyond is left to another read of the same answer.
+const MAX_KEPT: usize = 800_000;
+/// Rows compared in one go, and bills: what may need a whole read fits into one or two bulk calls.
+const ROWS_AT_ONCE: usize = 2_000;
+const BILLS_AT_ONCE: usize = 100;
+/// Bills are compared only with this much time left.
+const BATCH_TIME: Duration = Duration::from_secs(5);
 
 /// What the extract says and the income rows do not.
 #[derive(Default)]
 pub(super) struct Extract {
     /// Whether a boleto was generated.
-    pub boletos: HashMap<(BillId, InstallmentId), bool>,
+    pub boletos: HashMap<BillId, BTreeMap<InstallmentId, bool>>,
     /// Bills of rescinded contracts, with the date.
     pub revoked: HashMap<BillId, Date>,
+}
+
+impl Extract {
+    /// Whether an installment has a boleto, when told.
+    pub fn boleto(&self, bill: BillId, installment: InstallmentId) -> Option<bool> {
+        self.boletos.get(&bill)?.get(&installment).copied()
+    }
 }
 
 /// One income row, mapped.
 pub(super) type Row = (BillId, ObservedBill, ObservedInstallment);
 
-/// What a pass over the rows left to do.
+/// The rows of one answer that must be compared.
 #[derive(Default)]
-pub(super) struct Passed {
-    /// Bills that need a whole read.
-    pub look_again: BTreeSet<BillId>,
+pub(super) struct KeptRows {
+    bills: BTreeMap<BillId, KeptBill>,
+    kept: usize,
+    /// Bills up to this one are done.
+    after: Option<BillId>,
+    /// Bills from this one on found no room.
+    beyond: Option<BillId>,
+    /// Texts that are the same in many rows, once.
+    texts: HashSet<Arc<str>>,
+    /// What the answer had, counted: to be told once, when all of it is done.
+    pub told: Report,
     /// Installments whose row could not be read: they are there.
     pub unread: BTreeSet<(BillId, InstallmentId)>,
     /// Bills with a row that names no installment: any of theirs may be there.
     pub in_part: BTreeSet<BillId>,
-    /// Bills with rows that are settled without a receipt.
+}
+
+/// How far settling the rows of an answer came.
+pub(super) struct Passed {
+    /// Bills up to this one are done.
+    pub after: Option<BillId>,
+    /// What a reconciliation would take away of bills, by their rows: nothing was taken yet.
     pub in_question: BTreeMap<BillId, InQuestion>,
+    /// The same of bills that were read whole.
+    pub of_whole: BTreeMap<BillId, InQuestion>,
 }
 
 impl Passed {
-    /// Adds what settling some rows left to do; the rows of a bill may come in several batches.
-    pub(super) fn note(&mut self, unsettled: Unsettled) {
-        self.look_again.extend(unsettled.look_again);
-        for (bill, more) in unsettled.in_question {
-            let of_bill = self.in_question.entry(bill).or_insert(InQuestion { installments: 0, ..more });
-            of_bill.installments += more.installments;
+    /// Nothing done yet of the bills after this one.
+    pub const fn after(after: Option<BillId>) -> Self {
+        Self {
+            after,
+            in_question: BTreeMap::new(),
+            of_whole: BTreeMap::new(),
         }
+    }
+}
+
+#[derive(Default)]
+struct KeptBill {
+    header: Option<ObservedBill>,
+    rows: Vec<KeptRow>,
+    odd: Vec<OddRow>,
+}
+
+struct KeptRow {
+    id: InstallmentId,
+    label: Option<Arc<str>>,
+    due_on: Date,
+    condition: Arc<str>,
+    original: Cents,
+    balance: Cents,
+    receipts: Box<[Receipt]>,
+}
+
+impl KeptRows {
+    /// Nothing read yet of the bills after this one.
+    fn after(after: Option<BillId>) -> Self {
+        Self { after, ..Self::default() }
+    }
+
+    fn takes(&self, bill: BillId) -> bool {
+        self.after.is_none_or(|after| bill > after) && self.beyond.is_none_or(|beyond| bill < beyond)
+    }
+
+    /// Bills to compare though no row tells of them.
+    pub fn and(mut self, bills: impl IntoIterator<Item = BillId>) -> Self {
+        for bill in bills {
+            if self.takes(bill) {
+                self.bills.entry(bill).or_default();
+            }
+        }
+        self
+    }
+
+    fn keep(&mut self, (bill, header, row): Row, most: usize) {
+        if !self.takes(bill) {
+            return;
+        }
+        let row = KeptRow {
+            id: row.id,
+            label: row.label.map(|label| self.text(&label)),
+            due_on: row.due_on,
+            condition: self.text(&row.condition),
+            original: row.original,
+            balance: row.balance,
+            receipts: row.receipts.into(),
+        };
+        let kept = self.bills.entry(bill).or_default();
+        kept.header = Some(header);
+        kept.rows.push(row);
+        self.make_room(most);
+    }
+
+    /// Keeps a row that could not be read in full.
+    fn keep_odd(&mut self, bill: BillId, row: OddRow, most: usize) {
+        if self.takes(bill) {
+            self.bills.entry(bill).or_default().odd.push(row);
+            self.make_room(most);
+        }
+    }
+
+    /// One more is kept: where there is no room for it, the last bills go.
+    fn make_room(&mut self, most: usize) {
+        self.kept += 1;
+        while self.kept > most && self.bills.len() > 1 {
+            let Some((bill, dropped)) = self.bills.pop_last() else { return };
+            self.kept -= dropped.rows.len() + dropped.odd.len();
+            self.beyond = Some(bill);
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&text));
+        text
+    }
+}
+
+impl KeptBill {
+    fn observation(self, bill: BillId, extract: &Extract, coverage: Coverage) -> Observation {
+        let header = self.header;
+        let rows = self.rows.into_iter().filter_map(|row| {
+            let installment = ObservedInstallment {
+                id: row.id,
+                label: row.label.map(|label| (*label).to_owned()),
+                due_on: row.due_on,
+                condition: (*row.condition).to_owned(),
+                original: row.original,
+                balance: row.balance,
+                receipts: row.receipts.into_vec(),
+            };
+            Some((bill, header.clone()?, installment))
+        });
+        let mut seen = group(rows, self.odd, coverage).pop().unwrap_or_else(|| Observation {
+            bill,
+            header: None,
+            installments: Vec::new(),
+            unread: BTreeMap::new(),
+            gap: None,
+            boletos: BTreeMap::new(),
+            coverage,
+        });
+        seen.boletos = extract.boletos.get(&bill).cloned().unwrap_or_default();
+        if let (Some(header), Some(on)) = (&mut seen.header, extract.revoked.get(&bill)) {
+            header.cancelled_on = Some(*on);
+        }
+        seen
     }
 }
 
@@ -72,9 +222,7 @@ impl Session {
         while let Some(row) = rows.next().await {
             // One that names no bill says nothing of any boleto.
             let Ok(told) = row?.boletos() else { continue };
-            extract
-                .boletos
-                .extend(told.boletos.into_iter().map(|(id, generated)| ((told.bill, id), generated)));
+            extract.boletos.entry(told.bill).or_default().extend(told.boletos);
             if let Some(on) = told.revoked_on {
                 extract.revoked.insert(told.bill, on);
             }
@@ -82,65 +230,152 @@ impl Session {
         Ok(extract)
     }
 
-    /// Streams income rows through `wanted` into the comparison. `wanted` sees every row that could be read, with whether the settings
-    /// leave it out, and says whether it must be compared. What is left out is counted. An answer that breaks off is an error, after the rows before it took effect.
-    pub(super) async fn pass_income(
+    /// Reads income rows to their end and keeps those of bills `after` one that must be compared. `wanted` sees every row that could be read,
+    /// with whether the settings leave it out, and says whether it must be. An answer that breaks off is an error, and had no effect.
+    pub(super) async fn read_income(
         &self,
-        view: &mut View,
         creditor: CreditorId,
         query: &IncomeWindow,
-        extract: &Extract,
+        after: Option<BillId>,
         mut wanted: impl FnMut(&Row, bool) -> bool + Send,
-        report: &mut Report,
-    ) -> Result<Passed, FlowError> {
+    ) -> Result<KeptRows, FlowError> {
         let rules = self.rules(Some(creditor));
-        let mut passed = Passed::default();
-        let mut batch: Vec<Row> = Vec::new();
-        let mut odd: Vec<OddRow> = Vec::new();
+        let mut kept = KeptRows::after(after);
         let mut astray = None;
         let mut rows = self.sienge.income(query);
         while let Some(row) = rows.next().await {
-            report.rows_read += 1;
+            kept.told.rows_read += 1;
             match income_facts(row?) {
                 Ok(row) => {
                     let left_out = rules.leaves_out(&row.1, Some(&row.2));
                     if let Some(why) = left_out {
-                        report.leave_out(why);
+                        kept.told.leave_out(why);
                     }
                     if wanted(&row, left_out.is_some()) && left_out.is_none() {
-                        batch.push(row);
+                        kept.keep(row, MAX_KEPT);
                     }
                 }
                 // One unreadable row must not keep the others waiting: what it is about is left as it is and told to the operator.
                 Err(row) => {
                     let left_out = row.header.as_ref().ok().and_then(|header| rules.leaves_out(header, None));
                     match (row.bill, row.installment()) {
-                        (Some(bill), Some(id)) => passed.unread.extend([(bill, id)]),
-                        (Some(bill), None) => passed.in_part.extend([bill]),
+                        (Some(bill), Some(id)) => kept.unread.extend([(bill, id)]),
+                        (Some(bill), None) => kept.in_part.extend([bill]),
                         (None, _) => astray = Some(row.why),
                     }
                     if let Some(why) = left_out {
-                        report.leave_out(why);
+                        kept.told.leave_out(why);
                     } else {
-                        report.miss(&row);
-                        odd.push(row);
+                        kept.told.miss(&row);
+                        if let Some(bill) = row.bill {
+                            kept.keep_odd(bill, row, MAX_KEPT);
+                        }
                     }
                 }
             }
-            if batch.len() + odd.len() >= BATCH {
-                let seen = observations(&mut batch, &mut odd, extract);
-                passed.note(self.settle_counting(view, seen, report).await?);
-            }
         }
-        let seen = observations(&mut batch, &mut odd, extract);
-        passed.note(self.settle_counting(view, seen, report).await?);
         if let Some(why) = astray {
             let text = format!(
                 "Há linhas do Sienge que não se sabe de que título são ({why}); não entram na carteira. Confira os títulos do credor no Sienge."
             );
-            self.criticise(creditor, text, report).await?;
+            self.criticise(creditor, text, &mut kept.told).await?;
         }
-        Ok(passed)
+        Ok(kept)
+    }
+
+    /// Makes the portfolio equal to the rows kept, bill after bill, as far as the time goes; one batch in any case. Answers whether that is
+    /// all the answer had; `passed` says how far it came, whatever it came to. A reconciliation counts what would be taken away. Every other
+    /// run takes it away in the end, as far as it goes unasked: where it is more, none of that is even begun.
+    pub(super) async fn settle_rows(
+        &self,
+        view: &mut View,
+        kept: KeptRows,
+        extract: &Extract,
+        coverage: Coverage,
+        passed: &mut Passed,
+        report: &mut Report,
+    ) -> Result<bool, FlowError> {
+        let all_had_room = kept.beyond.is_none();
+        let counts = view.scope == Scope::Reconciliation;
+        let (mut look_again, mut in_question) = (BTreeSet::new(), BTreeMap::new());
+        let mut bills = kept.bills.into_iter().peekable();
+        while bills.peek().is_some() {
+            let (mut batch, mut rows) = (Vec::new(), 0);
+            while rows < ROWS_AT_ONCE
+                && batch.len() < BILLS_AT_ONCE
+                && let Some((bill, kept)) = bills.next()
+            {
+                rows += kept.rows.len() + kept.odd.len();
+                batch.push(kept.observation(bill, extract, coverage));
+            }
+            let last = batch.last().map(|seen| seen.bill);
+            let mut unsettled = self.settle_counting(view, batch, report).await?;
+            look_again.append(&mut unsettled.look_again);
+            in_question.append(&mut unsettled.in_question);
+            let ends = bills.peek().is_none() || self.time_left() < BATCH_TIME;
+            if ends && !counts {
+                let withheld = self.withhold(&in_question, report).await?;
+                let confirmed = std::mem::take(&mut in_question).into_keys();
+                look_again.extend(confirmed.filter(|bill| !withheld.contains(bill)));
+            }
+            if ends || look_again.len() >= BILLS_AT_ONCE {
+                let wishes = std::mem::take(&mut look_again).into_iter();
+                let wishes = wishes.map(|bill| (bill, told_of(extract, bill))).collect();
+                if counts {
+                    passed.of_whole.append(&mut self.count_in_parts(wishes, report).await?);
+                    passed.in_question.append(&mut in_question);
+                } else {
+                    self.look_in_parts(view.scope, wishes, report).await?;
+                }
+                if in_question.is_empty() {
+                    passed.after = last;
+                }
+            }
+            if ends {
+                break;
+            }
+        }
+        Ok(all_had_room && bills.peek().is_none())
+    }
+
+    /// Reads bills whole, a bulk call's at once; those that fail are in the report and are found by the next run or reconciliation.
+    pub(super) async fn look_in_parts(&self, scope: Scope, bills: BTreeMap<BillId, Wish>, report: &mut Report) -> Result<(), FlowError> {
+        for part in parts(bills) {
+            self.look(scope, &part, report).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for a reconciliation, which takes nothing away yet: that is counted.
+    pub(super) async fn count_in_parts(
+        &self,
+        bills: BTreeMap<BillId, Wish>,
+        report: &mut Report,
+    ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
+        let mut counted = BTreeMap::new();
+        for part in parts(bills) {
+            counted.extend(self.look_counting(Scope::Reconciliation, &part, report).await?);
+        }
+        Ok(counted)
+    }
+}
+
+fn parts(mut bills: BTreeMap<BillId, Wish>) -> Vec<BTreeMap<BillId, Wish>> {
+    let mut parts = Vec::new();
+    while !bills.is_empty() {
+        let next = bills.keys().nth(BILLS_AT_ONCE).copied();
+        let later = next.map(|next| bills.split_off(&next)).unwrap_or_default();
+        parts.push(bills);
+        bills = later;
+    }
+    parts
+}
+
+/// A whole read of a bill, with the boletos that the extract told: a bulk read tells none.
+fn told_of(extract: &Extract, bill: BillId) -> Wish {
+    Wish {
+        boletos: extract.boletos.get(&bill).cloned().unwrap_or_default(),
+        ..Wish::default()
     }
 }
 
@@ -155,18 +390,93 @@ pub(super) fn due_in(creditor: CreditorId, window: Window) -> IncomeWindow {
     }
 }
 
-fn observations(batch: &mut Vec<Row>, odd: &mut Vec<OddRow>, extract: &Extract) -> Vec<Observation> {
-    let mut seen = group(std::mem::take(batch), std::mem::take(odd), Coverage::Rows);
-    for observation in &mut seen {
-        let bill = observation.bill;
-        let told = observation
-            .installments
-            .iter()
-            .filter_map(|row| Some((row.id, *extract.boletos.get(&(bill, row.id))?)));
-        observation.boletos = told.collect();
-        if let (Some(header), Some(on)) = (&mut observation.header, extract.revoked.get(&bill)) {
-            header.cancelled_on = Some(*on);
-        }
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::portfolio::{CustomerId, DocumentType};
+
+    fn row(bill: i64, id: i64) -> Row {
+        let header = ObservedBill {
+            creditor: CreditorId(1),
+            customer: CustomerId(2),
+            document_type: DocumentType::from("CT"),
+            number: None,
+            enterprise: None,
+            unit: None,
+            sales_contract: None,
+            issued_on: None,
+            cancelled_on: None,
+        };
+        let installment = ObservedInstallment {
+            id: InstallmentId(id),
+            label: Some(format!("{id}/3")),
+            due_on: date(2027, 1, 10),
+            condition: "PM".to_owned(),
+            original: Cents::new(10_000),
+            balance: Cents::new(1_000),
+            receipts: vec![Receipt {
+                paid_on: date(2026, 11, 20),
+                kind: "Recebimento".into(),
+                net: Cents::new(100),
+                gross: Cents::new(200),
+            }],
+        };
+        (BillId(bill), header, installment)
     }
-    seen
+
+    fn kept(after: Option<i64>, most: usize, rows: &[(i64, i64)]) -> KeptRows {
+        let mut kept = KeptRows::after(after.map(BillId));
+        for (bill, id) in rows {
+            kept.keep(row(*bill, *id), most);
+        }
+        kept
+    }
+
+    fn places(kept: &KeptRows) -> Vec<(i64, Vec<i64>)> {
+        let bills = kept.bills.iter();
+        bills
+            .map(|(bill, kept)| (bill.0, kept.rows.iter().map(|row| row.id.0).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn a_row_is_kept_as_it_was() {
+        let (bill, header, installment) = row(1, 2);
+        let mut kept = kept(None, 9, &[(1, 2)]);
+        let seen = kept
+            .bills
+            .pop_first()
+            .unwrap()
+            .1
+            .observation(bill, &Extract::default(), Coverage::Rows);
+        assert_eq!((seen.header, seen.installments), (Some(header), vec![installment]));
+    }
+
+    #[test]
+    fn rows_in_any_order_are_kept_bill_by_bill() {
+        let by_due = [(3, 1), (1, 1), (2, 1), (1, 2), (3, 2), (2, 2)];
+        let wanted = [(1, vec![1, 2]), (2, vec![1, 2]), (3, vec![1, 2])];
+        assert_eq!(places(&kept(None, 9, &by_due)), wanted);
+        assert_eq!(places(&kept(Some(1), 9, &by_due)), wanted[1..], "the first bill is done");
+        assert_eq!(kept(None, 9, &by_due).texts.len(), 3, "each text once");
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_all_rows_the_first_bills_are_kept_whole() {
+        let by_due = [(3, 1), (1, 1), (2, 1), (1, 2), (3, 2), (2, 2)];
+        let first = kept(None, 4, &by_due);
+        assert_eq!(places(&first), [(1, vec![1, 2]), (2, vec![1, 2])]);
+        assert_eq!(first.beyond, Some(BillId(3)));
+        let rest = kept(Some(2), 4, &by_due);
+        assert_eq!((places(&rest), rest.beyond), (vec![(3, vec![1, 2])], None));
+        let one = kept(None, 1, &by_due);
+        assert_eq!(places(&one), [(1, vec![1, 2])], "one bill has room however large it is");
+    }
+
+    #[test]
+    fn a_million_rows_fit_beside_what_is_held() {
+        assert!(size_of::<KeptRow>() * MAX_KEPT <= 90_000_000, "{}", size_of::<KeptRow>());
+    }
 }

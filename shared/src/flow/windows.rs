@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Date;
+use crate::portfolio::BillId;
 
 /// Days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,9 @@ pub struct Window {
     pub from: Date,
     /// Last day.
     pub to: Date,
+    /// Of bills up to this one, what is in the window is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<BillId>,
 }
 
 /// Windows of due dates no longer than this are not cut: that one was not read has another cause than its size.
@@ -32,12 +36,12 @@ pub fn all(today: Date) -> Vec<Window> {
     let mut from = FIRST;
     for to in edges {
         if to >= from {
-            windows.push(Window { from, to });
+            windows.push(Window::new(from, to));
             from = plus_days(to, 1);
         }
     }
     if from <= LAST {
-        windows.push(Window { from, to: LAST });
+        windows.push(Window::new(from, LAST));
     }
     windows
 }
@@ -45,17 +49,32 @@ pub fn all(today: Date) -> Vec<Window> {
 /// One window that covers everything: until it turns out to be too large.
 #[must_use]
 pub const fn everything() -> Window {
-    Window { from: FIRST, to: LAST }
+    Window::new(FIRST, LAST)
 }
 
 impl Window {
-    /// Smaller ones, when the answer was too large to be read; `None` for one of no more days than the smallest.
+    /// Nothing of it done yet.
+    #[must_use]
+    pub const fn new(from: Date, to: Date) -> Self {
+        Self { from, to, after: None }
+    }
+
+    /// Whether it covers everything.
+    #[must_use]
+    pub fn is_everything(self) -> bool {
+        (self.from, self.to) == (FIRST, LAST)
+    }
+
+    /// Smaller ones, when the answer was too large to be read; `None` for one of no more days than the smallest. What is done stays done.
     #[must_use]
     pub fn cut(self, today: Date, smallest: u32) -> Option<Vec<Self>> {
-        if self == everything() {
-            return Some(all(today));
-        }
-        self.halves().filter(|_| self.days() > smallest).map(Vec::from)
+        let parts = if self.is_everything() {
+            all(today)
+        } else {
+            self.halves().filter(|_| self.days() > smallest)?.into()
+        };
+        let after = self.after;
+        Some(parts.into_iter().map(|part| Self { after, ..part }).collect())
     }
 
     fn days(self) -> u32 {
@@ -69,16 +88,7 @@ impl Window {
                 .into_iter()
                 .find(|edge| (self.from..self.to).contains(edge));
             let middle = seldom.unwrap_or_else(|| plus_days(self.from, i64::from(days / 2)));
-            [
-                Self {
-                    from: self.from,
-                    to: middle,
-                },
-                Self {
-                    from: plus_days(middle, 1),
-                    to: self.to,
-                },
-            ]
+            [Self::new(self.from, middle), Self::new(plus_days(middle, 1), self.to)]
         })
     }
 }
@@ -163,18 +173,17 @@ mod tests {
         let halves = windows[0].halves().unwrap();
         windows.splice(0..1, halves);
         assert!(covers_every_day_once(&windows));
-        let two_days = Window {
-            from: date(2026, 1, 1),
-            to: date(2026, 1, 2),
-        };
+        let two_days = Window::new(date(2026, 1, 1), date(2026, 1, 2));
         assert_eq!(two_days.halves().unwrap().map(|w| w.from), [date(2026, 1, 1), date(2026, 1, 2)]);
-        assert_eq!(
-            Window {
-                from: date(2026, 1, 1),
-                to: date(2026, 1, 1)
-            }
-            .halves(),
-            None
-        );
+        assert_eq!(Window::new(date(2026, 1, 1), date(2026, 1, 1)).halves(), None);
+    }
+
+    #[test]
+    fn the_parts_of_a_window_know_what_was_done_of_it() {
+        let after = Some(BillId(7));
+        for window in [everything(), all(date(2026, 11, 22))[0]] {
+            let parts = Window { after, ..window }.cut(date(2026, 11, 22), MONTH).unwrap();
+            assert!(parts.iter().all(|part| part.after == after));
+        }
     }
 }

@@ -26,6 +26,20 @@ pub struct Observation {
     pub coverage: Coverage,
 }
 
+impl Coverage {
+    /// Whether everything Sienge has of the bill was read.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::WholeOnce | Self::WholeConfirmed)
+    }
+
+    /// The same of a read of which something could not be read: no absence means anything, and what can be opened opens.
+    #[must_use]
+    pub const fn with_gaps(self) -> Self {
+        if self.is_whole() { Self::AllNew } else { self }
+    }
+}
+
 impl Observation {
     /// A second look, with what only the first showed: an installment is gone when neither shows it, settled without a receipt when both
     /// say so, and one source tells no boletos.
@@ -60,8 +74,8 @@ impl Observation {
     #[must_use]
     pub fn confirming(self, first: Self) -> Self {
         let coverage = match (first.coverage, self.coverage) {
-            (_, Coverage::Rows) => Coverage::Rows,
-            (Coverage::Rows, _) => Coverage::WholeOnce,
+            (_, second) if !second.is_whole() => second,
+            (first, _) if !first.is_whole() => Coverage::WholeOnce,
             _ => Coverage::WholeConfirmed,
         };
         Self {
@@ -126,6 +140,9 @@ impl fmt::Display for Oddity {
 pub enum Coverage {
     /// Nothing: only some rows of the bill were read.
     Rows,
+    /// Nothing: only some rows of the bill were read, but every open one that we do not hold is among them, as far as they could be read. Such
+    /// a view may open a contract.
+    AllNew,
     /// Perhaps that it is gone: one read of the whole bill did not show it.
     WholeOnce,
     /// That it is gone: two reads agreed. Only this removes anything.

@@ -121,12 +121,12 @@ impl Client {
         }
         // A row that names no bill is of one that was asked for: none of them is told whole then.
         let astray = odd.iter().find(|row| row.bill.is_none()).map(|row| row.why);
-        let seen = group(read, odd, if astray.is_some() { Coverage::Rows } else { Coverage::WholeOnce });
+        let seen = group(read, odd, if astray.is_some() { Coverage::AllNew } else { Coverage::WholeOnce });
         let mut seen: BTreeMap<BillId, Observation> = seen.into_iter().map(|seen| (seen.bill, seen)).collect();
         let answers = bills.iter().map(|bill| {
             let mut seen = seen.remove(bill).unwrap_or_else(|| unknown_bill(*bill));
             if astray.is_some() {
-                seen.coverage = Coverage::Rows;
+                seen.coverage = Coverage::AllNew;
                 seen.gap = seen.gap.or(astray.filter(|_| bills.len() == 1));
             }
             (*bill, Ok(seen))

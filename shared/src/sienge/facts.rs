@@ -189,7 +189,7 @@ impl Gathered {
             header: self.header,
             installments: self.installments.into_values().collect(),
             unread: self.unread,
-            coverage: if gap.is_some() { Coverage::Rows } else { coverage },
+            coverage: if gap.is_some() { coverage.with_gaps() } else { coverage },
             gap,
             boletos: BTreeMap::new(),
         }

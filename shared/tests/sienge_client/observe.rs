@@ -245,14 +245,14 @@ async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
     // A row that names no bill may be of any bill that was asked for.
     let stage = Stage::with(|_, _| Reply::json(both(r#""billId":20,"#, ""))).await;
     let seen = stage.client.observe(&[look(10, None), look(20, None)]).await.unwrap();
-    assert!(seen.iter().all(|seen| seen.coverage == Coverage::Rows));
+    assert!(seen.iter().all(|seen| seen.coverage == Coverage::AllNew));
     assert_eq!(seen.iter().map(|seen| seen.installments.len()).collect::<Vec<_>>(), [2, 1]);
     // Nobody knows whose a bill is: its installments are read, and no absence counts.
     let nobody = INCOME.replace(r#""clientId":3"#, r#""clientId":"x""#);
     let stage = Stage::with(move |_, _| Reply::json(nobody.clone())).await;
     let seen = stage.client.observe(&[look(10, None)]).await.unwrap();
     assert_eq!((&seen[0].header, seen[0].gap), (&None, Some(Oddity::Field("clientId"))));
-    assert_eq!((seen[0].installments.len(), seen[0].coverage), (2, Coverage::Rows));
+    assert_eq!((seen[0].installments.len(), seen[0].coverage), (2, Coverage::AllNew));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod api;
 mod api_agreements;
 mod api_contracts;
 mod api_safety;
+mod big_loads;
 mod boletos;
 mod bus;
 mod crashes;

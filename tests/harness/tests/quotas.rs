@@ -17,6 +17,7 @@ async fn rig() -> Rig {
         contracts: 8,
         creditors: vec![1],
         quotas: true,
+        ..World::default()
     })
     .await
 }

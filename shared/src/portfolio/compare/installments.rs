@@ -305,7 +305,7 @@ impl Lens<'_> {
                 Some(Verdict::returned(held.clone(), motive, self.today))
             }
             Coverage::WholeOnce => None,
-            Coverage::Rows => {
+            Coverage::Rows | Coverage::AllNew => {
                 let boleto = *self.view.boletos.get(&held.id)?;
                 (boleto != held.boleto).then(|| Verdict::of(Action::Updated, Installment { boleto, ..held.clone() }))
             }

@@ -4,9 +4,10 @@
 //! - after its changes are applied, comparing the same observation again yields no change and no event;
 //! - no installment changes twice in an outcome, and the order of the changes is the same for the same input;
 //! - absence, and a balance that is gone without a receipt, close an installment only when they were confirmed
-//!   ([`Coverage::WholeConfirmed`]);
+//!   ([`super::Coverage::WholeConfirmed`]);
 //! - an open installment that is shown and could not be read stays as it is, and is criticised;
 //! - what concerns the whole bill (a remake, a rescission, a move to another contract) is never done on a partial view;
+//! - a contract opens, for the first time or again, with all its open installments at once;
 //! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and tells each
 //!   event once.
 
@@ -26,8 +27,8 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Contract, ContractKey, ContractState, Coverage, Critique, EventKind, HeldBill, Installment, InstallmentId, Motive, Observation, Rules,
-    Scope, SettlementKind, TimelineEvent,
+    Contract, ContractKey, ContractState, Critique, EventKind, HeldBill, Installment, InstallmentId, Motive, Observation, Rules, Scope,
+    SettlementKind, TimelineEvent,
 };
 use crate::calendar::Date;
 
@@ -49,12 +50,13 @@ pub struct Outcome {
     /// What an operator should know.
     pub critiques: Vec<Critique>,
     /// Held open installments that would be taken away on the view's word alone: one whole read did not show them, or they are shown with nothing
-    /// open and no new receipt that says why. Read the bill again, mark the observation [`Coverage::WholeConfirmed`], and compare again.
+    /// open and no new receipt that says why. Read the bill again, mark the observation [`super::Coverage::WholeConfirmed`], and compare again.
     /// Nothing was changed about them. The circuit breaker counts them.
     pub to_confirm: Vec<InstallmentId>,
-    /// The view was partial ([`Coverage::Rows`]) and shows something that concerns the whole bill (a remake, a rescission, an
-    /// assignment, a change set that a crash interrupted), or its source does not tell the enterprise that decides whether a new
-    /// contract is wanted: read the whole bill, from the other source, and compare again. Nothing was changed.
+    /// The view was partial and shows something that concerns the whole bill (a remake, a rescission, an assignment, a change set that a
+    /// crash interrupted, an opening whose other installments may not be among the rows: [`super::Coverage::Rows`]), or its source does not
+    /// tell the enterprise that decides whether a new contract is wanted: read the whole bill, from the other source, and compare again.
+    /// Nothing was changed.
     pub needs_whole: bool,
 }
 
@@ -64,7 +66,7 @@ impl Outcome {
     #[must_use]
     pub fn says_all(&self, held: &HeldBill, seen: &Observation) -> bool {
         let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|shown| shown.id).collect();
-        seen.coverage != Coverage::Rows
+        seen.coverage.is_whole()
             && !self.needs_whole
             && self.to_confirm.is_empty()
             && self.critiques.iter().all(Critique::leaves_nothing_undone)
@@ -206,6 +208,11 @@ impl Comparison<'_> {
         }
         judge_held(&mut draft, &lens, &current.key);
         self.include(&mut draft, &lens, &current.key);
+        let was_open = was_held && current.state == ContractState::Open;
+        if !was_open && !self.view.may_open() && draft.is_alive(&current.key) {
+            outcome.needs_whole = true;
+            return;
+        }
         outcome.critiques.extend(self.unclassified(&draft, &current.key));
 
         let assigned = left.iter().any(|key| key.customer != current.key.customer);

@@ -42,6 +42,11 @@ impl<'a> View<'a> {
 
     /// Whether everything Sienge has of the bill was read.
     pub fn is_whole(&self) -> bool {
+        self.coverage.is_whole()
+    }
+
+    /// Whether a contract that it opens has all its open installments.
+    pub fn may_open(&self) -> bool {
         self.coverage != Coverage::Rows
     }
 

@@ -20,7 +20,7 @@ use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::sienge::{Timeouts, http_client};
 use ponte::store::{Role, Store};
 use serde_json::json;
-use sienge_simulator::{Options, Running, start};
+use sienge_simulator::{Options, Order, Running, start};
 use webhook::Webhook;
 
 use crate::database::{Database, at, tenant};
@@ -77,6 +77,8 @@ pub struct World {
     pub creditors: Vec<i64>,
     /// Whether the simulator enforces Sienge's quotas.
     pub quotas: bool,
+    /// In which order the rows of bulk answers come.
+    pub order: Order,
 }
 
 impl Default for World {
@@ -86,6 +88,7 @@ impl Default for World {
             contracts: 26,
             creditors: vec![1, 2, 3],
             quotas: false,
+            order: Order::Bill,
         }
     }
 }
@@ -146,6 +149,7 @@ impl Rig {
             contracts: Some(world.contracts),
             today: Some(TODAY),
             quotas: world.quotas,
+            order: world.order,
             async_delay: Duration::from_millis(1),
             ..Options::default()
         };

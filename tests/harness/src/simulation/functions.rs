@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::ToSpan;
+use jiff::civil::Date;
 use ponte::flow::{View, Wish, must_ask};
 use ponte::portfolio::{BillId, ContractKey, Coverage, CreditorId, Fingerprint, InstallmentId, ObservedBill, ObservedInstallment, Scope};
 use ponte::sienge::group;
@@ -17,6 +19,34 @@ type Row = (BillId, ObservedBill, ObservedInstallment);
 struct Streamed {
     look_again: BTreeSet<BillId>,
     in_question: BTreeMap<BillId, (CreditorId, u64)>,
+    boletos: BTreeMap<(BillId, InstallmentId), bool>,
+}
+
+impl Streamed {
+    fn boletos_of(&self, bill: BillId) -> BTreeMap<InstallmentId, bool> {
+        let of_bill = self
+            .boletos
+            .range((bill, InstallmentId(i64::MIN))..=(bill, InstallmentId(i64::MAX)));
+        of_bill.map(|((_, id), boleto)| (*id, *boleto)).collect()
+    }
+
+    /// Whole reads, with the boletos that were told.
+    fn wishes<'a>(&self, bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, Wish> {
+        let wish = |bill: BillId| Wish {
+            boletos: self.boletos_of(bill),
+            ..Wish::default()
+        };
+        bills.into_iter().map(|bill| (*bill, wish(*bill))).collect()
+    }
+}
+
+/// What a window of a batimento showed.
+struct WindowRead {
+    /// Open installments held in it.
+    held: u64,
+    /// How many would be taken away, of which bills.
+    removals: BTreeMap<BillId, u64>,
+    failed: BTreeSet<BillId>,
 }
 
 /// Deliveries of a message.
@@ -162,11 +192,11 @@ impl Simulation {
     }
 
     /// What was streamed is read whole where that is needed, as far as it goes unasked.
-    fn look_again(&mut self, scope: Scope, mut left: Streamed) -> Result<BTreeMap<BillId, Fate>, Halt> {
+    fn look_again(&mut self, scope: Scope, left: Streamed) -> Result<BTreeMap<BillId, Fate>, Halt> {
         let withheld = self.withhold(&left.in_question);
-        left.look_again.extend(left.in_question.into_keys());
-        left.look_again.retain(|bill| !withheld.contains(bill));
-        self.look_whole(scope, &left.look_again)
+        let confirmed = left.in_question.keys().filter(|bill| !withheld.contains(bill));
+        let wishes = left.wishes(left.look_again.iter().chain(confirmed));
+        self.look(scope, &wishes)
     }
 
     /// An invocation begins: how much is held open of each creditor.
@@ -180,42 +210,43 @@ impl Simulation {
     }
 
     pub fn held_open(&self, creditor: CreditorId) -> u64 {
-        self.open_index(creditor).len() as u64
+        self.open_index(creditor, |_| true).len() as u64
     }
 
-    /// Streams rows into the comparison, some at a time. Returns what it left to do; nothing when the answer broke off.
-    fn stream(&mut self, scope: Scope, creditor: CreditorId, mut rows: Vec<Row>, with_boletos: bool) -> Result<Option<Streamed>, Halt> {
-        let boletos = self.sienge.boletos(creditor);
+    /// Reads rows, which come in any order, to their end and compares them bill by bill. Returns what that left to do; nothing when the
+    /// answer broke off.
+    fn stream(
+        &mut self,
+        scope: Scope,
+        creditor: CreditorId,
+        mut rows: Vec<Row>,
+        coverage: Coverage,
+        with_boletos: bool,
+    ) -> Result<Option<Streamed>, Halt> {
+        let mut left = Streamed::default();
+        if with_boletos {
+            left.boletos = self.sienge.boletos(creditor);
+        }
         let mut view = View::begin(scope, self.now());
         self.effect()?;
-        let truncated = self.happens(self.trouble.truncated);
-        if truncated {
-            let keep = self.rng.usize(0..=rows.len());
-            rows.truncate(keep);
+        if self.happens(self.trouble.truncated) {
+            return Ok(None);
         }
-        let mut left = Streamed::default();
-        let size = self.rng.usize(1..40);
-        for batch in rows.chunks(size) {
-            if truncated && batch.len() < size {
-                break;
+        self.rng.shuffle(&mut rows);
+        let mut seen = group(rows, Vec::new(), coverage);
+        for observation in seen.iter_mut().filter(|_| with_boletos) {
+            observation.boletos = left.boletos_of(observation.bill);
+            if let Some(header) = &mut observation.header {
+                header.cancelled_on = self.sienge.revoked(observation.bill);
             }
-            let mut seen = group(batch.to_vec(), Vec::new(), Coverage::Rows);
-            for observation in seen.iter_mut().filter(|_| with_boletos) {
-                let told = observation.installments.iter();
-                observation.boletos = told
-                    .filter_map(|row| Some((row.id, *boletos.get(&(observation.bill, row.id))?)))
-                    .collect();
-                if let Some(header) = &mut observation.header {
-                    header.cancelled_on = self.sienge.revoked(observation.bill);
-                }
-            }
-            let unsettled = self.settle(&mut view, seen, &mut BTreeMap::new())?;
+        }
+        let size = self.rng.usize(1..10);
+        for batch in seen.chunks(size) {
+            let unsettled = self.settle(&mut view, batch.to_vec(), &mut BTreeMap::new())?;
             left.look_again.extend(unsettled.look_again.into_iter().chain(unsettled.overtaken));
-            for (bill, (creditor, more)) in unsettled.in_question {
-                left.in_question.entry(bill).or_insert((creditor, 0)).1 += more;
-            }
+            left.in_question.extend(unsettled.in_question);
         }
-        Ok((!truncated).then_some(left))
+        Ok(Some(left))
     }
 
     /// What changed since the last success.
@@ -236,7 +267,7 @@ impl Simulation {
         let rows = self
             .sienge
             .rows(creditor, |bill, row| bill.modified >= since || row.modified >= since);
-        let Some(left) = self.stream(Scope::Daily, creditor, rows, true)? else {
+        let Some(left) = self.stream(Scope::Daily, creditor, rows, Coverage::Rows, true)? else {
             return Ok(());
         };
         let fates = self.look_again(Scope::Daily, left)?;
@@ -266,7 +297,7 @@ impl Simulation {
         let rows = self.sienge.rows(creditor, |bill, row| {
             bill.modified >= since || row.modified >= since || row.receipts.iter().any(|receipt| receipt.date >= since)
         });
-        if let Some(left) = self.stream(Scope::Webhook, creditor, rows, false)? {
+        if let Some(left) = self.stream(Scope::Daily, creditor, rows, Coverage::Rows, false)? {
             self.look_again(Scope::Daily, left)?;
         }
         self.assert_asked(&began_with);
@@ -280,15 +311,41 @@ impl Simulation {
         if self.is_out_of_quota() {
             return Ok(false);
         }
-        let mut held = self.open_index(creditor);
+        // One window of everything, or some of due dates, in which the rows of a bill are spread.
+        let edges: BTreeSet<Date> = (0..self.rng.usize(0..4))
+            .map(|_| self.today().saturating_add(self.rng.i32(-200..800).days()))
+            .collect();
+        let (mut total, mut removals, mut again) = (0, 0, BTreeSet::new());
+        for window in 0..=edges.len() {
+            let is_in = |due: Date| edges.range(..=due).count() == window;
+            let Some(read) = self.window(creditor, is_in, edges.is_empty())? else {
+                return Ok(false);
+            };
+            total += read.held;
+            removals += read.removals.values().sum::<u64>();
+            again.extend(read.removals.into_keys().chain(read.failed));
+        }
+        if must_ask(removals, total, SHARE) && !confirmed {
+            self.assert_asked(&began_with);
+            return Ok(false);
+        }
+        let fates = self.look_whole(Scope::Reconciliation, &again)?;
+        if !confirmed {
+            self.assert_asked(&began_with);
+        }
+        Ok(fates.values().all(|fate| *fate != Fate::Failed))
+    }
+
+    /// Reads a window of a batimento; `None` when it was not read.
+    fn window(&mut self, creditor: CreditorId, is_in: impl Fn(Date) -> bool, is_everything: bool) -> Result<Option<WindowRead>, Halt> {
+        let mut held = self.open_index(creditor, &is_in);
         let boletos = self.sienge.boletos(creditor);
-        let mut rows = self.sienge.rows(creditor, |_, _| true);
+        let mut rows = self.sienge.rows(creditor, |_, row| is_in(row.due));
         if self.happens(self.trouble.rows_missing) {
             let share = self.rng.f64();
             let mut rng = self.rng.fork();
             rows.retain(|_| rng.f64() >= share);
         }
-        let total = held.len();
         rows.retain(|(bill, header, row)| match held.get_mut(&(*bill, row.id)) {
             Some(_) if row.balance.is_zero() && row.receipts.is_empty() => false,
             Some((key, fingerprint, boleto, seen)) => {
@@ -300,35 +357,35 @@ impl Simulation {
             }
             None => !row.balance.is_zero(),
         });
-        let Some(left) = self.stream(Scope::Reconciliation, creditor, rows, true)? else {
-            return Ok(false);
+        let coverage = if is_everything { Coverage::AllNew } else { Coverage::Rows };
+        let Some(left) = self.stream(Scope::Reconciliation, creditor, rows, coverage, true)? else {
+            return Ok(None);
         };
+        let wishes = left.wishes(&left.look_again);
         let mut removals: BTreeMap<BillId, u64> = left.in_question.into_iter().map(|(bill, (_, count))| (bill, count)).collect();
-        for ((bill, _), _) in held.iter().filter(|(_, (_, _, _, seen))| !seen) {
+        for ((bill, _), _) in held.iter().filter(|(_, (.., seen))| !seen) {
             *removals.entry(*bill).or_default() += 1;
         }
-        let (fates, counted) = self.look_counting(&left.look_again)?;
+        let (fates, counted) = self.look_counting(&wishes)?;
         for (bill, (_, count)) in counted {
             let known = removals.entry(bill).or_default();
             *known = count.max(*known);
         }
-        let count: u64 = removals.values().sum();
-        if must_ask(count, total as u64, SHARE) && !confirmed {
-            self.assert_asked(&began_with);
-            return Ok(false);
-        }
         let failed = fates.into_iter().filter(|(_, fate)| *fate == Fate::Failed).map(|(bill, _)| bill);
-        let bills: BTreeSet<BillId> = removals.into_keys().chain(failed).collect();
-        let fates = self.look_whole(Scope::Reconciliation, &bills)?;
-        if !confirmed {
-            self.assert_asked(&began_with);
-        }
-        Ok(fates.values().all(|fate| *fate != Fate::Failed))
+        Ok(Some(WindowRead {
+            held: held.len() as u64,
+            removals,
+            failed: failed.collect(),
+        }))
     }
 
-    fn open_index(&self, creditor: CreditorId) -> HashMap<(BillId, InstallmentId), (ContractKey, Fingerprint, bool, bool)> {
+    fn open_index(
+        &self,
+        creditor: CreditorId,
+        is_in: impl Fn(Date) -> bool,
+    ) -> HashMap<(BillId, InstallmentId), (ContractKey, Fingerprint, bool, bool)> {
         let rows = self.store.bills.values().flat_map(|held| held.installments.values());
-        rows.filter(|row| row.is_open() && row.creditor == creditor)
+        rows.filter(|row| row.is_open() && row.creditor == creditor && is_in(row.due_on))
             .map(|row| {
                 (
                     (row.contract.bill, row.id),

@@ -87,11 +87,10 @@ impl Simulation {
     /// As `Session::look_counting`: nothing is taken away, it is counted.
     pub fn look_counting(
         &mut self,
-        bills: &BTreeSet<BillId>,
+        bills: &BTreeMap<BillId, Wish>,
     ) -> Result<(BTreeMap<BillId, Fate>, BTreeMap<BillId, (CreditorId, u64)>), Halt> {
         let mut counted = BTreeMap::new();
-        let bills = bills.iter().map(|bill| (*bill, Wish::default())).collect();
-        let fates = self.look_often(Scope::Reconciliation, &bills, Removals::Counted(&mut counted))?;
+        let fates = self.look_often(Scope::Reconciliation, bills, Removals::Counted(&mut counted))?;
         Ok((fates, counted))
     }
 
@@ -149,7 +148,7 @@ impl Simulation {
                 continue;
             }
             if let Some(observation) = self.read_in_part(*bill, source)? {
-                seen.push(observation);
+                seen.push(bills[bill].completes(observation));
             }
         }
         let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
@@ -341,7 +340,7 @@ impl Simulation {
             seen.gap = Some(gap);
         }
         if seen.gap.is_some() {
-            seen.coverage = Coverage::Rows;
+            seen.coverage = Coverage::AllNew;
         }
     }
 

@@ -251,3 +251,49 @@ fn a_bill_that_goes_to_a_company_that_is_left_out_stays_with_its_creditor_whose_
     sienge.header.creditor = CreditorId(1);
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Reopened", "2 Reopened"]);
 }
+
+#[test]
+fn a_contract_opens_with_all_its_installments_whichever_rows_come_first() {
+    let sienge = Sienge::with(4);
+    let mut ours = Ours::new();
+    let outcome = ours.take(&sienge.shows(&[3]), Scope::Daily);
+    assert!(outcome.needs_whole && outcome.changes.is_empty() && outcome.events.is_empty());
+    let opened = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
+    assert_eq!(opened.events.len(), 1);
+    assert_eq!(opened.events[0].installments, [1, 2, 3, 4].map(InstallmentId));
+    assert_eq!(ours.take(&sienge.shows(&[2, 4]), Scope::Daily), Outcome::default());
+}
+
+#[test]
+fn all_rows_that_are_new_open_a_contract_though_nothing_else_of_the_bill_was_read() {
+    let mut sienge = Sienge::with(3);
+    sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
+    let mut new = sienge.shows(&[2, 3]);
+    new.coverage = Coverage::AllNew;
+    let mut ours = Ours::new();
+    let opened = ours.take(&new, Scope::Reconciliation);
+    assert_eq!(opened.events.len(), 1);
+    assert_eq!(opened.events[0].installments, [2, 3].map(InstallmentId));
+    assert!(!opened.says_all(&HeldBill::default(), &new));
+    // Absence is no news.
+    new.installments.pop();
+    assert_eq!(ours.take(&new, Scope::Reconciliation), Outcome::default());
+}
+
+#[test]
+fn a_finished_contract_opens_again_with_all_its_installments() {
+    let mut sienge = Sienge::with(3);
+    let mut ours = Ours::of(&sienge);
+    for id in 1..=3 {
+        sienge.receive(id, "Recebimento", Cents::new(100_000), Cents::ZERO);
+    }
+    ours.reconcile(&sienge);
+    for id in 1..=3 {
+        sienge.row(id).receipts.clear();
+        sienge.row(id).balance = Cents::new(100_000);
+    }
+    assert!(ours.take(&sienge.shows(&[2]), Scope::Daily).needs_whole);
+    let opened = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
+    let openings = opened.events.iter().filter(|event| event.kind == EventKind::ContractOpened);
+    assert_eq!(openings.map(|event| event.installments.len()).collect::<Vec<_>>(), [3]);
+}

@@ -363,7 +363,12 @@ pub fn look() -> impl Strategy<Value = Look> {
         1 => Just(Scope::Sync),
         2 => Just(Scope::Reconciliation)
     ];
-    let coverage = prop_oneof![3 => Just(Coverage::Rows), 2 => Just(Coverage::WholeOnce), 1 => Just(Coverage::WholeConfirmed)];
+    let coverage = prop_oneof![
+        3 => Just(Coverage::Rows),
+        1 => Just(Coverage::AllNew),
+        2 => Just(Coverage::WholeOnce),
+        1 => Just(Coverage::WholeConfirmed)
+    ];
     (
         scope,
         coverage,
@@ -388,9 +393,10 @@ impl Look {
         if !self.with_header {
             seen.header = None;
         }
-        if self.coverage == Coverage::Rows {
-            let rows = self.rows;
-            seen.installments.retain(|row| rows & (1 << (row.id.0 % 16)) != 0);
+        if !self.coverage.is_whole() {
+            let (rows, all_new) = (self.rows, self.coverage == Coverage::AllNew);
+            seen.installments
+                .retain(|row| rows & (1 << (row.id.0 % 16)) != 0 || (all_new && !row.balance.is_zero()));
             seen.boletos.retain(|id, _| rows & (1 << (id.0 % 16)) != 0);
         }
         seen
