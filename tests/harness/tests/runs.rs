@@ -338,6 +338,8 @@ async fn is_cut(task: &str, calls_before: u64, calls_in_all: u64) {
             rig.change("receive", json!({"billId": bill, "installmentId": installment, "silent": true}));
         }
     }
+    // Nothing was committed so short a time before that bills must be read again for it.
+    rig.pass(Duration::from_mins(1));
     rig.shop.timeouts.total = Duration::from_secs(8);
     rig.faults(json!([{"kind": "drip", "seconds": 3, "route": "bulk-data/v1/income", "skip": calls_before, "count": 1}]))
         .await;
@@ -369,8 +371,8 @@ async fn an_import_reads_in_windows_what_comes_too_slowly_whole() {
 
 #[tokio::test]
 async fn the_redundancy_reads_in_windows_what_comes_too_slowly_whole() {
-    // Before it what was paid is read, in one answer, and the bills of which that says too little.
-    is_cut("payments", 2, 1 + 1 + 5).await;
+    // Before it what was paid is read, in one answer.
+    is_cut("payments", 1, 1 + 1 + 5).await;
 }
 
 #[tokio::test]
