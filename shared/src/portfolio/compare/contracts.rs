@@ -24,7 +24,7 @@ pub(super) fn settle_current(draft: &mut Draft<'_>, view: &View<'_>, contract: C
         (false, ContractState::Open, None) => ContractState::Finished { on: today },
         (false, state, _) => state,
     };
-    if after.state != ContractState::Open {
+    if matches!(after.state, ContractState::Finished { .. } | ContractState::Cancelled { .. }) {
         // Nothing is left to move.
         after.successor = None;
     }

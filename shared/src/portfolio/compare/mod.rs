@@ -120,7 +120,7 @@ pub fn compare(held: &HeldBill, seen: &Observation, scope: Scope, rules: &Rules<
             rules,
             today,
         }
-        .judge(judged, &mut outcome),
+        .judge(*judged, &mut outcome),
     }
     outcome
 }
@@ -169,7 +169,7 @@ impl Comparison<'_> {
         let mut lens = self.lens(&current);
         lens.ours = ours;
         lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
-        outcome.to_confirm = self.unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
+        outcome.to_confirm = Self::unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
         if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
             return;
         }
@@ -304,7 +304,6 @@ impl Comparison<'_> {
     }
 
     fn unconfirmed<'k>(
-        &self,
         draft: &Draft<'_>,
         lens: &Lens<'_>,
         contracts: impl Iterator<Item = &'k ContractKey>,

@@ -16,7 +16,7 @@ pub(super) enum Route {
     /// The facts told do not say which contract is meant, or whether it is wanted: the whole bill is needed.
     AskForWhole,
     /// Judge these.
-    Judge(Judged),
+    Judge(Box<Judged>),
 }
 
 /// The contracts to judge.
@@ -30,16 +30,19 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// The bill stays with the contract it is held under; `successor` is where the next reconciliation moves it.
+    /// The bill stays with the contract it is held under; `successor` is where the next reconciliation moves it. One that the bill has
+    /// left keeps saying where it went.
     fn keep(current: &Contract, successor: Option<ContractKey>, ignored: bool) -> Route {
-        Route::Judge(Self {
+        let has_moved = matches!(current.state, ContractState::Assigned { .. });
+        let successor = if has_moved { current.successor.clone() } else { successor };
+        Route::Judge(Box::new(Self {
             left: Vec::new(),
             current: Contract {
                 successor,
                 ..current.clone()
             },
             ignored,
-        })
+        }))
     }
 }
 
@@ -81,14 +84,14 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, rules: &Rul
     let wanted = something && !ignored;
     if interrupted || (wanted && scope == Scope::Reconciliation) {
         let left = if current.is_empty() { vec![latest] } else { current };
-        return Route::Judge(Judged {
+        return Route::Judge(Box::new(Judged {
             left: left.into_iter().map(|contract| contract.key.clone()).collect(),
             current: Contract {
                 successor: None,
                 ..at_key.cloned().unwrap_or_else(|| opened(view, key, header, Some(latest)))
             },
             ignored,
-        });
+        }));
     }
     if wanted {
         critiques.push(waiting(view, &latest.key, &key));
@@ -113,14 +116,14 @@ fn without_header(held: &HeldBill, view: &View<'_>, rules: &Rules<'_>) -> Route 
     }
     // A bill that Sienge does not have moves nowhere any more.
     let waits = !(view.is_empty() && view.is_whole()) || matches!(current.state, ContractState::Assigned { .. });
-    Route::Judge(Judged {
+    Route::Judge(Box::new(Judged {
         left,
         current: Contract {
             successor: current.successor.clone().filter(|_| waits),
             ..current.clone()
         },
         ignored: rules.ignores(current.creditor, &current.key.document_type),
-    })
+    }))
 }
 
 fn of_bill<'a>(held: &'a HeldBill, view: &View<'_>) -> impl Iterator<Item = &'a Contract> {

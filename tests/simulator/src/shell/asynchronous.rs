@@ -135,8 +135,11 @@ pub fn status(shared: &Shared, identifier: &str) -> Result<Value, ApiError> {
     })
 }
 
-/// `GET async/{identifier}/result/{chunk}`: the question, its plan and the chunk's span.
-pub fn result(shared: &Shared, identifier: &str, chunk: &str) -> Result<(Bulk, Manner, Arc<[Piece]>, Span), ApiError> {
+/// The question, its plan and a chunk's span.
+pub type Chunk = (Bulk, Manner, Arc<[Piece]>, Span);
+
+/// `GET async/{identifier}/result/{chunk}`.
+pub fn result(shared: &Shared, identifier: &str, chunk: &str) -> Result<Chunk, ApiError> {
     let jobs = shared.jobs.lock().unwrap_or_else(PoisonError::into_inner);
     let job = jobs
         .get(identifier)

@@ -115,8 +115,7 @@ impl Bulk {
     pub fn slice(&self, world: &World, plan: &[Piece], span: Span, manner: &Manner, bytes: usize, rows: &mut Rows) -> Option<usize> {
         let end = span.until.map_or(plan.len(), |until| until.min(plan.len()));
         let last = end.min(span.from.saturating_add(PIECES_PER_SLICE));
-        for place in span.from..last {
-            let piece = plan[place];
+        for (place, piece) in plan.iter().enumerate().take(last).skip(span.from) {
             if let Some(bill) = world.bills.get(&piece.bill) {
                 self.write(world, bill, piece.installment, manner, rows);
             }
