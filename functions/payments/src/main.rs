@@ -14,10 +14,12 @@ async fn main() -> Result<(), Error> {
     let shop = &shop;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        payments::handle(shop, event.payload, deadline).await.map_err(|error| Diagnostic {
-            error_type: error.kind().to_owned(),
-            error_message: error.to_string(),
-        })
+        Box::pin(payments::handle(shop, event.payload, deadline))
+            .await
+            .map_err(|error| Diagnostic {
+                error_type: error.kind().to_owned(),
+                error_message: error.to_string(),
+            })
     }))
     .await
 }

@@ -60,7 +60,8 @@ pub fn differences(
     lines
 }
 
-/// Installments that came paid since a whole look opened their contract, and are not held. What a batimento alone sees is not among them.
+/// Installments that came paid since a whole look opened their contract, and are not held. What a batimento alone sees is not among them, nor
+/// what was told on the contract that the bill has left.
 pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<String> {
     let told = |receipt: &world::Receipt| SettlementClasses::default().is_told(&SettlementKind::from(receipt.kind.as_ref()));
     let reversed = |row: &world::Installment| {
@@ -79,7 +80,8 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
         };
         let came = bill.installments.iter().filter(|row| i64::from(row.id) > opened.last.0);
         for row in came.filter(|row| !row.open() && row.receipts.iter().any(told) && !reversed(row)) {
-            if find(mine, row, bill).is_none() {
+            let told_before = |held: &Installment| i64::from(row.id) == held.id.0 && held.receipts.len() == row.receipts.len();
+            if find(mine, row, bill).is_none() && !mine.installments.values().any(told_before) {
                 lines.push(format!(
                     "bill {} installment {}: paid since its contract was opened, not held",
                     bill.id, row.id

@@ -103,7 +103,7 @@ impl Lens<'_> {
         }
         let claimed = self.claimed.contains(&row.id);
         let settled = row.balance.is_zero();
-        if settled && (known.is_some() || (flow.paid.is_empty() && !claimed)) {
+        if settled && flow.paid.is_empty() && (known.is_some() || !claimed) {
             return None;
         }
         let boleto = self.view.boletos.get(&row.id).copied();
