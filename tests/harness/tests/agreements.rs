@@ -65,7 +65,7 @@ async fn save(rig: &Rig, new: NewAgreement) -> Result<Agreement, AgreementError>
 async fn save_unread(rig: &Rig, mut new: NewAgreement) {
     new.indexer = Some(1);
     rig.faults(json!({"kind": "status", "status": 403, "method": "GET"})).await;
-    save(rig, new).await.unwrap();
+    Box::pin(save(rig, new)).await.unwrap();
     rig.faults(json!([])).await;
 }
 
@@ -762,7 +762,7 @@ async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
     };
     for way in WAYS {
         rig.restore(&clean);
-        let new = prepare(&rig, way, bill, &ids).await;
+        let new = Box::pin(prepare(&rig, way, bill, &ids)).await;
         let saved = rig.save();
         for blow in blows {
             let mut points = 0;
@@ -852,7 +852,7 @@ async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects
                 done.map(drop)
             }
             _ => {
-                let swept: Result<Value, _> = payments::handle(&shop, json!({}), Instant::now() + PLENTY).await;
+                let swept: Result<Value, _> = Box::pin(payments::handle(&shop, json!({}), Instant::now() + PLENTY)).await;
                 swept.map(drop).map_err(AgreementError::from)
             }
         }

@@ -213,7 +213,7 @@ async fn webhooks_of_one_batch_that_remove_too_much_take_nothing_away_and_the_ba
         };
         rig.tell(&told).await;
     }
-    rig.pass(std::time::Duration::from_secs(60));
+    rig.pass(std::time::Duration::from_mins(1));
     let before = rig.compare_with_sienge().await.len();
     assert_eq!(rig.apply_once().await, 0, "they are done with");
     assert_eq!(rig.compare_with_sienge().await.len(), before, "nothing was taken away");

@@ -232,7 +232,9 @@ async fn the_paid_history_of_a_contract_is_no_news_after_its_first_load() {
     rig.bus.take();
     let settled: Vec<u32> = rig.sienge.with_world(|world| {
         let ours = world.bills.values().filter(|bill| bill.company <= 2);
-        let mixed = ours.filter(|bill| bill.installments.iter().any(|row| row.open()) && bill.installments.iter().any(|row| !row.open()));
+        let mixed = ours.filter(|bill| {
+            bill.installments.iter().any(sienge_simulator::world::Installment::open) && bill.installments.iter().any(|row| !row.open())
+        });
         mixed.map(|bill| bill.id).collect()
     });
     assert!(!settled.is_empty());

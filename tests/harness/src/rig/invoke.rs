@@ -49,7 +49,7 @@ impl Rig {
     pub async fn apply_once(&self) -> usize {
         self.fresh_minute().await;
         let batch = self.inbox.take();
-        let answer = apply::handle(&self.shop_of("apply"), delivery(&batch), Instant::now() + PLENTY).await;
+        let answer = Box::pin(apply::handle(&self.shop_of("apply"), delivery(&batch), Instant::now() + PLENTY)).await;
         self.put_back(batch, Some(answer))
     }
 
@@ -88,7 +88,7 @@ impl Rig {
     /// Invokes `import` with so much time.
     pub async fn import_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        import::handle(&self.shop_of("import"), event, Instant::now() + time).await
+        Box::pin(import::handle(&self.shop_of("import"), event, Instant::now() + time)).await
     }
 
     /// Invokes `payments`.
@@ -99,7 +99,7 @@ impl Rig {
     /// Invokes `payments` with so much time.
     pub async fn payments_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        payments::handle(&self.shop_of("payments"), event, Instant::now() + time).await
+        Box::pin(payments::handle(&self.shop_of("payments"), event, Instant::now() + time)).await
     }
 
     /// Invokes `reconcile`.
@@ -110,13 +110,13 @@ impl Rig {
     /// Invokes `reconcile` with so much time.
     pub async fn reconcile_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        reconcile::handle(&self.shop_of("reconcile"), event, Instant::now() + time).await
+        Box::pin(reconcile::handle(&self.shop_of("reconcile"), event, Instant::now() + time)).await
     }
 
     /// Invokes `api` with an event.
     pub async fn api(&self, event: Value) -> Result<Value, Refused> {
         self.fresh_minute().await;
-        self.api.handle(event, Instant::now() + PLENTY).await
+        Box::pin(self.api.handle(event, Instant::now() + PLENTY)).await
     }
 
     /// Calls the API over HTTP with a key; answers the status and the body.

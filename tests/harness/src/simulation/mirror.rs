@@ -26,13 +26,16 @@ pub enum Fate {
     Refused,
 }
 
+/// Installments that would be taken away, by bill, with the creditor that collects them.
+pub type InQuestion = BTreeMap<BillId, (CreditorId, u64)>;
+
 /// What settling left to do.
 #[derive(Default)]
 pub struct Unsettled {
     /// These need a (second) whole read, for other reasons than those in question.
     pub look_again: BTreeSet<BillId>,
     /// Of these so many installments of a creditor would be taken away.
-    pub in_question: BTreeMap<BillId, (CreditorId, u64)>,
+    pub in_question: InQuestion,
     /// Somebody committed these after the read began: nothing was done.
     pub overtaken: BTreeSet<BillId>,
 }
@@ -51,7 +54,7 @@ enum Settled {
 enum Removals<'a> {
     Confirmed,
     WithinShare,
-    Counted(&'a mut BTreeMap<BillId, (CreditorId, u64)>),
+    Counted(&'a mut InQuestion),
 }
 
 /// What an invocation took away of a creditor, and was about to, and how much was held open when it first asked.
@@ -85,10 +88,7 @@ impl Simulation {
     }
 
     /// As `Session::look_counting`: nothing is taken away, it is counted.
-    pub fn look_counting(
-        &mut self,
-        bills: &BTreeMap<BillId, Wish>,
-    ) -> Result<(BTreeMap<BillId, Fate>, BTreeMap<BillId, (CreditorId, u64)>), Halt> {
+    pub fn look_counting(&mut self, bills: &BTreeMap<BillId, Wish>) -> Result<(BTreeMap<BillId, Fate>, InQuestion), Halt> {
         let mut counted = BTreeMap::new();
         let fates = self.look_often(Scope::Reconciliation, bills, Removals::Counted(&mut counted))?;
         Ok((fates, counted))
@@ -189,20 +189,8 @@ impl Simulation {
                 overtaken.insert(bill);
                 continue;
             }
-            let source = if sources[&bill] == Source::Rest {
-                Source::Bulk
-            } else {
-                Source::Rest
-            };
-            match self.read(bill, source)? {
-                Some(mut second) => {
-                    let first = first.remove(&bill).unwrap();
-                    if self.happens(self.trouble.rows_missing) {
-                        let shown_first = |id: InstallmentId| first.installments.iter().any(|row| row.id == id);
-                        second.installments.retain(|row| !shown_first(row.id) || self.rng.bool());
-                    }
-                    confirmed.push(second.confirming(first));
-                }
+            match self.read_again(sources[&bill], first.remove(&bill).unwrap())? {
+                Some(second) => confirmed.push(second),
                 None => drop(fates.insert(bill, Fate::Failed)),
             }
         }
@@ -221,8 +209,21 @@ impl Simulation {
         Ok(overtaken)
     }
 
+    /// The second look, at the other source, which may lack what the first one showed.
+    fn read_again(&mut self, first_source: Source, first: Observation) -> Result<Option<Observation>, Halt> {
+        let source = if first_source == Source::Rest { Source::Bulk } else { Source::Rest };
+        let Some(mut second) = self.read(first.bill, source)? else {
+            return Ok(None);
+        };
+        if self.happens(self.trouble.rows_missing) {
+            let shown_first = |id: InstallmentId| first.installments.iter().any(|row| row.id == id);
+            second.installments.retain(|row| !shown_first(row.id) || self.rng.bool());
+        }
+        Ok(Some(second.confirming(first)))
+    }
+
     /// As `Session::withhold`: bills of creditors of whom more would be taken away than goes unasked.
-    pub fn withhold(&mut self, in_question: &BTreeMap<BillId, (CreditorId, u64)>) -> BTreeSet<BillId> {
+    pub fn withhold(&mut self, in_question: &InQuestion) -> BTreeSet<BillId> {
         let mut more: BTreeMap<CreditorId, u64> = BTreeMap::new();
         for (creditor, installments) in in_question.values() {
             *more.entry(*creditor).or_default() += installments;
