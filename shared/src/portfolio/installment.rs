@@ -14,7 +14,6 @@ pub struct Installment {
     /// The contract it belongs to.
     pub contract: ContractKey,
     /// The creditor that collects it: in whose index of open installments it is, and whose reconciliation looks for it.
-    #[serde(default = "unnamed")]
     pub creditor: CreditorId,
     /// Its id within the bill.
     pub id: InstallmentId,
@@ -38,11 +37,6 @@ pub struct Installment {
     pub state: InstallmentState,
     /// Grows by one with every change; part of the key of timeline events, so that saying the same again is told from saying it anew.
     pub revision: u32,
-}
-
-/// Of items from before installments named their creditor; where the index has an open one tells it.
-const fn unnamed() -> CreditorId {
-    CreditorId(0)
 }
 
 /// Whether an installment is being collected.

@@ -346,10 +346,7 @@ fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
             let contract: Contract = from_item(item)?;
             held.contracts.insert(contract.key.clone(), contract);
         } else if sk.starts_with(keys::INSTALLMENT_PREFIX) {
-            let shard = opt_text(&item, attribute::OPEN_SHARD).and_then(keys::creditor_of_open_shard);
-            let mut installment: Installment = from_item(item)?;
-            // Wherever the index has it: items from before installments named their creditor do not say it themselves.
-            installment.creditor = shard.unwrap_or(installment.creditor);
+            let installment: Installment = from_item(item)?;
             held.installments
                 .insert((installment.contract.clone(), installment.id), installment);
         }

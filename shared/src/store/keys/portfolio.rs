@@ -119,12 +119,6 @@ pub fn open_shard_of(tenant: &TenantId, creditor: CreditorId, bill: BillId) -> S
     open_shard(tenant, creditor, shard(bill.0, OPEN_SHARDS))
 }
 
-/// The creditor of an [`open_shard`].
-#[must_use]
-pub fn creditor_of_open_shard(shard: &str) -> Option<CreditorId> {
-    shard.rsplit('#').nth(1)?.parse().ok().map(CreditorId)
-}
-
 /// Range of `open_installments`; all ids can be read back from it.
 #[must_use]
 pub fn open_key(due_on: Date, contract: &ContractKey, id: InstallmentId) -> String {
