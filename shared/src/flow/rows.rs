@@ -184,15 +184,9 @@ impl KeptBill {
             };
             Some((bill, header.clone()?, installment))
         });
-        let mut seen = group(rows, self.odd, coverage).pop().unwrap_or_else(|| Observation {
-            bill,
-            header: None,
-            installments: Vec::new(),
-            unread: BTreeMap::new(),
-            gap: None,
-            boletos: BTreeMap::new(),
-            coverage,
-        });
+        let mut seen = group(rows, self.odd, coverage)
+            .pop()
+            .unwrap_or_else(|| Observation::empty(bill, coverage));
         seen.boletos = extract.boletos.get(&bill).cloned().unwrap_or_default();
         if let (Some(header), Some(on)) = (&mut seen.header, extract.revoked.get(&bill)) {
             header.cancelled_on = Some(*on);

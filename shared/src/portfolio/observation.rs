@@ -41,6 +41,20 @@ impl Coverage {
 }
 
 impl Observation {
+    /// A read that shows nothing of the bill.
+    #[must_use]
+    pub const fn empty(bill: BillId, coverage: Coverage) -> Self {
+        Self {
+            bill,
+            header: None,
+            installments: Vec::new(),
+            unread: BTreeMap::new(),
+            gap: None,
+            boletos: BTreeMap::new(),
+            coverage,
+        }
+    }
+
     /// A second look, with what only the first showed: an installment is gone when neither shows it, settled without a receipt when both
     /// say so, and one source tells no boletos.
     #[must_use]

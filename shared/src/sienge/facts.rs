@@ -220,15 +220,7 @@ pub fn group(
 
 /// The observation of a bill that Sienge does not have.
 pub(super) fn unknown_bill(bill: BillId) -> Observation {
-    Observation {
-        bill,
-        header: None,
-        installments: Vec::new(),
-        unread: BTreeMap::new(),
-        gap: None,
-        boletos: BTreeMap::new(),
-        coverage: Coverage::WholeOnce,
-    }
+    Observation::empty(bill, Coverage::WholeOnce)
 }
 
 /// The customer the statement must be asked for.

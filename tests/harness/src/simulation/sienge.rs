@@ -135,15 +135,7 @@ impl Sienge {
     /// One whole read of a bill.
     pub fn says(&self, bill: BillId, source: Source) -> Observation {
         let found = u32::try_from(bill.0).ok().and_then(|id| self.world.bills.get(&id));
-        let mut seen = Observation {
-            bill,
-            header: None,
-            installments: Vec::new(),
-            unread: BTreeMap::new(),
-            gap: None,
-            boletos: BTreeMap::new(),
-            coverage: Coverage::WholeOnce,
-        };
+        let mut seen = Observation::empty(bill, Coverage::WholeOnce);
         let Some(found) = found else { return seen };
         // The bulk read has no row that could name an empty bill.
         if source == Source::Bulk && found.installments.is_empty() {
