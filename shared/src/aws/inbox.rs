@@ -141,14 +141,17 @@ impl Requeue for SqsInbox {
                 .min(LONGEST_DELAY_SECONDS);
             let send = self.client.send_message().queue_url(&self.queue_url).delay_seconds(delay);
             let send = send.set_message_group_id(group(body)).message_body(body);
+            // Where one fails the others go back all the same; one that could not be deleted goes back once more.
             if let Err(error) = send.send().await {
-                // The others go back all the same.
                 refused = Some(InboxError(super::reason(&error)));
                 continue;
             }
             let delete = self.client.delete_message().queue_url(dead);
             let delete = delete.set_receipt_handle(message.receipt_handle().map(str::to_owned));
-            delete.send().await.map_err(|error| InboxError(super::reason(&error)))?;
+            if let Err(error) = delete.send().await {
+                refused = Some(InboxError(super::reason(&error)));
+                continue;
+            }
             taken += 1;
         }
         match refused {
