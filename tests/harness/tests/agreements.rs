@@ -9,7 +9,7 @@ use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY, Told};
-use harness::{Rig, World};
+use harness::Rig;
 use ponte::aws::BusEvent;
 use ponte::calculation::{Cents, PlanInterest};
 use ponte::flow::{AgreementError, MAX_ATTEMPTS, Session, Shop};
@@ -25,24 +25,7 @@ use AgreementKind::{Integrated, NonIntegrated};
 
 /// Company 1 alone: four contracts of one customer, of four installments each, held.
 async fn rig() -> Rig {
-    let rig = Rig::with(World {
-        installments: 12,
-        contracts: 3,
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    let (enterprise, customer) = rig.sienge.with_world(|world| {
-        let enterprise = world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id;
-        (enterprise, *world.customers.keys().next().unwrap())
-    });
-    for _ in 0..4 {
-        let contract = json!({"installments": 4, "value": "1000.10", "enterpriseId": enterprise, "customerId": customer});
-        rig.change("add", json!({"contract": contract, "silent": true}));
-    }
-    rig.run_all("reconcile").await;
-    rig.bus.take();
-    rig
+    Rig::with_contracts(4, "1000.10").await
 }
 
 async fn session_on(shop: &Shop) -> Session {

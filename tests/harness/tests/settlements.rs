@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::agreements::{monthly, wanted};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY};
-use harness::{Rig, World};
+use harness::Rig;
 use ponte::calendar::business_date;
 use ponte::flow::Session;
 use ponte::portfolio::{
@@ -17,22 +17,7 @@ use tokio::time::Instant;
 
 /// Company 1 alone, held, with contracts to agree on.
 async fn rig() -> Rig {
-    let rig = Rig::with(World {
-        installments: 12,
-        contracts: 3,
-        creditors: vec![1],
-        ..World::default()
-    })
-    .await;
-    let (enterprise, customer) = rig.sienge.with_world(|world| {
-        let enterprise = world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id;
-        (enterprise, *world.customers.keys().next().unwrap())
-    });
-    let contract = json!({"installments": 4, "value": "1000.00", "enterpriseId": enterprise, "customerId": customer});
-    rig.change("add", json!({"contract": contract, "silent": true}));
-    rig.run_all("reconcile").await;
-    rig.bus.take();
-    rig
+    Rig::with_contracts(1, "1000.00").await
 }
 
 async fn save(rig: &Rig, new: NewAgreement) -> Agreement {

@@ -140,6 +140,28 @@ impl Rig {
         rig
     }
 
+    /// Company 1 alone, held: so many contracts of one customer, of four installments each.
+    pub async fn with_contracts(count: usize, value: &str) -> Self {
+        let rig = Self::with(World {
+            installments: 12,
+            contracts: 3,
+            creditors: vec![1],
+            ..World::default()
+        })
+        .await;
+        let (enterprise, customer) = rig.sienge.with_world(|world| {
+            let enterprise = world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id;
+            (enterprise, *world.customers.keys().next().unwrap())
+        });
+        for _ in 0..count {
+            let contract = json!({"installments": 4, "value": value, "enterpriseId": enterprise, "customerId": customer});
+            rig.change("add", json!({"contract": contract, "silent": true}));
+        }
+        rig.run_all("reconcile").await;
+        rig.bus.take();
+        rig
+    }
+
     /// Starts with a world.
     pub async fn with(world: World) -> Self {
         AHEAD.set(SignedDuration::ZERO);
