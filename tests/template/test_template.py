@@ -95,11 +95,13 @@ ON_TABLES = {
     "webhook": {"ControlTable": {"GetItem"}, "JournalTable": {"PutItem", "UpdateItem", "BatchGetItem", "BatchWriteItem"}},
     # Those that may take installments away count what is open first.
     "apply": {
-        "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/open_installments": {"Query"}, "JournalTable": NOTE_DOWN, "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem"},
+        "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/open_installments": {"Query"}, "JournalTable": NOTE_DOWN,
+        "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem"},
     },
     "payments": {
         "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/outbox": {"Query"}, "PortfolioTable/index/by_customer": {"Query"},
-        "PortfolioTable/index/open_installments": {"Query"}, "JournalTable": NOTE_DOWN | {"DeleteItem"}, "JournalTable/index/pending": {"Query"}, "ControlTable": RUN,
+        "PortfolioTable/index/open_installments": {"Query"}, "JournalTable": NOTE_DOWN | {"DeleteItem"},
+        "JournalTable/index/pending": {"Query"}, "ControlTable": RUN,
     },
     "import": {
         "PortfolioTable": READ_AND_CHANGE,
