@@ -195,7 +195,7 @@ async fn rows_come_in_the_order_asked_for_and_are_the_same_rows() {
     for path in [income, by_bills, extract, defaulters] {
         let mut answers = Vec::new();
         for order in [Order::Bill, Order::Due, Order::Shuffled(1), Order::Shuffled(2)] {
-            let simulator = with(Options { order, ..options(900) }).await;
+            let simulator = with(Options { order, ..options(4_000) }).await;
             let answer = rows(&simulator.get(&path).await).clone();
             if order == Order::Due {
                 let due = |row: &Value| row["dueDate"].as_str().map(str::to_owned);
