@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use harness::Rig;
 use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY, Told};
-use harness::Rig;
 use ponte::aws::BusEvent;
 use ponte::calculation::{Cents, PlanInterest};
 use ponte::flow::{AgreementError, MAX_ATTEMPTS, Session, Shop};

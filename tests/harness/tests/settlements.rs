@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use harness::Rig;
 use harness::agreements::{monthly, wanted};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY};
-use harness::Rig;
 use ponte::calendar::business_date;
 use ponte::flow::Session;
 use ponte::portfolio::{
