@@ -9,16 +9,10 @@
 //! [`settings`] → [`calculation`] → [`portfolio`] → {[`money`], [`calendar`], [`documents`], [`text`]}. The pure rooms read no clock, no environment and no network.
 
 pub mod aws;
-pub mod calculation;
-pub mod calendar;
-pub mod digest;
-pub mod documents;
 pub mod flow;
 pub mod intake;
-pub mod money;
-pub mod portfolio;
-pub mod settings;
 pub mod sienge;
 pub mod store;
 pub mod telemetry;
-pub mod text;
+
+pub use ponte_domain::{agreement, calculation, calendar, digest, documents, ids, money, portfolio, settings, text};

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::calendar::Timestamp;
-use crate::portfolio::TenantId;
+use crate::ids::TenantId;
 
 /// The CloudWatch namespace of every metric.
 const NAMESPACE: &str = "Ponte";

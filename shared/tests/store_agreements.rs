@@ -9,11 +9,11 @@ use harness::agreements::{monthly, wanted};
 use harness::database::{Database, Fault, at, tenant};
 use harness::rig::TODAY;
 use jiff::civil::date;
+use ponte::agreement::{Agreement, AgreementKind, AgreementSettings, StateName, Step, Terms, Transition, draft, transition};
+use ponte::calculation::RetroactiveBases;
+use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{
-    Agreement, AgreementKind, AgreementSettings, BillId, Claims, Contract, ContractKey, ContractState, CreditorId, CustomerId, HeldBill,
-    Installment, InstallmentId, InstallmentState, StateName, Step, Transition, draft, transition,
-};
+use ponte::portfolio::{Claims, Contract, ContractKey, ContractState, HeldBill, Installment, InstallmentState, SettlementClasses};
 use ponte::store::{AgreementWrite, Store, StoreError};
 
 const NOW: &str = "2026-11-20T15:00:00Z";
@@ -77,8 +77,12 @@ fn made(id: &str, kind: AgreementKind, selected: &[(i64, i64)], claims: &BTreeMa
     let mut new = wanted(id, kind, &owed, monthly(2));
     new.indexer = Some(1);
     let bills = claims.iter().map(|(bill, claims)| (*bill, held(*bill, claims.clone()))).collect();
-    let of_tenant = serde_json::from_str(r#"{"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra"}"#).unwrap();
-    draft(&tenant(), &new, &bills, &AgreementSettings::default(), &of_tenant, TODAY, at(NOW)).unwrap()
+    let terms = Terms {
+        settings: &AgreementSettings::default(),
+        classes: &SettlementClasses::default(),
+        index_bases: &RetroactiveBases::default(),
+    };
+    draft(&tenant(), &new, &bills, terms, TODAY, at(NOW)).unwrap()
 }
 
 async fn write(store: &Store, step: &Transition, claims: &BTreeMap<BillId, Claims>) -> Result<(), StoreError> {
@@ -115,7 +119,7 @@ async fn an_agreement_its_claims_and_its_events_are_written_together_and_read_ba
         let loaded = store.load_bill(&tenant(), BillId(bill)).await.unwrap();
         assert_eq!(
             loaded.claims,
-            Claims::default().with(&step.agreement, BillId(bill)),
+            step.agreement.claims_on(BillId(bill), &Claims::default()),
             "loading the bill brings its claims"
         );
         assert_eq!(store.timeline(&tenant(), BillId(bill), 10).await.unwrap().len(), 1);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use harness::database::{Database, at, tenant};
 use ponte::calculation::Campaign;
 use ponte::calendar::Timestamp;
-use ponte::portfolio::{CreditorId, TenantId};
+use ponte::ids::{CreditorId, TenantId};
 use ponte::store::{Begun, PresentedKey, Role, Store, StoreError, StoredAnswer, Term};
 
 const LEASE: Duration = Duration::from_mins(1);

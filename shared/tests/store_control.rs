@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use harness::database::{Database, Fault, at, tenant};
 use ponte::calendar::Timestamp;
-use ponte::portfolio::{BillId, CreditorId, TenantId};
+use ponte::ids::{BillId, CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
 use ponte::store::{Acquired, Clock, SharedQuota, Store, StoreError};
@@ -86,7 +86,7 @@ async fn settings_written_here_are_read_here() {
     .unwrap();
     store.put_tenant(&tenant(), &settings).await.unwrap();
     let mut creditor = CreditorSettings::new(CreditorId(12));
-    creditor.enterprises.insert(ponte::portfolio::EnterpriseId(110));
+    creditor.enterprises.insert(ponte::ids::EnterpriseId(110));
     store.put_creditor(&tenant(), &creditor).await.unwrap();
     let read = store.tenant_settings(&tenant()).await.unwrap().unwrap();
     assert!(read.ignore_condition_types.contains("fi") && !read.active);

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness::database::{Database, Fault, at, tenant};
 use jiff::civil::date;
-use ponte::portfolio::{BillId, CreditorId, Critique, EnterpriseId};
+use ponte::ids::{BillId, CreditorId, EnterpriseId};
+use ponte::portfolio::Critique;
 use ponte::sienge::{CallLog, CallRecord};
 use ponte::store::{
     Accepted, CritiqueNote, Finish, InboundWebhook, JournalCalls, JournalKey, RunStart, RunState, Store, StoreError, StoredWebhook,

@@ -9,14 +9,14 @@ use futures::TryStreamExt;
 use harness::database::{Database, Fault, at, tenant};
 use jiff::civil::date;
 use ponte::calendar::Date;
+use ponte::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId, UnitId};
 use ponte::money::Cents;
 use ponte::portfolio::{
-    Action, Address, BillId, Change, Contract, ContractKey, ContractState, Coverage, CreditorId, Customer, CustomerId, Document,
-    DocumentType, Enterprise, EnterpriseId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation,
-    ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, Rules, SalesContract, SalesContractId, Scope, SettlementClass,
-    SettlementKind, TimelineEvent, Unit, UnitId, compare,
+    Action, Address, Change, Contract, ContractKey, ContractState, Coverage, Customer, Document, Enterprise, EventKind, HeldBill,
+    Installment, InstallmentState, Motive, Observation, ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, SalesContract, Scope,
+    SettlementClass, SettlementKind, TimelineEvent, Unit, compare,
 };
-use ponte::settings::CreditorSettings;
+use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::{Remedy, Stamp, Store, StoreError};
 use rust_decimal_macros::dec;
 
@@ -150,13 +150,15 @@ fn seen(count: i64, paid: bool) -> Observation {
 }
 
 fn compared(held: &HeldBill, seen: &Observation) -> Outcome {
-    let tenant = serde_json::from_str(r#"{"siengeBaseUrl": "https://x.invalid/public/api", "subdomain": "x"}"#).unwrap();
+    let tenant: TenantSettings = serde_json::from_str(r#"{"siengeBaseUrl": "https://x.invalid/public/api", "subdomain": "x"}"#).unwrap();
     let creditor = CreditorSettings::new(CREDITOR);
-    let rules = Rules {
-        tenant: &tenant,
-        creditor: Some(&creditor),
-    };
-    compare(held, seen, Scope::Reconciliation, &rules, date(2026, 11, 22))
+    compare(
+        held,
+        seen,
+        Scope::Reconciliation,
+        &tenant.policy(Some(&creditor)),
+        date(2026, 11, 22),
+    )
 }
 
 /// What is held and told of bill 295, whatever the number of transactions that it took.
@@ -671,7 +673,7 @@ async fn a_customer_leads_to_the_bills_of_its_own_tenant_only() {
     }
     let bills = store.bills_of_customer(&tenant(), CustomerId(41)).await.unwrap();
     assert_eq!(bills, BTreeSet::from([BillId(295), BillId(300)]));
-    let other = ponte::portfolio::TenantId::parse("6170").unwrap();
+    let other = ponte::ids::TenantId::parse("6170").unwrap();
     assert!(store.bills_of_customer(&other, CustomerId(41)).await.unwrap().is_empty());
     assert_eq!(store.load_bill(&other, BillId(295)).await.unwrap(), HeldBill::default());
 }

@@ -2,7 +2,7 @@
 
 use ponte::calendar::Date;
 use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
-use ponte::portfolio::{BillId, InstallmentId};
+use ponte::ids::{BillId, InstallmentId};
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};

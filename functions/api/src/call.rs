@@ -2,7 +2,7 @@
 
 use ponte::calendar::{Date, Timestamp};
 use ponte::flow::Session;
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 use ponte::sienge::Priority;
 use ponte::store::Role;
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ponte::calculation::{Campaign, Error};
-use ponte::portfolio::CreditorId;
+use ponte::ids::CreditorId;
 use ponte::store::{Role, StoreError};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};

@@ -2,10 +2,9 @@
 
 use ponte::calendar::{Date, brazilian};
 use ponte::flow::{OpenError, Opened};
+use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{
-    BillId, Contract, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState, TimelineEvent,
-};
+use ponte::portfolio::{Contract, ContractState, HeldBill, Installment, InstallmentState, TimelineEvent};
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;

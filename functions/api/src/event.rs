@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ponte::calendar::{Date, Timestamp, business_date};
 use ponte::flow::TaskName;
-use ponte::portfolio::CreditorId;
+use ponte::ids::CreditorId;
 use ponte::store::{CRITIQUE, Role, RunRecord, RunState};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;

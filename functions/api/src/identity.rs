@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use ponte::calendar::Timestamp;
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 use ponte::store::{ApiKey, PresentedKey, Role, Store};
 use serde_json::{Map, Value};
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use ponte::calendar::Timestamp;
 use ponte::flow::Shop;
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 use ponte::telemetry::{self, Metric};
 use serde_json::Value;
 use tokio::time::Instant;

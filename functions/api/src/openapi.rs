@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document, made from the routes and the types of their bodies; `docs/openapi.json` is its copy.
 
-use ponte::portfolio::AgreementId;
+use ponte::ids::AgreementId;
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};

@@ -1,9 +1,10 @@
 //! `POST /v1/quotes` and `POST /v1/quotes/smallest-plan`.
 
-use ponte::calculation::{Cents, Figures, Line, Payment, Plan, PlanInstallment, Rate, Row, Warning};
+use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, Row, Warning};
 use ponte::calendar::Date;
 use ponte::flow::quotes::{ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for};
-use ponte::portfolio::CreditorId;
+use ponte::ids::CreditorId;
+use ponte::money::{Cents, Rate};
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;

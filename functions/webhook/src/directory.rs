@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 use ponte::store::{Store, StoreError};
 use tokio::sync::Mutex;
 

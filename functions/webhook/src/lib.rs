@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use ponte::aws::{Inbox, InboxMessage, SecretError, Secrets};
 use ponte::calendar::Timestamp;
+use ponte::ids::{BillId, TenantId};
 use ponte::intake::{self, Event, Receiver};
-use ponte::portfolio::{BillId, TenantId};
 use ponte::store::{Accepted, InboundWebhook, Store};
 use ponte::telemetry::{self, Metric};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ponte::calendar::{Date, Timestamp, business_date};
+use ponte::ids::TenantId;
 use ponte::intake::{OTHER, Receiver};
-use ponte::portfolio::TenantId;
 use ponte::store::{CritiqueNote, Store};
 use ponte::telemetry::{self, Metric};
 use tokio::sync::Mutex;

@@ -5,7 +5,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::portfolio::TenantId;
+use crate::ids::TenantId;
 
 /// SQS takes at most ten messages a call.
 const BATCH: usize = 10;

@@ -11,7 +11,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::portfolio::TenantId;
+use crate::ids::TenantId;
 
 /// How long a secret is used without being read again.
 const FRESH: Duration = Duration::from_mins(5);

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use super::{Fate, FlowError, Report, Session, Shop, Wish};
 use crate::aws::InboxMessage;
+use crate::ids::{BillId, CustomerId, SalesContractId, TenantId, UnitId};
 use crate::intake::{self, Hints, Receiver};
-use crate::portfolio::{BillId, CustomerId, SalesContractId, Scope, TenantId, UnitId};
+use crate::portfolio::Scope;
 use crate::store::{Finish, InboundWebhook, JournalKey, StoredWebhook, WebhookState};
 use crate::telemetry::{self, Metric};
 

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use super::{FlowError, Report, Session};
-use crate::portfolio::{BillId, CreditorId, Critique, HeldBill, Outcome};
+use crate::ids::{BillId, CreditorId};
+use crate::portfolio::{Critique, HeldBill, Outcome};
 use crate::settings::CreditorSettings;
 use crate::store::CritiqueNote;
 

@@ -6,7 +6,8 @@
 
 use super::{FlowError, Report, RunState, Shop, Summary, TaskName};
 use crate::calendar::business_date;
-use crate::portfolio::{BillId, ContractState, CustomerId, TenantId};
+use crate::ids::{BillId, CustomerId, TenantId};
+use crate::portfolio::ContractState;
 
 /// Erases a customer, unless something is still to be collected from it. Repeating it changes nothing but the day. A dry run only says
 /// whether it can be done.

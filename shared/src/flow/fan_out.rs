@@ -1,7 +1,7 @@
 //! A task asked for everybody becomes one task per creditor, each in its own invocation.
 
 use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 
 /// Asks for the task once per tenant and creditor it concerns. Publishing again is harmless: one run per creditor at a time.
 pub async fn fan_out(shop: &Shop, name: TaskName, task: &Task) -> Result<Summary, FlowError> {

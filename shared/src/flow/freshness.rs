@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use crate::calendar::Timestamp;
+use crate::ids::{BillId, InstallmentId};
 use crate::intake::Hints;
-use crate::portfolio::{BillId, Critique, HeldBill, InstallmentId, Observation, Scope};
+use crate::portfolio::{Critique, HeldBill, Observation, Scope};
 
 /// How far the clocks of two functions may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
@@ -177,9 +178,8 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::portfolio::{
-        AgreementId, Claim, ContractKey, Coverage, CustomerId, EventKind, Installment, InstallmentState, ObservedInstallment, TimelineEvent,
-    };
+    use crate::ids::{AgreementId, CustomerId};
+    use crate::portfolio::{Claim, ContractKey, Coverage, EventKind, Installment, InstallmentState, ObservedInstallment, TimelineEvent};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -197,7 +197,7 @@ mod tests {
     fn held(read_at: Option<i64>) -> HeldBill {
         let installment = Installment {
             contract: contract(),
-            creditor: crate::portfolio::CreditorId(1),
+            creditor: crate::ids::CreditorId(1),
             id: InstallmentId(1),
             negotiation: 1,
             label: None,

@@ -3,7 +3,7 @@
 use super::{FlowError, Report, RunState, Session, Summary};
 use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
-use crate::portfolio::CreditorId;
+use crate::ids::CreditorId;
 use crate::store::{self, RunStart};
 
 /// The summary with its tenant and creditor.

@@ -12,7 +12,8 @@ use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
-use crate::portfolio::{Coverage, CreditorId, Scope};
+use crate::ids::CreditorId;
+use crate::portfolio::{Coverage, Scope};
 use crate::sienge::IncomeWindow;
 use crate::store::JournalKey;
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::fan_out::creditors_of;
 use super::{Command, FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName, fan_out};
 use crate::calendar::business_date;
-use crate::portfolio::CreditorId;
+use crate::ids::CreditorId;
 
 /// What an event asks a function for.
 pub fn read_command(shop: &Shop, function: TaskName, event: Value) -> Result<Command, FlowError> {

@@ -11,10 +11,8 @@ use super::session::Rehearsed;
 use super::{FlowError, Report, Session, Shop, View, Wish};
 use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
-use crate::portfolio::{
-    BillId, Change, ContractState, Coverage, CreditorId, CustomerId, HeldBill, Observation, Outcome, Scope, TenantId, TimelineEvent,
-    compare,
-};
+use crate::ids::{BillId, CreditorId, CustomerId, TenantId};
+use crate::portfolio::{Change, ContractState, Coverage, HeldBill, Observation, Outcome, Scope, TimelineEvent, compare};
 use crate::sienge::{self, Look, Seen, SiengeError};
 use crate::store::{Committed, CritiqueNote, Stamp, StoreError};
 
@@ -382,7 +380,7 @@ impl Session {
                 None => self.shop.store.load_bill(&self.tenant, seen.bill).await?,
             };
             let creditor = creditor_of(&held, seen);
-            let outcome = compare(&held, seen, view.scope, &self.rules(creditor), self.today);
+            let outcome = compare(&held, seen, view.scope, &self.policy(creditor), self.today);
             if !self.dry_run && !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
                 return Ok(Settled::Overtaken);
             }

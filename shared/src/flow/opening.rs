@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Fate, FlowError, Report, Session, Wish};
-use crate::portfolio::{BillId, HeldBill, Scope, TimelineEvent};
+use crate::ids::BillId;
+use crate::portfolio::{HeldBill, Scope, TimelineEvent};
 use crate::store::StoreError;
 
 /// Events told of a contract that is opened.

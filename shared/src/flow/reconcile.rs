@@ -24,7 +24,8 @@ use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
-use crate::portfolio::{BillId, ContractKey, Coverage, CreditorId, CustomerId, DocumentType, Fingerprint, InstallmentId, Scope};
+use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, InstallmentId};
+use crate::portfolio::{ContractKey, Coverage, Fingerprint, Scope};
 use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::telemetry::{self, Metric};
 

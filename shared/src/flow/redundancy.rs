@@ -11,7 +11,8 @@ use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::{Date, Timestamp};
-use crate::portfolio::{Coverage, CreditorId, Scope};
+use crate::ids::CreditorId;
+use crate::portfolio::{Coverage, Scope};
 use crate::sienge::{IncomeSelection, IncomeWindow};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use tokio::time::Instant;
 
 use super::apply::finish;
 use super::{Fate, FlowError, Report, RunState, Session, Shop, Summary, TaskName};
+use crate::ids::TenantId;
 use crate::intake::stored_id;
-use crate::portfolio::TenantId;
 use crate::store::{JournalKey, StoredWebhook, WebhookState, keys};
 
 /// Dead letters moved in one invocation: one comes back each second, and SQS keeps none back for longer than a quarter of an hour.

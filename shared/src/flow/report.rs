@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::portfolio::{Action, BillId, Change, ContractState, EventKind, LeftOut, Outcome};
+use crate::ids::BillId;
+use crate::portfolio::{Action, Change, ContractState, EventKind, LeftOut, Outcome};
 use crate::sienge::OddRow;
 
 /// Critiques and failures kept in a report at most; all critiques are in the journal.
@@ -294,7 +295,8 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portfolio::{Critique, InstallmentId, Oddity};
+    use crate::ids::InstallmentId;
+    use crate::portfolio::{Critique, Oddity};
     use crate::sienge::Shown;
 
     #[test]

@@ -14,8 +14,9 @@ use super::breaker::InQuestion;
 use super::windows::Window;
 use super::{FlowError, Report, Session, View, Wish};
 use crate::calendar::Date;
+use crate::ids::{BillId, CreditorId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, Coverage, CreditorId, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt, Scope};
+use crate::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Receipt, Scope};
 use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, OddRow, group, income_facts};
 
 /// Rows kept of one answer, some 80 bytes each. What is beyond is left to another read of the same answer.
@@ -233,7 +234,7 @@ impl Session {
         after: Option<BillId>,
         mut wanted: impl FnMut(&Row, bool) -> bool + Send,
     ) -> Result<KeptRows, FlowError> {
-        let rules = self.rules(Some(creditor));
+        let policy = self.policy(Some(creditor));
         let mut kept = KeptRows::after(after);
         let mut astray = None;
         let mut rows = self.sienge.income(query);
@@ -241,7 +242,7 @@ impl Session {
             kept.told.rows_read += 1;
             match income_facts(row?) {
                 Ok(row) => {
-                    let left_out = rules.leaves_out(&row.1, Some(&row.2));
+                    let left_out = policy.leaves_out(&row.1, Some(&row.2));
                     if let Some(why) = left_out {
                         kept.told.leave_out(why);
                     }
@@ -251,7 +252,7 @@ impl Session {
                 }
                 // One unreadable row must not keep the others waiting: what it is about is left as it is and told to the operator.
                 Err(row) => {
-                    let left_out = row.header.as_ref().ok().and_then(|header| rules.leaves_out(header, None));
+                    let left_out = row.header.as_ref().ok().and_then(|header| policy.leaves_out(header, None));
                     match (row.bill, row.installment()) {
                         (Some(bill), Some(id)) => kept.unread.extend([(bill, id)]),
                         (Some(bill), None) => kept.in_part.extend([bill]),
@@ -389,7 +390,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::portfolio::{CustomerId, DocumentType};
+    use crate::ids::{CustomerId, DocumentType};
 
     fn row(bill: i64, id: i64) -> Row {
         let header = ObservedBill {

@@ -9,7 +9,7 @@ use super::history::{expected_end, named, record, standing};
 use super::windows::Window;
 use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
 use crate::calendar::{Timestamp, business_date};
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 use crate::sienge::SiengeError;
 use crate::store::{Acquired, CritiqueNote, Lease, StoreError};
 use crate::telemetry::{self, Metric};

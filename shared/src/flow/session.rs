@@ -11,7 +11,8 @@ use super::Shop;
 use super::breaker::Tally;
 use crate::aws::{BusError, InboxError, SecretError};
 use crate::calendar::{Date, Timestamp, business_date};
-use crate::portfolio::{BillId, Change, CreditorId, HeldBill, Rules, TenantId};
+use crate::ids::{BillId, CreditorId, TenantId};
+use crate::portfolio::{Change, HeldBill, Policy};
 use crate::settings::{CreditorSettings, TenantSettings};
 use crate::sienge::{self, Client, ClientConfig, Priority, Secret, SiengeError};
 use crate::store::{self, JournalCalls, SharedQuota, StoreError};
@@ -186,13 +187,10 @@ impl Session {
         })
     }
 
-    /// The rules for a bill of a creditor.
+    /// What the settings let a comparison of a creditor's bill do.
     #[must_use]
-    pub fn rules(&self, creditor: Option<CreditorId>) -> Rules<'_> {
-        Rules {
-            tenant: &self.settings,
-            creditor: creditor.and_then(|id| self.creditors.get(&id)),
-        }
+    pub fn policy(&self, creditor: Option<CreditorId>) -> Policy<'_> {
+        self.settings.policy(creditor.and_then(|id| self.creditors.get(&id)))
     }
 
     /// Time left before the invocation must be closing.

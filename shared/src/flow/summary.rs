@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Report, TaskName};
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

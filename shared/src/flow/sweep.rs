@@ -9,7 +9,7 @@ use super::run::orphan;
 use super::{FlowError, Report, RunState, Shop, Summary, Task, TaskName};
 use crate::aws::{BusEvent, InboxMessage};
 use crate::calendar::Timestamp;
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 use crate::store::{self, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::aws::BusEvent;
 use crate::calendar::Date;
-use crate::portfolio::{CreditorId, CustomerId, TenantId};
+use crate::ids::{CreditorId, CustomerId, TenantId};
 
 /// Detail type of a task asked for through the bus.
 pub const TASK_REQUESTED: &str = "task.requested";

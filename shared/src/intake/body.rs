@@ -10,8 +10,8 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 use serde_json::value::RawValue;
 
 use super::sienge::Unreadable;
+use crate::ids::LARGEST_ID;
 use crate::money::Decimal;
-use crate::portfolio::LARGEST_ID;
 
 /// Longest text of a number.
 const NUMBER_CHARS: usize = 64;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::body::{Body, Ids};
 use super::event::{Event, Named};
 use crate::digest::sha256_hex;
-use crate::portfolio::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
+use crate::ids::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
 
 /// The most bills one event may name.
 const MAX_BILLS: usize = 1_000;

@@ -4,8 +4,7 @@
 //! never: a failing stream ends with `Err`, the rows before it were real, and the caller asks for the same window again.
 
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 
 use super::call::Call;

@@ -12,7 +12,8 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{group, income_facts, unknown_bill};
 use super::observe::Seen;
-use crate::portfolio::{BillId, Coverage, Observation};
+use crate::ids::BillId;
+use crate::portfolio::{Coverage, Observation};
 
 /// Times a bulk answer that broke after its first row is asked for again.
 const RESTARTS: u32 = 2;

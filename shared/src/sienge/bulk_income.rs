@@ -1,7 +1,6 @@
 //! Bulk income: receivable installments with their receipts, by period or by bill.
 
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -9,8 +8,8 @@ use super::call::Call;
 use super::client::Client;
 use super::lenient::{amount, balance, date, flag, id, list, object, original, text};
 use super::pages::Rows;
+use crate::ids::{BillId, CreditorId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, CreditorId};
 
 /// One installment; the customer's name is not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

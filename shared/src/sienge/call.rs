@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use super::mask;
 use super::ports::Lane;
-use crate::portfolio::BillId;
+use crate::ids::BillId;
 
 /// What is called.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use super::bulk_income::BILLS_PER_CALL;
 use super::ports::Remaining;
-use crate::portfolio::{BillId, CustomerId};
+use crate::ids::{BillId, CustomerId};
 
 /// A bill to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::choice::Source;
 use super::error::SiengeError;
 use super::ports::{CallLog, Lane, Priority, Quota};
-use crate::portfolio::BillId;
+use crate::ids::BillId;
 
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]

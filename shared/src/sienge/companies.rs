@@ -7,7 +7,7 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, text};
 use super::pages::Rows;
-use crate::portfolio::CreditorId;
+use crate::ids::CreditorId;
 
 /// A company.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -7,8 +7,9 @@ use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, date, id, list, text};
+use crate::ids::BillId;
 use crate::money::Cents;
-use crate::portfolio::{BillId, Document};
+use crate::portfolio::Document;
 
 /// A bill's present balance. The three lists have one shape; in which of them an installment is says whether it is owed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

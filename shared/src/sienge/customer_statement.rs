@@ -8,8 +8,8 @@ use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, balance, date, flag, id, list, number, original, text};
+use crate::ids::{BillId, CustomerId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, CustomerId};
 
 /// A bill in the statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

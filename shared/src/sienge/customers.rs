@@ -8,7 +8,7 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, date, flag, id, list, object, personal, text};
 use super::pages::Rows;
-use crate::portfolio::{CustomerId, EnterpriseId};
+use crate::ids::{CustomerId, EnterpriseId};
 
 /// A customer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

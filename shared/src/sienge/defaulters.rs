@@ -7,8 +7,8 @@ use super::call::Call;
 use super::client::Client;
 use super::lenient::{amount, date, flag, id, ids, list, text};
 use super::pages::Rows;
+use crate::ids::CreditorId;
 use crate::money::Cents;
-use crate::portfolio::CreditorId;
 
 /// A bill with late installments; the customer's name is not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

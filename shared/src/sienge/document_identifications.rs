@@ -6,7 +6,7 @@ use super::call::{Call, encoded};
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::text;
-use crate::portfolio::DocumentType;
+use crate::ids::DocumentType;
 
 /// A document identification (tipo de documento).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

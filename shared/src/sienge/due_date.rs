@@ -8,7 +8,7 @@ use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
 use super::receivable_bills::RESOURCE;
-use crate::portfolio::{BillId, InstallmentId};
+use crate::ids::{BillId, InstallmentId};
 
 /// What became of a new due date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{date, id, text};
 use super::pages::Rows;
-use crate::portfolio::{CreditorId, EnterpriseId};
+use crate::ids::{CreditorId, EnterpriseId};
 
 /// An enterprise; where it has a cost centre, both have the same id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

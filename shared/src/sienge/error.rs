@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::portfolio::{BillId, InstallmentId};
+use crate::ids::{BillId, InstallmentId};
 
 use super::ports::{Lane, QuotaRefusal};
 

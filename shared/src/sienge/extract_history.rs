@@ -10,8 +10,8 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{balance, date, flag, id, list, object, original, text};
 use super::pages::Rows;
+use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, CreditorId, CustomerId, InstallmentId};
 
 /// A bill with its installments that fall into the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

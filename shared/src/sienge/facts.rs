@@ -9,10 +9,10 @@ use super::bulk_income::{IncomeReceipt, IncomeRow};
 use super::customer_statement::{StatementBill, StatementInstallment, StatementReceipt};
 use super::error::SiengeError;
 use super::receivable_bills::{self, BillInstallment, ReceivableBill};
+use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    BillId, Coverage, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment,
-    Oddity, Receipt, SettlementClass, SettlementKind, Unread,
+    Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, SettlementClass, SettlementKind, Unread,
 };
 
 /// The origin of bills that come from a sales contract.

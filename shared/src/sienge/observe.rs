@@ -14,7 +14,8 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{customer_of, rest_facts, unknown_bill};
 use super::ports::{Lane, Remaining};
-use crate::portfolio::{BillId, Observation};
+use crate::ids::BillId;
+use crate::portfolio::Observation;
 
 /// Bills read at the same time by REST.
 const REST_AT_ONCE: usize = 4;

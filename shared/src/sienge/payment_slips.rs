@@ -8,7 +8,7 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, personal};
 use super::pages;
-use crate::portfolio::{BillId, InstallmentId};
+use crate::ids::{BillId, InstallmentId};
 
 /// A second copy. The link is a secret while it lives: whoever has it sees the debtor's data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

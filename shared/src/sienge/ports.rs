@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::calendar::Timestamp;
-use crate::portfolio::BillId;
+use crate::ids::BillId;
 
 /// Sienge counts two kinds of requests apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

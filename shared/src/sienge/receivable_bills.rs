@@ -8,8 +8,8 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, balance, date, flag, id, text};
 use super::pages::Rows;
+use crate::ids::{BillId, CreditorId, CustomerId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, CreditorId, CustomerId};
 
 /// A receivable bill.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

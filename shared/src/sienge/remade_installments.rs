@@ -9,9 +9,9 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, date, id, text};
 use super::pages;
-use crate::calculation::Rate;
-use crate::money::{Cents, JsonNumber};
-use crate::portfolio::{BillId, CreditorId, CustomerId, InstallmentId, REMAKE_CONDITION, RemakeOrder};
+use crate::agreement::{REMAKE_CONDITION, RemakeOrder};
+use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId};
+use crate::money::{Cents, JsonNumber, Rate};
 
 const RESOURCE: &str = "remade-installments";
 

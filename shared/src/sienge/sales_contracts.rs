@@ -9,8 +9,8 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, amount, date, flag, id, list, number, personal, text};
 use super::pages::Rows;
+use crate::ids::{CreditorId, CustomerId, EnterpriseId, SalesContractId};
 use crate::money::Cents;
-use crate::portfolio::{CreditorId, CustomerId, EnterpriseId, SalesContractId};
 use crate::text::folded;
 
 /// A sales contract.

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, number, text};
 use super::pages::{PAGE_ROWS, Rows};
-use crate::portfolio::{EnterpriseId, UnitId};
+use crate::ids::{EnterpriseId, UnitId};
 
 /// A unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

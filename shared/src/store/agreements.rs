@@ -14,8 +14,10 @@ use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::portfolio::{event_item, failed_conditions, transact};
 use super::{Store, StoreError};
+use crate::agreement::{Agreement, StateName};
 use crate::calendar::Timestamp;
-use crate::portfolio::{Agreement, AgreementId, BillId, Claims, CreditorId, CustomerId, EventKind, StateName, TenantId, TimelineEvent};
+use crate::ids::{AgreementId, BillId, CreditorId, CustomerId, TenantId};
+use crate::portfolio::{Claims, EventKind, TimelineEvent};
 
 const REVISION: &str = "revision";
 const VERSION: &str = "version";
@@ -67,7 +69,7 @@ impl Store {
         let item = agreement_item(agreement, write.due_at)?;
         request = request.transact_items(self.put_at(item, REVISION, agreement.revision - 1)?);
         for (bill, claims) in write.claims {
-            let after = claims.with(agreement, *bill);
+            let after = agreement.claims_on(*bill, claims);
             if after != *claims {
                 let item = to_item(&keys::claims(tenant, *bill), &after)?;
                 request = request.transact_items(self.put_at(item, VERSION, claims.version)?);

@@ -12,7 +12,7 @@ use super::attributes::{Item, get_binary, get_number, get_text, key_item, text};
 use super::batch::Freshness;
 use super::{Store, StoreError, keys};
 use crate::calendar::Timestamp;
-use crate::portfolio::TenantId;
+use crate::ids::TenantId;
 
 /// First part of every key, by which a leaked one is recognised.
 const PREFIX: &str = "ponte";

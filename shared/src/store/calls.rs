@@ -9,7 +9,7 @@ use super::journal::{KEPT_DAYS, bounded, expiry};
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, packing};
 use crate::calendar::business_date;
-use crate::portfolio::TenantId;
+use crate::ids::TenantId;
 use crate::sienge::{CallLog, CallRecord};
 
 /// Calls written together: DynamoDB's limit for one batch.

@@ -4,7 +4,7 @@ use super::attributes::{Item, binary, get_binary, get_number, get_text, key_item
 use super::batch::Freshness;
 use super::{Store, StoreError, keys, packing};
 use crate::calculation::Campaign;
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 
 /// Largest packed list, below the item limit of 400 KB.
 const LIMIT_BYTES: usize = 350_000;

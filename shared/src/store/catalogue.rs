@@ -12,9 +12,8 @@ use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError, packing};
 use crate::calendar::Date;
-use crate::portfolio::{
-    BillId, CreditBureauRecord, Customer, CustomerId, Document, Enterprise, EnterpriseId, SalesContract, TenantId, Unit, UnitId,
-};
+use crate::ids::{BillId, CustomerId, EnterpriseId, TenantId, UnitId};
+use crate::portfolio::{CreditBureauRecord, Customer, Document, Enterprise, SalesContract, Unit};
 
 const CONTENT_HASH: &str = "content_hash";
 /// Of an erased customer, which nothing overwrites.

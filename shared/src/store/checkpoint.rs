@@ -12,7 +12,7 @@ use super::journal::expiry;
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError, packing};
 use crate::calendar::Timestamp;
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 
 /// Largest packed checkpoint.
 const LIMIT_BYTES: usize = 8 * 1024 * 1024;

@@ -11,7 +11,7 @@ use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError, journal, packing};
 use crate::calendar::Timestamp;
-use crate::portfolio::{BillId, CreditorId, TenantId};
+use crate::ids::{BillId, CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
 
 /// Days a run's removals wait for their confirmation.

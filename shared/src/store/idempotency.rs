@@ -13,7 +13,7 @@ use super::journal::expiry;
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError, packing};
 use crate::calendar::Timestamp;
-use crate::portfolio::TenantId;
+use crate::ids::TenantId;
 
 /// Days a record is kept, finished or not.
 const KEPT_DAYS: i64 = 2;

@@ -11,7 +11,7 @@ use super::journal::expiry;
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError};
 use crate::calendar::Timestamp;
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 
 /// A lease held. Renew it well before `expires`, release it at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use super::batch::{Freshness, Query};
 use super::keys::{self, attribute, index};
 use super::{Store, StoreError};
 use crate::calendar::Date;
-use crate::portfolio::{BillId, ContractKey, CreditorId, Fingerprint, InstallmentId, TenantId};
+use crate::ids::{BillId, CreditorId, InstallmentId, TenantId};
+use crate::portfolio::{ContractKey, Fingerprint};
 
 /// Entries read from one shard at a time: with all shards, some 8,000 entries (about 2 MB) are in memory at most.
 const ENTRIES_PER_PAGE: usize = 1000;

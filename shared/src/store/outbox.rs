@@ -8,7 +8,8 @@ use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError};
 use crate::calendar::Timestamp;
-use crate::portfolio::{TenantId, TimelineEvent};
+use crate::ids::TenantId;
+use crate::portfolio::TimelineEvent;
 
 const MARKS_AT_ONCE: usize = 16;
 

@@ -16,7 +16,8 @@ use super::keys::{self, ItemKey, attribute};
 use super::slices::{self, SliceLimits};
 use super::{Store, StoreError, packing};
 use crate::calendar::Timestamp;
-use crate::portfolio::{BillId, Change, Contract, CreditorId, HeldBill, Installment, Outcome, TenantId, TimelineEvent};
+use crate::ids::{BillId, CreditorId, TenantId};
+use crate::portfolio::{Change, Contract, HeldBill, Installment, Outcome, TimelineEvent};
 
 /// Largest packed list of pending events in a head, below the item limit of 400 KB.
 const PENDING_LIMIT_BYTES: usize = 350_000;

@@ -13,7 +13,8 @@ use super::journal::{KEPT_DAYS, bounded, expiry};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError, packing};
 use crate::calendar::{Date, Timestamp, brazilian_time, business_date};
-use crate::portfolio::{BillId, CreditorId, Critique, TenantId};
+use crate::ids::{BillId, CreditorId, TenantId};
+use crate::portfolio::Critique;
 
 /// Kind of journal item: a run.
 const RUN: &str = "run";

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use crate::portfolio::{Change, ContractKey, InstallmentId, Outcome, TimelineEvent};
+use crate::ids::InstallmentId;
+use crate::portfolio::{Change, ContractKey, Outcome, TimelineEvent};
 
 /// What fits into one transaction.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Second copies of boletos, their e-mails and new due dates.
 
 use jiff::civil::date;
-use ponte::portfolio::{BillId, InstallmentId};
+use ponte::ids::{BillId, InstallmentId};
 use ponte::sienge::{DueDateChange, PaymentSlip, Personal, SiengeError, SlipAnswer, SlipEmail};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use ponte::portfolio::BillId;
+use ponte::ids::BillId;
 use ponte::sienge::{AsyncJob, AsyncStatus, IncomeRow, IncomeSelection, IncomeWindow, SiengeError};
 
 use super::server::{Reply, Stage, refusal, until};

@@ -1,8 +1,9 @@
 //! The present debit balance: both shapes, and whose document travels where.
 
 use jiff::civil::date;
+use ponte::ids::BillId;
 use ponte::money::Cents;
-use ponte::portfolio::{BillId, Document};
+use ponte::portfolio::Document;
 
 use super::server::{Reply, Stage};
 

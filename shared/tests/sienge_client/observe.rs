@@ -1,7 +1,8 @@
 //! Both sources tell the same facts.
 
+use ponte::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation, Oddity};
+use ponte::portfolio::{Coverage, Observation, Oddity};
 use ponte::sienge::{IncomeRow, Look, Remaining, Remedy, SiengeError, group, income_facts};
 
 use super::server::{Reply, Request, Stage, refusal};

@@ -1,7 +1,7 @@
 //! Nothing personal and no secret reaches a note, an error or a printed struct.
 
 use futures::TryStreamExt;
-use ponte::portfolio::CustomerId;
+use ponte::ids::CustomerId;
 use ponte::sienge::{Customer, CustomerFilter, Personal, Secret};
 
 use super::server::{Reply, Stage, refusal};

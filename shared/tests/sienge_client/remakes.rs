@@ -1,8 +1,9 @@
 //! Remakes: what is sent, and the answers a remake may have.
 
 use jiff::civil::date;
-use ponte::calculation::{Cents, Rate};
-use ponte::portfolio::{BillId, InstallmentId, RemakeCondition, RemakeOrder};
+use ponte::agreement::{RemakeCondition, RemakeOrder};
+use ponte::ids::{BillId, InstallmentId};
+use ponte::money::{Cents, Rate};
 use serde_json::{Value, json};
 
 use super::server::{Reply, Stage, refusal};

@@ -1,8 +1,8 @@
 //! Production and documented shapes decode to the same rows; odd values harm nothing.
 
 use futures::TryStreamExt;
+use ponte::ids::{BillId, CustomerId, InstallmentId, SalesContractId};
 use ponte::money::Cents;
-use ponte::portfolio::{BillId, CustomerId, InstallmentId, SalesContractId};
 use ponte::sienge::{CustomerFilter, ExtractHistoryWindow, RemadeFilter, SalesContractFilter};
 use rust_decimal_macros::dec;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use ponte::portfolio::{BillId, CreditorId};
+use ponte::ids::{BillId, CreditorId};
 use ponte::sienge::{Lane, Priority, QuotaRefusal, Remedy, Secret, SiengeError};
 use tokio::time::Instant;
 

@@ -7,11 +7,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::Options;
 use crate::process::Process;
 use crate::stack::{Stack, Used};
 use crate::table::{Table, grouped};
-use crate::warm;
+use crate::{Options, warm};
 
 const TIME: Duration = Duration::from_mins(15);
 const CONTRACTS: u32 = 500;

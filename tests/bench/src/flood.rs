@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::{try_join, try_join_all};
 use harness::database::tenant;
 use ponte::flow::MAX_DELIVERIES;
-use ponte::portfolio::{BillId, InstallmentId};
+use ponte::ids::{BillId, InstallmentId};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 

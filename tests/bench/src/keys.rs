@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use ponte::portfolio::{BillId, CreditorId, TenantId};
+use ponte::ids::{BillId, CreditorId, TenantId};
 use ponte::store::keys;
 
 use crate::table::{Table, grouped};

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use harness::database::Database;
 use ponte::aws::{self, variable};
 use ponte::calendar::Timestamp;
-use ponte::portfolio::{BillId, CreditorId};
+use ponte::ids::{BillId, CreditorId};
 use ponte::settings::Package;
 use ponte::sienge::{CallLog, CallRecord, Client, ClientConfig, Priority, Secret, SiengeError, Timeouts, http_client};
 use ponte::store::{SharedQuota, Store, Tables, client};

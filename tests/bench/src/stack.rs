@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use harness::database::{Database, tenant};
 use ponte::flow::TASK_REQUESTED;
-use ponte::portfolio::CreditorId;
+use ponte::ids::CreditorId;
 use ponte::settings::CreditorSettings;
 use serde_json::{Value, json};
 use sienge_simulator::{Options as World, Running};

@@ -127,7 +127,7 @@ pub fn rest_answer(data: &[u8]) {
     };
     let list: Vec<BillInstallment> = serde_json::from_slice(list).unwrap_or_default();
     let statement: Vec<StatementBill> = serde_json::from_slice(statement).unwrap_or_default();
-    let bill = ponte::portfolio::BillId(295);
+    let bill = ponte::ids::BillId(295);
     if let Ok(seen) = rest_facts(bill, header, list, statement) {
         assert_eq!(seen.bill, bill);
         let ids: std::collections::BTreeSet<_> = seen.installments.iter().map(|installment| installment.id).collect();

@@ -1,11 +1,12 @@
 //! Agreements to be saved, in a few words.
 
 use jiff::civil::{Date, date};
+use ponte::agreement::{AgreementKind, NewAgreement, Start};
 use ponte::calculation::{
-    CalculationSettings, Campaign, Cents, Correction, Debt, Discounts, Payment, Periodicity, PlanInterest, PlanRequest, Planned, Request,
-    plan,
+    CalculationSettings, Campaign, Correction, Debt, Discounts, Payment, Periodicity, PlanInterest, PlanRequest, Planned, Request, plan,
 };
-use ponte::portfolio::{AgreementId, AgreementKind, BillId, CreditorId, InstallmentId, NewAgreement, Start};
+use ponte::ids::{AgreementId, BillId, CreditorId, InstallmentId};
+use ponte::money::Cents;
 use serde_json::json;
 
 use crate::Rig;

@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ponte::portfolio::{
-    BillId, ContractKey, ContractState, CustomerId, HeldBill, Installment, InstallmentId, SettlementClasses, SettlementKind,
-};
+use ponte::ids::{BillId, CustomerId, InstallmentId};
+use ponte::portfolio::{ContractKey, ContractState, HeldBill, Installment, SettlementClasses, SettlementKind};
 use sienge_simulator::world;
 
 /// What both sides say of one installment, in the same words.

@@ -11,7 +11,7 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use ponte::calendar::Timestamp;
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 use ponte::store::{Store, Tables, client, create_tables};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

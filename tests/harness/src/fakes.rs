@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets, TenantSecret};
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 
 /// SQS and EventBridge take, and hand out, ten entries a call.
 pub(crate) const MESSAGES_PER_CALL: usize = 10;

@@ -1,6 +1,6 @@
 //! More tenants beside that of all tests: each with its own settings, secret and creditor, and a Sienge that may be another.
 
-use ponte::portfolio::{CreditorId, TenantId};
+use ponte::ids::{CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use serde_json::{from_value, json};
 use tokio::net::TcpListener;

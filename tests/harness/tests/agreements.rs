@@ -10,13 +10,13 @@ use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY, Told};
+use ponte::agreement::{Agreement, AgreementKind, AgreementState, NewAgreement, Start, StateName};
 use ponte::aws::BusEvent;
-use ponte::calculation::{Cents, PlanInterest};
+use ponte::calculation::PlanInterest;
 use ponte::flow::{AgreementError, MAX_ATTEMPTS, Session, Shop};
-use ponte::portfolio::{
-    Agreement, AgreementId, AgreementKind, AgreementState, BillId, Breaking, EventKind, InstallmentId, Motive, NewAgreement, Scope, Start,
-    StateName,
-};
+use ponte::ids::{AgreementId, BillId, InstallmentId};
+use ponte::money::Cents;
+use ponte::portfolio::{Breaking, EventKind, Motive, Scope};
 use ponte::sienge::Remedy;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -512,7 +512,7 @@ async fn sienge_refuses_a_second_remake_of_the_same_installments() {
     let saved = save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
         .await
         .unwrap();
-    let order = ponte::portfolio::remake_order(&saved).unwrap();
+    let order = ponte::agreement::remake_order(&saved).unwrap();
     let session = session(&rig).await;
     let refused = session.sienge.remake(&order).await.unwrap_err();
     assert_eq!(refused.remedy(), Remedy::Never, "{refused}");
@@ -933,8 +933,8 @@ async fn a_bill_without_agreements_costs_nothing_more() {
 
 #[test]
 fn the_plan_of_the_tests_is_a_real_one() {
-    let owed = [(BillId(1), InstallmentId(1), TODAY, ponte::calculation::Cents::new(100_000))];
+    let owed = [(BillId(1), InstallmentId(1), TODAY, ponte::money::Cents::new(100_000))];
     let planned = planned(&owed, TODAY, &monthly(3));
     assert_eq!(planned.plan.installments.len(), 3);
-    assert_eq!(planned.plan.total, ponte::calculation::Cents::new(100_000));
+    assert_eq!(planned.plan.total, ponte::money::Cents::new(100_000));
 }

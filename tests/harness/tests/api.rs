@@ -6,7 +6,7 @@ use std::time::Duration;
 use harness::Rig;
 use harness::database::{at, tenant};
 use harness::rig::{API_KEY, World, clock};
-use ponte::portfolio::{CreditorId, TenantId};
+use ponte::ids::{CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
 use ponte::store::{Role, SharedQuota};
@@ -461,7 +461,7 @@ async fn a_customer_with_letters_in_the_cnpj_is_quoted_and_one_without_a_documen
         assert!(!journal.contains(&personal), "calls are written down masked");
     }
 
-    let nobody = ponte::portfolio::Customer::unread(ponte::portfolio::CustomerId(i64::from(customer)));
+    let nobody = ponte::portfolio::Customer::unread(ponte::ids::CustomerId(i64::from(customer)));
     scene.rig.shop.store.put_if_changed(&tenant(), &[nobody]).await.unwrap();
     let (status, path, detail) = scene.fault("/v1/quotes", json!({"bills": [{"bill": bill}]})).await;
     assert_eq!((status, path.as_str()), (422, "bills[0].bill"));

@@ -137,7 +137,7 @@ async fn a_total_that_is_not_what_the_debtor_was_told_is_not_saved() {
     body["total"] = json!("1.00");
     let (status, answer) = save(&scene, "pedido-1", body.clone()).await;
     let told = quote["plan"]["total"].as_str().unwrap();
-    let cents = ponte::calculation::Cents::parse("total", told.parse().unwrap()).unwrap();
+    let cents = ponte::money::Cents::parse("total", told.parse().unwrap()).unwrap();
     let text = answer["detail"].as_str().unwrap();
     assert!(
         status == 409 && text.starts_with(&format!("O total agora é R$ {}, não R$ 1,00", cents.brazilian())),

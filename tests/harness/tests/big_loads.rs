@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use harness::crash::{Blow, Effects};
 use harness::{Rig, World};
-use ponte::portfolio::{BillId, EventKind, HeldBill};
+use ponte::ids::BillId;
+use ponte::portfolio::{EventKind, HeldBill};
 use serde_json::{Value, json};
 use sienge_simulator::Order;
 use tokio::time::Instant;

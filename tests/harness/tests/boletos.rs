@@ -8,8 +8,9 @@ use jiff::civil::{Date, date};
 use ponte::documents::Boleto;
 use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
 use ponte::flow::{Session, Shop};
+use ponte::ids::{BillId, InstallmentId, TenantId};
 use ponte::money::Cents;
-use ponte::portfolio::{BillId, EventKind, InstallmentId, TenantId};
+use ponte::portfolio::EventKind;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

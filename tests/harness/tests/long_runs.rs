@@ -11,7 +11,7 @@ use harness::{Rig, World};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use ponte::flow::Session;
-use ponte::portfolio::{CreditorId, CustomerId};
+use ponte::ids::{CreditorId, CustomerId};
 use ponte::sienge::CustomerFilter;
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -197,7 +197,7 @@ async fn the_redundancy_and_the_daily_load_bring_what_lost_webhooks_did_not_tell
     rig.run_all("redundancy").await;
     let paid = &day.operations[0].1;
     let held = rig.held().await;
-    let bill = &held[&ponte::portfolio::BillId(paid["billId"].as_i64().unwrap())];
+    let bill = &held[&ponte::ids::BillId(paid["billId"].as_i64().unwrap())];
     let installment = bill
         .installments
         .values()

@@ -131,7 +131,7 @@ async fn a_bill_missing_from_every_rest_answer_is_not_removed_by_its_webhook() {
         .await;
     rig.apply_once().await;
     let held = rig.held().await;
-    let open_here = held[&ponte::portfolio::BillId(i64::from(bill))]
+    let open_here = held[&ponte::ids::BillId(i64::from(bill))]
         .installments
         .values()
         .filter(|row| row.is_open())
@@ -157,7 +157,7 @@ async fn an_installment_that_is_news_and_left_out_of_the_answer_is_looked_for_in
     }
     rig.apply().await;
     let held = rig.held().await;
-    let bill = &held[&ponte::portfolio::BillId(i64::from(bill))];
+    let bill = &held[&ponte::ids::BillId(i64::from(bill))];
     assert!(bill.installments.values().any(|row| row.id.0 == id && row.is_open()), "{bill:?}");
     let faults = rig.control("GET", "faults", Value::Null).await;
     assert!(faults.to_string().contains("missing"), "still so: {faults}");

@@ -6,7 +6,7 @@ use harness::database::tenant;
 use harness::rig::PLENTY;
 use harness::{Rig, World};
 use ponte::flow::{Session, Shop};
-use ponte::portfolio::{BillId, CreditorId};
+use ponte::ids::{BillId, CreditorId};
 use ponte::sienge::{SiengeError, Timeouts, http_client};
 use serde_json::json;
 use tokio::time::Instant;

@@ -1,7 +1,7 @@
 //! Rows that come odd: what could not be read hides nothing, changes nothing and is told; what the settings leave out is counted.
 
 use harness::Rig;
-use ponte::portfolio::{BillId, InstallmentId};
+use ponte::ids::{BillId, InstallmentId};
 use serde_json::{Value, json};
 
 use crate::api::Scene;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use harness::Rig;
 use ponte::calendar::business_date;
-use ponte::settings::List;
+use ponte::text::CodeList;
 use serde_json::json;
 use sienge_simulator::world::{Bill, Installment};
 
@@ -26,9 +26,9 @@ async fn ignored_companies_conditions_and_documents_do_not_come_in() {
         (condition, loose.document.to_string())
     });
     rig.settings(|settings| {
-        settings.ignore_companies = List::from("3".to_owned());
-        settings.ignore_condition_types = List::from(format!(" {};XX", condition.to_lowercase()));
-        settings.ignore_document_types = List::from(document.clone());
+        settings.ignore_companies = CodeList::from("3".to_owned());
+        settings.ignore_condition_types = CodeList::from(format!(" {};XX", condition.to_lowercase()));
+        settings.ignore_document_types = CodeList::from(document.clone());
     })
     .await;
     rig.run_all("reconcile").await;
@@ -59,7 +59,7 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
         enterprises
             .iter()
             .filter(|id| **id != missing)
-            .map(|id| ponte::portfolio::EnterpriseId(i64::from(*id)))
+            .map(|id| ponte::ids::EnterpriseId(i64::from(*id)))
     };
     rig.creditor(1, |settings| {
         settings.import_enterprises_automatically = false;

@@ -40,7 +40,7 @@ async fn a_dry_run_reports_and_writes_nothing_to_the_portfolio() {
     assert!(
         !rig.shop
             .store
-            .first_reconciliation_done(&harness::database::tenant(), ponte::portfolio::CreditorId(1))
+            .first_reconciliation_done(&harness::database::tenant(), ponte::ids::CreditorId(1))
             .await
             .unwrap()
     );

@@ -3,7 +3,7 @@
 use harness::Rig;
 use harness::database::tenant;
 use harness::rig::Told;
-use ponte::portfolio::CreditorId;
+use ponte::ids::CreditorId;
 use serde_json::{Value, json};
 
 const EVENT: fn() -> Value = || json!({"tenant": "617", "creditor": 1});

@@ -6,12 +6,11 @@ use harness::Rig;
 use harness::agreements::{monthly, wanted};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY};
+use ponte::agreement::{Agreement, AgreementKind, AgreementState, NewAgreement, StateName};
 use ponte::calendar::business_date;
 use ponte::flow::Session;
-use ponte::portfolio::{
-    Agreement, AgreementId, AgreementKind, AgreementState, BillId, Breaking, EventKind, InstallmentId, InstallmentState, Motive,
-    NewAgreement, StateName, TimelineEvent,
-};
+use ponte::ids::{AgreementId, BillId, InstallmentId};
+use ponte::portfolio::{Breaking, EventKind, InstallmentState, Motive, TimelineEvent};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

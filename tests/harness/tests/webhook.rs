@@ -8,7 +8,7 @@ use harness::rig::{SECOND_TOKEN, TOKEN, secret};
 use harness::{Rig, World};
 use lambda_http::IntoResponse;
 use lambda_http::http::StatusCode;
-use ponte::portfolio::{BillId, TenantId};
+use ponte::ids::{BillId, TenantId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
 use webhook::{Answer, Delivery, MAX_BODY_BYTES, Webhook, http};

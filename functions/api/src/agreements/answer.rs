@@ -1,10 +1,10 @@
 //! An agreement as callers read it.
 
-use ponte::calculation::{Cents, Periodicity, PlanInterest, Rate};
+use ponte::agreement::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, AgreementState};
+use ponte::calculation::{Periodicity, PlanInterest};
 use ponte::calendar::Date;
-use ponte::portfolio::{
-    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementId, AgreementKind, AgreementState, CreditorId, CustomerId,
-};
+use ponte::ids::{AgreementId, CreditorId, CustomerId};
+use ponte::money::{Cents, Rate};
 use schemars::JsonSchema;
 use serde::Serialize;
 

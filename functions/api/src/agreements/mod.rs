@@ -5,8 +5,9 @@ mod read;
 mod save;
 mod steps;
 
+use ponte::agreement::{Agreement, AgreementKind, AgreementState};
 use ponte::flow::AgreementError;
-use ponte::portfolio::{Agreement, AgreementId, AgreementKind, AgreementState};
+use ponte::ids::AgreementId;
 
 use crate::{Answer, Call, FieldError, Problem};
 

@@ -1,6 +1,7 @@
 //! `GET /v1/agreements` and `GET /v1/agreements/{agreement}`.
 
-use ponte::portfolio::{BillId, CreditorId, CustomerId, StateName};
+use ponte::agreement::StateName;
+use ponte::ids::{BillId, CreditorId, CustomerId};
 use ponte::store::Role;
 use schemars::SchemaGenerator;
 

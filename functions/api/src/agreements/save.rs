@@ -1,10 +1,11 @@
 //! `POST /v1/agreements`: quoted anew, compared with what the debtor was told, saved.
 
-use ponte::calculation::Cents;
+use ponte::agreement::{Agreement, AgreementKind, NewAgreement, Start};
 use ponte::calendar::Date;
 use ponte::flow::Session;
 use ponte::flow::quotes::{QuoteError, QuoteRequest, quote_selection};
-use ponte::portfolio::{Agreement, AgreementId, AgreementKind, NewAgreement, Start};
+use ponte::ids::AgreementId;
+use ponte::money::Cents;
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;

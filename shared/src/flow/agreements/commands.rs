@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use super::save::claims_of;
 use super::{AgreementError, MAX_CONFLICTS, is_conflict};
+use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated, indexer_base, transition};
 use crate::calendar::brazilian;
 use crate::flow::Session;
-use crate::portfolio::{
-    Agreement, AgreementId, AgreementKind, AgreementState, Breaking, InstallmentId, Motive, StateName, Step, check_held, check_integrated,
-    indexer_base, return_installments, transition,
-};
+use crate::ids::{AgreementId, InstallmentId};
+use crate::portfolio::{Breaking, Motive, return_installments};
 use crate::store::{Stamp, StoreError};
 
 impl Session {

@@ -5,10 +5,12 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{AgreementError, is_conflict};
+use crate::agreement::{Agreement, AgreementState, Step, check_held, remake_order};
 use crate::calendar::brazilian;
 use crate::flow::freshness::whole;
 use crate::flow::{Fate, Report, Session};
-use crate::portfolio::{Agreement, AgreementState, InstallmentId, Scope, Step, check_held, remake_order};
+use crate::ids::InstallmentId;
+use crate::portfolio::Scope;
 use crate::sienge::{RemadeFilter, RemadeInstallments, Remedy, SiengeError};
 
 /// How long an attempt may be under way: longer than any invocation that may have sent it, and than Sienge takes for it.

@@ -17,11 +17,10 @@ pub use erp::MAX_ATTEMPTS;
 pub use tend::sweep;
 
 use super::{FlowError, Session};
+use crate::agreement::{Agreement, AgreementSettings, AgreementState, DraftError, NotAllowed, Step, Transition, transition};
 use crate::calendar::{self, HolidayRules, Timestamp};
-use crate::portfolio::{
-    Agreement, AgreementId, AgreementSettings, AgreementState, BillId, Claims, CreditorId, DraftError, HeldBill, NotAllowed, Step,
-    Transition, transition,
-};
+use crate::ids::{AgreementId, BillId, CreditorId};
+use crate::portfolio::{Claims, HeldBill};
 use crate::sienge::SiengeError;
 use crate::store::{AgreementWrite, StoreError};
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt;
 
 use super::{AgreementError, MAX_CONFLICTS};
+use crate::agreement::{Agreement, AgreementKind, AgreementState, NewAgreement, Terms, draft};
 use crate::flow::{Session, Shop};
-use crate::portfolio::{
-    Agreement, AgreementId, AgreementKind, AgreementState, BillId, Claims, HeldBill, InstallmentId, NewAgreement, TenantId, draft,
-};
+use crate::ids::{AgreementId, BillId, InstallmentId, TenantId};
+use crate::portfolio::{Claims, HeldBill};
 use crate::store::StoreError;
 
 impl Session {
@@ -42,13 +42,17 @@ impl Session {
             });
         }
         let selected: BTreeSet<BillId> = new.keys().map(|key| key.bill).collect();
-        let settings = self.agreement_settings(new.creditor);
+        let terms = Terms {
+            settings: &self.agreement_settings(new.creditor),
+            classes: &self.settings.settlement_classes,
+            index_bases: &self.settings.retroactive_index_bases,
+        };
         for _ in 0..MAX_CONFLICTS {
             let bills = self.bills_of(selected.iter().copied()).await?;
             if new.kind == AgreementKind::Integrated && new.indexer.is_none() && selected.len() == 1 {
                 new.indexer = Some(self.indexer_of(&new).await?);
             }
-            let saved = draft(&self.tenant, &new, &bills, &settings, &self.settings, self.today, self.now())?;
+            let saved = draft(&self.tenant, &new, &bills, terms, self.today, self.now())?;
             match self.write_agreement(&saved, &claims_of(&bills)).await {
                 Ok(()) => {
                     tracing::info!(tenant = %self.tenant, agreement = %new.id, state = saved.agreement.state.name().as_str(), "agreement saved");

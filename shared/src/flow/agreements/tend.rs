@@ -7,13 +7,12 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::{AgreementError, DAILY, HOURLY, is_conflict, later};
+use crate::agreement::{Agreement, AgreementState, StateName, Step, holds_remake, remake_is_unread, review, unclassified};
 use crate::calendar::Timestamp;
 use crate::flow::freshness::whole;
 use crate::flow::{Fate, FlowError, Report, Session, Shop};
-use crate::portfolio::{
-    Agreement, AgreementId, AgreementState, BillId, Breaking, Change, HeldBill, Scope, StateName, Step, TenantId, holds_remake,
-    remake_is_unread, review, unclassified,
-};
+use crate::ids::{AgreementId, BillId, TenantId};
+use crate::portfolio::{Breaking, Change, HeldBill, Scope};
 use crate::store::{CritiqueNote, DueAgreement};
 
 /// Agreements seen to in one sweep.

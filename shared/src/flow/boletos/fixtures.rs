@@ -2,8 +2,9 @@
 
 use jiff::civil::date;
 
+use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, ContractKey, CreditorId, CustomerId, Installment, InstallmentId, InstallmentState};
+use crate::portfolio::{ContractKey, Installment, InstallmentState};
 
 /// An open installment that has a boleto.
 pub(super) fn installment() -> Installment {

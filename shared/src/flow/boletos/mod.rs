@@ -16,8 +16,9 @@ pub use second_copy::{LINK_LIFE_SECONDS, SecondCopy};
 
 use super::{Report, Session, View};
 use crate::calendar::{Date, brazilian as day};
+use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, EventKind, HeldBill, Installment, InstallmentId, InstallmentState, Observation, Scope, TimelineEvent};
+use crate::portfolio::{EventKind, HeldBill, Installment, InstallmentState, Observation, Scope, TimelineEvent};
 use crate::settings::CreditorSettings;
 use crate::sienge::{Client, DueDateChange, Priority, SiengeError, SlipAnswer};
 

@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::BoletoError;
 use crate::calendar::{Date, brazilian as day};
 use crate::documents::{Boleto, BoletoSms};
+use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{BillId, Installment, InstallmentId};
+use crate::portfolio::Installment;
 use crate::sienge::{PaymentSlip, Personal};
 
 /// How long Sienge lets the link live.

@@ -2,11 +2,12 @@
 
 use super::QuoteError;
 use super::selection::Chosen;
-use crate::calculation::{LateTerms, Rate, SiengeBalance};
+use crate::calculation::{LateTerms, SiengeBalance};
 use crate::calendar::Date;
 use crate::flow::{FlowError, Session};
-use crate::money::Decimal;
-use crate::portfolio::{Document, InstallmentId};
+use crate::ids::InstallmentId;
+use crate::money::{Decimal, Rate};
+use crate::portfolio::Document;
 use crate::sienge::{DebitBalance, DebitInstallment, Priority, SiengeError, StatementBill};
 
 /// Fills in what Sienge says about the debts. A person waits: the calls go ahead of the batches.

@@ -16,11 +16,12 @@ pub use selection::Selected;
 
 use super::{FlowError, Session};
 use crate::calculation::{
-    Campaign, Cents, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest, PlanRequest, Planned, Quote,
-    Request, Selection, plan, quote, select, smallest_plan,
+    Campaign, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest, PlanRequest, Planned, Quote, Request,
+    Selection, plan, quote, select, smallest_plan,
 };
 use crate::calendar::Date;
-use crate::portfolio::{BillId, CreditorId, InstallmentId};
+use crate::ids::{BillId, CreditorId, InstallmentId};
+use crate::money::Cents;
 use crate::settings::CreditorSettings;
 use selection::Chosen;
 

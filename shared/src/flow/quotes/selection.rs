@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{Fault, MAX_BILLS, QuoteError, SelectedBill};
 use crate::calculation::{Correction, Debt, is_computable};
 use crate::calendar::{Date, brazilian};
-use crate::portfolio::{BillId, Contract, ContractState, CreditorId, CustomerId, HeldBill, Installment, InstallmentId, InstallmentState};
+use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId};
+use crate::portfolio::{Contract, ContractState, HeldBill, Installment, InstallmentState};
 
 /// A bill and the installments of it that are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,10 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fate, FlowError, Report, Session};
 use crate::calendar::Date;
-use crate::portfolio::{
-    BillId, CreditBureauRecord, CreditorId, Customer, CustomerId, Enterprise, EnterpriseId, InstallmentId, SalesContractId, Scope,
-    TenantId, UnitId,
-};
+use crate::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};
+use crate::portfolio::{CreditBureauRecord, Customer, Enterprise, Scope};
 use crate::sienge::{self, CustomerFilter, Rows, SalesContractFilter, SiengeError};
 use rows::{to_customer, to_sales_contract, to_unit};
 

@@ -1,8 +1,7 @@
 //! Rows of Sienge's lists as records of the portfolio.
 
-use crate::portfolio::{
-    Address, BillId, Customer, CustomerId, Document, EnterpriseId, Phone, SalesContract, SalesContractId, Spouse, Unit, UnitId,
-};
+use crate::ids::{BillId, CustomerId, EnterpriseId, SalesContractId, UnitId};
+use crate::portfolio::{Address, Customer, Document, Phone, SalesContract, Spouse, Unit};
 use crate::sienge::{self, Personal};
 
 fn plain(text: Option<&Personal>) -> Option<String> {

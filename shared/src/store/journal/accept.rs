@@ -11,7 +11,7 @@ use super::{
     bounded, expiry,
 };
 use crate::calendar::business_date;
-use crate::portfolio::BillId;
+use crate::ids::BillId;
 use crate::store::attributes::{Item, binary, get_binary, get_instant, get_number, get_text, key_item, number, opt_number, opt_text, text};
 use crate::store::batch::Freshness;
 use crate::store::keys::{self, ItemKey, attribute};

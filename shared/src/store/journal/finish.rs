@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 
 use super::{ARRIVAL, AT_ONCE, Finish, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, PendingWebhook, WebhookState, bounded, expiry};
 use crate::calendar::Timestamp;
-use crate::portfolio::TenantId;
+use crate::ids::TenantId;
 use crate::store::attributes::{get_instant, get_text, key_item, number, opt_number, opt_text, text};
 use crate::store::batch::{Freshness, Query};
 use crate::store::keys::{self, ItemKey, attribute, index};

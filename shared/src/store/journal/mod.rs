@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{self, ItemKey};
 use crate::calendar::Timestamp;
-use crate::portfolio::{BillId, TenantId};
+use crate::ids::{BillId, TenantId};
 
 /// Days a finished webhook is kept.
 pub(super) const KEPT_DAYS: i64 = 90;

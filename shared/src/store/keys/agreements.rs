@@ -1,8 +1,9 @@
 //! Keys of agreements: their own items, a bill's mention of them, and the lists they are found by.
 
 use super::{AGREEMENT_PREFIX, CLAIMS, ItemKey, bill_partition, text_shard};
+use crate::agreement::StateName;
 use crate::calendar::Date;
-use crate::portfolio::{AgreementId, BillId, CreditorId, CustomerId, StateName, TenantId};
+use crate::ids::{AgreementId, BillId, CreditorId, CustomerId, TenantId};
 
 /// Shards of the agreements that something is due of, all tenants together.
 pub const DUE_SHARDS: u8 = 4;

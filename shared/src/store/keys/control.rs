@@ -1,7 +1,7 @@
 //! Keys of the control table: tenants, settings, API keys, idempotency records, and what runs keep.
 
 use super::{ItemKey, escaped};
-use crate::portfolio::{CreditorId, TenantId};
+use crate::ids::{CreditorId, TenantId};
 use crate::sienge::Lane;
 use crate::store::packing;
 

@@ -2,7 +2,7 @@
 
 use super::{ItemKey, escaped, instant, text_shard};
 use crate::calendar::{Date, Timestamp};
-use crate::portfolio::{BillId, TenantId};
+use crate::ids::{BillId, TenantId};
 use crate::store::packing;
 
 /// Shards of the pending index, all tenants together.

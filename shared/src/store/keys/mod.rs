@@ -1,6 +1,6 @@
 //! Key builders: the only place that knows how a key is spelled.
 //!
-//! Parts of a key are joined with `#`. Ids are numbers, dates or [`TenantId`](crate::portfolio::TenantId)s, which hold no `#`; every other text is
+//! Parts of a key are joined with `#`. Ids are numbers, dates or [`TenantId`](crate::ids::TenantId)s, which hold no `#`; every other text is
 //! escaped ([`escaped`]), so that two different things never share a key and a key can be read back.
 
 mod agreements;

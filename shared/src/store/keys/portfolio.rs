@@ -2,9 +2,8 @@
 
 use super::{ItemKey, escaped, shard, unescaped};
 use crate::calendar::Date;
-use crate::portfolio::{
-    BillId, ContractKey, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, TenantId, TimelineEvent, UnitId,
-};
+use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, TenantId, UnitId};
+use crate::portfolio::{ContractKey, TimelineEvent};
 
 /// Shards of the open-installments index of one creditor.
 pub const OPEN_SHARDS: u8 = 8;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets, TenantSecret};
-use ponte::portfolio::TenantId;
+use ponte::ids::TenantId;
 
 use super::Effects;
 use crate::fakes::MESSAGES_PER_CALL;

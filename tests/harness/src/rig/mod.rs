@@ -15,7 +15,7 @@ use jiff::civil::{Date, date};
 use ponte::aws::TenantSecret;
 use ponte::calendar::Timestamp;
 use ponte::flow::Shop;
-use ponte::portfolio::CreditorId;
+use ponte::ids::CreditorId;
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::sienge::{Timeouts, http_client};
 use ponte::store::{Role, Store};

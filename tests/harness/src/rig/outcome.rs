@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use ponte::calendar::Timestamp;
-use ponte::portfolio::{BillId, Customer, CustomerId, EventKind, HeldBill, TimelineEvent};
+use ponte::ids::{BillId, CustomerId};
+use ponte::portfolio::{Customer, EventKind, HeldBill, TimelineEvent};
 use ponte::store::keys;
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 use serde_json::Value;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use ponte::ids::{BillId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{BillId, ContractState, EventKind, InstallmentId, SettlementClasses, SettlementKind};
+use ponte::portfolio::{ContractState, EventKind, SettlementClasses, SettlementKind};
 use sienge_simulator::world;
 
 use super::sienge::REFUSED;

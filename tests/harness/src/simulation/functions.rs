@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use ponte::flow::{View, Wish, must_ask};
-use ponte::portfolio::{BillId, ContractKey, Coverage, CreditorId, Fingerprint, InstallmentId, ObservedBill, ObservedInstallment, Scope};
+use ponte::ids::{BillId, CreditorId, InstallmentId};
+use ponte::portfolio::{ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope};
 use ponte::sienge::group;
 
 use super::mirror::{Fate, SHARE};

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ponte::calendar::Timestamp;
 use ponte::flow::{View, Wish, must_ask};
+use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::portfolio::{
-    BillId, Change, Coverage, CreditorId, Critique, HeldBill, Installment, InstallmentId, InstallmentState, Motive, Observation, Oddity,
-    Outcome, Rules, Scope, Unread, compare,
+    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Motive, Observation, Oddity, Outcome, Scope, Unread, compare,
 };
 use ponte::store::Stamp;
 
@@ -380,11 +380,8 @@ impl Simulation {
             self.effect()?;
             let told = seen.header.as_ref().map(|header| header.creditor);
             let creditor = told.or_else(|| held.contracts.values().map(|contract| contract.creditor).next());
-            let rules = Rules {
-                tenant: &self.settings,
-                creditor: creditor.and_then(|id| self.creditors.get(&id)),
-            };
-            let outcome = compare(&held, seen, view.scope, &rules, self.today());
+            let policy = self.settings.policy(creditor.and_then(|id| self.creditors.get(&id)));
+            let outcome = compare(&held, seen, view.scope, &policy, self.today());
             if !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
                 self.counts.overtaken += 1;
                 return Ok(Settled::Overtaken);

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use jiff::ToSpan;
 use jiff::civil::Date;
+use ponte::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId};
 use ponte::intake::{self, Hints, Receiver};
-use ponte::portfolio::{
-    BillId, Coverage, CreditorId, CustomerId, EnterpriseId, InstallmentId, Observation, ObservedBill, ObservedInstallment, Receipt,
-    SalesContractId, SettlementKind,
-};
+use ponte::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Receipt, SettlementKind};
 use serde_json::{Value, json};
 use sienge_simulator::money::{Cents, Dusty};
 use sienge_simulator::world::{self, Plan, World, operations};

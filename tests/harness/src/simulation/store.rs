@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ponte::portfolio::{BillId, Change, HeldBill, Outcome, TimelineEvent};
+use ponte::ids::BillId;
+use ponte::portfolio::{Change, HeldBill, Outcome, TimelineEvent};
 use ponte::store::Stamp;
 use ponte::store::slices::{SliceLimits, Write, cut, writes};
 

@@ -1,0 +1,350 @@
+//! From a computed plan to an agreement: what is saved, and everything that must be true of the bills for it.
+
+use std::collections::BTreeMap;
+
+use jiff::Span;
+
+use super::event::tell;
+use super::limits::{check_integrated, indexer_base};
+use super::payments::received;
+use super::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, AgreementSettings, AgreementState, Transition};
+use crate::calculation::{Key, PlanRequest, Planned, RetroactiveBases};
+use crate::calendar::{Date, Timestamp, brazilian};
+use crate::ids::{AgreementId, BillId, CreditorId, TenantId};
+use crate::money::Cents;
+use crate::portfolio::{AgreementTold, Contract, ContractState, HeldBill, Installment, SettlementClasses};
+
+/// Most installments of one agreement: its item stays far below the store's limit.
+pub const MAX_INSTALLMENTS: usize = 240;
+/// Most bills of one agreement: its claims and events fit one transaction.
+pub const MAX_BILLS: usize = 15;
+/// Longest id of an operator.
+const MAX_OPERATOR: usize = 64;
+/// Longest notes, in characters.
+const MAX_NOTES: usize = 2_000;
+
+/// An agreement to be saved.
+#[derive(Debug, Clone)]
+pub struct NewAgreement {
+    /// Its id; see [`AgreementId::of_idempotency_key`].
+    pub id: AgreementId,
+    /// Digest of the request as it was sent: what comes again under the id with another one is another request.
+    pub content: String,
+    /// The creditor of all its bills.
+    pub creditor: CreditorId,
+    /// The campaign that made the quote.
+    pub campaign: String,
+    /// Integrated or not.
+    pub kind: AgreementKind,
+    /// Made by the debtor on the portal.
+    pub via_portal: bool,
+    /// Who makes it: an id of the caller's, no name.
+    pub operator: String,
+    /// Notes for the collectors.
+    pub notes: String,
+    /// Notes the debtor may read.
+    pub public_notes: String,
+    /// The quote and its plan.
+    pub planned: Planned,
+    /// The plan as it was asked for.
+    pub asked: PlanRequest,
+    /// The bill's own indexer, for an integrated agreement; the saving asks Sienge when it is not known.
+    pub indexer: Option<i32>,
+    /// A proposal, or an agreement at once.
+    pub start: Start,
+}
+
+/// How an agreement begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// "Salvar Proposta".
+    Proposal {
+        /// Last day of its validity; by the creditor's settings when absent, the first due date at the latest.
+        expires_on: Option<Date>,
+    },
+    /// At once.
+    Now,
+}
+
+/// Why an agreement was not made. Texts are Portuguese and say what is right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DraftError {
+    /// A field has a value that cannot be.
+    #[error("{path}: {detail}")]
+    Invalid {
+        /// The field, as the API spells it.
+        path: &'static str,
+        /// What is wrong and what is right.
+        detail: String,
+    },
+    /// A contract or an installment is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is there now does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+impl NewAgreement {
+    /// The installments selected.
+    pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.planned.quote.amounts.rows.iter().map(|row| row.key)
+    }
+}
+
+/// What the settings say about agreements.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The creditor's.
+    pub settings: &'a AgreementSettings,
+    /// What settlement types mean to the tenant.
+    pub classes: &'a SettlementClasses,
+    /// The tenant's "Data Base Retroativa de Indexador".
+    pub index_bases: &'a RetroactiveBases,
+}
+
+/// Makes the agreement, with the event that tells it, or says why not.
+pub fn draft(
+    tenant: &TenantId,
+    new: &NewAgreement,
+    bills: &BTreeMap<BillId, HeldBill>,
+    terms: Terms<'_>,
+    today: Date,
+    now: Timestamp,
+) -> Result<Transition, DraftError> {
+    let amounts = &new.planned.quote.amounts;
+    check_size(new)?;
+    if amounts.on < today {
+        return Err(invalid(
+            "on",
+            format!("a simulação é de {}, que já passou; simule de novo", brazilian(amounts.on)),
+        ));
+    }
+    let mut debts = Vec::with_capacity(amounts.rows.len());
+    for row in &amounts.rows {
+        let (contract, installment) = held(bills, row.key)?;
+        debts.push(AgreedDebt {
+            contract: contract.key.clone(),
+            installment: installment.id,
+            label: installment.label.clone(),
+            unit: contract.unit.clone(),
+            due_on: row.due_on,
+            days_late: row.days_late,
+            amounts: AgreedAmounts::from(&row.figures),
+            paid_on: None,
+            paid_before: received(installment, Cents::ZERO, terms.classes)
+                .into_values()
+                .fold(Cents::ZERO, |sum, paid| sum + paid),
+            received: BTreeMap::new(),
+        });
+    }
+    let customer = debts.first().map(|debt| debt.contract.customer);
+    let customer = customer.ok_or_else(|| invalid("installments", "selecione ao menos uma parcela".to_owned()))?;
+    if debts.iter().any(|debt| debt.contract.customer != customer) {
+        return Err(invalid(
+            "installments",
+            "as parcelas são de clientes diferentes; salve um acordo por cliente".to_owned(),
+        ));
+    }
+    let mut agreement = Agreement {
+        id: new.id.clone(),
+        tenant: tenant.clone(),
+        creditor: new.creditor,
+        customer,
+        kind: new.kind,
+        state: AgreementState::Active,
+        revision: 1,
+        content: new.content.clone(),
+        campaign: new.campaign.clone(),
+        via_portal: new.via_portal,
+        operator: new.operator.clone(),
+        notes: new.notes.clone(),
+        public_notes: new.public_notes.clone(),
+        created_on: today,
+        confirmed_on: None,
+        quoted_on: amounts.on,
+        debts,
+        totals: AgreedAmounts::from(&amounts.totals),
+        rows: rows(new),
+        plan_interest: new.planned.plan.interest,
+        total: new.planned.plan.total,
+        periodicity: new.asked.periodicity,
+        interest: new.asked.interest,
+        rate: new.planned.plan.rate,
+        remake: None,
+        withdrawn: false,
+    };
+    check_held(&agreement, bills)?;
+    if agreement.kind == AgreementKind::Integrated {
+        let indexer = new
+            .indexer
+            .ok_or_else(|| DraftError::Conflict("indexador do contrato não informado pelo Sienge".to_owned()))?;
+        let bill = check_integrated(&agreement, bills)?;
+        agreement.remake = Some(AgreedRemake {
+            bill,
+            remade_on: today,
+            indexer,
+            base_date: indexer_base(terms.index_bases, indexer, today),
+            generated: Vec::new(),
+        });
+    }
+    let told = begin(&mut agreement, new.start, terms.settings, today, now)?;
+    let events = tell(&agreement, &told, today);
+    Ok(Transition { agreement, events })
+}
+
+fn begin(
+    agreement: &mut Agreement,
+    start: Start,
+    settings: &AgreementSettings,
+    today: Date,
+    now: Timestamp,
+) -> Result<AgreementTold, DraftError> {
+    Ok(match start {
+        Start::Proposal { expires_on } => {
+            let expires_on = validity(agreement, expires_on, settings, today)?;
+            agreement.state = AgreementState::Proposed { expires_on };
+            AgreementTold::Proposed { expires_on }
+        }
+        Start::Now => super::transition::confirm(agreement, today, now),
+    })
+}
+
+fn validity(agreement: &Agreement, asked: Option<Date>, settings: &AgreementSettings, today: Date) -> Result<Date, DraftError> {
+    let first_due = agreement.rows.first().map_or(today, |row| row.due_on);
+    let usual = today
+        .saturating_add(Span::new().days(i64::from(settings.proposal_days)))
+        .min(first_due);
+    match asked {
+        None => Ok(usual),
+        Some(date) if (today..=first_due).contains(&date) => Ok(date),
+        Some(date) => Err(invalid(
+            "expiresOn",
+            format!(
+                "a proposta não pode valer até {}; informe uma data de {} a {}",
+                brazilian(date),
+                brazilian(today),
+                brazilian(first_due)
+            ),
+        )),
+    }
+}
+
+fn check_size(new: &NewAgreement) -> Result<(), DraftError> {
+    let selected = new.keys().count();
+    if selected > MAX_INSTALLMENTS {
+        return Err(invalid(
+            "installments",
+            format!("{selected} parcelas são demais para um acordo; selecione até {MAX_INSTALLMENTS}"),
+        ));
+    }
+    let bills: std::collections::BTreeSet<BillId> = new.keys().map(|key| key.bill).collect();
+    if bills.len() > MAX_BILLS {
+        return Err(invalid(
+            "installments",
+            format!("{} contratos são demais para um acordo; selecione até {MAX_BILLS}", bills.len()),
+        ));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if new.operator.len() > MAX_OPERATOR || !new.operator.chars().all(plain) {
+        return Err(invalid(
+            "operator",
+            format!("informe um código, não um nome: até {MAX_OPERATOR} letras sem acento, algarismos, \".\", \"_\" ou \"-\""),
+        ));
+    }
+    for (path, notes) in [("notes", &new.notes), ("publicNotes", &new.public_notes)] {
+        if notes.chars().count() > MAX_NOTES {
+            return Err(invalid(path, format!("o texto é longo demais; escreva até {MAX_NOTES} caracteres")));
+        }
+    }
+    Ok(())
+}
+
+/// The payments of the plan: the down payment, due on the date of the calculation, and the installments.
+fn rows(new: &NewAgreement) -> Vec<AgreedRow> {
+    let plan = &new.planned.plan;
+    let down = (!plan.down_payment.is_zero()).then_some((new.planned.quote.amounts.on, plan.down_payment, plan.down_payment, true));
+    let installments = plan.installments.iter().map(|row| (row.due_on, row.amount, row.principal, false));
+    (1..)
+        .zip(down.into_iter().chain(installments))
+        .map(|(number, (due_on, amount, principal, down_payment))| AgreedRow {
+            number,
+            due_on,
+            amount,
+            principal,
+            down_payment,
+            paid_on: None,
+        })
+        .collect()
+}
+
+/// The contract that holds an installment now, and the installment.
+fn held(bills: &BTreeMap<BillId, HeldBill>, key: Key) -> Result<(&Contract, &Installment), DraftError> {
+    let bill = bills.get(&key.bill).filter(|bill| !bill.contracts.is_empty());
+    let bill = bill.ok_or_else(|| DraftError::NotFound(format!("contrato {} não encontrado na carteira", key.bill)))?;
+    let mut found = bill.installments.values().filter(|row| row.id == key.installment);
+    let open = found.clone().find(|row| row.is_open());
+    let row = open
+        .or_else(|| found.next_back())
+        .ok_or_else(|| DraftError::NotFound(format!("parcela {} não encontrada no contrato {}", key.installment, key.bill)))?;
+    let contract = bill.contracts.get(&row.contract);
+    let contract = contract.ok_or_else(|| DraftError::NotFound(format!("contrato {} não encontrado na carteira", key.bill)))?;
+    if matches!(contract.state, ContractState::Cancelled { .. }) {
+        return Err(DraftError::Conflict(format!("o contrato {} foi cancelado no Sienge", key.bill)));
+    }
+    Ok((contract, row))
+}
+
+/// What must be true of the bills whenever an agreement begins to hold installments.
+pub fn check_held(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> Result<(), DraftError> {
+    for debt in &agreement.debts {
+        let bill_id = debt.contract.bill;
+        let key = Key {
+            bill: bill_id,
+            installment: debt.installment,
+        };
+        let (contract, row) = held(bills, key)?;
+        let place = format!("a parcela {} do contrato {bill_id}", debt.installment);
+        if contract.creditor != agreement.creditor {
+            return Err(invalid(
+                "creditor",
+                format!(
+                    "o contrato {bill_id} é do credor {}, não do credor {}",
+                    contract.creditor, agreement.creditor
+                ),
+            ));
+        }
+        if contract.waits_for_assignment() {
+            return Err(DraftError::Conflict(contract.waiting().unwrap_or_default()));
+        }
+        let claims = bills.get(&bill_id).map(|bill| &bill.claims);
+        if let Some(other) = claims
+            .and_then(|claims| claims.owner(debt.installment))
+            .filter(|other| **other != agreement.id)
+        {
+            return Err(DraftError::Conflict(format!("{place} já está no acordo {other}")));
+        }
+        if !row.is_open() {
+            return Err(DraftError::Conflict(format!(
+                "{place} já foi quitada ou devolvida; retire-a da seleção"
+            )));
+        }
+        if row.contract != debt.contract {
+            return Err(DraftError::Conflict(format!(
+                "o contrato {bill_id} mudou de titular; simule de novo"
+            )));
+        }
+        if row.balance != debt.amounts.original {
+            return Err(DraftError::Conflict(format!(
+                "o saldo d{place} é R$ {}, não R$ {}; simule de novo",
+                row.balance.brazilian(),
+                debt.amounts.original.brazilian()
+            )));
+        }
+    }
+    Ok(())
+}
+
+pub(super) const fn invalid(path: &'static str, detail: String) -> DraftError {
+    DraftError::Invalid { path, detail }
+}

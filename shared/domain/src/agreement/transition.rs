@@ -1,0 +1,254 @@
+//! The one way an agreement changes.
+
+use std::collections::BTreeMap;
+
+use super::event::tell;
+use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Generated, StateName, payments};
+use crate::calendar::{Date, Timestamp};
+use crate::ids::{BillId, InstallmentId};
+use crate::money::Cents;
+use crate::portfolio::{AgreementTold, Breaking, TimelineEvent};
+
+/// What happens to an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A proposal is confirmed.
+    Confirm {
+        /// Now: the intention's instant, for an integrated one.
+        sent_at: Timestamp,
+        /// Base date of the indexer on this day, for an integrated one.
+        base_date: Option<Date>,
+    },
+    /// The remake was not found in Sienge: it may be asked for once more.
+    ErpAgain {
+        /// Now.
+        sent_at: Timestamp,
+    },
+    /// The last attempt was never sent: it does not count.
+    ErpNotSent,
+    /// Sienge made the remake.
+    ErpDone {
+        /// The installments it generated.
+        generated: Vec<InstallmentId>,
+    },
+    /// Sienge does not have the remake and will not make it.
+    ErpRefused {
+        /// Why.
+        reason: String,
+    },
+    /// A look at one bill showed what is paid of what is to be paid on it. Tells so many rows as fit one write; as long as it leaves some
+    /// untold, `review` asks for it again.
+    Seen {
+        /// The bill.
+        bill: BillId,
+        /// Day of the payment that settled each; those absent are not paid.
+        paid: BTreeMap<InstallmentId, Date>,
+        /// What was paid of each original since it was agreed on, by day; of a non-integrated agreement.
+        received: BTreeMap<InstallmentId, BTreeMap<Date, Cents>>,
+    },
+    /// It is not kept.
+    Break {
+        /// How.
+        how: Breaking,
+    },
+    /// It is taken back.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// The proposal's last day passed.
+    Expire,
+}
+
+/// An agreement after a step, and what is told of it; the bus is told what [`TimelineEvent::domain_event`] says of the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// The agreement, its revision one higher.
+    pub agreement: Agreement,
+    /// The events.
+    pub events: Vec<TimelineEvent>,
+}
+
+/// The state does not allow the step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAllowed {
+    /// Other states do.
+    #[error("não é possível {step} {}: só {}", one_of(*state), allowed_text(allowed))]
+    State {
+        /// The step, as a verb.
+        step: &'static str,
+        /// Where the agreement is.
+        state: StateName,
+        /// The states that allow it.
+        allowed: &'static [StateName],
+    },
+    /// 7.3.3: an integrated agreement ends in Sienge.
+    #[error(
+        "um acordo integrado não é {0} aqui: exclua o reparcelamento no Sienge, e o acordo será quebrado na carga diária ou na abertura do cliente"
+    )]
+    EndsInErp(&'static str),
+    /// The remake may be made at any moment.
+    #[error(
+        "o acordo aguarda o Sienge, que pode gravar o reparcelamento a qualquer momento: consulte-o de novo em uma hora e, se ficar em andamento, exclua o reparcelamento no Sienge"
+    )]
+    WaitsForErp,
+    /// Something was paid already.
+    #[error("não é possível cancelar um acordo com pagamentos; quebre o acordo")]
+    Paid,
+}
+
+fn one_of(state: StateName) -> String {
+    match state {
+        StateName::Proposed => "uma proposta".to_owned(),
+        other => format!("um acordo {}", other.text()),
+    }
+}
+
+fn allowed_text(allowed: &[StateName]) -> String {
+    let names: Vec<&str> = allowed.iter().map(|name| name.text()).collect();
+    names.join(" ou ")
+}
+
+/// Takes a step, or says which states allow it. Total: every step has an answer in every state.
+pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettings, today: Date) -> Result<Transition, NotAllowed> {
+    check(agreement, step, settings)?;
+    let mut after = agreement.clone();
+    after.revision += 1;
+    let mut events = Vec::new();
+    let told = match step {
+        Step::Confirm { sent_at, base_date } => {
+            if let Some(remake) = &mut after.remake {
+                remake.remade_on = today;
+                remake.base_date = base_date.unwrap_or(remake.base_date);
+            }
+            Some(confirm(&mut after, today, *sent_at))
+        }
+        Step::ErpAgain { sent_at } => {
+            if let AgreementState::AwaitingErp { attempts, .. } = agreement.state {
+                after.state = AgreementState::AwaitingErp {
+                    sent_at: *sent_at,
+                    attempts: attempts.saturating_add(1),
+                };
+            }
+            None
+        }
+        Step::ErpNotSent => {
+            if let AgreementState::AwaitingErp { attempts, sent_at } = agreement.state {
+                after.state = AgreementState::AwaitingErp {
+                    sent_at,
+                    attempts: attempts.saturating_sub(1),
+                };
+            }
+            None
+        }
+        Step::ErpDone { generated } => {
+            if let Some(remake) = &mut after.remake {
+                let mut ids = generated.clone();
+                ids.sort_unstable();
+                ids.dedup();
+                let unpaid = |installment| Generated {
+                    installment,
+                    paid_on: None,
+                };
+                remake.generated = ids.into_iter().map(unpaid).collect();
+            }
+            after.confirmed_on = Some(today);
+            after.state = AgreementState::Active;
+            Some(AgreementTold::Made)
+        }
+        Step::ErpRefused { reason } | Step::Cancel { reason } => {
+            after.state = AgreementState::Cancelled {
+                on: today,
+                reason: reason.clone(),
+            };
+            Some(AgreementTold::Cancelled { reason: reason.clone() })
+        }
+        Step::Seen { bill, paid, received } => {
+            let reversed = payments::note(&mut after, *bill, paid, received);
+            events = payments::tell_rows(agreement, &mut after, *bill, today);
+            if payments::is_untold(&after) {
+                None
+            } else if payments::all_paid(&after) {
+                after.state = AgreementState::Settled { on: today };
+                Some(AgreementTold::Settled)
+            } else if reversed && ends_when_reversed(&after, settings) {
+                Some(break_it(&mut after, &Breaking::ActivationReversed, settings, today))
+            } else {
+                None
+            }
+        }
+        Step::Break { how } => Some(break_it(&mut after, how, settings, today)),
+        Step::Expire => {
+            after.state = AgreementState::Expired { on: today };
+            Some(AgreementTold::Expired)
+        }
+    };
+    if let Some(told) = told {
+        events.extend(tell(&after, &told, today));
+    }
+    Ok(Transition { agreement: after, events })
+}
+
+/// The agreement begins: at once, or with the intention to remake.
+pub(super) fn confirm(agreement: &mut Agreement, today: Date, sent_at: Timestamp) -> AgreementTold {
+    match agreement.kind {
+        AgreementKind::Integrated => {
+            agreement.state = AgreementState::AwaitingErp { sent_at, attempts: 1 };
+            AgreementTold::Sent
+        }
+        AgreementKind::NonIntegrated => {
+            agreement.state = AgreementState::Active;
+            agreement.confirmed_on = Some(today);
+            AgreementTold::Made
+        }
+    }
+}
+
+fn check(agreement: &Agreement, step: &Step, settings: &AgreementSettings) -> Result<(), NotAllowed> {
+    use StateName::{Active, AwaitingErp, Proposed};
+    let state = agreement.state.name();
+    let integrated = agreement.kind == AgreementKind::Integrated;
+    let (verb, allowed): (&'static str, &'static [StateName]) = match step {
+        Step::Confirm { .. } => ("confirmar", &[Proposed]),
+        Step::Expire => ("expirar", &[Proposed]),
+        Step::ErpAgain { .. } | Step::ErpNotSent | Step::ErpDone { .. } | Step::ErpRefused { .. } => ("gravar no Sienge", &[AwaitingErp]),
+        Step::Seen { .. } => ("registrar pagamentos em", &[Active]),
+        Step::Break {
+            how: Breaking::Command { .. },
+        } if settings.break_awaiting_approval => ("quebrar", &[Active, Proposed]),
+        Step::Break { .. } => ("quebrar", &[Active]),
+        Step::Cancel { .. } => ("cancelar", &[Proposed, Active]),
+    };
+    if state == AwaitingErp && matches!(step, Step::Cancel { .. } | Step::Break { .. }) {
+        return Err(NotAllowed::WaitsForErp);
+    }
+    if !allowed.contains(&state) {
+        return Err(NotAllowed::State {
+            step: verb,
+            state,
+            allowed,
+        });
+    }
+    match step {
+        Step::Break {
+            how: Breaking::Command { .. } | Breaking::Lapsed { .. },
+        } if integrated && state == Active => Err(NotAllowed::EndsInErp("quebrado")),
+        Step::Cancel { .. } if integrated && state == Active => Err(NotAllowed::EndsInErp("cancelado")),
+        Step::Cancel { .. } if agreement.is_paid_in_part() => Err(NotAllowed::Paid),
+        _ => Ok(()),
+    }
+}
+
+/// 7.3.3: an integrated agreement is broken in Sienge alone; while its remake is there, a payment taken back is one that is owed again.
+fn ends_when_reversed(after: &Agreement, settings: &AgreementSettings) -> bool {
+    after.kind == AgreementKind::NonIntegrated && !after.is_paid_in_part() && settings.remove_reneg_on_reversed_activation
+}
+
+fn break_it(after: &mut Agreement, how: &Breaking, settings: &AgreementSettings, today: Date) -> AgreementTold {
+    after.withdrawn = *how == Breaking::ActivationReversed || (settings.remove_reneg_on_unpaid_break && !after.is_paid_in_part());
+    after.state = AgreementState::Broken {
+        on: today,
+        how: how.clone(),
+    };
+    AgreementTold::Broken { how: how.clone() }
+}

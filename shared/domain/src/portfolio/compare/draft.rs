@@ -1,0 +1,198 @@
+//! The decisions of one comparison while they are being taken: the state after them, and what is to be told.
+
+use std::collections::BTreeMap;
+
+use crate::calendar::Date;
+use crate::ids::InstallmentId;
+use crate::portfolio::{
+    Action, Change, Contract, ContractKey, ContractState, EventKind, HeldBill, Installment, Motive, SettlementClasses, SettlementKind,
+    TimelineEvent, standing_receipts,
+};
+
+use super::events::{self, Named};
+use super::installments::Verdict;
+
+/// Decisions so far, over the held state.
+pub(super) struct Draft<'a> {
+    held: &'a HeldBill,
+    today: Date,
+    by_sync: bool,
+    classes: &'a SettlementClasses,
+    contracts: BTreeMap<ContractKey, Contract>,
+    installments: BTreeMap<(ContractKey, InstallmentId), (Action, Installment)>,
+    tales: BTreeMap<ContractKey, Tale>,
+}
+
+/// What is to be told of one contract.
+#[derive(Default)]
+struct Tale {
+    payments: Vec<TimelineEvent>,
+    returned: BTreeMap<Motive, Vec<Named>>,
+    reopened: Vec<Named>,
+    synchronised: Vec<Named>,
+    /// Opened installments, told as `ContractOpened` when the contract opens with them.
+    opened: Vec<Named>,
+    contract: Vec<EventKind>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(held: &'a HeldBill, today: Date, by_sync: bool, classes: &'a SettlementClasses) -> Self {
+        Self {
+            held,
+            today,
+            by_sync,
+            classes,
+            contracts: BTreeMap::new(),
+            installments: BTreeMap::new(),
+            tales: BTreeMap::new(),
+        }
+    }
+
+    /// The installments held of a contract, before this comparison.
+    pub fn held_of(&self, contract: &ContractKey) -> impl Iterator<Item = &'a Installment> + use<'a> {
+        let first = (contract.clone(), InstallmentId(i64::MIN));
+        let last = (contract.clone(), InstallmentId(i64::MAX));
+        self.held.installments.range(first..=last).map(|(_, installment)| installment)
+    }
+
+    /// The installments of a contract after the decisions taken so far.
+    pub fn after_of<'d>(&'d self, contract: &'d ContractKey) -> impl Iterator<Item = &'d Installment> {
+        let unchanged = self
+            .held_of(contract)
+            .filter(|held| !self.installments.contains_key(&(held.contract.clone(), held.id)));
+        let changed = self.installments.values().map(|(_, installment)| installment);
+        unchanged.chain(changed.filter(move |installment| installment.contract == *contract))
+    }
+
+    /// Writes a judgement down.
+    pub fn decide(&mut self, verdict: Verdict) {
+        let Verdict { after, action, .. } = &verdict;
+        let key = after.contract.clone();
+        let named = Named::of(after);
+        let tale = self.tales.entry(key.clone()).or_default();
+        for step in &verdict.reversed {
+            let kind = EventKind::PaymentReversed {
+                class: self.classes.of(&step.moved.receipt.kind),
+                settlement: step.moved.receipt.kind.clone(),
+                paid_on: step.moved.receipt.paid_on,
+                reversed: step.moved.receipt.net,
+                balance: step.balance,
+            };
+            tale.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
+        }
+        let settles = matches!(action, Action::Settled | Action::Included) && after.is_settled();
+        for (index, step) in verdict.paid.iter().enumerate() {
+            let kind = EventKind::DirectPayment {
+                class: self.classes.of(&step.moved.receipt.kind),
+                settlement: step.moved.receipt.kind.clone(),
+                paid_on: step.moved.receipt.paid_on,
+                original: after.original,
+                paid: step.moved.receipt.net,
+                amortised: step.amortised,
+                balance: step.balance,
+                total: settles && index + 1 == verdict.paid.len(),
+                by_sync: self.by_sync,
+            };
+            tale.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
+        }
+        if let Some(motive) = verdict.returned {
+            tale.returned.entry(motive).or_default().push(named.clone());
+        }
+        if verdict.reopened {
+            tale.reopened.push(named.clone());
+        }
+        if verdict.synchronised {
+            tale.synchronised.push(named.clone());
+        }
+        if matches!(action, Action::Included | Action::Reopened) && after.is_open() {
+            tale.opened.push(named);
+        }
+        self.installments.insert((key, after.id), (verdict.action, verdict.after));
+    }
+
+    /// Writes a contract's new state down, and what is to be told of it.
+    pub fn settle(&mut self, contract: Contract, told: Vec<EventKind>) {
+        let tale = self.tales.entry(contract.key.clone()).or_default();
+        tale.contract.extend(told);
+        if self.held.contracts.get(&contract.key) != Some(&contract) {
+            let revision = contract.revision.saturating_add(1);
+            self.contracts.insert(contract.key.clone(), Contract { revision, ..contract });
+        }
+    }
+
+    /// The changes in the order to commit them: contracts that are open, so that no installment is without one; installments that
+    /// close, then those that open; contracts that finish, last, so that an interrupted change set is still seen to be open.
+    pub fn changes(&self) -> Vec<Change> {
+        let of_state = |open: bool| {
+            self.contracts
+                .values()
+                .filter(move |contract| (contract.state == ContractState::Open) == open)
+                .cloned()
+                .map(Change::Contract)
+        };
+        let of_openness = |open: bool| {
+            self.installments
+                .values()
+                .filter(move |(_, installment)| installment.is_open() == open)
+                .cloned()
+                .map(|(action, installment)| Change::Installment(action, installment))
+        };
+        of_state(true)
+            .chain(of_openness(false))
+            .chain(of_openness(true))
+            .chain(of_state(false))
+            .collect()
+    }
+
+    /// The events, contract by contract.
+    pub fn events(&mut self) -> Vec<TimelineEvent> {
+        let mut all = Vec::new();
+        for (key, tale) in std::mem::take(&mut self.tales) {
+            let revision = self.contracts.get(&key).map_or(0, |contract| contract.revision);
+            self.tell(&key, tale, revision, &mut all);
+        }
+        all
+    }
+
+    fn tell(&self, key: &ContractKey, tale: Tale, revision: u32, all: &mut Vec<TimelineEvent>) {
+        let (opening, ending): (Vec<EventKind>, Vec<EventKind>) =
+            tale.contract.into_iter().partition(|kind| *kind == EventKind::ContractOpened);
+        let opens = !opening.is_empty();
+        if opens {
+            let opened = events::of_contract(key, self.today, EventKind::ContractOpened, revision);
+            all.push(events::naming(opened, tale.opened.iter().map(Named::pair)));
+        }
+        all.extend(tale.payments);
+        for (motive, names) in tale.returned {
+            // The playbook's screen names returned installments by due date.
+            let mut names = names;
+            names.sort_by_key(|named| (named.due_on, named.id));
+            all.push(events::of_names(key, self.today, EventKind::Returned { motive }, &names));
+        }
+        if !tale.reopened.is_empty() {
+            all.push(events::of_names(key, self.today, EventKind::Reopened, &tale.reopened));
+        }
+        let mut synchronised = tale.synchronised;
+        if opens {
+            synchronised.retain(|named| !tale.opened.contains(named));
+        }
+        if !synchronised.is_empty() {
+            all.push(events::of_names(key, self.today, EventKind::Synchronised, &synchronised));
+        }
+        all.extend(ending.into_iter().map(|kind| events::of_contract(key, self.today, kind, revision)));
+    }
+
+    /// Whether a contract has an open installment after the decisions.
+    pub fn is_alive(&self, contract: &ContractKey) -> bool {
+        self.after_of(contract).any(Installment::is_open)
+    }
+
+    /// The day of the last `Distrato` written against a contract's installments.
+    pub fn rescinded_on(&self, contract: &ContractKey) -> Option<Date> {
+        self.after_of(contract)
+            .flat_map(|installment| standing_receipts(&installment.receipts, self.classes))
+            .filter(|receipt| receipt.kind == SettlementKind::Rescission)
+            .map(|receipt| receipt.paid_on)
+            .max()
+    }
+}

@@ -1,0 +1,350 @@
+//! The judgement of one installment: what we hold against what Sienge shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::calendar::Date;
+use crate::ids::{CreditorId, InstallmentId};
+use crate::money::Cents;
+use crate::portfolio::{
+    Action, ContractKey, Coverage, Installment, InstallmentState, Motive, ObservedInstallment, Opened, Policy, Receipt, Scope,
+    SettlementClass, SettlementKind,
+};
+
+use super::payments::{self, Step};
+use super::view::View;
+
+/// How the installments of one contract are judged.
+pub(super) struct Lens<'a> {
+    pub view: &'a View<'a>,
+    pub policy: &'a Policy<'a>,
+    pub scope: Scope,
+    pub today: Date,
+    /// The creditor that collects what is open here.
+    pub creditor: CreditorId,
+    /// Negotiation that open installments belong to; those of an earlier one are carried into it.
+    pub negotiation: u32,
+    /// A remake in Sienge ended the negotiation that open installments were in: it explains why they closed.
+    pub remade: bool,
+    /// The bill left this contract, or the settings leave the bill out: what stays open is returned.
+    pub clears: bool,
+    /// Returned installments may be opened again, and new ones included.
+    pub takes: bool,
+    /// The bill moves to this contract: what is open in Sienge opens here whatever the switch for returned installments says.
+    pub receives: bool,
+    /// What was last known of installments on contracts the bill has left: what was told there is not told again here.
+    pub elsewhere: BTreeMap<InstallmentId, Installment>,
+    /// Remade in Sienge by agreements of ours: no renegotiation made there.
+    pub ours: BTreeSet<InstallmentId>,
+    /// Generated in Sienge for agreements of ours that live: included in any state.
+    pub claimed: BTreeSet<InstallmentId>,
+    /// What the contract had when it was opened; none for one that this comparison opens.
+    pub opened: Option<Opened>,
+}
+
+/// What the comparison decides about one installment.
+pub(super) struct Verdict {
+    pub action: Action,
+    pub after: Installment,
+    pub reversed: Vec<Step>,
+    pub paid: Vec<Step>,
+    pub returned: Option<Motive>,
+    pub reopened: bool,
+    pub synchronised: bool,
+}
+
+impl Verdict {
+    fn of(action: Action, after: Installment) -> Self {
+        Self {
+            synchronised: matches!(action, Action::Included | Action::Updated | Action::Renegotiated),
+            reopened: action == Action::Reopened,
+            action,
+            after,
+            reversed: Vec::new(),
+            paid: Vec::new(),
+            returned: None,
+        }
+    }
+
+    fn returned(mut after: Installment, motive: Motive, on: Date) -> Self {
+        after.state = InstallmentState::Closed { motive, on };
+        let mut verdict = Self::of(Action::Returned, after);
+        verdict.returned = Some(motive);
+        verdict
+    }
+}
+
+impl Lens<'_> {
+    /// Judges a held installment; `None` when nothing changes.
+    pub fn judge(&self, held: &Installment) -> Option<Verdict> {
+        if self.is_unconfirmed(held) {
+            return None;
+        }
+        let mut verdict = match (self.view.installments.get(&held.id), held.state) {
+            (Some(row), InstallmentState::Open) => self.open(held, row)?,
+            (Some(row), InstallmentState::Closed { motive, .. }) => self.closed(held, row, motive)?,
+            (None, InstallmentState::Open) => self.absent(held)?,
+            (None, InstallmentState::Closed { .. }) => return None,
+        };
+        verdict.after.revision = held.revision.saturating_add(1);
+        Some(verdict)
+    }
+
+    /// Judges an installment we do not hold. One that comes settled is included when it is news.
+    pub fn judge_new(&self, contract: &ContractKey, row: &ObservedInstallment) -> Option<Verdict> {
+        if !self.takes || self.policy.ignores_installment(row) {
+            return None;
+        }
+        let known = self.elsewhere.get(&row.id);
+        let history = self.history(row);
+        let told = known.map_or(&history, |known| &known.receipts);
+        let mut flow = payments::flow(told, &row.receipts, self.policy.classes);
+        if known.is_none() {
+            // What was never told to be paid is not told to be taken back.
+            flow.reversed.clear();
+        }
+        let claimed = self.claimed.contains(&row.id);
+        let settled = row.balance.is_zero();
+        if settled && flow.paid.is_empty() && (known.is_some() || !claimed) {
+            return None;
+        }
+        let boleto = self.view.boletos.get(&row.id).copied();
+        let after = Installment {
+            contract: contract.clone(),
+            creditor: self.creditor,
+            id: row.id,
+            negotiation: self.negotiation,
+            label: row.label.clone(),
+            due_on: row.due_on,
+            condition: row.condition.clone(),
+            original: row.original,
+            balance: row.balance,
+            boleto: boleto.or(known.map(|known| known.boleto)).unwrap_or(false),
+            receipts: row.receipts.clone(),
+            state: InstallmentState::Open,
+            revision: 1,
+        };
+        // As it was before what is news of it.
+        let before = known.cloned().unwrap_or_else(|| Installment {
+            balance: payments::before(&history, &flow, row, self.policy.classes),
+            receipts: history,
+            ..after.clone()
+        });
+        let mut verdict = Verdict::of(Action::Included, after);
+        if settled {
+            let motive = self.ended(&before, row, &flow);
+            verdict.after.state = InstallmentState::Closed { motive, on: self.today };
+        }
+        let explained = !settled || verdict.after.is_settled();
+        self.tell(&mut verdict, &before, flow, row, explained);
+        Some(verdict)
+    }
+
+    /// The receipts of an installment we do not hold that are history: kept and not told. All of them when it was there before its contract was
+    /// opened, none of what came since, or was generated for an agreement.
+    fn history(&self, row: &ObservedInstallment) -> Vec<Receipt> {
+        let receipts = row.receipts.iter().cloned();
+        match self.opened {
+            _ if self.claimed.contains(&row.id) => Vec::new(),
+            Some(opened) if row.id > opened.last && opened.whole => Vec::new(),
+            Some(opened) if row.id > opened.last => receipts.filter(|receipt| receipt.paid_on < opened.on).collect(),
+            _ => receipts.collect(),
+        }
+    }
+
+    /// Whether a held open installment would be taken away on this view's word alone: a read of the whole bill does not show it, or it is shown
+    /// with nothing open and no new receipt that says why. Only a second read makes that true.
+    pub fn is_unconfirmed(&self, held: &Installment) -> bool {
+        if !held.is_open() || self.clears || self.view.coverage == Coverage::WholeConfirmed {
+            return false;
+        }
+        match self.view.installments.get(&held.id) {
+            None => self.view.coverage == Coverage::WholeOnce && !self.view.shows(held.id),
+            Some(row) => row.balance.is_zero() && !self.remade && !payments::explain(&held.receipts, &row.receipts, self.policy.classes),
+        }
+    }
+
+    /// The motive of a return without a better explanation.
+    fn motive(&self) -> Motive {
+        if self.scope == Scope::Reconciliation {
+            Motive::Reconciliation
+        } else {
+            Motive::CreditorRequest
+        }
+    }
+
+    fn open(&self, held: &Installment, row: &ObservedInstallment) -> Option<Verdict> {
+        let mut after = self.refreshed(held, row);
+        let flow = payments::flow(&self.known(held).receipts, &row.receipts, self.policy.classes);
+        let settled = row.balance.is_zero();
+        let mut verdict = if settled {
+            match self.ended(held, row, &flow) {
+                motive @ (Motive::Receipt | Motive::WrittenOff) => {
+                    after.state = InstallmentState::Closed { motive, on: self.today };
+                    Verdict::of(Action::Settled, after)
+                }
+                motive => Verdict::returned(after, motive, self.today),
+            }
+        } else if self.clears || (self.scope == Scope::Reconciliation && self.policy.ignores_installment(row)) {
+            Verdict::returned(after, Motive::Reconciliation, self.today)
+        } else if held.negotiation < self.negotiation {
+            after.negotiation = self.negotiation;
+            let mut carried = Verdict::of(Action::Renegotiated, after);
+            carried.returned = Some(Motive::Renegotiation);
+            carried
+        } else if !flow.paid.is_empty() {
+            Verdict::of(Action::PaidInPart, after)
+        } else if !flow.reversed.is_empty() {
+            Verdict::of(Action::Reversed, after)
+        } else if after != *held {
+            Verdict::of(Action::Updated, after)
+        } else if held.creditor != self.creditor {
+            // Nothing of the installment itself changed: not told.
+            let mut moved = Verdict::of(Action::Updated, after);
+            moved.synchronised = false;
+            moved
+        } else {
+            return None;
+        };
+        verdict.after.creditor = self.creditor;
+        let explained = !settled || verdict.after.is_settled();
+        self.tell(&mut verdict, self.known(held), flow, row, explained);
+        Some(verdict)
+    }
+
+    /// Why nothing is open of an installment any more.
+    fn ended(&self, held: &Installment, row: &ObservedInstallment, flow: &payments::Flow) -> Motive {
+        let gained = |kind| payments::gained(&kind, &held.receipts, &row.receipts, self.policy.classes);
+        if gained(SettlementKind::Remade) {
+            if self.ours.contains(&held.id) {
+                Motive::Agreement
+            } else {
+                Motive::Renegotiation
+            }
+        } else if gained(SettlementKind::Rescission) {
+            Motive::CreditorRequest
+        } else if !flow.paid.is_empty() || gained(SettlementKind::Renegotiation) {
+            self.closed_by(row)
+        } else if self.remade {
+            Motive::Renegotiation
+        } else {
+            self.motive()
+        }
+    }
+
+    /// What the receipt that closed a settled row means.
+    fn closed_by(&self, row: &ObservedInstallment) -> Motive {
+        let classes = self.policy.classes;
+        let Some(closing) = payments::closing(&row.receipts, classes) else {
+            return self.motive();
+        };
+        match (classes.of(&closing.kind), &closing.kind) {
+            (Some(SettlementClass::Pays) | None, _) => Motive::Receipt,
+            (Some(SettlementClass::WritesOff), _) => Motive::WrittenOff,
+            (Some(SettlementClass::Nothing), SettlementKind::Renegotiation) => Motive::Renegotiation,
+            (Some(SettlementClass::Nothing), _) => self.motive(),
+        }
+    }
+
+    fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: Motive) -> Option<Verdict> {
+        let flow = payments::flow(&self.known(held).receipts, &row.receipts, self.policy.classes);
+        let switched_on = self.policy.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
+        let may_open = self.takes
+            && !self.policy.ignores_installment(row)
+            && (self.receives || matches!(motive, Motive::Receipt | Motive::WrittenOff | Motive::Agreement) || switched_on);
+        if !row.balance.is_zero() && may_open {
+            let mut after = self.refreshed(held, row);
+            after.creditor = self.creditor;
+            after.state = InstallmentState::Open;
+            after.negotiation = self.negotiation;
+            let mut verdict = Verdict::of(Action::Reopened, after);
+            self.tell(&mut verdict, self.known(held), flow, row, true);
+            return Some(verdict);
+        }
+        // Closed installments stay closed, but what settled them is followed: a payment may be told after the return, or one was
+        // taken back, the installment changed, and paid again.
+        let boleto = held.boleto;
+        let mut after = Installment {
+            boleto,
+            ..self.refreshed(held, row)
+        };
+        let returned = matches!(motive, Motive::CreditorRequest | Motive::Reconciliation);
+        if row.balance.is_zero() && (held.is_settled() || (returned && !flow.paid.is_empty())) {
+            let by = self.closed_by(row);
+            if by != motive && matches!(by, Motive::Receipt | Motive::WrittenOff) {
+                after.state = InstallmentState::Closed {
+                    motive: by,
+                    on: self.today,
+                };
+            }
+        }
+        if after == *held || (payments::same(&held.receipts, &row.receipts) && !row.balance.is_zero()) {
+            return None;
+        }
+        let mut verdict = if returned && after.is_settled() {
+            Verdict::of(Action::Settled, after)
+        } else if flow.reversed.is_empty() {
+            Verdict::of(Action::Updated, after)
+        } else {
+            Verdict::of(Action::Reversed, after)
+        };
+        verdict.synchronised = false;
+        self.tell(&mut verdict, self.known(held), flow, row, true);
+        Some(verdict)
+    }
+
+    fn absent(&self, held: &Installment) -> Option<Verdict> {
+        if self.clears && self.view.is_whole() {
+            return Some(Verdict::returned(held.clone(), Motive::Reconciliation, self.today));
+        }
+        // Shown, and unreadable: it stays as it was last read.
+        if self.view.unread.contains_key(&held.id) {
+            return None;
+        }
+        match self.view.coverage {
+            Coverage::WholeConfirmed => {
+                let motive = if self.remade { Motive::Renegotiation } else { self.motive() };
+                Some(Verdict::returned(held.clone(), motive, self.today))
+            }
+            Coverage::WholeOnce => None,
+            Coverage::Rows | Coverage::AllNew => {
+                let boleto = *self.view.boletos.get(&held.id)?;
+                (boleto != held.boleto).then(|| Verdict::of(Action::Updated, Installment { boleto, ..held.clone() }))
+            }
+        }
+    }
+
+    fn known<'h>(&'h self, held: &'h Installment) -> &'h Installment {
+        self.elsewhere.get(&held.id).unwrap_or(held)
+    }
+
+    /// The installment with what Sienge shows. Without "Atualizar Observação, Valor e Vencimento" the condition type, the
+    /// original value and the due date (and the number that goes with them) stay; the balance, the receipts and the boleto
+    /// always follow, because settlement does.
+    fn refreshed(&self, held: &Installment, row: &ObservedInstallment) -> Installment {
+        let mut after = held.clone();
+        if self.policy.creditor.is_none_or(|creditor| creditor.update_installments) {
+            after.due_on = row.due_on;
+            after.condition.clone_from(&row.condition);
+            after.original = row.original;
+            after.label = row.label.clone().or(after.label);
+        }
+        after.balance = row.balance;
+        if !payments::same(&held.receipts, &row.receipts) {
+            after.receipts.clone_from(&row.receipts);
+        }
+        let boleto = self.view.boletos.get(&held.id).copied();
+        after.boleto = boleto.unwrap_or(self.known(held).boleto);
+        after
+    }
+
+    /// Adds the payments and reversals, with the balances around them.
+    fn tell(&self, verdict: &mut Verdict, known: &Installment, flow: payments::Flow, row: &ObservedInstallment, explained: bool) {
+        let moved = if explained {
+            payments::moved_elsewhere(&known.receipts, &row.receipts, self.policy.classes)
+        } else {
+            Cents::ZERO
+        };
+        let before = (known.balance + verdict.after.original - known.original - moved).clamp(Cents::ZERO, Cents::MAX);
+        (verdict.reversed, verdict.paid) = payments::walk(flow, before, row.balance, explained);
+    }
+}

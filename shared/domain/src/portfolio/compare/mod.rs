@@ -1,0 +1,404 @@
+//! The one comparison: what Sienge says now against what we hold.
+//!
+//! [`compare`] is pure and total. It guarantees that
+//! - after its changes are applied, comparing the same observation again yields no change and no event;
+//! - no installment changes twice in an outcome, and the order of the changes is the same for the same input;
+//! - absence, and a balance that is gone without a receipt, close an installment only when they were confirmed
+//!   ([`super::Coverage::WholeConfirmed`]);
+//! - an open installment that is shown and could not be read stays as it is, and is criticised;
+//! - what concerns the whole bill (a remake, a rescission, a move to another contract) is never done on a partial view;
+//! - a contract opens, for the first time or again, with all its open installments at once;
+//! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and tells each
+//!   event once.
+
+mod agreed;
+mod contracts;
+mod draft;
+mod events;
+mod installments;
+mod oddities;
+mod payments;
+mod returned;
+mod route;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Contract, ContractKey, ContractState, Critique, EventKind, HeldBill, Installment, Motive, Observation, Policy, Scope, SettlementKind,
+    TimelineEvent, effective_receipts,
+};
+use crate::calendar::Date;
+use crate::ids::InstallmentId;
+
+pub use returned::return_installments;
+
+use draft::Draft;
+use installments::Lens;
+use route::{Judged, Route};
+use view::View;
+
+/// What must change so that we hold what Sienge says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Changes, in the order to commit them.
+    pub changes: Vec<Change>,
+    /// Timeline events to tell with them.
+    pub events: Vec<TimelineEvent>,
+    /// What an operator should know.
+    pub critiques: Vec<Critique>,
+    /// Held open installments that would be taken away on the view's word alone: one whole read did not show them, or they are shown with nothing
+    /// open and no new receipt that says why. Read the bill again, mark the observation [`super::Coverage::WholeConfirmed`], and compare again.
+    /// Nothing was changed about them. The circuit breaker counts them.
+    pub to_confirm: Vec<InstallmentId>,
+    /// The view was partial and shows something that concerns the whole bill (a remake, a rescission, an assignment, a change set that a
+    /// crash interrupted, an opening whose other installments may not be among the rows: [`super::Coverage::Rows`]), or its source does not
+    /// tell the enterprise that decides whether a new contract is wanted: read the whole bill, from the other source, and compare again.
+    /// Nothing was changed.
+    pub needs_whole: bool,
+}
+
+impl Outcome {
+    /// Whether the observation it was computed from leaves no question about the installments held: it is of the whole bill, shows every one of
+    /// them (a short answer does not), and there is nothing to confirm and nothing put off. Then it also shows whatever Sienge told of them before.
+    #[must_use]
+    pub fn says_all(&self, held: &HeldBill, seen: &Observation) -> bool {
+        let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|shown| shown.id).collect();
+        seen.coverage.is_whole()
+            && !self.needs_whole
+            && self.to_confirm.is_empty()
+            && self.critiques.iter().all(Critique::leaves_nothing_undone)
+            && held.installments.keys().all(|(_, id)| shown.contains(id))
+    }
+}
+
+/// One item to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A contract's new state.
+    Contract(Contract),
+    /// An installment's new state, and what was done to it (for counts and domain events).
+    Installment(Action, Installment),
+}
+
+/// What was done to an installment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// New in the portfolio.
+    Included,
+    /// Value, due date, condition type, number or boleto changed.
+    Updated,
+    /// A receipt came, the installment stays open.
+    PaidInPart,
+    /// A receipt (or more) settled it.
+    Settled,
+    /// Returned to the creditor.
+    Returned,
+    /// Returned or settled before, open again.
+    Reopened,
+    /// A receipt was taken back.
+    Reversed,
+    /// Carried into a new negotiation of its contract.
+    Renegotiated,
+}
+
+/// Compares what Sienge says with what we hold.
+#[must_use]
+pub fn compare(held: &HeldBill, seen: &Observation, scope: Scope, policy: &Policy<'_>, today: Date) -> Outcome {
+    let view = View::of(seen);
+    let mut outcome = Outcome::default();
+    oddities::criticise(held, &view, policy, &mut outcome.critiques);
+    match route::choose(held, &view, scope, policy, &mut outcome.critiques) {
+        Route::Nothing => {}
+        Route::AskForWhole => outcome.needs_whole = true,
+        Route::Judge(judged) => Comparison {
+            held,
+            view: &view,
+            scope,
+            policy,
+            today,
+        }
+        .judge(*judged, &mut outcome),
+    }
+    outcome
+}
+
+struct Comparison<'a> {
+    held: &'a HeldBill,
+    view: &'a View<'a>,
+    scope: Scope,
+    policy: &'a Policy<'a>,
+    today: Date,
+}
+
+impl Comparison<'_> {
+    fn judge(&self, judged: Judged, outcome: &mut Outcome) {
+        oddities::criticise_days(
+            self.held,
+            self.view,
+            judged.ignored,
+            self.policy,
+            self.today,
+            &mut outcome.critiques,
+        );
+        let Judged {
+            mut left,
+            mut current,
+            ignored,
+        } = judged;
+        // The settings leave the bill out (its company is not registered, or ignored): it stays with the creditor whose reconciliation returns it.
+        if let Some(header) = self.view.header.filter(|_| !ignored) {
+            current.creditor = header.creditor;
+        }
+        // Of several, one was being opened when a crash interrupted the move to it: the others knew the installments before it.
+        left.sort_by_key(|key| events::opening_is_pending(self.held, key));
+        let was_held = self.held.contracts.contains_key(&current.key);
+        let clears = ignored && self.scope == Scope::Reconciliation;
+        let moves = !left.is_empty();
+        let mut draft = Draft::new(self.held, self.today, self.scope == Scope::Sync, self.policy.classes);
+
+        let ours = agreed::remade_by_agreements(self.held, self.view);
+        let remade = self.open_gains(&draft, &current.key, &SettlementKind::Remade);
+        let closes_ours = remade.iter().any(|(id, _)| ours.contains(id));
+        let remakes: Vec<u32> = remade
+            .iter()
+            .filter(|(id, _)| !ours.contains(id))
+            .map(|(_, negotiation)| *negotiation)
+            .collect();
+        let rescinds = !self.open_gains(&draft, &current.key, &SettlementKind::Rescission).is_empty();
+        let bill_wide = moves || clears || rescinds || closes_ours || !remakes.is_empty();
+        if bill_wide && !self.view.is_whole() {
+            outcome.needs_whole = true;
+            return;
+        }
+        let mut lens = self.lens(&current);
+        lens.ours = ours;
+        lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
+        outcome.to_confirm = Self::unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
+        if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
+            return;
+        }
+
+        let mut left_lens = Lens {
+            clears: true,
+            takes: false,
+            ..self.lens(&current)
+        };
+        for key in &left {
+            judge_held(&mut draft, &left_lens, key);
+            let judged = draft.after_of(key).map(|after| (after.id, after.clone()));
+            left_lens.elsewhere.extend(judged);
+        }
+        lens.elsewhere = self.elsewhere(&draft, &current, &left);
+        if let Some(last) = remakes.iter().max()
+            && self.view.shows_something_to_collect(self.policy)
+        {
+            current.negotiation = current.negotiation.max(last.saturating_add(1));
+        }
+        lens.negotiation = current.negotiation;
+        lens.clears = clears;
+        lens.takes = !ignored;
+        lens.receives = moves;
+        lens.claimed = self
+            .held
+            .claims
+            .live
+            .iter()
+            .flat_map(|claim| claim.generated.iter().copied())
+            .collect();
+        if was_held {
+            lens.opened = current.opened;
+        } else {
+            current.opened = self.view.opened(self.today);
+        }
+        judge_held(&mut draft, &lens, &current.key);
+        self.include(&mut draft, &lens, &current.key);
+        let was_open = was_held && current.state == ContractState::Open;
+        if !was_open && !self.view.may_open() && draft.is_alive(&current.key) {
+            outcome.needs_whole = true;
+            return;
+        }
+        outcome.critiques.extend(self.unclassified(&draft, &current.key));
+
+        let assigned = left.iter().any(|key| key.customer != current.key.customer);
+        for key in &left {
+            if let Some(contract) = self.held.contracts.get(key) {
+                contracts::settle_left(&mut draft, contract, &current.key, assigned, self.today);
+            }
+        }
+        if was_held || draft.is_alive(&current.key) {
+            contracts::settle_current(&mut draft, self.view, current, was_held, assigned, self.today);
+        }
+        self.conclude(draft, outcome);
+    }
+
+    fn conclude(&self, mut draft: Draft<'_>, outcome: &mut Outcome) {
+        let fresh = draft.events();
+        let complete_view = self.view.is_whole() && outcome.to_confirm.is_empty();
+        if let Some(events) = events::merge(self.held, fresh, complete_view) {
+            outcome.changes = draft.changes();
+            outcome.events = events;
+        } else {
+            outcome.needs_whole = !self.view.is_whole();
+        }
+    }
+
+    fn lens(&self, current: &Contract) -> Lens<'_> {
+        Lens {
+            view: self.view,
+            policy: self.policy,
+            scope: self.scope,
+            today: self.today,
+            creditor: current.creditor,
+            negotiation: current.negotiation,
+            remade: false,
+            clears: false,
+            takes: true,
+            receives: false,
+            elsewhere: BTreeMap::new(),
+            ours: BTreeSet::new(),
+            claimed: BTreeSet::new(),
+            opened: None,
+        }
+    }
+
+    /// Held open installments, with their negotiations, that show a receipt of a kind we did not know.
+    fn open_gains(&self, draft: &Draft<'_>, contract: &ContractKey, kind: &SettlementKind) -> Vec<(InstallmentId, u32)> {
+        draft
+            .held_of(contract)
+            .filter(|held| held.is_open())
+            .filter(|held| {
+                let row = self.view.installments.get(&held.id);
+                row.is_some_and(|row| payments::gained(kind, &held.receipts, &row.receipts, self.policy.classes))
+            })
+            .map(|held| (held.id, held.negotiation))
+            .collect()
+    }
+
+    /// Settlements of a type nobody classified, on installments we hold.
+    fn unclassified(&self, draft: &Draft<'_>, contract: &ContractKey) -> Vec<Critique> {
+        let classes = self.policy.classes;
+        let rows = draft.after_of(contract).filter(|row| self.view.installments.contains_key(&row.id));
+        let mut kinds: Vec<&SettlementKind> = rows
+            .filter(|row| row.receipts.iter().any(|receipt| classes.of(&receipt.kind).is_none()))
+            .flat_map(|row| effective_receipts(&row.receipts, classes))
+            .map(|receipt| &receipt.kind)
+            .filter(|kind| classes.of(kind).is_none())
+            .collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let critique = |settlement: &SettlementKind| Critique::SettlementNotClassified {
+            bill: self.view.bill,
+            settlement: settlement.clone(),
+        };
+        kinds.into_iter().map(critique).collect()
+    }
+
+    /// Whether a crash interrupted the return of a remade negotiation: the installments that showed the remake may be closed already.
+    fn remake_is_unfinished(&self, draft: &Draft<'_>, contract: &ContractKey) -> bool {
+        let kind = EventKind::Returned {
+            motive: Motive::Renegotiation,
+        };
+        let returns = self.held.pending_events.iter();
+        let returns = returns.filter(|event| event.contract == *contract && event.kind == kind);
+        let names: BTreeMap<InstallmentId, u32> = returns
+            .flat_map(|event| event.installments.iter().copied().zip(event.revisions.iter().copied()))
+            .collect();
+        let waits = |held: &Installment| names.get(&held.id).is_some_and(|revision| held.revision < *revision);
+        draft.held_of(contract).any(|held| held.is_open() && waits(held))
+    }
+
+    fn unconfirmed<'k>(
+        draft: &Draft<'_>,
+        lens: &Lens<'_>,
+        contracts: impl Iterator<Item = &'k ContractKey>,
+        clears: bool,
+    ) -> Vec<InstallmentId> {
+        if clears {
+            return Vec::new();
+        }
+        let mut ids: Vec<InstallmentId> = contracts
+            .flat_map(|key| draft.held_of(key))
+            .filter(|held| lens.is_unconfirmed(held))
+            .map(|held| held.id)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// What was last known of each installment on the other contracts of the bill: of those the current contract does not hold,
+    /// and, when the bill moves, of all that were told since it left the current contract.
+    fn elsewhere(&self, draft: &Draft<'_>, current: &Contract, left: &[ContractKey]) -> BTreeMap<InstallmentId, Installment> {
+        let others = self.held.contracts.values();
+        let mut others: Vec<&Contract> = others
+            .filter(|other| other.key.bill == current.key.bill && other.key != current.key)
+            .collect();
+        others.sort_by_key(|other| (left.contains(&other.key), left_on(other)));
+        let mut known = BTreeMap::new();
+        for other in others {
+            let is_newer = left.contains(&other.key) || (!left.is_empty() && left_on(other) > left_on(current));
+            for installment in draft.after_of(&other.key) {
+                let here = self.held.installments.contains_key(&(current.key.clone(), installment.id));
+                if is_newer || !here {
+                    known.insert(installment.id, installment.clone());
+                }
+            }
+        }
+        known
+    }
+
+    fn include(&self, draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
+        for (id, row) in &self.view.installments {
+            if self.held.installments.contains_key(&(contract.clone(), *id)) {
+                continue;
+            }
+            if let Some(verdict) = lens.judge_new(contract, row) {
+                draft.decide(verdict);
+            }
+        }
+    }
+}
+
+/// When the bill left a contract; the end of time when it did not.
+fn left_on(contract: &Contract) -> Date {
+    match contract.state {
+        ContractState::Assigned { on } => on,
+        _ => Date::MAX,
+    }
+}
+
+fn judge_held(draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
+    for held in draft.held_of(contract) {
+        if let Some(verdict) = lens.judge(held) {
+            draft.decide(verdict);
+        }
+    }
+}
+
+/// Applies an outcome to the held state, as committing it does: the version grows by one when something is written, and the
+/// pending events are told.
+pub fn apply(held: &mut HeldBill, outcome: &Outcome) {
+    if outcome.changes.is_empty() && outcome.events.is_empty() {
+        return;
+    }
+    held.version += 1;
+    held.pending_events.clear();
+    for change in &outcome.changes {
+        write(held, change);
+    }
+}
+
+fn write(held: &mut HeldBill, change: &Change) {
+    match change {
+        Change::Contract(contract) => {
+            held.contracts.insert(contract.key.clone(), contract.clone());
+        }
+        Change::Installment(_, installment) => {
+            held.installments
+                .insert((installment.contract.clone(), installment.id), installment.clone());
+        }
+    }
+}

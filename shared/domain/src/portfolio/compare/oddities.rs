@@ -1,0 +1,82 @@
+//! What an operator must put right in Sienge: what could not be read, and due dates that nobody can mean.
+
+use std::collections::BTreeMap;
+
+use crate::calendar::Date;
+use crate::ids::InstallmentId;
+use crate::portfolio::{Critique, HeldBill, Installment, Policy};
+
+use super::view::View;
+
+/// Nothing that is collected was due before.
+const FIRST_DUE: Date = jiff::civil::date(1970, 1, 1);
+/// Nor is anything due later than so many years from today: the longest mortgages run for 35.
+const YEARS_AHEAD: i16 = 50;
+
+/// Tells what of the bill could not be read and matters: an installment that is open here, or may be open and is not here; and what the
+/// bill itself lacks.
+pub(super) fn criticise(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>, critiques: &mut Vec<Critique>) {
+    if view.unread.is_empty() && view.gap.is_none() {
+        return;
+    }
+    let told_off = view.header.is_some_and(|header| policy.ignores_bill(header));
+    if told_off && held.contracts.is_empty() {
+        return;
+    }
+    let bill = view.bill;
+    let here = by_id(held);
+    let mut unreadable: BTreeMap<String, Vec<InstallmentId>> = BTreeMap::new();
+    for (id, unread) in view.unread {
+        let matters = match here.get(id) {
+            Some(is_open) => *is_open,
+            None => !unread.settled && !told_off,
+        };
+        if matters {
+            unreadable.entry(unread.why.to_string()).or_default().push(*id);
+        }
+    }
+    let told = unreadable.into_iter();
+    critiques.extend(told.map(|(why, installments)| Critique::InstallmentsUnread { bill, installments, why }));
+    if let Some(gap) = view.gap {
+        let why = gap.to_string();
+        critiques.push(Critique::BillUnread { bill, why });
+    }
+}
+
+/// Tells of open installments whose due date nobody can mean, when it is new.
+pub(super) fn criticise_days(
+    held: &HeldBill,
+    view: &View<'_>,
+    ignored: bool,
+    policy: &Policy<'_>,
+    today: Date,
+    critiques: &mut Vec<Critique>,
+) {
+    for row in view.installments.values() {
+        if ignored || row.balance.is_zero() || is_plausible(row.due_on, today) || policy.ignores_installment(row) {
+            continue;
+        }
+        let known = |held: &Installment| held.id == row.id && held.due_on == row.due_on;
+        if !held.installments.values().any(known) {
+            critiques.push(Critique::ImplausibleDueDate {
+                bill: view.bill,
+                installment: row.id,
+                due_on: row.due_on,
+            });
+        }
+    }
+}
+
+/// Whether an installment may be due then.
+fn is_plausible(due_on: Date, today: Date) -> bool {
+    due_on >= FIRST_DUE && due_on.year() <= today.year().saturating_add(YEARS_AHEAD)
+}
+
+/// Whether each installment held is open on a contract of the bill.
+fn by_id(held: &HeldBill) -> BTreeMap<InstallmentId, bool> {
+    let mut here = BTreeMap::new();
+    for installment in held.installments.values() {
+        *here.entry(installment.id).or_insert(false) |= installment.is_open();
+    }
+    here
+}

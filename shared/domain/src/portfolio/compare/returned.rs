@@ -1,0 +1,37 @@
+//! A return that Sienge does not tell: the creditor's settings want a broken agreement's installments back.
+
+use std::collections::BTreeSet;
+
+use crate::calendar::Date;
+use crate::ids::InstallmentId;
+use crate::portfolio::{Action, Change, ContractKey, EventKind, HeldBill, Installment, InstallmentState, Motive, Outcome};
+
+use super::events::{self, Named};
+
+/// Returns those of the installments that are open, and tells it. Doing it again does nothing. The bill must have no pending events: what a crash
+/// interrupted is completed by a comparison first.
+#[must_use]
+pub fn return_installments(held: &HeldBill, contract: &ContractKey, ids: &BTreeSet<InstallmentId>, motive: Motive, today: Date) -> Outcome {
+    let open = held
+        .installments
+        .values()
+        .filter(|row| row.contract == *contract && ids.contains(&row.id) && row.is_open());
+    let returned: Vec<Installment> = open
+        .map(|row| Installment {
+            state: InstallmentState::Closed { motive, on: today },
+            revision: row.revision.saturating_add(1),
+            ..row.clone()
+        })
+        .collect();
+    if returned.is_empty() {
+        return Outcome::default();
+    }
+    let names: Vec<Named> = returned.iter().map(Named::of).collect();
+    let event = events::of_names(contract, today, EventKind::Returned { motive }, &names);
+    let changes = returned.into_iter().map(|row| Change::Installment(Action::Returned, row));
+    Outcome {
+        changes: changes.collect(),
+        events: vec![event],
+        ..Outcome::default()
+    }
+}

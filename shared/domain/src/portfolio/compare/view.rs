@@ -1,0 +1,67 @@
+//! The observation as the comparison reads it: each installment once.
+
+use std::collections::BTreeMap;
+
+use crate::calendar::Date;
+use crate::ids::{BillId, InstallmentId};
+use crate::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Policy, Unread};
+
+/// An observation by installment.
+pub(super) struct View<'a> {
+    pub bill: BillId,
+    pub header: Option<&'a ObservedBill>,
+    pub installments: BTreeMap<InstallmentId, &'a ObservedInstallment>,
+    pub unread: &'a BTreeMap<InstallmentId, Unread>,
+    pub gap: Option<Oddity>,
+    pub boletos: &'a BTreeMap<InstallmentId, bool>,
+    pub coverage: Coverage,
+}
+
+impl<'a> View<'a> {
+    /// When an installment is told twice, the row told last wins.
+    pub fn of(seen: &'a Observation) -> Self {
+        Self {
+            bill: seen.bill,
+            header: seen.header.as_ref(),
+            installments: seen.installments.iter().map(|row| (row.id, row)).collect(),
+            unread: &seen.unread,
+            gap: seen.gap,
+            boletos: &seen.boletos,
+            coverage: seen.coverage,
+        }
+    }
+
+    /// Whether nothing at all is shown of it.
+    pub fn is_empty(&self) -> bool {
+        self.installments.is_empty() && self.unread.is_empty()
+    }
+
+    /// Whether it shows the installment, readable or not.
+    pub fn shows(&self, id: InstallmentId) -> bool {
+        self.installments.contains_key(&id) || self.unread.contains_key(&id)
+    }
+
+    /// Whether everything Sienge has of the bill was read.
+    pub fn is_whole(&self) -> bool {
+        self.coverage.is_whole()
+    }
+
+    /// Whether a contract that it opens has all its open installments.
+    pub fn may_open(&self) -> bool {
+        self.coverage != Coverage::Rows
+    }
+
+    /// What a contract has that is opened by it.
+    pub fn opened(&self, on: Date) -> Option<Opened> {
+        let (last, _) = self.installments.last_key_value()?;
+        let (last, whole) = (*last, self.is_whole());
+        Some(Opened { on, last, whole })
+    }
+
+    /// Whether it shows an open installment that the settings do not leave out.
+    pub fn shows_something_to_collect(&self, policy: &Policy<'_>) -> bool {
+        self.installments
+            .values()
+            .any(|row| !row.balance.is_zero() && !policy.ignores_installment(row))
+    }
+}

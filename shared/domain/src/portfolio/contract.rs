@@ -1,0 +1,191 @@
+//! A bill as we hold it: its contracts and their installments.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Claims, Installment, TimelineEvent};
+use crate::calendar::{Date, Timestamp};
+use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId};
+
+/// A contract's key: bill, document type and customer. The type is part of it, for a bill of another type is another
+/// contract, and so is the customer: an assignment of rights closes the old customer's contract and opens the same one
+/// under the new customer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContractKey {
+    /// The receivable bill; its number is the contract's number for the CRM.
+    pub bill: BillId,
+    /// Document type.
+    pub document_type: DocumentType,
+    /// Customer.
+    pub customer: CustomerId,
+}
+
+impl fmt::Display for ContractKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.bill, self.document_type)
+    }
+}
+
+/// A contract in the portfolio, without its installments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contract {
+    /// Its key.
+    pub key: ContractKey,
+    /// The creditor (company).
+    pub creditor: CreditorId,
+    /// Document number as Sienge shows it.
+    pub number: String,
+    /// Enterprise; none for a stand-alone bill (título avulso).
+    pub enterprise: Option<EnterpriseId>,
+    /// Main unit's name.
+    pub unit: Option<String>,
+    /// The sales contract behind it; none for a stand-alone bill or when not known yet.
+    pub sales_contract: Option<SalesContractId>,
+    /// Issue date.
+    pub issued_on: Option<Date>,
+    /// Current negotiation number (see [`Installment::negotiation`]).
+    pub negotiation: u32,
+    /// Open or finished.
+    pub state: ContractState,
+    /// What was there when it was opened; not known of contracts opened by earlier versions.
+    #[serde(default)]
+    pub opened: Option<Opened>,
+    /// The contract that Sienge has made of it by another customer (an assignment of rights) or document type. While this one is not
+    /// [`ContractState::Assigned`] the bill has not moved there yet: the next reconciliation moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<ContractKey>,
+    /// Grows by one with every change, as an installment's does.
+    #[serde(default)]
+    pub revision: u32,
+}
+
+/// What a contract had when it was opened. What was settled by then is history: never included, never told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Opened {
+    /// Business date.
+    pub on: Date,
+    /// The last installment that the view showed: Sienge gives a later one a higher id.
+    pub last: InstallmentId,
+    /// Whether the view was of the whole bill. Else later ids may have been there too, and only payments since that day are news.
+    pub whole: bool,
+}
+
+impl Contract {
+    /// Whether only its document type changed: it is no assignment of rights.
+    #[must_use]
+    pub fn is_retyped(&self) -> bool {
+        self.successor.as_ref().is_some_and(|to| to.customer == self.key.customer)
+    }
+
+    /// Whether the bill is another customer's in Sienge by now, while we hold it under this one still: nothing more is to be asked of this
+    /// customer, and nothing of Sienge's handed to him.
+    #[must_use]
+    pub fn waits_for_assignment(&self) -> bool {
+        self.waits() && !self.is_retyped()
+    }
+
+    /// What waits for the next reconciliation, in Portuguese and without personal data.
+    #[must_use]
+    pub fn waiting(&self) -> Option<String> {
+        let bill = self.key.bill;
+        self.waits().then(|| {
+            if self.is_retyped() {
+                type_change_waits(bill)
+            } else {
+                assignment_waits(bill)
+            }
+        })
+    }
+
+    fn waits(&self) -> bool {
+        self.successor.is_some() && !matches!(self.state, ContractState::Assigned { .. })
+    }
+}
+
+/// When the reconciliation comes, by the template's schedule.
+const NEXT_RECONCILIATION: &str = "no próximo batimento (domingo, 07:30, pelo agendamento padrão; para antes, peça o batimento do credor)";
+
+pub(super) fn assignment_waits(bill: BillId) -> String {
+    format!("Cessão de direitos no contrato {bill}: a troca de titularidade será feita {NEXT_RECONCILIATION}.")
+}
+
+pub(super) fn type_change_waits(bill: BillId) -> String {
+    format!("Tipo de contrato alterado no contrato {bill}: a troca será feita {NEXT_RECONCILIATION}.")
+}
+
+/// Whether a contract is being collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "camelCase")]
+pub enum ContractState {
+    /// Has open installments, or may get them.
+    Open,
+    /// `Finalizado`: nothing open is left.
+    Finished {
+        /// Business date.
+        on: Date,
+    },
+    /// Cancelled in Sienge (distrato).
+    Cancelled {
+        /// Date Sienge gives, else the business date.
+        on: Date,
+    },
+    /// Followed by another contract of the same bill ([`Contract::successor`]): the rights were assigned to another customer, or the
+    /// document type changed ([`Contract::is_retyped`]).
+    Assigned {
+        /// Business date.
+        on: Date,
+    },
+}
+
+/// Everything we hold of one bill: one partition of the portfolio table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeldBill {
+    /// Version of the partition; zero when nothing is held. Every commit is conditional on it.
+    pub version: u64,
+    /// When it was last committed.
+    pub changed_at: Option<Timestamp>,
+    /// The newest read of the whole bill that a commit stands on began then: what Sienge had told before is in here.
+    pub read_at: Option<Timestamp>,
+    /// Contracts by key; usually one, two after an assignment of rights.
+    pub contracts: BTreeMap<ContractKey, Contract>,
+    /// Installments by contract and id.
+    pub installments: BTreeMap<(ContractKey, InstallmentId), Installment>,
+    /// Events of a change set whose later slices were not committed yet: they are told by the slice that completes it.
+    pub pending_events: Vec<TimelineEvent>,
+    /// Which of its installments belong to living agreements.
+    pub claims: Claims,
+}
+
+impl HeldBill {
+    /// Whether an installment is held, open or not, under the customer it belongs to now.
+    #[must_use]
+    pub fn holds(&self, id: InstallmentId) -> bool {
+        let is_left = |key| {
+            matches!(
+                self.contracts.get(key).map(|contract| contract.state),
+                Some(ContractState::Assigned { .. })
+            )
+        };
+        self.installments.keys().any(|(contract, held)| *held == id && !is_left(contract))
+    }
+
+    /// The bill as it is once the changes are committed.
+    pub fn apply(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Contract(contract) => drop(self.contracts.insert(contract.key.clone(), contract.clone())),
+                Change::Installment(_, installment) => {
+                    let key = (installment.contract.clone(), installment.id);
+                    self.installments.insert(key, installment.clone());
+                }
+            }
+        }
+        self.version += u64::from(!changes.is_empty());
+    }
+}

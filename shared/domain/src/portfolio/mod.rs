@@ -1,0 +1,28 @@
+//! The portfolio and the one pure comparison that keeps it equal to Sienge.
+//!
+//! Nothing here performs I/O or reads a clock. [`compare()`] takes what Sienge says now ([`Observation`]), what we hold
+//! ([`HeldBill`]), why we looked ([`Scope`]) and what the settings allow ([`Policy`]), and returns what must change ([`Outcome`]).
+
+mod claims;
+mod compare;
+mod contract;
+mod critique;
+mod customer;
+mod installment;
+mod observation;
+mod policy;
+mod receipt;
+mod settlement;
+mod timeline;
+
+pub use claims::{Claim, Claims};
+pub use compare::{Action, Change, Outcome, apply, compare, return_installments};
+pub use contract::{Contract, ContractKey, ContractState, HeldBill, Opened};
+pub use critique::Critique;
+pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
+pub use installment::{Fingerprint, Installment, InstallmentState, Motive};
+pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Unread};
+pub use policy::{CreditorPolicy, LeftOut, Policy, Scope};
+pub use receipt::{Receipt, effective_receipts, standing_receipts};
+pub use settlement::{KindName, SettlementClass, SettlementClasses, SettlementKind};
+pub use timeline::{AgreementEvent, AgreementTold, Breaking, EventKind, TimelineEvent};

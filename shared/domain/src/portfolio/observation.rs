@@ -1,0 +1,207 @@
+//! What Sienge says about one bill at one moment, whichever source said it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::Receipt;
+use crate::calendar::Date;
+use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId};
+use crate::money::Cents;
+
+/// What Sienge says about one bill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// The bill.
+    pub bill: BillId,
+    /// The bill's own facts; `None` when the source does not tell them, or when Sienge does not have the bill.
+    pub header: Option<ObservedBill>,
+    /// The installments told, each at most once.
+    pub installments: Vec<ObservedInstallment>,
+    /// Installments that are shown and could not be read: nothing follows from them but that they are there.
+    pub unread: BTreeMap<InstallmentId, Unread>,
+    /// What the bill itself lacks, or a row of it that names no installment. No absence means anything then.
+    pub gap: Option<Oddity>,
+    /// Whether a boleto was generated, for the installments whose source tells it.
+    pub boletos: BTreeMap<InstallmentId, bool>,
+    /// What the absence of an installment means.
+    pub coverage: Coverage,
+}
+
+impl Coverage {
+    /// Whether everything Sienge has of the bill was read.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::WholeOnce | Self::WholeConfirmed)
+    }
+
+    /// The same of a read of which something could not be read: no absence means anything, and what can be opened opens.
+    #[must_use]
+    pub const fn with_gaps(self) -> Self {
+        if self.is_whole() { Self::AllNew } else { self }
+    }
+}
+
+impl Observation {
+    /// A read that shows nothing of the bill.
+    #[must_use]
+    pub const fn empty(bill: BillId, coverage: Coverage) -> Self {
+        Self {
+            bill,
+            header: None,
+            installments: Vec::new(),
+            unread: BTreeMap::new(),
+            gap: None,
+            boletos: BTreeMap::new(),
+            coverage,
+        }
+    }
+
+    /// A second look, with what only the first showed: an installment is gone when neither shows it, settled without a receipt when both
+    /// say so, and one source tells no boletos.
+    #[must_use]
+    pub fn after(mut self, first: Self) -> Self {
+        let read: BTreeSet<InstallmentId> = self.installments.iter().map(|row| row.id).collect();
+        for row in &mut self.installments {
+            let was_open = |before: &&ObservedInstallment| !before.balance.is_zero() && before.receipts == row.receipts;
+            if row.balance.is_zero()
+                && let Some(before) = first.installments.iter().filter(|before| before.id == row.id).find(was_open)
+            {
+                *row = before.clone();
+            }
+        }
+        let only_first = first.installments.into_iter().filter(|row| !read.contains(&row.id));
+        for row in only_first {
+            self.unread.remove(&row.id);
+            self.installments.push(row);
+        }
+        for (id, unread) in first.unread {
+            if !read.contains(&id) {
+                self.unread.entry(id).or_insert(unread);
+            }
+        }
+        for (id, boleto) in first.boletos {
+            self.boletos.entry(id).or_insert(boleto);
+        }
+        self
+    }
+
+    /// A second look after a first one: what neither of two whole reads shows is gone. A read that is not whole confirms nothing.
+    #[must_use]
+    pub fn confirming(self, first: Self) -> Self {
+        let coverage = match (first.coverage, self.coverage) {
+            (_, second) if !second.is_whole() => second,
+            (first, _) if !first.is_whole() => Coverage::WholeOnce,
+            _ => Coverage::WholeConfirmed,
+        };
+        Self {
+            coverage,
+            ..self.after(first)
+        }
+    }
+
+    /// Whether something could not be read that may be open: worth a call to the other source, which may tell it.
+    #[must_use]
+    pub fn wants_completion(&self) -> bool {
+        self.gap.is_some() || self.unread.values().any(|unread| !unread.settled)
+    }
+
+    /// One read of the bill, completed by one that began later and asked the other source.
+    #[must_use]
+    pub fn completed_by(self, later: Self) -> Self {
+        if later.header.is_none() && later.installments.is_empty() {
+            return self;
+        }
+        let header = later.header.clone().or_else(|| self.header.clone());
+        let gap = later.gap.or(self.gap.filter(|_| header.is_none()));
+        let coverage = later.coverage;
+        Self {
+            header,
+            gap,
+            coverage,
+            ..later.after(self)
+        }
+    }
+}
+
+/// An installment that is shown and could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// Why.
+    pub why: Oddity,
+    /// Whether its balance could be read, and nothing of it is open.
+    pub settled: bool,
+}
+
+/// Why something Sienge sent could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oddity {
+    /// The field, as Sienge spells it, is missing or unusable.
+    Field(&'static str),
+    /// One answer tells it twice, and not alike.
+    ToldTwice,
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(field) => write!(f, "campo {field} ausente ou ilegível"),
+            Self::ToldTwice => f.write_str("veio duas vezes, com valores diferentes"),
+        }
+    }
+}
+
+/// What the absence of an installment from an observation means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// Nothing: only some rows of the bill were read.
+    Rows,
+    /// Nothing: only some rows of the bill were read, but every open one that we do not hold is among them, as far as they could be read. Such
+    /// a view may open a contract.
+    AllNew,
+    /// Perhaps that it is gone: one read of the whole bill did not show it.
+    WholeOnce,
+    /// That it is gone: two reads agreed. Only this removes anything.
+    WholeConfirmed,
+}
+
+/// A bill's own facts. `None` means that the source does not tell, never "empty".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedBill {
+    /// Company.
+    pub creditor: CreditorId,
+    /// Customer now.
+    pub customer: CustomerId,
+    /// Document type.
+    pub document_type: DocumentType,
+    /// Document number.
+    pub number: Option<String>,
+    /// Enterprise: `Some(None)` when the source says that there is none (stand-alone bill).
+    pub enterprise: Option<Option<EnterpriseId>>,
+    /// Main unit's name.
+    pub unit: Option<String>,
+    /// Sales contract.
+    pub sales_contract: Option<SalesContractId>,
+    /// Issue date.
+    pub issued_on: Option<Date>,
+    /// Date of cancellation (distrato), when the source tells one.
+    pub cancelled_on: Option<Date>,
+}
+
+/// One installment as Sienge tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedInstallment {
+    /// Its id within the bill.
+    pub id: InstallmentId,
+    /// Number as shown (`2/120`).
+    pub label: Option<String>,
+    /// Due date.
+    pub due_on: Date,
+    /// Payment condition type code.
+    pub condition: String,
+    /// Original value.
+    pub original: Cents,
+    /// Open balance in original money; zero when settled.
+    pub balance: Cents,
+    /// All its receipts.
+    pub receipts: Vec<Receipt>,
+}

@@ -1,0 +1,107 @@
+//! Timeline events: what happened to a contract, in the words of the playbook.
+
+mod agreement;
+mod publish;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use agreement::{AgreementEvent, AgreementTold, Breaking};
+use serde::{Deserialize, Serialize};
+
+use super::{ContractKey, Motive, SettlementClass, SettlementKind};
+use crate::calendar::Date;
+use crate::ids::InstallmentId;
+use crate::money::Cents;
+
+/// One event of a contract's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEvent {
+    /// Derived from what the event says (contract, kind, installments and their revisions): telling it again yields the same id.
+    pub id: String,
+    /// The contract.
+    pub contract: ContractKey,
+    /// Business date.
+    pub on: Date,
+    /// What happened.
+    pub kind: EventKind,
+    /// The installments it names, in the order shown.
+    pub installments: Vec<InstallmentId>,
+    /// The revision each named installment got with what is told, in the same order: by it a repeat after a crash knows
+    /// which part of an event already happened.
+    pub revisions: Vec<u32>,
+    /// The revision the contract got with it, for what is told of the contract itself; zero for what is told of installments.
+    #[serde(default)]
+    pub contract_revision: u32,
+}
+
+#[allow(clippy::unnecessary_wraps)] // the field's type
+const fn as_payment() -> Option<SettlementClass> {
+    Some(SettlementClass::Pays)
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum EventKind {
+    /// The contract entered the portfolio.
+    ContractOpened,
+    /// `Devolução`, with its motivo.
+    Returned {
+        /// Why.
+        motive: Motive,
+    },
+    /// `Sincronização de Parcela(s)`: installments included or updated.
+    Synchronised,
+    /// Returned installments reopened ("Reabre Parcelas Devolvidas").
+    Reopened,
+    /// `Pagamento Direto`: one receipt on one installment.
+    DirectPayment {
+        /// Settlement type.
+        settlement: SettlementKind,
+        /// What it means for money; nothing when nobody said. Events of earlier versions were told as payments.
+        #[serde(default = "as_payment")]
+        class: Option<SettlementClass>,
+        /// Day of the payment.
+        paid_on: Date,
+        /// Original value of the installment.
+        original: Cents,
+        /// Net amount paid by this receipt: the cash.
+        paid: Cents,
+        /// Principal amortised by it: the balance before less the balance after.
+        amortised: Cents,
+        /// Balance left after it (zero when it settled).
+        balance: Cents,
+        /// Whether the installment was settled.
+        total: bool,
+        /// Told by the opening of a customer rather than by the payments task.
+        by_sync: bool,
+    },
+    /// `Estorno`: a receipt was taken back.
+    PaymentReversed {
+        /// Settlement type of the receipt taken back.
+        settlement: SettlementKind,
+        /// As in [`EventKind::DirectPayment`].
+        #[serde(default = "as_payment")]
+        class: Option<SettlementClass>,
+        /// Day of that payment.
+        paid_on: Date,
+        /// Its net amount.
+        reversed: Cents,
+        /// Balance after the reversal.
+        balance: Cents,
+    },
+    /// `Contrato cancelado` in Sienge.
+    ContractCancelled,
+    /// `Cessão de direitos`: told on the old contract (closed) and on the new one (opened).
+    RightsAssigned,
+    /// The contract has nothing open left.
+    ContractFinished,
+    /// `Emissão de 2ª via`: the second copy of an installment's boleto was given out (playbook 7.4.1).
+    BoletoIssued,
+    /// `Envio de boleto por e-mail`: Sienge was asked to send it.
+    BoletoEmailed,
+    /// What became of an agreement.
+    Agreement(Box<AgreementEvent>),
+}
