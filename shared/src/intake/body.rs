@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::sienge::Unreadable;
+use super::unreadable::Unreadable;
 use crate::ids::LARGEST_ID;
 use crate::money::Decimal;
 

@@ -6,7 +6,9 @@ mod authorization;
 mod body;
 mod event;
 mod sienge;
+mod unreadable;
 
 pub use authorization::{authorized, credential};
 pub use event::{Event, OTHER};
-pub use sienge::{EventId, Hints, Receiver, Unreadable, event_id, read, stored_id};
+pub use sienge::{EventId, Hints, Receiver, event_id, read, stored_id};
+pub use unreadable::Unreadable;

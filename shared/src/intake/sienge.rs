@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::body::{Body, Ids};
 use super::event::{Event, Named};
+use super::unreadable::Unreadable;
 use crate::digest::sha256_hex;
 use crate::ids::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
 
@@ -110,26 +111,6 @@ pub struct Hints {
     pub units: BTreeSet<UnitId>,
     /// What stands among these ids and is none that Sienge may hold.
     pub unusable: usize,
-}
-
-/// Why a body can't be used; the Portuguese text names the field and a correct value, and quotes nothing of the body.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// Not JSON, or not UTF-8.
-    #[error("o corpo não é JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
-    NotJson,
-    /// JSON, but not an object.
-    #[error("o corpo não é um objeto JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
-    NotAnObject,
-    /// Nothing names the event.
-    #[error("falta o cabeçalho x-sienge-event, por exemplo RECEIPT_PROCESSED")]
-    NoEvent,
-    /// The id that the event needs is missing or none that Sienge may hold.
-    #[error("{field}: ausente ou não é um número inteiro de 1 a 2147483647; por exemplo {{\"{field}\": 295}}")]
-    Field {
-        /// The field.
-        field: &'static str,
-    },
 }
 
 /// Reads a delivery: what it is of, and where it points. Where the header names an event that the body is not of, the address decides.
