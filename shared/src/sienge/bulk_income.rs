@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::call::Call;
+use super::choice::BILLS_PER_CALL;
 use super::client::Client;
 use super::lenient::{amount, balance, date, flag, id, list, object, original, text};
 use super::pages::Rows;
@@ -157,9 +158,6 @@ pub struct IncomeWindow {
     /// Only what changed from this day on (day resolution: overlap a day).
     pub changed_since: Option<Date>,
 }
-
-/// Bills asked for in one call: about 1 KB of address, far below every gateway's limit.
-pub const BILLS_PER_CALL: usize = 100;
 
 pub(super) const RESOURCE: &str = "bulk-data/income";
 

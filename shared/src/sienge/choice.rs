@@ -1,8 +1,10 @@
 //! Which source to ask about a bill: the REST reads or the bulk read by bills. Pure.
 
-use super::bulk_income::BILLS_PER_CALL;
 use super::ports::Remaining;
 use crate::ids::{BillId, CustomerId};
+
+/// Bills asked for in one bulk call: about 1 KB of address, far below every gateway's limit.
+pub const BILLS_PER_CALL: usize = 100;
 
 /// A bill to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

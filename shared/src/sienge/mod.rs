@@ -42,8 +42,8 @@ mod transport;
 mod units;
 
 pub use async_bulk::{AsyncJob, AsyncStatus};
-pub use bulk_income::{BILLS_PER_CALL, IncomeReceipt, IncomeRow, IncomeSelection, IncomeWindow, PaymentTerm, ReceiptCategory};
-pub use choice::{Look, Plan, Source, choose_other, choose_source};
+pub use bulk_income::{IncomeReceipt, IncomeRow, IncomeSelection, IncomeWindow, PaymentTerm, ReceiptCategory};
+pub use choice::{BILLS_PER_CALL, Look, Plan, Source, choose_other, choose_source};
 pub use client::{Client, ClientConfig, Retry, Secret, Timeouts, http_client};
 pub use companies::Company;
 pub use cost_centers::CostCenter;

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::bulk_income::BILLS_PER_CALL;
-use super::choice::{Look, Plan, Source, choose_other, choose_source};
+use super::choice::{BILLS_PER_CALL, Look, Plan, Source, choose_other, choose_source};
 use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{customer_of, rest_facts, unknown_bill};
