@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Agreement;
-use super::draft::{DraftError, invalid};
+use super::error::{DraftError, invalid};
 use crate::calculation::{Periodicity, PlanInterest, RetroactiveBases};
 use crate::calendar::Date;
 use crate::ids::{AgreementId, BillId, InstallmentId};

@@ -10,6 +10,7 @@
 
 mod claims;
 mod draft;
+mod error;
 mod event;
 mod limits;
 mod payments;
@@ -22,7 +23,8 @@ mod state;
 mod tests;
 mod transition;
 
-pub use draft::{DraftError, MAX_BILLS, MAX_INSTALLMENTS, NewAgreement, Start, Terms, check_held, draft};
+pub use draft::{MAX_BILLS, MAX_INSTALLMENTS, NewAgreement, Start, Terms, check_held, draft};
+pub use error::DraftError;
 pub use limits::{REMAKE_CONDITION, RemakeCondition, RemakeOrder, check_integrated, indexer_base, remake_order};
 pub use record::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, Generated};
 pub use recuperador::{Parties, recuperador_payload};
