@@ -37,7 +37,7 @@ def run(work: Callable[[argparse.Namespace], None], options: argparse.Namespace)
 def target(options: argparse.Namespace, base_url: str | None = None):
     """Clients, outputs and API address of the stack, local or on AWS; there the address may be another (`base_url`)."""
     if options.local:
-        from infra.local.demo import running
+        from infra.local.memory import running
 
         stack = running()
         return stack.client, stack.outputs, stack.api_url

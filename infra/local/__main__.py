@@ -10,7 +10,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local import build, demo, processes
+from infra.local import build, demo, memory, processes
 from infra.local.processes import StartError
 from infra.local.stack import LocalStack
 
@@ -29,17 +29,17 @@ def main() -> int:
     start.add_argument("--sienge-user")
     start.add_argument("--sienge-password-file")
     start.add_argument("--register-webhooks", action="store_true", help="registra webhooks também num Sienge externo")
-    start.add_argument("--folder", type=Path, default=demo.FOLDER, help="onde ficam dados e logs (padrão: .local)")
+    start.add_argument("--folder", type=Path, default=memory.FOLDER, help="onde ficam dados e logs (padrão: .local)")
 
     for name, text in (("stop", "encerra o que ficou em execução"), ("reset", "encerra e apaga os dados locais")):
-        commands.add_parser(name, help=text).add_argument("--folder", type=Path, default=demo.FOLDER)
+        commands.add_parser(name, help=text).add_argument("--folder", type=Path, default=memory.FOLDER)
 
     invoke = commands.add_parser("invoke", help="chama uma função com um evento")
     invoke.add_argument("function")
     invoke.add_argument("event", type=Path)
-    invoke.add_argument("--folder", type=Path, default=demo.FOLDER)
+    invoke.add_argument("--folder", type=Path, default=memory.FOLDER)
 
-    commands.add_parser("status", help="o que está pendente").add_argument("--folder", type=Path, default=demo.FOLDER)
+    commands.add_parser("status", help="o que está pendente").add_argument("--folder", type=Path, default=memory.FOLDER)
     options = parser.parse_args()
     if options.command == "demo" and options.sienge_url and not (options.sienge_user and options.sienge_password_file):
         parser.error("--sienge-url pede também --sienge-user e --sienge-password-file")
@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
             shutil.rmtree(options.folder, ignore_errors=True)
             print(f"Dados locais apagados ({options.folder}).")
         return 0
-    stack = demo.running(options.folder)
+    stack = memory.running(options.folder)
     if options.command == "invoke":
         if options.function not in build.FUNCTIONS:
             raise StartError(f"Não há função {options.function}. As funções são: {', '.join(build.FUNCTIONS)}.")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import secrets
-import shlex
 import signal
 import time
 import urllib.parse
@@ -19,57 +17,18 @@ from infra import tenant as tenants
 from infra.command import CommandError
 from infra.local import build, processes
 from infra.local.processes import StartError
+from infra.local.memory import FOLDER, Memory, command
 from infra.local.report import Report, number
 from infra.local.scenario import Scenario, ScenarioError, Story
 from infra.local.simulator import Simulator
 from infra.local.stack import LocalStack
 
-FOLDER = build.ROOT / ".local"
 TENANT = "617"  # the playbook's own example
 SIMULATED = "demonstracao"  # subdomain of the demo tenant in the simulator
 # Open in it: some 50 sales contracts and as many bills entered by hand; each bill is a contract of the portfolio.
 SIMULATOR_OPTIONS = ["--seed", "7", "--contracts", "50", "--installments", "6000", "--time-scale", "60"]
 INTERRUPTED = 130  # exit code: ended before its main job was done
 PLURALS = {"pagamento total": "pagamentos totais"}
-
-
-class Memory:
-    """What the demo remembers between starts, in a file only its owner reads."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "demo.json"
-        try:
-            self.values = json.loads(self.path.read_text())
-        except (OSError, ValueError):
-            self.values = {}
-
-    def set(self, **values: object) -> None:
-        """Remembers values."""
-        self.values |= values
-        self.path.touch(mode=0o600)
-        self.path.write_text(json.dumps(self.values, indent=1))
-
-    def get(self, name: str, default=None):
-        """A remembered value."""
-        return self.values.get(name, default)
-
-
-def running(folder: Path = FOLDER) -> LocalStack:
-    """The stack an earlier command left running, with its outputs."""
-    from infra.local import deploy
-
-    memory = Memory(folder)
-    ports = memory.get("ports")
-    if not ports or processes.find("aws", folder) is None:
-        raise StartError(f"A pilha local não está em execução; inicie com: {command('make demo', folder)}")
-    stack = LocalStack(folder, *ports)
-    stack.outputs = deploy.outputs(stack.client, stack.name)
-    return stack
-
-
-def command(text: str, folder: Path) -> str:
-    """A command as one types it for this folder."""
-    return text if folder == FOLDER else f'{text} ARGS="--folder {shlex.quote(str(folder))}"'
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from infra import tenant as tenants
 from infra.local import processes
-from infra.local.demo import Memory, set_up_tenant
+from infra.local.demo import set_up_tenant
+from infra.local.memory import Memory
 from infra.local.report import Report
 from infra.local.scenario import Scenario, wait_until_settled
 from infra.local.simulator import Simulator

@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from infra import tenant as tenants  # noqa: E402
 from infra.local import build, compare, processes  # noqa: E402
-from infra.local.demo import Memory, set_up_tenant  # noqa: E402
+from infra.local.demo import set_up_tenant  # noqa: E402
+from infra.local.memory import Memory  # noqa: E402
 from infra.local.processes import Child  # noqa: E402
 from infra.local.report import Report  # noqa: E402
 from infra.local.scenario import Scenario, wait_until_settled  # noqa: E402
