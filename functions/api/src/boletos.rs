@@ -1,13 +1,14 @@
 //! `/v1/contracts/{bill}/installments/{installment}/boleto`: second copies, by e-mail, with another due date.
 
 use ponte::calendar::Date;
+use ponte::flow::Shop;
 use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
 use ponte::ids::{BillId, InstallmentId};
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Api, Call, FieldError, Problem, Repeat, Route};
+use crate::{Answer, Call, FieldError, Problem, Repeat, Route};
 
 pub(crate) const READ: Route = Route {
     method: "GET",
@@ -19,7 +20,7 @@ pub(crate) const READ: Route = Route {
     summary: "The second copy of an open installment's boleto: link (five minutes), digitable line, and a text for an SMS.",
     request: None,
     response: SchemaGenerator::subschema_for::<SecondCopy>,
-    handle: |api, call| Box::pin(read(api, call)),
+    handle: |shop, call| Box::pin(read(shop, call)),
 };
 
 pub(crate) const RENEW: Route = Route {
@@ -33,7 +34,7 @@ pub(crate) const RENEW: Route = Route {
               the call answers 409 and may be repeated.",
     request: Some(SchemaGenerator::subschema_for::<RenewRequest>),
     response: SchemaGenerator::subschema_for::<SecondCopy>,
-    handle: |api, call| Box::pin(renew(api, call)),
+    handle: |shop, call| Box::pin(renew(shop, call)),
 };
 
 pub(crate) const EMAIL: Route = Route {
@@ -47,7 +48,7 @@ pub(crate) const EMAIL: Route = Route {
               answer is 502 and stays so.",
     request: Some(SchemaGenerator::subschema_for::<EmailRequest>),
     response: SchemaGenerator::subschema_for::<EmailAnswer>,
-    handle: |api, call| Box::pin(send(api, call)),
+    handle: |shop, call| Box::pin(send(shop, call)),
 };
 
 /// The due date wanted.
@@ -79,24 +80,24 @@ pub struct EmailAnswer {
     sent: bool,
 }
 
-async fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    copy(api, call, None).await
+async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+    copy(shop, call, None).await
 }
 
-async fn renew(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn renew(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let asked: RenewRequest = call.json()?;
-    copy(api, call, Some(asked.new_due_on)).await
+    copy(shop, call, Some(asked.new_due_on)).await
 }
 
-async fn copy(api: &Api, call: &Call, new_due_on: Option<Date>) -> Result<Answer, Problem> {
+async fn copy(shop: &Shop, call: &Call, new_due_on: Option<Date>) -> Result<Answer, Problem> {
     let (bill, installment) = of(call)?;
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let copy = second_copy(&session, bill, installment, new_due_on).await;
     session.close().await;
     Answer::ok(&copy?)
 }
 
-async fn send(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn send(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let asked: EmailRequest = call.json()?;
     let (bill, installment) = of(call)?;
     let mail = BoletoEmail {
@@ -104,7 +105,7 @@ async fn send(api: &Api, call: &Call) -> Result<Answer, Problem> {
         title: asked.title,
         body: asked.body,
     };
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let sent = email(&session, bill, installment, &mail).await;
     session.close().await;
     sent?;

@@ -2,6 +2,7 @@
 
 use ponte::calendar::{Date, Timestamp};
 use ponte::flow::Session;
+use ponte::flow::Shop;
 use ponte::ids::TenantId;
 use ponte::sienge::Priority;
 use ponte::store::Role;
@@ -9,8 +10,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::routes::MAX_LISTED;
-use crate::{Api, FieldError, Problem, json};
+use crate::{FieldError, Problem, json};
+
+/// Most lines of one list.
+const MAX_LISTED: i64 = 200;
+
+/// What stands in the braces of a path, or in a query.
+pub(crate) type Parameters = Vec<(&'static str, String)>;
 
 /// Who calls, proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +112,8 @@ impl Call {
     }
 
     /// The caller's tenant with its Sienge, whose calls go ahead of the batches, for somebody waits; to be closed at the end.
-    pub async fn session(&self, api: &Api) -> Result<Session, Problem> {
-        let session = Session::open(api.shop(), &self.caller.tenant, false, self.deadline).await?;
+    pub async fn session(&self, shop: &Shop) -> Result<Session, Problem> {
+        let session = Session::open(shop, &self.caller.tenant, false, self.deadline).await?;
         Ok(session.with_priority(Priority::Interactive))
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use ponte::calculation::{Campaign, Error};
+use ponte::flow::Shop;
 use ponte::ids::CreditorId;
 use ponte::store::{Role, StoreError};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Api, Call, FieldError, Problem, Repeat, Route};
+use crate::{Answer, Call, FieldError, Problem, Repeat, Route};
 
 /// Most campaigns of one creditor.
 const MAX_CAMPAIGNS: usize = 100;
@@ -23,7 +24,7 @@ pub(crate) const READ: Route = Route {
     summary: "The calculation campaigns of a creditor, with their version.",
     request: None,
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
-    handle: |api, call| Box::pin(read(api, call)),
+    handle: |shop, call| Box::pin(read(shop, call)),
 };
 
 pub(crate) const REPLACE: Route = Route {
@@ -36,7 +37,7 @@ pub(crate) const REPLACE: Route = Route {
     summary: "Replaces all campaigns of a creditor; refused when somebody saved since the version given was read.",
     request: Some(SchemaGenerator::subschema_for::<CampaignsRequest>),
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
-    handle: |api, call| Box::pin(replace(api, call)),
+    handle: |shop, call| Box::pin(replace(shop, call)),
 };
 
 /// All campaigns of a creditor.
@@ -61,9 +62,9 @@ pub struct CampaignsRequest {
     campaigns: Vec<Campaign>,
 }
 
-async fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    let creditor = known_creditor(api, call).await?;
-    let list = api.shop().store.campaigns(&call.caller.tenant, creditor).await?;
+async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+    let creditor = known_creditor(shop, call).await?;
+    let list = shop.store.campaigns(&call.caller.tenant, creditor).await?;
     Answer::ok(&CampaignsAnswer {
         creditor,
         version: list.version,
@@ -71,19 +72,15 @@ async fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
     })
 }
 
-async fn replace(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn replace(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let asked: CampaignsRequest = call.json()?;
-    let creditor = known_creditor(api, call).await?;
+    let creditor = known_creditor(shop, call).await?;
     let faults = faults(creditor, &asked.campaigns);
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
     let tenant = &call.caller.tenant;
-    let saved = api
-        .shop()
-        .store
-        .put_campaigns(tenant, creditor, asked.version, &asked.campaigns)
-        .await;
+    let saved = shop.store.put_campaigns(tenant, creditor, asked.version, &asked.campaigns).await;
     let version = saved.map_err(|error| match error {
         StoreError::Conflict => Problem::conflict(format!(
             "As campanhas mudaram desde a versão {}; leia-as de novo e repita a alteração sobre a versão atual.",
@@ -100,9 +97,9 @@ async fn replace(api: &Api, call: &Call) -> Result<Answer, Problem> {
     })
 }
 
-async fn known_creditor(api: &Api, call: &Call) -> Result<CreditorId, Problem> {
+async fn known_creditor(shop: &Shop, call: &Call) -> Result<CreditorId, Problem> {
     let creditor = CreditorId(call.id("id")?);
-    match api.shop().store.creditor(&call.caller.tenant, creditor).await? {
+    match shop.store.creditor(&call.caller.tenant, creditor).await? {
         Some(_) => Ok(creditor),
         None => Err(Problem::not_found(format!(
             "Credor {creditor} não cadastrado nesta assessoria; cadastre a empresa do Sienge como credor."

@@ -1,6 +1,7 @@
 //! `POST /v1/contracts/{bill}/open`: a contract as Sienge has it now.
 
 use ponte::calendar::{Date, brazilian};
+use ponte::flow::Shop;
 use ponte::flow::{OpenError, Opened};
 use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
@@ -9,7 +10,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
-use crate::{Answer, Api, Call, Problem, Repeat, Route};
+use crate::{Answer, Call, Problem, Repeat, Route};
 
 pub(crate) const OPEN: Route = Route {
     method: "POST",
@@ -22,7 +23,7 @@ pub(crate) const OPEN: Route = Route {
               its installments and its newest events. Call it when an operator opens the customer.",
     request: None,
     response: SchemaGenerator::subschema_for::<OpenedContract>,
-    handle: |api, call| Box::pin(open(api, call)),
+    handle: |shop, call| Box::pin(open(shop, call)),
 };
 
 /// A contract as it stands.
@@ -97,9 +98,9 @@ pub struct ToldEvent {
     text: String,
 }
 
-async fn open(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn open(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let bill = BillId(call.id("bill")?);
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let opened = session.open_bill(bill).await;
     session.close().await;
     Answer::ok(&answer(bill, &opened?))

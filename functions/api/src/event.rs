@@ -8,8 +8,10 @@ use ponte::ids::TenantId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::routes::{Repeat, Route};
-use crate::{Answer, FieldError, PEOPLE, Problem};
+use crate::{Answer, FieldError, Problem, Repeat, Route};
+
+/// Where people's calls arrive, behind the JWT authorizer.
+const PEOPLE: &str = "/sso";
 
 /// What came.
 pub(crate) enum Event {

@@ -8,14 +8,16 @@ mod boletos;
 mod call;
 mod campaigns;
 mod contracts;
+pub mod document;
 mod event;
 mod history;
 mod identity;
 mod json;
-pub mod openapi;
+mod openapi;
 mod problem;
 mod quotes;
 mod repeat;
+mod route;
 mod routes;
 
 use std::time::Duration;
@@ -30,7 +32,8 @@ use tokio::time::Instant;
 pub use call::{Answer, Call, Caller};
 pub use identity::ClaimNames;
 pub use problem::{FieldError, Problem};
-pub use routes::{ROUTES, Repeat, Route};
+pub use route::{Repeat, Route};
+pub use routes::ROUTES;
 
 use event::{Command, Event, HttpRequest};
 use identity::Doors;
@@ -41,8 +44,6 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 const MAX_ANSWER_BYTES: usize = 5_500_000;
 /// API Gateway waits thirty seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(26);
-/// Where people's calls arrive, behind the JWT authorizer.
-const PEOPLE: &str = "/sso";
 
 /// The handler and its adapters.
 pub struct Api {
@@ -148,7 +149,7 @@ impl Api {
         let call = Call {
             caller,
             parameters,
-            query: routes::query_of(route, &request.query)?,
+            query: route.query_of(&request.query)?,
             body: request.body.clone(),
             idempotency_key: request.header("idempotency-key").map(str::to_owned),
             at,
@@ -161,8 +162,8 @@ impl Api {
     async fn serve(&self, route: &'static Route, call: &Call) -> Answer {
         let work = async {
             match (&call.idempotency_key, route.repeat) {
-                (Some(key), Repeat::Again | Repeat::Once) => repeat::once(self, route, call, key).await,
-                _ => (route.handle)(self, call).await,
+                (Some(key), Repeat::Again | Repeat::Once) => repeat::once(&self.shop, route, call, key).await,
+                _ => (route.handle)(&self.shop, call).await,
             }
         };
         let served = tokio::time::timeout_at(call.deadline, work).await;
@@ -184,23 +185,21 @@ impl Api {
         let tenant = command.tenant.clone();
         let answer = match routes::find(&command.method, &command.path) {
             Err(problem) => problem.into(),
-            Ok((route, parameters)) => {
-                match routes::query_of(route, &command.query).and_then(|query| command.fits(route).map(|()| query)) {
-                    Err(problem) => problem.into(),
-                    Ok(query) => {
-                        let call = Call {
-                            caller: Caller::operator(command.tenant),
-                            parameters,
-                            query,
-                            body: command.body,
-                            idempotency_key: command.idempotency_key,
-                            at: (self.shop.clock)(),
-                            deadline,
-                        };
-                        self.serve(route, &call).await
-                    }
+            Ok((route, parameters)) => match route.query_of(&command.query).and_then(|query| command.fits(route).map(|()| query)) {
+                Err(problem) => problem.into(),
+                Ok(query) => {
+                    let call = Call {
+                        caller: Caller::operator(command.tenant),
+                        parameters,
+                        query,
+                        body: command.body,
+                        idempotency_key: command.idempotency_key,
+                        at: (self.shop.clock)(),
+                        deadline,
+                    };
+                    self.serve(route, &call).await
                 }
-            }
+            },
         };
         tracing::info!(%tenant, status = answer.status, "command answered {}", answer.status);
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();

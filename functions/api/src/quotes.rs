@@ -2,6 +2,7 @@
 
 use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, Row, Warning};
 use ponte::calendar::Date;
+use ponte::flow::Shop;
 use ponte::flow::quotes::{ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for};
 use ponte::ids::CreditorId;
 use ponte::money::{Cents, Rate};
@@ -9,7 +10,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
-use crate::{Answer, Api, Call, Problem, Repeat, Route};
+use crate::{Answer, Call, Problem, Repeat, Route};
 
 pub(crate) const QUOTE: Route = Route {
     method: "POST",
@@ -21,7 +22,7 @@ pub(crate) const QUOTE: Route = Route {
     summary: "What the selected installments cost on a date and why, in cash or by a plan. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<QuoteRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
-    handle: |api, call| Box::pin(quote(api, call)),
+    handle: |shop, call| Box::pin(quote(shop, call)),
 };
 
 pub(crate) const SMALLEST_PLAN: Route = Route {
@@ -34,7 +35,7 @@ pub(crate) const SMALLEST_PLAN: Route = Route {
     summary: "The plan with the fewest installments none of which passes what the debtor can pay. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<SmallestPlanRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
-    handle: |api, call| Box::pin(smallest_plan(api, call)),
+    handle: |shop, call| Box::pin(smallest_plan(shop, call)),
 };
 
 /// A quote as callers read it; amounts are explained line by line.
@@ -142,17 +143,17 @@ fn told(lines: Vec<Line>) -> Vec<ToldLine> {
     lines.collect()
 }
 
-async fn quote(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn quote(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let asked: QuoteRequest = call.json()?;
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let quoted = quote_selection(&session, &asked).await;
     session.close().await;
     Answer::ok(&QuoteAnswer::from(quoted?))
 }
 
-async fn smallest_plan(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn smallest_plan(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let asked: SmallestPlanRequest = call.json()?;
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let quoted = smallest_plan_for(&session, &asked).await;
     session.close().await;
     Answer::ok(&QuoteAnswer::from(quoted?))

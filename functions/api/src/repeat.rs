@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use ponte::digest::sha256_hex;
+use ponte::flow::Shop;
 use ponte::store::{Begun, StoredAnswer, Term};
 
-use crate::{Answer, Api, Call, FieldError, Problem, Repeat, Route};
+use crate::{Answer, Call, FieldError, Problem, Repeat, Route};
 
 /// Longer than a function lives.
 const LEASE: Duration = Duration::from_mins(1);
@@ -23,11 +24,11 @@ pub(crate) fn digest(route: &Route, call: &Call) -> String {
 }
 
 /// Carries the call out unless it was before.
-pub(crate) async fn once(api: &Api, route: &'static Route, call: &Call, key: &str) -> Result<Answer, Problem> {
+pub(crate) async fn once(shop: &Shop, route: &'static Route, call: &Call, key: &str) -> Result<Answer, Problem> {
     if key.is_empty() || key.len() > MAX_KEY {
         return Err(fault(format!("informe de 1 a {MAX_KEY} caracteres, por exemplo um UUID")));
     }
-    let (store, tenant) = (&api.shop().store, &call.caller.tenant);
+    let (store, tenant) = (&shop.store, &call.caller.tenant);
     let term = match route.repeat {
         Repeat::Once => Term::Once(LEASE),
         Repeat::No | Repeat::Again => Term::Again(LEASE),
@@ -53,7 +54,7 @@ pub(crate) async fn once(api: &Api, route: &'static Route, call: &Call, key: &st
         }
         Begun::OtherBody => return Err(Problem::other_request()),
     };
-    let answer: Answer = (route.handle)(api, call).await.unwrap_or_else(Into::into);
+    let answer: Answer = (route.handle)(shop, call).await.unwrap_or_else(Into::into);
     if !answer.kept {
         store.forget_call(&claim).await?;
         return Ok(answer);

@@ -92,7 +92,7 @@ impl Scene {
             .unwrap();
         let scene = Self {
             rig,
-            contract: Contract(api::openapi::document()),
+            contract: Contract(api::document::document()),
         };
         let saved = json!({"version": 0, "campaigns": [campaign("padrao")]});
         assert_eq!(scene.call("PUT", CAMPAIGNS, saved).await.0, 200);
@@ -591,7 +591,7 @@ async fn keys_end_are_revoked_and_have_roles() {
     let (status, document) = rig.call_with(json!({}), "GET", "/v1/openapi.json", &Value::Null).await;
     assert_eq!(
         (status, &document),
-        (200, &api::openapi::document()),
+        (200, &api::document::document()),
         "everybody may read the document"
     );
 

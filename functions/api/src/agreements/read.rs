@@ -1,14 +1,15 @@
 //! `GET /v1/agreements` and `GET /v1/agreements/{agreement}`.
 
 use ponte::agreement::StateName;
+use ponte::flow::Shop;
 use ponte::ids::{BillId, CreditorId, CustomerId};
 use ponte::store::Role;
 use schemars::SchemaGenerator;
 
 use super::answer::AgreementList;
 use super::{AgreementAnswer, fault, id};
-use crate::routes::Parameter;
-use crate::{Answer, Api, Call, Problem, Repeat, Route};
+use crate::route::Parameter;
+use crate::{Answer, Call, Problem, Repeat, Route};
 
 /// As in [`StateName`].
 const STATES: &[&str] = &["proposed", "awaitingErp", "active", "settled", "broken", "cancelled", "expired"];
@@ -29,7 +30,7 @@ pub(crate) const LIST: Route = Route {
     summary: "The agreements of a bill, of a customer or of a creditor, newest first.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementList>,
-    handle: |api, call| Box::pin(list(api, call)),
+    handle: |shop, call| Box::pin(list(shop, call)),
 };
 
 pub(crate) const READ: Route = Route {
@@ -42,11 +43,11 @@ pub(crate) const READ: Route = Route {
     summary: "An agreement as it stands.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |api, call| Box::pin(read(api, call)),
+    handle: |shop, call| Box::pin(read(shop, call)),
 };
 
-async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    let (store, tenant) = (&api.shop().store, &call.caller.tenant);
+async fn list(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+    let (store, tenant) = (&shop.store, &call.caller.tenant);
     let limit = call.limit()?;
     let state = call
         .word("state")
@@ -67,9 +68,9 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     Answer::ok(&AgreementList { agreements })
 }
 
-async fn read(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let id = id(call)?;
-    let found = api.shop().store.agreement(&call.caller.tenant, &id).await?;
+    let found = shop.store.agreement(&call.caller.tenant, &id).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("Acordo {id} não encontrado.")))?;
     Answer::ok(&AgreementAnswer::from(found))
 }

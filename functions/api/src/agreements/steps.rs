@@ -1,11 +1,12 @@
 //! What becomes of an agreement by an operator's hand: confirmed, broken, cancelled.
 
+use ponte::flow::Shop;
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{AgreementAnswer, id, made};
-use crate::{Answer, Api, Call, Problem, Repeat, Route};
+use crate::{Answer, Call, Problem, Repeat, Route};
 
 pub(crate) const CONFIRM: Route = Route {
     method: "POST",
@@ -17,7 +18,7 @@ pub(crate) const CONFIRM: Route = Route {
     summary: "Makes a proposal an agreement. Repeating it answers the agreement as it stands.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |api, call| Box::pin(confirm(api, call)),
+    handle: |shop, call| Box::pin(confirm(shop, call)),
 };
 
 pub(crate) const BREAK: Route = Route {
@@ -30,7 +31,7 @@ pub(crate) const BREAK: Route = Route {
     summary: "Breaks an agreement that is not integrated; an integrated one is broken by deleting its remake in Sienge.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |api, call| Box::pin(break_off(api, call)),
+    handle: |shop, call| Box::pin(break_off(shop, call)),
 };
 
 pub(crate) const CANCEL: Route = Route {
@@ -43,7 +44,7 @@ pub(crate) const CANCEL: Route = Route {
     summary: "Takes back a proposal, or an agreement that is not integrated and of which nothing was paid.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |api, call| Box::pin(cancel(api, call)),
+    handle: |shop, call| Box::pin(cancel(shop, call)),
 };
 
 /// Why.
@@ -54,25 +55,25 @@ pub struct ReasonRequest {
     reason: String,
 }
 
-async fn confirm(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn confirm(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let id = id(call)?;
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let confirmed = session.confirm_agreement(&id).await;
     session.close().await;
     made(confirmed?)
 }
 
-async fn break_off(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn break_off(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let broken = session.break_agreement(&id, &asked.reason).await;
     session.close().await;
     Answer::ok(&AgreementAnswer::from(broken?))
 }
 
-async fn cancel(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn cancel(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
-    let session = call.session(api).await?;
+    let session = call.session(shop).await?;
     let cancelled = session.cancel_agreement(&id, &asked.reason).await;
     session.close().await;
     Answer::ok(&AgreementAnswer::from(cancelled?))

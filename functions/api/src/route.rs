@@ -1,0 +1,141 @@
+//! What a route is: one row of the table that dispatch and the OpenAPI document are made of.
+
+use futures::future::LocalBoxFuture;
+use ponte::calendar::Date;
+use ponte::flow::Shop;
+use ponte::store::Role;
+use schemars::{Schema, SchemaGenerator};
+
+use crate::call::Parameters;
+use crate::{Answer, Call, FieldError, Problem};
+
+/// What a route's future answers.
+pub type Served<'a> = LocalBoxFuture<'a, Result<Answer, Problem>>;
+
+/// The schema of a body.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// One route.
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path, with parameters in braces.
+    pub path: &'static str,
+    /// What may stand behind the path.
+    pub query: &'static [Parameter],
+    /// The least role that may call it; none for everybody, without a credential.
+    pub role: Option<Role>,
+    /// What an `Idempotency-Key` means to it.
+    pub repeat: Repeat,
+    /// Name of the operation.
+    pub name: &'static str,
+    /// What it does, for the document.
+    pub summary: &'static str,
+    /// The request's body.
+    pub request: Option<SchemaOf>,
+    /// The body of a success.
+    pub response: SchemaOf,
+    /// What carries it out.
+    pub handle: for<'a> fn(&'a Shop, &'a Call) -> Served<'a>,
+}
+
+/// What an `Idempotency-Key` means to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Nothing: the call may be made as often as one likes.
+    No,
+    /// What it did is answered again. A call that died is carried out again, which its effects bear.
+    Again,
+    /// What it did is answered again. A call that died is not carried out again, for nobody can look up what it did.
+    Once,
+}
+
+/// One parameter of a query.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub summary: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+}
+
+/// What a parameter may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A positive whole number.
+    Number,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A day: `2026-11-30`.
+    Day,
+}
+
+impl Parameter {
+    /// How long a list may be; see [`Call::limit`].
+    pub(crate) const LIMIT: Self = Self::number("limit", "At most so many; 50 when absent, 200 at most.");
+
+    pub(crate) const fn number(name: &'static str, summary: &'static str) -> Self {
+        let kind = Kind::Number;
+        Self { name, summary, kind }
+    }
+
+    pub(crate) const fn day(name: &'static str, summary: &'static str) -> Self {
+        let kind = Kind::Day;
+        Self { name, summary, kind }
+    }
+
+    pub(crate) const fn word(name: &'static str, summary: &'static str, words: &'static [&'static str]) -> Self {
+        let kind = Kind::Word(words);
+        Self { name, summary, kind }
+    }
+
+    /// What is wrong with a value.
+    fn fault(&self, value: &str) -> Option<String> {
+        let (right, wanted) = match self.kind {
+            Kind::Number => (
+                value.parse::<i64>().is_ok_and(|number| number > 0),
+                "informe um número inteiro positivo no endereço".to_owned(),
+            ),
+            Kind::Word(words) => (words.contains(&value), format!("os valores aceitos são: {}", words.join(", "))),
+            Kind::Day => (
+                value.parse::<Date>().is_ok(),
+                "informe um dia no endereço, como 2026-11-30".to_owned(),
+            ),
+        };
+        (!right).then_some(wanted)
+    }
+}
+
+impl Route {
+    /// The query of a call, each parameter known to the route and readable.
+    pub(crate) fn query_of(&self, given: &[(String, String)]) -> Result<Parameters, Problem> {
+        let mut query = Parameters::new();
+        let mut faults = Vec::new();
+        for (name, value) in given {
+            let known = self.query.iter().find(|known| known.name == name);
+            let fault = if let Some(known) = known {
+                known.fault(value)
+            } else {
+                let names: Vec<&str> = self.query.iter().map(|known| known.name).collect();
+                Some(match names.as_slice() {
+                    [] => "esta chamada não tem parâmetros no endereço".to_owned(),
+                    names => format!("parâmetro desconhecido; os parâmetros aceitos são: {}", names.join(", ")),
+                })
+            };
+            match (known, fault) {
+                (Some(known), None) => query.push((known.name, value.clone())),
+                (_, fault) => faults.push(FieldError {
+                    path: name.clone(),
+                    detail: fault.unwrap_or_default(),
+                }),
+            }
+        }
+        if faults.is_empty() {
+            Ok(query)
+        } else {
+            Err(Problem::invalid(faults))
+        }
+    }
+}
