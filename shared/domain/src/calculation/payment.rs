@@ -3,21 +3,11 @@
 //! Cash, charges and principal stay apart, because the payment's event prints the principal amortised and not the cash. Whether an installment is
 //! *settled* is never decided here: Sienge's balance says so.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Amounts, Component, Error, Explain, Figures, Key, Line, Operation, Step};
+use crate::calculation::ImputationOrder;
 use crate::money::{Cents, Rounding};
-
-/// Which part is paid first, within each installment; installments are paid from the oldest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ImputationOrder {
-    /// Fee, fine, interest, then principal: the law's order unless agreed otherwise.
-    #[default]
-    ChargesFirst,
-    /// Principal, interest, fine, then fee.
-    PrincipalFirst,
-}
 
 /// One installment's part of a payment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

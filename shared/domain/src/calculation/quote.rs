@@ -4,11 +4,12 @@
 //! installment, so the order of the selection changes nothing.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::late::{check_date, days_between};
 use super::row::{Work, calculate};
-use super::{CalculationSettings, Campaign, Debt, Error, Explain, Figures, Key, Line, Mode, Portion, Warning, discount, fee};
+use super::{Debt, Error, Explain, Figures, Key, Line, Warning, discount, fee};
+use crate::calculation::{Payment, Request, Row};
 use crate::calendar::Date;
 
 /// Most installments of one quote.
@@ -16,72 +17,6 @@ pub const MAX_ROWS: usize = 5_000;
 
 /// Farthest date of a calculation, in days from the business date.
 pub const MAX_AHEAD_DAYS: i32 = 366;
-
-/// Everything a quote is made from.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// The selected installments, of one or more bills.
-    pub debts: &'a [Debt],
-    /// The campaign (see [`super::select`]).
-    pub campaign: &'a Campaign,
-    /// The creditor's settings.
-    pub settings: &'a CalculationSettings,
-    /// "Aplicar correção anual no cálculo" (6.1.2), of the tenant.
-    pub annual_correction: bool,
-    /// Today in America/Sao_Paulo.
-    pub business_date: Date,
-    /// Date of the calculation ("Data do Cálculo"), today or later.
-    pub on: Date,
-    /// Cash or a plan: decides which maximum discounts hold.
-    pub payment: Payment,
-    /// Campaign discounts asked for.
-    pub discounts: Discounts,
-}
-
-/// How it will be paid.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub enum Payment {
-    /// "À Vista".
-    #[default]
-    Cash,
-    /// "Parcelado".
-    Plan {
-        /// Number of installments.
-        installments: u16,
-    },
-}
-
-/// Discounts asked for, per component.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[allow(missing_docs)]
-pub struct Discounts {
-    pub principal: Option<Portion>,
-    pub fine: Option<Portion>,
-    pub interest: Option<Portion>,
-    pub fee: Option<Portion>,
-}
-
-/// One installment of a quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Row {
-    /// Which installment.
-    #[serde(flatten)]
-    pub key: Key,
-    /// Its due date.
-    pub due_on: Date,
-    /// Days late by the creditor's policy and calendar; negative before the due date.
-    pub days_late: i32,
-    /// Days charged: less with a grace, and what explains Sienge's value when that differs.
-    pub days_charged: i32,
-    /// How it was calculated.
-    pub mode: Mode,
-    /// Its amounts.
-    #[serde(flatten)]
-    pub figures: Figures,
-}
 
 /// Rows, totals and warnings, without the explanation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

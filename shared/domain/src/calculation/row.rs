@@ -1,10 +1,15 @@
 //! One row of a quote: which calculation it takes, and its charges before fee and discounts.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::correction::correct;
 use super::internal::{InternalTerms, internal_charges};
 use super::late::{charged_days, months_between};
 use super::sienge::{SiengeTerms, explain, sienge_charges};
-use super::{Component, Components, Debt, Error, Explain, Figures, Line, Mode, Payment, Request, Row, SiengeBalance, Step, Tier, Warning};
+use super::{Component, Components, Debt, Error, Explain, Figures, Line, Mode, Payment, Request, SiengeBalance, Step, Tier, Warning};
+use crate::calculation::Key;
+use crate::calendar::Date;
 use crate::money::{Cents, Rate, Rounding};
 
 /// A row on its way, with the terms later steps need.
@@ -267,4 +272,24 @@ pub(super) fn no_plan_tier(request: &Request<'_>, days_late: i32, installments: 
             format!("escolha dentro de: {}", ranges.join(", "))
         },
     }
+}
+
+/// One installment of a quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Which installment.
+    #[serde(flatten)]
+    pub key: Key,
+    /// Its due date.
+    pub due_on: Date,
+    /// Days late by the creditor's policy and calendar; negative before the due date.
+    pub days_late: i32,
+    /// Days charged: less with a grace, and what explains Sienge's value when that differs.
+    pub days_charged: i32,
+    /// How it was calculated.
+    pub mode: Mode,
+    /// Its amounts.
+    #[serde(flatten)]
+    pub figures: Figures,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Anticipation, DaysPolicy, ImputationOrder, RoundingRules};
+use super::{Anticipation, DaysPolicy, RoundingRules};
 use crate::calendar::HolidayRules;
 use crate::money::Rate;
 
@@ -29,6 +29,17 @@ pub struct CalculationSettings {
     pub pro_rata: Option<Rate>,
     /// How a partial payment is imputed.
     pub imputation: ImputationOrder,
+}
+
+/// Which part is paid first, within each installment; installments are paid from the oldest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ImputationOrder {
+    /// Fee, fine, interest, then principal: the law's order unless agreed otherwise.
+    #[default]
+    ChargesFirst,
+    /// Principal, interest, fine, then fee.
+    PrincipalFirst,
 }
 
 #[cfg(test)]
