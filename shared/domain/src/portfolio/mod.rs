@@ -3,11 +3,13 @@
 //! Nothing here performs I/O or reads a clock. [`compare()`] takes what Sienge says now ([`Observation`]), what we hold
 //! ([`HeldBill`]), why we looked ([`Scope`]) and what the settings allow ([`Policy`]), and returns what must change ([`Outcome`]).
 
+mod change;
 mod claims;
 mod compare;
 mod contract;
 mod critique;
 mod customer;
+mod held;
 mod installment;
 mod observation;
 mod policy;
@@ -15,11 +17,13 @@ mod receipt;
 mod settlement;
 mod timeline;
 
+pub use change::{Action, Change};
 pub use claims::{Claim, Claims};
-pub use compare::{Action, Change, Outcome, apply, compare, return_installments};
-pub use contract::{Contract, ContractKey, ContractState, HeldBill, Opened};
+pub use compare::{Outcome, apply, compare, return_installments};
+pub use contract::{Contract, ContractKey, ContractState, Opened};
 pub use critique::Critique;
 pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
+pub use held::HeldBill;
 pub use installment::{Fingerprint, Installment, InstallmentState, Motive};
 pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Unread};
 pub use policy::{CreditorPolicy, LeftOut, Policy, Scope};

@@ -32,6 +32,7 @@ use super::{
 };
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
+use crate::portfolio::Change;
 
 pub use returned::return_installments;
 
@@ -72,36 +73,6 @@ impl Outcome {
             && self.critiques.iter().all(Critique::leaves_nothing_undone)
             && held.installments.keys().all(|(_, id)| shown.contains(id))
     }
-}
-
-/// One item to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// A contract's new state.
-    Contract(Contract),
-    /// An installment's new state, and what was done to it (for counts and domain events).
-    Installment(Action, Installment),
-}
-
-/// What was done to an installment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Action {
-    /// New in the portfolio.
-    Included,
-    /// Value, due date, condition type, number or boleto changed.
-    Updated,
-    /// A receipt came, the installment stays open.
-    PaidInPart,
-    /// A receipt (or more) settled it.
-    Settled,
-    /// Returned to the creditor.
-    Returned,
-    /// Returned or settled before, open again.
-    Reopened,
-    /// A receipt was taken back.
-    Reversed,
-    /// Carried into a new negotiation of its contract.
-    Renegotiated,
 }
 
 /// Compares what Sienge says with what we hold.
