@@ -7,74 +7,19 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::Shop;
 use super::breaker::Tally;
-use crate::aws::{BusError, InboxError, SecretError};
+use super::{FlowError, Shop};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::ids::{BillId, CreditorId, TenantId};
 use crate::portfolio::{Change, HeldBill, Policy};
 use crate::settings::{CreditorSettings, TenantSettings};
-use crate::sienge::{self, Client, ClientConfig, Priority, Secret, SiengeError};
-use crate::store::{self, JournalCalls, SharedQuota, StoreError};
+use crate::sienge::{Client, ClientConfig, Priority, Secret};
+use crate::store::{JournalCalls, SharedQuota};
 
 /// Kept back from an invocation's time to write the checkpoint and the calls down: this much, or a quarter of what is left
 /// when that is less, so that a short time-out still leaves time to work.
 const MARGIN: Duration = Duration::from_secs(10);
 const MARGIN_SHARE: u32 = 4;
-
-/// Why a run could not go on. The texts hold no personal data.
-#[derive(Debug, thiserror::Error)]
-pub enum FlowError {
-    /// DynamoDB.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Sienge.
-    #[error(transparent)]
-    Sienge(#[from] SiengeError),
-    /// Secrets Manager.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// The bus.
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    /// The queue.
-    #[error(transparent)]
-    Inbox(#[from] InboxError),
-    /// The task names something that is not configured; Portuguese, says what to do.
-    #[error("{0}")]
-    NotConfigured(String),
-    /// The run stopped itself; Portuguese, says why.
-    #[error("{0}")]
-    Stopped(String),
-}
-
-impl FlowError {
-    /// The kind of error that the console shows beside the text.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Store(_) => "DynamoDB",
-            Self::Sienge(_) => "Sienge",
-            Self::Secret(_) => "SecretsManager",
-            Self::Bus(_) => "EventBridge",
-            Self::Inbox(_) => "SQS",
-            Self::NotConfigured(_) => "Pedido",
-            Self::Stopped(_) => "Interrompido",
-        }
-    }
-
-    /// Whether trying again will not help until somebody sees to it.
-    #[must_use]
-    pub fn is_lasting(&self) -> bool {
-        match self {
-            Self::Store(error) => error.remedy() == store::Remedy::Never,
-            Self::Sienge(error) => error.remedy() == sienge::Remedy::Never,
-            Self::Secret(error) => !matches!(error, SecretError::Unavailable(_)),
-            Self::NotConfigured(_) => true,
-            Self::Bus(_) | Self::Inbox(_) | Self::Stopped(_) => false,
-        }
-    }
-}
 
 /// One tenant's share of an invocation.
 pub struct Session {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use faults::{Fault, QuoteError};
-pub use selection::Selected;
+pub use selection::{Selected, SelectedBill};
 
 use super::{FlowError, Session};
 use crate::calculation::{
@@ -20,24 +20,10 @@ use crate::calculation::{
     Selection, plan, quote, select, smallest_plan,
 };
 use crate::calendar::Date;
-use crate::ids::{BillId, CreditorId, InstallmentId};
+use crate::ids::{BillId, CreditorId};
 use crate::money::Cents;
 use crate::settings::CreditorSettings;
 use selection::Chosen;
-
-/// Most bills of one quote: each costs two calls to Sienge.
-pub const MAX_BILLS: usize = 20;
-
-/// A bill of which something is selected.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SelectedBill {
-    /// The bill (título), the contract's number for the CRM.
-    pub bill: BillId,
-    /// Its installments; all open ones when absent.
-    #[serde(default)]
-    pub installments: Option<Vec<InstallmentId>>,
-}
 
 /// What is to be quoted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, MAX_BILLS, QuoteError, SelectedBill};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Fault, QuoteError};
 use crate::calculation::{Correction, Debt, is_computable};
 use crate::calendar::{Date, brazilian};
 use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId};
@@ -219,6 +222,20 @@ fn fault(path: String, detail: impl Into<String>) -> Fault {
         path,
         detail: detail.into(),
     }
+}
+
+/// Most bills of one quote: each costs two calls to Sienge.
+pub const MAX_BILLS: usize = 20;
+
+/// A bill of which something is selected.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SelectedBill {
+    /// The bill (título), the contract's number for the CRM.
+    pub bill: BillId,
+    /// Its installments; all open ones when absent.
+    #[serde(default)]
+    pub installments: Option<Vec<InstallmentId>>,
 }
 
 #[cfg(test)]
