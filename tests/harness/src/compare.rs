@@ -59,7 +59,7 @@ pub fn differences(
     lines
 }
 
-/// Installments that came paid since a whole look opened their contract, and are not held. What a batimento alone sees is not among them, nor
+/// Installments that came paid since their contract was opened, and are not held. What a batimento alone sees is not among them, nor
 /// what was told on the contract that the bill has left.
 pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<String> {
     let told = |receipt: &world::Receipt| SettlementClasses::default().is_told(&SettlementKind::from(receipt.kind.as_ref()));
@@ -74,11 +74,12 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
             continue;
         };
         let of_bill = mine.contracts.get(&key_of(bill));
-        let Some(opened) = of_bill.and_then(|contract| contract.opened).filter(|opened| opened.whole) else {
+        let Some(opened) = of_bill.and_then(|contract| contract.opened) else {
             continue;
         };
+        let is_news = |receipt: &world::Receipt| receipt.date >= opened.on && told(receipt);
         let came = bill.installments.iter().filter(|row| i64::from(row.id) > opened.last.0);
-        for row in came.filter(|row| !row.open() && row.receipts.iter().any(told) && !reversed(row)) {
+        for row in came.filter(|row| !row.open() && row.receipts.iter().any(is_news) && !reversed(row)) {
             let told_before = |held: &Installment| i64::from(row.id) == held.id.0 && held.receipts.len() == row.receipts.len();
             if find(mine, row, bill).is_none() && !mine.installments.values().any(told_before) {
                 lines.push(format!(

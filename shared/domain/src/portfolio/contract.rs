@@ -50,7 +50,7 @@ pub struct Contract {
     pub negotiation: u32,
     /// Open or finished.
     pub state: ContractState,
-    /// What was there when it was opened; not known of contracts opened by earlier versions.
+    /// What was there when it was opened; none until it is.
     #[serde(default)]
     pub opened: Option<Opened>,
     /// The contract that Sienge has made of it by another customer (an assignment of rights) or document type. While this one is not
@@ -62,7 +62,8 @@ pub struct Contract {
     pub revision: u32,
 }
 
-/// What a contract had when it was opened. What was settled by then is history: never included, never told.
+/// What a contract had when it was opened. What was settled by then is history: never included, never told. Of later ids only payments since that
+/// day are news, for the view need not have shown everything: rows were unreadable, or the answer was short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Opened {
@@ -70,8 +71,6 @@ pub struct Opened {
     pub on: Date,
     /// The last installment that the view showed: Sienge gives a later one a higher id.
     pub last: InstallmentId,
-    /// Whether the view was of the whole bill. Else later ids may have been there too, and only payments since that day are news.
-    pub whole: bool,
 }
 
 impl Contract {

@@ -80,7 +80,7 @@ impl Simulation {
         }
     }
 
-    /// Of what came since a whole look opened its contract, as much was published as received as Sienge received in value.
+    /// Of what came since its contract was opened, as much was published as received as Sienge received in value since that day.
     pub fn assert_received(&self) {
         let classes = SettlementClasses::default();
         for (id, held) in &self.store.bills {
@@ -88,8 +88,7 @@ impl Simulation {
             let Some(there) = there else { continue };
             let mut contracts = held.contracts.values();
             let contract = contracts.find(|contract| contract.key.customer.0 == i64::from(there.customer));
-            let Some((contract, opened)) = contract.and_then(|contract| Some((contract, contract.opened.filter(|opened| opened.whole)?)))
-            else {
+            let Some((contract, opened)) = contract.and_then(|contract| Some((contract, contract.opened?))) else {
                 continue;
             };
             for row in &there.installments {
@@ -99,7 +98,7 @@ impl Simulation {
                 if installment <= opened.last || !is_held || self.sienge.took_back(*id, installment) {
                     continue;
                 }
-                let receipts = row.receipts.iter();
+                let receipts = row.receipts.iter().filter(|receipt| receipt.date >= opened.on);
                 let paying = receipts.filter(|receipt| classes.pays(&SettlementKind::from(receipt.kind.as_ref())));
                 let wanted = paying.fold(Cents::ZERO, |sum, receipt| sum + Cents::new(receipt.net().0));
                 assert_eq!(

@@ -139,13 +139,12 @@ impl Lens<'_> {
         Some(verdict)
     }
 
-    /// The receipts of an installment we do not hold that are history: kept and not told. All of them when it was there before its contract was
-    /// opened, none of what came since, or was generated for an agreement.
+    /// The receipts of an installment we do not hold that are history: kept and not told. All of them when its contract's opening may have shown it,
+    /// those of earlier days when it did not, none of what was generated for an agreement.
     fn history(&self, row: &ObservedInstallment) -> Vec<Receipt> {
         let receipts = row.receipts.iter().cloned();
         match self.opened {
             _ if self.claimed.contains(&row.id) => Vec::new(),
-            Some(opened) if row.id > opened.last && opened.whole => Vec::new(),
             Some(opened) if row.id > opened.last => receipts.filter(|receipt| receipt.paid_on < opened.on).collect(),
             _ => receipts.collect(),
         }

@@ -54,8 +54,7 @@ impl<'a> View<'a> {
     /// What a contract has that is opened by it.
     pub fn opened(&self, on: Date) -> Option<Opened> {
         let (last, _) = self.installments.last_key_value()?;
-        let (last, whole) = (*last, self.is_whole());
-        Some(Opened { on, last, whole })
+        Some(Opened { on, last: *last })
     }
 
     /// Whether it shows an open installment that the settings do not leave out.

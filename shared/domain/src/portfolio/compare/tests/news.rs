@@ -18,8 +18,7 @@ fn an_installment_added_to_a_held_contract_is_included_although_it_comes_paid() 
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     sienge.add(3, cents(500));
-    // Backdated, and all the same news: a whole view opened the contract.
-    sienge.receive_on(3, "Recebimento", cents(500), Cents::ZERO, date(2021, 11, 2));
+    sienge.receive(3, "Recebimento", cents(500), Cents::ZERO);
     let outcome = ours.take(&sienge.shows(&[3]), Scope::Daily);
     assert_eq!(actions(&outcome), ["3 Included"]);
     assert_eq!(
@@ -60,7 +59,7 @@ fn the_paid_history_of_a_contract_is_never_told_however_often_it_is_shown() {
 }
 
 #[test]
-fn of_a_contract_opened_by_its_open_rows_only_payments_since_that_day_are_news() {
+fn only_payments_since_the_day_of_its_opening_are_news_of_a_contract() {
     let mut sienge = Sienge::with(4);
     sienge.receive_on(4, "Recebimento", cents(1000), Cents::ZERO, date(2021, 11, 18));
     let mut ours = Ours::new();
@@ -73,6 +72,48 @@ fn of_a_contract_opened_by_its_open_rows_only_payments_since_that_day_are_news()
     sienge.receive(5, "Recebimento", cents(500), Cents::ZERO);
     let outcome = ours.sync(&sienge);
     assert_eq!((actions(&outcome), payments(&outcome).len()), (vec!["5 Included".to_owned()], 1));
+}
+
+#[test]
+fn what_was_settled_before_the_opening_is_history_although_the_read_that_opened_missed_it() {
+    let mut sienge = Sienge::with(3);
+    sienge.receive_on(3, "Recebimento", cents(1000), Cents::ZERO, date(2020, 3, 2));
+    let unread = Unread {
+        why: Oddity::Field("receipts.operationTypeName"),
+        settled: true,
+    };
+    let mut odd = sienge.says(Coverage::WholeOnce);
+    odd.unread = [(InstallmentId(3), unread)].into();
+    odd.installments.pop();
+    let mut short = sienge.says(Coverage::WholeOnce);
+    short.installments.pop();
+    for first in [odd, short] {
+        let mut ours = Ours::new();
+        ours.take(&first, Scope::Daily);
+        for scope in [Scope::Webhook, Scope::Sync, Scope::Reconciliation] {
+            let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
+            assert_eq!((outcome.changes, outcome.events), (vec![], vec![]), "{first:?}");
+        }
+    }
+}
+
+#[test]
+fn an_installment_that_was_unreadable_at_the_opening_tells_only_payments_since() {
+    let mut sienge = Sienge::with(3);
+    sienge.receive_on(3, "Recebimento", cents(400), cents(600), date(2021, 11, 18));
+    let mut odd = sienge.says(Coverage::WholeOnce);
+    let why = Oddity::Field("dueDate");
+    odd.unread = [(InstallmentId(3), Unread { why, settled: false })].into();
+    odd.installments.pop();
+    let mut ours = Ours::new();
+    ours.take(&odd, Scope::Daily);
+    sienge.receive(3, "Recebimento", cents(600), Cents::ZERO);
+    let outcome = ours.sync(&sienge);
+    assert_eq!(actions(&outcome), ["3 Included"]);
+    assert_eq!(
+        payments(&outcome),
+        [("Recebimento".into(), cents(600), cents(600), Cents::ZERO, true)]
+    );
 }
 
 #[test]
@@ -107,9 +148,9 @@ fn a_finished_contract_takes_what_comes_paid_and_stays_finished() {
 fn what_sienge_generated_for_a_living_agreement_is_included_in_any_state() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
-    // As contracts of earlier versions are: nothing is known of their opening.
-    for contract in ours.held.contracts.values_mut() {
-        contract.opened = None;
+    // Whatever the contract had when it was opened.
+    for opened in ours.held.contracts.values_mut().filter_map(|contract| contract.opened.as_mut()) {
+        opened.last = InstallmentId(5);
     }
     let generated: BTreeSet<InstallmentId> = [3, 4, 5].map(InstallmentId).into();
     ours.held.claims.live = vec![Claim {
