@@ -1,8 +1,9 @@
 //! Settlement types (tipos de baixa): what Sienge calls a receipt, and what that means for money.
 //!
 //! Sienge's names are text, not a closed list. Two spellings that differ in case, accents, blanks and number (plural) are one name; what
-//! follows a separator (`Bonificação - Título 12`) is no part of it. A name that this module does not know is kept, shown and criticised,
-//! and pays nothing until the tenant's settings say what it means ([`SettlementClasses`]).
+//! follows a separator (`Bonificação - Título 12`) is no part of it, unless it says something else (`Recebimento - Cancelado`): that is a name
+//! nobody knows. A name that this module does not know is kept, shown and criticised, and pays nothing until the tenant's settings say what it
+//! means ([`SettlementClasses`]).
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -89,6 +90,8 @@ const KINDS: [(&str, SettlementKind, SettlementClass); 15] = [
 const WITH_ANY_SUFFIX: [SettlementKind; 3] = [SettlementKind::Remade, SettlementKind::Renegotiation, SettlementKind::Rescission];
 /// Where a name ends and a remark begins.
 const SEPARATORS: [&str; 6] = [" - ", " \u{2013} ", " \u{2014} ", ":", "(", "/"];
+/// How words begin that, in a remark, take a settlement back or put something else in its place.
+const UNDOES: [&str; 6] = ["anul", "cancel", "devol", "distrat", "reparcel", "repactu"];
 /// Longest name that is kept, in characters.
 const MAX_NAME: usize = 200;
 /// How a word begins that makes any name a reversal.
@@ -233,10 +236,20 @@ fn taken_back(name: &str) -> Option<SettlementKind> {
     (!others.is_empty()).then(|| SettlementKind::from(others.join(" ").as_str()))
 }
 
-/// What stands before the first separator.
+/// What stands before the first separator, where the rest is a mere remark.
 fn head(text: &str) -> Option<&str> {
     let end = SEPARATORS.iter().filter_map(|separator| text.find(separator)).min()?;
-    Some(&text[..end])
+    let (head, remark) = text.split_at(end);
+    (!is_in_doubt(head, remark)).then_some(head)
+}
+
+/// Whether a remark takes back what the name before it says, or names a kind that means something else.
+fn is_in_doubt(head: &str, remark: &str) -> bool {
+    let begins = |text: &str, stem: &str| words(text).any(|word| word.starts_with(stem));
+    let class = |name: &str| BY_KEY.get(&key(name)).and_then(SettlementKind::class);
+    let of_head = class(head);
+    UNDOES.iter().any(|stem| begins(remark, stem) && !begins(head, stem))
+        || words(remark).any(|word| class(&word).is_some_and(|class| Some(class) != of_head))
 }
 
 /// The kinds by the keys of their names; "Bens" is how Sienge's income-tax report calls one.
@@ -442,6 +455,40 @@ mod tests {
             None,
             "nobody said what this is"
         );
+    }
+
+    #[test]
+    fn a_remark_that_says_something_else_makes_the_name_unknown() {
+        for name in [
+            "Recebimento - Cancelado",
+            "RECEBIMENTO (cancelamento)",
+            "Recebimento: cheque devolvido",
+            "Recebimento – anulado em 12/3",
+            "Outros - Repactuação",
+            "Adiantamento / Distrato",
+            "Por Bens - reparcelado",
+            "Recebimento - Título 12 - Bonificação",
+            "Bonificação - Cancelada",
+            "Bonificações (recebimento)",
+        ] {
+            assert_eq!(class(name), None, "{name}");
+            assert_eq!(SettlementKind::from(name).name(), name);
+        }
+        for (name, kind) in [
+            ("Recebimento - outros títulos", SettlementKind::Receipt),
+            ("Cancelamento - título cancelado", SettlementKind::Cancellation),
+            ("Abatimento de Adiantamento - Adiantamento 15", SettlementKind::AdvanceRebate),
+            ("Bonificação - Promoção de Natal", SettlementKind::Bonus),
+            ("Reparcelamento - Título 12, cancelado", SettlementKind::Remade),
+        ] {
+            assert_eq!(SettlementKind::from(name), kind, "{name}");
+        }
+        let classes = settings(r#"{"Dação": "pays", "Outros": "writesOff", "Outros - Repactuação": "nothing"}"#).unwrap();
+        let of = |name: &str| classes.of(&SettlementKind::from(name));
+        assert_eq!(of("Dação - Título 77"), Some(Pays));
+        assert_eq!(of("Dação - Cancelada"), None, "whoever says what it means names all of it");
+        assert_eq!(of("OUTROS (repactuação)"), Some(Nothing));
+        assert_eq!(of("Outros - Distrato"), None);
     }
 
     #[test]
