@@ -137,8 +137,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// It is paid when money settled it. Where something else had a part in that, the money must reach what was agreed: what a discount left open is
-    /// written off, and so is what nobody will pay.
+    /// It is paid when money settled it. Where something else had a part in that, the money must be [`Self::is_enough`].
     fn end_of(&self, row: &Installment) -> End {
         let InstallmentState::Closed { on, .. } = row.state else {
             return End::Open;
@@ -152,7 +151,7 @@ impl Reading<'_> {
         let since = |receipt: &&&Receipt| receipt.paid_on >= self.agreement.created_on;
         let (money, others): (Vec<&&Receipt>, Vec<&&Receipt>) = told.iter().filter(since).partition(pays);
         let (came, received) = (!money.is_empty(), self.money_of(row));
-        if (came || !received.is_zero()) && (others.is_empty() || self.is_reached(row, received)) {
+        if (came || !received.is_zero()) && (others.is_empty() || self.is_enough(row, received, &others)) {
             End::Paid(last)
         } else if told.iter().any(|receipt| self.classes.of(&receipt.kind).is_none()) {
             End::Undecided
@@ -169,10 +168,12 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the money is all that was to come: of the installment, or of the agreement. The agency's fee is not paid in Sienge.
-    fn is_reached(&self, row: &Installment, money: Cents) -> bool {
+    /// Whether the money is all that was to come, beside `others` that are none. Of an installment of the agreement itself the creditor says so: he
+    /// closed it and wrote the rest off. Of an original what a discount left open is written off, and so is what nobody will pay: the money must
+    /// reach what was agreed of it, or of all. The agency's fee is not paid in Sienge.
+    fn is_enough(&self, row: &Installment, money: Cents, others: &[&&Receipt]) -> bool {
         if self.agreement.kind == AgreementKind::Integrated {
-            return money >= row.original;
+            return money >= row.original || others.iter().all(|other| self.classes.of(&other.kind).is_some());
         }
         let value = |debt: &AgreedDebt| debt.amounts.total - debt.amounts.fee + debt.amounts.fee_discount;
         let debts = &self.agreement.debts;

@@ -210,3 +210,46 @@ fn an_integrated_agreement_whose_last_installments_are_written_off_is_broken_whe
     let how = Breaking::EndedInErp;
     assert_eq!(followed.state, AgreementState::Broken { on: today(), how });
 }
+
+#[test]
+fn a_generated_installment_that_sienge_closed_with_money_in_it_is_paid() {
+    for (receipts, motive, paid) in [
+        (&[("Recebimento", "999.90"), ("Bonificação", "0.10")][..], Motive::WrittenOff, true),
+        (&[("Bonificação", "0.10"), ("Recebimento", "999.90")], Motive::Receipt, true),
+        (&[("Recebimento", "1.00"), ("Cancelamento", "999.00")], Motive::WrittenOff, true),
+        (&[("Bonificação", "1000.00")], Motive::WrittenOff, false),
+        (
+            &[("Recebimento", "1000.00"), ("Estorno", "1000.00"), ("Cancelamento", "1000.00")],
+            Motive::WrittenOff,
+            false,
+        ),
+        (&[("Recebimento", "1.00"), ("Distrato", "999.00")], Motive::CreditorRequest, false),
+    ] {
+        let mut bill = remade();
+        let mut followed = integrated();
+        close(&mut bill, 4, Motive::Receipt, today());
+        settle(&mut bill, 5, receipts, motive);
+        while let Some(next) = reviewed(&followed, &bill, today()) {
+            followed = step(&followed, &next).agreement;
+        }
+        let how = Breaking::EndedInErp;
+        let ended = if paid {
+            AgreementState::Settled { on: today() }
+        } else {
+            AgreementState::Broken { on: today(), how }
+        };
+        assert_eq!(followed.state, ended, "{receipts:?}");
+    }
+}
+
+#[test]
+fn a_generated_installment_that_a_type_nobody_classified_helped_to_close_waits() {
+    let mut bill = remade();
+    settle(
+        &mut bill,
+        4,
+        &[("Recebimento", "400.00"), ("Acerto judicial", "600.00")],
+        Motive::Receipt,
+    );
+    assert_eq!(reviewed(&integrated(), &bill, today()), None);
+}
