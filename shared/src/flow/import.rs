@@ -150,7 +150,8 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         let mut report = Report::default();
         let window = progress.windows.first().copied();
         let next = step(session, creditor, progress, &mut report).await;
-        progress.report.add(if next.is_ok() { report } else { report.repeated() });
+        let done = progress.windows.first().and_then(|window| window.after);
+        progress.report.add(if next.is_ok() { report } else { report.repeated(done) });
         if let Ok(next) = next {
             progress.step = next;
         }

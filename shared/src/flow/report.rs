@@ -135,9 +135,11 @@ impl Report {
         }
     }
 
-    /// What counts of a step that is taken again: what it changed. What it reads and compares and what fails, its repetition tells.
+    /// What counts of a step that is taken again after the bills up to `done`: what it changed, and which of those failed. What it reads
+    /// and compares, and what else fails, its repetition tells.
     #[must_use]
-    pub(super) fn repeated(self) -> Self {
+    pub(super) fn repeated(mut self, done: Option<BillId>) -> Self {
+        self.failures.retain(|bill, _| done.is_some_and(|done| *bill <= done));
         Self {
             rows_read: 0,
             rows_ignored: 0,
@@ -148,8 +150,8 @@ impl Report {
             bills_compared: 0,
             bills_known: 0,
             more_critiques: 0,
-            failures: BTreeMap::new(),
-            more_failures: 0,
+            // Any of them may be of a bill that is done.
+            more_failures: self.more_failures * u64::from(done.is_some()),
             ..self
         }
     }
@@ -176,7 +178,7 @@ impl Report {
     /// Whether everything that may be open was read and is in the portfolio.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.rows_unread == 0 && self.rows_astray == 0
+        self.failures.is_empty() && self.more_failures == 0 && self.rows_unread == 0 && self.rows_astray == 0
     }
 
     /// Notes a critique, once.
@@ -342,6 +344,28 @@ mod tests {
              1 por ilegíveis, já quitadas, 1 por não dizerem o título."
         );
         assert_eq!(report.counts()["rowsAstray"], 1);
+    }
+
+    #[test]
+    fn a_step_that_is_taken_again_forgets_the_failures_that_its_repetition_tells_and_no_others() {
+        let failed = |bills: std::ops::RangeInclusive<i64>| {
+            let mut report = Report::default();
+            bills.for_each(|bill| report.fail(BillId(bill), "recusado".to_owned()));
+            report
+        };
+        let left = |report: Report, done: Option<i64>| report.repeated(done.map(BillId));
+        assert_eq!(
+            left(failed(37..=38), Some(37)).failures.into_keys().collect::<Vec<_>>(),
+            [BillId(37)]
+        );
+        assert!(left(failed(37..=37), None).is_complete());
+        assert!(left(failed(37..=37), Some(36)).is_complete());
+        let many = left(failed(1..=60), Some(60));
+        assert_eq!((many.failures.len(), many.more_failures), (50, 10));
+        assert!(
+            !left(failed(1..=60), Some(0)).is_complete(),
+            "those not listed may be of bills that are done"
+        );
     }
 
     #[test]

@@ -451,3 +451,29 @@ async fn two_runs_of_a_task_for_a_creditor_do_not_go_on_at_once() {
     assert_eq!(states, ["concluído", "já em execução"]);
     rig.assert_equal().await;
 }
+
+#[tokio::test]
+async fn an_import_cut_short_remembers_a_bill_that_failed_before_and_reads_from_the_same_day_again() {
+    let rig = Rig::with_contracts(0, "100.00").await;
+    let bills = rig.add_contracts(110, "100.00");
+    let (bad, last) = (bills[36], bills[109]);
+    let refused = json!({"kind": "status", "status": 400, "about": [bad]});
+    // The first hundred are read, all but one; then Sienge lets nobody in.
+    rig.faults(json!([{"kind": "status", "status": 401, "about": [last]}, refused]))
+        .await;
+    let event = || json!({"tenant": "617", "creditor": 1});
+    let cut = rig.import(event()).await.unwrap();
+    assert_eq!(of(&cut, "situacao"), "falhou", "{cut}");
+    assert_eq!(cut["contagens"]["contractsOpened"], 99, "{cut}");
+    rig.faults(json!([refused])).await;
+    let rest = rig.import(event()).await.unwrap();
+    assert_eq!((of(&rest, "situacao").as_str(), &rest["execucao"]), ("concluído", &cut["execucao"]));
+    assert_eq!(rest["contagens"]["contractsOpened"], 109, "{rest}");
+    let failures = rest["contagens"]["failures"].as_object().unwrap();
+    assert_eq!(failures.keys().collect::<Vec<_>>(), [&bad.to_string()], "{rest}");
+    rig.faults(json!([])).await;
+    rig.pass(Duration::from_hours(72));
+    let again = rig.import(event()).await.unwrap();
+    assert_eq!(again["contagens"]["contractsOpened"], 1, "{again}");
+    rig.assert_equal().await;
+}

@@ -151,17 +151,25 @@ impl Rig {
             ..World::default()
         })
         .await;
-        let (enterprise, customer) = rig.sienge.with_world(|world| {
-            let enterprise = world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id;
-            (enterprise, *world.customers.keys().next().unwrap())
-        });
-        for _ in 0..count {
-            let contract = json!({"installments": 4, "value": value, "enterpriseId": enterprise, "customerId": customer});
-            rig.change("add", json!({"contract": contract, "silent": true}));
-        }
+        rig.add_contracts(count, value);
         rig.run_all("reconcile").await;
         rig.bus.take();
         rig
+    }
+
+    /// So many new contracts of one customer of company 1, of four installments each, of which no webhook tells; answers their bills.
+    pub fn add_contracts(&self, count: usize, value: &str) -> Vec<u32> {
+        let (enterprise, customer, before) = self.sienge.with_world(|world| {
+            let enterprise = world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id;
+            let bills: Vec<u32> = world.bills.keys().copied().collect();
+            (enterprise, *world.customers.keys().next().unwrap(), bills)
+        });
+        for _ in 0..count {
+            let contract = json!({"installments": 4, "value": value, "enterpriseId": enterprise, "customerId": customer});
+            self.change("add", json!({"contract": contract, "silent": true}));
+        }
+        self.sienge
+            .with_world(|world| world.bills.keys().copied().filter(|bill| !before.contains(bill)).collect())
     }
 
     /// Starts with a world.
