@@ -26,6 +26,8 @@ const ROWS_AT_ONCE: usize = 2_000;
 const BILLS_AT_ONCE: usize = 100;
 /// Bills are compared only with this much time left.
 const BATCH_TIME: Duration = Duration::from_secs(5);
+/// The same while bills wait for a whole read, which is to be made in what is left.
+const LOOK_TIME: Duration = Duration::from_secs(15);
 
 /// What the extract says and the income rows do not.
 #[derive(Default)]
@@ -303,11 +305,15 @@ impl Session {
                 rows += kept.rows.len() + kept.odd.len();
                 batch.push(kept.observation(bill, extract, coverage));
             }
-            let last = batch.last().map(|seen| seen.bill);
+            let compared: Vec<BillId> = batch.iter().map(|seen| seen.bill).collect();
             let mut unsettled = self.settle_counting(view, batch, report).await?;
             look_again.append(&mut unsettled.look_again);
-            in_question.append(&mut unsettled.in_question);
-            let ends = bills.peek().is_none() || self.time_left() < BATCH_TIME;
+            // What a reconciliation counts waits for nothing but its end.
+            let of_rows = if counts { &mut passed.in_question } else { &mut in_question };
+            of_rows.append(&mut unsettled.in_question);
+            let waits = look_again.first().into_iter().chain(in_question.keys().next()).min();
+            passed.after = done_before(waits, &compared).or(passed.after);
+            let ends = bills.peek().is_none() || self.time_left() < if waits.is_some() { LOOK_TIME } else { BATCH_TIME };
             if ends && !counts {
                 let withheld = self.withhold(&in_question, report).await?;
                 let confirmed = std::mem::take(&mut in_question).into_keys();
@@ -318,12 +324,11 @@ impl Session {
                 let wishes = wishes.map(|bill| (bill, told_of(extract, bill))).collect();
                 if counts {
                     passed.of_whole.append(&mut self.count_in_parts(wishes, report).await?);
-                    passed.in_question.append(&mut in_question);
                 } else {
                     self.look_in_parts(view.scope, wishes, report).await?;
                 }
                 if in_question.is_empty() {
-                    passed.after = last;
+                    passed.after = compared.last().copied();
                 }
             }
             if ends {
@@ -353,6 +358,12 @@ impl Session {
         }
         Ok(counted)
     }
+}
+
+/// The last of the bills compared, in their order, before the first one that waits for a whole read.
+fn done_before(waits: Option<&BillId>, compared: &[BillId]) -> Option<BillId> {
+    let mut done = compared.iter().rev();
+    done.find(|bill| waits.is_none_or(|waits| *bill < waits)).copied()
 }
 
 fn parts(mut bills: BTreeMap<BillId, Wish>) -> Vec<BTreeMap<BillId, Wish>> {
@@ -468,6 +479,18 @@ mod tests {
         assert_eq!((places(&rest), rest.beyond), (vec![(3, vec![1, 2])], None));
         let one = kept(None, 1, &by_due);
         assert_eq!(places(&one), [(1, vec![1, 2])], "one bill has room however large it is");
+    }
+
+    #[test]
+    fn bills_are_done_up_to_the_first_one_that_waits() {
+        let compared = [3, 5, 7].map(BillId);
+        for (waits, done) in [(None, Some(7)), (Some(3), None), (Some(7), Some(5)), (Some(2), None)] {
+            assert_eq!(
+                done_before(waits.map(BillId).as_ref(), &compared),
+                done.map(BillId),
+                "{waits:?} waits"
+            );
+        }
     }
 
     #[test]

@@ -477,3 +477,29 @@ async fn an_import_cut_short_remembers_a_bill_that_failed_before_and_reads_from_
     assert_eq!(again["contagens"]["contractsOpened"], 1, "{again}");
     rig.assert_equal().await;
 }
+
+#[tokio::test]
+async fn what_an_import_did_before_the_first_bill_that_waits_for_a_whole_read_is_not_done_again() {
+    let rig = Rig::with_contracts(8, "100.00").await;
+    for (bill, open) in rig.contracts(&[1], 1) {
+        rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    }
+    let new = rig.add_contracts(1, "100.00");
+    rig.faults(json!([{"kind": "status", "status": 401, "about": new}])).await;
+    let event = || json!({"tenant": "617", "creditor": 1});
+    let cut = rig.import(event()).await.unwrap();
+    assert_eq!(of(&cut, "situacao"), "falhou", "{cut}");
+    let settled = cut["contagens"]["settled"].as_u64().unwrap();
+    assert!(settled >= 8, "{cut}");
+    rig.faults(json!([])).await;
+    let rest = rig.import(event()).await.unwrap();
+    assert_eq!((of(&rest, "situacao").as_str(), &rest["execucao"]), ("concluído", &cut["execucao"]));
+    // The new one by its rows, and whole.
+    let counts = &rest["contagens"];
+    assert_eq!(
+        (&counts["billsCompared"], &counts["settled"]),
+        (&json!(2), &json!(settled)),
+        "{rest}"
+    );
+    rig.assert_equal().await;
+}
