@@ -25,7 +25,7 @@ use super::windows::{self, Window};
 use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, InstallmentId};
-use crate::portfolio::{ContractKey, Coverage, Fingerprint, Scope};
+use crate::portfolio::{ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope};
 use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::telemetry::{self, Metric};
 
@@ -68,12 +68,48 @@ enum Stage {
 
 /// One held open installment while its window is read: 33 bytes, so that a window of a million fits.
 struct HeldOpen {
+    /// As it is held; once it was told, as it was told first.
     contract: u64,
     fingerprint: Fingerprint,
     boleto: bool,
+    /// Told with something open, or with receipts.
     seen: bool,
+    /// Told with nothing open and no receipt.
+    emptied: bool,
     /// Told, and left out by the settings.
     left_out: bool,
+}
+
+/// What a row says of a held installment.
+#[derive(Debug, PartialEq, Eq)]
+enum Word {
+    /// What is held, or what it said before; or nothing open and no receipt, which is as good as absent until a second read says so too.
+    Nothing,
+    /// Something else than is held.
+    Differs,
+    /// Something else than it said before.
+    Contradicts,
+}
+
+impl HeldOpen {
+    /// Takes a row in, with what the extract says of its boleto. The rows of one installment may come in any order.
+    fn hear(&mut self, header: &ObservedBill, row: &ObservedInstallment, boleto: Option<bool>) -> Word {
+        if row.balance.is_zero() && row.receipts.is_empty() {
+            self.emptied = true;
+            return if self.seen { Word::Contradicts } else { Word::Nothing };
+        }
+        let (contract, fingerprint) = (contract_hash(&header.document_type, header.customer), row.fingerprint());
+        let differs = self.contract != contract || self.fingerprint != fingerprint;
+        let again = self.seen;
+        (self.contract, self.fingerprint, self.seen) = (contract, fingerprint, true);
+        if self.emptied || (again && differs) {
+            Word::Contradicts
+        } else if differs || boleto.is_some_and(|boleto| boleto != self.boleto) {
+            Word::Differs
+        } else {
+            Word::Nothing
+        }
+    }
 }
 
 impl Run for Progress {
@@ -352,7 +388,7 @@ async fn read_window(session: &Session, creditor: CreditorId, window: Window, by
         let held = held_open(session, creditor, window).await?;
         (held, session.read_extract(creditor, window, None).await?, IncomeSelection::Due)
     };
-    // What a row says that was told before is as good as any other word of it: the bill is read whole, where the two can be seen side by side.
+    // Of two rows that contradict each other neither is believed: the bill is read whole, where the two can be seen side by side.
     let mut told_twice = BTreeSet::new();
     let differs = |row: &Row, left_out: bool| {
         let (bill, header, installment) = row;
@@ -363,18 +399,10 @@ async fn read_window(session: &Session, creditor: CreditorId, window: Window, by
             return false;
         }
         match held.get_mut(&(*bill, installment.id)) {
-            // Settled without a receipt: as good as absent until a second read says so too.
-            Some(_) if installment.balance.is_zero() && installment.receipts.is_empty() => false,
             Some(entry) => {
-                let differs = entry.fingerprint != installment.fingerprint()
-                    || entry.contract != contract_hash(&header.document_type, header.customer)
-                    || extract.boleto(*bill, installment.id).is_some_and(|boleto| boleto != entry.boleto);
-                if entry.seen && differs {
-                    told_twice.insert(*bill);
-                    return false;
-                }
-                entry.seen = true;
-                differs
+                let word = entry.hear(header, installment, extract.boleto(*bill, installment.id));
+                told_twice.extend(Some(*bill).filter(|_| word == Word::Contradicts));
+                word == Word::Differs
             }
             None => !installment.balance.is_zero(),
         }
@@ -383,7 +411,10 @@ async fn read_window(session: &Session, creditor: CreditorId, window: Window, by
         by,
         ..due_in(creditor, window)
     };
-    let rows = session.read_income(creditor, &query, window.after, differs).await?;
+    let rows = session
+        .read_income(creditor, &query, window.after, differs)
+        .await?
+        .without(&told_twice);
     // What could not be read is there.
     let unseen = held
         .iter()
@@ -432,6 +463,7 @@ async fn held_open(
                 fingerprint: entry.fingerprint,
                 boleto: entry.boleto,
                 seen: false,
+                emptied: false,
                 left_out: false,
             },
         );

@@ -125,6 +125,12 @@ impl KeptRows {
         self
     }
 
+    /// Nothing of some bills: they are read whole.
+    pub fn without(mut self, bills: &BTreeSet<BillId>) -> Self {
+        self.bills.retain(|bill, _| !bills.contains(bill));
+        self
+    }
+
     fn keep(&mut self, (bill, header, row): Row, most: usize) {
         if !self.takes(bill) {
             return;

@@ -178,14 +178,29 @@ async fn a_daily_run_that_could_not_read_a_row_reads_from_the_same_day_again() {
 async fn a_row_told_twice_counts_once_and_two_that_contradict_each_other_not_at_all() {
     let rig = Rig::filled().await;
     let (bill, ids) = rig.contracts(&[1], 2).remove(0);
-    for odd in [json!(0), json!(1)] {
-        let rows = json!({format!("{bill}/{}", ids[0]): {"mainUnit": null}, format!("{bill}/{}", ids[1]): {"balanceAmount": odd}});
-        rig.faults(json!([{"kind": "odd", "twice": true, "rows": rows}])).await;
-        let before = rig.portfolio().await;
+    let before = rig.portfolio().await;
+    for (order, balance) in [("true-first", 0), ("true-first", 1), ("odd-first", 0), ("odd-first", 1)] {
+        let rows = json!({format!("{bill}/{}", ids[0]): {"mainUnit": null}, format!("{bill}/{}", ids[1]): {"balanceAmount": balance}});
+        rig.faults(json!([{"kind": "odd", "twice": order, "rows": rows}])).await;
         let summary = rig.reconcile(event()).await.unwrap();
-        assert_eq!(summary["situacao"], "concluído", "{summary}");
+        assert_eq!(summary["situacao"], "concluído", "{order}: {summary}");
         rig.assert_portfolio_is(&before).await;
     }
+    // Of two that differ from what is held neither is believed: the bill is read whole.
+    for order in ["true-first", "odd-first"] {
+        let payment = json!({"billId": bill, "installmentId": ids[1], "value": "1.00", "silent": true});
+        rig.change("receive", payment);
+        let rows = json!({format!("{bill}/{}", ids[1]): {"balanceAmount": 1}});
+        rig.faults(json!([{"kind": "odd", "twice": order, "rows": rows, "route": "bulk-data/v1/income"}]))
+            .await;
+        let summary = rig.reconcile(event()).await.unwrap();
+        assert_eq!(
+            (count(&summary, "paidInPart"), count(&summary, "events")),
+            (1, 1),
+            "{order}: {summary}"
+        );
+    }
+    rig.faults(json!([])).await;
     rig.assert_equal().await;
 }
 

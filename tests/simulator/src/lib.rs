@@ -65,7 +65,7 @@
 //! cleared; `GET held` says how many calls wait), `drip`
 //! (`seconds` between pieces), `truncated`, `close`, `api-error` (`afterBytes`), `missing` (`share` 0-1, `ids` such as
 //! `"10001/3"` or `"10001"`), `odd` (`rows`: fields to replace by row, `{"10001/3": {"paymentTerm": null, "receipts.netAmount": "x"}}`, the name `""` for the row
-//! itself; `twice`: the row comes well first), `empty` (200 without rows), `blank` (200 without body). `api-error` on a question asked
+//! itself; `twice`: the row comes as it is, too, `true-first` or `odd-first`), `empty` (200 without rows), `blank` (200 without body). `api-error` on a question asked
 //! with `_async=true` makes it end as `Failed`.
 //!
 //! `PUT webhooks {"loss", "duplicates", "reorder"` (0-1)`, "reorderMilliseconds", "delayMilliseconds",

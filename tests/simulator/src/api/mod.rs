@@ -15,7 +15,7 @@ mod statement;
 
 use serde_json::{Value, json};
 
-pub use odd::Odd;
+pub use odd::{Odd, Twice};
 pub use query::Query;
 
 use crate::world::World;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What is odd about which rows.
@@ -10,8 +11,18 @@ pub struct Odd {
     /// Fields by row: `bill/installment`, or a bill alone for what names a bill and no installment. A name is a path
     /// (`paymentTerm.id`, `receipts.netAmount`: of every receipt); a value replaces the field; the row `""` as name replaces the row itself.
     pub rows: BTreeMap<String, Map<String, Value>>,
-    /// The rows come as they are first, and then once more, odd.
-    pub twice: bool,
+    /// The rows come twice, once as they are.
+    pub twice: Option<Twice>,
+}
+
+/// Which of two rows comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Twice {
+    /// The true one.
+    TrueFirst,
+    /// The odd one.
+    OddFirst,
 }
 
 impl Odd {
@@ -37,10 +48,12 @@ impl Odd {
                 for mut item in std::mem::take(items) {
                     let before = item.clone();
                     self.walk(&mut item, bill, installments);
-                    if self.twice && item != before && self.meant(&before, bill, installments).is_some() {
-                        told.push(before);
+                    let spoilt = item != before && self.meant(&before, bill, installments).is_some();
+                    match self.twice.filter(|_| spoilt) {
+                        Some(Twice::TrueFirst) => told.extend([before, item]),
+                        Some(Twice::OddFirst) => told.extend([item, before]),
+                        None => told.push(item),
                     }
-                    told.push(item);
                 }
                 *items = told;
             }

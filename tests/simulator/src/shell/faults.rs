@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use crate::api::{Missing, Odd, Query};
+use crate::api::{Missing, Odd, Query, Twice};
 
 /// One fault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,9 +51,9 @@ pub struct Fault {
     /// `odd`: fields by row, such as `{"10001/3": {"paymentTerm": null, "receipts.netAmount": "x"}}`; a bill alone is what names no installment.
     #[serde(default)]
     pub rows: BTreeMap<String, Map<String, Value>>,
-    /// `odd`: the rows come twice, the second time so.
+    /// `odd`: the rows come twice, once as they are: `true-first` or `odd-first`.
     #[serde(default)]
-    pub twice: bool,
+    pub twice: Option<Twice>,
     /// Only calls that name one of these ids, in the path or in a parameter, alone or among others; absent = every call.
     #[serde(default)]
     pub about: Vec<u32>,
