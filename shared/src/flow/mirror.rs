@@ -110,22 +110,25 @@ impl Session {
         bills: &BTreeMap<BillId, Wish>,
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
+        let mut uncounted = BTreeMap::new();
         let removals = match scope {
             Scope::Webhook | Scope::Daily => Removals::WithinShare,
             Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
+            Scope::Counting => Removals::Counted(&mut uncounted),
         };
         self.look_often(scope, bills, report, removals).await
     }
 
-    /// Reads bills and makes the portfolio equal, except for what would be taken away: that is counted.
+    /// Reads bills for a reconciliation and makes the portfolio equal, except for what would be taken away: that is counted, and what the
+    /// settings leave out stays.
     pub(super) async fn look_counting(
         &self,
-        scope: Scope,
         bills: &BTreeMap<BillId, Wish>,
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
         let mut in_question = BTreeMap::new();
-        self.look_often(scope, bills, report, Removals::Counted(&mut in_question)).await?;
+        self.look_often(Scope::Counting, bills, report, Removals::Counted(&mut in_question))
+            .await?;
         Ok(in_question)
     }
 

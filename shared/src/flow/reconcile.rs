@@ -381,7 +381,7 @@ struct Unseen {
 }
 
 async fn read_window(session: &Session, creditor: CreditorId, window: Window, by_issue: bool) -> Result<WindowRead, FlowError> {
-    let view = View::begin(Scope::Reconciliation, session.now());
+    let view = View::begin(Scope::Counting, session.now());
     let (mut held, extract, by) = if by_issue {
         (HashMap::new(), Extract::default(), IncomeSelection::Issue)
     } else {

@@ -299,7 +299,7 @@ impl Session {
         report: &mut Report,
     ) -> Result<bool, FlowError> {
         let all_had_room = kept.beyond.is_none();
-        let counts = view.scope == Scope::Reconciliation;
+        let counts = view.scope == Scope::Counting;
         let (mut look_again, mut in_question) = (BTreeSet::new(), BTreeMap::new());
         let mut bills = kept.bills.into_iter().peekable();
         while bills.peek().is_some() {
@@ -360,7 +360,7 @@ impl Session {
     ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
         let mut counted = BTreeMap::new();
         for part in parts(bills) {
-            counted.extend(self.look_counting(Scope::Reconciliation, &part, report).await?);
+            counted.extend(self.look_counting(&part, report).await?);
         }
         Ok(counted)
     }

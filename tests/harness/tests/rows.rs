@@ -229,6 +229,38 @@ async fn a_due_date_that_nobody_can_mean_is_included_and_criticised_once() {
 }
 
 #[tokio::test]
+async fn newly_ignored_conditions_stay_until_the_batimento_is_confirmed_also_where_a_bill_is_read_whole() {
+    let rig = Rig::filled().await;
+    let bills = rig.contracts(&[1], 2);
+    let ((bill, ids), (assigned, of_assigned)) = (&bills[0], &bills[1]);
+    rig.change(
+        "change",
+        json!({"billId": assigned, "installmentId": of_assigned[0], "conditionTypeId": "AT", "silent": true}),
+    );
+    rig.reconcile(event()).await.unwrap();
+    rig.change("assign", json!({"billId": assigned, "silent": true}));
+    rig.settings(|settings| settings.ignore_condition_types = serde_json::from_str("\"PM\"").unwrap())
+        .await;
+    let open = rig.portfolio().await;
+    let rows = json!({format!("{bill}/{}", ids[1]): {"balanceAmount": 1}});
+    rig.faults(json!([{"kind": "odd", "twice": "true-first", "rows": rows, "route": "bulk-data/v1/income", "count": 1}]))
+        .await;
+    let asks = rig.reconcile(event()).await.unwrap();
+    assert_eq!(
+        (&asks["situacao"], count(&asks, "returned")),
+        (&json!("aguardando confirmação"), 0),
+        "{asks}"
+    );
+    rig.assert_portfolio_is(&open).await;
+    rig.faults(json!([])).await;
+    let confirmed = rig.reconcile(asks["proximoPasso"].clone()).await.unwrap();
+    assert_eq!(confirmed["situacao"], "concluído", "{confirmed}");
+    assert_eq!(count(&confirmed, "contractsAssigned"), 1, "{confirmed}");
+    let again = rig.reconcile(event()).await.unwrap();
+    assert_eq!((&again["situacao"], count(&again, "returned")), (&json!("concluído"), 0), "{again}");
+}
+
+#[tokio::test]
 async fn newly_ignored_conditions_are_told_as_left_out_by_the_settings() {
     let rig = Rig::filled().await;
     let open = rig.portfolio().await;

@@ -20,6 +20,16 @@ pub enum Scope {
     Sync,
     /// The reconciliation ("batimento", 7.1.2): the only scope that performs assignments of rights.
     Reconciliation,
+    /// The same while it counts what would be taken away: what the settings leave out stays as it is.
+    Counting,
+}
+
+impl Scope {
+    /// Whether a reconciliation is at work.
+    #[must_use]
+    pub const fn reconciles(self) -> bool {
+        matches!(self, Self::Reconciliation | Self::Counting)
+    }
 }
 
 /// What the settings let a comparison of one bill do.

@@ -120,7 +120,7 @@ impl Session {
             .filter(|id| known.get(id).is_none_or(|held| held.erased_on.is_some()))
             .collect();
         self.shop.store.note_unread_customers(&self.tenant, &new).await?;
-        if scope != Scope::Reconciliation {
+        if !scope.reconciles() {
             self.read_customers(&unknown, report).await?;
         }
         Ok(())

@@ -359,7 +359,7 @@ impl Simulation {
             None => !row.balance.is_zero(),
         });
         let coverage = if is_everything { Coverage::AllNew } else { Coverage::Rows };
-        let Some(left) = self.stream(Scope::Reconciliation, creditor, rows, coverage, true)? else {
+        let Some(left) = self.stream(Scope::Counting, creditor, rows, coverage, true)? else {
             return Ok(None);
         };
         let wishes = left.wishes(&left.look_again);

@@ -80,9 +80,11 @@ impl Simulation {
 
     /// As `Session::look`: again and again while others commit what was read.
     pub fn look(&mut self, scope: Scope, bills: &BTreeMap<BillId, Wish>) -> Result<BTreeMap<BillId, Fate>, Halt> {
+        let mut uncounted = BTreeMap::new();
         let removals = match scope {
             Scope::Webhook | Scope::Daily => Removals::WithinShare,
             Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
+            Scope::Counting => Removals::Counted(&mut uncounted),
         };
         self.look_often(scope, bills, removals)
     }
@@ -90,7 +92,7 @@ impl Simulation {
     /// As `Session::look_counting`: nothing is taken away, it is counted.
     pub fn look_counting(&mut self, bills: &BTreeMap<BillId, Wish>) -> Result<(BTreeMap<BillId, Fate>, InQuestion), Halt> {
         let mut counted = BTreeMap::new();
-        let fates = self.look_often(Scope::Reconciliation, bills, Removals::Counted(&mut counted))?;
+        let fates = self.look_often(Scope::Counting, bills, Removals::Counted(&mut counted))?;
         Ok((fates, counted))
     }
 

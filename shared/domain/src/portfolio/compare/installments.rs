@@ -164,7 +164,7 @@ impl Lens<'_> {
 
     /// The motive of a return without a better explanation.
     fn motive(&self) -> Motive {
-        if self.scope == Scope::Reconciliation {
+        if self.scope.reconciles() {
             Motive::Reconciliation
         } else {
             Motive::CreditorRequest

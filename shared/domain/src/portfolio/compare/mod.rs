@@ -151,6 +151,9 @@ impl Comparison<'_> {
         if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
             return;
         }
+        if moves && self.scope == Scope::Counting && self.leaves_out_some_of(&draft, &left) {
+            return;
+        }
 
         let mut left_lens = Lens {
             clears: true,
@@ -233,6 +236,15 @@ impl Comparison<'_> {
             claimed: BTreeSet::new(),
             opened: None,
         }
+    }
+
+    /// Whether the settings leave out something that is held open under one of these contracts: with the bill it would be taken away.
+    fn leaves_out_some_of(&self, draft: &Draft<'_>, contracts: &[ContractKey]) -> bool {
+        let mut open = contracts.iter().flat_map(|key| draft.held_of(key)).filter(|held| held.is_open());
+        open.any(|held| {
+            let row = self.view.installments.get(&held.id);
+            row.is_some_and(|row| self.policy.ignores_installment(row))
+        })
     }
 
     /// Held open installments, with their negotiations, that show a receipt of a kind we did not know.

@@ -82,7 +82,7 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, policy: &Po
     let is_open_there = is_at_key(|state| matches!(state, ContractState::Open));
     let interrupted = current.len() > 1 || (!current.is_empty() && is_open_there);
     let wanted = something && !ignored;
-    if interrupted || (wanted && scope == Scope::Reconciliation) {
+    if interrupted || (wanted && scope.reconciles()) {
         let left = if current.is_empty() { vec![latest] } else { current };
         return Route::Judge(Box::new(Judged {
             left: left.into_iter().map(|contract| contract.key.clone()).collect(),

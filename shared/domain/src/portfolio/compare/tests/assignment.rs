@@ -228,3 +228,45 @@ fn a_type_changed_to_an_ignored_one_is_returned_by_the_reconciliation() {
     assert_eq!(ours.sync(&sienge), Outcome::default());
     assert_eq!(actions(&ours.reconcile(&sienge)), ["1 Returned", "2 Returned"]);
 }
+
+#[test]
+fn a_reconciliation_that_counts_takes_nothing_away_for_the_settings_and_puts_a_move_off_that_would() {
+    let mut sienge = Sienge::with(3);
+    sienge.row(3).condition = "AT".into();
+    let mut ours = Ours::of(&sienge);
+    ours.settings.tenant.ignore_condition_types = serde_json::from_str("\"PM\"").unwrap();
+    let seen = |sienge: &Sienge| sienge.says(Coverage::WholeOnce);
+    assert!(ours.take(&seen(&sienge), Scope::Counting).changes.is_empty());
+    let unassigned = sienge.clone();
+    sienge.header.customer = CustomerId(11);
+    let counted = ours.take(&seen(&sienge), Scope::Counting);
+    assert!(counted.changes.is_empty() && !counted.needs_whole, "{counted:?}");
+    let mut assigned = ours.clone();
+    assert_eq!(
+        actions(&ours.take(&seen(&unassigned), Scope::Reconciliation)),
+        ["1 Returned", "2 Returned"]
+    );
+    assigned.take(&seen(&sienge), Scope::Reconciliation);
+    assert_eq!(assigned.open(), [3]);
+    // A type that is ignored.
+    let mut ours = Ours::of(&unassigned);
+    ours.settings.tenant.ignore_document_types = serde_json::from_str("\"CT\"").unwrap();
+    assert!(ours.take(&seen(&unassigned), Scope::Counting).changes.is_empty());
+    assert_eq!(actions(&ours.take(&seen(&unassigned), Scope::Reconciliation)).len(), 3);
+}
+
+#[test]
+fn a_reconciliation_that_counts_performs_the_moves_that_take_nothing_away() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    sienge.header.customer = CustomerId(11);
+    ours.take(&sienge.says(Coverage::WholeOnce), Scope::Counting);
+    let open: Vec<CustomerId> = ours
+        .held
+        .installments
+        .values()
+        .filter(|row| row.is_open())
+        .map(|row| row.contract.customer)
+        .collect();
+    assert_eq!(open, [CustomerId(11), CustomerId(11)]);
+}

@@ -362,7 +362,8 @@ pub fn look() -> impl Strategy<Value = Look> {
         4 => Just(Scope::Webhook),
         2 => Just(Scope::Daily),
         1 => Just(Scope::Sync),
-        2 => Just(Scope::Reconciliation)
+        2 => Just(Scope::Reconciliation),
+        1 => Just(Scope::Counting)
     ];
     let coverage = prop_oneof![
         3 => Just(Coverage::Rows),
