@@ -158,7 +158,7 @@ impl Lens<'_> {
         }
         match self.view.installments.get(&held.id) {
             None => self.view.coverage == Coverage::WholeOnce && !self.view.shows(held.id),
-            Some(row) => row.balance.is_zero() && !self.remade && !payments::explain(&held.receipts, &row.receipts, self.policy.classes),
+            Some(row) => row.balance.is_zero() && !payments::explain(&held.receipts, &row.receipts, self.policy.classes),
         }
     }
 

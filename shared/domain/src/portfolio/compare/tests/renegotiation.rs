@@ -64,6 +64,16 @@ fn a_remake_waits_for_absences_to_be_confirmed_and_then_names_them_too() {
 }
 
 #[test]
+fn a_remake_explains_no_other_installment_that_closed_without_a_receipt() {
+    let (mut sienge, mut ours) = remade();
+    sienge.row(3).balance = Cents::ZERO;
+    let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
+    assert_eq!((asked.changes.len(), asked.to_confirm), (0, vec![InstallmentId(3)]));
+    ours.take(&sienge.says(Coverage::WholeConfirmed), Scope::Daily);
+    assert_eq!(ours.installment(3).state, closed(Motive::Renegotiation));
+}
+
+#[test]
 fn a_bill_may_be_remade_several_times() {
     let (mut sienge, mut ours) = remade();
     ours.sync(&sienge);
