@@ -134,6 +134,19 @@ async fn trouble(rig: &Rig, rng: &mut Rng) {
         3 => json!({"kind": "empty", "route": "bulk-data/v1/income", "count": 1}),
         4 => json!({"kind": "status", "status": 403, "route": "v1/", "probability": 0.3}),
         5 => json!({"kind": "blank", "route": "v1/sales-contracts", "count": 6}),
+        6 => {
+            let row = rig.sienge.with_world(|world| {
+                let rows = world
+                    .bills
+                    .values()
+                    .flat_map(|bill| bill.installments.iter().map(move |row| (bill.id, row.id)));
+                let rows: Vec<(u32, u32)> = rows.collect();
+                rows[rng.usize(0..rows.len())]
+            });
+            let order = ["true-first", "odd-first"][rng.usize(0..2)];
+            let rows = json!({format!("{}/{}", row.0, row.1): {"balanceAmount": rng.u32(0..3)}});
+            json!({"kind": "odd", "twice": order, "rows": rows, "route": "bulk-data/v1/income", "count": 3})
+        }
         _ => json!(null),
     };
     let refusal = json!({"kind": "status", "status": 400, "about": [REFUSED]});

@@ -7,6 +7,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use ponte::flow::{View, Wish, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
+use ponte::money::Cents;
 use ponte::portfolio::{ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope};
 use ponte::sienge::group;
 
@@ -49,6 +50,9 @@ struct WindowRead {
     removals: BTreeMap<BillId, u64>,
     failed: BTreeSet<BillId>,
 }
+
+/// An original value that no installment has: that of a row which another one contradicts.
+const LIE: Cents = Cents::new(1_313_131_313);
 
 /// Deliveries of a message.
 const MAX_DELIVERIES: u32 = 5;
@@ -347,6 +351,16 @@ impl Simulation {
             let mut rng = self.rng.fork();
             rows.retain(|_| rng.f64() >= share);
         }
+        if self.happens(self.trouble.rows_odd) {
+            self.contradict(&mut rows);
+        }
+        let mut told: HashMap<(BillId, InstallmentId), Fingerprint> = HashMap::new();
+        let mut told_twice = BTreeSet::new();
+        for (bill, _, row) in rows.iter().filter(|(bill, _, row)| held.contains_key(&(*bill, row.id))) {
+            if *told.entry((*bill, row.id)).or_insert(row.fingerprint()) != row.fingerprint() {
+                told_twice.insert(*bill);
+            }
+        }
         rows.retain(|(bill, header, row)| match held.get_mut(&(*bill, row.id)) {
             Some(_) if row.balance.is_zero() && row.receipts.is_empty() => false,
             Some((key, fingerprint, boleto, seen)) => {
@@ -358,11 +372,17 @@ impl Simulation {
             }
             None => !row.balance.is_zero(),
         });
+        rows.retain(|(bill, ..)| !told_twice.contains(bill));
         let coverage = if is_everything { Coverage::AllNew } else { Coverage::Rows };
         let Some(left) = self.stream(Scope::Counting, creditor, rows, coverage, true)? else {
             return Ok(None);
         };
-        let wishes = left.wishes(&left.look_again);
+        let mut held_rows = self.store.bills.values().flat_map(|held| held.installments.values());
+        assert!(
+            held_rows.all(|row| row.original != LIE),
+            "a row that another one contradicts was believed"
+        );
+        let wishes = left.wishes(left.look_again.iter().chain(&told_twice));
         let mut removals: BTreeMap<BillId, u64> = left.in_question.into_iter().map(|(bill, (_, count))| (bill, count)).collect();
         for ((bill, _), _) in held.iter().filter(|(_, (.., seen))| !seen) {
             *removals.entry(*bill).or_default() += 1;
@@ -378,6 +398,19 @@ impl Simulation {
             removals,
             failed: failed.collect(),
         }))
+    }
+
+    /// Tells some rows twice, once with a lie, in either order.
+    fn contradict(&mut self, rows: &mut Vec<Row>) {
+        for row in std::mem::take(rows) {
+            if self.rng.u8(0..8) > 0 {
+                rows.push(row);
+                continue;
+            }
+            let mut lie = row.clone();
+            lie.2.original = LIE;
+            rows.extend(if self.rng.bool() { [row, lie] } else { [lie, row] });
+        }
     }
 
     fn open_index(
