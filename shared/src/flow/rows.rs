@@ -16,11 +16,13 @@ use super::{FlowError, Report, Session, View, Wish};
 use crate::calendar::Date;
 use crate::ids::{BillId, CreditorId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Receipt, Scope};
-use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, OddRow, group, income_facts};
+use crate::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, Scope};
+use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, OddRow, Shown, group, income_facts};
 
-/// Rows kept of one answer, some 80 bytes each. What is beyond is left to another read of the same answer.
-const MAX_KEPT: usize = 800_000;
+/// Bytes that the rows kept of one answer take. What is beyond is left to another read of the same answer.
+const MAX_KEPT: usize = 80_000_000;
+/// What a bill takes beside its rows, its texts included.
+const BILL_WEIGHT: usize = size_of::<KeptBill>() + 64;
 /// Rows compared in one go, and bills: what may need a whole read fits into one or two bulk calls.
 const ROWS_AT_ONCE: usize = 2_000;
 const BILLS_AT_ONCE: usize = 100;
@@ -52,7 +54,8 @@ pub(super) type Row = (BillId, ObservedBill, ObservedInstallment);
 #[derive(Default)]
 pub(super) struct KeptRows {
     bills: BTreeMap<BillId, KeptBill>,
-    kept: usize,
+    /// Bytes that they take.
+    weight: usize,
     /// Bills up to this one are done.
     after: Option<BillId>,
     /// Bills from this one on found no room.
@@ -91,8 +94,10 @@ impl Passed {
 #[derive(Default)]
 struct KeptBill {
     header: Option<ObservedBill>,
+    /// Why one of its rows does not tell the header.
+    header_gap: Option<Oddity>,
     rows: Vec<KeptRow>,
-    odd: Vec<OddRow>,
+    odd: Vec<KeptOdd>,
 }
 
 struct KeptRow {
@@ -103,6 +108,14 @@ struct KeptRow {
     original: Cents,
     balance: Cents,
     receipts: Box<[Receipt]>,
+}
+
+/// A row that could not be read: that it is there, and why no more is known of it.
+struct KeptOdd {
+    /// `None` when it names no installment.
+    id: Option<InstallmentId>,
+    settled: bool,
+    why: Oddity,
 }
 
 impl KeptRows {
@@ -119,7 +132,7 @@ impl KeptRows {
     pub fn and(mut self, bills: impl IntoIterator<Item = BillId>) -> Self {
         for bill in bills {
             if self.takes(bill) {
-                self.bills.entry(bill).or_default();
+                self.bill(bill);
             }
         }
         self
@@ -135,7 +148,38 @@ impl KeptRows {
         if !self.takes(bill) {
             return;
         }
-        let row = KeptRow {
+        let row = self.compact(row);
+        let kept = self.bill(bill);
+        kept.header = Some(header);
+        self.add(bill, row, most);
+    }
+
+    /// Keeps what is known of a row that could not be read in full.
+    fn keep_odd(&mut self, bill: BillId, row: OddRow, most: usize) {
+        if !self.takes(bill) {
+            return;
+        }
+        let OddRow { header, shown, why, .. } = row;
+        let kept = self.bill(bill);
+        match header {
+            Ok(header) => kept.header = kept.header.take().or(Some(header)),
+            Err(why) => kept.header_gap = Some(why),
+        }
+        let (id, settled) = match shown {
+            Shown::Read(row) => {
+                let row = self.compact(row);
+                return self.add(bill, row, most);
+            }
+            Shown::Unread(id, settled) => (Some(id), settled),
+            Shown::Unnamed => (None, false),
+        };
+        kept.odd.push(KeptOdd { id, settled, why });
+        self.weight += size_of::<KeptOdd>();
+        self.make_room(most);
+    }
+
+    fn compact(&mut self, row: ObservedInstallment) -> KeptRow {
+        KeptRow {
             id: row.id,
             label: row.label.map(|label| self.text(&label)),
             due_on: row.due_on,
@@ -143,27 +187,28 @@ impl KeptRows {
             original: row.original,
             balance: row.balance,
             receipts: row.receipts.into(),
-        };
-        let kept = self.bills.entry(bill).or_default();
-        kept.header = Some(header);
-        kept.rows.push(row);
-        self.make_room(most);
-    }
-
-    /// Keeps a row that could not be read in full.
-    fn keep_odd(&mut self, bill: BillId, row: OddRow, most: usize) {
-        if self.takes(bill) {
-            self.bills.entry(bill).or_default().odd.push(row);
-            self.make_room(most);
         }
     }
 
-    /// One more is kept: where there is no room for it, the last bills go.
+    fn bill(&mut self, bill: BillId) -> &mut KeptBill {
+        let weight = &mut self.weight;
+        self.bills.entry(bill).or_insert_with(|| {
+            *weight += BILL_WEIGHT;
+            KeptBill::default()
+        })
+    }
+
+    fn add(&mut self, bill: BillId, row: KeptRow, most: usize) {
+        self.weight += row.weight();
+        self.bill(bill).rows.push(row);
+        self.make_room(most);
+    }
+
+    /// More is kept: where there is no room for it, the last bills go.
     fn make_room(&mut self, most: usize) {
-        self.kept += 1;
-        while self.kept > most && self.bills.len() > 1 {
+        while self.weight > most && self.bills.len() > 1 {
             let Some((bill, dropped)) = self.bills.pop_last() else { return };
-            self.kept -= dropped.rows.len() + dropped.odd.len();
+            self.weight -= dropped.weight();
             self.beyond = Some(bill);
         }
     }
@@ -179,21 +224,31 @@ impl KeptRows {
 }
 
 impl KeptBill {
+    /// Bytes that it takes.
+    fn weight(&self) -> usize {
+        let rows: usize = self.rows.iter().map(KeptRow::weight).sum();
+        BILL_WEIGHT + rows + self.odd.len() * size_of::<KeptOdd>()
+    }
+
     fn observation(self, bill: BillId, extract: &Extract, coverage: Coverage) -> Observation {
-        let header = self.header;
-        let rows = self.rows.into_iter().filter_map(|row| {
-            let installment = ObservedInstallment {
-                id: row.id,
-                label: row.label.map(|label| (*label).to_owned()),
-                due_on: row.due_on,
-                condition: (*row.condition).to_owned(),
-                original: row.original,
-                balance: row.balance,
-                receipts: row.receipts.into_vec(),
+        let (mut read, mut odd) = (Vec::new(), Vec::new());
+        // Where there is neither, there are no rows.
+        if let Some(header) = self.header.map(Ok).or(self.header_gap.map(Err)) {
+            let of_bill = |shown, why| OddRow {
+                bill: Some(bill),
+                header: header.clone(),
+                shown,
+                why,
             };
-            Some((bill, header.clone()?, installment))
-        });
-        let mut seen = group(rows, self.odd, coverage)
+            for row in self.rows {
+                match &header {
+                    Ok(header) => read.push((bill, header.clone(), row.told())),
+                    Err(why) => odd.push(of_bill(Shown::Read(row.told()), *why)),
+                }
+            }
+            odd.extend(self.odd.into_iter().map(|row| of_bill(row.shown(), row.why)));
+        }
+        let mut seen = group(read, odd, coverage)
             .pop()
             .unwrap_or_else(|| Observation::empty(bill, coverage));
         seen.boletos = extract.boletos.get(&bill).cloned().unwrap_or_default();
@@ -201,6 +256,31 @@ impl KeptBill {
             header.cancelled_on = Some(*on);
         }
         seen
+    }
+}
+
+impl KeptRow {
+    /// Bytes that it takes.
+    fn weight(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.receipts)
+    }
+
+    fn told(self) -> ObservedInstallment {
+        ObservedInstallment {
+            id: self.id,
+            label: self.label.map(|label| (*label).to_owned()),
+            due_on: self.due_on,
+            condition: (*self.condition).to_owned(),
+            original: self.original,
+            balance: self.balance,
+            receipts: self.receipts.into_vec(),
+        }
+    }
+}
+
+impl KeptOdd {
+    fn shown(&self) -> Shown {
+        self.id.map_or(Shown::Unnamed, |id| Shown::Unread(id, self.settled))
     }
 }
 
@@ -446,6 +526,20 @@ mod tests {
         kept
     }
 
+    /// Room for so many bills of so many rows in all.
+    fn room(bills: usize, rows: usize) -> usize {
+        bills * BILL_WEIGHT + rows * (size_of::<KeptRow>() + size_of::<Receipt>())
+    }
+
+    fn odd(bill: i64, header: Result<ObservedBill, Oddity>, shown: Shown) -> OddRow {
+        OddRow {
+            bill: Some(BillId(bill)),
+            header,
+            shown,
+            why: Oddity::Field("dueDate"),
+        }
+    }
+
     fn places(kept: &KeptRows) -> Vec<(i64, Vec<i64>)> {
         let bills = kept.bills.iter();
         bills
@@ -456,7 +550,7 @@ mod tests {
     #[test]
     fn a_row_is_kept_as_it_was() {
         let (bill, header, installment) = row(1, 2);
-        let mut kept = kept(None, 9, &[(1, 2)]);
+        let mut kept = kept(None, MAX_KEPT, &[(1, 2)]);
         let seen = kept
             .bills
             .pop_first()
@@ -470,18 +564,18 @@ mod tests {
     fn rows_in_any_order_are_kept_bill_by_bill() {
         let by_due = [(3, 1), (1, 1), (2, 1), (1, 2), (3, 2), (2, 2)];
         let wanted = [(1, vec![1, 2]), (2, vec![1, 2]), (3, vec![1, 2])];
-        assert_eq!(places(&kept(None, 9, &by_due)), wanted);
-        assert_eq!(places(&kept(Some(1), 9, &by_due)), wanted[1..], "the first bill is done");
-        assert_eq!(kept(None, 9, &by_due).texts.len(), 3, "each text once");
+        assert_eq!(places(&kept(None, MAX_KEPT, &by_due)), wanted);
+        assert_eq!(places(&kept(Some(1), MAX_KEPT, &by_due)), wanted[1..], "the first bill is done");
+        assert_eq!(kept(None, MAX_KEPT, &by_due).texts.len(), 3, "each text once");
     }
 
     #[test]
     fn where_there_is_no_room_for_all_rows_the_first_bills_are_kept_whole() {
         let by_due = [(3, 1), (1, 1), (2, 1), (1, 2), (3, 2), (2, 2)];
-        let first = kept(None, 4, &by_due);
+        let first = kept(None, room(2, 4), &by_due);
         assert_eq!(places(&first), [(1, vec![1, 2]), (2, vec![1, 2])]);
         assert_eq!(first.beyond, Some(BillId(3)));
-        let rest = kept(Some(2), 4, &by_due);
+        let rest = kept(Some(2), room(2, 4), &by_due);
         assert_eq!((places(&rest), rest.beyond), (vec![(3, vec![1, 2])], None));
         let one = kept(None, 1, &by_due);
         assert_eq!(places(&one), [(1, vec![1, 2])], "one bill has room however large it is");
@@ -500,7 +594,58 @@ mod tests {
     }
 
     #[test]
-    fn a_million_rows_fit_beside_what_is_held() {
-        assert!(size_of::<KeptRow>() * MAX_KEPT <= 90_000_000, "{}", size_of::<KeptRow>());
+    fn what_is_known_of_odd_rows_is_kept_beside_the_others_of_their_bill() {
+        let (_, header, installment) = row(1, 2);
+        let gap = Oddity::Field("clientId");
+        let rows = || {
+            [
+                odd(1, Err(gap), Shown::Read(installment.clone())),
+                odd(1, Err(gap), Shown::Unread(InstallmentId(3), true)),
+                odd(1, Ok(header.clone()), Shown::Unread(InstallmentId(4), false)),
+                odd(2, Err(gap), Shown::Read(installment.clone())),
+                odd(2, Err(gap), Shown::Unnamed),
+            ]
+        };
+        let mut kept = KeptRows::after(None);
+        for row in rows() {
+            kept.keep_odd(row.bill.unwrap(), row, MAX_KEPT);
+        }
+        let seen = std::mem::take(&mut kept.bills)
+            .into_iter()
+            .map(|(bill, kept)| kept.observation(bill, &Extract::default(), Coverage::WholeOnce));
+        assert_eq!(seen.collect::<Vec<_>>(), group([], rows(), Coverage::WholeOnce));
+    }
+
+    #[test]
+    fn odd_rows_and_receipts_take_room_and_the_last_bills_go() {
+        let (_, header, _) = row(1, 1);
+        let mut kept = KeptRows::after(None);
+        for id in 1..=100_i64 {
+            kept.keep_odd(
+                BillId(id % 4),
+                odd(id % 4, Ok(header.clone()), Shown::Unread(InstallmentId(id), false)),
+                4_000,
+            );
+        }
+        assert!(kept.beyond.is_some() && kept.weight <= 4_000, "{}", kept.weight);
+        let (bill, header, mut many) = row(9, 1);
+        many.receipts = vec![many.receipts[0].clone(); 100];
+        let mut kept = KeptRows::after(None);
+        kept.keep(row(1, 1), 4_000);
+        kept.keep((bill, header, many), 4_000);
+        assert_eq!((places(&kept), kept.beyond), (vec![(1, vec![1])], Some(bill)));
+    }
+
+    #[test]
+    fn what_is_weighed_is_what_is_kept() {
+        let mut kept = kept(None, MAX_KEPT, &[(1, 1), (2, 1), (1, 2)]);
+        let (_, header, installment) = row(1, 3);
+        kept.keep_odd(BillId(1), odd(1, Ok(header), Shown::Read(installment)), MAX_KEPT);
+        kept = kept.and([BillId(1), BillId(3)]);
+        assert_eq!(kept.weight, kept.bills.values().map(KeptBill::weight).sum::<usize>());
+        assert!(
+            size_of::<KeptRow>() <= 88 && size_of::<KeptOdd>() <= 40,
+            "as docs/architecture.md has it"
+        );
     }
 }
