@@ -181,12 +181,8 @@ impl Session {
             return Ok(BTreeSet::new());
         }
         let seen = self.sienge.observe_each(&looks).await?;
-        if scope != Scope::Webhook {
-            // A run waits for its quota and its time; that is no trouble of a bill.
-            let stopped = |error: &&SiengeError| error.is_quota() || matches!(error, SiengeError::Deadline { .. });
-            if let Some(error) = seen.iter().filter_map(|(_, seen)| seen.as_ref().err()).find(stopped) {
-                return Err(error.clone().into());
-            }
+        if let Some(error) = stops(scope, &seen) {
+            return Err(error.clone().into());
         }
         fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
         let seen = self.answered(seen, report, fates);
@@ -240,6 +236,9 @@ impl Session {
                 }
                 Err(error) => return Err(error.into()),
             };
+            if let Some(error) = stops(scope, &confirmed) {
+                return Err(error.clone().into());
+            }
             let confirmed = self.answered(confirmed, report, fates).into_iter();
             let confirmed = confirmed.map(|seen| match first.remove(&seen.bill) {
                 Some(first) => seen.confirming(first),
@@ -519,6 +518,12 @@ fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {
     detail["tenant"] = serde_json::json!(tenant.as_str());
     detail["id"] = serde_json::json!(event.id);
     Some(BusEvent { detail_type, detail })
+}
+
+/// Why a run goes no further: it waits for its quota, for its time and for Sienge; that is no trouble of a bill.
+fn stops(scope: Scope, seen: &[Seen]) -> Option<&SiengeError> {
+    let mut errors = seen.iter().filter_map(|(_, seen)| seen.as_ref().err());
+    errors.find(|error| scope != Scope::Webhook && !error.is_of_some_bill())
 }
 
 /// Bills of which a look was too early.

@@ -1,6 +1,7 @@
-//! A group of bills, read in bulk. One that Sienge refuses is read in halves until what it refuses stands alone.
+//! A group of bills, read in bulk. One that Sienge refuses, or does not answer about in time, is read in halves until the bill that is the
+//! reason stands alone.
 //!
-//! Guarantees: each bill is answered; a bill that Sienge refuses fails alone, and the others of its group are read; the calls that this
+//! Guarantees: each bill is answered; a bill that Sienge refuses, or has no answer about, fails alone, and the others of its group are read; the calls that this
 //! takes are bounded, and what was read before they ended, or before the quota or the time did, is kept.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -31,12 +32,12 @@ impl Client {
         let refusal = loop {
             match self.read_group(bills).await {
                 Ok(seen) => return Ok(seen),
-                Err(error) if is_broken(&error) && restarts < RESTARTS => restarts += 1,
+                Err(error) if is_broken(&error) && !(bills.len() > 1 && is_late(&error)) && restarts < RESTARTS => restarts += 1,
                 Err(error) => break error,
             }
         };
         match bills {
-            _ if !refusal.may_be_of_one() => Err(refusal),
+            _ if !refusal.is_of_some_bill() => Err(refusal),
             [bill] => Ok(vec![alone(*bill, refusal, false)]),
             _ => self.read_apart(bills, refusal).await,
         }
@@ -75,7 +76,7 @@ impl Client {
                     answered = true;
                     seen.extend(part.iter().map(|bill| (*bill, Ok(unknown_bill(*bill)))));
                 }
-                Err(error) if !error.may_be_of_one() => {
+                Err(error) if !error.is_of_some_bill() => {
                     parts.0.push_front(part);
                     stopped = Some(error);
                     break;
@@ -109,6 +110,7 @@ impl Client {
     async fn read_group(&self, bills: &[BillId]) -> Result<Vec<Seen>, SiengeError> {
         let mut call = bills_call(bills);
         call.empty_on_404 = bills.len() == 1;
+        call.divisible = bills.len() > 1;
         let (mut read, mut odd) = (Vec::new(), Vec::new());
         let mut rows = self.bulk_rows::<IncomeRow>(call);
         while let Some(row) = rows.next().await {
@@ -154,6 +156,10 @@ impl<'a> Parts<'a> {
     fn next(&mut self) -> Option<&'a [BillId]> {
         self.0.pop_front()
     }
+}
+
+fn is_late(error: &SiengeError) -> bool {
+    matches!(error, SiengeError::Timeout { .. })
 }
 
 /// Whether an answer broke off, so that another one may be whole.

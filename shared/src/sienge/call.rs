@@ -22,6 +22,8 @@ pub(super) struct Call {
     pub bill: Option<BillId>,
     /// A bulk 404 says "no rows"; not so where the address names a thing that must be there.
     pub empty_on_404: bool,
+    /// What it asks for can be asked for in parts: no answer in time is not waited for again, and for half of the time there is at most.
+    pub divisible: bool,
 }
 
 impl Call {
@@ -46,6 +48,7 @@ impl Call {
             body: None,
             bill: None,
             empty_on_404: true,
+            divisible: false,
         }
     }
 

@@ -243,6 +243,12 @@ impl SiengeError {
         }
     }
 
+    /// Whether it is of the bills that were asked for, and others may be read: Sienge, the way to it, or who asks is not the reason.
+    #[must_use]
+    pub fn is_of_some_bill(&self) -> bool {
+        self.bill().is_some() || self.may_be_of_one() || matches!(self, Self::Timeout { .. })
+    }
+
     /// Whether the quotas are the reason: nothing else will get through for now either.
     #[must_use]
     pub fn is_quota(&self) -> bool {

@@ -2,7 +2,8 @@
 //!
 //! Guarantees: each bill asked for is answered exactly once; a bill that Sienge does not have is an observation that says
 //! so; what of a bill could not be read from one source is completed from the other, and what neither tells is named in the observation;
-//! a bill that Sienge refuses is an error of that bill alone.
+//! a bill that Sienge refuses, or does not answer about in time, is an error of that bill alone, and where no more calls get through, what
+//! was read before is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,6 +74,8 @@ impl Client {
         let mut bulk: Vec<BillId> = plan.bulk.iter().map(|look| look.bill).collect();
         // What REST has trouble with is asked for apart from the others: Sienge may refuse it in bulk, too.
         let mut suspects: Vec<BillId> = Vec::new();
+        let mut stopped = None;
+        let asked: Vec<BillId> = plan.rest.iter().chain(&plan.bulk).map(|look| look.bill).collect();
         let mut by_rest = stream::iter(plan.rest)
             .map(|look| async move { (look.bill, self.observe_by_rest(look.bill).await) })
             .buffer_unordered(REST_AT_ONCE);
@@ -89,10 +92,17 @@ impl Client {
                 // Incomplete or contradictory: the other source tells the whole bill in one answer.
                 Err(error) if error.bill().is_some() => bulk.push(bill),
                 Err(error) if only_this_source(&error) => suspects.push(bill),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    stopped = Some(error);
+                    break;
+                }
             }
         }
+        drop(by_rest);
         for group in bulk.chunks(BILLS_PER_CALL).chain(suspects.chunks(BILLS_PER_CALL)) {
+            if stopped.is_some() {
+                break;
+            }
             let in_bulk = match self.observe_in_bulk(group).await {
                 Ok(in_bulk) => in_bulk,
                 // What was read in part will do when there is no more to be had.
@@ -100,7 +110,10 @@ impl Client {
                     tracing::warn!(%error, bills = group.len(), "bills read in part could not be completed from the other source");
                     Vec::new()
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    stopped = Some(error);
+                    break;
+                }
             };
             let mut in_bulk: BTreeMap<BillId, Result<Observation, SiengeError>> = in_bulk.into_iter().collect();
             for bill in group {
@@ -115,6 +128,17 @@ impl Client {
                 };
                 seen.insert(*bill, found);
             }
+        }
+        seen.extend(in_part.into_iter().map(|(bill, part)| (bill, Ok(part))));
+        match stopped {
+            Some(error) if seen.is_empty() => return Err(error),
+            // Nothing more gets through: what was read is kept.
+            Some(error) => {
+                for bill in asked {
+                    seen.entry(bill).or_insert_with(|| Err(error.clone()));
+                }
+            }
+            None => {}
         }
         Ok(seen.into_iter().collect())
     }
@@ -140,9 +164,14 @@ impl Client {
     }
 }
 
-/// REST fails where the bulk read may still answer: a refusal, a server error on one resource, a resource not released, an odd shape.
+/// REST fails where the bulk read may still answer: a refusal, a server error on one resource, a resource not released, an odd shape, an
+/// answer that did not come.
 fn only_this_source(error: &SiengeError) -> bool {
-    error.may_be_of_one() || matches!(error, SiengeError::Server { .. } | SiengeError::Permission { .. })
+    let elsewhere = matches!(
+        error,
+        SiengeError::Server { .. } | SiengeError::Permission { .. } | SiengeError::Connection { .. }
+    );
+    elsewhere || error.is_of_some_bill()
 }
 
 /// Each bill once; the first mention counts, wishes for boletos add up.

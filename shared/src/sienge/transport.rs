@@ -23,6 +23,8 @@ use super::refusal::Refusal;
 const REST_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 /// Largest part of a refusal's body that is read.
 const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
+/// An answer that may come in parts instead is waited for this long in any case.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time one call waits for the quota when no deadline says otherwise.
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
 /// Longest `Retry-After` obeyed; beyond it the caller decides.
@@ -126,7 +128,7 @@ impl Client {
     /// The next piece of the body; `rows` is what was read so far, for the error.
     pub(super) async fn next_chunk(&self, call: &Call, opened: &mut Opened, rows: u64) -> Result<Option<Bytes>, SiengeError> {
         let resource = call.resource;
-        let silence = self.inner.timeouts.silence(call.lane);
+        let silence = self.silence(call);
         let began = Instant::now();
         let left = self.inner.timeouts.total.saturating_sub(opened.reading);
         let outcome = self.bounded(call, silence.min(left), opened.response.chunk()).await?;
@@ -138,6 +140,16 @@ impl Client {
             }
             Err(error) if error.is_timeout() => Err(SiengeError::Timeout { resource }),
             Err(_) => Err(SiengeError::Truncated { resource, rows }),
+        }
+    }
+
+    /// How long to wait for a sign of life.
+    fn silence(&self, call: &Call) -> Duration {
+        let silence = self.inner.timeouts.silence(call.lane);
+        if call.divisible {
+            silence.min((self.left() / 2).max(LEAST_PATIENCE))
+        } else {
+            silence
         }
     }
 
@@ -166,7 +178,7 @@ impl Client {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         let began = Instant::now();
-        let outcome = self.bounded(call, self.inner.timeouts.silence(call.lane), request.send()).await;
+        let outcome = self.bounded(call, self.silence(call), request.send()).await;
         let response = match outcome {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
@@ -241,7 +253,8 @@ impl Client {
         }
         // A 429 was not carried out, whatever the verb; anything else but a GET may have been.
         let repeatable = (call.verb == Method::GET && self.repeats) || limited.is_some();
-        if !repeatable || !error.is_transient() || attempt >= retry.attempts {
+        let goes_in_parts = call.divisible && matches!(error, SiengeError::Timeout { .. });
+        if !repeatable || goes_in_parts || !error.is_transient() || attempt >= retry.attempts {
             return Err(error);
         }
         let wait = match limited {

@@ -1,5 +1,7 @@
 //! Both sources tell the same facts.
 
+use std::time::Duration;
+
 use ponte::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{Coverage, Observation, Oddity};
@@ -535,4 +537,69 @@ async fn a_bill_that_rest_refuses_is_asked_for_in_bulk_apart_from_the_others() {
         .filter_map(|request| request.query("billsIds"))
         .collect();
     assert_eq!(in_bulk, ["20"]);
+}
+
+/// Answers every bill, in bulk and by REST, but never about one of them.
+fn hanging(bad: i64) -> impl Fn(usize, &Request) -> Reply + Send + Sync + 'static {
+    let refuse = refusing(&[], 400);
+    move |number, request| {
+        let in_bulk = request
+            .query("billsIds")
+            .is_some_and(|list| list.split(',').any(|id| id == bad.to_string()));
+        let by_rest = request.path().contains(&format!("/{bad}"));
+        let reply = if request.path().starts_with("/bulk") {
+            refuse(number, request)
+        } else {
+            world(request)
+        };
+        reply.after(if in_bulk || by_rest {
+            Duration::from_secs(30)
+        } else {
+            Duration::ZERO
+        })
+    }
+}
+
+fn failed(seen: &[(BillId, Result<Observation, SiengeError>)]) -> Vec<(i64, &SiengeError)> {
+    let failed = seen.iter().filter_map(|(bill, seen)| Some((bill.0, seen.as_ref().err()?)));
+    failed.collect()
+}
+
+#[tokio::test]
+async fn a_bill_without_an_answer_in_time_fails_alone_whichever_source_is_asked() {
+    let late = SiengeError::Timeout {
+        resource: "bulk-data/income",
+    };
+    let stage = Stage::impatient(2, hanging(37)).await;
+    let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
+    assert_eq!((seen.len(), failed(&seen)), (100, vec![(37, &late)]));
+    let calls = stage.server.requests().len();
+    assert!(calls <= 15, "{calls}");
+    let stage = Stage::impatient(2, hanging(20)).await;
+    let seen = stage.client.observe_each(&[look(10, Some(3)), look(20, Some(3))]).await.unwrap();
+    assert_eq!((seen.len(), failed(&seen)), (2, vec![(20, &late)]));
+}
+
+#[tokio::test]
+async fn what_was_read_before_the_time_was_over_is_kept() {
+    for looks in [vec![look(10, Some(3)), look(20, Some(3))], unknown(10..=20)] {
+        let mut stage = Stage::impatient(9, hanging(20)).await;
+        stage.client = stage.client.with_deadline(tokio::time::Instant::now() + Duration::from_millis(900));
+        let seen = stage.client.observe_each(&looks).await.unwrap();
+        assert_eq!(seen.len(), looks.len());
+        let failed = failed(&seen);
+        assert!(
+            failed.len() < looks.len() && failed.iter().any(|(bill, _)| *bill == 20),
+            "{failed:?}"
+        );
+        assert!(seen[0].1.is_ok(), "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sienge_that_answers_nothing_in_time_is_not_asked_for_every_bill() {
+    let stage = Stage::impatient(1, |_, _| Reply::json(INCOME).after(Duration::from_secs(30))).await;
+    let error = stage.client.observe_each(&unknown(1..=100)).await.unwrap_err();
+    assert!(matches!(error, SiengeError::Timeout { .. }), "{error}");
+    assert!(stage.server.requests().len() <= 7);
 }
