@@ -6,7 +6,7 @@ use super::bulk_income::{IncomeRow, IncomeWindow, income_call};
 use super::call::{Call, encoded};
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{id, text};
+use super::lenient::{text, whole};
 use super::pages::{self, Rows};
 
 /// A job Sienge is working on; its identifier may be kept between invocations.
@@ -42,7 +42,7 @@ struct Started {
 struct Progress {
     #[serde(deserialize_with = "text")]
     status: Option<String>,
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "whole")]
     chunks: Option<i64>,
 }
 

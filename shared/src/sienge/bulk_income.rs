@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::call::Call;
 use super::choice::BILLS_PER_CALL;
 use super::client::Client;
-use super::lenient::{amount, balance, date, flag, id, list, object, original, text};
+use super::lenient::{amount, balance, date, flag, id, list, object, original, text, whole};
 use super::pages::Rows;
 use crate::ids::{BillId, CreditorId};
 use crate::money::Cents;
@@ -116,7 +116,7 @@ pub struct IncomeReceipt {
     #[serde(deserialize_with = "date")]
     pub payment_date: Option<Date>,
     /// Sequence within the installment.
-    #[serde(rename = "sequencialNumber", deserialize_with = "id")]
+    #[serde(rename = "sequencialNumber", deserialize_with = "whole")]
     pub sequential_number: Option<i64>,
 }
 

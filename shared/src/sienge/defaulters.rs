@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::call::Call;
 use super::client::Client;
-use super::lenient::{amount, date, flag, id, ids, list, text};
+use super::lenient::{amount, date, flag, id, ids, list, text, whole};
 use super::pages::Rows;
 use crate::ids::CreditorId;
 use crate::money::Cents;
@@ -51,7 +51,7 @@ pub struct DefaulterInstallment {
     #[serde(deserialize_with = "date")]
     pub due_date: Option<Date>,
     /// Days late.
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "whole")]
     pub days_of_delay: Option<i64>,
     /// Corrected value without late charges.
     #[serde(deserialize_with = "amount")]

@@ -13,6 +13,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::ids::LARGEST_ID;
 use crate::money::Cents;
 use crate::text::folded;
 
@@ -73,8 +74,17 @@ pub fn personal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Personal>, 
     Ok(text(from)?.map(Personal))
 }
 
-/// A whole number from a number or a numeric string.
+/// An id, from a number or a numeric string; none where no id of Sienge's can be such a number. What is held may have a 0 of Sienge's.
 pub fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    Ok(whole(from)?.filter(|number| is_id(*number)))
+}
+
+fn is_id(number: i64) -> bool {
+    (0..=LARGEST_ID).contains(&number)
+}
+
+/// A whole number from a number or a numeric string.
+pub fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(text(from)?.and_then(|text| integer(&text)))
 }
 
@@ -204,9 +214,13 @@ pub(super) fn one_of<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::E
     serde_json::from_str(json).or_else(|error| if error.is_data() { serde_json::from_str("{}") } else { Err(error) })
 }
 
-/// A list of whole numbers; unusable elements are skipped.
+/// A list of ids; unusable elements are skipped.
 pub fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i64>, D::Error> {
-    Ok(texts(from)?.iter().filter_map(|text| integer(text)).collect())
+    Ok(texts(from)?
+        .iter()
+        .filter_map(|text| integer(text))
+        .filter(|number| is_id(*number))
+        .collect())
 }
 
 /// A list of texts; unusable elements are skipped.
@@ -255,6 +269,10 @@ mod tests {
         on: Option<Date>,
         #[serde(deserialize_with = "flag")]
         main: Option<bool>,
+        #[serde(deserialize_with = "whole")]
+        late: Option<i64>,
+        #[serde(deserialize_with = "ids")]
+        list: Vec<i64>,
         #[serde(deserialize_with = "list")]
         rows: Vec<Row>,
     }
@@ -338,6 +356,21 @@ mod tests {
             let row = read(json);
             assert_eq!((row.main, row.id), (Some(true), Some(7)), "{json}");
         }
+    }
+
+    #[test]
+    fn a_number_that_no_id_can_be_is_none() {
+        for (json, id) in [
+            (r#"{"id":0}"#, Some(0)),
+            (r#"{"id":2147483647}"#, Some(2_147_483_647)),
+            (r#"{"id":2147483648}"#, None),
+            (r#"{"id":"4294967296"}"#, None),
+            (r#"{"id":-1}"#, None),
+        ] {
+            assert_eq!(read(json).id, id, "{json}");
+        }
+        let row = read(r#"{"late":-3,"list":[1,-1,2147483648,"2"]}"#);
+        assert_eq!((row.late, row.list), (Some(-3), vec![1, 2]));
     }
 
     #[test]

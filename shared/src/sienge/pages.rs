@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{id, list_of};
+use super::lenient::{list_of, whole};
 
 /// Rows as they come; the first error is the last item.
 pub type Rows<T> = BoxStream<'static, Result<T, SiengeError>>;
@@ -39,9 +39,9 @@ pub(super) struct Page<T> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Metadata {
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "whole")]
     count: Option<i64>,
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "whole")]
     limit: Option<i64>,
 }
 

@@ -57,7 +57,7 @@ fn numbers(description: Option<&str>) -> Vec<InstallmentId> {
     description
         .unwrap_or("")
         .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|number| number.parse().ok().map(InstallmentId))
+        .filter_map(|number| InstallmentId::read(number.parse().ok()?))
         .collect()
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::call::Call;
 use super::client::Client;
 use super::error::SiengeError;
-use super::lenient::{Personal, amount, date, flag, id, list, number, personal, text};
+use super::lenient::{Personal, amount, date, flag, id, list, number, personal, text, whole};
 use super::pages::Rows;
 use crate::ids::{CreditorId, CustomerId, EnterpriseId, SalesContractId};
 use crate::money::Cents;
@@ -157,10 +157,10 @@ pub struct PaymentCondition {
     #[serde(deserialize_with = "id")]
     pub indexer_id: Option<i64>,
     /// Installments.
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "whole")]
     pub installments_number: Option<i64>,
     /// Open installments.
-    #[serde(deserialize_with = "id")]
+    #[serde(deserialize_with = "whole")]
     pub open_installments_number: Option<i64>,
     /// First payment.
     #[serde(deserialize_with = "date")]

@@ -259,6 +259,41 @@ async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
 }
 
 #[tokio::test]
+async fn an_id_that_sienge_cannot_hold_is_a_field_that_cannot_be_read() {
+    for (change, into, field) in [
+        (r#""installmentId":1,"#, r#""installmentId":2147483648,"#, "installmentId"),
+        (r#""installmentId":1,"#, r#""installmentId":-1,"#, "installmentId"),
+    ] {
+        let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
+        let seen = stage.client.observe(&[look(10, None), look(20, None)]).await.unwrap();
+        assert_eq!((seen[1].installments.len(), seen[1].gap), (1, Some(Oddity::Field(field))), "{into}");
+    }
+    for (change, into, field) in [
+        (r#""clientId":3"#, r#""clientId":-1"#, "clientId"),
+        (r#""companyId":1"#, r#""companyId":4294967297"#, "companyId"),
+    ] {
+        let body = INCOME.replace(change, into);
+        let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
+        let seen = stage.client.observe(&[look(10, None)]).await.unwrap().remove(0);
+        assert_eq!((seen.header, seen.gap), (None, Some(Oddity::Field(field))), "{into}");
+        assert_eq!(seen.installments.len(), 2, "{into}");
+    }
+    let listed = LIST.replace(r#""installmentId":2"#, r#""installmentId":2147483650"#);
+    let stated = STATEMENT.replace(r#""installmentId":2"#, r#""installmentId":2147483650"#);
+    let stage = Stage::with(move |_, request| match request.path() {
+        "/v1/accounts-receivable/receivable-bills/10/installments" => Reply::json(listed.clone()),
+        "/v1/customer-financial-statements" => Reply::json(stated.clone()),
+        _ => world(request),
+    })
+    .await;
+    let seen = stage.client.observe_by_rest(BillId(10)).await.unwrap();
+    assert_eq!(
+        (seen.installments.len(), seen.gap, seen.coverage),
+        (1, Some(Oddity::Field("installmentId")), Coverage::AllNew)
+    );
+}
+
+#[tokio::test]
 async fn what_one_source_tells_badly_the_other_completes() {
     let typeless = STATEMENT.replace(r#","receiptType":"Recebimento""#, "").replace(
         r#""conditionType":"PM","originalValue":1000,"currentBalance":1017.55"#,
