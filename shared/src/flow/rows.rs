@@ -150,7 +150,7 @@ impl KeptRows {
         }
         let row = self.compact(row);
         let kept = self.bill(bill);
-        kept.header = Some(header);
+        ObservedBill::gather(&mut kept.header, header);
         self.add(bill, row, most);
     }
 
@@ -162,7 +162,7 @@ impl KeptRows {
         let OddRow { header, shown, why, .. } = row;
         let kept = self.bill(bill);
         match header {
-            Ok(header) => kept.header = kept.header.take().or(Some(header)),
+            Ok(header) => ObservedBill::gather(&mut kept.header, header),
             Err(why) => kept.header_gap = Some(why),
         }
         let (id, settled) = match shown {

@@ -89,10 +89,12 @@ pub fn income_facts(row: IncomeRow) -> Result<(BillId, ObservedBill, ObservedIns
 
 fn income_header(row: &IncomeRow) -> Result<ObservedBill, Oddity> {
     let cost_center = row.receipts_categories.iter().find_map(|category| category.cost_center_id);
-    let enterprise = row.origin_id.as_deref().map(|origin| {
-        let commercial = origin.eq_ignore_ascii_case(COMMERCIAL);
-        cost_center.filter(|_| commercial).map(EnterpriseId)
-    });
+    // A commercial bill has an enterprise: a row of it that names none does not tell it.
+    let enterprise = match &row.origin_id {
+        Some(origin) if origin.eq_ignore_ascii_case(COMMERCIAL) => cost_center.map(|id| Some(EnterpriseId(id))),
+        Some(_) => Some(None),
+        None => None,
+    };
     Ok(ObservedBill {
         creditor: CreditorId(need(row.company_id, "companyId")?),
         customer: CustomerId(need(row.client_id, "clientId")?),
@@ -171,7 +173,7 @@ impl Gathered {
 
     fn odd(&mut self, row: OddRow) {
         match row.header {
-            Ok(header) => self.header = self.header.take().or(Some(header)),
+            Ok(header) => ObservedBill::gather(&mut self.header, header),
             Err(why) => self.header_gap = self.header_gap.or(Some(why)),
         }
         match row.shown {
@@ -196,7 +198,8 @@ impl Gathered {
     }
 }
 
-/// Gathers rows by bill, in the order of the bills' ids. Odd rows hide no others of their bill; those that name no bill are not gathered.
+/// Gathers rows by bill, in the order of the bills' ids. Odd rows hide no others of their bill; those that name no bill are not gathered. A bill of
+/// which all rows were read and none names an enterprise has none.
 #[must_use]
 pub fn group(
     rows: impl IntoIterator<Item = (BillId, ObservedBill, ObservedInstallment)>,
@@ -206,7 +209,7 @@ pub fn group(
     let mut bills: BTreeMap<BillId, Gathered> = BTreeMap::new();
     for (bill, header, installment) in rows {
         let gathered = bills.entry(bill).or_default();
-        gathered.header = Some(header);
+        ObservedBill::gather(&mut gathered.header, header);
         gathered.read(installment);
     }
     for row in odd {
@@ -214,8 +217,14 @@ pub fn group(
             bills.entry(bill).or_default().odd(row);
         }
     }
-    let observations = bills.into_iter().map(|(bill, gathered)| gathered.observation(bill, coverage));
-    observations.collect()
+    let observation = |(bill, gathered): (BillId, Gathered)| {
+        let mut seen = gathered.observation(bill, coverage);
+        if let Some(header) = seen.header.as_mut().filter(|_| seen.coverage.is_whole()) {
+            header.enterprise.get_or_insert(None);
+        }
+        seen
+    };
+    bills.into_iter().map(observation).collect()
 }
 
 /// The observation of a bill that Sienge does not have.

@@ -293,6 +293,31 @@ async fn an_id_that_sienge_cannot_hold_is_a_field_that_cannot_be_read() {
     );
 }
 
+#[test]
+fn a_bill_is_the_same_in_whatever_order_its_rows_come() {
+    let facts = |change: &str, into: &str, id: i64| {
+        let (bill, header, mut installment) = income_facts(row(change, into)).unwrap();
+        installment.id = InstallmentId(id);
+        (bill, header, installment)
+    };
+    let category = r#""receiptsCategories":[{"costCenterId":42}]"#;
+    let rows = [
+        facts(category, r#""receiptsCategories":null"#, 1),
+        facts(r#""mainUnit":"AP 303","#, "", 2),
+        facts(r#""documentNumber":"UND102B","#, "", 3),
+    ];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let shown = order.map(|index| rows[index].clone());
+        let header = group(shown, [], Coverage::Rows).remove(0).header.unwrap();
+        assert_eq!(header.enterprise, Some(Some(EnterpriseId(42))), "{order:?}");
+        assert_eq!(
+            (header.unit.as_deref(), header.number.as_deref()),
+            (Some("AP 303"), Some("UND102B")),
+            "{order:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_one_source_tells_badly_the_other_completes() {
     let typeless = STATEMENT.replace(r#","receiptType":"Recebimento""#, "").replace(
@@ -421,8 +446,13 @@ fn the_enterprise_is_the_cost_centre_of_a_commercial_bill() {
     let enterprise = |change, into| income_facts(row(change, into)).unwrap().1.enterprise;
     assert_eq!(enterprise("", ""), Some(Some(EnterpriseId(42))));
     assert_eq!(enterprise(r#""originId":"CO""#, r#""originId":"CR""#), Some(None));
-    assert_eq!(enterprise(r#"[{"costCenterId":42}]"#, "[]"), Some(None));
+    assert_eq!(enterprise(r#"[{"costCenterId":42}]"#, "[]"), None, "not told by this row");
     assert_eq!(enterprise(r#""originId":"CO","#, ""), None);
+    let bare = || [income_facts(row(r#"[{"costCenterId":42}]"#, "[]")).unwrap()];
+    for (coverage, enterprise) in [(Coverage::Rows, None), (Coverage::AllNew, None), (Coverage::WholeOnce, Some(None))] {
+        let header = group(bare(), [], coverage).remove(0).header.unwrap();
+        assert_eq!(header.enterprise, enterprise, "{coverage:?}");
+    }
 }
 
 #[test]

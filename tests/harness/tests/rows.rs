@@ -1,7 +1,7 @@
 //! Rows that come odd: what could not be read hides nothing, changes nothing and is told; what the settings leave out is counted.
 
 use harness::Rig;
-use ponte::ids::{BillId, InstallmentId};
+use ponte::ids::{BillId, EnterpriseId, InstallmentId};
 use serde_json::{Value, json};
 
 use crate::api::Scene;
@@ -202,6 +202,36 @@ async fn a_row_told_twice_counts_once_and_two_that_contradict_each_other_not_at_
     }
     rig.faults(json!([])).await;
     rig.assert_equal().await;
+}
+
+/// The enterprise of a held bill's contract.
+async fn enterprise(rig: &Rig, bill: u32) -> Option<EnterpriseId> {
+    let tenant = harness::database::tenant();
+    let held = rig.shop.store.load_bill(&tenant, BillId(bill.into())).await.unwrap();
+    held.contracts.values().next().unwrap().enterprise
+}
+
+#[tokio::test]
+async fn a_row_that_names_no_enterprise_takes_none_from_its_contract() {
+    let rig = Rig::filled().await;
+    let (bill, ids) = rig.contracts(&[1], 2).remove(0);
+    let named = enterprise(&rig, bill).await;
+    assert!(named.is_some());
+    for (value, odd) in [("701.00", &ids[..1]), ("702.00", &ids[1..]), ("703.00", &ids[..])] {
+        let rows: serde_json::Map<String, Value> = odd
+            .iter()
+            .map(|id| (format!("{bill}/{id}"), json!({"receiptsCategories": null})))
+            .collect();
+        rig.faults(everywhere(&json!(rows))).await;
+        for id in &ids[..2] {
+            let change = json!({"billId": bill, "installmentId": id, "value": value, "silent": true});
+            rig.change("change", change);
+        }
+        let summary = rig.reconcile(event()).await.unwrap();
+        assert_eq!(summary["situacao"], "concluído", "{summary}");
+        assert_eq!(enterprise(&rig, bill).await, named, "{odd:?}");
+        rig.assert_equal().await;
+    }
 }
 
 #[tokio::test]

@@ -187,6 +187,42 @@ pub struct ObservedBill {
     pub cancelled_on: Option<Date>,
 }
 
+impl ObservedBill {
+    /// Adds what another row of the same answer says of the bill, so that the order of the rows does not matter: what one does not tell another may.
+    /// Where they contradict each other the lesser holds, whose bill it is as one.
+    pub fn gather(told: &mut Option<Self>, other: Self) {
+        *told = Some(match told.take() {
+            Some(one) if one != other => one.and(other),
+            _ => other,
+        });
+    }
+
+    fn and(self, other: Self) -> Self {
+        let whose = |bill: &Self| (bill.creditor, bill.customer, bill.document_type.clone());
+        let (creditor, customer, document_type) = whose(&self).min(whose(&other));
+        let named = lesser(self.enterprise.flatten(), other.enterprise.flatten());
+        Self {
+            creditor,
+            customer,
+            document_type,
+            number: lesser(self.number, other.number),
+            enterprise: named.map(Some).or(self.enterprise).or(other.enterprise),
+            unit: lesser(self.unit, other.unit),
+            sales_contract: lesser(self.sales_contract, other.sales_contract),
+            issued_on: lesser(self.issued_on, other.issued_on),
+            cancelled_on: lesser(self.cancelled_on, other.cancelled_on),
+        }
+    }
+}
+
+/// What is told: of two the lesser.
+fn lesser<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// One installment as Sienge tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedInstallment {
@@ -204,4 +240,72 @@ pub struct ObservedInstallment {
     pub balance: Cents,
     /// All its receipts.
     pub receipts: Vec<Receipt>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn told() -> ObservedBill {
+        ObservedBill {
+            creditor: CreditorId(1),
+            customer: CustomerId(10),
+            document_type: "CT".into(),
+            number: None,
+            enterprise: None,
+            unit: None,
+            sales_contract: None,
+            issued_on: None,
+            cancelled_on: None,
+        }
+    }
+
+    #[test]
+    fn rows_say_the_same_of_their_bill_in_whatever_order_they_come() {
+        let rows = [
+            told(),
+            ObservedBill {
+                number: Some("CT.295".into()),
+                enterprise: Some(None),
+                issued_on: Some(date(2021, 1, 5)),
+                ..told()
+            },
+            ObservedBill {
+                enterprise: Some(Some(EnterpriseId(7))),
+                unit: Some("AP 102".into()),
+                ..told()
+            },
+            ObservedBill {
+                creditor: CreditorId(2),
+                customer: CustomerId(9),
+                unit: Some("AP 101".into()),
+                ..told()
+            },
+        ];
+        let all = ObservedBill {
+            number: Some("CT.295".into()),
+            enterprise: Some(Some(EnterpriseId(7))),
+            unit: Some("AP 101".into()),
+            issued_on: Some(date(2021, 1, 5)),
+            ..told()
+        };
+        for first in 0..4 {
+            for second in 0..4 {
+                for third in 0..4 {
+                    let mut order = vec![first, second, third];
+                    order.extend(0..4);
+                    let mut seen = None;
+                    for index in order {
+                        ObservedBill::gather(&mut seen, rows[index].clone());
+                    }
+                    assert_eq!(seen.as_ref(), Some(&all), "{first} {second} {third}");
+                }
+            }
+        }
+        let mut none = None;
+        ObservedBill::gather(&mut none, rows[1].clone());
+        ObservedBill::gather(&mut none, rows[0].clone());
+        assert_eq!(none.unwrap().enterprise, Some(None), "there is none");
+    }
 }

@@ -64,9 +64,8 @@ fn refresh(contract: &mut Contract, header: &ObservedBill) {
     if let Some(number) = &header.number {
         contract.number.clone_from(number);
     }
-    if let Some(enterprise) = header.enterprise {
-        contract.enterprise = enterprise;
-    }
+    // A sales contract is of an enterprise for ever: an answer that names none says less than what is known.
+    contract.enterprise = header.enterprise.flatten().or(contract.enterprise);
     contract.unit = header.unit.clone().or(contract.unit.take());
     contract.sales_contract = header.sales_contract.or(contract.sales_contract);
     contract.issued_on = header.issued_on.or(contract.issued_on);

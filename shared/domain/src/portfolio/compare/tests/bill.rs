@@ -298,3 +298,19 @@ fn a_finished_contract_opens_again_with_all_its_installments() {
     let openings = opened.events.iter().filter(|event| event.kind == EventKind::ContractOpened);
     assert_eq!(openings.map(|event| event.installments.len()).collect::<Vec<_>>(), [3]);
 }
+
+#[test]
+fn a_contract_keeps_the_enterprise_that_an_answer_does_not_name() {
+    let mut sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    let named = ours.contract().enterprise;
+    assert!(named.is_some());
+    for told in [None, Some(None)] {
+        sienge.header.enterprise = told;
+        ours.sync(&sienge);
+        assert_eq!(ours.contract().enterprise, named, "{told:?}");
+    }
+    sienge.header.enterprise = Some(Some(EnterpriseId(8)));
+    ours.sync(&sienge);
+    assert_eq!(ours.contract().enterprise, Some(EnterpriseId(8)));
+}
