@@ -74,17 +74,18 @@ impl Receiver {
         }
     }
 
-    /// What a delivery is of. At a named receiver the address decides, and the header refines it among the events that are known; at the
-    /// general one the header names it, and one that nobody knows is of no use.
-    fn event(self, header: &str) -> Result<Event, Unreadable> {
+    /// What a delivery may be of, the likeliest first. At a named receiver the address decides, and the header refines it among the events that
+    /// are of use; at the general one the header names it, and one that nobody knows is of no use.
+    fn events(self, header: &str) -> Vec<Event> {
         let told = Named::read(header);
-        let is_told = |event: &Event| told.known.contains(event);
+        let useful = told.known.iter().copied().find(|event| *event != Event::Unused);
+        let unused = told.known.contains(&Event::Unused).then_some(Event::Unused);
         match self.own() {
-            Some(own) if own == Event::CreditBureau || is_told(&own) => Ok(own),
-            own => {
-                let useful = told.known.iter().find(|event| **event != Event::Unused);
-                let known = useful.or(told.known.first()).copied().or(own);
-                known.or(told.unknown.map(|_| Event::Unused)).ok_or(Unreadable::NoEvent)
+            Some(own) if own == Event::CreditBureau || told.known.contains(&own) => vec![own],
+            Some(own) => useful.into_iter().chain([own]).chain(unused).collect(),
+            None => {
+                let unknown = told.unknown.map(|_| Event::Unused);
+                useful.or(unused).or(unknown).into_iter().collect()
             }
         }
     }
@@ -113,14 +114,23 @@ pub struct Hints {
     pub unusable: usize,
 }
 
-/// Reads a delivery: what it is of, and where it points. Where the header names an event that the body is not of, the address decides.
+/// Reads a delivery: what it is of, and where it points. Where the header names an event that the body is not of, the address decides; where the
+/// body is of neither, an event of no use is of none.
 pub fn read(receiver: Receiver, header: Option<&str>, body: &[u8]) -> Result<(Event, Hints), Unreadable> {
-    let event = receiver.event(header.unwrap_or_default())?;
-    let body = Body::read(body)?;
-    match (hints(event, &body), receiver.own()) {
-        (Err(_), Some(own)) if own != event => Ok((own, hints(own, &body)?)),
-        (hints, _) => Ok((event, hints?)),
+    let events = receiver.events(header.unwrap_or_default());
+    let body = if events.is_empty() {
+        Err(Unreadable::NoEvent)
+    } else {
+        Body::read(body)
+    }?;
+    let mut told = Err(Unreadable::NoEvent);
+    for event in events {
+        told = hints(event, &body).map(|hints| (event, hints));
+        if told.is_ok() {
+            break;
+        }
     }
+    told
 }
 
 /// Extra fields are welcome, numbers may be written as strings.
@@ -368,7 +378,6 @@ mod tests {
             assert_eq!(event(own), Event::ReceiptProcessed, "{own:?}");
         }
         assert_eq!(event(Some("RECEIVABLE_INSTALLMENT_REMOVED")), Event::InstallmentRemoved);
-        assert_eq!(event(Some("PURCHASE_ORDER_CREATED")), Event::Unused);
         let nothing = read(payments, Some("RECEIPT_PROCESSED_V2"), b"{}");
         assert_eq!(nothing, Err(Unreadable::Field { field: "receivableBillId" }));
         assert_eq!(
@@ -380,6 +389,25 @@ mod tests {
         assert_eq!(read(spc, Some("ANY"), b"{}").unwrap().0, Event::CreditBureau);
         assert_eq!(spc.unknown_event(Some("ANY")), None);
         assert_eq!(Receiver::find("other"), None);
+    }
+
+    #[test]
+    fn at_a_named_receiver_an_event_of_no_use_is_of_use_where_the_body_names_what_the_address_looks_at() {
+        let payments = Receiver::find("siengepagamentos").unwrap();
+        let told = |header, body: &str| read(payments, Some(header), body.as_bytes());
+        for header in ["PAYMENT_RECEIPT_CREATED", "PURCHASE_ORDER_CREATED, KEYS_HANDOVER_CREATED"] {
+            let (event, hints) = told(header, r#"{"billId": 295, "installmentId": 1}"#).unwrap();
+            assert_eq!(
+                (event, hints.bills),
+                (Event::ReceiptProcessed, BTreeSet::from([BillId(295)])),
+                "{header}"
+            );
+            let of_no_use = (Event::Unused, Hints::default());
+            assert_eq!(told(header, r#"{"purchaseOrderId": 7}"#), Ok(of_no_use), "{header}");
+            assert_eq!(told(header, "x"), Err(Unreadable::NotJson));
+        }
+        let useful = told("PURCHASE_ORDER_CREATED, RECEIVABLE_INSTALLMENT_REMOVED", r#"{"billId": 295}"#);
+        assert_eq!(useful.unwrap().0, Event::InstallmentRemoved);
     }
 
     #[test]

@@ -177,17 +177,25 @@ async fn an_event_that_nobody_knows_is_looked_at_where_the_address_says_and_told
         "RECEIPT_PROCESSED_V2",
         "RECEIPT_PROCESSED, RECEIPT_PROCESSED",
         "receipt-processed",
+        "PAYMENT_RECEIPT_CREATED",
     ]
     .into_iter()
     .enumerate()
     {
-        let id: &'static str = ["n-0", "n-1", "n-2", "n-3"][index];
+        let id: &'static str = ["n-0", "n-1", "n-2", "n-3", "n-4"][index];
         assert_eq!(send("SiengePagamentos", event, id).await, Answer::Received, "{event}");
         rig.apply().await;
         rig.assert_equal().await;
     }
     let told = criticised(&rig, "RECEIPT_PROCESSED_V2").await;
     assert!(told.len() == 1 && told[0].contains("SiengePagamentos"), "{told:?}");
+    let nothing = rig.deliver(|delivery| Delivery {
+        receiver: "SiengePagamentos",
+        event: Some("PAYMENT_RECEIPT_CREATED"),
+        body: br#"{"purchaseOrderId": 7}"#,
+        ..delivery
+    });
+    assert_eq!(nothing.await, Answer::Unused);
     for id in ["g-0", "g-1"] {
         assert_eq!(send("sienge", "RECEIPT_SPLIT", id).await, Answer::Unused);
         let stored = rig.stored(id).await.unwrap();
