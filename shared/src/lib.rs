@@ -9,6 +9,7 @@
 //! [`settings`] → [`calculation`] → [`portfolio`] → {[`money`], [`calendar`], [`documents`], [`text`]}. The pure rooms read no clock, no environment and no network.
 
 pub mod aws;
+pub mod cache;
 pub mod flow;
 pub mod intake;
 pub mod sienge;

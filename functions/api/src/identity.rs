@@ -2,11 +2,9 @@
 //!
 //! The tenant always comes from the proof, never from anything else in the request.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
 use ponte::ids::TenantId;
 use ponte::store::{ApiKey, PresentedKey, Role, Store};
@@ -39,10 +37,18 @@ impl Default for ClaimNames {
 }
 
 /// What was read lately, so that a warm function costs no read per call.
-#[derive(Default)]
 pub(crate) struct Doors {
-    keys: Remembered<(TenantId, String), ApiKey>,
-    active: Remembered<TenantId, ()>,
+    keys: Cache<(TenantId, String), ApiKey>,
+    active: Cache<TenantId, ()>,
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Self {
+            keys: Cache::new(MAX_REMEMBERED),
+            active: Cache::new(MAX_REMEMBERED),
+        }
+    }
 }
 
 impl Doors {
@@ -70,7 +76,7 @@ impl Doors {
             return Ok(None);
         };
         let place = (tenant, presented.id.to_owned());
-        let key = match self.keys.get(&place) {
+        let key = match self.keys.get(&place, FRESH) {
             Some(key) => key,
             None => match store.api_key(&place.0, presented.id).await? {
                 Some(key) => {
@@ -89,7 +95,7 @@ impl Doors {
     }
 
     async fn is_active(&self, store: &Store, tenant: &TenantId) -> Result<bool, Problem> {
-        if self.active.get(tenant).is_some() {
+        if self.active.get(tenant, FRESH).is_some() {
             return Ok(true);
         }
         let active = store.tenant_settings(tenant).await?.is_some_and(|settings| settings.active);
@@ -112,32 +118,6 @@ fn person(claims: &Map<String, Value>, names: &ClaimNames) -> Option<Caller> {
     let words = text(&names.role)?.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ','));
     let role = words.filter_map(Role::named).max()?;
     Some(Caller { tenant, role })
-}
-
-/// Answers remembered for a short time.
-struct Remembered<K, V>(Mutex<HashMap<K, (Instant, V)>>);
-
-impl<K, V> Default for Remembered<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
-    fn get(&self, key: &K) -> Option<V> {
-        let held = self.0.lock().ok()?;
-        held.get(key)
-            .filter(|(read_at, _)| read_at.elapsed() < FRESH)
-            .map(|(_, value)| value.clone())
-    }
-
-    fn put(&self, key: K, value: V) {
-        let Ok(mut held) = self.0.lock() else { return };
-        if held.len() >= MAX_REMEMBERED {
-            held.clear();
-        }
-        held.insert(key, (Instant::now(), value));
-    }
 }
 
 #[cfg(test)]

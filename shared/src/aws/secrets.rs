@@ -1,16 +1,15 @@
 //! The tenants' secrets, kept in memory for minutes so that a warm function does not read them on every event.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
+use crate::cache::Cache;
 use crate::ids::TenantId;
 
 /// How long a secret is used without being read again.
@@ -69,7 +68,7 @@ pub trait Secrets: Send + Sync {
 pub struct SecretsManager {
     client: Client,
     prefix: String,
-    cache: Mutex<HashMap<TenantId, (Instant, Arc<TenantSecret>)>>,
+    cache: Cache<TenantId, Arc<TenantSecret>>,
 }
 
 impl SecretsManager {
@@ -79,15 +78,13 @@ impl SecretsManager {
         Self {
             client,
             prefix,
-            cache: Mutex::default(),
+            cache: Cache::new(MAX_CACHED),
         }
     }
 
     async fn younger_than(&self, tenant: &TenantId, age: Duration) -> Result<Arc<TenantSecret>, SecretError> {
-        if let Some((read_at, secret)) = self.cache.lock().await.get(tenant)
-            && read_at.elapsed() < age
-        {
-            return Ok(Arc::clone(secret));
+        if let Some(secret) = self.cache.get(tenant, age) {
+            return Ok(secret);
         }
         let answer = self
             .client
@@ -104,11 +101,7 @@ impl SecretsManager {
             .and_then(|text| serde_json::from_str(text).ok())
             .ok_or(SecretError::Unreadable)?;
         let secret = Arc::new(secret);
-        let mut cache = self.cache.lock().await;
-        if cache.len() >= MAX_CACHED {
-            cache.clear();
-        }
-        cache.insert(tenant.clone(), (Instant::now(), Arc::clone(&secret)));
+        self.cache.put(tenant.clone(), Arc::clone(&secret));
         Ok(secret)
     }
 }
