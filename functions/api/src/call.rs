@@ -21,8 +21,8 @@ pub(crate) type Parameters = Vec<(&'static str, String)>;
 /// Who calls, proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// For which tenant; nothing of another one's is ever read or written.
-    pub tenant: TenantId,
+    /// For which tenant; nothing of another one's is ever read or written. None where the route is everybody's.
+    pub tenant: Option<TenantId>,
     /// What they may do.
     pub role: Role,
 }
@@ -31,7 +31,7 @@ impl Caller {
     /// Nobody in particular, for a route without a tenant's data.
     pub(crate) fn nobody() -> Self {
         Self {
-            tenant: TenantId::parse("0").unwrap_or_else(|_| unreachable!("\"0\" is a tenant id")),
+            tenant: None,
             role: Role::Reader,
         }
     }
@@ -39,7 +39,7 @@ impl Caller {
     /// An operator at the console.
     pub(crate) fn operator(tenant: TenantId) -> Self {
         Self {
-            tenant,
+            tenant: Some(tenant),
             role: Role::Administrator,
         }
     }
@@ -65,6 +65,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// The caller's tenant; a refusal where nobody proved one.
+    pub fn tenant(&self) -> Result<&TenantId, Problem> {
+        self.caller.tenant.as_ref().ok_or_else(Problem::unauthorized)
+    }
+
     /// The body as JSON of its type; unknown fields and wrong types are faults that name the field.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         json::read(&self.body)
@@ -113,7 +118,7 @@ impl Call {
 
     /// The caller's tenant with its Sienge, whose calls go ahead of the batches, for somebody waits; to be closed at the end.
     pub async fn session(&self, shop: &Shop) -> Result<Session, Problem> {
-        let session = Session::open(shop, &self.caller.tenant, false, self.deadline).await?;
+        let session = Session::open(shop, self.tenant()?, false, self.deadline).await?;
         Ok(session.with_priority(Priority::Interactive))
     }
 }

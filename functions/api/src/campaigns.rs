@@ -64,7 +64,7 @@ pub struct CampaignsRequest {
 
 async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let creditor = known_creditor(shop, call).await?;
-    let list = shop.store.campaigns(&call.caller.tenant, creditor).await?;
+    let list = shop.store.campaigns(call.tenant()?, creditor).await?;
     Answer::ok(&CampaignsAnswer {
         creditor,
         version: list.version,
@@ -79,7 +79,7 @@ async fn replace(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    let tenant = &call.caller.tenant;
+    let tenant = call.tenant()?;
     let saved = shop.store.put_campaigns(tenant, creditor, asked.version, &asked.campaigns).await;
     let version = saved.map_err(|error| match error {
         StoreError::Conflict => Problem::conflict(format!(
@@ -99,7 +99,7 @@ async fn replace(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
 
 async fn known_creditor(shop: &Shop, call: &Call) -> Result<CreditorId, Problem> {
     let creditor = CreditorId(call.id("id")?);
-    match shop.store.creditor(&call.caller.tenant, creditor).await? {
+    match shop.store.creditor(call.tenant()?, creditor).await? {
         Some(_) => Ok(creditor),
         None => Err(Problem::not_found(format!(
             "Credor {creditor} não cadastrado nesta assessoria; cadastre a empresa do Sienge como credor."

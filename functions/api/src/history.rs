@@ -109,11 +109,11 @@ impl TaskRun {
 
 async fn runs(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
-    let wanted = call.word("task");
+    let (tenant, wanted) = (call.tenant()?, call.word("task"));
     let mut found: Vec<RunRecord> = Vec::new();
     for task in TaskName::ALL.map(TaskName::as_str) {
         if wanted.is_none_or(|wanted| wanted == task) {
-            found.extend(shop.store.runs(&call.caller.tenant, task, limit).await?);
+            found.extend(shop.store.runs(tenant, task, limit).await?);
         }
     }
     found.sort_by_key(|run| std::cmp::Reverse(run.started_at));
@@ -125,7 +125,7 @@ async fn runs(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
 async fn critiques(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
     let day = call.day("day").unwrap_or_else(|| business_date(call.at));
-    let found = shop.store.journal_of_day(&call.caller.tenant, day, CRITIQUE, limit).await?;
+    let found = shop.store.journal_of_day(call.tenant()?, day, CRITIQUE, limit).await?;
     let critique = |entry: ponte::store::JournalEntry| Critique {
         at: entry.at,
         text: entry.summary,

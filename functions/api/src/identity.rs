@@ -54,20 +54,21 @@ impl Default for Doors {
 impl Doors {
     /// Who calls. Every refusal reads the same, so that nothing can be learned from it.
     pub async fn caller(&self, store: &Store, claims: &ClaimNames, request: &HttpRequest, now: Timestamp) -> Result<Caller, Problem> {
-        let caller = if request.is_of_people() {
+        let proved = if request.is_of_people() {
             request.claims.as_ref().and_then(|found| person(found, claims))
         } else {
             self.machine(store, request, now).await?
         };
-        let caller = caller.ok_or_else(Problem::unauthorized)?;
-        if self.is_active(store, &caller.tenant).await? {
-            Ok(caller)
-        } else {
-            Err(Problem::unauthorized())
+        let (tenant, role) = proved.ok_or_else(Problem::unauthorized)?;
+        if !self.is_active(store, &tenant).await? {
+            return Err(Problem::unauthorized());
         }
+        let tenant = Some(tenant);
+        Ok(Caller { tenant, role })
     }
 
-    async fn machine(&self, store: &Store, request: &HttpRequest, now: Timestamp) -> Result<Option<Caller>, Problem> {
+    /// The tenant and the role of an API key.
+    async fn machine(&self, store: &Store, request: &HttpRequest, now: Timestamp) -> Result<Option<(TenantId, Role)>, Problem> {
         let presented = request.header("x-api-key").or_else(|| bearer(request.header("authorization")?));
         let Some(presented) = presented.and_then(PresentedKey::read) else {
             return Ok(None);
@@ -88,10 +89,7 @@ impl Doors {
             },
         };
         let admitted = key.admits(&presented, now);
-        Ok(admitted.then_some(Caller {
-            tenant: place.0,
-            role: key.role,
-        }))
+        Ok(admitted.then_some((place.0, key.role)))
     }
 
     async fn is_active(&self, store: &Store, tenant: &TenantId) -> Result<bool, Problem> {
@@ -111,13 +109,13 @@ fn bearer(header: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
 }
 
-/// The caller that claims tell; lists arrive as `[a b]`.
-fn person(claims: &Map<String, Value>, names: &ClaimNames) -> Option<Caller> {
+/// The tenant and the role that claims tell; lists arrive as `[a b]`.
+fn person(claims: &Map<String, Value>, names: &ClaimNames) -> Option<(TenantId, Role)> {
     let text = |name: &str| claims.get(name)?.as_str();
     let tenant = TenantId::parse(text(&names.tenant)?.trim_matches(['[', ']'])).ok()?;
     let words = text(&names.role)?.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ','));
     let role = words.filter_map(Role::named).max()?;
-    Some(Caller { tenant, role })
+    Some((tenant, role))
 }
 
 #[cfg(test)]
@@ -129,10 +127,10 @@ mod tests {
     fn claims_tell_tenant_and_the_highest_role() {
         let names = ClaimNames::default();
         let of = |claims: Value| person(claims.as_object().unwrap(), &names);
-        let caller = of(json!({"tenant": "617", "role": "[reader operator]", "sub": "x"})).unwrap();
-        assert_eq!((caller.tenant.as_str(), caller.role), ("617", Role::Operator));
+        let (tenant, role) = of(json!({"tenant": "617", "role": "[reader operator]", "sub": "x"})).unwrap();
+        assert_eq!((tenant.as_str(), role), ("617", Role::Operator));
         assert_eq!(
-            of(json!({"tenant": "617", "role": "administrator"})).unwrap().role,
+            of(json!({"tenant": "617", "role": "administrator"})).unwrap().1,
             Role::Administrator
         );
         for bad in [

@@ -107,7 +107,7 @@ impl Api {
         let mut tenant = None;
         let answer = match self.admit(request, at, deadline).await {
             Ok((route, call)) => {
-                tenant = Some(call.caller.tenant.clone());
+                tenant.clone_from(&call.caller.tenant);
                 self.serve(route, &call).await
             }
             Err(problem) => problem.into(),

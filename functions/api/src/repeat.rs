@@ -28,7 +28,7 @@ pub(crate) async fn once(shop: &Shop, route: &'static Route, call: &Call, key: &
     if key.is_empty() || key.len() > MAX_KEY {
         return Err(fault(format!("informe de 1 a {MAX_KEY} caracteres, por exemplo um UUID")));
     }
-    let (store, tenant) = (&shop.store, &call.caller.tenant);
+    let (store, tenant) = (&shop.store, call.tenant()?);
     let term = match route.repeat {
         Repeat::Once => Term::Once(LEASE),
         Repeat::No | Repeat::Again => Term::Again(LEASE),

@@ -47,7 +47,7 @@ pub(crate) const READ: Route = Route {
 };
 
 async fn list(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
-    let (store, tenant) = (&shop.store, &call.caller.tenant);
+    let (store, tenant) = (&shop.store, call.tenant()?);
     let limit = call.limit()?;
     let state = call
         .word("state")
@@ -70,7 +70,7 @@ async fn list(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
 
 async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let id = id(call)?;
-    let found = shop.store.agreement(&call.caller.tenant, &id).await?;
+    let found = shop.store.agreement(call.tenant()?, &id).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("Acordo {id} não encontrado.")))?;
     Answer::ok(&AgreementAnswer::from(found))
 }

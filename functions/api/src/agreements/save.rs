@@ -64,7 +64,7 @@ pub struct ProposalRequest {
 
 async fn save(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let asked: AgreementRequest = call.json()?;
-    let tenant = &call.caller.tenant;
+    let tenant = call.tenant()?;
     let key = call
         .idempotency_key
         .clone()
