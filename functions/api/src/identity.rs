@@ -37,12 +37,12 @@ impl Default for ClaimNames {
 }
 
 /// What was read lately, so that a warm function costs no read per call.
-pub(crate) struct Doors {
+pub(crate) struct Authenticator {
     keys: Cache<(TenantId, String), ApiKey>,
     active: Cache<TenantId, ()>,
 }
 
-impl Default for Doors {
+impl Default for Authenticator {
     fn default() -> Self {
         Self {
             keys: Cache::new(MAX_REMEMBERED),
@@ -51,7 +51,7 @@ impl Default for Doors {
     }
 }
 
-impl Doors {
+impl Authenticator {
     /// Who calls. Every refusal reads the same, so that nothing can be learned from it.
     pub async fn caller(&self, store: &Store, claims: &ClaimNames, request: &HttpRequest, now: Timestamp) -> Result<Caller, Problem> {
         let proved = if request.is_of_people() {

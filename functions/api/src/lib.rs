@@ -36,7 +36,7 @@ pub use route::{Repeat, Route};
 pub use routes::ROUTES;
 
 use event::{Command, Event, HttpRequest};
-use identity::Doors;
+use identity::Authenticator;
 
 /// The largest body taken, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -49,7 +49,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(26);
 pub struct Api {
     shop: Shop,
     claims: ClaimNames,
-    doors: Doors,
+    authenticator: Authenticator,
 }
 
 /// An operator's command that was refused, for the console.
@@ -68,7 +68,7 @@ impl Api {
         Self {
             shop,
             claims,
-            doors: Doors::default(),
+            authenticator: Authenticator::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Api {
         let deadline = deadline.min(Instant::now() + ANSWER_WITHIN);
         match Event::read(event) {
             Ok(Event::Http(request)) => Ok(event::response(&self.answer(&request, deadline).await)),
-            Ok(Event::Command(command)) => self.obey(command, deadline).await,
+            Ok(Event::Command(command)) => self.run_command(command, deadline).await,
             Err(text) => Err(Refused {
                 kind: "Pedido".to_owned(),
                 text,
@@ -139,7 +139,7 @@ impl Api {
         let caller = match route.role {
             None => Caller::nobody(),
             Some(role) => {
-                let caller = self.doors.caller(&self.shop.store, &self.claims, request, at).await?;
+                let caller = self.authenticator.caller(&self.shop.store, &self.claims, request, at).await?;
                 if caller.role < role {
                     return Err(Problem::forbidden(role));
                 }
@@ -180,8 +180,8 @@ impl Api {
         answer
     }
 
-    /// An operator calls a route from the console: IAM let them in.
-    async fn obey(&self, command: Command, deadline: Instant) -> Result<Value, Refused> {
+    /// Runs an operator's command from the console: IAM let them in.
+    async fn run_command(&self, command: Command, deadline: Instant) -> Result<Value, Refused> {
         let tenant = command.tenant.clone();
         let answer = match routes::find(&command.method, &command.path) {
             Err(problem) => problem.into(),
