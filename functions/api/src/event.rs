@@ -1,7 +1,8 @@
 //! What the function is given: a request of the HTTP API (payload 2.0), or an operator's command from the console.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ponte::ids::TenantId;
@@ -15,40 +16,77 @@ const PEOPLE: &str = "/sso";
 
 /// What came.
 pub(crate) enum Event {
-    Http(HttpRequest),
+    Http(Box<HttpRequest>),
     Command(Command),
 }
 
-/// A request.
+/// A request, its body decoded.
 #[derive(Debug, Default)]
 pub(crate) struct HttpRequest {
-    pub method: String,
-    raw_path: String,
-    headers: BTreeMap<String, String>,
-    pub query: Vec<(String, String)>,
+    event: ApiGatewayV2httpRequest,
     pub body: Vec<u8>,
-    /// Claims of a token that API Gateway verified; none on the routes of the machines.
-    pub claims: Option<Map<String, Value>>,
 }
 
 impl HttpRequest {
+    /// Decodes the body; the Portuguese error says why that can't be.
+    fn read(mut event: ApiGatewayV2httpRequest) -> Result<Self, String> {
+        if event.raw_path.is_none() {
+            return Err("a requisição não traz o caminho (\"rawPath\")".to_owned());
+        }
+        let body = event.body.take().unwrap_or_default();
+        let body = if event.is_base64_encoded {
+            STANDARD.decode(body).map_err(|_| "o corpo não é base64".to_owned())?
+        } else {
+            body.into_bytes()
+        };
+        Ok(Self { event, body })
+    }
+
+    /// The method.
+    pub fn method(&self) -> &str {
+        self.event.request_context.http.method.as_str()
+    }
+
     /// The path, without the prefix of people's calls.
     pub fn path(&self) -> &str {
-        match self.raw_path.strip_prefix(PEOPLE) {
+        match self.raw_path().strip_prefix(PEOPLE) {
             Some(path) if path.starts_with('/') => path,
-            _ => &self.raw_path,
+            _ => self.raw_path(),
         }
+    }
+
+    fn raw_path(&self) -> &str {
+        self.event.raw_path.as_deref().unwrap_or_default()
     }
 
     /// Whether it came through the JWT authorizer's routes.
     pub fn is_of_people(&self) -> bool {
-        self.path().len() != self.raw_path.len()
+        self.path().len() != self.raw_path().len()
     }
 
-    /// A header, by its lower-case name.
+    /// A header; its name may be written in capitals.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+        str::from_utf8(self.event.headers.get(name)?.as_bytes()).ok()
+    }
+
+    /// What stands behind the path, by name. Of a name that came twice, the values with a comma between them.
+    pub fn query(&self) -> Vec<(String, String)> {
+        let pairs = self.event.query_string_parameters.iter();
+        let mut query: Vec<(String, String)> = Vec::new();
+        for (name, value) in pairs {
+            match query.iter_mut().find(|(known, _)| known == name) {
+                Some((_, values)) => *values = format!("{values},{value}"),
+                None => query.push((name.to_owned(), value.to_owned())),
+            }
+        }
+        query.sort();
+        query
+    }
+
+    /// Claims of a token that API Gateway verified; none on the routes of the machines.
+    pub fn claims(&self) -> Option<&HashMap<String, String>> {
+        let authorizer = self.event.request_context.authorizer.as_ref()?;
+        Some(&authorizer.jwt.as_ref()?.claims)
     }
 }
 
@@ -62,45 +100,6 @@ pub(crate) struct Command {
     pub query: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub idempotency_key: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Payload {
-    raw_path: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    query_string_parameters: BTreeMap<String, String>,
-    #[serde(default)]
-    body: Option<String>,
-    #[serde(default)]
-    is_base64_encoded: bool,
-    request_context: Context,
-}
-
-#[derive(Deserialize)]
-struct Context {
-    http: Http,
-    #[serde(default)]
-    authorizer: Option<Authorizer>,
-}
-
-#[derive(Deserialize)]
-struct Http {
-    method: String,
-}
-
-#[derive(Deserialize)]
-struct Authorizer {
-    #[serde(default)]
-    jwt: Option<Jwt>,
-}
-
-#[derive(Deserialize)]
-struct Jwt {
-    #[serde(default)]
-    claims: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -123,8 +122,13 @@ impl Event {
             )
         };
         if event.get("requestContext").is_some() {
-            let payload: Payload = serde_json::from_value(event).map_err(|error| invalid(error.to_string()))?;
-            return payload.request().map(Self::Http).map_err(invalid);
+            let request = ApiGatewayV2httpRequest::deserialize(event).map_err(|_| {
+                // What the parser says may repeat a header, and with it a credential.
+                invalid("não é requisição de uma API HTTP do API Gateway (payload 2.0), nem comando".to_owned())
+            })?;
+            return HttpRequest::read(request)
+                .map(|request| Self::Http(Box::new(request)))
+                .map_err(invalid);
         }
         let asked: Asked = serde_json::from_value(event).map_err(|error| invalid(error.to_string()))?;
         let (method, path) = asked
@@ -178,30 +182,6 @@ impl Command {
     }
 }
 
-impl Payload {
-    fn request(self) -> Result<HttpRequest, String> {
-        let body = self.body.unwrap_or_default();
-        let body = if self.is_base64_encoded {
-            STANDARD.decode(body).map_err(|_| "o corpo não é base64".to_owned())?
-        } else {
-            body.into_bytes()
-        };
-        let claims = self
-            .request_context
-            .authorizer
-            .and_then(|authorizer| authorizer.jwt)
-            .map(|jwt| jwt.claims);
-        Ok(HttpRequest {
-            method: self.request_context.http.method,
-            raw_path: self.raw_path,
-            headers: self.headers,
-            query: self.query_string_parameters.into_iter().collect(),
-            body,
-            claims,
-        })
-    }
-}
-
 /// The answer as API Gateway wants it.
 pub(crate) fn response(answer: &Answer) -> Value {
     let mut headers = Map::new();
@@ -220,7 +200,7 @@ mod tests {
 
     fn http(event: &Value) -> HttpRequest {
         match Event::read(event.clone()).unwrap() {
-            Event::Http(request) => request,
+            Event::Http(request) => *request,
             Event::Command(command) => panic!("{command:?}"),
         }
     }
@@ -234,14 +214,44 @@ mod tests {
             (request.body.as_slice(), request.header("x-api-key")),
             (b"{}".as_slice(), Some("k"))
         );
-        assert!(!request.is_of_people() && request.claims.is_none());
+        assert!(!request.is_of_people() && request.claims().is_none());
         event["rawPath"] = json!("/sso/v1/quotes");
         let request = http(&event);
         assert_eq!((request.path(), request.is_of_people()), ("/v1/quotes", true));
         event["rawPath"] = json!("/ssov1");
         assert!(!http(&event).is_of_people());
         event["body"] = json!("?");
-        assert!(Event::read(event).is_err());
+        assert!(Event::read(event).err().unwrap().contains("o corpo não é base64"));
+    }
+
+    #[test]
+    fn headers_queries_and_claims_are_read_and_cookies_are_not() {
+        let event = json!({"version": "2.0", "rawPath": "/sso/v1/runs", "rawQueryString": "task=import&a=1&a=2", "cookies": ["a=b"],
+            "queryStringParameters": {"task": "import", "a": "1,2"}, "headers": {"Idempotency-Key": "ação", "cookie": "a=b"},
+            "requestContext": {"http": {"method": "GET"}, "authorizer": {"jwt": {"claims": {"tenant": "617"}, "scopes": null}}}});
+        let request = http(&event);
+        assert_eq!((request.method(), request.path()), ("GET", "/v1/runs"));
+        assert_eq!(request.header("idempotency-key"), Some("ação"));
+        assert_eq!(request.header("x-api-key"), None);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(request.query(), [pair("a", "1,2"), pair("task", "import")]);
+        assert_eq!(request.claims().unwrap()["tenant"], "617");
+    }
+
+    #[test]
+    fn an_event_of_another_kind_is_refused_in_words() {
+        for other in [
+            json!({"httpMethod": "GET", "path": "/v1/runs", "requestContext": {"stage": "prod"}}),
+            json!({"requestContext": null}),
+        ] {
+            let text = Event::read(other).err().unwrap();
+            assert!(
+                text.contains("não é requisição de uma API HTTP") && text.contains("Exemplo"),
+                "{text}"
+            );
+        }
+        let text = Event::read(json!({"requestContext": {"http": {"method": "GET"}}})).err().unwrap();
+        assert!(text.contains("rawPath"), "{text}");
     }
 
     #[test]

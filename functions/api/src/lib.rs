@@ -115,12 +115,12 @@ impl Api {
         if matches!(answer.status, 401 | 403) {
             telemetry::count(Metric::ApiRefused, 1, tenant.as_ref(), at);
         }
-        let route = routes::find(&request.method, request.path()).map_or("-", |(route, _)| route.path);
+        let route = routes::find(request.method(), request.path()).map_or("-", |(route, _)| route.path);
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
         let duration_ms = began.elapsed().as_millis();
         tracing::info!(
             tenant,
-            method = request.method,
+            method = request.method(),
             route,
             status = answer.status,
             duration_ms,
@@ -132,7 +132,7 @@ impl Api {
 
     /// Finds the route and proves who calls and that they may.
     async fn admit(&self, request: &HttpRequest, at: Timestamp, deadline: Instant) -> Result<(&'static Route, Call), Problem> {
-        let (route, parameters) = routes::find(&request.method, request.path())?;
+        let (route, parameters) = routes::find(request.method(), request.path())?;
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Problem::too_large(format!("o corpo passa de {} KB", MAX_BODY_BYTES / 1024)));
         }
@@ -149,7 +149,7 @@ impl Api {
         let call = Call {
             caller,
             parameters,
-            query: route.query_of(&request.query)?,
+            query: route.query_of(&request.query())?,
             body: request.body.clone(),
             idempotency_key: request.header("idempotency-key").map(str::to_owned),
             at,
