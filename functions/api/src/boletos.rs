@@ -1,6 +1,6 @@
 //! `/v1/contracts/{bill}/installments/{installment}/boleto`: second copies, by e-mail, with another due date.
 
-use ponte::calendar::Date;
+use ponte::calendar::{self, Date};
 use ponte::flow::Shop;
 use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
 use ponte::ids::{BillId, InstallmentId};
@@ -56,6 +56,7 @@ pub(crate) const EMAIL: Route = Route {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RenewRequest {
     /// A business day, today or later.
+    #[serde(deserialize_with = "calendar::read_date")]
     new_due_on: Date,
 }
 

@@ -9,7 +9,7 @@ use ponte::ids::TenantId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Answer, FieldError, Problem, Repeat, Route};
+use crate::{Answer, FieldError, Problem, Repeat, Route, json};
 
 /// Where people's calls arrive, behind the JWT authorizer.
 const PEOPLE: &str = "/sso";
@@ -130,7 +130,7 @@ impl Event {
                 .map(|request| Self::Http(Box::new(request)))
                 .map_err(invalid);
         }
-        let asked: Asked = serde_json::from_value(event).map_err(|error| invalid(error.to_string()))?;
+        let asked: Asked = json::read_value(event).map_err(|fault| invalid(fault.text()))?;
         let (method, path) = asked
             .call
             .trim()
@@ -261,14 +261,29 @@ mod tests {
             panic!()
         };
         assert_eq!((command.method.as_str(), command.path.as_str()), ("POST", "/v1/quotes"));
-        for bad in [
-            json!({}),
-            json!({"tenant": "617"}),
-            json!({"tenant": "6#7", "call": "GET /x"}),
-            json!({"tenant": "617", "call": "x"}),
+        for (bad, why) in [
+            (json!({}), "tenant: campo obrigatório ausente"),
+            (json!({"tenant": "617"}), "call: campo obrigatório ausente"),
+            (
+                json!({"tenant": "6#7", "call": "GET /x"}),
+                "tenant: assessoria: use de 1 a 40 letras",
+            ),
+            (
+                json!({"tenant": 617, "call": "GET /x"}),
+                "tenant: veio um número, mas o campo é um texto",
+            ),
+            (
+                json!({"tenant": "617", "calls": "GET /x"}),
+                "calls: campo desconhecido; os campos aceitos são: tenant, call, body, idempotencyKey",
+            ),
+            (json!({"tenant": "617", "call": "x"}), "\"call\" é método e caminho"),
+            (json!([]), "veio uma lista, mas o campo é um objeto"),
         ] {
             let text = Event::read(bad).err().unwrap();
-            assert!(text.contains("Exemplo"), "{text}");
+            assert!(
+                text.contains(&format!("evento inválido: {why}")) && text.contains("Exemplo"),
+                "{text}"
+            );
         }
     }
 }

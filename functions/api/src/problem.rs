@@ -45,6 +45,16 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    /// Field and fault in one text.
+    pub(crate) fn text(&self) -> String {
+        match self.path.as_str() {
+            "" => self.detail.clone(),
+            path => format!("{path}: {}", self.detail),
+        }
+    }
+}
+
 impl Problem {
     fn new(status: u16, word: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {

@@ -3,6 +3,8 @@
 pub use jiff::Timestamp;
 pub use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 mod business_days;
 
@@ -36,6 +38,28 @@ pub fn brazilian_time(at: Timestamp) -> String {
     format!("{} {:02}:{:02}", brazilian(local.date()), local.hour(), local.minute())
 }
 
+/// Reads a date that somebody writes; the error says in Portuguese how. For `deserialize_with`.
+pub fn read_date<'de, D: Deserializer<'de>>(from: D) -> Result<Date, D::Error> {
+    Written::deserialize(from).map(|Written(date)| date)
+}
+
+/// The same of a date that may be absent.
+pub fn read_optional_date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
+    let written = Option::<Written>::deserialize(from)?;
+    Ok(written.map(|Written(date)| date))
+}
+
+struct Written(Date);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let date = text.parse();
+        date.map(Self)
+            .map_err(|_| D::Error::custom("não é uma data; escreva por exemplo \"2026-11-30\""))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +71,17 @@ mod tests {
         assert_eq!(business_date(late_evening), date(2026, 11, 21));
         let midnight: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
         assert_eq!(business_date(midnight), date(2026, 11, 22));
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_told_how_one_is_written() {
+        let read = |json: &str| read_optional_date(&mut serde_json::Deserializer::from_str(json));
+        assert_eq!(read("\"2026-11-30\"").unwrap(), Some(date(2026, 11, 30)));
+        assert_eq!(read("null").unwrap(), None);
+        for wrong in ["\"30/11/2026\"", "\"2026-02-30\"", "\"\""] {
+            let told = read(wrong).unwrap_err().to_string();
+            assert!(told.starts_with("não é uma data; escreva por exemplo \"2026-11-30\""), "{told}");
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl TenantId {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err("tenant: use 1 to 40 letters, digits, '-' or '_', for example \"617\"".to_owned())
+            Err("assessoria: use de 1 a 40 letras, dígitos, '-' ou '_', por exemplo \"617\"".to_owned())
         }
     }
 

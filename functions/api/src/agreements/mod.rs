@@ -13,6 +13,8 @@ use crate::{Answer, Call, FieldError, Problem};
 
 use answer::AgreementAnswer;
 pub(crate) use read::{LIST, READ};
+#[cfg(test)]
+pub(crate) use save::AgreementRequest;
 pub(crate) use save::SAVE;
 pub(crate) use steps::{BREAK, CANCEL, CONFIRM};
 

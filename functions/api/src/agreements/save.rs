@@ -1,7 +1,7 @@
 //! `POST /v1/agreements`: quoted anew, compared with what the debtor was told, saved.
 
 use ponte::agreement::{Agreement, AgreementKind, NewAgreement, Start};
-use ponte::calendar::Date;
+use ponte::calendar::{self, Date};
 use ponte::flow::Session;
 use ponte::flow::Shop;
 use ponte::flow::quotes::{QuoteError, QuoteRequest, quote_selection};
@@ -58,7 +58,7 @@ pub struct AgreementRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProposalRequest {
     /// Last day of its validity; by the creditor's settings when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "calendar::read_optional_date")]
     expires_on: Option<Date>,
 }
 

@@ -19,7 +19,7 @@ use crate::calculation::{
     Campaign, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest, PlanRequest, Planned, Quote, Request,
     Selection, plan, quote, select, smallest_plan,
 };
-use crate::calendar::Date;
+use crate::calendar::{self, Date};
 use crate::ids::{BillId, CreditorId};
 use crate::money::Cents;
 use crate::settings::CreditorSettings;
@@ -32,7 +32,7 @@ pub struct QuoteRequest {
     /// The selection, of one creditor.
     pub bills: Vec<SelectedBill>,
     /// Date of the calculation, today (America/Sao_Paulo) when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "calendar::read_optional_date")]
     pub on: Option<Date>,
     /// How it is paid; in cash when absent.
     #[serde(default)]
@@ -56,7 +56,7 @@ pub struct SmallestPlanRequest {
     /// The plan but for its number of installments.
     pub plan: PlanTerms,
     /// Date of the calculation, today (America/Sao_Paulo) when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "calendar::read_optional_date")]
     pub on: Option<Date>,
     /// Campaign discounts, up to its maxima.
     #[serde(default)]
@@ -75,6 +75,7 @@ pub struct PlanTerms {
     pub interest: PlanInterest,
     #[serde(default)]
     pub down_payment: Cents,
+    #[serde(deserialize_with = "calendar::read_date")]
     pub first_due: Date,
     #[serde(default)]
     pub periodicity: Periodicity,

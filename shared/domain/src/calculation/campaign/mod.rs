@@ -15,7 +15,7 @@ pub use check::MAX_TIERS;
 pub use select::{Selection, select};
 
 use super::Debt;
-use crate::calendar::Date;
+use crate::calendar::{self, Date};
 use crate::ids::{CreditorId, DocumentType, EnterpriseId};
 use crate::money::{Cents, Rate};
 
@@ -36,9 +36,10 @@ pub struct Campaign {
     /// Whose it is.
     pub creditor: CreditorId,
     /// First day of validity.
+    #[serde(deserialize_with = "calendar::read_date")]
     pub valid_from: Date,
     /// Last day of validity; open when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "calendar::read_optional_date")]
     pub valid_until: Option<Date>,
     /// Whether it is used at all.
     #[serde(default)]

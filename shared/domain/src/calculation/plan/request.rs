@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::Date;
+use crate::calendar::{self, Date};
 use crate::money::Cents;
 
 /// A plan asked for.
@@ -19,6 +19,7 @@ pub struct PlanRequest {
     #[serde(default)]
     pub down_payment: Cents,
     /// First due date. On the date of the calculation itself, the first payment is made at once and bears no interest.
+    #[serde(deserialize_with = "calendar::read_date")]
     pub first_due: Date,
     /// Periodicity.
     #[serde(default)]

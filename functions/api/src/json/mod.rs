@@ -1,0 +1,68 @@
+//! Reading a body strictly: every error names the field and says in Portuguese what is right.
+//!
+//! The texts are made from what serde finds, never from what it says: see [`fault::Fault`].
+
+mod fault;
+mod tree;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Path;
+
+use crate::{FieldError, Problem};
+
+use fault::Fault;
+use tree::Json;
+
+/// Reads a body as its type.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(unreadable(whole("corpo vazio: envie um objeto JSON".to_owned())));
+    }
+    let json: Json = serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("não é JSON válido (linha {}, coluna {})", error.line(), error.column());
+        unreadable(whole(detail))
+    })?;
+    parse(json).map_err(unreadable)
+}
+
+/// Reads a value as a type.
+pub(crate) fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, FieldError> {
+    let json = Json::deserialize(value).map_err(|_| whole("não é JSON válido".to_owned()))?;
+    parse(json)
+}
+
+fn parse<T: DeserializeOwned>(json: Json) -> Result<T, FieldError> {
+    serde_path_to_error::deserialize(json).map_err(|error| FieldError {
+        path: place(error.path(), error.inner()),
+        detail: error.inner().to_string(),
+    })
+}
+
+/// Where a fault is.
+fn place(path: &Path, fault: &Fault) -> String {
+    let path = match path.to_string() {
+        root if root == "." => String::new(),
+        path => path,
+    };
+    match fault.field() {
+        None => path,
+        Some(field) if path.is_empty() => field.to_owned(),
+        Some(field) => format!("{path}.{field}"),
+    }
+}
+
+fn whole(detail: String) -> FieldError {
+    FieldError {
+        path: String::new(),
+        detail,
+    }
+}
+
+fn unreadable(error: FieldError) -> Problem {
+    Problem::unreadable(vec![error])
+}
+
+#[cfg(test)]
+mod tests;
