@@ -2,13 +2,13 @@
 
 use ponte::calendar::{self, Date};
 use ponte::flow::Shop;
-use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
+use ponte::flow::boletos::{BoletoEmail, SecondCopy, email, second_copy};
 use ponte::ids::{BillId, InstallmentId};
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Call, FieldError, Problem, Repeat, Route};
+use crate::{Answer, Call, Problem, Repeat, Route};
 
 pub(crate) const READ: Route = Route {
     method: "GET",
@@ -115,22 +115,4 @@ async fn send(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
 
 fn of(call: &Call) -> Result<(BillId, InstallmentId), Problem> {
     Ok((BillId(call.id("bill")?), InstallmentId(call.id("installment")?)))
-}
-
-impl From<BoletoError> for Problem {
-    fn from(error: BoletoError) -> Self {
-        let text = error.to_string();
-        match error {
-            BoletoError::NotFound(_) => Self::not_found(text),
-            BoletoError::NotOpen(_) | BoletoError::NoRegisteredCharge(_) | BoletoError::NotAllowed(_) => Self::conflict(text),
-            BoletoError::InvalidField { field, detail } => Self::invalid(vec![FieldError {
-                path: field.to_owned(),
-                detail,
-            }]),
-            BoletoError::InvalidBoleto(_) => Self::sienge(text),
-            BoletoError::Unclear(_) => Self::unclear(text),
-            BoletoError::Sienge(error) => ponte::flow::FlowError::from(error).into(),
-            BoletoError::Internal(error) => error.into(),
-        }
-    }
 }

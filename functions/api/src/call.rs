@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::{FieldError, Problem, json};
+use crate::{Problem, json};
 
 /// Most lines of one list.
 const MAX_LISTED: i64 = 200;
@@ -98,22 +98,19 @@ impl Call {
     /// How long the list may be.
     pub fn limit(&self) -> Result<usize, Problem> {
         let limit = self.number("limit").unwrap_or(50);
-        usize::try_from(limit).ok().filter(|_| limit <= MAX_LISTED).ok_or_else(|| {
-            Problem::invalid(vec![FieldError {
-                path: "limit".to_owned(),
-                detail: format!("informe de 1 a {MAX_LISTED}"),
-            }])
-        })
+        usize::try_from(limit)
+            .ok()
+            .filter(|_| limit <= MAX_LISTED)
+            .ok_or_else(|| Problem::field("limit", format!("informe de 1 a {MAX_LISTED}")))
     }
 
     /// A number of the path.
     pub fn id(&self, name: &'static str) -> Result<i64, Problem> {
-        self.text(name).parse().ok().filter(|id| *id > 0).ok_or_else(|| {
-            Problem::invalid(vec![FieldError {
-                path: name.to_owned(),
-                detail: "informe um número inteiro positivo no endereço".to_owned(),
-            }])
-        })
+        self.text(name)
+            .parse()
+            .ok()
+            .filter(|id| *id > 0)
+            .ok_or_else(|| Problem::field(name, "informe um número inteiro positivo no endereço"))
     }
 
     /// The caller's tenant with its Sienge, whose calls go ahead of the batches, for somebody waits; to be closed at the end.

@@ -1,8 +1,8 @@
 //! `POST /v1/contracts/{bill}/open`: a contract as Sienge has it now.
 
 use ponte::calendar::{Date, brazilian};
+use ponte::flow::Opened;
 use ponte::flow::Shop;
-use ponte::flow::{OpenError, Opened};
 use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{Contract, ContractState, HeldBill, Installment, InstallmentState, TimelineEvent};
@@ -156,17 +156,5 @@ fn installment(row: &Installment) -> HeldInstallment {
             InstallmentState::Open => "em aberto".to_owned(),
             InstallmentState::Closed { motive, on } => format!("{} em {}", motive.text(), brazilian(on)),
         },
-    }
-}
-
-impl From<OpenError> for Problem {
-    fn from(error: OpenError) -> Self {
-        let text = error.to_string();
-        match error {
-            OpenError::NotFound(_) => Self::not_found(text),
-            OpenError::NotSynchronised { lasting: true, .. } => Self::sienge(text),
-            OpenError::NotSynchronised { .. } => Self::unavailable(text, 5),
-            OpenError::Flow(error) => error.into(),
-        }
     }
 }

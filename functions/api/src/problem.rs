@@ -1,8 +1,10 @@
 //! Problem documents (RFC 9457): what was wrong, in Portuguese, at which field.
 
+use ponte::agreement::DraftError;
 use ponte::aws::SecretError;
-use ponte::flow::FlowError;
+use ponte::flow::boletos::BoletoError;
 use ponte::flow::quotes::QuoteError;
+use ponte::flow::{AgreementError, FlowError, OpenError};
 use ponte::store::{Remedy, Role, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -104,6 +106,15 @@ impl Problem {
         Self { errors, ..problem }
     }
 
+    /// 422: one field can't be met.
+    #[must_use]
+    pub fn field(path: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError {
+            path: path.into(),
+            detail: detail.into(),
+        }])
+    }
+
     /// 401.
     #[must_use]
     pub fn unauthorized() -> Self {
@@ -176,10 +187,10 @@ impl Problem {
     /// 422: another request came under this `Idempotency-Key`. It does not take the key's answer from that one.
     #[must_use]
     pub fn other_request() -> Self {
-        let problem = Self::invalid(vec![FieldError {
-            path: "Idempotency-Key".to_owned(),
-            detail: "a chave já foi usada com outro pedido; use uma chave nova para um pedido novo".to_owned(),
-        }]);
+        let problem = Self::field(
+            "Idempotency-Key",
+            "a chave já foi usada com outro pedido; use uma chave nova para um pedido novo",
+        );
         Self { kept: false, ..problem }
     }
 
@@ -260,6 +271,87 @@ impl From<QuoteError> for Problem {
     }
 }
 
+impl From<DraftError> for Problem {
+    fn from(error: DraftError) -> Self {
+        use DraftError as E;
+        let text = error.to_string();
+        match error {
+            E::UnknownBill(_) | E::UnknownInstallment(_) => Self::not_found(text),
+            E::NothingSelected
+            | E::TooManyInstallments { .. }
+            | E::TooManyBills { .. }
+            | E::SeveralCustomers
+            | E::SeveralBills
+            | E::OtherCreditor { .. } => Self::field("quote.bills", text),
+            E::QuotePassed { .. } => Self::field("quote.on", text),
+            E::RowWithoutValue { .. } | E::OwnDueDates => Self::field("quote.plan", text),
+            E::NotMonthly => Self::field("quote.plan.periodicity", text),
+            E::Validity { .. } => Self::field("proposal.expiresOn", text),
+            E::OperatorNotACode { .. } => Self::field("operator", text),
+            E::NotesTooLong { public: false, .. } => Self::field("notes", text),
+            E::NotesTooLong { public: true, .. } => Self::field("publicNotes", text),
+            E::CancelledContract(_)
+            | E::AssignmentWaits(_)
+            | E::OtherHolder(_)
+            | E::InAnotherAgreement { .. }
+            | E::AnotherRemake { .. }
+            | E::NotOpen(_)
+            | E::OtherBalance { .. }
+            | E::UnknownIndexer => Self::conflict(text),
+        }
+    }
+}
+
+impl From<AgreementError> for Problem {
+    fn from(error: AgreementError) -> Self {
+        use AgreementError as E;
+        match error {
+            E::Draft(error) => error.into(),
+            E::Flow(error) => error.into(),
+            E::Unknown(_) => Self::not_found(error.to_string()),
+            E::OtherRequest(_) => Self::other_request(),
+            E::UnknownCreditor(_) => Self::field("quote.bills", error.to_string()),
+            E::ReasonUnfit { .. } => Self::field("reason", error.to_string()),
+            E::IndexerNotTold | E::SeveralIndexers | E::ProposalExpired { .. } | E::NotAllowed(_) => Self::conflict(error.to_string()),
+        }
+    }
+}
+
+impl From<BoletoError> for Problem {
+    fn from(error: BoletoError) -> Self {
+        use BoletoError as E;
+        let text = error.to_string();
+        match error {
+            E::UnknownBill(_) | E::UnknownInstallment { .. } | E::GoneInSienge { .. } => Self::not_found(text),
+            E::NotOpen { .. }
+            | E::NoRegisteredCharge { .. }
+            | E::AssignmentWaits(_)
+            | E::NewDueDateBlocked { .. }
+            | E::DueDateRefused { .. } => Self::conflict(text),
+            E::DueDatePassed { .. } | E::NotABusinessDay { .. } => Self::field("newDueOn", text),
+            E::NotAnAddress => Self::field("to", text),
+            E::TitleUnfit { .. } => Self::field("title", text),
+            E::BodyUnfit { .. } => Self::field("body", text),
+            E::InvalidBoleto { .. } => Self::sienge(text),
+            E::EmailUnclear(_) | E::DueDateUnclear(_) | E::ChangedAndUnread { .. } => Self::unclear(text),
+            E::Sienge(error) => FlowError::from(error).into(),
+            E::Internal(error) => error.into(),
+        }
+    }
+}
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        let text = error.to_string();
+        match error {
+            OpenError::NotFound(_) => Self::not_found(text),
+            OpenError::NotSynchronised { lasting: true, .. } => Self::sienge(text),
+            OpenError::NotSynchronised { .. } => Self::unavailable(text, AFTER_A_MOMENT),
+            OpenError::Flow(error) => error.into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ponte::sienge::{Lane, SiengeError};
@@ -290,6 +382,63 @@ mod tests {
             let problem: Value = serde_json::from_str(&answer.body).unwrap();
             assert_eq!(problem["status"], status);
             assert!(!problem["detail"].as_str().unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_rule_that_was_broken_is_told_at_its_field_with_its_status() {
+        let bill = ponte::ids::BillId(295);
+        let creditor = ponte::ids::CreditorId(7);
+        for (problem, status, path, told) in [
+            (
+                Problem::from(AgreementError::Draft(DraftError::TooManyBills { selected: 16, most: 15 })),
+                422,
+                "quote.bills",
+                "16 contratos são demais para um acordo; selecione até 15",
+            ),
+            (
+                AgreementError::UnknownCreditor(creditor).into(),
+                422,
+                "quote.bills",
+                "credor 7 não cadastrado nesta assessoria",
+            ),
+            (
+                DraftError::NotesTooLong { public: true, most: 2_000 }.into(),
+                422,
+                "publicNotes",
+                "o texto é longo demais; escreva até 2000 caracteres",
+            ),
+            (
+                AgreementError::ReasonUnfit { most: 500 }.into(),
+                422,
+                "reason",
+                "informe o motivo, com até 500 caracteres",
+            ),
+            (
+                DraftError::UnknownBill(bill).into(),
+                404,
+                "",
+                "contrato 295 não encontrado na carteira",
+            ),
+            (
+                DraftError::OtherHolder(bill).into(),
+                409,
+                "",
+                "o contrato 295 mudou de titular; simule de novo",
+            ),
+            (
+                BoletoError::NotAnAddress.into(),
+                422,
+                "to",
+                "informe um endereço de e-mail, e só um, por exemplo \"cliente@exemplo.com.br\"",
+            ),
+        ] {
+            assert_eq!(problem.status, status, "{told}");
+            let (told_path, text) = match problem.errors.as_slice() {
+                [error] => (error.path.as_str(), &error.detail),
+                _ => ("", &problem.detail),
+            };
+            assert_eq!((told_path, text.as_str()), (path, told));
         }
     }
 

@@ -8,7 +8,7 @@ use ponte::digest::sha256_hex;
 use ponte::flow::Shop;
 use ponte::store::{Begun, StoredAnswer, Term};
 
-use crate::{Answer, Call, FieldError, Problem, Repeat, Route};
+use crate::{Answer, Call, Problem, Repeat, Route};
 
 /// Longer than a function lives.
 const LEASE: Duration = Duration::from_mins(1);
@@ -26,7 +26,10 @@ pub(crate) fn digest(route: &Route, call: &Call) -> String {
 /// Carries the call out unless it was before.
 pub(crate) async fn once(shop: &Shop, route: &'static Route, call: &Call, key: &str) -> Result<Answer, Problem> {
     if key.is_empty() || key.len() > MAX_KEY {
-        return Err(fault(format!("informe de 1 a {MAX_KEY} caracteres, por exemplo um UUID")));
+        return Err(Problem::field(
+            "Idempotency-Key",
+            format!("informe de 1 a {MAX_KEY} caracteres, por exemplo um UUID"),
+        ));
     }
     let (store, tenant) = (&shop.store, call.tenant()?);
     let term = match route.repeat {
@@ -68,11 +71,4 @@ pub(crate) async fn once(shop: &Shop, route: &'static Route, call: &Call, key: &
         tracing::warn!(%tenant, %error, "an answer could not be kept for repetitions");
     }
     Ok(answer)
-}
-
-fn fault(detail: String) -> Problem {
-    Problem::invalid(vec![FieldError {
-        path: "Idempotency-Key".to_owned(),
-        detail,
-    }])
 }

@@ -10,7 +10,7 @@ use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY, Told};
-use ponte::agreement::{Agreement, AgreementKind, AgreementState, NewAgreement, Start, StateName};
+use ponte::agreement::{Agreement, AgreementKind, AgreementState, DraftError, NewAgreement, Start, StateName};
 use ponte::aws::BusEvent;
 use ponte::calculation::PlanInterest;
 use ponte::flow::{AgreementError, MAX_ATTEMPTS, Session, Shop};
@@ -342,7 +342,7 @@ async fn a_proposal_holds_nothing_until_it_is_confirmed_and_expires_by_itself() 
     );
     let refused = session.confirm_agreement(&id("p2")).await.unwrap_err();
     assert!(
-        matches!(&refused, AgreementError::Conflict(text) if text.ends_with("já está no acordo p1")),
+        matches!(&refused, AgreementError::Draft(DraftError::InAnotherAgreement { agreement, .. }) if *agreement == id("p1")),
         "{refused}"
     );
     let cancelled = session.cancel_agreement(&id("p1"), "Engano").await.unwrap();
@@ -376,7 +376,8 @@ async fn of_eight_agreements_at_once_on_one_installment_exactly_one_wins() {
         assert_eq!((won.len(), lost.len()), (1, 7), "{lost:?}");
         for refused in lost {
             let refused = refused.unwrap_err();
-            assert!(matches!(refused, AgreementError::Conflict(_)), "{refused}");
+            let taken = |error: &DraftError| matches!(error, DraftError::InAnotherAgreement { .. } | DraftError::AnotherRemake { .. });
+            assert!(matches!(&refused, AgreementError::Draft(error) if taken(error)), "{refused}");
         }
         assert_eq!(rig.remakes(bill), usize::from(kind == Integrated));
         assert_eq!(claims(&rig, bill).await, 1);

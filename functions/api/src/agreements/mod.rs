@@ -6,10 +6,9 @@ mod save;
 mod steps;
 
 use ponte::agreement::{Agreement, AgreementKind, AgreementState};
-use ponte::flow::AgreementError;
 use ponte::ids::AgreementId;
 
-use crate::{Answer, Call, FieldError, Problem};
+use crate::{Answer, Call, Problem};
 
 use answer::AgreementAnswer;
 pub(crate) use read::{LIST, READ};
@@ -25,41 +24,12 @@ fn made(agreement: Agreement) -> Result<Answer, Problem> {
             let (id, reason) = (&agreement.id, reason.trim_end_matches('.'));
             let detail =
                 format!("o acordo {id} foi cancelado: {reason}. Para tentar de novo, corrija a causa e use uma Idempotency-Key nova");
-            Err(fault("", &detail))
+            Err(Problem::field("", detail))
         }
         _ => Answer::ok(&AgreementAnswer::from(agreement)),
     }
 }
 
 fn id(call: &Call) -> Result<AgreementId, Problem> {
-    AgreementId::parse(call.text("agreement")).map_err(|why| fault("agreement", &why))
-}
-
-fn fault(path: &str, detail: &str) -> Problem {
-    Problem::invalid(vec![FieldError {
-        path: path.to_owned(),
-        detail: detail.to_owned(),
-    }])
-}
-
-impl From<AgreementError> for Problem {
-    fn from(error: AgreementError) -> Self {
-        match error {
-            AgreementError::NotFound(text) => Self::not_found(text),
-            AgreementError::Conflict(text) | AgreementError::NotAllowed(text) => Self::conflict(text),
-            AgreementError::OtherRequest(_) => Self::other_request(),
-            AgreementError::Invalid { path, detail } => {
-                let path = match path {
-                    "installments" | "creditor" => "quote.bills",
-                    "on" => "quote.on",
-                    "plan" => "quote.plan",
-                    "periodicity" => "quote.plan.periodicity",
-                    "expiresOn" => "proposal.expiresOn",
-                    other => other,
-                };
-                fault(path, &detail)
-            }
-            AgreementError::Flow(error) => error.into(),
-        }
-    }
+    AgreementId::parse(call.text("agreement")).map_err(|why| Problem::field("agreement", why))
 }

@@ -7,7 +7,7 @@ use ponte::store::Role;
 use schemars::SchemaGenerator;
 
 use super::answer::AgreementList;
-use super::{AgreementAnswer, fault, id};
+use super::{AgreementAnswer, id};
 use crate::route::Parameter;
 use crate::{Answer, Call, Problem, Repeat, Route};
 
@@ -58,7 +58,7 @@ async fn list(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
         ((None, Some(customer), None), None) => store.agreements_of_customer(tenant, CustomerId(customer), limit).await?,
         ((None, None, Some(creditor)), state) => store.agreements_of_creditor(tenant, CreditorId(creditor), state, limit).await?,
         _ => {
-            return Err(fault(
+            return Err(Problem::field(
                 "",
                 "informe no endereço bill, customer, ou creditor (e com ele state), um só deles: /v1/agreements?bill=10001",
             ));

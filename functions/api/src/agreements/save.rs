@@ -11,7 +11,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{AgreementAnswer, fault, made};
+use super::{AgreementAnswer, made};
 use crate::{Answer, Call, Problem, Repeat, Route, repeat};
 
 pub(crate) const SAVE: Route = Route {
@@ -83,7 +83,7 @@ async fn save(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
 
 async fn quoted_and_saved(session: &Session, id: AgreementId, content: String, asked: AgreementRequest) -> Result<Agreement, Problem> {
     let Some(plan) = asked.quote.plan else {
-        return Err(fault(
+        return Err(Problem::field(
             "quote.plan",
             "informe o plano; à vista é uma parcela, com o vencimento do pagamento",
         ));

@@ -1,16 +1,16 @@
 //! From a computed plan to an agreement: what is saved, and everything that must be true of the bills for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Span;
 
-use super::error::{DraftError, invalid};
+use super::error::DraftError;
 use super::event::tell;
 use super::limits::{check_integrated, indexer_base};
 use super::payments::received;
 use super::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, AgreementSettings, AgreementState, Transition};
 use crate::calculation::{Key, PlanRequest, Planned, RetroactiveBases};
-use crate::calendar::{Date, Timestamp, brazilian};
+use crate::calendar::{Date, Timestamp};
 use crate::ids::{AgreementId, BillId, CreditorId, TenantId};
 use crate::money::Cents;
 use crate::portfolio::{AgreementTold, Contract, ContractState, HeldBill, Installment, SettlementClasses};
@@ -97,36 +97,13 @@ pub fn draft(
     let amounts = &new.planned.quote.amounts;
     check_size(new)?;
     if amounts.on < today {
-        return Err(invalid(
-            "on",
-            format!("a simulação é de {}, que já passou; simule de novo", brazilian(amounts.on)),
-        ));
+        return Err(DraftError::QuotePassed { quoted_on: amounts.on });
     }
-    let mut debts = Vec::with_capacity(amounts.rows.len());
-    for row in &amounts.rows {
-        let (contract, installment) = held(bills, row.key)?;
-        debts.push(AgreedDebt {
-            contract: contract.key.clone(),
-            installment: installment.id,
-            label: installment.label.clone(),
-            unit: contract.unit.clone(),
-            due_on: row.due_on,
-            days_late: row.days_late,
-            amounts: AgreedAmounts::from(&row.figures),
-            paid_on: None,
-            paid_before: received(installment, Cents::ZERO, terms.classes)
-                .into_values()
-                .fold(Cents::ZERO, |sum, paid| sum + paid),
-            received: BTreeMap::new(),
-        });
-    }
+    let debts = debts(new, bills, terms)?;
     let customer = debts.first().map(|debt| debt.contract.customer);
-    let customer = customer.ok_or_else(|| invalid("installments", "selecione ao menos uma parcela".to_owned()))?;
+    let customer = customer.ok_or(DraftError::NothingSelected)?;
     if debts.iter().any(|debt| debt.contract.customer != customer) {
-        return Err(invalid(
-            "installments",
-            "as parcelas são de clientes diferentes; salve um acordo por cliente".to_owned(),
-        ));
+        return Err(DraftError::SeveralCustomers);
     }
     let mut agreement = Agreement {
         id: new.id.clone(),
@@ -158,9 +135,7 @@ pub fn draft(
     };
     check_held(&agreement, bills)?;
     if agreement.kind == AgreementKind::Integrated {
-        let indexer = new
-            .indexer
-            .ok_or_else(|| DraftError::Conflict("indexador do contrato não informado pelo Sienge".to_owned()))?;
+        let indexer = new.indexer.ok_or(DraftError::UnknownIndexer)?;
         let bill = check_integrated(&agreement, bills)?;
         agreement.remake = Some(AgreedRemake {
             bill,
@@ -200,46 +175,63 @@ fn validity(agreement: &Agreement, asked: Option<Date>, settings: &AgreementSett
     match asked {
         None => Ok(usual),
         Some(date) if (today..=first_due).contains(&date) => Ok(date),
-        Some(date) => Err(invalid(
-            "expiresOn",
-            format!(
-                "a proposta não pode valer até {}; informe uma data de {} a {}",
-                brazilian(date),
-                brazilian(today),
-                brazilian(first_due)
-            ),
-        )),
+        Some(date) => Err(DraftError::Validity {
+            expires_on: date,
+            first: today,
+            last: first_due,
+        }),
     }
 }
 
 fn check_size(new: &NewAgreement) -> Result<(), DraftError> {
     let selected = new.keys().count();
     if selected > MAX_INSTALLMENTS {
-        return Err(invalid(
-            "installments",
-            format!("{selected} parcelas são demais para um acordo; selecione até {MAX_INSTALLMENTS}"),
-        ));
+        return Err(DraftError::TooManyInstallments {
+            selected,
+            most: MAX_INSTALLMENTS,
+        });
     }
-    let bills: std::collections::BTreeSet<BillId> = new.keys().map(|key| key.bill).collect();
+    let bills: BTreeSet<BillId> = new.keys().map(|key| key.bill).collect();
     if bills.len() > MAX_BILLS {
-        return Err(invalid(
-            "installments",
-            format!("{} contratos são demais para um acordo; selecione até {MAX_BILLS}", bills.len()),
-        ));
+        return Err(DraftError::TooManyBills {
+            selected: bills.len(),
+            most: MAX_BILLS,
+        });
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if new.operator.len() > MAX_OPERATOR || !new.operator.chars().all(plain) {
-        return Err(invalid(
-            "operator",
-            format!("informe um código, não um nome: até {MAX_OPERATOR} letras sem acento, algarismos, \".\", \"_\" ou \"-\""),
-        ));
+        return Err(DraftError::OperatorNotACode { most: MAX_OPERATOR });
     }
-    for (path, notes) in [("notes", &new.notes), ("publicNotes", &new.public_notes)] {
+    for (public, notes) in [(false, &new.notes), (true, &new.public_notes)] {
         if notes.chars().count() > MAX_NOTES {
-            return Err(invalid(path, format!("o texto é longo demais; escreva até {MAX_NOTES} caracteres")));
+            return Err(DraftError::NotesTooLong { public, most: MAX_NOTES });
         }
     }
     Ok(())
+}
+
+/// The installments selected, as they are held now and with the values of the quote.
+fn debts(new: &NewAgreement, bills: &BTreeMap<BillId, HeldBill>, terms: Terms<'_>) -> Result<Vec<AgreedDebt>, DraftError> {
+    let rows = &new.planned.quote.amounts.rows;
+    let mut debts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (contract, installment) = held(bills, row.key)?;
+        debts.push(AgreedDebt {
+            contract: contract.key.clone(),
+            installment: installment.id,
+            label: installment.label.clone(),
+            unit: contract.unit.clone(),
+            due_on: row.due_on,
+            days_late: row.days_late,
+            amounts: AgreedAmounts::from(&row.figures),
+            paid_on: None,
+            paid_before: received(installment, Cents::ZERO, terms.classes)
+                .into_values()
+                .fold(Cents::ZERO, |sum, paid| sum + paid),
+            received: BTreeMap::new(),
+        });
+    }
+    Ok(debts)
 }
 
 /// The payments of the plan: the down payment, due on the date of the calculation, and the installments.
@@ -263,16 +255,14 @@ fn rows(new: &NewAgreement) -> Vec<AgreedRow> {
 /// The contract that holds an installment now, and the installment.
 fn held(bills: &BTreeMap<BillId, HeldBill>, key: Key) -> Result<(&Contract, &Installment), DraftError> {
     let bill = bills.get(&key.bill).filter(|bill| !bill.contracts.is_empty());
-    let bill = bill.ok_or_else(|| DraftError::NotFound(format!("contrato {} não encontrado na carteira", key.bill)))?;
+    let bill = bill.ok_or(DraftError::UnknownBill(key.bill))?;
     let mut found = bill.installments.values().filter(|row| row.id == key.installment);
     let open = found.clone().find(|row| row.is_open());
-    let row = open
-        .or_else(|| found.next_back())
-        .ok_or_else(|| DraftError::NotFound(format!("parcela {} não encontrada no contrato {}", key.installment, key.bill)))?;
+    let row = open.or_else(|| found.next_back()).ok_or(DraftError::UnknownInstallment(key))?;
     let contract = bill.contracts.get(&row.contract);
-    let contract = contract.ok_or_else(|| DraftError::NotFound(format!("contrato {} não encontrado na carteira", key.bill)))?;
+    let contract = contract.ok_or(DraftError::UnknownBill(key.bill))?;
     if matches!(contract.state, ContractState::Cancelled { .. }) {
-        return Err(DraftError::Conflict(format!("o contrato {} foi cancelado no Sienge", key.bill)));
+        return Err(DraftError::CancelledContract(key.bill));
     }
     Ok((contract, row))
 }
@@ -286,42 +276,34 @@ pub fn check_held(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> 
             installment: debt.installment,
         };
         let (contract, row) = held(bills, key)?;
-        let place = format!("a parcela {} do contrato {bill_id}", debt.installment);
         if contract.creditor != agreement.creditor {
-            return Err(invalid(
-                "creditor",
-                format!(
-                    "o contrato {bill_id} é do credor {}, não do credor {}",
-                    contract.creditor, agreement.creditor
-                ),
-            ));
+            return Err(DraftError::OtherCreditor {
+                bill: bill_id,
+                creditor: contract.creditor,
+                expected: agreement.creditor,
+            });
         }
         if contract.waits_for_assignment() {
-            return Err(DraftError::Conflict(contract.waiting().unwrap_or_default()));
+            return Err(DraftError::AssignmentWaits(bill_id));
         }
         let claims = bills.get(&bill_id).map(|bill| &bill.claims);
-        if let Some(other) = claims
-            .and_then(|claims| claims.owner(debt.installment))
-            .filter(|other| **other != agreement.id)
-        {
-            return Err(DraftError::Conflict(format!("{place} já está no acordo {other}")));
+        let owner = claims.and_then(|claims| claims.owner(debt.installment));
+        if let Some(other) = owner.filter(|other| **other != agreement.id) {
+            let agreement = other.clone();
+            return Err(DraftError::InAnotherAgreement { key, agreement });
         }
         if !row.is_open() {
-            return Err(DraftError::Conflict(format!(
-                "{place} já foi quitada ou devolvida; retire-a da seleção"
-            )));
+            return Err(DraftError::NotOpen(key));
         }
         if row.contract != debt.contract {
-            return Err(DraftError::Conflict(format!(
-                "o contrato {bill_id} mudou de titular; simule de novo"
-            )));
+            return Err(DraftError::OtherHolder(bill_id));
         }
         if row.balance != debt.amounts.original {
-            return Err(DraftError::Conflict(format!(
-                "o saldo d{place} é R$ {}, não R$ {}; simule de novo",
-                row.balance.brazilian(),
-                debt.amounts.original.brazilian()
-            )));
+            return Err(DraftError::OtherBalance {
+                key,
+                balance: row.balance,
+                quoted: debt.amounts.original,
+            });
         }
     }
     Ok(())

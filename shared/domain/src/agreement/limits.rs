@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Agreement;
-use super::error::{DraftError, invalid};
+use super::error::DraftError;
 use crate::calculation::{Periodicity, PlanInterest, RetroactiveBases};
 use crate::calendar::Date;
 use crate::ids::{AgreementId, BillId, InstallmentId};
@@ -57,24 +57,17 @@ pub fn indexer_base(bases: &RetroactiveBases, indexer: i32, on: Date) -> Date {
 pub fn check_integrated(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> Result<BillId, DraftError> {
     let of = agreement.bills();
     let (Some(bill), 1) = (of.first().copied(), of.len()) else {
-        return Err(invalid(
-            "installments",
-            "um acordo integrado é um reparcelamento de um só contrato (título); salve um acordo por contrato".to_owned(),
-        ));
+        return Err(DraftError::SeveralBills);
     };
     if let Some(other) = living_remake(agreement, bills.get(&bill)) {
-        return Err(DraftError::Conflict(format!(
-            "Só é possível realizar um reparcelamento por contrato (título): o contrato {bill} já está no acordo integrado {other}"
-        )));
+        let agreement = other.clone();
+        return Err(DraftError::AnotherRemake { bill, agreement });
     }
     if agreement.periodicity != Periodicity::Monthly {
-        return Err(invalid(
-            "periodicity",
-            "um acordo integrado é mensal (condição PM); informe \"M\"".to_owned(),
-        ));
+        return Err(DraftError::NotMonthly);
     }
-    if agreement.rows.iter().any(|row| row.amount <= Cents::ZERO) {
-        return Err(invalid("plan", "o Sienge não gera parcela sem valor".to_owned()));
+    if let Some(row) = agreement.rows.iter().find(|row| row.amount <= Cents::ZERO) {
+        return Err(DraftError::RowWithoutValue { number: row.number });
     }
     let mut days = agreement.rows.iter().filter(|row| !row.down_payment).map(|row| row.due_on);
     let first = days.next();
@@ -85,11 +78,7 @@ pub fn check_integrated(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill
         })
     });
     if !monthly {
-        return Err(invalid(
-            "plan",
-            "em um acordo integrado o Sienge calcula os vencimentos, no mesmo dia de cada mês; não mova vencimentos para dias úteis nem informe outro dia"
-                .to_owned(),
-        ));
+        return Err(DraftError::OwnDueDates);
     }
     Ok(bill)
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use super::save::claims_of;
 use super::{AgreementError, MAX_CONFLICTS, is_conflict};
 use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated, indexer_base, transition};
-use crate::calendar::brazilian;
 use crate::flow::Session;
 use crate::ids::{AgreementId, InstallmentId};
 use crate::portfolio::{Breaking, Motive, return_installments};
 use crate::store::{Stamp, StoreError};
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 500;
 
 impl Session {
     /// Confirms a proposal: from then on it holds its installments, and an integrated one is made in Sienge (see [`Session::save_agreement`]). Confirming
@@ -23,10 +25,10 @@ impl Session {
             if let AgreementState::Proposed { expires_on } = agreement.state
                 && self.today > expires_on
             {
-                return Err(AgreementError::NotAllowed(format!(
-                    "a proposta {id} expirou em {}; simule de novo",
-                    brazilian(expires_on)
-                )));
+                return Err(AgreementError::ProposalExpired {
+                    id: id.clone(),
+                    expired_on: expires_on,
+                });
             }
             let bases = &self.settings.retroactive_index_bases;
             let base_date = agreement
@@ -55,15 +57,13 @@ impl Session {
 
     /// Breaks a non-integrated agreement (or a proposal, where the creditor allows it). Breaking again answers the broken one.
     pub async fn break_agreement(&self, id: &AgreementId, reason: &str) -> Result<Agreement, AgreementError> {
-        let how = Breaking::Command {
-            reason: said("reason", reason)?,
-        };
+        let how = Breaking::Command { reason: said(reason)? };
         self.command(id, &Step::Break { how }, StateName::Broken).await
     }
 
     /// Cancels a proposal, or a non-integrated agreement without payments. Cancelling again answers the cancelled one.
     pub async fn cancel_agreement(&self, id: &AgreementId, reason: &str) -> Result<Agreement, AgreementError> {
-        let reason = said("reason", reason)?;
+        let reason = said(reason)?;
         self.command(id, &Step::Cancel { reason }, StateName::Cancelled).await
     }
 
@@ -120,13 +120,10 @@ impl Session {
     }
 }
 
-fn said(path: &'static str, reason: &str) -> Result<String, AgreementError> {
+fn said(reason: &str) -> Result<String, AgreementError> {
     let reason = reason.trim();
-    if (1..=500).contains(&reason.chars().count()) {
+    if (1..=MAX_REASON).contains(&reason.chars().count()) {
         return Ok(reason.to_owned());
     }
-    Err(AgreementError::Invalid {
-        path,
-        detail: "informe o motivo, com até 500 caracteres".to_owned(),
-    })
+    Err(AgreementError::ReasonUnfit { most: MAX_REASON })
 }

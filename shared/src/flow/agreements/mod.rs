@@ -18,7 +18,7 @@ pub use tend::sweep;
 
 use super::{FlowError, Session};
 use crate::agreement::{Agreement, AgreementSettings, AgreementState, DraftError, NotAllowed, Step, Transition, transition};
-use crate::calendar::{self, HolidayRules, Timestamp};
+use crate::calendar::{self, Date, HolidayRules, Timestamp, brazilian};
 use crate::ids::{AgreementId, BillId, CreditorId};
 use crate::portfolio::{Claims, HeldBill};
 use crate::sienge::SiengeError;
@@ -31,48 +31,47 @@ const DAILY: SignedDuration = SignedDuration::from_hours(24);
 /// Until an agreement that could not be seen to is tried again.
 const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
-/// Why nothing was done to an agreement; each kind is a different answer to a caller. Texts are Portuguese.
+/// Why nothing was done to an agreement: the rule that was broken, and the values that broke it. The texts are Portuguese and say what is right.
 #[derive(Debug, thiserror::Error)]
 pub enum AgreementError {
-    /// The agreement, a contract or an installment is not there.
-    #[error("{0}")]
-    NotFound(String),
-    /// What is there now does not allow it: another agreement, a payment, another balance.
-    #[error("{0}")]
-    Conflict(String),
+    /// There is no such agreement.
+    #[error("acordo {0} não encontrado")]
+    Unknown(AgreementId),
     /// Another request made the agreement of this id.
     #[error("o acordo {0} já foi salvo por outro pedido")]
     OtherRequest(AgreementId),
-    /// A field has a value that cannot be.
-    #[error("{path}: {detail}")]
-    Invalid {
-        /// The field, as the API spells it.
-        path: &'static str,
-        /// What is wrong and what is right.
-        detail: String,
+    /// The creditor is not the tenant's.
+    #[error("credor {0} não cadastrado nesta assessoria")]
+    UnknownCreditor(CreditorId),
+    /// What is asked for, or what is there now, does not make an agreement.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// Sienge does not tell the indexer of the installments.
+    #[error("o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado")]
+    IndexerNotTold,
+    /// The installments have more than one indexer.
+    #[error("as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador")]
+    SeveralIndexers,
+    /// The proposal's last day passed.
+    #[error("a proposta {id} expirou em {}; simule de novo", brazilian(*.expired_on))]
+    ProposalExpired {
+        /// The proposal.
+        id: AgreementId,
+        /// Its last day.
+        expired_on: Date,
+    },
+    /// The reason given is empty or too long.
+    #[error("informe o motivo, com até {most} caracteres")]
+    ReasonUnfit {
+        /// How many characters it may have.
+        most: usize,
     },
     /// The agreement's state does not allow it.
-    #[error("{0}")]
-    NotAllowed(String),
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// The database, Sienge or the configuration.
     #[error(transparent)]
     Flow(#[from] FlowError),
-}
-
-impl From<DraftError> for AgreementError {
-    fn from(error: DraftError) -> Self {
-        match error {
-            DraftError::Invalid { path, detail } => Self::Invalid { path, detail },
-            DraftError::NotFound(text) => Self::NotFound(text),
-            DraftError::Conflict(text) => Self::Conflict(text),
-        }
-    }
-}
-
-impl From<NotAllowed> for AgreementError {
-    fn from(error: NotAllowed) -> Self {
-        Self::NotAllowed(error.to_string())
-    }
 }
 
 impl From<StoreError> for AgreementError {
@@ -107,7 +106,7 @@ impl Session {
     /// An agreement.
     pub async fn agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
         let found = self.shop.store.agreement(&self.tenant, id).await?;
-        found.ok_or_else(|| AgreementError::NotFound(format!("acordo {id} não encontrado")))
+        found.ok_or_else(|| AgreementError::Unknown(id.clone()))
     }
 
     fn agreement_settings(&self, creditor: CreditorId) -> AgreementSettings {

@@ -36,10 +36,7 @@ impl Session {
             return Ok(stored);
         }
         if !self.creditors.contains_key(&new.creditor) {
-            return Err(AgreementError::Invalid {
-                path: "creditor",
-                detail: format!("credor {} não cadastrado nesta assessoria", new.creditor),
-            });
+            return Err(AgreementError::UnknownCreditor(new.creditor));
         }
         let selected: BTreeSet<BillId> = new.keys().map(|key| key.bill).collect();
         let terms = Terms {
@@ -104,12 +101,8 @@ impl Session {
         }
         match (indexers.pop_first(), indexers.is_empty()) {
             (Some(indexer), true) => Ok(indexer),
-            (None, _) => Err(AgreementError::Conflict(
-                "o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado".to_owned(),
-            )),
-            (Some(_), false) => Err(AgreementError::Conflict(
-                "as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador".to_owned(),
-            )),
+            (None, _) => Err(AgreementError::IndexerNotTold),
+            (Some(_), false) => Err(AgreementError::SeveralIndexers),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::BoletoError;
 use crate::calendar;
-use crate::documents::{EXAMPLE_ADDRESS, is_email_address};
+use crate::documents::is_email_address;
 use crate::portfolio::Installment;
 use crate::sienge::{Personal, SlipEmail};
 use crate::text::one_line;
@@ -35,21 +35,20 @@ impl BoletoEmail {
     pub(super) fn checked(&self, held: &Installment, creditor: &str) -> Result<SlipEmail, BoletoError> {
         let to = self.to.trim();
         if !is_email_address(to) {
-            return Err(invalid(
-                "to",
-                format!("informe um endereço de e-mail, e só um, por exemplo \"{EXAMPLE_ADDRESS}\""),
-            ));
+            return Err(BoletoError::NotAnAddress);
         }
         let title = match &self.title {
-            Some(title) => text("title", title, TITLE_CHARACTERS, |character| {
+            Some(title) => text(title, TITLE_CHARACTERS, |character| {
                 !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}')
-            })?,
+            })
+            .ok_or(BoletoError::TitleUnfit { most: TITLE_CHARACTERS })?,
             None => default_title(creditor),
         };
         let body = match &self.body {
-            Some(body) => text("body", body, BODY_CHARACTERS, |character| {
+            Some(body) => text(body, BODY_CHARACTERS, |character| {
                 !character.is_control() || matches!(character, '\n' | '\r' | '\t')
-            })?,
+            })
+            .ok_or(BoletoError::BodyUnfit { most: BODY_CHARACTERS })?,
             None => default_body(held, creditor),
         };
         Ok(SlipEmail {
@@ -60,17 +59,11 @@ impl BoletoEmail {
     }
 }
 
-fn invalid(field: &'static str, detail: String) -> BoletoError {
-    BoletoError::InvalidField { field, detail }
-}
-
-fn text(field: &'static str, given: &str, most: usize, fits: impl Fn(char) -> bool) -> Result<String, BoletoError> {
+/// The text without the blanks around it, if it has characters and no more of them, all of which fit.
+fn text(given: &str, most: usize, fits: impl Fn(char) -> bool) -> Option<String> {
     let given = given.trim();
-    if given.is_empty() || given.chars().count() > most || !given.chars().all(fits) {
-        let detail = format!("informe de 1 a {most} caracteres, sem caracteres de controle, ou deixe fora para usar o texto padrão");
-        return Err(invalid(field, detail));
-    }
-    Ok(given.to_owned())
+    let right = (1..=most).contains(&given.chars().count()) && given.chars().all(fits);
+    right.then(|| given.to_owned())
 }
 
 fn default_title(creditor: &str) -> String {
@@ -138,26 +131,23 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_field_is_named_and_not_repeated() {
+    fn what_is_wrong_is_told_and_not_repeated() {
         let (long_title, long_body) = ("t".repeat(151), "b".repeat(5_001));
-        for (wrong, named) in [
-            (email("segredo", None, None), "to"),
-            (email("segredo@x.co;b@x.co", None, None), "to"),
-            (email("a@b.co", Some("  "), None), "title"),
-            (email("a@b.co", Some("segredo\r\nBcc: x@y.co"), None), "title"),
-            (email("a@b.co", Some("segredo\u{2028}Bcc: x@y.co"), None), "title"),
-            (email("a@b.co", Some(&long_title), None), "title"),
-            (email("a@b.co", None, Some("")), "body"),
-            (email("a@b.co", None, Some("segredo\u{0}")), "body"),
-            (email("a@b.co", None, Some(&long_body)), "body"),
+        let (to, title, body) = ("um endereço", "de 1 a 150 caracteres", "de 1 a 5000 caracteres");
+        for (wrong, told) in [
+            (email("segredo", None, None), to),
+            (email("segredo@x.co;b@x.co", None, None), to),
+            (email("a@b.co", Some("  "), None), title),
+            (email("a@b.co", Some("segredo\r\nBcc: x@y.co"), None), title),
+            (email("a@b.co", Some("segredo\u{2028}Bcc: x@y.co"), None), title),
+            (email("a@b.co", Some(&long_title), None), title),
+            (email("a@b.co", None, Some("")), body),
+            (email("a@b.co", None, Some("segredo\u{0}")), body),
+            (email("a@b.co", None, Some(&long_body)), body),
         ] {
-            let error = wrong.checked(&installment(), "X").unwrap_err();
-            let BoletoError::InvalidField { field, detail } = &error else {
-                panic!("{error}")
-            };
-            assert_eq!(*field, named);
-            assert!(detail.starts_with("informe") && !detail.contains("segredo"), "{detail}");
-            assert!(!format!("{wrong:?}").contains("segredo"));
+            let error = wrong.checked(&installment(), "X").unwrap_err().to_string();
+            assert!(error.starts_with(&format!("informe {told}")), "{error}");
+            assert!(!error.contains("segredo") && !format!("{wrong:?}").contains("segredo"), "{error}");
         }
     }
 }

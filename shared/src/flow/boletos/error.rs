@@ -1,44 +1,178 @@
-//! Why a boleto could not be had, in words for whoever asked.
+//! Why a boleto could not be had: the rule that was broken, and the values that broke it.
 
+use crate::calendar::{Date, brazilian as day};
+use crate::documents::{EXAMPLE_ADDRESS, InvalidBoleto};
 use crate::flow::FlowError;
+use crate::ids::{BillId, CreditorId, InstallmentId};
+use crate::portfolio::{Critique, Motive};
 use crate::sienge::SiengeError;
 use crate::store::StoreError;
 
-/// Why a boleto could not be had. The texts are Portuguese and hold no personal data, no link and no line.
+/// Why a boleto could not be had. The texts are Portuguese, say what to do, and hold no personal data, no link and no line.
 #[derive(Debug, thiserror::Error)]
 pub enum BoletoError {
-    /// Neither we (this tenant) nor Sienge have the bill or the installment.
-    #[error("{0}")]
-    NotFound(String),
-    /// Nothing is open on the installment.
-    #[error("{0}")]
-    NotOpen(String),
-    /// The installment has no charge registered with the bank, so there is no boleto.
-    #[error("{0}")]
-    NoRegisteredCharge(String),
-    /// A field of the request is wrong.
-    #[error("{field}: {detail}")]
-    InvalidField {
-        /// Its path in the request.
-        field: &'static str,
-        /// What is wrong and what would be right.
-        detail: String,
+    /// This tenant does not hold the bill.
+    #[error("O contrato {0} não está na carteira: confira o número do título no Sienge")]
+    UnknownBill(BillId),
+    /// The bill has no such installment.
+    #[error("O contrato {bill} não tem a parcela {installment}: confira o código da parcela no Sienge")]
+    UnknownInstallment {
+        /// The bill.
+        bill: BillId,
+        /// The installment.
+        installment: InstallmentId,
     },
-    /// The creditor's settings or Sienge do not allow it, or an assignment of rights waits for the reconciliation.
-    #[error("{0}")]
-    NotAllowed(String),
+    /// The installment is held, and Sienge does not have it any more.
+    #[error("O Sienge não tem mais a parcela {installment} do contrato {bill}: ela sai da carteira no próximo batimento")]
+    GoneInSienge {
+        /// The bill.
+        bill: BillId,
+        /// The installment.
+        installment: InstallmentId,
+    },
+    /// Nothing is open on the installment.
+    #[error(
+        "A parcela {installment} do contrato {bill} não está em aberto ({} em {}): não há boleto a emitir",
+        .motive.text(),
+        day(*.on)
+    )]
+    NotOpen {
+        /// The bill.
+        bill: BillId,
+        /// The installment.
+        installment: InstallmentId,
+        /// Why it left collection.
+        motive: Motive,
+        /// And when.
+        on: Date,
+    },
+    /// The installment has no charge registered with the bank, so there is no boleto.
+    #[error(
+        "A parcela {installment} do contrato {bill} {}: gere o boleto no Sienge, aguarde o registro no banco e peça a segunda via de novo",
+        unregistered(*.new_due_on)
+    )]
+    NoRegisteredCharge {
+        /// The bill.
+        bill: BillId,
+        /// The installment.
+        installment: InstallmentId,
+        /// The due date that was asked for, and that the installment has in Sienge by now.
+        new_due_on: Option<Date>,
+    },
+    /// The bill is another customer's in Sienge by now.
+    #[error(
+        "{} Até lá nenhum boleto é entregue ao cliente anterior.",
+        Critique::AssignmentWaitsForReconciliation { bill: *.0 }.text()
+    )]
+    AssignmentWaits(BillId),
+    /// The creditor allows no other due date.
+    #[error(
+        "O credor {creditor} não permite novo vencimento na segunda via (\"Bloquear novo vencimento ao gerar segunda via do boleto original\" = Sim): peça a segunda via com o vencimento do boleto, {}",
+        day(*.due_on)
+    )]
+    NewDueDateBlocked {
+        /// The creditor.
+        creditor: CreditorId,
+        /// The installment's due date.
+        due_on: Date,
+    },
+    /// Sienge changes no due date of an installment that was paid in part.
+    #[error(
+        "O Sienge recusou o vencimento {} para a parcela {installment} do contrato {bill}: ele não muda o vencimento de parcelas com baixas",
+        day(*.due_on)
+    )]
+    DueDateRefused {
+        /// The bill.
+        bill: BillId,
+        /// The installment.
+        installment: InstallmentId,
+        /// The due date asked for.
+        due_on: Date,
+    },
+    /// The due date asked for is before today.
+    #[error("o novo vencimento não pode ser anterior a hoje, {}", day(*.today))]
+    DueDatePassed {
+        /// The due date asked for.
+        due_on: Date,
+        /// Today.
+        today: Date,
+    },
+    /// The due date asked for is no business day of the creditor's.
+    #[error("{} não é dia útil; o próximo é {}", day(*.due_on), day(*.next))]
+    NotABusinessDay {
+        /// The due date asked for.
+        due_on: Date,
+        /// The next one that may be.
+        next: Date,
+    },
+    /// What the e-mail is to be sent to is no address.
+    #[error("informe um endereço de e-mail, e só um, por exemplo \"{EXAMPLE_ADDRESS}\"")]
+    NotAnAddress,
+    /// The subject can't be that of an e-mail.
+    #[error("{}", unfit(*.most))]
+    TitleUnfit {
+        /// How many characters it may have.
+        most: usize,
+    },
+    /// The text can't be that of an e-mail.
+    #[error("{}", unfit(*.most))]
+    BodyUnfit {
+        /// How many characters it may have.
+        most: usize,
+    },
     /// Sienge answered a boleto that cannot be one; nothing of it is passed on.
-    #[error("{0}")]
-    InvalidBoleto(String),
-    /// Sienge was asked to do something and did not say whether it did, or what came of it could not be read. The text says what to do.
-    #[error("{0}")]
-    Unclear(String),
+    #[error(
+        "O boleto que o Sienge respondeu para a parcela {installment} do contrato {bill} não é válido e não foi repassado: {}. Confira a parcela no Sienge e gere o boleto de novo",
+        fault_of_line(.fault.as_ref())
+    )]
+    InvalidBoleto {
+        /// The bill.
+        bill: BillId,
+        /// The installment.
+        installment: InstallmentId,
+        /// What is wrong with the digitable line; none when there was no line.
+        fault: Option<InvalidBoleto>,
+    },
+    /// Sienge was asked to send the e-mail and did not say whether it did.
+    #[error("O Sienge não confirmou o envio, e o e-mail pode ter sido enviado: confirme com o devedor antes de enviar de novo. {0}")]
+    EmailUnclear(SiengeError),
+    /// Sienge was asked for the due date and did not say whether it changed it.
+    #[error(
+        "O Sienge não confirmou o novo vencimento, que pode ter sido gravado: repita o pedido, que confere no Sienge antes de pedir de novo. {0}"
+    )]
+    DueDateUnclear(SiengeError),
+    /// The due date was changed, and the boleto could not be read.
+    #[error("A parcela já vence em {} no Sienge, mas o boleto não pôde ser lido: repita o pedido. {error}", day(*.due_on))]
+    ChangedAndUnread {
+        /// The due date that the installment has in Sienge by now.
+        due_on: Date,
+        /// What kept it from being read.
+        error: SiengeError,
+    },
     /// Sienge gave no usable answer; nothing was changed there.
     #[error("O Sienge não atendeu ao pedido do boleto. {0}")]
     Sienge(SiengeError),
     /// Something of our own failed.
     #[error(transparent)]
     Internal(FlowError),
+}
+
+fn unregistered(new_due_on: Option<Date>) -> String {
+    match new_due_on {
+        None => "não tem cobrança registrada no Sienge".to_owned(),
+        Some(due_on) => format!(
+            "já vence em {} no Sienge, mas o boleto com esse vencimento ainda não tem cobrança registrada",
+            day(due_on)
+        ),
+    }
+}
+
+fn unfit(most: usize) -> String {
+    format!("informe de 1 a {most} caracteres, sem caracteres de controle, ou deixe fora para usar o texto padrão")
+}
+
+fn fault_of_line(fault: Option<&InvalidBoleto>) -> String {
+    fault.map_or_else(|| "a linha digitável não veio".to_owned(), ToString::to_string)
 }
 
 impl From<SiengeError> for BoletoError {

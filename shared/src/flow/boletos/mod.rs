@@ -15,7 +15,7 @@ pub use error::BoletoError;
 pub use second_copy::{LINK_LIFE_SECONDS, SecondCopy};
 
 use super::{Report, Session, View};
-use crate::calendar::{Date, brazilian as day};
+use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{EventKind, HeldBill, Installment, InstallmentState, Observation, Scope, TimelineEvent};
@@ -67,9 +67,7 @@ pub async fn email(session: &Session, bill: BillId, installment: InstallmentId, 
         }
         Ok(SlipAnswer::NoCharge) => Err(no_charge(bill, installment, None)),
         Ok(SlipAnswer::NotFound) => Err(gone(bill, installment)),
-        Err(error) if may_have_happened(&error) => Err(BoletoError::Unclear(format!(
-            "O Sienge não confirmou o envio, e o e-mail pode ter sido enviado: confirme com o devedor antes de enviar de novo. {error}"
-        ))),
+        Err(error) if may_have_happened(&error) => Err(BoletoError::EmailUnclear(error)),
         Err(error) => Err(error.into()),
     }
 }
@@ -84,12 +82,9 @@ async fn subject(session: &Session, bill: BillId, installment: InstallmentId) ->
     let held = session.shop.store.load_bill(&session.tenant, bill).await?;
     let installment = open_installment(&held, bill, installment)?;
     let contract = held.contracts.get(&installment.contract);
-    let contract = contract.ok_or_else(|| BoletoError::NotFound(unknown_bill(bill)))?;
+    let contract = contract.ok_or(BoletoError::UnknownBill(bill))?;
     if contract.waits_for_assignment() {
-        let waiting = contract.waiting().unwrap_or_default();
-        return Err(BoletoError::NotAllowed(format!(
-            "{waiting} Até lá nenhum boleto é entregue ao cliente anterior."
-        )));
+        return Err(BoletoError::AssignmentWaits(bill));
     }
     Ok(Subject {
         installment: installment.clone(),
@@ -104,20 +99,15 @@ fn open_installment(held: &HeldBill, bill: BillId, id: InstallmentId) -> Result<
         return Ok(open);
     }
     match found.last().map(|row| row.state) {
-        Some(InstallmentState::Closed { motive, on }) => Err(BoletoError::NotOpen(format!(
-            "A parcela {id} do contrato {bill} não está em aberto ({} em {}): não há boleto a emitir",
-            motive.text(),
-            day(on)
-        ))),
-        _ if held.contracts.is_empty() => Err(BoletoError::NotFound(unknown_bill(bill))),
-        _ => Err(BoletoError::NotFound(format!(
-            "O contrato {bill} não tem a parcela {id}: confira o código da parcela no Sienge"
-        ))),
+        Some(InstallmentState::Closed { motive, on }) => Err(BoletoError::NotOpen {
+            bill,
+            installment: id,
+            motive,
+            on,
+        }),
+        _ if held.contracts.is_empty() => Err(BoletoError::UnknownBill(bill)),
+        _ => Err(BoletoError::UnknownInstallment { bill, installment: id }),
     }
-}
-
-fn unknown_bill(bill: BillId) -> String {
-    format!("O contrato {bill} não está na carteira: confira o número do título no Sienge")
 }
 
 /// Sees that the installment has the due date in Sienge, asking for it only when Sienge says another one now.
@@ -135,40 +125,34 @@ async fn with_due_date<'a>(session: &'a Session, sienge: &Client, subject: Subje
             subject => subject,
         },
         Ok(DueDateChange::NotFound) => Err(gone(bill, id)),
-        Ok(DueDateChange::Refused) => Err(BoletoError::NotAllowed(format!(
-            "O Sienge recusou o vencimento {} para a parcela {id} do contrato {bill}: ele não muda o vencimento de parcelas com baixas",
-            day(due_on)
-        ))),
-        Err(error) if may_have_happened(&error) => Err(BoletoError::Unclear(format!(
-            "O Sienge não confirmou o novo vencimento, que pode ter sido gravado: repita o pedido, que confere no Sienge antes de pedir de novo. {error}"
-        ))),
+        Ok(DueDateChange::Refused) => Err(BoletoError::DueDateRefused {
+            bill,
+            installment: id,
+            due_on,
+        }),
+        Err(error) if may_have_happened(&error) => Err(BoletoError::DueDateUnclear(error)),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Whether the due date is another one than the installment's; refused where another one may not be asked for. Pure.
 fn must_change(subject: &Subject<'_>, due_on: Date, today: Date) -> Result<bool, BoletoError> {
-    let invalid = |detail: String| BoletoError::InvalidField { field: "newDueOn", detail };
     let (now, creditor) = (subject.installment.due_on, subject.creditor);
     let calendar = &creditor.calculation.holidays;
     if due_on == now {
         Ok(false)
     } else if creditor.block_new_due_date {
-        Err(BoletoError::NotAllowed(format!(
-            "O credor {} não permite novo vencimento na segunda via (\"Bloquear novo vencimento ao gerar segunda via do boleto original\" = Sim): peça a segunda via com o vencimento do boleto, {}",
-            creditor.company,
-            day(now)
-        )))
+        Err(BoletoError::NewDueDateBlocked {
+            creditor: creditor.company,
+            due_on: now,
+        })
     } else if due_on < today {
-        Err(invalid(format!("o novo vencimento não pode ser anterior a hoje, {}", day(today))))
+        Err(BoletoError::DueDatePassed { due_on, today })
     } else if calendar.is_business_day(due_on) {
         Ok(true)
     } else {
-        Err(invalid(format!(
-            "{} não é dia útil; o próximo é {}",
-            day(due_on),
-            day(calendar.next_business_day(due_on))
-        )))
+        let next = calendar.next_business_day(due_on);
+        Err(BoletoError::NotABusinessDay { due_on, next })
     }
 }
 
@@ -197,32 +181,23 @@ fn told_of(seen: &Observation, installment: InstallmentId) -> Option<(Date, Cent
 }
 
 fn no_charge(bill: BillId, installment: InstallmentId, new_due_on: Option<Date>) -> BoletoError {
-    BoletoError::NoRegisteredCharge(match new_due_on {
-        None => format!(
-            "A parcela {installment} do contrato {bill} não tem cobrança registrada no Sienge: gere o boleto no Sienge, aguarde o registro no banco e peça a segunda via de novo"
-        ),
-        Some(due_on) => format!(
-            "A parcela {installment} do contrato {bill} já vence em {} no Sienge, mas o boleto com esse vencimento ainda não tem cobrança registrada: gere o boleto no Sienge, aguarde o registro no banco e peça a segunda via de novo",
-            day(due_on)
-        ),
-    })
+    BoletoError::NoRegisteredCharge {
+        bill,
+        installment,
+        new_due_on,
+    }
 }
 
 /// Sienge could not be read; whoever asked for another due date is told that it is there.
 fn unread(error: SiengeError, new_due_on: Option<Date>) -> BoletoError {
     match new_due_on {
         None => error.into(),
-        Some(due_on) => BoletoError::Unclear(format!(
-            "A parcela já vence em {} no Sienge, mas o boleto não pôde ser lido: repita o pedido. {error}",
-            day(due_on)
-        )),
+        Some(due_on) => BoletoError::ChangedAndUnread { due_on, error },
     }
 }
 
 fn gone(bill: BillId, installment: InstallmentId) -> BoletoError {
-    BoletoError::NotFound(format!(
-        "O Sienge não tem mais a parcela {installment} do contrato {bill}: ela sai da carteira no próximo batimento"
-    ))
+    BoletoError::GoneInSienge { bill, installment }
 }
 
 /// Whether Sienge may have done what it was asked for, although it did not say so.

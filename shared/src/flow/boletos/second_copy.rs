@@ -61,15 +61,14 @@ impl SecondCopy {
     /// or due date other than the installment's is a warning, for the bank's boleto may carry charges or another date.
     pub(super) fn of(slip: &PaymentSlip, held: &Installment, creditor: &str) -> Result<Self, BoletoError> {
         let bill = held.contract.bill;
-        let unusable = |why: &str| {
-            BoletoError::InvalidBoleto(format!(
-                "O boleto que o Sienge respondeu para a parcela {} do contrato {bill} não é válido e não foi repassado: {why}. Confira a parcela no Sienge e gere o boleto de novo",
-                held.id
-            ))
+        let unusable = |fault| BoletoError::InvalidBoleto {
+            bill,
+            installment: held.id,
+            fault,
         };
         let line = slip.digitable_number.as_ref().map(Personal::as_str);
-        let line = line.ok_or_else(|| unusable("a linha digitável não veio"))?;
-        let boleto = Boleto::parse(line).map_err(|error| unusable(&error.to_string()))?;
+        let line = line.ok_or_else(|| unusable(None))?;
+        let boleto = Boleto::parse(line).map_err(|fault| unusable(Some(fault)))?;
         let balance = held.balance;
         let (value, due_on) = (boleto.value(), boleto.due_on(held.due_on));
         let url = slip
@@ -216,7 +215,7 @@ mod tests {
         ] {
             let error = SecondCopy::of(&slip("https://b.example/1", line), &installment(), "").unwrap_err();
             let text = error.to_string();
-            assert!(matches!(error, BoletoError::InvalidBoleto(_)), "{text}");
+            assert!(matches!(error, BoletoError::InvalidBoleto { .. }), "{text}");
             assert!(text.contains(why) && text.contains("parcela 3 do contrato 10001"), "{text}");
             assert!(!text.contains("0019") && !text.contains("b.example"), "{text}");
         }

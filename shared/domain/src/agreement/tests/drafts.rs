@@ -72,7 +72,7 @@ fn what_is_not_there_closed_or_claimed_is_refused_with_its_name() {
     );
     let mut foreign = new(&[(BILL, 3)]);
     foreign.creditor = crate::ids::CreditorId(2);
-    assert!(refused(&foreign, &[(BILL, &bill)]).starts_with("creditor: o contrato 295 é do credor 1"));
+    assert!(refused(&foreign, &[(BILL, &bill)]).starts_with("o contrato 295 é do credor 1"));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_quote_of_yesterday_and_a_proposal_beyond_the_first_due_date_are_refused() {
     };
     assert_eq!(
         refused(&new, &[(BILL, &bill)]),
-        "expiresOn: a proposta não pode valer até 21/12/2026; informe uma data de 20/11/2026 a 20/12/2026"
+        "a proposta não pode valer até 21/12/2026; informe uma data de 20/11/2026 a 20/12/2026"
     );
     new.planned.quote.amounts.on = date(2026, 11, 19);
     assert!(refused(&new, &[(BILL, &bill)]).contains("a simulação é de 19/11/2026, que já passou"));
@@ -110,7 +110,7 @@ fn the_operator_is_a_code_and_no_name() {
     let bill = held(BILL, 3);
     for wrong in ["Maria Silva", "joão", "a@b.c", &"x".repeat(65)] {
         wrong.clone_into(&mut new.operator);
-        assert!(refused(&new, &[(BILL, &bill)]).starts_with("operator: informe um código, não um nome"));
+        assert!(refused(&new, &[(BILL, &bill)]).starts_with("informe um código, não um nome"));
     }
     for right in ["", "op_7.a-B"] {
         right.clone_into(&mut new.operator);
@@ -162,7 +162,7 @@ fn an_integrated_agreement_is_one_monthly_remake_of_one_contract() {
     let mut weekly = asked(2);
     weekly.periodicity = Periodicity::Weekly;
     let weekly = wanted(AgreementKind::Integrated, &[(BILL, 1)], weekly);
-    assert!(refused(&weekly, &[(BILL, &bill)]).starts_with("periodicity: um acordo integrado é mensal (condição PM)"));
+    assert!(refused(&weekly, &[(BILL, &bill)]).starts_with("um acordo integrado é mensal (condição PM)"));
     let mut moved = asked(3);
     moved.business_days_only = true;
     let moved = wanted(AgreementKind::Integrated, &[(BILL, 1)], moved);
