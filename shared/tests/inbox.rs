@@ -105,7 +105,7 @@ impl Stage {
     async fn with(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
+            .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("sa-east-1"))
             .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))

@@ -29,7 +29,7 @@ pub fn config(operation: Duration) -> Result<SdkConfig, String> {
         .operation_timeout(operation)
         .build();
     let mut config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+        .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(variable("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .service_config(Environment)

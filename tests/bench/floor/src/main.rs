@@ -17,7 +17,7 @@ struct Floor {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config: SdkConfig = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let config: SdkConfig = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
     let floor = Floor {
         database: aws_sdk_dynamodb::Client::new(&config),
         queue: aws_sdk_sqs::Client::new(&config),
