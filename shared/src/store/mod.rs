@@ -29,7 +29,6 @@ mod packing;
 mod portfolio;
 mod quota;
 mod runs;
-mod schema;
 pub mod slices;
 
 use std::sync::Arc;
@@ -56,7 +55,6 @@ pub use outbox::UnpublishedEvent;
 pub use portfolio::{Committed, Stamp};
 pub use quota::{Clock, SharedQuota};
 pub use runs::{CRITIQUE, CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
-pub use schema::create_tables;
 
 /// Where the tables are.
 #[derive(Debug, Clone, PartialEq, Eq)]

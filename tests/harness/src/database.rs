@@ -12,13 +12,13 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use ponte::calendar::Timestamp;
 use ponte::ids::TenantId;
-use ponte::store::{Store, Tables, client, create_tables};
+use ponte::store::{Store, Tables, client};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::crash::Effects;
-use crate::permissions;
+use crate::{permissions, tables};
 
 /// What the proxy does with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +64,11 @@ impl Database {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = listener.local_addr().unwrap();
         let engine = dynoxide::Database::memory().unwrap();
+        tables::create(&engine);
         tokio::spawn(dynoxide::server::serve_on(listener, engine.clone()));
         let watch = Arc::new(Mutex::new(Watch::default()));
         let config = listen(upstream, Caller::default(), &watch).await;
         let store = Store::new(client(&config, PATIENCE), tables());
-        create_tables(&store).await.unwrap();
         *watch.lock().unwrap() = Watch::default();
         Self {
             store,
@@ -200,7 +200,7 @@ async fn listen(upstream: SocketAddr, caller: Caller, watch: &Arc<Mutex<Watch>>)
         }
     });
     SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+        .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("sa-east-1"))
         .endpoint_url(format!("http://{address}"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))

@@ -17,6 +17,8 @@ pub mod fakes;
 pub mod permissions;
 pub mod rig;
 pub mod simulation;
+mod tables;
+mod template;
 pub mod tenants;
 
 pub use fakes::{MemoryBus, MemoryInbox, MemorySecrets};

@@ -2,20 +2,14 @@
 //! database and the local stack know no permissions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::LazyLock;
 
-use saphyr::{LoadableYamlNode, YamlOwned};
 use serde_json::Value;
+
+use crate::template::{TEMPLATE, at, list, text};
 
 /// An action on a table, such as `("dynamodb:Query", "portfolio/index/outbox")`.
 pub type Permission = (String, String);
-
-static TEMPLATE: LazyLock<YamlOwned> = LazyLock::new(|| {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-    let text = std::fs::read_to_string(path).unwrap();
-    YamlOwned::load_from_str(&text).unwrap().remove(0)
-});
 
 static ROLES: LazyLock<BTreeMap<String, BTreeSet<Permission>>> = LazyLock::new(|| {
     let functions = at(&TEMPLATE, &["Resources"]).as_mapping().unwrap().values();
@@ -92,23 +86,4 @@ fn table(resource: &str) -> Option<String> {
     let (name, index) = plain.split_once('/').unwrap_or((&plain, ""));
     let name = name.strip_suffix("Table")?.to_lowercase();
     Some(if index.is_empty() { name } else { format!("{name}/{index}") })
-}
-
-fn at<'a>(yaml: &'a YamlOwned, path: &[&str]) -> &'a YamlOwned {
-    path.iter().fold(yaml, |yaml, key| {
-        yaml.as_mapping_get(key)
-            .unwrap_or_else(|| panic!("template.yaml: no {key} in {path:?}"))
-    })
-}
-
-/// The text of a scalar, whatever intrinsic function stands before it.
-fn text(yaml: &YamlOwned) -> &str {
-    match yaml {
-        YamlOwned::Tagged(_, inner) => text(inner),
-        plain => plain.as_str().unwrap(),
-    }
-}
-
-fn list(yaml: &YamlOwned) -> Vec<&YamlOwned> {
-    yaml.as_sequence().map_or_else(|| vec![yaml], |items| items.iter().collect())
 }
