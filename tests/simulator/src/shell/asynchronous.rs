@@ -1,41 +1,20 @@
 //! Asynchronous bulk questions: asked, worked on in the background, read in chunks for a day.
 //! A chunk is a span of the answer's plan, written again whenever it is read, so no answer is ever held.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::core::{Core, Hook, Pending};
+use super::core::Core;
+use super::hook::{Hook, Pending};
+use super::jobs::{Job, State};
+use super::shared::Shared;
 use crate::api::bulk::{Bulk, Manner, Piece, Rows, Span};
 use crate::api::{ApiError, Query};
 
 /// How long results are kept.
 const KEPT: Duration = Duration::from_hours(24);
-
-/// One question.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// What was asked.
-    pub bulk: Bulk,
-    /// How it is answered.
-    pub manner: Manner,
-    asked: Instant,
-    state: State,
-}
-
-#[derive(Clone, Debug)]
-enum State {
-    Waiting,
-    Processing,
-    Finished(Arc<[Piece]>, Vec<Span>),
-    Failed,
-}
-
-/// All questions.
-pub type Jobs = BTreeMap<String, Job>;
 
 /// Takes a question; `fails` makes it end as Failed.
 pub fn ask(shared: &Arc<Shared>, query: &Query, bulk: Bulk, manner: Manner, fails: bool) -> Result<Value, ApiError> {

@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 
 use super::core::{Core, system_date};
 use super::faults::Faults;
+use super::response::json_response;
+use super::shared::Shared;
 use super::traffic::Quota;
-use super::{Knobs, Shared, json_response, view};
+use super::{Knobs, view};
 use crate::api::Query;
 use crate::world::{Bill, Installment, World, operations};
 

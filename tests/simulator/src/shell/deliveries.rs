@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::core::Pending;
+use super::hook::Pending;
 use super::journal::{Journal, Record};
 
 /// How long the ERP waits for an answer. Not scaled: receivers are real.

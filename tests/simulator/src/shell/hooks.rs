@@ -4,8 +4,9 @@ use std::sync::PoisonError;
 
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::core::{Hook, uuid};
+use super::core::uuid;
+use super::hook::Hook;
+use super::shared::Shared;
 use crate::api::{ApiError, Query, Shapes, everything};
 
 /// The newest documents no longer show the token in answers; the older ones do.

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::core::Hook;
+use super::hook::Hook;
 
 /// One line of the state file.
 #[derive(Clone, Debug, Serialize, Deserialize)]

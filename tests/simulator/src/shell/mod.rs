@@ -5,9 +5,13 @@ mod control;
 mod core;
 mod deliveries;
 mod faults;
+mod hook;
 mod hooks;
+mod jobs;
 mod journal;
 mod remakes;
+mod response;
+mod shared;
 mod stream;
 mod traffic;
 mod view;
@@ -27,10 +31,13 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use self::core::{Core, Hook};
+pub use self::core::Core;
 pub use self::deliveries::{Knobs, PostOffice};
-use self::faults::{Fault, Faults, Held, Kind};
+use self::faults::{Fault, Held, Kind};
+pub use self::hook::Hook;
 use self::journal::Journal;
+use self::response::{error_response, json_response, respond, spoilt};
+pub use self::shared::Shared;
 use self::stream::Spoil;
 use self::traffic::Traffic;
 use crate::api::bulk::{Bulk, Manner, Piece, Rows, Span};
@@ -40,35 +47,6 @@ use crate::world::World;
 
 /// The longest request body taken.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
-
-/// Everything the handlers share.
-#[derive(Debug)]
-pub struct Shared {
-    /// How it was started.
-    pub options: Options,
-    /// World, hooks, date.
-    pub core: Mutex<Core>,
-    /// Quotas and counts.
-    pub traffic: Mutex<Traffic>,
-    /// Faults in force.
-    pub faults: Mutex<Faults>,
-    /// Calls that wait for the faults to change.
-    pub held: Held,
-    /// Asynchronous bulk questions.
-    pub jobs: Mutex<asynchronous::Jobs>,
-    /// E-mails the API was asked to send, oldest first; forgotten when the process ends.
-    pub emails: Mutex<Vec<Value>>,
-    /// Webhook deliveries.
-    pub office: Arc<PostOffice>,
-}
-
-impl Shared {
-    /// The parts of a bulk answer, in its order.
-    fn plan(&self, bulk: &Bulk, manner: &Manner) -> Arc<[Piece]> {
-        let mut core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        bulk.plan(core.world(), manner.order).into()
-    }
-}
 
 /// A running simulator. Dropping it stops it: deliveries at once, connections after what they are
 /// answering.
@@ -154,28 +132,6 @@ impl Drop for Running {
             let _ = stop.send(());
         }
     }
-}
-
-fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
-    spoilt(status, body.to_string().into_bytes(), Spoil::default())
-}
-
-fn spoilt(status: StatusCode, body: Vec<u8>, spoil: Spoil) -> Response<Body> {
-    respond(status, stream::whole(body, spoil))
-}
-
-fn respond(status: StatusCode, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert("content-type", HeaderValue::from_static("application/json"));
-    response
-}
-
-fn error_response(error: &ApiError) -> Response<Body> {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    json_response(status, &error.body())
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {

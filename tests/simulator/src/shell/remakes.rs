@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::api::{ApiError, Query, Shapes};
 
 /// Answers a call that changes remakes.

@@ -8,8 +8,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream;
 
-use super::Shared;
 use super::faults::{Fault, Kind};
+use super::shared::Shared;
 use crate::api::bulk::{Bulk, Manner, Piece, Rows, Span};
 
 /// About how much is written while the world is held.

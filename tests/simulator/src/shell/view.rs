@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::core::Told;
+use super::hook::Told;
 use crate::world::operations::Draft;
 use crate::world::{Bill, Installment};
 

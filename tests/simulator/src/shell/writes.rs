@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::api::{ApiError, payment_slips};
 
 /// Answers a call that is neither a GET nor about hooks: its status, without a body.

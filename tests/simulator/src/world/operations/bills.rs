@@ -9,7 +9,8 @@ use super::super::generate::add_customer;
 use super::super::generate_bill::touch_contract;
 use super::super::tables::{CANCELLED, RESCINDED};
 use super::super::{Assignment, Cancellation, World};
-use super::{Draft, Fields, bill_of, customer_of, date_or_today};
+use super::lookup::{bill_of, customer_of, date_or_today};
+use super::{Draft, Fields};
 
 /// `cancel` (distrato): every open installment is closed by a receipt of type Distrato, the sales
 /// contract becomes cancelled. A bill entered by hand is closed by Cancelamento, which is silent.

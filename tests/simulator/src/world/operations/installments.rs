@@ -8,7 +8,8 @@ use super::super::generate_bill::{Kind, Order, contract_bill, fresh, loose_bill,
 use super::super::tables::RECEIVED;
 use super::super::{Bill, Installment, Situation, World, tables};
 use super::fields::objects;
-use super::{Draft, Fields, bill_of, customer_of, date_or_today, installments_of};
+use super::lookup::{bill_of, customer_of, date_or_today, installments_of};
+use super::{Draft, Fields};
 use crate::money::Cents;
 
 fn installment_event(draft: &mut Draft, name: &'static str, bill: u32, id: u32) {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::super::generate::{add_customer, add_enterprise};
 use super::super::{Address, Phone, World};
 use super::fields::objects;
-use super::{Draft, Fields, customer_of};
+use super::lookup::customer_of;
+use super::{Draft, Fields};
 
 /// `customer`: without `customerId` a new one is registered; with it its data change.
 pub fn customer(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {

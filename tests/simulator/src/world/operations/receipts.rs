@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::World;
 use super::super::tables::{ADVANCE, RECEIVED, REVERSED};
-use super::{Draft, Fields, bill_of, date_or_today, installments_of};
+use super::lookup::{bill_of, date_or_today, installments_of};
+use super::{Draft, Fields};
 use crate::money::Cents;
 
 /// `receive`: a receipt of a type on one installment (partial, total, or a total with a smaller

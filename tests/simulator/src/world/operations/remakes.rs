@@ -10,7 +10,8 @@ use super::super::generate_bill::{fresh, touch_contract};
 use super::super::tables::{REMADE, condition_type, indexer_name};
 use super::super::{Remake, World};
 use super::fields::objects;
-use super::{Draft, Fields, bill_of, date_or_today, installments_of};
+use super::lookup::{bill_of, date_or_today, installments_of};
+use super::{Draft, Fields};
 use crate::money::Cents;
 
 /// `remake`: open installments are closed by a receipt of type Reparcelamento and new ones take

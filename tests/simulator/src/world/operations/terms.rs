@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::super::World;
 use super::super::generate_bill::touch_contract;
-use super::{Draft, Fields, bill_of};
+use super::lookup::bill_of;
+use super::{Draft, Fields};
 use crate::money::{Cents, LateTerms};
 
 /// `terms`: fine, interest a month and pro-rata index a month in percent; what is left out is 0, and nothing at all means a bill
