@@ -17,10 +17,14 @@ pub fn create(engine: &Database) {
         }
         let name = text(resource).trim_end_matches("Table").to_lowercase();
         let properties = at(declared, &["Properties"]);
-        let shape = SHAPE.iter().filter_map(|key| Some(((*key).to_owned(), json_of(properties.as_mapping_get(key)?))));
+        let shape = SHAPE
+            .iter()
+            .filter_map(|key| Some(((*key).to_owned(), json_of(properties.as_mapping_get(key)?))));
         let mut request: Map<String, Value> = shape.collect();
         request.insert("TableName".to_owned(), json!(name));
-        engine.create_table(serde_json::from_value(Value::Object(request)).unwrap()).unwrap();
+        engine
+            .create_table(serde_json::from_value(Value::Object(request)).unwrap())
+            .unwrap();
         if let Some(expiry) = properties.as_mapping_get("TimeToLiveSpecification") {
             let request = json!({"TableName": name, "TimeToLiveSpecification": json_of(expiry)});
             engine.update_time_to_live(serde_json::from_value(request).unwrap()).unwrap();
