@@ -126,7 +126,7 @@ fn income_installment(row: IncomeRow) -> Result<ObservedInstallment, (Shown, Odd
 }
 
 fn income_receipt(receipt: IncomeReceipt) -> Result<Receipt, Oddity> {
-    let kind = SettlementKind::from(need(receipt.operation_type_name, "receipts.operationTypeName")?);
+    let kind = kind_of(receipt.operation_type_name, "receipts.operationTypeName")?;
     let (net, gross) = amounts(&kind, receipt.net_amount, receipt.gross_amount);
     Ok(Receipt {
         paid_on: need(receipt.payment_date, "receipts.paymentDate")?,
@@ -134,6 +134,12 @@ fn income_receipt(receipt: IncomeReceipt) -> Result<Receipt, Oddity> {
         gross: need(gross, "receipts.grossAmount")?,
         kind,
     })
+}
+
+/// A settlement type. A name without a letter or a digit (`-`) is none: nobody could say what it means.
+fn kind_of(name: Option<String>, field: &'static str) -> Result<SettlementKind, Oddity> {
+    let kind = SettlementKind::from(need(name, field)?);
+    need(Some(kind).filter(|kind| !kind.id().is_empty()), field)
 }
 
 /// Net and gross, one from the other where that says no more than Sienge did: the gross amount informs only, and where no money
@@ -361,7 +367,7 @@ fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> 
 }
 
 fn rest_receipt(receipt: StatementReceipt) -> Result<Receipt, Oddity> {
-    let kind = SettlementKind::from(need(receipt.receipt_type, "receipts.receiptType")?);
+    let kind = kind_of(receipt.receipt_type, "receipts.receiptType")?;
     let (net, gross) = amounts(&kind, receipt.net_receipt_value, receipt.receipt_value);
     Ok(Receipt {
         paid_on: need(receipt.receipt_date, "receipts.receiptDate")?,

@@ -432,6 +432,16 @@ fn a_row_without_an_essential_field_is_odd_and_names_it() {
             r#""grossAmount":600.0"#,
             "receipts.operationTypeName",
         ),
+        (
+            r#""operationTypeName":"Recebimento""#,
+            r#""operationTypeName":"-""#,
+            "receipts.operationTypeName",
+        ),
+        (
+            r#""operationTypeName":"Recebimento""#,
+            "\"operationTypeName\":\"\u{200b}\"",
+            "receipts.operationTypeName",
+        ),
     ] {
         match income_facts(row(change, into)) {
             Err(odd) => assert_eq!(odd.why, Oddity::Field(field)),
