@@ -12,6 +12,8 @@ use crate::ids::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
 const MAX_BILLS: usize = 1_000;
 /// Longest `x-sienge-id` that is kept as it is.
 const ID_CHARS: usize = 128;
+/// What systems write for an id they do not have.
+const NO_IDS: [&str; 5] = ["", "null", "undefined", "none", "00000000-0000-0000-0000-000000000000"];
 
 /// An address a webhook may be sent to: `POST /webhook/{receiver}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,16 +230,23 @@ pub fn event_id(receiver: Receiver, event: Option<&str>, sienge_id: Option<&str>
     }
 }
 
-/// How an `x-sienge-id` is kept: as it is, or by its digest where it does not fit into a key. `None` for a blank one.
+/// How an `x-sienge-id` is kept: as it is, or by its digest where it does not fit into a key. `None` for one that names nothing, which
+/// would make all events one.
 #[must_use]
 pub fn stored_id(sienge_id: &str) -> Option<String> {
     let id = sienge_id.trim();
     let fits = id.len() <= ID_CHARS && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    let names_nothing = |part: &str| NO_IDS.iter().any(|none| part.eq_ignore_ascii_case(none));
     match id {
-        "" => None,
+        // A header that came twice is a list.
+        id if id.split(',').map(unquoted).all(names_nothing) => None,
         id if fits => Some(id.to_owned()),
         id => Some(format!("id-sha256-{}", sha256_hex(&[id.as_bytes()]))),
     }
+}
+
+fn unquoted(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'')
 }
 
 #[cfg(test)]
@@ -447,7 +456,17 @@ mod tests {
     #[test]
     fn deliveries_without_an_id_are_told_apart_by_receiver_and_body() {
         let payments = Receiver::find("SiengePagamentos").unwrap();
-        for none in [None, Some(""), Some("  ")] {
+        for none in [
+            None,
+            Some(""),
+            Some("  "),
+            Some("null"),
+            Some("NULL, null"),
+            Some("\"undefined\""),
+            Some("None"),
+            Some(" , "),
+            Some("00000000-0000-0000-0000-000000000000"),
+        ] {
             let id = |receiver, body: &[u8]| event_id(receiver, None, none, body);
             assert!(id(payments, b"x").text.starts_with("sha256-") && id(payments, b"x").is_digest);
             assert_eq!(id(payments, b"x"), id(payments, b"x"));

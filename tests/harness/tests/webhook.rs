@@ -92,6 +92,28 @@ async fn without_an_id_a_second_payment_that_looks_like_the_first_is_seen_too() 
 }
 
 #[tokio::test]
+async fn a_word_that_stands_for_no_id_makes_no_two_payments_one() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    for id in ["null", "undefined", "NULL,null", "00000000-0000-0000-0000-000000000000"] {
+        for _ in 0..2 {
+            let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
+            let body = told[0].body.to_string();
+            let answer = rig
+                .deliver(|delivery| Delivery {
+                    id: Some(id),
+                    body: body.as_bytes(),
+                    ..delivery
+                })
+                .await;
+            assert_eq!(answer, Answer::Received, "{id}");
+            rig.apply().await;
+            rig.assert_equal().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again() {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
