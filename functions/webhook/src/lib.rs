@@ -31,6 +31,8 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// The longest header kept.
 const MAX_HEADER_CHARS: usize = 80;
+/// The longest `x-sienge-event`: some twenty names. It is read once more from the journal, so what is read here is what is kept.
+const MAX_EVENT_CHARS: usize = 1_000;
 
 /// One delivery, as the HTTP edge read it.
 #[derive(Clone, Copy)]
@@ -174,6 +176,10 @@ impl Webhook {
 
     /// Answers one delivery. Never fails: every trouble has its answer.
     pub async fn deliver(&self, delivery: Delivery<'_>) -> Answer {
+        let delivery = Delivery {
+            event: delivery.event.map(|event| beginning(event, MAX_EVENT_CHARS)),
+            ..delivery
+        };
         let tenant = delivery.tenant.and_then(|text| TenantId::parse(text).ok());
         // Stored a moment too late, it comes again as a duplicate; unanswered, it would too.
         let decided = tokio::time::timeout(ANSWER_WITHIN, self.decide(&delivery, tenant.as_ref()));
@@ -308,13 +314,17 @@ fn why_unused(webhook: &InboundWebhook) -> String {
     }
 }
 
+fn beginning(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
+}
+
 fn inbound(receiver: Receiver, delivery: &Delivery<'_>, tenant: &TenantId, bill: Option<BillId>) -> InboundWebhook {
-    let bounded = |text: Option<&str>| text.unwrap_or_default().chars().take(MAX_HEADER_CHARS).collect::<String>();
+    let bounded = |text: Option<&str>| beginning(text.unwrap_or_default(), MAX_HEADER_CHARS).to_owned();
     let id = intake::event_id(receiver, delivery.event, delivery.id, delivery.body);
     InboundWebhook {
         tenant: tenant.clone(),
         receiver: receiver.name().to_owned(),
-        event: bounded(delivery.event),
+        event: delivery.event.unwrap_or_default().to_owned(),
         id: id.text,
         while_waiting: id.is_digest,
         received_at: delivery.at,

@@ -114,6 +114,30 @@ async fn a_word_that_stands_for_no_id_makes_no_two_payments_one() {
 }
 
 #[tokio::test]
+async fn a_header_of_many_events_is_kept_as_it_was_read() {
+    let rig = Rig::filled().await;
+    let (bill, open) = rig.contracts(&[1], 1).remove(0);
+    for others in [
+        "SALES_COMMISSION_INSTALLMENTS_AUTHORIZED, SALES_COMMISSION_INSTALLMENTS_RELEASED, ".to_owned(),
+        "RECEIPT_SPLIT, ".repeat(40),
+    ] {
+        let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
+        let (event, body) = (format!("{others}RECEIPT_PROCESSED"), told[0].body.to_string());
+        let answer = rig
+            .deliver(|delivery| Delivery {
+                event: Some(&event),
+                id: Some(&told[0].id),
+                body: body.as_bytes(),
+                ..delivery
+            })
+            .await;
+        assert_eq!(answer, Answer::Received, "{event}");
+        rig.apply().await;
+        rig.assert_equal().await;
+    }
+}
+
+#[tokio::test]
 async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again() {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
