@@ -190,6 +190,9 @@ const FIELDS: [(&str, &str); 11] = [
     ("run", "\"20261120T150000Z-abc\""),
 ];
 
+/// Those that are either wanted or not.
+const FLAGS: [&str; 3] = ["dryRun", "redundancy", "redrive"];
+
 /// What EventBridge puts around a detail.
 const ENVELOPE: [&str; 10] = [
     "version",
@@ -264,8 +267,8 @@ fn bare(event: Value) -> Result<Map<String, Value>, String> {
 
 /// Which command the fields make.
 fn form(function: TaskName, fields: &Map<String, Value>) -> Result<Form, String> {
-    // `false` asks for nothing.
-    let asked = |name: &str| fields.get(name).is_some_and(|value| *value != Value::Bool(false));
+    // `false` of a flag asks for nothing.
+    let asked = |name: &str| fields.get(name).is_some_and(|value| !is_refused(name, value));
     let commands = ["redundancy", "redrive", "webhook", "eraseCustomer"];
     let named: Vec<&str> = commands.into_iter().filter(|name| asked(name)).collect();
     match (function, named.as_slice()) {
@@ -284,6 +287,11 @@ fn form(function: TaskName, fields: &Map<String, Value>) -> Result<Form, String>
     }
 }
 
+/// Whether the field is a flag that is said not to be wanted. Of a field that names something `false` is a wrong value.
+fn is_refused(name: &str, value: &Value) -> bool {
+    FLAGS.contains(&name) && *value == Value::Bool(false)
+}
+
 fn quoted(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     quoted.join(" e ")
@@ -296,14 +304,14 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// Every field belongs to the command; a `false` that asks for another one asks for nothing.
+    /// Every field belongs to the command; a flag that is `false` asks for no other one.
     fn check(&self) -> Result<(), InvalidCommand> {
         for (name, value) in self.fields {
             if self.form.fields.contains(&name.as_str()) {
                 continue;
             }
             let is_known = FIELDS.iter().any(|(known, _)| known == name);
-            if is_known && *value == Value::Bool(false) {
+            if is_refused(name, value) {
                 continue;
             }
             let taken = match self.form.fields {
@@ -485,6 +493,19 @@ mod tests {
             (Payments, json!({"redrive": true, "tenant": "617"}), "tenant"),
             (Payments, json!({"redrive": true, "redundancy": true}), "redundancy"),
             (Payments, json!({"redrive": "sim"}), "redrive"),
+            (Payments, json!({"redrive": null}), "redrive"),
+            // `false` is no tenant, no creditor, no webhook: it does not ask for all of them.
+            (Payments, json!({"tenant": false}), "tenant"),
+            (Payments, json!({"webhook": false}), "webhook"),
+            (Payments, json!({"eraseCustomer": false}), "eraseCustomer"),
+            (Payments, json!({"redrive": true, "tenant": false}), "tenant"),
+            (
+                Payments,
+                json!({"tenant": "617", "eraseCustomer": 1, "creditor": false}),
+                "creditor",
+            ),
+            (Reconcile, one(json!({"from": false})), "from"),
+            (Import, json!({"eraseCustomer": false}), "eraseCustomer"),
             (Payments, json!({"tenant": "617", "eraseCustomer": 1, "webhook": "a"}), "webhook"),
             (Payments, one(json!({"eraseCustomer": 1})), "creditor"),
             (Payments, json!({"tenant": "617", "eraseCustomer": 1, "from": "2026-11-01"}), "from"),
