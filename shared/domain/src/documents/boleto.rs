@@ -25,8 +25,8 @@ const COLLECTION_DIGITS: usize = 48;
 const COLLECTION: u8 = 8;
 /// Where the line's last field begins: due factor (4) and value (10).
 const LAST_FIELD: usize = 33;
-/// Longer texts are no boleto, whatever is in them.
-const TEXT_LIMIT_BYTES: usize = 120;
+/// Longer texts are no boleto, whatever is in them. A line whose digits are wide, or stand apart, takes some 300 bytes, and words come with it.
+const TEXT_LIMIT_BYTES: usize = 1_000;
 /// The only currency: the real.
 const REAL: u8 = 9;
 /// Day 0 of the due factor.

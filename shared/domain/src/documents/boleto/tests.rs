@@ -60,6 +60,11 @@ fn the_known_lines_are_read() {
     }
 }
 
+/// The characters of a text with a blank after each.
+fn apart(text: &str, blank: &str) -> String {
+    text.chars().map(|digit| digit.to_string() + blank).collect()
+}
+
 #[test]
 fn dots_blanks_and_the_barcode_make_no_difference() {
     let boleto = read(PRINTED);
@@ -75,6 +80,13 @@ fn dots_blanks_and_the_barcode_make_no_difference() {
         "００１９０.00009 01234,567004 00001.234178 1 87890000108680".to_owned(),
         format!("Linha digitável: {PRINTED} (boleto)"),
         format!("Código de barras:\n{}.", boleto.barcode()),
+        apart(&boleto.line(), "\u{a0}"),
+        apart(&boleto.barcode(), " \u{2007}"),
+        apart(
+            "００１９０００００９０１２３４５６７００４００００１２３４１７８１８７８９００００１０８６８０",
+            "\u{3000}",
+        ),
+        format!("Linha digitável do boleto com vencimento em outubro, para pagar em qualquer banco até o vencimento:\n{PRINTED}"),
     ] {
         assert_eq!(read(&text), boleto, "{text}");
     }
