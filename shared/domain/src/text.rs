@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 #[must_use]
 pub fn folded(text: &str) -> String {
     let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars());
-    // Accents are characters of their own now, and neither letters nor digits.
-    decomposed.filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    // Accents are characters of their own now, and neither letters nor digits. Some letters are one in upper case only: ß is SS, and so is ss.
+    let letters = decomposed.filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// A code (`CT`, `TC`, `12.ABC.345/01DE-35`): composed, upper-cased, wide letters made plain, without blanks around it and without
@@ -142,6 +143,9 @@ mod tests {
             assert_eq!(folded(same), "reparcelamentotitulo12", "{same:?}");
         }
         assert_eq!(folded("1ª Conﬁrmação nº ②"), "1aconfirmacaono2");
+        for name in ["Straße", "Weiß & Söhne", "Κώστας", "İŞÇİ ılık", "ﬁſch ŉ", "𐐨𐐩", "Ǆ ǅ ǆ"] {
+            assert_eq!(folded(name), folded(&name.to_uppercase()), "{name}");
+        }
         assert_ne!(folded("Bonificação"), folded("Bonificações"));
         for empty in ["", " \u{a0}\u{200b}", "\u{301}", "—", "🏠"] {
             assert_eq!(folded(empty), "", "{empty:?}");
