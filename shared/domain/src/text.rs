@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
-use icu_properties::CodePointMapData;
-use icu_properties::props::GeneralCategory;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use serde::{Deserialize, Serialize};
 
 /// The text for comparing names: its letters and digits in lower case, without accents. Composed or decomposed, ligatures, wide
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub fn folded(text: &str) -> String {
     let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars());
     // Accents are characters of their own now, and neither letters nor digits. Some letters are one in upper case only: ß is SS, and so is ss.
-    let letters = decomposed.filter(|c| c.is_alphanumeric());
+    let letters = decomposed.filter(|c| c.is_alphanumeric() && !is_invisible(*c));
     letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
@@ -68,11 +68,11 @@ const fn is_plain_gsm(character: char) -> bool {
     matches!(character, ' '..='~') && !matches!(character, '[' | '\\' | ']' | '^' | '`' | '{' | '|' | '}' | '~')
 }
 
-/// Control, format (zero-width, direction) and unassigned characters, variation selectors: nothing on paper.
+/// Control, format (zero-width, direction) and unassigned characters, variation selectors, joiners and fillers: nothing on paper.
 fn is_invisible(character: char) -> bool {
     use GeneralCategory as Category;
     let invisible = [Category::Control, Category::Format, Category::PrivateUse, Category::Unassigned];
-    invisible.contains(&category(character)) || matches!(character, '\u{FE00}'..='\u{FE0F}')
+    invisible.contains(&category(character)) || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 
 fn is_picture(character: char) -> bool {
@@ -156,6 +156,12 @@ mod tests {
     fn codes_are_upper_cased_and_bare_of_what_nobody_sees() {
         for same in ["CT", " ct\u{a0}", "\u{feff}Ct", "C\u{200b}T", "ＣＴ", "c\u{0}t\r\n"] {
             assert_eq!(code(same), "CT", "{same:?}");
+        }
+        // A joiner, variation selectors and fillers, which are marks and letters to Unicode.
+        for unseen in ["\u{34f}", "\u{e0100}", "\u{180b}", "\u{3164}", "\u{ffa0}", "\u{115f}"] {
+            let text = format!("{unseen}c{unseen}t{unseen}");
+            assert_eq!([code(&text), folded(&text), gsm(&text)], ["CT", "ct", "ct"], "{unseen:?}");
+            assert_eq!(one_line(&text, 9), "ct", "{unseen:?}");
         }
         assert_eq!(code("c t-1"), "C T-1");
         assert_eq!(code(" \u{200e}"), "");
