@@ -89,7 +89,9 @@ const KINDS: [(&str, SettlementKind, SettlementClass); 15] = [
 /// Kinds that Sienge writes with anything behind them (`Reparcelamento - Título 12/3`, `Distrato contratual`).
 const WITH_ANY_SUFFIX: [SettlementKind; 3] = [SettlementKind::Remade, SettlementKind::Renegotiation, SettlementKind::Rescission];
 /// Where a name ends and a remark begins.
-const SEPARATORS: [&str; 6] = [" - ", " \u{2013} ", " \u{2014} ", ":", "(", "/"];
+const SEPARATORS: [char; 6] = [':', '(', '[', '/', ',', ';'];
+/// The same, with a blank on either side: without one they join words.
+const DASHES: [char; 6] = ['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}', '\u{2212}'];
 /// How words begin that, in a remark, take a settlement back or put something else in its place.
 const UNDOES: [&str; 6] = ["anul", "cancel", "devol", "distrat", "reparcel", "repactu"];
 /// Longest name that is kept, in characters.
@@ -229,17 +231,23 @@ impl fmt::Display for SettlementKind {
     }
 }
 
-/// The kind that a reversal's name names beside the reversal; `None` when it names nothing.
+/// The kind that a reversal's name names beside the reversal; `None` when it names nothing. A remark behind a known kind is no part of it.
 fn taken_back(name: &str) -> Option<SettlementKind> {
-    let others = words(name).filter(|word| !word.starts_with(REVERSES));
-    let others: Vec<String> = others.skip_while(|word| PARTICLES.contains(&word.as_str())).collect();
-    (!others.is_empty()).then(|| SettlementKind::from(others.join(" ").as_str()))
+    let named = |name: &str| {
+        let others = words(name).filter(|word| !word.starts_with(REVERSES));
+        let others: Vec<String> = others.skip_while(|word| PARTICLES.contains(&word.as_str())).collect();
+        (!others.is_empty()).then(|| SettlementKind::from(others.join(" ").as_str()))
+    };
+    let reversals = heads(name).filter(|head| words(head).any(|word| word.starts_with(REVERSES)));
+    let mut before_remark = reversals.filter_map(named);
+    let known = before_remark.find(|kind| !matches!(kind, SettlementKind::Unknown(_)));
+    known.or_else(|| named(name))
 }
 
 /// What stands before the first separator, where the rest is a mere remark.
 fn head(text: &str) -> Option<&str> {
-    let end = SEPARATORS.iter().filter_map(|separator| text.find(separator)).min()?;
-    let (head, remark) = text.split_at(end);
+    let head = heads(text).next()?;
+    let remark = &text[head.len()..];
     (!is_in_doubt(head, remark)).then_some(head)
 }
 
@@ -250,6 +258,17 @@ fn is_in_doubt(head: &str, remark: &str) -> bool {
     let of_head = class(head);
     UNDOES.iter().any(|stem| begins(remark, stem) && !begins(head, stem))
         || words(remark).any(|word| class(&word).is_some_and(|class| Some(class) != of_head))
+}
+
+/// What stands before each separator, the shortest first.
+fn heads(text: &str) -> impl Iterator<Item = &str> {
+    let is_blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
+    let parts = text.char_indices().map(move |(at, c)| (c, &text[..at], &text[at + c.len_utf8()..]));
+    let ends = parts.filter(move |(c, before, after)| {
+        let stands_apart = || is_blank(before.chars().next_back()) || is_blank(after.chars().next());
+        SEPARATORS.contains(c) || (DASHES.contains(c) && stands_apart())
+    });
+    ends.map(|(_, before, _)| before)
 }
 
 /// The kinds by the keys of their names; "Bens" is how Sienge's income-tax report calls one.
@@ -401,6 +420,12 @@ mod tests {
                 decomposed,
                 format!("{name} - Título 12/3"),
                 format!("{name} (título 12)"),
+                format!("{name}- Título 12"),
+                format!("{name} -Título 12"),
+                format!("{name} \u{2212} Título 12"),
+                format!("{name}, título 12"),
+                format!("{name}; parcela 12"),
+                format!("{name} [12]"),
             ];
             for spelling in spellings {
                 assert_eq!(
@@ -421,6 +446,34 @@ mod tests {
             "Bens",
         ] {
             assert!(!matches!(SettlementKind::from(plural), SettlementKind::Unknown(_)), "{plural}");
+        }
+    }
+
+    #[test]
+    fn a_dash_within_a_word_begins_no_remark() {
+        for name in ["Recebimento-provisório", "Outros-valores", "Adiantamento\u{2010}caução"] {
+            assert!(matches!(SettlementKind::from(name), SettlementKind::Unknown(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_remark_behind_a_reversal_hides_nothing_of_what_it_takes_back() {
+        for (name, taken) in [
+            ("Estorno de Bonificação - Título 12", Some(SettlementKind::Bonus)),
+            ("ESTORNO DE BONIFICAC\u{327}A\u{303}O (título 12/3)", Some(SettlementKind::Bonus)),
+            ("Estorno: Adiantamento - parcela 2", Some(SettlementKind::Advance)),
+            ("Estorno de Recebimento, parcial", Some(SettlementKind::Receipt)),
+            ("Recebimento - estornado", Some(SettlementKind::Receipt)),
+            ("Estorno - Título 12", Some(SettlementKind::from("titulo 12"))),
+            (
+                "Bonificação (estorno de Recebimento)",
+                Some(SettlementKind::from("bonificacao de recebimento")),
+            ),
+            ("Estorno", None),
+        ] {
+            let kind = SettlementKind::from(name);
+            assert_eq!((kind.is_reversal(), kind.takes_back()), (true, taken), "{name}");
+            assert_eq!(SettlementKind::from(kind.name()), kind, "what is kept reads as itself");
         }
     }
 

@@ -158,6 +158,21 @@ fn an_estorno_takes_back_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn a_remark_behind_an_estorno_leaves_the_payment_of_the_same_amount_alone() {
+    for reversal in ["Estorno de Bonificação - Título 7", "ESTORNO DE BONIFICAÇÃO (parcela 1/2)"] {
+        let mut sienge = Sienge::with(1);
+        let mut ours = Ours::of(&sienge);
+        // The payment comes last: it is what an Estorno that names nothing takes back.
+        sienge.receive_on(1, "Bonificação", cents(400), cents(600), date(2021, 11, 10));
+        sienge.receive_on(1, "Recebimento", cents(400), cents(200), date(2021, 11, 11));
+        ours.sync(&sienge);
+        sienge.receive_on(1, reversal, cents(-400), cents(600), date(2021, 11, 12));
+        let outcome = ours.sync(&sienge);
+        assert_eq!(reversals(&outcome), [("Bonificação".into(), cents(400), cents(600))], "{reversal}");
+    }
+}
+
+#[test]
 fn a_payment_after_a_write_off_was_taken_back_unseen_shows_as_paid() {
     let (mut sienge, mut ours, _) = settled_by("Cancelamento");
     sienge.row(1).receipts.clear();
