@@ -10,7 +10,7 @@ use fastrand::Rng;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
 use harness::rig::PLENTY;
-use harness::simulation::{REFUSED, address_of, operation};
+use harness::simulation::{REFUSED, address_of, operation, other_name};
 use harness::{Rig, World};
 use ponte::flow::{Report, Session, Wish};
 use ponte::ids::BillId;
@@ -105,12 +105,12 @@ async fn work(rig: &Rig, rng: &mut Rng, late: &mut Vec<harness::rig::Told>) {
     }
 }
 
-/// A webhook arrives: as it should, without an id, or, at its address, with an event's name that nobody knows.
+/// A webhook arrives: as it should, without an id, or, at its address, with another event's name.
 async fn tell(rig: &Rig, rng: &mut Rng, told: &harness::rig::Told) {
     let body = told.body.to_string();
-    let unknown = format!("{}_V2", told.event);
+    let other = other_name(&told.event, rng);
     let (receiver, event) = match address_of(&told.event).filter(|_| rng.u8(0..4) == 0) {
-        Some(address) => (address, unknown.as_str()),
+        Some(address) => (address, other.as_str()),
         None => ("sienge", told.event.as_str()),
     };
     let id = (rng.u8(0..4) > 0).then_some(told.id.as_str());

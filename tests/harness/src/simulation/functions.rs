@@ -237,8 +237,16 @@ impl Simulation {
         if self.happens(self.trouble.truncated) {
             return Ok(None);
         }
+        let told = self.tell_in_part(&mut rows);
         self.rng.shuffle(&mut rows);
         let mut seen = group(rows, Vec::new(), coverage);
+        for observation in &seen {
+            assert_eq!(
+                observation.header.as_ref(),
+                told.get(&observation.bill),
+                "whatever the order of its rows"
+            );
+        }
         for observation in seen.iter_mut().filter(|_| with_boletos) {
             observation.boletos = left.boletos_of(observation.bill);
             if let Some(header) = &mut observation.header {
@@ -252,6 +260,23 @@ impl Simulation {
             left.in_question.extend(unsettled.in_question);
         }
         Ok(Some(left))
+    }
+
+    /// Some rows leave out some of their bill's facts. Answers what the rows of each bill tell together.
+    fn tell_in_part(&mut self, rows: &mut [Row]) -> BTreeMap<BillId, ObservedBill> {
+        let mut told: BTreeMap<BillId, ObservedBill> = BTreeMap::new();
+        for (bill, header, _) in rows {
+            if self.happens(self.trouble.told_in_part) {
+                header.enterprise = header.enterprise.filter(|_| self.rng.bool());
+                header.unit = header.unit.take().filter(|_| self.rng.bool());
+                header.number = header.number.take().filter(|_| self.rng.bool());
+            }
+            let all = told.entry(*bill).or_insert_with(|| header.clone());
+            all.enterprise = all.enterprise.or(header.enterprise);
+            all.unit = all.unit.take().or_else(|| header.unit.clone());
+            all.number = all.number.take().or_else(|| header.number.clone());
+        }
+        told
     }
 
     /// What changed since the last success.

@@ -25,7 +25,7 @@ use ponte::store::slices::SliceLimits;
 use serde_json::json;
 
 use crate::rig::TODAY;
-pub use sienge::{REFUSED, address_of, operation};
+pub use sienge::{REFUSED, address_of, operation, other_name};
 
 use sienge::Sienge;
 use store::MemoryStore;
@@ -102,7 +102,8 @@ struct Trouble {
     meets_another: u32,
     quota_ends: u32,
     without_id: u32,
-    unknown_event: u32,
+    other_name: u32,
+    told_in_part: u32,
     refused_id: u32,
 }
 
@@ -219,7 +220,8 @@ impl Simulation {
             meets_another: some(80),
             quota_ends: some(60),
             without_id: some(500),
-            unknown_event: some(300),
+            other_name: some(300),
+            told_in_part: some(600),
             refused_id: some(200),
         };
         Self {
@@ -356,8 +358,9 @@ impl Simulation {
             let Some(draft) = self.sienge.plan(&mut self.rng) else { continue };
             self.counts.operations += 1;
             let operation = self.sienge.operations + 1;
-            let unknown = self.trouble.unknown_event;
-            let news = Sienge::news(&draft, || self.rng.u32(0..1_000) < unknown);
+            let share = self.trouble.other_name;
+            let rng = &mut self.rng;
+            let news = Sienge::news(&draft, |event| (rng.u32(0..1_000) < share).then(|| other_name(event, rng)));
             let news: Vec<News> = news.into_iter().map(|(body, hints)| News { body, hints, operation }).collect();
             // Some events are out before the change can be read.
             if self.happens(self.trouble.webhook_early) && self.depth == 0 {
