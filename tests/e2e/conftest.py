@@ -98,9 +98,9 @@ class Ponte:
         return [i for i in self.scenario().truth() if i.open]
 
 
-def start_simulator(stack: LocalStack, sienge: tenants.Sienge) -> Child:
-    """The simulator with the tests' small world."""
-    return stack.start_simulator([*WORLD, "--user", sienge.user, "--password", sienge.password])
+def start_simulator(stack: LocalStack, sienge: tenants.Sienge, world: list[str] = WORLD) -> Child:
+    """The simulator with the tests' small world, or another one."""
+    return stack.start_simulator([*world, "--user", sienge.user, "--password", sienge.password])
 
 
 @pytest.fixture(scope="session")
@@ -110,17 +110,18 @@ def binaries() -> Path:
 
 
 @pytest.fixture(scope="module")
-def ponte(binaries: Path, tmp_path_factory: pytest.TempPathFactory):
-    """A fresh system with the tenant set up; everything is ended after the module."""
+def ponte(binaries: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest):
+    """A fresh system with the tenant set up, its world and creditors the module's own where it names them; everything is ended after the module."""
+    world, creditors = getattr(request.module, "WORLD", WORLD), getattr(request.module, "CREDITORS", 1)
     stack = LocalStack(tmp_path_factory.mktemp("ponte"), processes.free_port(), processes.free_port(), "ponte-test")
     try:
         aws = stack.start_aws()
         stack.deploy(binaries, PARAMETERS)
         sienge = tenants.Sienge(f"{stack.simulator_url}/teste/public/api", "integracao", "senha-de-teste")
-        running = {"aws": aws, "simulator": start_simulator(stack, sienge)}
+        running = {"aws": aws, "simulator": start_simulator(stack, sienge, world)}
         memory = Memory(stack.folder)
-        # One creditor: a batimento reads each of its windows in bulk, and Sienge allows 20 bulk calls a minute.
-        creditors = set_up_tenant(stack, memory, sienge, TENANT, register=True, at_most=1)
+        # One creditor in most modules: a batimento reads each of its windows in bulk, and Sienge allows 20 bulk calls a minute.
+        creditors = set_up_tenant(stack, memory, sienge, TENANT, register=True, at_most=creditors)
         yield Ponte(stack, Simulator(stack.simulator_url), sienge, memory, creditors, running)
     finally:
         for child in stack.children():
