@@ -1,15 +1,14 @@
 //! The seeded generator. The same seed, sizes and date give the same world, always.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use jiff::civil::Date;
-use jiff::{Span, ToSpan};
 
 use super::documents::{cnpj, cpf};
+use super::draw::{add_unit, back, pick};
 use super::generate_bill::{Kind, Order, contract_bill, loose_bill};
-use super::{Address, Company, Customer, Enterprise, NextIds, Person, Phone, Spouse, Unit, World, names};
+use super::{Address, Company, Customer, Enterprise, NextIds, Person, Phone, Spouse, World, names};
 
 /// What to generate.
 #[derive(Clone, Copy, Debug)]
@@ -150,28 +149,6 @@ pub fn add_enterprise(world: &mut World, rng: &mut Rng, company: u32, name: Stri
             name,
             cnpj,
             created,
-        },
-    );
-    id
-}
-
-/// Registers a unit.
-pub fn add_unit(world: &mut World, rng: &mut Rng, enterprise: u32, contract: Option<u32>) -> u32 {
-    let id = world.next.unit;
-    world.next.unit += 1;
-    let name = match rng.u32(0..3) {
-        0 => format!("LT {:03}", id % 1_000),
-        1 => format!("CASA {}", id % 1_000),
-        _ => format!("AP {}{:02}", id % 30 + 1, id % 8 + 1),
-    };
-    world.units.insert(
-        id,
-        Unit {
-            id,
-            enterprise,
-            name,
-            contract,
-            area: rng.u32(4_000..25_000),
         },
     );
     id
@@ -330,25 +307,4 @@ fn address(rng: &mut Rng, kind: &str) -> Address {
         state: state.to_owned(),
         zip: format!("{zip}{:05}", rng.u32(0..99_999)),
     }
-}
-
-/// One of several.
-pub fn pick<T: Copy>(rng: &mut Rng, options: &[T]) -> T {
-    options[rng.usize(0..options.len())]
-}
-
-/// So many days before.
-pub fn back(date: Date, days: i64) -> Date {
-    date.saturating_sub(days.days())
-}
-
-/// So many months later; a due day past the month's end falls on its last day.
-pub fn months_later(date: Date, months: u32) -> Date {
-    date.saturating_add(Span::new().months(i64::from(months)))
-}
-
-/// A document number for a bill entered by hand.
-pub fn loose_document(rng: &mut Rng) -> (Cow<'static, str>, String) {
-    let document = pick(rng, &["NF", "REC", "NF", "AV"]);
-    (Cow::Borrowed(document), rng.u32(100..99_999).to_string())
 }

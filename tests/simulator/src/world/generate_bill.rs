@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use fastrand::Rng;
 use jiff::civil::Date;
 
-use super::generate::{add_unit, back, loose_document, months_later, pick};
+use super::draw::{add_unit, back, loose_document, months_later, pick};
 use super::tables::{ADVANCE, CARRIERS, RECEIPT_TYPES, RECEIVED, REMADE, RESCINDED};
 use super::{Bill, Cancellation, Contract, Installment, Remake, Situation, World};
 use crate::money::{Cents, Charges, LateTerms};

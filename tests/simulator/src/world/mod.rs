@@ -4,6 +4,7 @@
 
 mod bill;
 pub mod documents;
+mod draw;
 mod generate;
 mod generate_bill;
 mod names;

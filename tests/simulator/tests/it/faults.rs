@@ -207,7 +207,7 @@ async fn rows_come_odd_in_every_answer_that_tells_them() {
     assert_eq!(row["conditionType"], 7);
     assert_eq!(told.iter().filter(|row| row["conditionType"] == 7).count(), 1);
     let rows = json!({format!("{bill}/{id}"): {"balanceAmount": 1}, bill.to_string(): {"": "nada"}});
-    order(&simulator, json!({"kind": "odd", "rows": rows, "twice": true})).await;
+    order(&simulator, json!({"kind": "odd", "rows": rows, "twice": "true-first"})).await;
     let twice = simulator.get(INCOME).await;
     assert_eq!((&twice["data"][0], &twice["data"][1]["balanceAmount"]), (first, &json!(1)));
     assert_eq!(twice["data"].as_array().unwrap().len(), all["data"].as_array().unwrap().len() + 1);

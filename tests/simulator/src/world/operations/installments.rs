@@ -3,7 +3,8 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::super::generate::{add_customer, months_later};
+use super::super::draw::months_later;
+use super::super::generate::add_customer;
 use super::super::generate_bill::{Kind, Order, contract_bill, fresh, loose_bill, touch_contract};
 use super::super::tables::RECEIVED;
 use super::super::{Bill, Installment, Situation, World, tables};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::super::generate::months_later;
+use super::super::draw::months_later;
 use super::super::generate_bill::{fresh, touch_contract};
 use super::super::tables::{REMADE, condition_type, indexer_name};
 use super::super::{Remake, World};
