@@ -57,14 +57,6 @@ enum Removals<'a> {
     Counted(&'a mut InQuestion),
 }
 
-/// What an invocation took away of a creditor, and was about to, and how much was held open when it first asked.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tally {
-    pub held_open: Option<u64>,
-    pub taken: u64,
-    pub removed: u64,
-}
-
 /// How often a commit that met another one is computed again.
 const MAX_CONFLICTS: usize = 6;
 /// What creditors let go unasked, percent.

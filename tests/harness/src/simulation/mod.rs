@@ -8,8 +8,10 @@
 mod checks;
 mod functions;
 mod mirror;
+mod news;
 mod sienge;
 mod store;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +29,7 @@ use serde_json::json;
 use crate::rig::TODAY;
 pub use sienge::{REFUSED, address_of, operation, other_name};
 
+use news::News;
 use sienge::Sienge;
 use store::MemoryStore;
 
@@ -68,16 +71,6 @@ struct Webhook {
 enum WebhookId {
     Given(u64),
     LooksLike(String),
-}
-
-/// What a webhook tells.
-#[derive(Clone)]
-struct News {
-    /// As it was sent, for those that look alike.
-    body: String,
-    hints: Hints,
-    /// The operation it is of.
-    operation: u64,
 }
 
 /// So many seconds after the beginning.
@@ -174,7 +167,7 @@ struct Simulation {
     published: BTreeSet<(BillId, String)>,
     cursors: BTreeMap<CreditorId, Date>,
     /// What the running invocation takes away.
-    tally: BTreeMap<CreditorId, mirror::Tally>,
+    tally: BTreeMap<CreditorId, tally::Tally>,
     trouble: Trouble,
     quota_back_at: u64,
     /// Effects take less than so many seconds.

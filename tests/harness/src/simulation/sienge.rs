@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sienge_simulator::money::{Cents, Dusty};
 use sienge_simulator::world::{self, Plan, World, operations};
 
-use super::News;
+use super::news::News;
 
 /// The truth.
 pub struct Sienge {
