@@ -6,7 +6,6 @@ use ponte::flow::Shop;
 use ponte::ids::TenantId;
 use ponte::sienge::Priority;
 use ponte::store::Role;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -123,46 +122,4 @@ impl Call {
 fn found<'a>(parameters: &'a [(&'static str, String)], name: &'static str) -> Option<&'a str> {
     let found = parameters.iter().find(|(known, _)| *known == name);
     found.map(|(_, text)| text.as_str())
-}
-
-/// An answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// `application/json`, or of a problem.
-    pub content_type: &'static str,
-    /// The body.
-    pub body: String,
-    /// Further headers.
-    pub headers: Vec<(&'static str, String)>,
-    /// Whether it is what a repetition under the same `Idempotency-Key` is answered, too.
-    pub kept: bool,
-}
-
-impl Answer {
-    /// 200 with a body.
-    pub fn ok<T: Serialize>(body: &T) -> Result<Self, Problem> {
-        Self::json(200, body)
-    }
-
-    /// A status with a body.
-    pub fn json<T: Serialize>(status: u16, body: &T) -> Result<Self, Problem> {
-        let body = serde_json::to_string(body).map_err(|error| {
-            tracing::error!(%error, "an answer could not be written");
-            Problem::internal()
-        })?;
-        Ok(Self::written(status, body))
-    }
-
-    /// A status with JSON text.
-    pub(crate) fn written(status: u16, body: String) -> Self {
-        Self {
-            status,
-            content_type: "application/json",
-            body,
-            headers: Vec::new(),
-            kept: true,
-        }
-    }
 }

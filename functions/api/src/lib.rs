@@ -4,6 +4,7 @@
 //! (RFC 9457) in Portuguese that names the field; a request is answered or refused in time. A route is one row of [`ROUTES`] and its own file.
 
 mod agreements;
+mod answer;
 mod boletos;
 mod call;
 mod campaigns;
@@ -29,7 +30,8 @@ use ponte::telemetry::{self, Metric};
 use serde_json::Value;
 use tokio::time::Instant;
 
-pub use call::{Answer, Call, Caller};
+pub use answer::Answer;
+pub use call::{Call, Caller};
 pub use identity::ClaimNames;
 pub use problem::{FieldError, Problem};
 pub use route::{Repeat, Route};

@@ -9,8 +9,6 @@ use ponte::store::{Remedy, Role, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::Answer;
-
 /// Seconds after which a caller may try again when Sienge's minute is full.
 const AFTER_A_MINUTE: u32 = 60;
 /// And after any other trouble that passes.
@@ -25,7 +23,7 @@ pub struct Problem {
     /// The kind in Portuguese.
     title: &'static str,
     /// HTTP status.
-    status: u16,
+    pub(crate) status: u16,
     /// What is wrong and what to do, in Portuguese.
     detail: String,
     /// The faults by field.
@@ -33,9 +31,9 @@ pub struct Problem {
     #[schemars(default)]
     errors: Vec<FieldError>,
     #[serde(skip)]
-    headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(&'static str, String)>,
     #[serde(skip)]
-    kept: bool,
+    pub(crate) kept: bool,
 }
 
 /// A fault of one field.
@@ -201,20 +199,6 @@ impl Problem {
     }
 }
 
-impl From<Problem> for Answer {
-    fn from(mut problem: Problem) -> Self {
-        let headers = std::mem::take(&mut problem.headers);
-        Self {
-            status: problem.status,
-            content_type: "application/problem+json",
-            // Texts and numbers only: it is always written.
-            body: serde_json::to_string(&problem).unwrap_or_default(),
-            headers,
-            kept: problem.kept,
-        }
-    }
-}
-
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error == StoreError::Conflict {
@@ -358,6 +342,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::Answer;
 
     #[test]
     fn what_passes_says_when_to_come_back_and_what_does_not_says_what_to_do() {

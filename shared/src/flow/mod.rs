@@ -30,6 +30,7 @@ mod summary;
 mod sweep;
 mod task;
 mod windows;
+mod withhold;
 
 pub use agreements::{AgreementError, MAX_ATTEMPTS};
 pub use apply::{Delivered, MAX_DELIVERIES, apply_webhooks};

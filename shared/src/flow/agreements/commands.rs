@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::save::claims_of;
-use super::{AgreementError, MAX_CONFLICTS, is_conflict};
+use super::{AgreementError, MAX_CONFLICTS};
 use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated, indexer_base, transition};
 use crate::flow::Session;
 use crate::ids::{AgreementId, InstallmentId};
@@ -74,7 +74,7 @@ impl Session {
                 return Ok(agreement);
             }
             match self.take(&agreement, step).await {
-                Err(error) if is_conflict(&error) => {}
+                Err(error) if error.is_conflict() => {}
                 other => return other,
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{AgreementError, is_conflict};
+use super::AgreementError;
 use crate::agreement::{Agreement, AgreementState, Step, check_held, remake_order};
 use crate::calendar::brazilian;
 use crate::flow::freshness::whole;
@@ -115,7 +115,7 @@ impl Session {
     async fn concluded(&self, agreement: Agreement, step: Step) -> Result<Agreement, AgreementError> {
         match self.step_from(&agreement, &step).await {
             Err(AgreementError::NotAllowed(_)) => self.agreement(&agreement.id).await,
-            Err(error) if is_conflict(&error) => {
+            Err(error) if error.is_conflict() => {
                 let stored = self.agreement(&agreement.id).await?;
                 if !matches!(stored.state, AgreementState::AwaitingErp { .. }) {
                     return Ok(stored);

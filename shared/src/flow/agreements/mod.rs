@@ -6,6 +6,7 @@
 
 mod commands;
 mod erp;
+mod error;
 mod save;
 mod tend;
 
@@ -14,14 +15,14 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 pub use erp::MAX_ATTEMPTS;
+pub use error::AgreementError;
 pub use tend::sweep;
 
 use super::{FlowError, Session};
-use crate::agreement::{Agreement, AgreementSettings, AgreementState, DraftError, NotAllowed, Step, Transition, transition};
-use crate::calendar::{self, Date, HolidayRules, Timestamp, brazilian};
+use crate::agreement::{Agreement, AgreementSettings, AgreementState, Step, Transition, transition};
+use crate::calendar::{self, HolidayRules, Timestamp};
 use crate::ids::{AgreementId, BillId, CreditorId};
 use crate::portfolio::{Claims, HeldBill};
-use crate::sienge::SiengeError;
 use crate::store::{AgreementWrite, StoreError};
 
 /// How often a write that met another one is computed again.
@@ -30,61 +31,6 @@ const MAX_CONFLICTS: usize = 6;
 const DAILY: SignedDuration = SignedDuration::from_hours(24);
 /// Until an agreement that could not be seen to is tried again.
 const HOURLY: SignedDuration = SignedDuration::from_hours(1);
-
-/// Why nothing was done to an agreement: the rule that was broken, and the values that broke it. The texts are Portuguese and say what is right.
-#[derive(Debug, thiserror::Error)]
-pub enum AgreementError {
-    /// There is no such agreement.
-    #[error("acordo {0} não encontrado")]
-    Unknown(AgreementId),
-    /// Another request made the agreement of this id.
-    #[error("o acordo {0} já foi salvo por outro pedido")]
-    OtherRequest(AgreementId),
-    /// The creditor is not the tenant's.
-    #[error("credor {0} não cadastrado nesta assessoria")]
-    UnknownCreditor(CreditorId),
-    /// What is asked for, or what is there now, does not make an agreement.
-    #[error(transparent)]
-    Draft(#[from] DraftError),
-    /// Sienge does not tell the indexer of the installments.
-    #[error("o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado")]
-    IndexerNotTold,
-    /// The installments have more than one indexer.
-    #[error("as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador")]
-    SeveralIndexers,
-    /// The proposal's last day passed.
-    #[error("a proposta {id} expirou em {}; simule de novo", brazilian(*.expired_on))]
-    ProposalExpired {
-        /// The proposal.
-        id: AgreementId,
-        /// Its last day.
-        expired_on: Date,
-    },
-    /// The reason given is empty or too long.
-    #[error("informe o motivo, com até {most} caracteres")]
-    ReasonUnfit {
-        /// How many characters it may have.
-        most: usize,
-    },
-    /// The agreement's state does not allow it.
-    #[error(transparent)]
-    NotAllowed(#[from] NotAllowed),
-    /// The database, Sienge or the configuration.
-    #[error(transparent)]
-    Flow(#[from] FlowError),
-}
-
-impl From<StoreError> for AgreementError {
-    fn from(error: StoreError) -> Self {
-        Self::Flow(error.into())
-    }
-}
-
-impl From<SiengeError> for AgreementError {
-    fn from(error: SiengeError) -> Self {
-        Self::Flow(error.into())
-    }
-}
 
 /// When the sweep must look at an agreement next.
 fn due(agreement: &Agreement, now: Timestamp) -> Option<Timestamp> {
@@ -158,8 +104,4 @@ impl Session {
         self.write_agreement(&moved, &claims).await?;
         Ok(moved.agreement)
     }
-}
-
-fn is_conflict(error: &AgreementError) -> bool {
-    matches!(error, AgreementError::Flow(FlowError::Store(StoreError::Conflict)))
 }

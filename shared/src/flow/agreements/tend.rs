@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{AgreementError, DAILY, HOURLY, is_conflict, later};
+use super::{AgreementError, DAILY, HOURLY, later};
 use crate::agreement::{Agreement, AgreementState, StateName, Step, holds_remake, remake_is_unread, review, unclassified};
 use crate::calendar::Timestamp;
 use crate::flow::freshness::whole;
@@ -65,7 +65,7 @@ impl Session {
                     let state = after.state.name().as_str();
                     tracing::info!(tenant = %self.tenant, agreement = %id, %bill, state, "agreement reviewed");
                 }
-                Err(error) if is_conflict(&error) => fresh = None,
+                Err(error) if error.is_conflict() => fresh = None,
                 Err(error) => return Err(error),
             }
         }

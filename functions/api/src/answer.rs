@@ -1,0 +1,61 @@
+//! What a call is answered.
+
+use serde::Serialize;
+
+use crate::Problem;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `application/json`, or of a problem.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Whether it is what a repetition under the same `Idempotency-Key` is answered, too.
+    pub kept: bool,
+}
+
+impl Answer {
+    /// 200 with a body.
+    pub fn ok<T: Serialize>(body: &T) -> Result<Self, Problem> {
+        Self::json(200, body)
+    }
+
+    /// A status with a body.
+    pub fn json<T: Serialize>(status: u16, body: &T) -> Result<Self, Problem> {
+        let body = serde_json::to_string(body).map_err(|error| {
+            tracing::error!(%error, "an answer could not be written");
+            Problem::internal()
+        })?;
+        Ok(Self::written(status, body))
+    }
+
+    /// A status with JSON text.
+    pub(crate) fn written(status: u16, body: String) -> Self {
+        Self {
+            status,
+            content_type: "application/json",
+            body,
+            headers: Vec::new(),
+            kept: true,
+        }
+    }
+}
+
+impl From<Problem> for Answer {
+    fn from(mut problem: Problem) -> Self {
+        let headers = std::mem::take(&mut problem.headers);
+        Self {
+            status: problem.status,
+            content_type: "application/problem+json",
+            // Texts and numbers only: it is always written.
+            body: serde_json::to_string(&problem).unwrap_or_default(),
+            headers,
+            kept: problem.kept,
+        }
+    }
+}

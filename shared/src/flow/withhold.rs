@@ -1,0 +1,86 @@
+//! What an invocation leaves to the creditor's reconciliation, because it would be too much to take away unasked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+
+use super::breaker::{FEW_REMOVALS, InQuestion, Tally, must_ask};
+use super::{FlowError, Report, Session};
+use crate::ids::{BillId, CreditorId};
+use crate::portfolio::Critique;
+use crate::settings::CreditorSettings;
+use crate::store::CritiqueNote;
+
+impl Session {
+    /// The bills in question that are left as they are: with what this invocation took away before, they are more than goes unasked. The
+    /// operator is told of each.
+    pub(super) async fn withhold(
+        &self,
+        in_question: &BTreeMap<BillId, InQuestion>,
+        report: &mut Report,
+    ) -> Result<BTreeSet<BillId>, FlowError> {
+        let mut removals: BTreeMap<CreditorId, u64> = BTreeMap::new();
+        for of_bill in in_question.values() {
+            *removals.entry(of_bill.creditor).or_default() += of_bill.installments;
+        }
+        let mut withheld = BTreeSet::new();
+        for (creditor, more) in removals {
+            let removals = self.tally(creditor).taken + more;
+            // Counting what is held open reads the creditor's whole index.
+            if removals < FEW_REMOVALS || !must_ask(removals, self.held_open(creditor).await?, self.removal_share(creditor)) {
+                continue;
+            }
+            tracing::warn!(tenant = %self.tenant, %creditor, removals, "too much would be taken away: it is left until a reconciliation is confirmed");
+            let bills = in_question.iter().filter(|(_, of_bill)| of_bill.creditor == creditor);
+            let critiques: Vec<Critique> = bills
+                .map(|(bill, of_bill)| Critique::RemovalsWaitForConfirmation {
+                    bill: *bill,
+                    installments: of_bill.installments,
+                })
+                .collect();
+            withheld.extend(critiques.iter().map(Critique::bill));
+            for critique in &critiques {
+                report.criticise(critique.text());
+            }
+            if !self.dry_run {
+                let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
+                self.shop
+                    .store
+                    .record_critiques(&self.tenant, Some(creditor), &notes, self.now())
+                    .await?;
+            }
+        }
+        Ok(withheld)
+    }
+
+    /// Notes what is removed if a second read says so too.
+    pub(super) fn note_removals<'a>(&self, in_question: impl Iterator<Item = &'a InQuestion>) {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        for of_bill in in_question {
+            tallies.entry(of_bill.creditor).or_default().taken += of_bill.installments;
+        }
+    }
+
+    /// The share of a creditor's open installments that may go unasked.
+    pub(super) fn removal_share(&self, creditor: CreditorId) -> u8 {
+        let settings = self.creditors.get(&creditor);
+        settings.map_or_else(
+            || CreditorSettings::new(creditor).removal_share_percent,
+            |settings| settings.removal_share_percent,
+        )
+    }
+
+    async fn held_open(&self, creditor: CreditorId) -> Result<u64, FlowError> {
+        if let Some(open) = self.tally(creditor).held_open {
+            return Ok(open);
+        }
+        let open = self.shop.store.count_open(&self.tenant, creditor).await?;
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.entry(creditor).or_default().held_open = Some(open);
+        Ok(open)
+    }
+
+    fn tally(&self, creditor: CreditorId) -> Tally {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.get(&creditor).copied().unwrap_or_default()
+    }
+}
