@@ -6,7 +6,7 @@ use ponte::calendar::Timestamp;
 use ponte::flow::{View, Wish, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::portfolio::{
-    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Motive, Observation, Oddity, Outcome, Scope, Unread, compare,
+    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Motive, Observation, ObservedBill, Oddity, Outcome, Scope, Unread, compare,
 };
 use ponte::store::Stamp;
 
@@ -455,7 +455,8 @@ fn unread_news(scope: Scope, bills: &BTreeMap<BillId, Wish>, seen: &[Observation
     unread.filter(|_| scope == Scope::Webhook).map(|seen| seen.bill).collect()
 }
 
-/// What is open here and could not be read stays as it is, unless its bill moves to another contract, and is criticised. Says how often it was so.
+/// What is open here and could not be read stays as it is, unless its bill moves to another contract or to nobody's company, and is
+/// criticised. Says how often it was so.
 fn check_unread(held: &HeldBill, seen: &Observation, outcome: &Outcome) -> u64 {
     let mut count = 0;
     let open = held.installments.values().filter(|row| row.is_open());
@@ -466,16 +467,21 @@ fn check_unread(held: &HeldBill, seen: &Observation, outcome: &Outcome) -> u64 {
             .changes
             .iter()
             .any(|change| matches!(change, Change::Installment(_, after) if is_it(after)));
-        let moves = seen
-            .header
-            .as_ref()
-            .is_some_and(|header| header.customer != row.contract.customer || header.document_type != row.contract.document_type);
+        let moves = seen.header.as_ref().is_some_and(|header| {
+            let elsewhere = header.customer != row.contract.customer || header.document_type != row.contract.document_type;
+            elsewhere || is_left_out(header)
+        });
         assert!(!changed || moves, "{row:?} could not be read and changed: {outcome:?}");
         let names =
             |critique: &Critique| matches!(critique, Critique::InstallmentsUnread { installments, .. } if installments.contains(&row.id));
         assert!(outcome.critiques.iter().any(names), "{row:?} could not be read and nobody was told");
     }
     count
+}
+
+/// Whether the settings leave a bill out: it goes back, shown or not.
+fn is_left_out(header: &ObservedBill) -> bool {
+    !REGISTERED.contains(&header.creditor.0)
 }
 
 /// What an outcome takes away, by who held it: open installments that close without a new receipt, and are nowhere else.
@@ -498,7 +504,8 @@ fn taken_away(held: &HeldBill, outcome: &Outcome) -> BTreeMap<CreditorId, u64> {
                 ..
             }
         );
-        if after.receipts.len() <= before.receipts.len() && !remade && !opened(after.id) {
+        let explained = after.receipts.iter().any(|receipt| !before.receipts.contains(receipt));
+        if !explained && !remade && !opened(after.id) {
             *removed.entry(before.creditor).or_default() += 1;
         }
     }
@@ -507,9 +514,7 @@ fn taken_away(held: &HeldBill, outcome: &Outcome) -> BTreeMap<CreditorId, u64> {
 
 /// Nothing is removed because it was missing from one answer: whatever leaves collection without a receipt was confirmed.
 fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
-    // What the settings leave out goes back, shown or not.
-    let left_out = |header: &ponte::portfolio::ObservedBill| !REGISTERED.contains(&header.creditor.0);
-    if seen.coverage == Coverage::WholeConfirmed || seen.header.as_ref().is_some_and(left_out) {
+    if seen.coverage == Coverage::WholeConfirmed || seen.header.as_ref().is_some_and(is_left_out) {
         return;
     }
     let read = seen.installments.iter().map(|row| row.id);
