@@ -13,11 +13,11 @@ use ponte::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, Ins
 use ponte::money::Cents;
 use ponte::portfolio::{
     Action, Address, Change, Contract, ContractKey, ContractState, Coverage, Customer, Document, Enterprise, EventKind, HeldBill,
-    Installment, InstallmentState, Motive, Observation, ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, SalesContract, Scope,
-    SettlementClass, SettlementKind, TimelineEvent, Unit, compare,
+    Installment, InstallmentState, Observation, ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, ReturnReason, SalesContract,
+    Scope, SettlementClass, SettlementKind, TimelineEvent, Unit, compare,
 };
 use ponte::settings::{CreditorSettings, TenantSettings};
-use ponte::store::{Remedy, Stamp, Store, StoreError};
+use ponte::store::{Recovery, Stamp, Store, StoreError};
 use rust_decimal_macros::dec;
 
 const CREDITOR: CreditorId = CreditorId(1);
@@ -192,7 +192,7 @@ async fn a_bill_is_read_back_as_it_was_committed() {
         gross: Cents::new(102_010),
     });
     settled.state = InstallmentState::Closed {
-        motive: Motive::Receipt,
+        motive: ReturnReason::Receipt,
         on: date(2026, 11, 22),
     };
     let outcome = Outcome {
@@ -258,7 +258,7 @@ async fn the_second_of_two_writers_must_compare_again() {
     };
     commit(store, 7, &empty, &first).await.unwrap();
     let error = commit(store, 7, &empty, &second).await.unwrap_err();
-    assert_eq!((&error, error.remedy()), (&StoreError::Conflict, Remedy::Reload));
+    assert_eq!((&error, error.recovery()), (&StoreError::Conflict, Recovery::Reload));
     let held = store.load_bill(&tenant(), BillId(7)).await.unwrap();
     assert_eq!(held.installments.len(), 1, "nothing of the loser was written");
     assert_eq!(commit(store, 7, &held, &second).await.unwrap().version, 2);
@@ -280,7 +280,7 @@ async fn many_writers_lose_nothing() {
                 };
                 match commit(&store, 9, &held, &outcome).await {
                     Ok(committed) => return committed.version,
-                    Err(error) => assert_eq!(error.remedy(), Remedy::Reload, "{error}"),
+                    Err(error) => assert_eq!(error.recovery(), Recovery::Reload, "{error}"),
                 }
             }
         })
@@ -319,7 +319,7 @@ async fn with_a_crash(stages: &[Observation], broken: usize, fault: Fault) -> (u
     let result = commit(&database.fragile_store(), 295, &held, &compared(&held, last)).await;
     database.no_faults();
     if let Err(error) = &result {
-        assert_eq!(error.remedy(), Remedy::Retry, "{error}");
+        assert_eq!(error.recovery(), Recovery::Retry, "{error}");
     }
     let version = held.version;
     let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
@@ -447,7 +447,7 @@ async fn one_damaged_bill_does_not_take_the_others_with_it() {
     let readable: Vec<bool> = loaded.iter().map(|(_, held)| held.is_ok()).collect();
     assert_eq!(readable, [true, false, true, true]);
     let error = loaded[1].1.as_ref().unwrap_err();
-    assert_eq!(error.remedy(), Remedy::Never);
+    assert_eq!(error.recovery(), Recovery::Never);
     assert!(error.to_string().contains("installment"), "{error}");
 }
 
@@ -484,7 +484,7 @@ async fn the_open_index_holds_the_open_installments_and_no_other() {
 
     let mut closed = installment(4, 2);
     closed.state = InstallmentState::Closed {
-        motive: Motive::Reconciliation,
+        motive: ReturnReason::Reconciliation,
         on: date(2026, 11, 22),
     };
     let held = store.load_bill(&tenant(), BillId(4)).await.unwrap();

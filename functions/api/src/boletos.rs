@@ -1,7 +1,7 @@
 //! `/v1/contracts/{bill}/installments/{installment}/boleto`: second copies, by e-mail, with another due date.
 
 use ponte::calendar::{self, Date};
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::flow::boletos::{BoletoEmail, SecondCopy, email, second_copy};
 use ponte::ids::{BillId, InstallmentId};
 use ponte::store::Role;
@@ -20,7 +20,7 @@ pub(crate) const READ: Route = Route {
     summary: "The second copy of an open installment's boleto: link (five minutes), digitable line, and a text for an SMS.",
     request: None,
     response: SchemaGenerator::subschema_for::<SecondCopy>,
-    handle: |shop, call| Box::pin(read(shop, call)),
+    handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
 pub(crate) const RENEW: Route = Route {
@@ -34,7 +34,7 @@ pub(crate) const RENEW: Route = Route {
               the call answers 409 and may be repeated.",
     request: Some(SchemaGenerator::subschema_for::<RenewRequest>),
     response: SchemaGenerator::subschema_for::<SecondCopy>,
-    handle: |shop, call| Box::pin(renew(shop, call)),
+    handle: |adapters, call| Box::pin(renew(adapters, call)),
 };
 
 pub(crate) const EMAIL: Route = Route {
@@ -48,7 +48,7 @@ pub(crate) const EMAIL: Route = Route {
               answer is 502 and stays so.",
     request: Some(SchemaGenerator::subschema_for::<EmailRequest>),
     response: SchemaGenerator::subschema_for::<EmailAnswer>,
-    handle: |shop, call| Box::pin(send(shop, call)),
+    handle: |adapters, call| Box::pin(send(adapters, call)),
 };
 
 /// The due date wanted.
@@ -81,24 +81,24 @@ pub struct EmailAnswer {
     sent: bool,
 }
 
-async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
-    copy(shop, call, None).await
+async fn read(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+    copy(adapters, call, None).await
 }
 
-async fn renew(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn renew(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let asked: RenewRequest = call.json()?;
-    copy(shop, call, Some(asked.new_due_on)).await
+    copy(adapters, call, Some(asked.new_due_on)).await
 }
 
-async fn copy(shop: &Shop, call: &Call, new_due_on: Option<Date>) -> Result<Answer, Problem> {
+async fn copy(adapters: &Adapters, call: &Call, new_due_on: Option<Date>) -> Result<Answer, Problem> {
     let (bill, installment) = of(call)?;
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let copy = second_copy(&session, bill, installment, new_due_on).await;
     session.close().await;
     Answer::ok(&copy?)
 }
 
-async fn send(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn send(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let asked: EmailRequest = call.json()?;
     let (bill, installment) = of(call)?;
     let mail = BoletoEmail {
@@ -106,7 +106,7 @@ async fn send(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
         title: asked.title,
         body: asked.body,
     };
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let sent = email(&session, bill, installment, &mail).await;
     session.close().await;
     sent?;

@@ -1,8 +1,8 @@
 //! A call that was let in, and its answer.
 
 use ponte::calendar::{Date, Timestamp};
+use ponte::flow::Adapters;
 use ponte::flow::Session;
-use ponte::flow::Shop;
 use ponte::ids::TenantId;
 use ponte::sienge::Priority;
 use ponte::store::Role;
@@ -113,8 +113,8 @@ impl Call {
     }
 
     /// The caller's tenant with its Sienge, whose calls go ahead of the batches, for somebody waits; to be closed at the end.
-    pub async fn session(&self, shop: &Shop) -> Result<Session, Problem> {
-        let session = Session::open(shop, self.tenant()?, false, self.deadline).await?;
+    pub async fn session(&self, adapters: &Adapters) -> Result<Session, Problem> {
+        let session = Session::open(adapters, self.tenant()?, false, self.deadline).await?;
         Ok(session.with_priority(Priority::Interactive))
     }
 }

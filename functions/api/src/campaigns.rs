@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ponte::calculation::{Campaign, Error};
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::ids::CreditorId;
 use ponte::store::{Role, StoreError};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -24,7 +24,7 @@ pub(crate) const READ: Route = Route {
     summary: "The calculation campaigns of a creditor, with their version.",
     request: None,
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
-    handle: |shop, call| Box::pin(read(shop, call)),
+    handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
 pub(crate) const REPLACE: Route = Route {
@@ -37,7 +37,7 @@ pub(crate) const REPLACE: Route = Route {
     summary: "Replaces all campaigns of a creditor; refused when somebody saved since the version given was read.",
     request: Some(SchemaGenerator::subschema_for::<CampaignsRequest>),
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
-    handle: |shop, call| Box::pin(replace(shop, call)),
+    handle: |adapters, call| Box::pin(replace(adapters, call)),
 };
 
 /// All campaigns of a creditor.
@@ -62,9 +62,9 @@ pub struct CampaignsRequest {
     campaigns: Vec<Campaign>,
 }
 
-async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
-    let creditor = known_creditor(shop, call).await?;
-    let list = shop.store.campaigns(call.tenant()?, creditor).await?;
+async fn read(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+    let creditor = known_creditor(adapters, call).await?;
+    let list = adapters.store.campaigns(call.tenant()?, creditor).await?;
     Answer::ok(&CampaignsAnswer {
         creditor,
         version: list.version,
@@ -72,15 +72,18 @@ async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     })
 }
 
-async fn replace(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn replace(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let asked: CampaignsRequest = call.json()?;
-    let creditor = known_creditor(shop, call).await?;
+    let creditor = known_creditor(adapters, call).await?;
     let faults = faults(creditor, &asked.campaigns);
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
     let tenant = call.tenant()?;
-    let saved = shop.store.put_campaigns(tenant, creditor, asked.version, &asked.campaigns).await;
+    let saved = adapters
+        .store
+        .put_campaigns(tenant, creditor, asked.version, &asked.campaigns)
+        .await;
     let version = saved.map_err(|error| match error {
         StoreError::Conflict => Problem::conflict(format!(
             "As campanhas mudaram desde a versão {}; leia-as de novo e repita a alteração sobre a versão atual.",
@@ -97,9 +100,9 @@ async fn replace(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     })
 }
 
-async fn known_creditor(shop: &Shop, call: &Call) -> Result<CreditorId, Problem> {
+async fn known_creditor(adapters: &Adapters, call: &Call) -> Result<CreditorId, Problem> {
     let creditor = CreditorId(call.id("id")?);
-    match shop.store.creditor(call.tenant()?, creditor).await? {
+    match adapters.store.creditor(call.tenant()?, creditor).await? {
         Some(_) => Ok(creditor),
         None => Err(Problem::not_found(format!(
             "Credor {creditor} não cadastrado nesta assessoria; cadastre a empresa do Sienge como credor."

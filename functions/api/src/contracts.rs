@@ -1,8 +1,8 @@
 //! `POST /v1/contracts/{bill}/open`: a contract as Sienge has it now.
 
 use ponte::calendar::{Date, brazilian};
+use ponte::flow::Adapters;
 use ponte::flow::Opened;
-use ponte::flow::Shop;
 use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{Contract, ContractState, HeldBill, Installment, InstallmentState, TimelineEvent};
@@ -23,7 +23,7 @@ pub(crate) const OPEN: Route = Route {
               its installments and its newest events. Call it when an operator opens the customer.",
     request: None,
     response: SchemaGenerator::subschema_for::<OpenedContract>,
-    handle: |shop, call| Box::pin(open(shop, call)),
+    handle: |adapters, call| Box::pin(open(adapters, call)),
 };
 
 /// A contract as it stands.
@@ -98,9 +98,9 @@ pub struct ToldEvent {
     text: String,
 }
 
-async fn open(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn open(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let bill = BillId(call.id("bill")?);
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let opened = session.open_bill(bill).await;
     session.close().await;
     Answer::ok(&answer(bill, &opened?))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ponte::calendar::{Date, Timestamp, business_date};
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::flow::TaskName;
 use ponte::ids::CreditorId;
 use ponte::store::{CRITIQUE, Role, RunRecord, RunState};
@@ -26,7 +26,7 @@ pub(crate) const RUNS: Route = Route {
     summary: "The task history, newest first. While a run lasts, its text tells how many of its steps are done and when it will probably end.",
     request: None,
     response: SchemaGenerator::subschema_for::<RunList>,
-    handle: |shop, call| Box::pin(runs(shop, call)),
+    handle: |adapters, call| Box::pin(runs(adapters, call)),
 };
 
 pub(crate) const CRITIQUES: Route = Route {
@@ -39,7 +39,7 @@ pub(crate) const CRITIQUES: Route = Route {
     summary: "The critiques of a day, newest first: what needs somebody's attention. The same words about the same bill are told once a day.",
     request: None,
     response: SchemaGenerator::subschema_for::<CritiqueList>,
-    handle: |shop, call| Box::pin(critiques(shop, call)),
+    handle: |adapters, call| Box::pin(critiques(adapters, call)),
 };
 
 /// Runs.
@@ -107,13 +107,13 @@ impl TaskRun {
     }
 }
 
-async fn runs(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn runs(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
     let (tenant, wanted) = (call.tenant()?, call.word("task"));
     let mut found: Vec<RunRecord> = Vec::new();
     for task in TaskName::ALL.map(TaskName::as_str) {
         if wanted.is_none_or(|wanted| wanted == task) {
-            found.extend(shop.store.runs(tenant, task, limit).await?);
+            found.extend(adapters.store.runs(tenant, task, limit).await?);
         }
     }
     found.sort_by_key(|run| std::cmp::Reverse(run.started_at));
@@ -122,10 +122,10 @@ async fn runs(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     Answer::ok(&RunList { runs })
 }
 
-async fn critiques(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn critiques(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
     let day = call.day("day").unwrap_or_else(|| business_date(call.at));
-    let found = shop.store.journal_of_day(call.tenant()?, day, CRITIQUE, limit).await?;
+    let found = adapters.store.journal_of_day(call.tenant()?, day, CRITIQUE, limit).await?;
     let critique = |entry: ponte::store::JournalEntry| Critique {
         at: entry.at,
         text: entry.summary,

@@ -24,7 +24,7 @@ mod routes;
 use std::time::Duration;
 
 use ponte::calendar::Timestamp;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::ids::TenantId;
 use ponte::telemetry::{self, Metric};
 use serde_json::Value;
@@ -49,7 +49,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(26);
 
 /// The handler and its adapters.
 pub struct Api {
-    shop: Shop,
+    adapters: Adapters,
     claims: ClaimNames,
     authenticator: Authenticator,
 }
@@ -66,9 +66,9 @@ pub struct Refused {
 impl Api {
     /// Wires the handler.
     #[must_use]
-    pub fn new(shop: Shop, claims: ClaimNames) -> Self {
+    pub fn new(adapters: Adapters, claims: ClaimNames) -> Self {
         Self {
-            shop,
+            adapters,
             claims,
             authenticator: Authenticator::default(),
         }
@@ -76,15 +76,15 @@ impl Api {
 
     /// The adapters.
     #[must_use]
-    pub fn shop(&self) -> &Shop {
-        &self.shop
+    pub fn adapters(&self) -> &Adapters {
+        &self.adapters
     }
 
     /// Opens the connections that the first event needs. What fails here fails again there, and is answered there.
     pub async fn connect(&self) {
         // Nobody's: what is asked for does not matter.
         let Ok(nobody) = TenantId::parse("0") else { return };
-        let asked = async { tokio::join!(self.shop.store.tenant_settings(&nobody), self.shop.secrets.get(&nobody)) };
+        let asked = async { tokio::join!(self.adapters.store.tenant_settings(&nobody), self.adapters.secrets.get(&nobody)) };
         if tokio::time::timeout(Duration::from_secs(2), asked).await.is_err() {
             tracing::warn!("AWS did not answer at the start");
         }
@@ -105,7 +105,7 @@ impl Api {
 
     /// Answers a request. Never fails.
     async fn answer(&self, request: &HttpRequest, deadline: Instant) -> Answer {
-        let (at, began) = ((self.shop.clock)(), Instant::now());
+        let (at, began) = ((self.adapters.clock)(), Instant::now());
         let mut tenant = None;
         let answer = match self.admit(request, at, deadline).await {
             Ok((route, call)) => {
@@ -141,7 +141,7 @@ impl Api {
         let caller = match route.role {
             None => Caller::nobody(),
             Some(role) => {
-                let caller = self.authenticator.caller(&self.shop.store, &self.claims, request, at).await?;
+                let caller = self.authenticator.caller(&self.adapters.store, &self.claims, request, at).await?;
                 if caller.role < role {
                     return Err(Problem::forbidden(role));
                 }
@@ -164,8 +164,8 @@ impl Api {
     async fn serve(&self, route: &'static Route, call: &Call) -> Answer {
         let work = async {
             match (&call.idempotency_key, route.repeat) {
-                (Some(key), Repeat::Again | Repeat::Once) => repeat::once(&self.shop, route, call, key).await,
-                _ => (route.handle)(&self.shop, call).await,
+                (Some(key), Repeat::Again | Repeat::Once) => repeat::once(&self.adapters, route, call, key).await,
+                _ => (route.handle)(&self.adapters, call).await,
             }
         };
         let served = tokio::time::timeout_at(call.deadline, work).await;
@@ -196,7 +196,7 @@ impl Api {
                         query,
                         body: command.body,
                         idempotency_key: command.idempotency_key,
-                        at: (self.shop.clock)(),
+                        at: (self.adapters.clock)(),
                         deadline,
                     };
                     self.serve(route, &call).await

@@ -6,7 +6,7 @@
 use api::{Api, ClaimNames};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use ponte::aws;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Error> {
         tenant: aws::variable("JWT_TENANT_CLAIM")?,
         role: aws::variable("JWT_ROLE_CLAIM")?,
     };
-    let api = Api::new(Shop::from_env()?, claims);
+    let api = Api::new(Adapters::from_env()?, claims);
     // Without TLS, as on the local stack, there is nothing to be gained.
     if std::env::var("AWS_ENDPOINT_URL").map_or(true, |url| url.starts_with("https")) {
         api.connect().await;

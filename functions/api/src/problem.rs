@@ -5,7 +5,7 @@ use ponte::aws::SecretError;
 use ponte::flow::boletos::BoletoError;
 use ponte::flow::quotes::QuoteError;
 use ponte::flow::{AgreementError, FlowError, OpenError};
-use ponte::store::{Remedy, Role, StoreError};
+use ponte::store::{Recovery, Role, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -207,7 +207,7 @@ impl From<StoreError> for Problem {
                 AFTER_A_MOMENT,
             );
         }
-        if error.remedy() == Remedy::Never {
+        if error.recovery() == Recovery::Never {
             tracing::error!(%error, "the database");
             return Self::internal();
         }

@@ -2,7 +2,7 @@
 
 use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, Row, Warning};
 use ponte::calendar::Date;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::flow::quotes::{ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for};
 use ponte::ids::CreditorId;
 use ponte::money::{Cents, Rate};
@@ -22,7 +22,7 @@ pub(crate) const QUOTE: Route = Route {
     summary: "What the selected installments cost on a date and why, in cash or by a plan. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<QuoteRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
-    handle: |shop, call| Box::pin(quote(shop, call)),
+    handle: |adapters, call| Box::pin(quote(adapters, call)),
 };
 
 pub(crate) const SMALLEST_PLAN: Route = Route {
@@ -35,7 +35,7 @@ pub(crate) const SMALLEST_PLAN: Route = Route {
     summary: "The plan with the fewest installments none of which passes what the debtor can pay. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<SmallestPlanRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
-    handle: |shop, call| Box::pin(smallest_plan(shop, call)),
+    handle: |adapters, call| Box::pin(smallest_plan(adapters, call)),
 };
 
 /// A quote as callers read it; amounts are explained line by line.
@@ -143,17 +143,17 @@ fn told(lines: Vec<Line>) -> Vec<ToldLine> {
     lines.collect()
 }
 
-async fn quote(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn quote(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let asked: QuoteRequest = call.json()?;
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let quoted = quote_selection(&session, &asked).await;
     session.close().await;
     Answer::ok(&QuoteAnswer::from(quoted?))
 }
 
-async fn smallest_plan(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn smallest_plan(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let asked: SmallestPlanRequest = call.json()?;
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let quoted = smallest_plan_for(&session, &asked).await;
     session.close().await;
     Answer::ok(&QuoteAnswer::from(quoted?))

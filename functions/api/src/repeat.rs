@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use ponte::digest::sha256_hex;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::store::{Begun, StoredAnswer, Term};
 
 use crate::{Answer, Call, Problem, Repeat, Route};
@@ -24,14 +24,14 @@ pub(crate) fn digest(route: &Route, call: &Call) -> String {
 }
 
 /// Carries the call out unless it was before.
-pub(crate) async fn once(shop: &Shop, route: &'static Route, call: &Call, key: &str) -> Result<Answer, Problem> {
+pub(crate) async fn once(adapters: &Adapters, route: &'static Route, call: &Call, key: &str) -> Result<Answer, Problem> {
     if key.is_empty() || key.len() > MAX_KEY {
         return Err(Problem::field(
             "Idempotency-Key",
             format!("informe de 1 a {MAX_KEY} caracteres, por exemplo um UUID"),
         ));
     }
-    let (store, tenant) = (&shop.store, call.tenant()?);
+    let (store, tenant) = (&adapters.store, call.tenant()?);
     let term = match route.repeat {
         Repeat::Once => Term::Once(LEASE),
         Repeat::No | Repeat::Again => Term::Again(LEASE),
@@ -57,7 +57,7 @@ pub(crate) async fn once(shop: &Shop, route: &'static Route, call: &Call, key: &
         }
         Begun::OtherBody => return Err(Problem::other_request()),
     };
-    let answer: Answer = (route.handle)(shop, call).await.unwrap_or_else(Into::into);
+    let answer: Answer = (route.handle)(adapters, call).await.unwrap_or_else(Into::into);
     if !answer.kept {
         store.forget_call(&claim).await?;
         return Ok(answer);

@@ -2,7 +2,7 @@
 
 use futures::future::LocalBoxFuture;
 use ponte::calendar::Date;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::store::Role;
 use schemars::{Schema, SchemaGenerator};
 
@@ -36,7 +36,7 @@ pub struct Route {
     /// The body of a success.
     pub response: SchemaOf,
     /// What carries it out.
-    pub handle: for<'a> fn(&'a Shop, &'a Call) -> Served<'a>,
+    pub handle: for<'a> fn(&'a Adapters, &'a Call) -> Served<'a>,
 }
 
 /// What an `Idempotency-Key` means to a route.

@@ -5,12 +5,12 @@
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use ponte::aws::InboxMessage;
-use ponte::flow::{Delivered, Shop, apply_webhooks};
+use ponte::flow::{Adapters, Delivered, apply_webhooks};
 use ponte::store::JournalKey;
 use tokio::time::Instant;
 
 /// Applies a batch. Whatever fails is named in the answer, so that the queue delivers it, and only it, again.
-pub async fn handle(shop: &Shop, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
+pub async fn handle(adapters: &Adapters, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
     let mut batch = Vec::with_capacity(event.records.len());
     let mut failed = Vec::new();
     for message in event.records {
@@ -27,7 +27,7 @@ pub async fn handle(shop: &Shop, event: SqsEvent, deadline: Instant) -> SqsBatch
             }
         }
     }
-    failed.extend(apply_webhooks(shop, batch, deadline).await);
+    failed.extend(apply_webhooks(adapters, batch, deadline).await);
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failed
         .into_iter()

@@ -5,16 +5,16 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     ponte::telemetry::init();
-    let shop = Shop::from_env()?;
-    let shop = &shop;
+    let adapters = Adapters::from_env()?;
+    let adapters = &adapters;
     run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        Ok::<_, Error>(apply::handle(shop, event.payload, deadline).await)
+        Ok::<_, Error>(apply::handle(adapters, event.payload, deadline).await)
     }))
     .await
 }

@@ -4,17 +4,17 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     ponte::telemetry::init();
-    let shop = Shop::from_env()?;
-    let shop = &shop;
+    let adapters = Adapters::from_env()?;
+    let adapters = &adapters;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        Box::pin(payments::handle(shop, event.payload, deadline))
+        Box::pin(payments::handle(adapters, event.payload, deadline))
             .await
             .map_err(|error| Diagnostic {
                 error_type: error.kind().to_owned(),

@@ -1,12 +1,12 @@
 //! `reconcile`: the reconciliation ("batimento"). `{"tenant", "creditor", "dryRun", "confirm"}`, all optional.
 
-use ponte::flow::{FlowError, Shop, TaskName, reconcile, run_event};
+use ponte::flow::{Adapters, FlowError, TaskName, reconcile, run_event};
 use serde_json::Value;
 use tokio::time::Instant;
 
 /// Answers one event with a summary an operator can read.
-pub async fn handle(shop: &Shop, event: Value, deadline: Instant) -> Result<Value, FlowError> {
-    run_event(shop, TaskName::Reconcile, event, deadline, |session, task, creditor| {
+pub async fn handle(adapters: &Adapters, event: Value, deadline: Instant) -> Result<Value, FlowError> {
+    run_event(adapters, TaskName::Reconcile, event, deadline, |session, task, creditor| {
         Box::pin(reconcile(session, task, creditor))
     })
     .await

@@ -14,7 +14,7 @@ const AWS_CALL: Duration = Duration::from_secs(10);
 
 /// The adapters.
 #[derive(Clone)]
-pub struct Shop {
+pub struct Adapters {
     /// DynamoDB.
     pub store: Store,
     /// The tenants' secrets.
@@ -31,7 +31,7 @@ pub struct Shop {
     pub clock: fn() -> Timestamp,
 }
 
-impl Shop {
+impl Adapters {
     /// Wires the real adapters. A missing variable is an error that names it.
     pub fn from_env() -> Result<Self, FlowError> {
         let config = aws::config(AWS_CALL).map_err(FlowError::NotConfigured)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::{Fate, FlowError, Report, Session, Shop, Wish};
+use super::{Adapters, FlowError, ReadRequest, Report, Session, SyncOutcome};
 use crate::aws::InboxMessage;
 use crate::ids::{BillId, CustomerId, SalesContractId, TenantId, UnitId};
 use crate::intake::{self, Hints, Receiver};
@@ -28,7 +28,7 @@ pub struct Delivered {
 }
 
 /// Applies a batch and returns the ids of the messages that failed. One tenant's or one bill's trouble fails only its own messages.
-pub async fn apply_webhooks(shop: &Shop, batch: Vec<Delivered>, deadline: Instant) -> Vec<String> {
+pub async fn apply_webhooks(adapters: &Adapters, batch: Vec<Delivered>, deadline: Instant) -> Vec<String> {
     let mut by_tenant: BTreeMap<TenantId, Vec<Delivered>> = BTreeMap::new();
     for delivered in batch {
         by_tenant.entry(delivered.message.tenant.clone()).or_default().push(delivered);
@@ -36,52 +36,55 @@ pub async fn apply_webhooks(shop: &Shop, batch: Vec<Delivered>, deadline: Instan
     // Side by side, so that one tenant's slow Sienge does not use up the others' time.
     let all = by_tenant
         .into_iter()
-        .map(|(tenant, messages)| apply_for(shop, tenant, messages, deadline));
+        .map(|(tenant, messages)| apply_for(adapters, tenant, messages, deadline));
     join_all(all).await.into_iter().flatten().collect()
 }
 
-async fn apply_for(shop: &Shop, tenant: TenantId, messages: Vec<Delivered>, deadline: Instant) -> Vec<String> {
-    match apply_tenant(shop, &tenant, &messages, deadline).await {
+async fn apply_for(adapters: &Adapters, tenant: TenantId, messages: Vec<Delivered>, deadline: Instant) -> Vec<String> {
+    match apply_tenant(adapters, &tenant, &messages, deadline).await {
         Ok(failed) => failed,
         Err(error) => {
             tracing::error!(%tenant, %error, messages = messages.len(), "webhooks not applied; they are tried again");
             if error.is_lasting() {
                 let messages = messages.iter().map(|delivered| (delivered, None));
-                give_up(shop, &tenant, messages, &error.to_string()).await;
+                give_up(adapters, &tenant, messages, &error.to_string()).await;
             }
             messages.into_iter().map(|delivered| delivered.message_id).collect()
         }
     }
 }
 
-async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], deadline: Instant) -> Result<Vec<String>, FlowError> {
-    let (waiting, damaged) = load(shop, messages).await?;
+async fn apply_tenant(adapters: &Adapters, tenant: &TenantId, messages: &[Delivered], deadline: Instant) -> Result<Vec<String>, FlowError> {
+    let (waiting, damaged) = load(adapters, messages).await?;
     for (delivered, why) in &damaged {
         tracing::error!(%tenant, key = delivered.message.key, why, "stored webhook unreadable; it fails alone");
-        give_up(shop, tenant, std::iter::once((*delivered, None)), why).await;
+        give_up(adapters, tenant, std::iter::once((*delivered, None)), why).await;
     }
     let mut failed: Vec<String> = damaged.into_iter().map(|(delivered, _)| delivered.message_id.clone()).collect();
     if waiting.is_empty() {
         return Ok(failed);
     }
-    let session = Session::open(shop, tenant, false, deadline).await?;
+    let session = Session::open(adapters, tenant, false, deadline).await?;
     let mut report = Report::default();
     let processed = session.process(&waiting, false, &mut report).await;
     session.close().await;
     let processed = processed?;
-    finish(shop, &processed).await?;
+    finish(adapters, &processed).await?;
     let arrivals: BTreeMap<&JournalKey, &str> = waiting
         .iter()
         .filter_map(|stored| Some((&stored.key, stored.arrival.as_deref()?)))
         .collect();
     let why_failed = |delivered: &Delivered| match processed.get(&JournalKey(delivered.message.key.clone())) {
         Some(Processed {
-            fate: Fate::Failed { why, lasting },
+            synced: SyncOutcome::Failed { why, lasting },
             ..
         }) => Some((why, *lasting)),
         _ => None,
     };
-    let applied = processed.values().filter(|each| !matches!(each.fate, Fate::Failed { .. })).count();
+    let applied = processed
+        .values()
+        .filter(|each| !matches!(each.synced, SyncOutcome::Failed { .. }))
+        .count();
     telemetry::count(Metric::WebhookApplied, applied as u64, Some(tenant), session.now());
     telemetry::count(
         Metric::InstallmentsChanged,
@@ -95,7 +98,7 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
         let Some((why, lasting)) = why_failed(delivered) else { continue };
         if lasting {
             let arrival = arrivals.get(&JournalKey(delivered.message.key.clone())).copied();
-            give_up(shop, tenant, std::iter::once((delivered, arrival)), why).await;
+            give_up(adapters, tenant, std::iter::once((delivered, arrival)), why).await;
         }
         failed.push(delivered.message_id.clone());
     }
@@ -104,16 +107,16 @@ async fn apply_tenant(shop: &Shop, tenant: &TenantId, messages: &[Delivered], de
 
 /// The webhooks that wait to be processed, and the messages whose webhook can't be read back, with the reason.
 /// A webhook that is not there any more (it expired) is done with.
-async fn load<'a>(shop: &Shop, messages: &'a [Delivered]) -> Result<(Vec<StoredWebhook>, Vec<(&'a Delivered, String)>), FlowError> {
+async fn load<'a>(adapters: &Adapters, messages: &'a [Delivered]) -> Result<(Vec<StoredWebhook>, Vec<(&'a Delivered, String)>), FlowError> {
     let keys: Vec<JournalKey> = messages.iter().map(|delivered| JournalKey(delivered.message.key.clone())).collect();
-    let loaded = shop.store.load_webhooks(&keys).await?;
+    let loaded = adapters.store.load_webhooks(&keys).await?;
     let some_damaged = loaded.iter().any(Result::is_err);
     let readable: Vec<StoredWebhook> = loaded.into_iter().filter_map(Result::ok).collect();
     let mut damaged = Vec::new();
     if some_damaged {
         let known: BTreeSet<&JournalKey> = readable.iter().map(|stored| &stored.key).collect();
         for (delivered, key) in messages.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
-            if let Some(Err(error)) = shop.store.load_webhooks(std::slice::from_ref(key)).await?.pop() {
+            if let Some(Err(error)) = adapters.store.load_webhooks(std::slice::from_ref(key)).await?.pop() {
                 damaged.push((delivered, error.to_string()));
             }
         }
@@ -124,26 +127,26 @@ async fn load<'a>(shop: &Shop, messages: &'a [Delivered]) -> Result<(Vec<StoredW
 }
 
 /// Writes the outcomes into the journal; a webhook that failed stays pending. One that could not be noted is only done once more.
-pub(super) async fn finish(shop: &Shop, processed: &BTreeMap<JournalKey, Processed>) -> Result<(), FlowError> {
+pub(super) async fn finish(adapters: &Adapters, processed: &BTreeMap<JournalKey, Processed>) -> Result<(), FlowError> {
     let finishes: Vec<Finish> = processed.iter().filter_map(|(key, processed)| finished(key, processed)).collect();
-    match shop.store.finish_all(&finishes, (shop.clock)()).await.into_iter().next() {
+    match adapters.store.finish_all(&finishes, (adapters.clock)()).await.into_iter().next() {
         Some((_, error)) => Err(error.into()),
         None => Ok(()),
     }
 }
 
 fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
-    let (state, note) = match processed.fate {
-        Fate::Equal => (WebhookState::Done, "aplicado"),
-        Fate::Withheld => (
+    let (state, note) = match processed.synced {
+        SyncOutcome::InSync => (WebhookState::Done, "aplicado"),
+        SyncOutcome::Withheld => (
             WebhookState::Done,
             "há parcelas a retirar além do limite do credor: nada foi retirado; aguardam a confirmação no batimento",
         ),
-        Fate::Unmatched => (
+        SyncOutcome::Unmatched => (
             WebhookState::Unmatched,
             "contrato não encontrado na carteira nem entre os credores cadastrados",
         ),
-        Fate::Failed { .. } => return None,
+        SyncOutcome::Failed { .. } => return None,
     };
     let note = match processed.unusable {
         0 => note.to_owned(),
@@ -160,7 +163,7 @@ fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
 
 /// What will not get better by itself is noted on its last delivery, so that the sweep leaves the webhook to the dead-letter queue and the
 /// operator. With each message the arrival that failed, where it is known.
-async fn give_up<'a>(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Item = (&'a Delivered, Option<&'a str>)>, why: &str) {
+async fn give_up<'a>(adapters: &Adapters, tenant: &TenantId, messages: impl Iterator<Item = (&'a Delivered, Option<&'a str>)>, why: &str) {
     let last = messages.filter(|(delivered, _)| delivered.deliveries >= MAX_DELIVERIES);
     let finishes: Vec<Finish> = last
         .map(|(delivered, arrival)| Finish {
@@ -174,9 +177,9 @@ async fn give_up<'a>(shop: &Shop, tenant: &TenantId, messages: impl Iterator<Ite
     if finishes.is_empty() {
         return;
     }
-    let now = (shop.clock)();
+    let now = (adapters.clock)();
     telemetry::count(Metric::WebhookFailed, finishes.len() as u64, Some(tenant), now);
-    for (key, error) in shop.store.finish_all(&finishes, now).await {
+    for (key, error) in adapters.store.finish_all(&finishes, now).await {
         tracing::error!(%tenant, key = key.0, %error, "failed webhook not noted in the journal; the sweep will queue it again");
     }
 }
@@ -198,19 +201,22 @@ impl Session {
                 Ok(hints) => pointed.push((webhook, hints)),
                 Err(why) => {
                     tracing::error!(tenant = %self.tenant, key = webhook.key.0, why, "stored webhook can't be read any more; it fails alone");
-                    processed.insert(webhook.key.clone(), Processed::new(webhook, Fate::failed(&why, true)));
+                    processed.insert(webhook.key.clone(), Processed::new(webhook, SyncOutcome::failed(&why, true)));
                 }
             }
         }
-        let mut bills: BTreeMap<BillId, Wish> = BTreeMap::new();
+        let mut bills: BTreeMap<BillId, ReadRequest> = BTreeMap::new();
         let mut contracts = BTreeSet::new();
         let mut customers = BTreeSet::new();
         let mut units = BTreeSet::new();
         for (webhook, hints) in &pointed {
-            let mut wish = Wish::of(hints, webhook.webhook.received_at);
-            wish.told_at = wish.told_at.filter(|_| !anew);
+            let mut request = ReadRequest::of(hints, webhook.webhook.received_at);
+            request.told_at = request.told_at.filter(|_| !anew);
             for bill in &hints.bills {
-                bills.entry(*bill).and_modify(|all| all.join(&wish)).or_insert_with(|| wish.clone());
+                bills
+                    .entry(*bill)
+                    .and_modify(|all| all.join(&request))
+                    .or_insert_with(|| request.clone());
             }
             contracts.extend(&hints.sales_contracts);
             customers.extend(&hints.customers);
@@ -226,18 +232,18 @@ impl Session {
         for bill in linked.values().flatten() {
             bills.entry(*bill).or_default().told_at = None;
         }
-        let fates = if bills.is_empty() {
+        let outcomes = if bills.is_empty() {
             BTreeMap::new()
         } else {
-            self.look(Scope::Webhook, &bills, report).await?
+            self.sync_bills(Scope::Webhook, &bills, report).await?
         };
         processed.extend(pointed.into_iter().map(|(webhook, hints)| {
             let bills = bills_of(&hints, &linked);
-            let fate = unread.of(&hints).unwrap_or_else(|| fate_of(&hints, &bills, &fates));
+            let synced = unread.of(&hints).unwrap_or_else(|| outcome_of(&hints, &bills, &outcomes));
             let one = Processed {
                 bill: bills.first().copied(),
                 unusable: hints.unusable,
-                ..Processed::new(webhook, fate)
+                ..Processed::new(webhook, synced)
             };
             (webhook.key.clone(), one)
         }));
@@ -247,7 +253,7 @@ impl Session {
 
 /// What came of one webhook.
 pub(super) struct Processed {
-    pub(super) fate: Fate,
+    pub(super) synced: SyncOutcome,
     /// Which arrival of it was looked at.
     arrival: Option<String>,
     /// The (first) bill it was about.
@@ -257,9 +263,9 @@ pub(super) struct Processed {
 }
 
 impl Processed {
-    fn new(webhook: &StoredWebhook, fate: Fate) -> Self {
+    fn new(webhook: &StoredWebhook, synced: SyncOutcome) -> Self {
         Self {
-            fate,
+            synced,
             arrival: webhook.arrival.clone(),
             bill: None,
             unusable: 0,
@@ -269,14 +275,14 @@ impl Processed {
 
 /// What could not be read besides bills, record by record.
 struct Unread {
-    sales_contracts: BTreeMap<SalesContractId, Fate>,
-    customers: BTreeMap<CustomerId, Fate>,
-    units: BTreeMap<UnitId, Fate>,
+    sales_contracts: BTreeMap<SalesContractId, SyncOutcome>,
+    customers: BTreeMap<CustomerId, SyncOutcome>,
+    units: BTreeMap<UnitId, SyncOutcome>,
 }
 
 impl Unread {
     /// The trouble of a webhook that names one of them.
-    fn of(&self, hints: &Hints) -> Option<Fate> {
+    fn of(&self, hints: &Hints) -> Option<SyncOutcome> {
         let contract = hints.sales_contracts.iter().find_map(|id| self.sales_contracts.get(id));
         let customer = || hints.customers.iter().find_map(|id| self.customers.get(id));
         let unit = || hints.units.iter().find_map(|id| self.units.get(id));
@@ -302,19 +308,19 @@ fn bills_of(hints: &Hints, linked: &BTreeMap<SalesContractId, Option<BillId>>) -
 }
 
 /// The worst of the bills a webhook points at; a failure is worst, and it is unmatched only if none of its bills is known.
-fn fate_of(hints: &Hints, bills: &BTreeSet<BillId>, fates: &BTreeMap<BillId, Fate>) -> Fate {
-    let of_bills: Vec<&Fate> = bills.iter().filter_map(|bill| fates.get(bill)).collect();
-    if let Some(failed) = of_bills.iter().find(|fate| matches!(fate, Fate::Failed { .. })) {
+fn outcome_of(hints: &Hints, bills: &BTreeSet<BillId>, outcomes: &BTreeMap<BillId, SyncOutcome>) -> SyncOutcome {
+    let of_bills: Vec<&SyncOutcome> = bills.iter().filter_map(|bill| outcomes.get(bill)).collect();
+    if let Some(failed) = of_bills.iter().find(|synced| matches!(synced, SyncOutcome::Failed { .. })) {
         return (*failed).clone();
     }
-    if of_bills.contains(&&Fate::Withheld) {
-        return Fate::Withheld;
+    if of_bills.contains(&&SyncOutcome::Withheld) {
+        return SyncOutcome::Withheld;
     }
     let points_at_bills = !hints.bills.is_empty() || !hints.sales_contracts.is_empty();
-    if points_at_bills && of_bills.iter().all(|fate| **fate == Fate::Unmatched) {
-        Fate::Unmatched
+    if points_at_bills && of_bills.iter().all(|synced| **synced == SyncOutcome::Unmatched) {
+        SyncOutcome::Unmatched
     } else {
-        Fate::Equal
+        SyncOutcome::InSync
     }
 }
 
@@ -331,19 +337,19 @@ mod tests {
 
     #[test]
     fn one_failed_bill_fails_the_webhook_and_no_known_bill_leaves_it_unmatched() {
-        let fates = BTreeMap::from([
-            (BillId(1), Fate::Equal),
-            (BillId(2), Fate::Unmatched),
-            (BillId(3), Fate::failed(&"x", false)),
+        let outcomes = BTreeMap::from([
+            (BillId(1), SyncOutcome::InSync),
+            (BillId(2), SyncOutcome::Unmatched),
+            (BillId(3), SyncOutcome::failed(&"x", false)),
         ]);
-        let fate = |bills: &[i64]| {
+        let synced = |bills: &[i64]| {
             let hints = pointing_at(bills);
-            fate_of(&hints, &bills_of(&hints, &BTreeMap::new()), &fates)
+            outcome_of(&hints, &bills_of(&hints, &BTreeMap::new()), &outcomes)
         };
-        assert_eq!(fate(&[1, 2]), Fate::Equal);
-        assert_eq!(fate(&[2]), Fate::Unmatched);
-        assert_eq!(fate(&[1, 3]), Fate::failed(&"x", false));
-        assert_eq!(fate(&[]), Fate::Equal);
+        assert_eq!(synced(&[1, 2]), SyncOutcome::InSync);
+        assert_eq!(synced(&[2]), SyncOutcome::Unmatched);
+        assert_eq!(synced(&[1, 3]), SyncOutcome::failed(&"x", false));
+        assert_eq!(synced(&[]), SyncOutcome::InSync);
     }
 
     #[test]
@@ -353,6 +359,6 @@ mod tests {
             ..Hints::default()
         };
         let bills = bills_of(&hints, &BTreeMap::from([(SalesContractId(9), None)]));
-        assert_eq!(fate_of(&hints, &bills, &BTreeMap::new()), Fate::Unmatched);
+        assert_eq!(outcome_of(&hints, &bills, &BTreeMap::new()), SyncOutcome::Unmatched);
     }
 }

@@ -4,15 +4,15 @@
 //! untouched. The customer's own record keeps nothing but the id and the day, and no later read of Sienge fills it again, until a
 //! contract of the customer opens. The notes on the customer's agreements, which may name anybody, are emptied.
 
-use super::{FlowError, Report, RunState, Shop, Summary, TaskName};
+use super::{Adapters, FlowError, Report, RunStatus, Summary, TaskName};
 use crate::calendar::business_date;
 use crate::ids::{BillId, CustomerId, TenantId};
 use crate::portfolio::ContractState;
 
 /// Erases a customer, unless something is still to be collected from it. Repeating it changes nothing but the day. A dry run only says
 /// whether it can be done.
-pub async fn erase_customer(shop: &Shop, tenant: &TenantId, customer: CustomerId, dry_run: bool) -> Result<Summary, FlowError> {
-    let store = &shop.store;
+pub async fn erase_customer(adapters: &Adapters, tenant: &TenantId, customer: CustomerId, dry_run: bool) -> Result<Summary, FlowError> {
+    let store = &adapters.store;
     if store.customers(tenant, &[customer]).await?.is_empty() {
         return Err(FlowError::NotConfigured(format!(
             "cliente {customer} não encontrado na assessoria {tenant}: confira o código do cliente no Sienge"
@@ -31,13 +31,13 @@ pub async fn erase_customer(shop: &Shop, tenant: &TenantId, customer: CustomerId
         format!("Simulação: os dados pessoais do cliente {customer} podem ser eliminados; nada foi alterado.")
     } else {
         store.erase_agreement_notes(tenant, customer).await?;
-        store.erase_customer(tenant, customer, business_date((shop.clock)())).await?;
+        store.erase_customer(tenant, customer, business_date((adapters.clock)())).await?;
         tracing::info!(%tenant, %customer, "personal data of a customer erased");
         format!("Dados pessoais do cliente {customer} eliminados; contratos, pagamentos e histórico ficam, só com o código.")
     };
     Ok(Summary {
         tenant: Some(tenant.clone()),
         dry_run,
-        ..Summary::new(TaskName::Payments, RunState::Finished, text, Report::default())
+        ..Summary::new(TaskName::Payments, RunStatus::Finished, text, Report::default())
     })
 }

@@ -49,7 +49,7 @@ impl FlowError {
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::Store(error) => error.remedy() == store::Remedy::Never,
+            Self::Store(error) => error.recovery() == store::Recovery::Never,
             Self::Sienge(error) => error.remedy() == sienge::Remedy::Never,
             Self::Secret(error) => !matches!(error, SecretError::Unavailable(_)),
             Self::NotConfigured(_) => true,

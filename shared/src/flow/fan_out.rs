@@ -1,18 +1,18 @@
 //! A task asked for everybody becomes one task per creditor, each in its own invocation.
 
-use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
+use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::ids::{CreditorId, TenantId};
 
 /// Asks for the task once per tenant and creditor it concerns. Publishing again is harmless: one run per creditor at a time.
-pub async fn fan_out(shop: &Shop, name: TaskName, task: &Task) -> Result<Summary, FlowError> {
+pub async fn fan_out(adapters: &Adapters, name: TaskName, task: &Task) -> Result<Summary, FlowError> {
     let scheduled = task.tenant.is_none();
     let tenants = match &task.tenant {
         Some(tenant) => vec![tenant.clone()],
-        None => active_tenants(shop).await?,
+        None => active_tenants(adapters).await?,
     };
     let mut requests = Vec::new();
     for tenant in tenants {
-        match wanted_creditors(shop, name, &tenant, scheduled).await {
+        match wanted_creditors(adapters, name, &tenant, scheduled).await {
             Ok(creditors) => requests.extend(creditors.into_iter().map(|creditor| {
                 Task {
                     task: Some(name),
@@ -26,7 +26,7 @@ pub async fn fan_out(shop: &Shop, name: TaskName, task: &Task) -> Result<Summary
             Err(error) => tracing::error!(%tenant, %error, "task not requested for this tenant"),
         }
     }
-    let taken = shop.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
+    let taken = adapters.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
     let text = if taken == requests.len() {
         format!("{taken} execução(ões) solicitada(s), uma por credor.")
     } else {
@@ -42,13 +42,13 @@ pub async fn fan_out(shop: &Shop, name: TaskName, task: &Task) -> Result<Summary
     Ok(Summary {
         tenant: task.tenant.clone(),
         dry_run: task.dry_run,
-        ..Summary::new(name, RunState::Requested, text, Report::default())
+        ..Summary::new(name, RunStatus::Requested, text, Report::default())
     })
 }
 
 /// The tenants for which schedules run.
-pub(super) async fn active_tenants(shop: &Shop) -> Result<Vec<TenantId>, FlowError> {
-    let listed = shop.store.tenants().await?;
+pub(super) async fn active_tenants(adapters: &Adapters) -> Result<Vec<TenantId>, FlowError> {
+    let listed = adapters.store.tenants().await?;
     Ok(listed
         .into_iter()
         .filter(|listed| listed.active)
@@ -57,14 +57,14 @@ pub(super) async fn active_tenants(shop: &Shop) -> Result<Vec<TenantId>, FlowErr
 }
 
 /// The tenant's active creditors; none for the general daily import of a tenant that imports per creditor.
-async fn wanted_creditors(shop: &Shop, name: TaskName, tenant: &TenantId, scheduled: bool) -> Result<Vec<CreditorId>, FlowError> {
-    let Some(settings) = shop.store.tenant_settings(tenant).await?.filter(|settings| settings.active) else {
+async fn wanted_creditors(adapters: &Adapters, name: TaskName, tenant: &TenantId, scheduled: bool) -> Result<Vec<CreditorId>, FlowError> {
+    let Some(settings) = adapters.store.tenant_settings(tenant).await?.filter(|settings| settings.active) else {
         return Err(FlowError::NotConfigured(format!("assessoria {tenant} não cadastrada ou inativa")));
     };
     if scheduled && name == TaskName::Import && settings.import_per_creditor {
         return Ok(Vec::new());
     }
-    let creditors = shop.store.creditors(tenant).await?;
+    let creditors = adapters.store.creditors(tenant).await?;
     Ok(creditors
         .into_values()
         .filter(|creditor| creditor.active)

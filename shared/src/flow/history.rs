@@ -1,6 +1,6 @@
 //! What a run leaves for people and other systems: its line in the task history, and the event that it finished.
 
-use super::{FlowError, Report, RunState, Session, Summary};
+use super::{FlowError, Report, RunStatus, Session, Summary};
 use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::ids::CreditorId;
@@ -55,12 +55,12 @@ pub(super) async fn record(
         dry_run: summary.dry_run,
     };
     let state = match summary.state {
-        RunState::Finished => store::RunState::Done,
-        RunState::Continues => store::RunState::Running,
-        RunState::AwaitsConfirmation => store::RunState::Stopped,
+        RunStatus::Finished => store::RunState::Done,
+        RunStatus::Continues => store::RunState::Running,
+        RunStatus::AwaitsConfirmation => store::RunState::Stopped,
         _ => store::RunState::Failed,
     };
-    let store = &session.shop.store;
+    let store = &session.adapters.store;
     store.start_run(&start).await?;
     store
         .note_run(&start, state, &summary.report.counts(), &summary.text, expected_end, session.now())
@@ -80,7 +80,7 @@ pub(super) async fn tell_finished(
         "tenant": session.tenant.as_str(), "creditor": creditor, "run": run,
         "installmentsChanged": report.installments_changed(), "returned": report.returned,
     });
-    let taken = session.shop.bus.publish(&[BusEvent { detail_type, detail }]).await?;
+    let taken = session.adapters.bus.publish(&[BusEvent { detail_type, detail }]).await?;
     if taken.first() == Some(&true) {
         Ok(())
     } else {

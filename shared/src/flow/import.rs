@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::freshness::whole;
 use super::history::tell_finished;
+use super::reading::whole;
 use super::rows::{Extract, KeptRows, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::Window;
-use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View, reconcile, windows};
+use super::{FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName, reconcile, windows};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::ids::CreditorId;
 use crate::portfolio::{Coverage, Scope};
@@ -77,7 +77,7 @@ impl Run for Progress {
 /// Imports what changed for one creditor.
 pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
     session.creditor(creditor)?;
-    if !session.shop.store.first_reconciliation_done(&session.tenant, creditor).await? {
+    if !session.adapters.store.first_reconciliation_done(&session.tenant, creditor).await? {
         let mut summary = reconcile(session, &Task { run: None, ..task.clone() }, creditor).await?;
         summary.text = format!("Primeira carga do credor, executada como batimento. {}", summary.text);
         return Ok(summary);
@@ -96,8 +96,8 @@ pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Res
         }
     };
     let mut result = work(session, creditor, &mut progress, &mut guard).await;
-    if matches!(result, Ok(RunState::Finished)) && !session.dry_run {
-        result = finished(session, creditor, &progress).await.map(|()| RunState::Finished);
+    if matches!(result, Ok(RunStatus::Finished)) && !session.dry_run {
+        result = finished(session, creditor, &progress).await.map(|()| RunStatus::Finished);
     }
     guard.close(&progress, result, |state| text(&progress, state)).await
 }
@@ -106,7 +106,7 @@ pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Res
 async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
     tell_finished(session, creditor, "import.finished", &progress.run, &progress.report).await?;
     if !progress.asked && progress.report.is_complete() {
-        let store = &session.shop.store;
+        let store = &session.adapters.store;
         store
             .advance_cursor(&session.tenant, Some(creditor), TaskName::Import.as_str(), progress.started_at)
             .await?;
@@ -134,7 +134,7 @@ pub(super) async fn first_day(session: &Session, task: &Task, creditor: Creditor
     if let Some(from) = task.from {
         return Ok(from);
     }
-    let store = &session.shop.store;
+    let store = &session.adapters.store;
     let own = store.cursor(&session.tenant, Some(creditor), name.as_str()).await?;
     let reconciled = store.cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str()).await?;
     let last = own.into_iter().chain(reconciled).map(|cursor| cursor.last_success).max();
@@ -142,10 +142,10 @@ pub(super) async fn first_day(session: &Session, task: &Task, creditor: Creditor
     Ok(day.yesterday().unwrap_or(day))
 }
 
-async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunState, FlowError> {
+async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunStatus, FlowError> {
     while progress.step != Step::Done {
         if session.time_left() < STEP_TIME {
-            return Ok(RunState::Continues);
+            return Ok(RunStatus::Continues);
         }
         let mut report = Report::default();
         let window = progress.windows.first().copied();
@@ -160,7 +160,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         }
         next?;
     }
-    Ok(RunState::Finished)
+    Ok(RunStatus::Finished)
 }
 
 /// Takes a step; answers the next one.
@@ -168,7 +168,7 @@ async fn step(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     Ok(match progress.step {
         Step::Records => {
             let cancelled = session.read_changed_records(creditor, progress.since, report).await?;
-            session.look_in_parts(Scope::Daily, whole(&cancelled), report).await?;
+            session.sync_in_parts(Scope::Daily, whole(&cancelled), report).await?;
             Step::Installments
         }
         Step::Installments => {
@@ -196,14 +196,14 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
     let Some(window) = progress.windows.first_mut() else {
         return Ok(());
     };
-    let mut view = View::begin(Scope::Daily, session.now());
+    let mut view = Reading::begin(Scope::Daily, session.now());
     let (extract, mut rows) = match read_changes(session, creditor, *window, progress.since).await {
         Ok(read) => read,
         Err(error) => return cut_first(session, creditor, &mut progress.windows, windows::MONTH, error),
     };
     let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
     let settled = session
-        .settle_rows(&mut view, rows, &extract, Coverage::Rows, &mut passed, report)
+        .sync_rows(&mut view, rows, &extract, Coverage::Rows, &mut passed, report)
         .await;
     window.after = passed.after;
     if settled? {
@@ -227,21 +227,21 @@ async fn read_changes(session: &Session, creditor: CreditorId, window: Window, s
 
 /// Webhooks whose contract was not found are looked at again: the contract may be here by now.
 async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowError> {
-    let store = &session.shop.store;
+    let store = &session.adapters.store;
     let waiting = store.unmatched(&session.tenant, UNMATCHED_AT_ONCE).await?;
     let keys: Vec<JournalKey> = waiting.into_iter().map(|webhook| webhook.key).collect();
     let webhooks: Vec<_> = store.load_webhooks(&keys).await?.into_iter().filter_map(Result::ok).collect();
     if webhooks.is_empty() {
         return Ok(());
     }
-    let fates = session.process(&webhooks, false, report).await?;
+    let outcomes = session.process(&webhooks, false, report).await?;
     if session.dry_run {
         return Ok(());
     }
-    super::apply::finish(&session.shop, &fates).await
+    super::apply::finish(&session.adapters, &outcomes).await
 }
 
-fn text(progress: &Progress, state: RunState) -> String {
+fn text(progress: &Progress, state: RunStatus) -> String {
     let since = crate::calendar::brazilian(progress.since);
     let what = state.word();
     format!(

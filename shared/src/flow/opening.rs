@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fate, FlowError, Report, Session, Wish};
+use super::{FlowError, ReadRequest, Report, Session, SyncOutcome};
 use crate::ids::BillId;
 use crate::portfolio::{HeldBill, Scope, TimelineEvent};
 use crate::store::StoreError;
@@ -52,17 +52,17 @@ impl Session {
     /// Reads a bill that is held in Sienge, unless the tenant does not want that; makes the portfolio equal, reviews its agreements, and
     /// answers the bill as it stands then. May be repeated at any time.
     pub async fn open_bill(&self, bill: BillId) -> Result<Opened, OpenError> {
-        let store = &self.shop.store;
+        let store = &self.adapters.store;
         if store.load_bill(&self.tenant, bill).await?.contracts.is_empty() {
             return Err(OpenError::NotFound(bill));
         }
         let synchronised = self.settings.synchronise_on_opening;
         let mut report = Report::default();
         if synchronised {
-            let fates = self
-                .look(Scope::Sync, &BTreeMap::from([(bill, Wish::with_boletos())]), &mut report)
+            let outcomes = self
+                .sync_bills(Scope::Sync, &BTreeMap::from([(bill, ReadRequest::with_boletos())]), &mut report)
                 .await?;
-            if let Some(Fate::Failed { why, lasting }) = fates.get(&bill) {
+            if let Some(SyncOutcome::Failed { why, lasting }) = outcomes.get(&bill) {
                 let (why, lasting) = (why.clone(), *lasting);
                 return Err(OpenError::NotSynchronised { why, lasting });
             }

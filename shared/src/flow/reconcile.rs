@@ -16,13 +16,13 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::breaker::must_ask;
-use super::freshness::whole;
 use super::history::{named, tell_finished};
+use super::reading::whole;
 use super::records::AllRecords;
 use super::rows::{Extract, KeptRows, Passed, Row, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
-use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
+use super::{FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, InstallmentId};
 use crate::portfolio::{ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope};
@@ -145,7 +145,7 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
             return Ok(named(
                 session,
                 creditor,
-                Summary::new(TaskName::Reconcile, RunState::Failed, text, Report::default()),
+                Summary::new(TaskName::Reconcile, RunStatus::Failed, text, Report::default()),
             ));
         }
         Err(error) => {
@@ -154,7 +154,7 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
         }
     };
     let result = work(session, creditor, &mut progress, &mut guard).await;
-    let asks = matches!(result, Ok(RunState::AwaitsConfirmation)) && !session.dry_run;
+    let asks = matches!(result, Ok(RunStatus::AwaitsConfirmation)) && !session.dry_run;
     let next_event = asks.then(|| serde_json::json!({ "tenant": session.tenant.as_str(), "creditor": creditor, "confirm": progress.run }));
     let summary = guard.close(&progress, result, |state| text(&progress, state)).await?;
     Ok(Summary { next_event, ..summary })
@@ -189,7 +189,7 @@ fn recent(session: &Session, progress: &Progress) -> bool {
 /// The installments are reconciled: the bus hears of it and the cursor moves, both of which may be repeated. The other records follow.
 async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
     tell_finished(session, creditor, "reconciliation.finished", &progress.run, &progress.report).await?;
-    let store = &session.shop.store;
+    let store = &session.adapters.store;
     if store.first_reconciliation_done(&session.tenant, creditor).await? {
         let different = progress.report.installments_changed();
         telemetry::count(Metric::MirrorDifferences, different, Some(&session.tenant), session.now());
@@ -202,7 +202,7 @@ async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) 
 
 async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, FlowError> {
     let started_at = session.now();
-    let open = session.shop.store.count_open(&session.tenant, creditor).await?;
+    let open = session.adapters.store.count_open(&session.tenant, creditor).await?;
     let windows = if open > ONE_WINDOW {
         windows::all(session.today)
     } else {
@@ -225,11 +225,11 @@ async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, Flow
 }
 
 /// Works until done, out of time or stopped. A dry run keeps what is missing in memory.
-async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunState, FlowError> {
+async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunStatus, FlowError> {
     let mut missing_in_memory = BTreeSet::new();
     while let Some(window) = progress.windows.first().copied().filter(|_| progress.stage == Stage::Windows) {
         if session.time_left() < STEP_TIME {
-            return Ok(RunState::Continues);
+            return Ok(RunStatus::Continues);
         }
         let stepped = step_window(session, creditor, progress, window, &mut missing_in_memory).await;
         if stepped.is_ok() || progress.windows.first() != Some(&window) {
@@ -246,11 +246,11 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         guard.save(progress).await?;
     }
     if progress.stage == Stage::AwaitsConfirmation {
-        return Ok(RunState::AwaitsConfirmation);
+        return Ok(RunStatus::AwaitsConfirmation);
     }
     if progress.stage == Stage::Removals {
         if !remove(session, progress, guard, missing_in_memory).await? {
-            return Ok(RunState::Continues);
+            return Ok(RunStatus::Continues);
         }
         if !session.dry_run {
             finished(session, creditor, progress).await?;
@@ -260,12 +260,12 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
     }
     while progress.records != AllRecords::Done && !session.dry_run {
         if session.time_left() < STEP_TIME {
-            return Ok(RunState::Continues);
+            return Ok(RunStatus::Continues);
         }
         progress.records = session.read_all_records(creditor, progress.records, &mut progress.report).await?;
         guard.save(progress).await?;
     }
-    Ok(RunState::Finished)
+    Ok(RunStatus::Finished)
 }
 
 /// Reads one window and brings it up to date as far as the time goes; an answer too large or too slow to be read is cut instead.
@@ -281,7 +281,7 @@ async fn step_window(
         Ok(read) => read,
         Err(error) => {
             cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)?;
-            let store = &session.shop.store;
+            let store = &session.adapters.store;
             if window.is_everything() && !store.first_reconciliation_done(&session.tenant, creditor).await? {
                 progress.by_issue = true;
             }
@@ -303,7 +303,7 @@ async fn step_window(
         Coverage::Rows
     };
     let mut settled = session
-        .settle_rows(&mut view, rows, &extract, coverage, &mut passed, &mut report)
+        .sync_rows(&mut view, rows, &extract, coverage, &mut passed, &mut report)
         .await;
     if matches!(settled, Ok(true)) {
         match session.count_in_parts(whole(&told_twice), &mut report).await {
@@ -359,7 +359,7 @@ async fn step_window(
 
 /// What was read of a window.
 struct WindowRead {
-    view: View,
+    view: Reading,
     extract: Extract,
     /// Rows that differ from what is held.
     rows: KeptRows,
@@ -381,7 +381,7 @@ struct Unseen {
 }
 
 async fn read_window(session: &Session, creditor: CreditorId, window: Window, by_issue: bool) -> Result<WindowRead, FlowError> {
-    let view = View::begin(Scope::Counting, session.now());
+    let view = Reading::begin(Scope::Counting, session.now());
     let (mut held, extract, by) = if by_issue {
         (HashMap::new(), Extract::default(), IncomeSelection::Issue)
     } else {
@@ -445,7 +445,7 @@ async fn held_open(
 ) -> Result<HashMap<(BillId, InstallmentId), HeldOpen>, FlowError> {
     let mut held = HashMap::new();
     let mut entries = session
-        .shop
+        .adapters
         .store
         .open_installments(&session.tenant, creditor, Some(window.from), Some(window.to));
     while let Some(entry) = entries.next().await {
@@ -490,7 +490,7 @@ async fn keep_missing(session: &Session, progress: &Progress, bills: &BTreeSet<B
     let mut chunks = progress.chunks;
     for chunk in bills.chunks(REMOVALS_AT_ONCE) {
         session
-            .shop
+            .adapters
             .store
             .put_removals(&session.tenant, &progress.run, chunks, chunk, session.now())
             .await?;
@@ -508,7 +508,7 @@ async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_
             return Ok(false);
         }
         let chunk = session
-            .shop
+            .adapters
             .store
             .removals(&session.tenant, &progress.run, progress.chunks_done)
             .await?;
@@ -522,19 +522,19 @@ async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_
         guard.save(progress).await?;
     }
     if !session.dry_run {
-        session.shop.store.clear_removals(&session.tenant, &progress.run).await?;
+        session.adapters.store.clear_removals(&session.tenant, &progress.run).await?;
     }
     Ok(true)
 }
 
 /// Bills that can't be read keep their installments; they are in the report, and the next reconciliation sees them again.
 async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) -> Result<(), FlowError> {
-    session.look_in_parts(Scope::Reconciliation, whole(bills), report).await
+    session.sync_in_parts(Scope::Reconciliation, whole(bills), report).await
 }
 
-fn text(progress: &Progress, state: RunState) -> String {
+fn text(progress: &Progress, state: RunStatus) -> String {
     match state {
-        RunState::AwaitsConfirmation => {
+        RunStatus::AwaitsConfirmation => {
             let (held, missing, left_out) = (progress.held_open, progress.missing, progress.left_out);
             let what = match (missing, left_out) {
                 (_, 0) => format!("{missing} de {held} parcelas em aberto não vieram do Sienge, ou vieram sem saldo e sem baixa"),
@@ -554,7 +554,7 @@ fn text(progress: &Progress, state: RunState) -> String {
                 "Batimento parado: {what}, acima do limite do credor. {check}; se estiver certo, invoque reconcile com o evento em proximoPasso: elas são devolvidas."
             )
         }
-        RunState::Continues => format!(
+        RunStatus::Continues => format!(
             "Batimento em andamento: {} período(s) de vencimento por ler. {}",
             progress.windows.len(),
             progress.report.text()

@@ -9,7 +9,7 @@ use super::import::first_day;
 use super::rows::{Extract, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::{self, Window};
-use super::{FlowError, Report, RunState, Session, Summary, Task, TaskName, View};
+use super::{FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::calendar::{Date, Timestamp};
 use crate::ids::CreditorId;
 use crate::portfolio::{Coverage, Scope};
@@ -64,9 +64,9 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
         }
     };
     let result = work(session, creditor, &mut progress, &mut guard).await;
-    let finished = matches!(result, Ok(RunState::Finished)) && progress.report.is_complete();
+    let finished = matches!(result, Ok(RunStatus::Finished)) && progress.report.is_complete();
     if finished && !progress.asked && !session.dry_run {
-        let store = &session.shop.store;
+        let store = &session.adapters.store;
         store
             .advance_cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str(), progress.started_at)
             .await?;
@@ -89,10 +89,10 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
 }
 
 /// Works until done or out of time.
-async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunState, FlowError> {
+async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunStatus, FlowError> {
     while progress.steps_left() > 0 {
         if session.time_left() < STEP_TIME {
-            return Ok(RunState::Continues);
+            return Ok(RunStatus::Continues);
         }
         let mut report = Report::default();
         let before = (progress.paid.clone(), progress.changed.clone());
@@ -103,7 +103,7 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         }
         stepped?;
     }
-    Ok(RunState::Finished)
+    Ok(RunStatus::Finished)
 }
 
 /// Reads one window, the payments' first, and brings it up to date as far as the time goes; one whose answer is too large or too slow to be
@@ -120,14 +120,14 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
         changed_since,
         ..due_in(creditor, *window)
     };
-    let mut view = View::begin(Scope::Daily, session.now());
+    let mut view = Reading::begin(Scope::Daily, session.now());
     let mut rows = match session.read_income(creditor, &query, window.after, |_, _| true).await {
         Ok(rows) => rows,
         Err(error) => return cut_first(session, creditor, windows, smallest, error),
     };
     let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
     let settled = session
-        .settle_rows(&mut view, rows, &Extract::default(), Coverage::Rows, &mut passed, report)
+        .sync_rows(&mut view, rows, &Extract::default(), Coverage::Rows, &mut passed, report)
         .await;
     window.after = passed.after;
     if settled? {
@@ -137,7 +137,7 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
     Ok(())
 }
 
-fn text(progress: &Progress, state: RunState) -> String {
+fn text(progress: &Progress, state: RunStatus) -> String {
     let since = crate::calendar::brazilian(progress.since);
     let what = state.word();
     format!(

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::apply::finish;
-use super::{Fate, FlowError, Report, RunState, Session, Shop, Summary, TaskName};
+use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, SyncOutcome, TaskName};
 use crate::ids::TenantId;
 use crate::intake::stored_id;
 use crate::store::{JournalKey, StoredWebhook, WebhookState, keys};
@@ -15,10 +15,10 @@ const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Moves the messages of the inbox's dead-letter queue back to the inbox, one by one: what is still poisonous fails without the others. A message is deleted only after its copy was taken: one
 /// that a crash leaves in both takes effect once all the same.
-pub async fn redrive(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError> {
+pub async fn redrive(adapters: &Adapters, deadline: Instant) -> Result<Summary, FlowError> {
     let mut moved = 0;
     while moved < AT_ONCE && deadline.saturating_duration_since(Instant::now()) > MOVE_TIME {
-        match shop.inbox.redrive(moved).await? {
+        match adapters.inbox.redrive(moved).await? {
             0 => break,
             some => moved += some,
         }
@@ -30,28 +30,28 @@ pub async fn redrive(shop: &Shop, deadline: Instant) -> Result<Summary, FlowErro
     };
     let text = format!("Fila de erros: {moved} mensagem(ns) devolvida(s) à fila de entrada, uma por segundo.{rest}");
     tracing::info!(messages = moved, "{text}");
-    Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
+    Ok(Summary::new(TaskName::Payments, RunStatus::Finished, text, Report::default()))
 }
 
 /// Processes one stored webhook again, here and now, whatever became of it before. A dry run only says what it would change.
-pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, dry_run: bool, deadline: Instant) -> Result<Summary, FlowError> {
-    let stored = find(shop, tenant, id).await?;
-    let session = Session::open(shop, tenant, dry_run, deadline).await?;
+pub async fn reprocess(adapters: &Adapters, tenant: &TenantId, id: &str, dry_run: bool, deadline: Instant) -> Result<Summary, FlowError> {
+    let stored = find(adapters, tenant, id).await?;
+    let session = Session::open(adapters, tenant, dry_run, deadline).await?;
     let mut report = Report::default();
     let processed = session.process(std::slice::from_ref(&stored), true, &mut report).await;
     session.close().await;
     let processed = processed?;
     if !dry_run {
-        finish(shop, &processed).await?;
+        finish(adapters, &processed).await?;
     }
-    let (state, what) = match processed.get(&stored.key).map(|processed| &processed.fate) {
-        Some(Fate::Failed { why, .. }) => (RunState::Failed, format!("não foi possível: {why}")),
-        Some(Fate::Unmatched) => (
-            RunState::Finished,
+    let (state, what) = match processed.get(&stored.key).map(|processed| &processed.synced) {
+        Some(SyncOutcome::Failed { why, .. }) => (RunStatus::Failed, format!("não foi possível: {why}")),
+        Some(SyncOutcome::Unmatched) => (
+            RunStatus::Finished,
             "contrato não encontrado na carteira nem entre os credores cadastrados".to_owned(),
         ),
-        Some(Fate::Withheld) => (RunState::Finished, report.critiques.join(" ")),
-        Some(Fate::Equal) | None => (RunState::Finished, report.text()),
+        Some(SyncOutcome::Withheld) => (RunStatus::Finished, report.critiques.join(" ")),
+        Some(SyncOutcome::InSync) | None => (RunStatus::Finished, report.text()),
     };
     let done = if dry_run { "em simulação" } else { "reprocessado" };
     let text = format!("Webhook {id} {done}: {what}");
@@ -63,11 +63,11 @@ pub async fn reprocess(shop: &Shop, tenant: &TenantId, id: &str, dry_run: bool, 
     })
 }
 
-async fn find(shop: &Shop, tenant: &TenantId, id: &str) -> Result<StoredWebhook, FlowError> {
+async fn find(adapters: &Adapters, tenant: &TenantId, id: &str) -> Result<StoredWebhook, FlowError> {
     // One that is too long for a key, or has odd letters, is kept by its digest.
     let stored_as = stored_id(id).unwrap_or_default();
     let key = JournalKey(keys::webhook(tenant, &stored_as));
-    let stored = shop.store.load_webhooks(&[key]).await?.pop().transpose()?;
+    let stored = adapters.store.load_webhooks(&[key]).await?.pop().transpose()?;
     let stored = stored.ok_or_else(|| {
         FlowError::NotConfigured(format!(
             "webhook {id} não encontrado na assessoria {tenant}: confira o número em x-sienge-id; o diário guarda 90 dias"

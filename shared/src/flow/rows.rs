@@ -12,7 +12,7 @@ use futures::StreamExt;
 
 use super::breaker::InQuestion;
 use super::windows::Window;
-use super::{FlowError, Report, Session, View, Wish};
+use super::{FlowError, ReadRequest, Reading, Report, Session};
 use crate::calendar::Date;
 use crate::ids::{BillId, CreditorId, InstallmentId};
 use crate::money::Cents;
@@ -369,9 +369,9 @@ impl Session {
     /// Makes the portfolio equal to the rows kept, bill after bill, as far as the time goes; one batch in any case. Answers whether that is
     /// all the answer had; `passed` says how far it came, whatever it came to. A reconciliation counts what would be taken away. Every other
     /// run takes it away in the end, as far as it goes unasked: where it is more, none of that is even begun.
-    pub(super) async fn settle_rows(
+    pub(super) async fn sync_rows(
         &self,
-        view: &mut View,
+        view: &mut Reading,
         kept: KeptRows,
         extract: &Extract,
         coverage: Coverage,
@@ -380,7 +380,7 @@ impl Session {
     ) -> Result<bool, FlowError> {
         let all_had_room = kept.beyond.is_none();
         let counts = view.scope == Scope::Counting;
-        let (mut look_again, mut in_question) = (BTreeSet::new(), BTreeMap::new());
+        let (mut read_again, mut in_question) = (BTreeSet::new(), BTreeMap::new());
         let mut bills = kept.bills.into_iter().peekable();
         while bills.peek().is_some() {
             let (mut batch, mut rows) = (Vec::new(), 0);
@@ -392,26 +392,26 @@ impl Session {
                 batch.push(kept.observation(bill, extract, coverage));
             }
             let compared: Vec<BillId> = batch.iter().map(|seen| seen.bill).collect();
-            let mut unsettled = self.settle_counting(view, batch, report).await?;
-            look_again.append(&mut unsettled.look_again);
+            let mut left_to_do = self.sync_seen_counting(view, batch, report).await?;
+            read_again.append(&mut left_to_do.read_again);
             // What a reconciliation counts waits for nothing but its end.
             let of_rows = if counts { &mut passed.in_question } else { &mut in_question };
-            of_rows.append(&mut unsettled.in_question);
-            let waits = look_again.first().into_iter().chain(in_question.keys().next()).min();
+            of_rows.append(&mut left_to_do.in_question);
+            let waits = read_again.first().into_iter().chain(in_question.keys().next()).min();
             passed.after = done_before(waits, &compared).or(passed.after);
             let ends = bills.peek().is_none() || self.time_left() < if waits.is_some() { LOOK_TIME } else { BATCH_TIME };
             if ends && !counts {
                 let withheld = self.withhold(&in_question, report).await?;
                 let confirmed = std::mem::take(&mut in_question).into_keys();
-                look_again.extend(confirmed.filter(|bill| !withheld.contains(bill)));
+                read_again.extend(confirmed.filter(|bill| !withheld.contains(bill)));
             }
-            if ends || look_again.len() >= BILLS_AT_ONCE {
-                let wishes = std::mem::take(&mut look_again).into_iter();
-                let wishes = wishes.map(|bill| (bill, told_of(extract, bill))).collect();
+            if ends || read_again.len() >= BILLS_AT_ONCE {
+                let requests = std::mem::take(&mut read_again).into_iter();
+                let requests = requests.map(|bill| (bill, told_of(extract, bill))).collect();
                 if counts {
-                    passed.of_whole.append(&mut self.count_in_parts(wishes, report).await?);
+                    passed.of_whole.append(&mut self.count_in_parts(requests, report).await?);
                 } else {
-                    self.look_in_parts(view.scope, wishes, report).await?;
+                    self.sync_in_parts(view.scope, requests, report).await?;
                 }
                 if in_question.is_empty() {
                     passed.after = compared.last().copied();
@@ -425,9 +425,14 @@ impl Session {
     }
 
     /// Reads bills whole, a bulk call's at once; those that fail are in the report and are found by the next run or reconciliation.
-    pub(super) async fn look_in_parts(&self, scope: Scope, bills: BTreeMap<BillId, Wish>, report: &mut Report) -> Result<(), FlowError> {
+    pub(super) async fn sync_in_parts(
+        &self,
+        scope: Scope,
+        bills: BTreeMap<BillId, ReadRequest>,
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         for part in parts(bills) {
-            self.look(scope, &part, report).await?;
+            self.sync_bills(scope, &part, report).await?;
         }
         Ok(())
     }
@@ -435,12 +440,12 @@ impl Session {
     /// The same for a reconciliation, which takes nothing away yet: that is counted.
     pub(super) async fn count_in_parts(
         &self,
-        bills: BTreeMap<BillId, Wish>,
+        bills: BTreeMap<BillId, ReadRequest>,
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
         let mut counted = BTreeMap::new();
         for part in parts(bills) {
-            counted.extend(self.look_counting(&part, report).await?);
+            counted.extend(self.sync_counting(&part, report).await?);
         }
         Ok(counted)
     }
@@ -452,7 +457,7 @@ fn done_before(waits: Option<&BillId>, compared: &[BillId]) -> Option<BillId> {
     done.find(|bill| waits.is_none_or(|waits| *bill < waits)).copied()
 }
 
-fn parts(mut bills: BTreeMap<BillId, Wish>) -> Vec<BTreeMap<BillId, Wish>> {
+fn parts(mut bills: BTreeMap<BillId, ReadRequest>) -> Vec<BTreeMap<BillId, ReadRequest>> {
     let mut parts = Vec::new();
     while !bills.is_empty() {
         let next = bills.keys().nth(BILLS_AT_ONCE).copied();
@@ -464,10 +469,10 @@ fn parts(mut bills: BTreeMap<BillId, Wish>) -> Vec<BTreeMap<BillId, Wish>> {
 }
 
 /// A whole read of a bill, with the boletos that the extract told: a bulk read tells none.
-fn told_of(extract: &Extract, bill: BillId) -> Wish {
-    Wish {
+fn told_of(extract: &Extract, bill: BillId) -> ReadRequest {
+    ReadRequest {
         boletos: extract.boletos.get(&bill).cloned().unwrap_or_default(),
-        ..Wish::default()
+        ..ReadRequest::default()
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::{expected_end, named, record, standing};
 use super::windows::Window;
-use super::{FlowError, Report, RunState, Session, Shop, Summary, Task, TaskName};
+use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::calendar::{Timestamp, business_date};
 use crate::ids::{CreditorId, TenantId};
 use crate::sienge::SiengeError;
@@ -62,7 +62,7 @@ impl<'a> Guard<'a> {
         if !session.dry_run {
             let owner = format!("{:016x}", fastrand::u64(..));
             let acquired = session
-                .shop
+                .adapters
                 .store
                 .acquire_lease(&session.tenant, Some(creditor), task.as_str(), &owner, LEASE, session.now())
                 .await?;
@@ -89,7 +89,7 @@ impl<'a> Guard<'a> {
         named(
             session,
             creditor,
-            Summary::new(task, RunState::AlreadyRunning, text, Report::default()),
+            Summary::new(task, RunStatus::AlreadyRunning, text, Report::default()),
         )
     }
 
@@ -101,7 +101,7 @@ impl<'a> Guard<'a> {
         }
         let session = self.session;
         let saved = session
-            .shop
+            .adapters
             .store
             .load_checkpoint::<Saved<R>>(&session.tenant, Some(self.creditor), self.task.as_str())
             .await;
@@ -128,7 +128,7 @@ impl<'a> Guard<'a> {
             }
             Err(error @ StoreError::Unreadable { .. }) => {
                 session
-                    .shop
+                    .adapters
                     .store
                     .clear_checkpoint(&session.tenant, Some(self.creditor), self.task.as_str())
                     .await?;
@@ -180,7 +180,7 @@ impl<'a> Guard<'a> {
         let text = standing(done, left);
         let summary = Summary {
             run: Some(progress.id().to_owned()),
-            ..Summary::new(self.task, RunState::Continues, text, progress.report().clone())
+            ..Summary::new(self.task, RunStatus::Continues, text, progress.report().clone())
         };
         record(
             self.session,
@@ -194,7 +194,7 @@ impl<'a> Guard<'a> {
     async fn write<R: Run>(&mut self, progress: &R, waits: bool) -> Result<(), FlowError> {
         let session = self.session;
         let Some(lease) = &mut self.lease else { return Ok(()) };
-        session.shop.store.renew_lease(lease, LEASE, session.now()).await?;
+        session.adapters.store.renew_lease(lease, LEASE, session.now()).await?;
         let (tenant, task) = (&session.tenant, self.task.as_str());
         let saved = Saved {
             run: progress.id().to_owned(),
@@ -204,7 +204,7 @@ impl<'a> Guard<'a> {
             progress,
         };
         self.version = session
-            .shop
+            .adapters
             .store
             .save_checkpoint(tenant, Some(self.creditor), task, self.version, &saved, session.now())
             .await?;
@@ -219,14 +219,14 @@ impl<'a> Guard<'a> {
         Ok(named(
             session,
             creditor,
-            Summary::new(task, RunState::Finished, text, Report::default()),
+            Summary::new(task, RunStatus::Finished, text, Report::default()),
         ))
     }
 
     /// Gives the right back; nothing was run.
     pub(super) async fn release(self) -> Result<(), FlowError> {
         if let Some(lease) = self.lease {
-            self.session.shop.store.release_lease(lease).await?;
+            self.session.adapters.store.release_lease(lease).await?;
         }
         Ok(())
     }
@@ -235,26 +235,26 @@ impl<'a> Guard<'a> {
     pub(super) async fn close<R: Run>(
         mut self,
         progress: &R,
-        result: Result<RunState, FlowError>,
-        text: impl Fn(RunState) -> String,
+        result: Result<RunStatus, FlowError>,
+        text: impl Fn(RunStatus) -> String,
     ) -> Result<Summary, FlowError> {
         let (session, creditor, task) = (self.session, self.creditor, self.task);
         // Out of time in the middle of a step: the next invocation repeats the step.
         let result = match result {
-            Err(FlowError::Sienge(error)) if self.moved && error.is_refused_for_now() => Ok(RunState::Continues),
+            Err(FlowError::Sienge(error)) if self.moved && error.is_refused_for_now() => Ok(RunStatus::Continues),
             Err(FlowError::Sienge(error @ SiengeError::Deadline { .. })) if self.moved || self.failures + 1 < MAX_FAILURES => {
                 tracing::info!(tenant = %session.tenant, %creditor, task = task.as_str(), %error, "out of time in a step; it is repeated");
                 // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
                 self.failures += u32::from(!self.moved);
-                Ok(RunState::Continues)
+                Ok(RunStatus::Continues)
             }
-            Ok(RunState::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => Err(FlowError::Stopped(
+            Ok(RunStatus::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => Err(FlowError::Stopped(
                 "o tempo da função não basta para um passo: aumente o tempo limite dela".to_owned(),
             )),
-            Ok(RunState::Continues) if !self.moved => {
+            Ok(RunStatus::Continues) if !self.moved => {
                 // Nor must an invocation too short for any step ask for the next one for ever.
                 self.failures += 1;
-                Ok(RunState::Continues)
+                Ok(RunStatus::Continues)
             }
             other => other,
         };
@@ -275,7 +275,10 @@ impl<'a> Guard<'a> {
                 } else {
                     "invoque de novo; uma nova execução lê também o que faltou"
                 };
-                (RunState::Failed, format!("Execução interrompida: {error}. Nada se perdeu: {next}."))
+                (
+                    RunStatus::Failed,
+                    format!("Execução interrompida: {error}. Nada se perdeu: {next}."),
+                )
             }
         };
         let summary = Summary {
@@ -286,10 +289,10 @@ impl<'a> Guard<'a> {
         if self.lease.is_none() {
             return Ok(summary);
         }
-        let store = &session.shop.store;
+        let store = &session.adapters.store;
         match state {
-            RunState::AwaitsConfirmation => self.write(progress, true).await?,
-            RunState::Failed => {
+            RunStatus::AwaitsConfirmation => self.write(progress, true).await?,
+            RunStatus::Failed => {
                 // Until the quota is back nothing can be called, and trying costs next to nothing: the sweep goes on trying.
                 self.failures = if waits_for_quota {
                     self.failures.min(MAX_FAILURES - 1)
@@ -298,10 +301,10 @@ impl<'a> Guard<'a> {
                 };
                 self.write(progress, false).await?;
             }
-            RunState::Continues => self.write(progress, false).await?,
-            RunState::Finished | RunState::AlreadyRunning | RunState::Requested => {}
+            RunStatus::Continues => self.write(progress, false).await?,
+            RunStatus::Finished | RunStatus::AlreadyRunning | RunStatus::Requested => {}
         }
-        if matches!(state, RunState::Failed | RunState::AwaitsConfirmation) {
+        if matches!(state, RunStatus::Failed | RunStatus::AwaitsConfirmation) {
             let note = CritiqueNote {
                 bill: None,
                 text: format!("Credor {creditor}, {}, execução {}: {}", task.as_str(), progress.id(), summary.text),
@@ -311,21 +314,21 @@ impl<'a> Guard<'a> {
                 .await?;
         }
         record(session, &summary, progress.started_at(), None).await?;
-        if state == RunState::Finished {
-            // After the history, so that no run that has ended looks like one that goes on.
+        if state == RunStatus::Finished {
+            // After the history, so that no run that has ended reads like one that goes on.
             store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?;
         }
         self.release().await?;
-        if state == RunState::Continues {
+        if state == RunStatus::Continues {
             let next = Task::continuation(task, &session.tenant, creditor, progress.id().to_owned());
             // Not taken: the sweep finds the checkpoint without an owner and asks again.
-            session.shop.bus.publish(&[next.request()]).await?;
+            session.adapters.bus.publish(&[next.request()]).await?;
         }
         let metric = match (state, task) {
-            (RunState::Continues, _) => return Ok(summary),
-            (RunState::Finished, TaskName::Import) => Metric::ImportFinished,
-            (RunState::Finished, TaskName::Payments) => Metric::RedundancyFinished,
-            (RunState::Finished, TaskName::Reconcile) => Metric::ReconciliationFinished,
+            (RunStatus::Continues, _) => return Ok(summary),
+            (RunStatus::Finished, TaskName::Import) => Metric::ImportFinished,
+            (RunStatus::Finished, TaskName::Payments) => Metric::RedundancyFinished,
+            (RunStatus::Finished, TaskName::Reconcile) => Metric::ReconciliationFinished,
             _ => Metric::RunNeedsAttention,
         };
         telemetry::count(metric, 1, Some(&session.tenant), session.now());
@@ -368,8 +371,13 @@ struct Saved<R> {
 
 /// The run that left a checkpoint and has no living invocation; `None` when there is none, when it waits
 /// for an operator, or when it failed so often that the next schedule or an operator must see to it.
-pub(super) async fn orphan(shop: &Shop, tenant: &TenantId, creditor: CreditorId, task: TaskName) -> Result<Option<String>, FlowError> {
-    let saved = match shop
+pub(super) async fn orphan(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    creditor: CreditorId,
+    task: TaskName,
+) -> Result<Option<String>, FlowError> {
+    let saved = match adapters
         .store
         .load_checkpoint::<Saved<IgnoredAny>>(tenant, Some(creditor), task.as_str())
         .await
@@ -378,7 +386,7 @@ pub(super) async fn orphan(shop: &Shop, tenant: &TenantId, creditor: CreditorId,
         Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let acquired = shop
+    let acquired = adapters
         .store
         .acquire_lease(
             tenant,
@@ -386,10 +394,10 @@ pub(super) async fn orphan(shop: &Shop, tenant: &TenantId, creditor: CreditorId,
             task.as_str(),
             "sweep",
             Duration::from_secs(1),
-            (shop.clock)(),
+            (adapters.clock)(),
         )
         .await?;
     let Acquired::Yes(lease) = acquired else { return Ok(None) };
-    shop.store.release_lease(lease).await?;
+    adapters.store.release_lease(lease).await?;
     Ok(Some(saved.run))
 }

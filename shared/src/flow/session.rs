@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::breaker::Tally;
-use super::{FlowError, Shop};
+use super::{Adapters, FlowError};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::ids::{BillId, CreditorId, TenantId};
 use crate::portfolio::{Change, HeldBill, Policy};
@@ -30,7 +30,7 @@ pub struct Session {
     /// Its active creditors.
     pub creditors: BTreeMap<CreditorId, CreditorSettings>,
     /// The adapters.
-    pub shop: Shop,
+    pub adapters: Adapters,
     /// The Sienge client, its calls counted and written down.
     pub sienge: Client,
     /// Civil date in America/Sao_Paulo when the invocation began.
@@ -76,36 +76,41 @@ impl Rehearsed {
 
 impl Session {
     /// Opens a tenant's session; `deadline` is the end of the invocation.
-    pub async fn open(shop: &Shop, tenant: &TenantId, dry_run: bool, deadline: Instant) -> Result<Self, FlowError> {
+    pub async fn open(adapters: &Adapters, tenant: &TenantId, dry_run: bool, deadline: Instant) -> Result<Self, FlowError> {
         let unknown = || {
             FlowError::NotConfigured(format!(
                 "assessoria {tenant} não cadastrada: cadastre-a com o comando de assessoria"
             ))
         };
-        let settings = shop
+        let settings = adapters
             .store
             .tenant_settings(tenant)
             .await?
             .filter(|settings| settings.active)
             .ok_or_else(unknown)?;
-        let creditors = shop.store.creditors(tenant).await?;
-        let secret = shop.secrets.get(tenant).await?;
-        let calls = Arc::new(JournalCalls::new(shop.store.clone(), tenant.clone()));
-        let quota = SharedQuota::new(shop.store.clone(), &settings.subdomain, settings.package, Arc::new(shop.clock));
+        let creditors = adapters.store.creditors(tenant).await?;
+        let secret = adapters.secrets.get(tenant).await?;
+        let calls = Arc::new(JournalCalls::new(adapters.store.clone(), tenant.clone()));
+        let quota = SharedQuota::new(
+            adapters.store.clone(),
+            &settings.subdomain,
+            settings.package,
+            Arc::new(adapters.clock),
+        );
         let password = Secret::new(secret.sienge_password.as_str());
         let config = ClientConfig {
-            timeouts: shop.timeouts,
+            timeouts: adapters.timeouts,
             ..ClientConfig::new(settings.sienge_base_url.as_str(), secret.sienge_user.as_str(), password)
         };
         let deadline = working_until(Instant::now(), deadline);
-        let sienge = Client::new(shop.http.clone(), &config, Arc::new(quota), Arc::clone(&calls) as _)?;
+        let sienge = Client::new(adapters.http.clone(), &config, Arc::new(quota), Arc::clone(&calls) as _)?;
         Ok(Self {
             tenant: tenant.clone(),
             creditors: creditors.into_iter().filter(|(_, creditor)| creditor.active).collect(),
             sienge: sienge.with_priority(Priority::Batch).with_deadline(deadline),
-            today: business_date((shop.clock)()),
+            today: business_date((adapters.clock)()),
             settings,
-            shop: shop.clone(),
+            adapters: adapters.clone(),
             dry_run,
             rehearsed: Mutex::default(),
             critiques: AtomicUsize::new(0),
@@ -147,7 +152,7 @@ impl Session {
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.shop.clock)()
+        (self.adapters.clock)()
     }
 
     /// Writes down the calls to Sienge that are still in memory. Call it at the end of the invocation, whatever happened.

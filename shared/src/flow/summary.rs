@@ -7,7 +7,7 @@ use crate::ids::{CreditorId, TenantId};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum RunState {
+pub enum RunStatus {
     /// Everything was done.
     #[serde(rename = "concluído")]
     Finished,
@@ -28,7 +28,7 @@ pub enum RunState {
     Requested,
 }
 
-impl RunState {
+impl RunStatus {
     /// How the text of a run that can go on in another invocation says it.
     pub(super) const fn word(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ pub struct Summary {
     pub task: TaskName,
     /// How it ended.
     #[serde(rename = "situacao")]
-    pub state: RunState,
+    pub state: RunStatus,
     /// What happened, in a sentence or two.
     #[serde(rename = "resumo")]
     pub text: String,
@@ -73,7 +73,7 @@ pub struct Summary {
 impl Summary {
     /// A summary without tenant, creditor and run.
     #[must_use]
-    pub fn new(task: TaskName, state: RunState, text: String, report: Report) -> Self {
+    pub fn new(task: TaskName, state: RunStatus, text: String, report: Report) -> Self {
         Self {
             task,
             state,

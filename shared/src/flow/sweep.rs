@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::fan_out::active_tenants;
 use super::run::orphan;
-use super::{FlowError, Report, RunState, Shop, Summary, Task, TaskName};
+use super::{Adapters, FlowError, Report, RunStatus, Summary, Task, TaskName};
 use crate::aws::{BusEvent, InboxMessage};
 use crate::calendar::Timestamp;
 use crate::ids::{CreditorId, TenantId};
@@ -78,24 +78,24 @@ impl Swept {
 
 /// Puts back what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days; sees to the
 /// agreements that something is due of.
-pub async fn sweep(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError> {
-    let now = (shop.clock)();
+pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, FlowError> {
+    let now = (adapters.clock)();
     let before = now.checked_sub(SignedDuration::from_mins(STUCK_MINUTES)).unwrap_or(now);
     // The queue's trouble must not keep the other repairs waiting.
-    let mut by_tenant = requeue(shop, now).await.unwrap_or_else(|error| {
+    let mut by_tenant = requeue(adapters, now).await.unwrap_or_else(|error| {
         tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
         BTreeMap::new()
     });
-    for (tenant, published) in publish_outbox(shop, before).await? {
+    for (tenant, published) in publish_outbox(adapters, before).await? {
         by_tenant.entry(tenant).or_default().published += published;
     }
-    for tenant in active_tenants(shop).await? {
-        match sweep_tenant(shop, &tenant, now).await {
+    for tenant in active_tenants(adapters).await? {
+        match sweep_tenant(adapters, &tenant, now).await {
             Ok(swept) => by_tenant.entry(tenant).or_default().add(swept),
             Err(error) => tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep tries again"),
         }
     }
-    match super::agreements::sweep(shop, now, deadline).await {
+    match super::agreements::sweep(adapters, now, deadline).await {
         Ok(tended) => {
             for (tenant, tended) in tended {
                 by_tenant.entry(tenant).or_default().tended += tended;
@@ -108,7 +108,7 @@ pub async fn sweep(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError>
         all.add(*swept);
         // One that found nothing is told by the metric only: a record each ten minutes for each tenant would say nothing.
         if swept.did_something()
-            && let Err(error) = record(shop, tenant, *swept, now).await
+            && let Err(error) = record(adapters, tenant, *swept, now).await
         {
             tracing::warn!(%tenant, %error, "sweep not written into the task history");
         }
@@ -126,10 +126,10 @@ pub async fn sweep(shop: &Shop, deadline: Instant) -> Result<Summary, FlowError>
         behind,
     } = all;
     tracing::info!(requeued, published, resumed, expired, tended, behind, "{text}");
-    Ok(Summary::new(TaskName::Payments, RunState::Finished, text, Report::default()))
+    Ok(Summary::new(TaskName::Payments, RunStatus::Finished, text, Report::default()))
 }
 
-async fn record(shop: &Shop, tenant: &TenantId, swept: Swept, now: Timestamp) -> Result<(), FlowError> {
+async fn record(adapters: &Adapters, tenant: &TenantId, swept: Swept, now: Timestamp) -> Result<(), FlowError> {
     let run = RunStart {
         tenant: tenant.clone(),
         task: TaskName::Payments.as_str().to_owned(),
@@ -148,9 +148,17 @@ async fn record(shop: &Shop, tenant: &TenantId, swept: Swept, now: Timestamp) ->
     let counts = counted
         .into_iter()
         .map(|(name, count)| (name.to_owned(), i64::try_from(count).unwrap_or(i64::MAX)));
-    shop.store.start_run(&run).await?;
-    shop.store
-        .note_run(&run, store::RunState::Done, &counts.collect(), &swept.text(), None, (shop.clock)())
+    adapters.store.start_run(&run).await?;
+    adapters
+        .store
+        .note_run(
+            &run,
+            store::RunState::Done,
+            &counts.collect(),
+            &swept.text(),
+            None,
+            (adapters.clock)(),
+        )
         .await?;
     Ok(())
 }
@@ -158,11 +166,11 @@ async fn record(shop: &Shop, tenant: &TenantId, swept: Swept, now: Timestamp) ->
 /// Queues what is stuck again; how much by tenant. What the queue did not take stays pending for the next sweep.
 ///
 /// Each age that has its turn is asked for by itself, the youngest first: an old backlog, however large, hides nothing newer.
-async fn requeue(shop: &Shop, now: Timestamp) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
+async fn requeue(adapters: &Adapters, now: Timestamp) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
     let mut by_tenant: BTreeMap<TenantId, Vec<InboxMessage>> = BTreeMap::new();
     for (youngest, oldest) in turns() {
         let ago = |minutes| now.checked_sub(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::UNIX_EPOCH);
-        for webhook in shop.store.pending_between(ago(oldest), ago(youngest), AT_ONCE).await? {
+        for webhook in adapters.store.pending_between(ago(oldest), ago(youngest), AT_ONCE).await? {
             let message = InboxMessage {
                 tenant: webhook.tenant.clone(),
                 key: webhook.key.0,
@@ -172,7 +180,7 @@ async fn requeue(shop: &Shop, now: Timestamp) -> Result<BTreeMap<TenantId, Swept
     }
     let mut queued = BTreeMap::new();
     for (tenant, messages) in by_tenant {
-        let requeued = shop.inbox.send_many(&messages).await?;
+        let requeued = adapters.inbox.send_many(&messages).await?;
         queued.insert(
             tenant,
             Swept {
@@ -194,16 +202,16 @@ fn turns() -> impl Iterator<Item = (i64, i64)> {
     std::iter::once((STUCK_MINUTES, 2 * SWEEP_EVERY_MINUTES)).chain(later)
 }
 
-async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<BTreeMap<TenantId, usize>, FlowError> {
+async fn publish_outbox(adapters: &Adapters, before: Timestamp) -> Result<BTreeMap<TenantId, usize>, FlowError> {
     let mut by_tenant: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
-    for unpublished in shop.store.unpublished(before, AT_ONCE).await? {
+    for unpublished in adapters.store.unpublished(before, AT_ONCE).await? {
         by_tenant.entry(unpublished.tenant).or_default().push(unpublished.event);
     }
     let mut published = BTreeMap::new();
     for (tenant, events) in by_tenant {
         let mut count = 0;
         for events in events.chunks(PUBLISHED_AT_ONCE) {
-            count += super::mirror::publish(shop, &tenant, events).await;
+            count += super::sync::publish(adapters, &tenant, events).await;
         }
         published.insert(tenant, count);
     }
@@ -211,29 +219,29 @@ async fn publish_outbox(shop: &Shop, before: Timestamp) -> Result<BTreeMap<Tenan
 }
 
 /// Deadlines of unmatched webhooks, and runs that have a checkpoint but no living owner.
-async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<Swept, FlowError> {
-    let creditors = shop.store.creditors(tenant).await?;
+async fn sweep_tenant(adapters: &Adapters, tenant: &TenantId, now: Timestamp) -> Result<Swept, FlowError> {
+    let creditors = adapters.store.creditors(tenant).await?;
     // The webhook names no creditor, so the longest of the tenant's deadlines applies.
     let days = creditors.values().map(|creditor| creditor.unused_webhook_days).max().unwrap_or(7);
     let before = now
         .checked_sub(jiff::SignedDuration::from_hours(24 * i64::from(days)))
         .unwrap_or(now);
-    let expired = shop.store.expire_unmatched(tenant, before).await?;
+    let expired = adapters.store.expire_unmatched(tenant, before).await?;
     let mut requests: Vec<BusEvent> = Vec::new();
     let mut behind = 0;
     for creditor in creditors.values().filter(|creditor| creditor.active) {
-        let late = runs_behind(shop, tenant, creditor.company, now).await?;
+        let late = runs_behind(adapters, tenant, creditor.company, now).await?;
         if !late.is_empty() {
             tracing::warn!(%tenant, creditor = %creditor.company, runs = ?late, "runs of this creditor are behind; see their task history");
             behind += 1;
         }
         for name in [TaskName::Import, TaskName::Reconcile, TaskName::Payments] {
-            if let Some(run) = orphan(shop, tenant, creditor.company, name).await? {
+            if let Some(run) = orphan(adapters, tenant, creditor.company, name).await? {
                 requests.push(Task::continuation(name, tenant, creditor.company, run).request());
             }
         }
     }
-    let resumed = shop.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
+    let resumed = adapters.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
     Ok(Swept {
         resumed,
         expired,
@@ -243,10 +251,10 @@ async fn sweep_tenant(shop: &Shop, tenant: &TenantId, now: Timestamp) -> Result<
 }
 
 /// The runs of a creditor that did not succeed for too long. One without its first load has none.
-async fn runs_behind(shop: &Shop, tenant: &TenantId, creditor: CreditorId, now: Timestamp) -> Result<Vec<TaskName>, FlowError> {
+async fn runs_behind(adapters: &Adapters, tenant: &TenantId, creditor: CreditorId, now: Timestamp) -> Result<Vec<TaskName>, FlowError> {
     let mut last = [None; 3];
     for (last, name) in last.iter_mut().zip([TaskName::Import, TaskName::Payments, TaskName::Reconcile]) {
-        let cursor = shop.store.cursor(tenant, Some(creditor), name.as_str()).await?;
+        let cursor = adapters.store.cursor(tenant, Some(creditor), name.as_str()).await?;
         *last = cursor.map(|cursor| cursor.last_success);
     }
     Ok(behind(last, now))

@@ -43,7 +43,7 @@ impl Session {
             }
             if !self.dry_run {
                 let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
-                self.shop
+                self.adapters
                     .store
                     .record_critiques(&self.tenant, Some(creditor), &notes, self.now())
                     .await?;
@@ -73,7 +73,7 @@ impl Session {
         if let Some(open) = self.tally(creditor).held_open {
             return Ok(open);
         }
-        let open = self.shop.store.count_open(&self.tenant, creditor).await?;
+        let open = self.adapters.store.count_open(&self.tenant, creditor).await?;
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.entry(creditor).or_default().held_open = Some(open);
         Ok(open)

@@ -8,7 +8,7 @@ pub const BILLS_PER_CALL: usize = 100;
 
 /// A bill to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct BillRead {
     /// The bill.
     pub bill: BillId,
     /// Its customer, when known; a bill of which nothing is known is asked for in bulk.
@@ -26,13 +26,13 @@ pub enum Source {
     Bulk,
 }
 
-/// Which looks go where.
+/// Which reads go where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// By REST.
-    pub rest: Vec<Look>,
+    pub rest: Vec<BillRead>,
     /// By bulk.
-    pub bulk: Vec<Look>,
+    pub bulk: Vec<BillRead>,
 }
 
 /// REST calls for one bill.
@@ -45,10 +45,10 @@ const BOLETO_SHARE: u64 = 500_000;
 /// Few bills with a known customer, or whose boletos are wanted, go by REST; many, or unknown ones, in bulk. Where one
 /// quota is used up, the other serves as far as it goes.
 #[must_use]
-pub fn choose_source(looks: &[Look], remaining: Remaining) -> Plan {
+pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
     let mut plan = Plan::default();
-    let (wanting, rest): (Vec<Look>, Vec<Look>) = looks.iter().partition(|look| look.boleto);
-    let (others, unknown): (Vec<Look>, Vec<Look>) = rest.into_iter().partition(|look| look.customer.is_some());
+    let (wanting, rest): (Vec<BillRead>, Vec<BillRead>) = reads.iter().partition(|look| look.boleto);
+    let (others, unknown): (Vec<BillRead>, Vec<BillRead>) = rest.into_iter().partition(|look| look.customer.is_some());
     plan.bulk = unknown;
     for look in wanting {
         if rest_share(plan.rest.len() + 1, remaining) <= BOLETO_SHARE {
@@ -74,14 +74,14 @@ pub fn choose_source(looks: &[Look], remaining: Remaining) -> Plan {
 
 /// Chooses for a second, independent read: the source that did not tell the first time, as far as its quota goes.
 #[must_use]
-pub fn choose_other(looks: &[(Look, Option<Source>)], remaining: Remaining) -> Plan {
+pub fn choose_other(reads: &[(BillRead, Option<Source>)], remaining: Remaining) -> Plan {
     let mut plan = Plan::default();
-    let bulk_is_open = bulk_share(looks.len(), remaining) != u64::MAX;
+    let bulk_is_open = bulk_share(reads.len(), remaining) != u64::MAX;
     let mut room = rest_room(remaining);
-    for (look, first) in looks {
+    for (look, first) in reads {
         let wanted = match first {
             Some(Source::Bulk) => Source::Rest,
-            None if looks.len() <= 3 => Source::Rest,
+            None if reads.len() <= 3 => Source::Rest,
             Some(Source::Rest) | None => Source::Bulk,
         };
         let by_rest = match wanted {
@@ -136,9 +136,9 @@ mod tests {
         bulk_day: 28_800,
     };
 
-    fn looks(count: i64) -> Vec<Look> {
+    fn reads(count: i64) -> Vec<BillRead> {
         (1..=count)
-            .map(|bill| Look {
+            .map(|bill| BillRead {
                 bill: BillId(bill),
                 customer: Some(CustomerId(1)),
                 boleto: false,
@@ -146,17 +146,17 @@ mod tests {
             .collect()
     }
 
-    fn sizes(looks: &[Look], remaining: Remaining) -> (usize, usize) {
-        let plan = choose_source(looks, remaining);
+    fn sizes(reads: &[BillRead], remaining: Remaining) -> (usize, usize) {
+        let plan = choose_source(reads, remaining);
         (plan.rest.len(), plan.bulk.len())
     }
 
     #[test]
     fn few_bills_go_by_rest_and_many_in_bulk() {
-        assert_eq!(sizes(&looks(1), ULTIMATE), (1, 0));
-        assert_eq!(sizes(&looks(3), ULTIMATE), (3, 0));
-        assert_eq!(sizes(&looks(4), ULTIMATE), (0, 4));
-        assert_eq!(sizes(&looks(500), ULTIMATE), (0, 500));
+        assert_eq!(sizes(&reads(1), ULTIMATE), (1, 0));
+        assert_eq!(sizes(&reads(3), ULTIMATE), (3, 0));
+        assert_eq!(sizes(&reads(4), ULTIMATE), (0, 4));
+        assert_eq!(sizes(&reads(500), ULTIMATE), (0, 500));
         assert_eq!(sizes(&[], ULTIMATE), (0, 0));
     }
 
@@ -167,20 +167,20 @@ mod tests {
             bulk_day: 4,
             ..ULTIMATE
         };
-        assert_eq!(sizes(&looks(10), small), (10, 0));
-        assert_eq!(sizes(&looks(60), small), (0, 60));
+        assert_eq!(sizes(&reads(10), small), (10, 0));
+        assert_eq!(sizes(&reads(60), small), (0, 60));
     }
 
     #[test]
     fn an_unknown_bill_goes_in_bulk_and_takes_the_others_along() {
-        let mut mixed = looks(2);
+        let mut mixed = reads(2);
         mixed[0].customer = None;
         assert_eq!(sizes(&mixed, ULTIMATE), (0, 2));
     }
 
     #[test]
     fn the_boletos_of_an_unknown_bill_are_asked_for_by_rest_too() {
-        let look = Look {
+        let look = BillRead {
             bill: BillId(7),
             customer: None,
             boleto: true,
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn boletos_go_by_rest_up_to_half_of_what_is_left() {
-        let mut wanting = looks(40);
+        let mut wanting = reads(40);
         for look in &mut wanting {
             look.boleto = true;
         }
@@ -201,15 +201,15 @@ mod tests {
     #[test]
     fn where_one_quota_is_used_up_the_other_serves() {
         let no_bulk = Remaining { bulk_day: 0, ..ULTIMATE };
-        assert_eq!(sizes(&looks(100), no_bulk), (66, 34));
-        let mut unknown = looks(2);
+        assert_eq!(sizes(&reads(100), no_bulk), (66, 34));
+        let mut unknown = reads(2);
         unknown[0].customer = None;
         assert_eq!(sizes(&unknown, no_bulk), (2, 0));
         let no_rest = Remaining {
             rest_minute: 2,
             ..ULTIMATE
         };
-        assert_eq!(sizes(&looks(1), no_rest), (0, 1));
+        assert_eq!(sizes(&reads(1), no_rest), (0, 1));
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
                 },
                 Remaining { rest_day: 5, ..ULTIMATE },
             ] {
-                let plan = choose_source(&looks(count), remaining);
+                let plan = choose_source(&reads(count), remaining);
                 let mut bills: Vec<i64> = plan.rest.iter().chain(&plan.bulk).map(|look| look.bill.0).collect();
                 bills.sort_unstable();
                 assert_eq!(bills, (1..=count).collect::<Vec<_>>());
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_confirmation_asks_the_other_source() {
-        let look = looks(1)[0];
+        let look = reads(1)[0];
         let plan = |first, remaining| choose_other(&[(look, first)], remaining);
         assert_eq!(plan(Some(Source::Bulk), ULTIMATE).rest.len(), 1);
         assert_eq!(plan(Some(Source::Rest), ULTIMATE).bulk.len(), 1);

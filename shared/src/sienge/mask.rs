@@ -1,6 +1,6 @@
 //! Masks what is written down about a call.
 //!
-//! Guarantees: a text of the JSON is kept only when its key is known to hold nothing personal and the text itself looks
+//! Guarantees: a text of the JSON is kept only when its key is known to hold nothing personal and the text itself reads
 //! harmless; everything else becomes `***`. The output is bounded, whatever the input's size.
 
 /// Deepest nesting followed; below it the text is cut.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::choice::{BILLS_PER_CALL, Look, Plan, Source, choose_other, choose_source};
+use super::choice::{BILLS_PER_CALL, BillRead, Plan, Source, choose_other, choose_source};
 use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{customer_of, rest_facts, unknown_bill};
@@ -27,37 +27,37 @@ pub type Seen = (BillId, Result<Observation, SiengeError>);
 
 impl Client {
     /// What Sienge says now about the bills, in the order of their ids; fails when it refuses one of them.
-    pub async fn observe(&self, looks: &[Look]) -> Result<Vec<Observation>, SiengeError> {
-        self.observe_each(looks).await?.into_iter().map(|(_, seen)| seen).collect()
+    pub async fn observe(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
+        self.observe_each(reads).await?.into_iter().map(|(_, seen)| seen).collect()
     }
 
     /// Like [`Client::observe`], but a bill that is refused fails alone.
-    pub async fn observe_each(&self, looks: &[Look]) -> Result<Vec<Seen>, SiengeError> {
-        let looks = distinct(looks);
-        if looks.is_empty() {
+    pub async fn observe_each(&self, reads: &[BillRead]) -> Result<Vec<Seen>, SiengeError> {
+        let reads = distinct(reads);
+        if reads.is_empty() {
             return Ok(Vec::new());
         }
-        let plan = choose_source(&looks, self.quota_left().await?);
+        let plan = choose_source(&reads, self.quota_left().await?);
         self.carry_out(plan).await
     }
 
     /// A second, independent look at the bills: asks the source that [`Client::observe`] did not ask, where its quota allows.
-    pub async fn confirm(&self, looks: &[Look]) -> Result<Vec<Observation>, SiengeError> {
-        self.confirm_each(looks).await?.into_iter().map(|(_, seen)| seen).collect()
+    pub async fn confirm(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
+        self.confirm_each(reads).await?.into_iter().map(|(_, seen)| seen).collect()
     }
 
     /// Like [`Client::confirm`], but a bill that is refused fails alone.
-    pub async fn confirm_each(&self, looks: &[Look]) -> Result<Vec<Seen>, SiengeError> {
-        let looks = distinct(looks);
-        if looks.is_empty() {
+    pub async fn confirm_each(&self, reads: &[BillRead]) -> Result<Vec<Seen>, SiengeError> {
+        let reads = distinct(reads);
+        if reads.is_empty() {
             return Ok(Vec::new());
         }
         let remaining = self.quota_left().await?;
-        let looks: Vec<(Look, Option<Source>)> = {
+        let reads: Vec<(BillRead, Option<Source>)> = {
             let told_by = self.inner.told_by.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            looks.into_iter().map(|look| (look, told_by.get(&look.bill).copied())).collect()
+            reads.into_iter().map(|look| (look, told_by.get(&look.bill).copied())).collect()
         };
-        self.carry_out(choose_other(&looks, remaining)).await
+        self.carry_out(choose_other(&reads, remaining)).await
     }
 
     async fn quota_left(&self) -> Result<Remaining, SiengeError> {
@@ -175,10 +175,10 @@ fn only_this_source(error: &SiengeError) -> bool {
 }
 
 /// Each bill once; the first mention counts, wishes for boletos add up.
-fn distinct(looks: &[Look]) -> Vec<Look> {
-    let wanting: BTreeSet<BillId> = looks.iter().filter(|look| look.boleto).map(|look| look.bill).collect();
-    let mut bills: BTreeMap<BillId, Look> = BTreeMap::new();
-    for look in looks {
+fn distinct(reads: &[BillRead]) -> Vec<BillRead> {
+    let wanting: BTreeSet<BillId> = reads.iter().filter(|look| look.boleto).map(|look| look.bill).collect();
+    let mut bills: BTreeMap<BillId, BillRead> = BTreeMap::new();
+    for look in reads {
         let held = bills.entry(look.bill).or_insert(*look);
         held.customer = held.customer.or(look.customer);
         held.boleto = wanting.contains(&look.bill);

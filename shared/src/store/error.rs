@@ -46,7 +46,7 @@ pub enum StoreError {
 
 /// What to do about a [`StoreError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
+pub enum Recovery {
     /// Do the same again later.
     Retry,
     /// Read again, compare again, then try again.
@@ -58,11 +58,11 @@ pub enum Remedy {
 impl StoreError {
     /// What to do about it.
     #[must_use]
-    pub fn remedy(&self) -> Remedy {
+    pub fn recovery(&self) -> Recovery {
         match self {
-            Self::Conflict => Remedy::Reload,
-            Self::Unavailable { .. } => Remedy::Retry,
-            Self::Refused { .. } | Self::Unreadable { .. } | Self::TooLarge { .. } => Remedy::Never,
+            Self::Conflict => Recovery::Reload,
+            Self::Unavailable { .. } => Recovery::Retry,
+            Self::Refused { .. } | Self::Unreadable { .. } | Self::TooLarge { .. } => Recovery::Never,
         }
     }
 

@@ -46,7 +46,7 @@ pub use campaigns::CampaignList;
 pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
 pub use control::{Cursor, ListedTenant};
-pub use error::{Remedy, StoreError};
+pub use error::{Recovery, StoreError};
 pub use idempotency::{Begun, Claim, StoredAnswer, Term};
 pub use journal::{Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState};
 pub use lease::{Acquired, Lease};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ponte::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{Coverage, Observation, Oddity};
-use ponte::sienge::{IncomeRow, Look, Remaining, Remedy, SiengeError, group, income_facts};
+use ponte::sienge::{BillRead, IncomeRow, Remaining, Remedy, SiengeError, group, income_facts};
 
 use super::server::{Reply, Request, Stage, refusal};
 
@@ -32,8 +32,8 @@ const STATEMENT: &str = r#"{"results":[{"billsReceivable":[{"billReceivableId":1
  {"installmentId":2,"dueDate":"2026-02-10","conditionType":"PM","originalValue":1000,"currentBalance":1017.55,"installmentNumber":"2/2","receipts":[]}]},
  {"billReceivableId":99,"installments":[{"installmentId":1}]}]}]}"#;
 
-fn look(bill: i64, customer: Option<i64>) -> Look {
-    Look {
+fn look(bill: i64, customer: Option<i64>) -> BillRead {
+    BillRead {
         bill: BillId(bill),
         customer: customer.map(CustomerId),
         boleto: false,
@@ -499,7 +499,7 @@ fn refusing(bad: &'static [i64], status: u16) -> impl Fn(usize, &Request) -> Rep
     }
 }
 
-fn unknown(bills: std::ops::RangeInclusive<i64>) -> Vec<Look> {
+fn unknown(bills: std::ops::RangeInclusive<i64>) -> Vec<BillRead> {
     bills.map(|bill| look(bill, None)).collect()
 }
 
@@ -657,14 +657,14 @@ async fn a_bill_without_an_answer_in_time_fails_alone_whichever_source_is_asked(
 
 #[tokio::test]
 async fn what_was_read_before_the_time_was_over_is_kept() {
-    for looks in [vec![look(10, Some(3)), look(20, Some(3))], unknown(10..=20)] {
+    for reads in [vec![look(10, Some(3)), look(20, Some(3))], unknown(10..=20)] {
         let mut stage = Stage::impatient(9, hanging(20)).await;
         stage.client = stage.client.with_deadline(tokio::time::Instant::now() + Duration::from_millis(900));
-        let seen = stage.client.observe_each(&looks).await.unwrap();
-        assert_eq!(seen.len(), looks.len());
+        let seen = stage.client.observe_each(&reads).await.unwrap();
+        assert_eq!(seen.len(), reads.len());
         let failed = failed(&seen);
         assert!(
-            failed.len() < looks.len() && failed.iter().any(|(bill, _)| *bill == 20),
+            failed.len() < reads.len() && failed.iter().any(|(bill, _)| *bill == 20),
             "{failed:?}"
         );
         assert!(seen[0].1.is_ok(), "{failed:?}");

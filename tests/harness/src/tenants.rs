@@ -27,8 +27,8 @@ impl Rig {
     pub async fn add_tenant(&self, tenant: &TenantId, sienge: &str, package: Package) {
         let plain = json!({"siengeBaseUrl": sienge, "subdomain": "vizinha", "package": package});
         let settings: TenantSettings = from_value(plain).unwrap();
-        self.shop.store.put_tenant(tenant, &settings).await.unwrap();
-        self.shop
+        self.adapters.store.put_tenant(tenant, &settings).await.unwrap();
+        self.adapters
             .store
             .put_creditor(tenant, &CreditorSettings::new(CreditorId(1)))
             .await

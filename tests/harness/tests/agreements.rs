@@ -13,10 +13,10 @@ use harness::rig::{PLENTY, TODAY, Told};
 use ponte::agreement::{Agreement, AgreementKind, AgreementState, DraftError, NewAgreement, Start, StateName};
 use ponte::aws::BusEvent;
 use ponte::calculation::PlanInterest;
-use ponte::flow::{AgreementError, MAX_ATTEMPTS, Session, Shop};
+use ponte::flow::{Adapters, AgreementError, MAX_ATTEMPTS, Session};
 use ponte::ids::{AgreementId, BillId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{Breaking, EventKind, Motive, Scope};
+use ponte::portfolio::{Breaking, EventKind, ReturnReason, Scope};
 use ponte::sienge::Remedy;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -28,13 +28,13 @@ async fn rig() -> Rig {
     Rig::with_contracts(4, "1000.10").await
 }
 
-async fn session_on(shop: &Shop) -> Session {
-    Session::open(shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap()
+async fn session_on(adapters: &Adapters) -> Session {
+    Session::open(adapters, &tenant(), false, Instant::now() + PLENTY).await.unwrap()
 }
 
 async fn session(rig: &Rig) -> Session {
     rig.fresh_minute().await;
-    session_on(&rig.shop_of("payments")).await
+    session_on(&rig.adapters_of("payments")).await
 }
 
 async fn save(rig: &Rig, new: NewAgreement) -> Result<Agreement, AgreementError> {
@@ -57,7 +57,7 @@ fn id(text: &str) -> AgreementId {
 }
 
 async fn stored(rig: &Rig, name: &str) -> Agreement {
-    rig.shop.store.agreement(&tenant(), &id(name)).await.unwrap().unwrap()
+    rig.adapters.store.agreement(&tenant(), &id(name)).await.unwrap().unwrap()
 }
 
 async fn state(rig: &Rig, name: &str) -> StateName {
@@ -69,7 +69,14 @@ fn bill_id(bill: u32) -> BillId {
 }
 
 async fn claims(rig: &Rig, bill: u32) -> usize {
-    rig.shop.store.load_bill(&tenant(), bill_id(bill)).await.unwrap().claims.live.len()
+    rig.adapters
+        .store
+        .load_bill(&tenant(), bill_id(bill))
+        .await
+        .unwrap()
+        .claims
+        .live
+        .len()
 }
 
 /// Delivers what Sienge tells of a bill's last remake.
@@ -126,7 +133,10 @@ async fn an_integrated_agreement_is_remade_comes_back_is_paid_and_settles() {
     rig.assert_equal().await;
     let told = rig.told_of(bill).await;
     let returned = |motive| told.contains(&EventKind::Returned { motive });
-    assert!(returned(Motive::Agreement) && !returned(Motive::Renegotiation), "{told:?}");
+    assert!(
+        returned(ReturnReason::Agreement) && !returned(ReturnReason::Renegotiation),
+        "{told:?}"
+    );
     assert_eq!(claims(&rig, bill).await, 1);
 
     for installment in &generated {
@@ -166,9 +176,9 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
             "import" => drop(rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap()),
             _ => {
                 let session = session(&rig).await;
-                let bills = BTreeMap::from([(bill_id(bill), ponte::flow::Wish::with_boletos())]);
+                let bills = BTreeMap::from([(bill_id(bill), ponte::flow::ReadRequest::with_boletos())]);
                 session
-                    .look(Scope::Sync, &bills, &mut ponte::flow::Report::default())
+                    .sync_bills(Scope::Sync, &bills, &mut ponte::flow::Report::default())
                     .await
                     .unwrap();
                 session.close().await;
@@ -177,7 +187,7 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
         let broken = stored(&rig, "a1").await;
         let how = Breaking::ErpGone;
         assert_eq!(broken.state, AgreementState::Broken { on: TODAY, how }, "{way}");
-        let held = rig.shop.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
+        let held = rig.adapters.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
         let open = |id: &u32| {
             held.installments
                 .values()
@@ -236,7 +246,7 @@ async fn a_renegotiation_made_in_sienge_is_not_taken_for_ours() {
     rig.apply().await;
     rig.assert_equal().await;
     let told = rig.told_of(bill).await;
-    let motive = Motive::Renegotiation;
+    let motive = ReturnReason::Renegotiation;
     assert!(told.contains(&EventKind::Returned { motive }), "{told:?}");
     let how = Breaking::EndedInErp;
     assert_eq!(stored(&rig, "a1").await.state, AgreementState::Broken { on: TODAY, how });
@@ -258,7 +268,7 @@ async fn a_non_integrated_agreement_settles_with_its_originals_over_two_contract
     assert_eq!((claims(&rig, one).await, claims(&rig, other).await), (0, 0));
     let counts = published(&rig.bus.take());
     assert_eq!(counts, BTreeMap::from([("agreement.created", 1), ("agreement.settled", 1)]));
-    let store = &rig.shop.store;
+    let store = &rig.adapters.store;
     assert_eq!(store.agreements_of_bill(&tenant(), bill_id(other), 10).await.unwrap().len(), 1);
 }
 
@@ -310,7 +320,7 @@ async fn breaking_returns_the_originals_where_the_creditor_wants_that() {
     let refused = session.cancel_agreement(&id("a1"), "x").await.unwrap_err().to_string();
     assert_eq!(refused, "não é possível cancelar um acordo quebrado: só proposta ou em andamento");
     session.close().await;
-    let held = rig.shop.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
+    let held = rig.adapters.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
     let closed = held
         .installments
         .values()
@@ -583,8 +593,8 @@ async fn many_rows_paid_by_one_original_settle_with_one_look() {
 
 /// Agreements that the sweep would look at now.
 async fn due_now(rig: &Rig) -> usize {
-    let now = (rig.shop.clock)();
-    rig.shop.store.due_agreements(now, 10).await.unwrap().len()
+    let now = (rig.adapters.clock)();
+    rig.adapters.store.due_agreements(now, 10).await.unwrap().len()
 }
 
 #[tokio::test]
@@ -665,9 +675,9 @@ async fn death_while_an_agreement_is_broken_leaves_it_broken_and_its_originals_r
         rig.restore(&clean);
         rig.fresh_minute().await;
         let effects = Effects::struck(number, Blow::DiesAfter);
-        let shop = rig.watched_shop("payments", &effects).await;
+        let adapters = rig.watched_adapters("payments", &effects).await;
         let invocation = async {
-            let session = Session::open(&shop, &tenant(), false, Instant::now() + PLENTY).await?;
+            let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await?;
             let done = session.break_agreement(&id("a1"), "Cliente desistiu").await;
             session.close().await;
             done.map(drop)
@@ -697,7 +707,7 @@ async fn death_while_an_agreement_is_broken_leaves_it_broken_and_its_originals_r
             "{place}"
         );
         for (bill, installment) in [(one, of_one[0]), (other, of_other[0])] {
-            let held = rig.shop.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
+            let held = rig.adapters.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
             let wanted = InstallmentId(i64::from(installment));
             assert!(held.installments.values().all(|row| row.id != wanted || !row.is_open()), "{place}");
             let told = texts(&rig, bill).await;
@@ -823,11 +833,11 @@ async fn prepare(rig: &Rig, way: Struck, bill: u32, ids: &[u32]) -> NewAgreement
 async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects: &Arc<Effects>) {
     rig.fresh_minute().await;
     wire.watch(Some(Arc::clone(effects)));
-    let shop = rig.watched_shop("payments", effects).await;
+    let adapters = rig.watched_adapters("payments", effects).await;
     let invocation = async {
         match way {
             Struck::Save | Struck::Confirm => {
-                let session = Session::open(&shop, &tenant(), false, Instant::now() + PLENTY).await?;
+                let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await?;
                 let done = match way {
                     Struck::Save => session.save_agreement(new.clone()).await,
                     _ => session.confirm_agreement(&new.id).await,
@@ -836,7 +846,7 @@ async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects
                 done.map(drop)
             }
             _ => {
-                let swept: Result<Value, _> = Box::pin(payments::handle(&shop, json!({}), Instant::now() + PLENTY)).await;
+                let swept: Result<Value, _> = Box::pin(payments::handle(&adapters, json!({}), Instant::now() + PLENTY)).await;
                 swept.map(drop).map_err(AgreementError::from)
             }
         }

@@ -85,7 +85,7 @@ impl Scene {
     pub(crate) async fn with(world: World) -> Self {
         let rig = Rig::with(world).await;
         rig.run_all("reconcile").await;
-        rig.shop
+        rig.adapters
             .store
             .put_api_key(READER, Role::Reader, at("2027-01-01T00:00:00Z"))
             .await
@@ -150,7 +150,7 @@ impl Scene {
     /// Another tenant of the same Sienge; answers the key of its administrator.
     pub(crate) async fn another_tenant(&self) -> &'static str {
         const KEY: &str = "ponte.618.00000000000000bb.chave-inventada-da-outra-assessoria";
-        let (store, other) = (&self.rig.shop.store, TenantId::parse("618").unwrap());
+        let (store, other) = (&self.rig.adapters.store, TenantId::parse("618").unwrap());
         let settings = store.tenant_settings(&tenant()).await.unwrap().unwrap();
         store.put_tenant(&other, &settings).await.unwrap();
         store.put_creditor(&other, &CreditorSettings::new(CreditorId(1))).await.unwrap();
@@ -462,7 +462,7 @@ async fn a_customer_with_letters_in_the_cnpj_is_quoted_and_one_without_a_documen
     }
 
     let nobody = ponte::portfolio::Customer::unread(ponte::ids::CustomerId(i64::from(customer)));
-    scene.rig.shop.store.put_if_changed(&tenant(), &[nobody]).await.unwrap();
+    scene.rig.adapters.store.put_if_changed(&tenant(), &[nobody]).await.unwrap();
     let (status, path, detail) = scene.fault("/v1/quotes", json!({"bills": [{"bill": bill}]})).await;
     assert_eq!((status, path.as_str()), (422, "bills[0].bill"));
     assert!(detail.contains("CNPJ (14 caracteres, letras inclusive)"), "{detail}");
@@ -564,7 +564,7 @@ async fn keys_end_are_revoked_and_have_roles() {
     let scene = Scene::start().await;
     let rig = &scene.rig;
     let expired = "ponte.617.00000000000000cc.chave-inventada-vencida";
-    rig.shop
+    rig.adapters
         .store
         .put_api_key(expired, Role::Reader, at("2026-11-20T14:59:59Z"))
         .await
@@ -596,7 +596,7 @@ async fn keys_end_are_revoked_and_have_roles() {
     );
 
     rig.settings(|settings| settings.active = false).await;
-    let fresh = api::Api::new(rig.api.shop().clone(), api::ClaimNames::default());
+    let fresh = api::Api::new(rig.api.adapters().clone(), api::ClaimNames::default());
     let event =
         json!({"version": "2.0", "rawPath": CAMPAIGNS, "headers": {"x-api-key": READER}, "requestContext": {"http": {"method": "GET"}}});
     let deadline = tokio::time::Instant::now() + harness::rig::PLENTY;
@@ -668,7 +668,7 @@ async fn a_person_who_waits_goes_ahead_of_the_batches() {
     })
     .await;
     let (bill, ids) = scene.contract(1);
-    let quota = SharedQuota::new(scene.rig.shop.store.clone(), "obra", Package::Ultimate, Arc::new(clock));
+    let quota = SharedQuota::new(scene.rig.adapters.store.clone(), "obra", Package::Ultimate, Arc::new(clock));
     // Nothing of this minute is left to the batches for a long while, and some calls to people.
     scene.rig.pass(Duration::from_mins(1));
     for _ in 0..175 {

@@ -41,8 +41,14 @@ async fn no_route_lets_another_tenant_see_or_touch_anything_or_a_reader_write() 
         bill: None,
         text: "conferir".to_owned(),
     };
-    let now = (scene.rig.shop.clock)();
-    scene.rig.shop.store.record_critiques(&tenant(), None, &[note], now).await.unwrap();
+    let now = (scene.rig.adapters.clock)();
+    scene
+        .rig
+        .adapters
+        .store
+        .record_critiques(&tenant(), None, &[note], now)
+        .await
+        .unwrap();
     for (path, list) in [("/v1/runs", "runs"), ("/v1/critiques", "critiques")] {
         let (status, ours) = scene.call("GET", path, Value::Null).await;
         assert!(status == 200 && !ours[list].as_array().unwrap().is_empty(), "{ours}");

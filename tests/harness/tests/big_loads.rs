@@ -33,9 +33,9 @@ async fn world(order: Order) -> Rig {
 async fn run(rig: &Rig, event: Value, at: usize) -> Option<Value> {
     rig.fresh_minute().await;
     let effects = Effects::struck(at, Blow::DiesAfter);
-    let shop = rig.watched_shop("reconcile", &effects).await;
+    let adapters = rig.watched_adapters("reconcile", &effects).await;
     let deadline = Instant::now() + MINUTE;
-    let answer = effects.run(Box::pin(reconcile::handle(&shop, event, deadline))).await;
+    let answer = effects.run(Box::pin(reconcile::handle(&adapters, event, deadline))).await;
     answer.map(Result::unwrap)
 }
 
@@ -123,7 +123,7 @@ async fn a_first_load_in_no_order_opens_each_contract_once() {
 #[tokio::test]
 async fn a_first_load_in_windows_opens_each_contract_once_and_reads_no_bill_alone() {
     let mut rig = world(Order::Due).await;
-    rig.shop.timeouts.total = Duration::from_secs(8);
+    rig.adapters.timeouts.total = Duration::from_secs(8);
     rig.faults(json!([{"kind": "drip", "seconds": 3, "route": "bulk-data/v1/income", "count": 1}]))
         .await;
     let summary = rig.reconcile(json!({"tenant": "617", "creditor": 1})).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_contract_found_in_windows_of_due_dates_opens_once() {
     let there = rig.sienge.with_world(|world| world.bills.remove(&bill).unwrap());
     rig.run_all("reconcile").await;
     rig.sienge.with_world(|world| drop(world.bills.insert(bill, there)));
-    rig.shop.timeouts.total = Duration::from_secs(8);
+    rig.adapters.timeouts.total = Duration::from_secs(8);
     rig.faults(json!([{"kind": "drip", "seconds": 3, "route": "bulk-data/v1/income", "count": 1}]))
         .await;
     let summary = rig.reconcile(json!({"tenant": "617", "creditor": 1})).await.unwrap();

@@ -7,7 +7,7 @@ use harness::{Rig, World};
 use jiff::civil::{Date, date};
 use ponte::documents::Boleto;
 use ponte::flow::boletos::{BoletoEmail, BoletoError, SecondCopy, email, second_copy};
-use ponte::flow::{Session, Shop};
+use ponte::flow::{Adapters, Session};
 use ponte::ids::{BillId, InstallmentId, TenantId};
 use ponte::money::Cents;
 use ponte::portfolio::EventKind;
@@ -50,8 +50,8 @@ impl Scene {
         scene
     }
 
-    async fn session(&self, shop: &Shop) -> Session {
-        Session::open(shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap()
+    async fn session(&self, adapters: &Adapters) -> Session {
+        Session::open(adapters, &tenant(), false, Instant::now() + PLENTY).await.unwrap()
     }
 
     fn ids(&self) -> (BillId, InstallmentId) {
@@ -65,14 +65,14 @@ impl Scene {
 
     async fn copy_of(&self, bill: BillId, installment: InstallmentId, new_due_on: Option<Date>) -> Result<SecondCopy, BoletoError> {
         self.rig.fresh_minute().await;
-        let session = self.session(&self.rig.shop).await;
+        let session = self.session(&self.rig.adapters).await;
         let copy = second_copy(&session, bill, installment, new_due_on).await;
         session.close().await;
         copy
     }
 
     async fn send(&self, to: &str) -> Result<(), BoletoError> {
-        let session = self.session(&self.rig.shop).await;
+        let session = self.session(&self.rig.adapters).await;
         let (bill, installment) = self.ids();
         let wanted = BoletoEmail {
             to: to.to_owned(),
@@ -228,10 +228,10 @@ async fn what_the_tenant_does_not_hold_is_not_found_and_not_asked_for() {
     // Another tenant of the same Sienge, and this tenant's bill.
     let other = TenantId::parse("618").unwrap();
     let settings = json!({"siengeBaseUrl": scene.rig.sienge.api("obra"), "subdomain": "obra", "package": "ultimate"});
-    let store = &scene.rig.shop.store;
+    let store = &scene.rig.adapters.store;
     store.put_tenant(&other, &serde_json::from_value(settings).unwrap()).await.unwrap();
     scene.rig.secrets.store(&other, secret(&[TOKEN]));
-    let session = Session::open(&scene.rig.shop, &other, false, Instant::now() + PLENTY)
+    let session = Session::open(&scene.rig.adapters, &other, false, Instant::now() + PLENTY)
         .await
         .unwrap();
     let copied = second_copy(&session, bill, installment, None).await.unwrap_err();
@@ -439,10 +439,10 @@ async fn killed_anywhere_and_asked_again_the_due_date_is_changed_once() {
             scene.rig.restore(&saved);
             scene.forget_calls().await;
             let effects = Effects::struck(at, blow);
-            let shop = scene.rig.watched_shop("apply", &effects).await;
+            let adapters = scene.rig.watched_adapters("apply", &effects).await;
             wire.watch(Some(effects.clone()));
             let invocation = async {
-                let session = Session::open(&shop, &tenant(), false, Instant::now() + PLENTY).await.ok()?;
+                let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await.ok()?;
                 let copy = second_copy(&session, bill, installment, Some(NEW_DUE)).await;
                 session.close().await;
                 copy.ok()

@@ -166,7 +166,7 @@ impl Case {
                     hook_id: None,
                     source_ip: None,
                     body: body.as_bytes(),
-                    at: (self.rig.shop.clock)(),
+                    at: (self.rig.adapters.clock)(),
                 };
                 let answer = effects.run(Box::pin(webhook.deliver(delivery))).await;
                 answer.map(|answer| Ok(answer.status().to_string()))
@@ -177,19 +177,19 @@ impl Case {
             }
             Invocation::Task(function, event, time) => {
                 let end = Instant::now() + *time;
-                let shop = self.rig.watched_shop(function, effects).await;
+                let adapters = self.rig.watched_adapters(function, effects).await;
                 let event = event.clone();
                 let answer = match *function {
-                    "import" => effects.run(Box::pin(import::handle(&shop, event, end))).await,
-                    "payments" => effects.run(Box::pin(payments::handle(&shop, event, end))).await,
-                    "reconcile" => effects.run(Box::pin(reconcile::handle(&shop, event, end))).await,
+                    "import" => effects.run(Box::pin(import::handle(&adapters, event, end))).await,
+                    "payments" => effects.run(Box::pin(payments::handle(&adapters, event, end))).await,
+                    "reconcile" => effects.run(Box::pin(reconcile::handle(&adapters, event, end))).await,
                     other => panic!("no function {other}"),
                 };
                 answer.map(|answer| answer.map(|summary| ending(&summary)))
             }
             Invocation::Command(event) => {
-                let shop = self.rig.watched_shop("payments", effects).await;
-                let answer = effects.run(Box::pin(payments::handle(&shop, event.clone(), end))).await;
+                let adapters = self.rig.watched_adapters("payments", effects).await;
+                let answer = effects.run(Box::pin(payments::handle(&adapters, event.clone(), end))).await;
                 answer.map(|answer| answer.map(|summary| ending(&summary)))
             }
         };

@@ -80,13 +80,13 @@ async fn processing_a_webhook_again_survives_death_at_every_await() {
 async fn erasing_a_customer_survives_death_at_every_await() {
     let (rig, wire) = rig().await;
     let (bill, open) = rig.contracts(&[1], 4).remove(0);
-    let held = rig.shop.store.load_bill(&tenant(), BillId(i64::from(bill))).await.unwrap();
+    let held = rig.adapters.store.load_bill(&tenant(), BillId(i64::from(bill))).await.unwrap();
     let customer = held.contracts.keys().next().unwrap().customer;
     // An agreement whose words name somebody, ended with others that do.
     let words = "Combinado com a vizinha Marieta";
     let mut agreed = wanted("a1", AgreementKind::NonIntegrated, &rig.owed(bill, &open[..1]), monthly(1));
     (agreed.notes, agreed.public_notes) = (words.to_owned(), words.to_owned());
-    let session = Session::open(&rig.shop_of("payments"), &tenant(), false, Instant::now() + PLENTY)
+    let session = Session::open(&rig.adapters_of("payments"), &tenant(), false, Instant::now() + PLENTY)
         .await
         .unwrap();
     let agreed = session.save_agreement(agreed).await.unwrap();

@@ -121,7 +121,12 @@ async fn one_that_can_never_be_read_does_not_keep_the_daily_load_from_a_lost_pay
 async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
     let rig = Rig::filled().await;
     let enterprise = enterprise(&rig);
-    let before = rig.shop.store.units(&tenant(), EnterpriseId(i64::from(enterprise))).await.unwrap();
+    let before = rig
+        .adapters
+        .store
+        .units(&tenant(), EnterpriseId(i64::from(enterprise)))
+        .await
+        .unwrap();
     // As if this unit had never been told.
     let sold = before.iter().find(|unit| unit.stock.as_deref() == Some("V")).unwrap().clone();
     assert!(sold.property_type.is_some() && sold.private_area.is_some(), "{sold:?}");
@@ -133,7 +138,7 @@ async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
     rig.import(json!({"tenant": "617", "creditor": 1, "from": "2000-01-01"}))
         .await
         .unwrap();
-    let after = rig.shop.store.units(&tenant(), sold.enterprise).await.unwrap();
+    let after = rig.adapters.store.units(&tenant(), sold.enterprise).await.unwrap();
     assert!(after.contains(&sold), "{after:?}");
 }
 

@@ -49,7 +49,7 @@ async fn post(rig: &Rig, samples: &mut Samples, name: &str) -> (u16, String) {
 
 async fn failures(rig: &Rig, samples: &mut Samples, name: &str) -> Vec<String> {
     let event: SqsEvent = serde_json::from_str(&samples.text(name)).unwrap();
-    let answer = Box::pin(apply::handle(&rig.shop_of("apply"), event, Instant::now() + PLENTY)).await;
+    let answer = Box::pin(apply::handle(&rig.adapters_of("apply"), event, Instant::now() + PLENTY)).await;
     answer
         .batch_item_failures
         .into_iter()

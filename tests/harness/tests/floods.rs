@@ -6,7 +6,7 @@ use harness::database::tenant;
 use harness::fakes::Queued;
 use harness::rig::PLENTY;
 use harness::{Rig, World};
-use ponte::flow::{Report, Session, View};
+use ponte::flow::{Reading, Report, Session};
 use ponte::ids::BillId;
 use ponte::portfolio::Scope;
 use ponte::store::WebhookState;
@@ -72,18 +72,20 @@ async fn news_that_came_while_a_bill_was_read_is_read_anew_however_late_that_rea
     let rig = filled().await;
     let (bill, open) = rig.contracts(&[1], 2).remove(0);
     rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
-    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let id = BillId(i64::from(bill));
-    let held = rig.shop.store.load_bill(&tenant(), id).await.unwrap();
+    let held = rig.adapters.store.load_bill(&tenant(), id).await.unwrap();
     rig.pass(A_MOMENT);
-    let mut view = View::begin(Scope::Webhook, session.now()).knowing(id, held.version);
+    let mut view = Reading::begin(Scope::Webhook, session.now()).knowing(id, held.version);
     let seen = session.sienge.observe_by_rest(id).await.unwrap();
     rig.happen("receive", json!({"billId": bill, "installmentId": open[1]})).await;
     rig.pass(A_MOMENT);
-    let again = session.settle(&mut view, vec![seen], &mut Report::default()).await.unwrap();
+    let again = session.sync_seen(&mut view, vec![seen], &mut Report::default()).await.unwrap();
     assert!(again.is_empty());
     session.close().await;
-    let held = rig.shop.store.load_bill(&tenant(), id).await.unwrap();
+    let held = rig.adapters.store.load_bill(&tenant(), id).await.unwrap();
     assert!(held.read_at < held.changed_at && held.read_at.is_some());
 
     rig.apply().await;

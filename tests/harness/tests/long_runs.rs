@@ -53,7 +53,7 @@ async fn stands_at(rig: &Rig, task: &'static str, change: impl FnOnce(&mut Value
     }
     let (version, mut content) = checkpoint(rig, task).await.unwrap();
     change(&mut content["progress"]);
-    let (store, now) = (&rig.shop.store, (rig.shop.clock)());
+    let (store, now) = (&rig.adapters.store, (rig.adapters.clock)());
     store
         .save_checkpoint(&tenant(), Some(CreditorId(1)), task, version, &content, now)
         .await
@@ -85,7 +85,7 @@ fn cut(count: i32) -> Vec<Value> {
 }
 
 async fn checkpoint(rig: &Rig, task: &str) -> Option<(u64, Value)> {
-    let store = &rig.shop.store;
+    let store = &rig.adapters.store;
     let saved = store.load_checkpoint::<Value>(&tenant(), Some(CreditorId(1)), task).await;
     saved.unwrap().map(|saved| (saved.version, saved.content))
 }
@@ -99,11 +99,11 @@ async fn told(rig: &Rig, task: &str) -> Option<String> {
 
 async fn run(rig: &Rig, task: &'static str, event: Value, effects: &std::sync::Arc<Effects>, time: Duration) -> Option<Value> {
     rig.fresh_minute().await;
-    let shop = rig.watched_shop(task, effects).await;
+    let adapters = rig.watched_adapters(task, effects).await;
     let deadline = Instant::now() + time;
     let answer = match task {
-        "import" => effects.run(Box::pin(import::handle(&shop, event, deadline))).await,
-        _ => effects.run(Box::pin(reconcile::handle(&shop, event, deadline))).await,
+        "import" => effects.run(Box::pin(import::handle(&adapters, event, deadline))).await,
+        _ => effects.run(Box::pin(reconcile::handle(&adapters, event, deadline))).await,
     };
     answer.map(Result::unwrap)
 }
@@ -218,7 +218,9 @@ async fn an_import_goes_on_in_more_invocations_than_loop_detection_would_allow()
 #[tokio::test]
 async fn a_reconciliation_goes_on_in_a_list_after_the_rows_that_it_has_read() {
     let rig = Rig::filled().await;
-    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let listed: Vec<_> = session.sienge.customers(&CustomerFilter::default()).collect().await;
     let mut known = Vec::new();
     for (row, customer) in listed.into_iter().enumerate() {

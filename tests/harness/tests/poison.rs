@@ -287,7 +287,7 @@ async fn a_stored_webhook_that_cannot_be_read_any_more_fails_and_says_why() {
             body: body.to_vec(),
             bill: None,
         };
-        rig.shop.store.accept(&webhook).await.unwrap();
+        rig.adapters.store.accept(&webhook).await.unwrap();
         rig.inbox.put(Queued {
             body: json!({"tenant": "617", "key": webhook.key().0}).to_string(),
             deliveries: 0,

@@ -5,7 +5,7 @@ use futures::future::{join_all, try_join};
 use harness::database::tenant;
 use harness::rig::PLENTY;
 use harness::{Rig, World};
-use ponte::flow::{Session, Shop};
+use ponte::flow::{Adapters, Session};
 use ponte::ids::{BillId, CreditorId};
 use ponte::sienge::{SiengeError, Timeouts, http_client};
 use serde_json::json;
@@ -28,17 +28,17 @@ const REST_CALLS: usize = 30;
 const BULK_CALLS: usize = 3;
 
 /// The adapters of a process of its own: nothing is shared but the table and Sienge.
-async fn process(rig: &Rig) -> Shop {
-    Shop {
+async fn process(rig: &Rig) -> Adapters {
+    Adapters {
         store: rig.database.store_of("import").await,
         http: http_client(Timeouts::default()).unwrap(),
         timeouts: Timeouts::default(),
-        ..rig.shop.clone()
+        ..rig.adapters.clone()
     }
 }
 
-async fn call(shop: Shop) -> Result<(), SiengeError> {
-    let session = Session::open(&shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+async fn call(adapters: Adapters) -> Result<(), SiengeError> {
+    let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
     let rest = async {
         for _ in 0..REST_CALLS {
             session.sienge.company(CreditorId(1)).await?;

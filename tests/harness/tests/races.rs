@@ -9,7 +9,7 @@ use harness::database::{Database, at, tenant};
 use harness::rig::{PLENTY, TOKEN, secret};
 use harness::simulation::operation;
 use harness::{MemoryInbox, MemorySecrets, Rig, World};
-use ponte::flow::{Fate, Report, Session, View, Wish};
+use ponte::flow::{ReadRequest, Reading, Report, Session, SyncOutcome};
 use ponte::ids::{BillId, InstallmentId};
 use ponte::portfolio::{Coverage, Observation, Scope};
 use serde_json::{Value, json};
@@ -150,24 +150,26 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
     let rig = Rig::start().await;
     rig.run_all("reconcile").await;
     let (bill, ids) = rig.contracts(&[1], 2).remove(0);
-    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let id = BillId(i64::from(bill));
-    let mut view = View::begin(Scope::Webhook, session.now());
+    let mut view = Reading::begin(Scope::Webhook, session.now());
     let before = session.sienge.observe_by_rest(id).await.unwrap();
 
     rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]})).await;
     rig.apply().await;
     let told = rig.timeline(bill).await.len();
     let mut report = Report::default();
-    let again = session.settle(&mut view, vec![before], &mut report).await.unwrap();
+    let again = session.sync_seen(&mut view, vec![before], &mut report).await.unwrap();
     assert_eq!(again, BTreeSet::from([id]), "to be read anew");
     assert_eq!(rig.timeline(bill).await.len(), told, "no reversal of a payment that stands");
     rig.assert_equal().await;
-    let fates = session
-        .look(Scope::Webhook, &BTreeMap::from([(id, Wish::default())]), &mut report)
+    let outcomes = session
+        .sync_bills(Scope::Webhook, &BTreeMap::from([(id, ReadRequest::default())]), &mut report)
         .await
         .unwrap();
-    assert_eq!(fates[&id], Fate::Equal);
+    assert_eq!(outcomes[&id], SyncOutcome::InSync);
     session.close().await;
 }
 
@@ -175,10 +177,12 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
 async fn a_stream_stays_older_than_a_commit_however_many_of_the_bills_rows_it_told_before() {
     let rig = Rig::filled().await;
     let (bill, ids) = rig.contracts(&[1], 2).remove(0);
-    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let id = BillId(i64::from(bill));
     rig.pass(Duration::from_secs(5));
-    let mut view = View::begin(Scope::Daily, session.now());
+    let mut view = Reading::begin(Scope::Daily, session.now());
     let whole = session.sienge.observe_by_rest(id).await.unwrap();
     let row_of = |installment: u32| {
         let mut rows = whole.clone();
@@ -192,10 +196,10 @@ async fn a_stream_stays_older_than_a_commit_however_many_of_the_bills_rows_it_to
     let told = rig.timeline(bill).await.len();
     let mut report = Report::default();
     // A batch with a row that did not change, and a later one with the row that was paid meanwhile.
-    let again = session.settle(&mut view, vec![row_of(ids[1])], &mut report).await.unwrap();
+    let again = session.sync_seen(&mut view, vec![row_of(ids[1])], &mut report).await.unwrap();
     assert_eq!(again, BTreeSet::new(), "nothing to do");
     for _ in 0..2 {
-        let again = session.settle(&mut view, vec![row_of(ids[0])], &mut report).await.unwrap();
+        let again = session.sync_seen(&mut view, vec![row_of(ids[0])], &mut report).await.unwrap();
         assert_eq!(again, BTreeSet::from([id]), "to be read anew");
     }
     assert_eq!(rig.timeline(bill).await.len(), told, "no reversal of a payment that stands");
@@ -218,13 +222,15 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
     // The first look's last call is held; its boletos were told before.
     rig.faults(json!([{"kind": "hold", "route": "v1/customer-financial-statements", "count": 1}]))
         .await;
-    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let calls = calls_to_sienge(&rig).await;
     let look = async {
         let mut report = Report::default();
-        let bills = BTreeMap::from([(id, Wish::with_boletos())]);
-        let fates = session.look(Scope::Sync, &bills, &mut report).await.unwrap();
-        (fates, Instant::now())
+        let bills = BTreeMap::from([(id, ReadRequest::with_boletos())]);
+        let outcomes = session.sync_bills(Scope::Sync, &bills, &mut report).await.unwrap();
+        (outcomes, Instant::now())
     };
     let meanwhile = async {
         while calls_to_sienge(&rig).await < calls + 3 {
@@ -240,15 +246,15 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
             boletos: BTreeMap::from([(InstallmentId(i64::from(ids[1])), true)]),
             coverage: Coverage::Rows,
         };
-        let mut view = View::begin(Scope::Daily, session.now());
-        session.settle(&mut view, vec![boleto], &mut Report::default()).await.unwrap();
+        let mut view = Reading::begin(Scope::Daily, session.now());
+        session.sync_seen(&mut view, vec![boleto], &mut Report::default()).await.unwrap();
         let committed = Instant::now();
         rig.control("DELETE", "faults", Value::Null).await;
         committed
     };
-    let ((fates, looked), committed) = futures::join!(look, meanwhile);
-    assert!(committed < looked, "between the looks");
-    assert_eq!(fates[&id], Fate::Equal);
+    let ((outcomes, looked), committed) = futures::join!(look, meanwhile);
+    assert!(committed < looked, "between the reads");
+    assert_eq!(outcomes[&id], SyncOutcome::InSync);
     rig.assert_equal().await;
     session.close().await;
 }
@@ -256,11 +262,15 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
 /// Opens customers with these bills (7.1.3); answers those that failed.
 async fn open_all(rig: &Rig, bills: &BTreeSet<BillId>) -> BTreeSet<BillId> {
     rig.fresh_minute().await;
-    let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
-    let bills: BTreeMap<BillId, Wish> = bills.iter().map(|bill| (*bill, Wish::with_boletos())).collect();
-    let fates = session.look(Scope::Sync, &bills, &mut Report::default()).await.unwrap();
+    let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
+    let bills: BTreeMap<BillId, ReadRequest> = bills.iter().map(|bill| (*bill, ReadRequest::with_boletos())).collect();
+    let outcomes = session.sync_bills(Scope::Sync, &bills, &mut Report::default()).await.unwrap();
     session.close().await;
-    let failed = fates.into_iter().filter(|(_, fate)| matches!(fate, Fate::Failed { .. }));
+    let failed = outcomes
+        .into_iter()
+        .filter(|(_, synced)| matches!(synced, SyncOutcome::Failed { .. }));
     failed.map(|(bill, _)| bill).collect()
 }
 

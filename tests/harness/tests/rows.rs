@@ -22,7 +22,7 @@ fn critiques(summary: &Value) -> Vec<&str> {
 /// Whether an installment is held open.
 async fn is_open(rig: &Rig, bill: u32, id: u32) -> bool {
     let tenant = harness::database::tenant();
-    let held = rig.shop.store.load_bill(&tenant, BillId(bill.into())).await.unwrap();
+    let held = rig.adapters.store.load_bill(&tenant, BillId(bill.into())).await.unwrap();
     held.installments
         .values()
         .any(|row| row.id == InstallmentId(id.into()) && row.is_open())
@@ -207,7 +207,7 @@ async fn a_row_told_twice_counts_once_and_two_that_contradict_each_other_not_at_
 /// The enterprise of a held bill's contract.
 async fn enterprise(rig: &Rig, bill: u32) -> Option<EnterpriseId> {
     let tenant = harness::database::tenant();
-    let held = rig.shop.store.load_bill(&tenant, BillId(bill.into())).await.unwrap();
+    let held = rig.adapters.store.load_bill(&tenant, BillId(bill.into())).await.unwrap();
     held.contracts.values().next().unwrap().enterprise
 }
 

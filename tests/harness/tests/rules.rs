@@ -73,7 +73,7 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
     assert!(rig.compare_wanted(|bill, _| bill.enterprise() != Some(missing)).await.is_empty());
     let day = business_date(harness::rig::clock());
     let noted = rig
-        .shop
+        .adapters
         .store
         .journal_of_day(&harness::database::tenant(), day, "critique", 100)
         .await

@@ -38,7 +38,7 @@ async fn a_dry_run_reports_and_writes_nothing_to_the_portfolio() {
     }
     assert!(rig.portfolio().await.is_empty());
     assert!(
-        !rig.shop
+        !rig.adapters
             .store
             .first_reconciliation_done(&harness::database::tenant(), ponte::ids::CreditorId(1))
             .await
@@ -340,7 +340,7 @@ async fn is_cut(task: &str, calls_before: u64, calls_in_all: u64) {
     }
     // Nothing was committed so short a time before that bills must be read again for it.
     rig.pass(Duration::from_mins(1));
-    rig.shop.timeouts.total = Duration::from_secs(8);
+    rig.adapters.timeouts.total = Duration::from_secs(8);
     rig.faults(json!([{"kind": "drip", "seconds": 3, "route": "bulk-data/v1/income", "skip": calls_before, "count": 1}]))
         .await;
     rig.control("DELETE", "calls", json!({})).await;
@@ -408,7 +408,7 @@ async fn killed_after(commits: usize) {
     rig.database.no_faults();
     rig.stores.insert("reconcile", sound);
     rig.bus.take();
-    let runs = rig.shop.store.runs(&tenant(), "reconcile", 5).await.unwrap();
+    let runs = rig.adapters.store.runs(&tenant(), "reconcile", 5).await.unwrap();
     assert_eq!((runs.len(), runs[0].state), (1, RunState::Running));
     assert!(runs[0].summary.starts_with("Em execução: 0 de 4 etapas"), "{}", runs[0].summary);
 
@@ -419,7 +419,7 @@ async fn killed_after(commits: usize) {
     );
     rig.pass(Duration::from_mins(17));
     rig.payments(json!({})).await.unwrap();
-    let sweeps = rig.shop.store.runs(&tenant(), "payments", 5).await.unwrap();
+    let sweeps = rig.adapters.store.runs(&tenant(), "payments", 5).await.unwrap();
     assert!(sweeps[0].summary.contains("1 execução(ões) retomada(s)"), "{sweeps:?}");
     let (summaries, _) = rig.route().await;
     match summaries.as_slice() {

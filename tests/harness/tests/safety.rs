@@ -204,7 +204,7 @@ async fn webhooks_of_one_batch_that_remove_too_much_take_nothing_away_and_the_ba
     for (bill, open) in &bills {
         rig.change("remove", json!({"billId": bill, "installmentIds": open, "silent": true}));
     }
-    // Each tells of one installment; the looks find the others gone too.
+    // Each tells of one installment; the reads find the others gone too.
     for (bill, open) in bills.iter().take(10) {
         let told = Told {
             id: format!("removed-{bill}"),
@@ -225,7 +225,7 @@ async fn webhooks_of_one_batch_that_remove_too_much_take_nothing_away_and_the_ba
 #[tokio::test]
 async fn a_bill_that_changes_company_leaves_the_old_creditors_index() {
     let mut rig = filled().await;
-    let open = async |rig: &Rig, creditor| rig.shop.store.count_open(&tenant(), CreditorId(creditor)).await.unwrap();
+    let open = async |rig: &Rig, creditor| rig.adapters.store.count_open(&tenant(), CreditorId(creditor)).await.unwrap();
     let all = open(&rig, 1).await;
     rig.register(2).await;
     is(&rig.reconcile(json!({"tenant": "617", "creditor": 2})).await.unwrap(), "concluído");

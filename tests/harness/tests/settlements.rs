@@ -10,7 +10,7 @@ use ponte::agreement::{Agreement, AgreementKind, AgreementState, NewAgreement, S
 use ponte::calendar::business_date;
 use ponte::flow::Session;
 use ponte::ids::{AgreementId, BillId, InstallmentId};
-use ponte::portfolio::{Breaking, EventKind, InstallmentState, Motive, TimelineEvent};
+use ponte::portfolio::{Breaking, EventKind, InstallmentState, ReturnReason, TimelineEvent};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ async fn rig() -> Rig {
 
 async fn save(rig: &Rig, new: NewAgreement) -> Agreement {
     rig.fresh_minute().await;
-    let session = Session::open(&rig.shop_of("payments"), &tenant(), false, Instant::now() + PLENTY)
+    let session = Session::open(&rig.adapters_of("payments"), &tenant(), false, Instant::now() + PLENTY)
         .await
         .unwrap();
     let saved = session.save_agreement(new).await.unwrap();
@@ -31,7 +31,7 @@ async fn save(rig: &Rig, new: NewAgreement) -> Agreement {
 
 async fn stored(rig: &Rig) -> Agreement {
     let id = AgreementId::parse("a1").unwrap();
-    rig.shop.store.agreement(&tenant(), &id).await.unwrap().unwrap()
+    rig.adapters.store.agreement(&tenant(), &id).await.unwrap().unwrap()
 }
 
 /// What the bus heard of installments and payments, as `payment.applied` or `installment.changed writtenOff`.
@@ -55,7 +55,7 @@ async fn settle(rig: &Rig, bill: u32, installment: u32, kind: &str) {
 }
 
 async fn state_of(rig: &Rig, bill: u32, installment: u32) -> InstallmentState {
-    let held = rig.shop.store.load_bill(&tenant(), BillId(i64::from(bill))).await.unwrap();
+    let held = rig.adapters.store.load_bill(&tenant(), BillId(i64::from(bill))).await.unwrap();
     let id = InstallmentId(i64::from(installment));
     let row = held.installments.values().find(|row| row.id == id);
     row.unwrap_or_else(|| panic!("installment {id} is not held")).state
@@ -63,7 +63,7 @@ async fn state_of(rig: &Rig, bill: u32, installment: u32) -> InstallmentState {
 
 async fn critiques(rig: &Rig) -> Vec<String> {
     let day = business_date(harness::rig::clock());
-    let noted = rig.shop.store.journal_of_day(&tenant(), day, "critique", 100).await.unwrap();
+    let noted = rig.adapters.store.journal_of_day(&tenant(), day, "critique", 100).await.unwrap();
     noted.into_iter().map(|entry| entry.summary).collect()
 }
 
@@ -92,8 +92,8 @@ async fn only_what_brings_value_is_heard_as_a_payment_and_everything_is_shown() 
     );
     assert!(!texts.iter().any(|text| text.contains("Repactua")), "{texts:#?}");
     let closed = |motive| InstallmentState::Closed { motive, on: TODAY };
-    assert_eq!(state_of(&rig, bill, ids[1]).await, closed(Motive::WrittenOff));
-    assert_eq!(state_of(&rig, bill, ids[2]).await, closed(Motive::Renegotiation));
+    assert_eq!(state_of(&rig, bill, ids[1]).await, closed(ReturnReason::WrittenOff));
+    assert_eq!(state_of(&rig, bill, ids[2]).await, closed(ReturnReason::Renegotiation));
     rig.assert_equal().await;
 }
 

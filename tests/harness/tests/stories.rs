@@ -12,7 +12,7 @@ use harness::database::tenant;
 use harness::rig::PLENTY;
 use harness::simulation::{REFUSED, address_of, operation, other_name};
 use harness::{Rig, World};
-use ponte::flow::{Report, Session, Wish};
+use ponte::flow::{ReadRequest, Report, Session};
 use ponte::ids::BillId;
 use ponte::portfolio::Scope;
 use serde_json::{Value, json};
@@ -163,21 +163,21 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
     match rng.u32(0..10) {
         0..4 => drop(rig.apply_watched(effects).await),
         4..6 => {
-            let shop = rig.watched_shop("import", effects).await;
-            drop(effects.run(Box::pin(import::handle(&shop, event, end))).await);
+            let adapters = rig.watched_adapters("import", effects).await;
+            drop(effects.run(Box::pin(import::handle(&adapters, event, end))).await);
         }
         6..8 => {
-            let shop = rig.watched_shop("reconcile", effects).await;
-            drop(effects.run(Box::pin(reconcile::handle(&shop, event, end))).await);
+            let adapters = rig.watched_adapters("reconcile", effects).await;
+            drop(effects.run(Box::pin(reconcile::handle(&adapters, event, end))).await);
         }
         8 => {
-            let shop = rig.watched_shop("payments", effects).await;
+            let adapters = rig.watched_adapters("payments", effects).await;
             let event = json!({"tenant": "617", "creditor": creditor, "redundancy": true});
-            drop(effects.run(Box::pin(payments::handle(&shop, event, end))).await);
+            drop(effects.run(Box::pin(payments::handle(&adapters, event, end))).await);
         }
         _ => {
-            let shop = rig.watched_shop("payments", effects).await;
-            drop(effects.run(Box::pin(payments::handle(&shop, json!({}), end))).await);
+            let adapters = rig.watched_adapters("payments", effects).await;
+            drop(effects.run(Box::pin(payments::handle(&adapters, json!({}), end))).await);
         }
     }
 }
@@ -192,10 +192,12 @@ async fn end(rig: &Rig, seed: u64) {
     for bill in bills {
         // One at a time, as customers are opened: few bills are read by REST, which tells the boletos.
         rig.fresh_minute().await;
-        let session = Session::open(&rig.shop, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+        let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
+            .await
+            .unwrap();
         let mut report = Report::default();
         session
-            .look(Scope::Sync, &BTreeMap::from([(bill, Wish::with_boletos())]), &mut report)
+            .sync_bills(Scope::Sync, &BTreeMap::from([(bill, ReadRequest::with_boletos())]), &mut report)
             .await
             .unwrap();
         session.close().await;

@@ -55,13 +55,13 @@ async fn told_both(rig: &Rig) -> (BillId, InstallmentId, Told) {
 /// The queue delivers all it has to `apply`: answers the places of what failed. The payment must be in the portfolio while the
 /// invocation still runs.
 async fn apply_and_see_paid(rig: &Rig, time: Duration, bill: BillId, installment: InstallmentId) -> Vec<String> {
-    let (shop, batch) = (rig.shop_of("apply"), delivery(&rig.inbox.take()));
+    let (adapters, batch) = (rig.adapters_of("apply"), delivery(&rig.inbox.take()));
     let is_paid = async || {
-        let held = rig.shop.store.load_bill(&tenant(), bill).await.unwrap();
+        let held = rig.adapters.store.load_bill(&tenant(), bill).await.unwrap();
         held.installments.values().any(|row| row.id == installment && !row.is_open())
     };
     assert!(!is_paid().await);
-    let answer: SqsBatchResponse = meanwhile(apply::handle(&shop, batch, Instant::now() + time), is_paid).await;
+    let answer: SqsBatchResponse = meanwhile(apply::handle(&adapters, batch, Instant::now() + time), is_paid).await;
     answer
         .batch_item_failures
         .into_iter()
@@ -85,7 +85,12 @@ async fn meanwhile<T>(invocation: impl Future<Output = T>, came_about: impl Asyn
 }
 
 fn quota_of(rig: &Rig, subdomain: &str, package: Package) -> SharedQuota {
-    SharedQuota::new(rig.shop.store.clone(), subdomain, package, std::sync::Arc::new(rig.shop.clock))
+    SharedQuota::new(
+        rig.adapters.store.clone(),
+        subdomain,
+        package,
+        std::sync::Arc::new(rig.adapters.clock),
+    )
 }
 
 #[tokio::test]
@@ -112,7 +117,7 @@ async fn a_back_off_keeps_only_its_own_subdomain_waiting() {
     }
     let failed = apply_and_see_paid(&rig, PLENTY, bill, installment).await;
     assert!(failed.is_empty(), "the neighbour's waited: {failed:?}");
-    let theirs = rig.shop.store.load_bill(&neighbour(), bill).await.unwrap();
+    let theirs = rig.adapters.store.load_bill(&neighbour(), bill).await.unwrap();
     assert!(!theirs.contracts.is_empty());
 }
 
@@ -133,7 +138,7 @@ async fn a_day_that_is_used_up_stops_only_its_own_subdomain() {
         assert_eq!(refusal, QuotaRefusal::DayIsOver);
     }
     let batch = delivery(&rig.inbox.take());
-    let answer = apply::handle(&rig.shop_of("apply"), batch, Instant::now() + PLENTY).await;
+    let answer = apply::handle(&rig.adapters_of("apply"), batch, Instant::now() + PLENTY).await;
     let failed = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str());
     assert_eq!(failed.collect::<Vec<_>>(), ["0"], "the neighbour's, and no other");
     assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done);
@@ -143,14 +148,14 @@ async fn a_day_that_is_used_up_stops_only_its_own_subdomain() {
 /// An agreement of a tenant that lapses unpaid in a month.
 async fn agree(rig: &Rig, tenant: &TenantId) {
     let (bill, ids) = rig.to_agree_on(0, 1);
-    let session = ponte::flow::Session::open(&rig.shop_of("payments"), tenant, false, Instant::now() + PLENTY).await;
+    let session = ponte::flow::Session::open(&rig.adapters_of("payments"), tenant, false, Instant::now() + PLENTY).await;
     let new = wanted("a1", AgreementKind::NonIntegrated, &rig.owed(bill, &ids), monthly(1));
     session.unwrap().save_agreement(new).await.unwrap();
 }
 
 async fn state(rig: &Rig, tenant: &TenantId) -> StateName {
     let id = AgreementId::parse("a1").unwrap();
-    rig.shop.store.agreement(tenant, &id).await.unwrap().unwrap().state.name()
+    rig.adapters.store.agreement(tenant, &id).await.unwrap().unwrap().state.name()
 }
 
 /// A tenant that holds what company 1 has, and an agreement.
@@ -172,7 +177,7 @@ async fn a_sienge_that_does_not_answer_keeps_no_other_tenants_agreement_from_bei
     rig.payments_within(json!({}), Duration::from_mins(1)).await.unwrap();
     assert_eq!(state(&rig, &tenant()).await, StateName::Broken, "its term passed unpaid");
     assert_eq!(state(&rig, &neighbour()).await, StateName::Active, "Sienge could not be asked");
-    let due = rig.shop.store.due_agreements((rig.shop.clock)(), 10).await.unwrap();
+    let due = rig.adapters.store.due_agreements((rig.adapters.clock)(), 10).await.unwrap();
     assert!(due.is_empty(), "the neighbour's is put off: {due:?}");
 }
 

@@ -144,7 +144,7 @@ async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again
     assert_eq!(pay_a_part(&rig, bill, open[0]).await, Answer::Received);
     // Finishing it, the journal is asked last: the second payment is there by then, and was not there when Sienge was read.
     let first = rig.inbox.take();
-    let shop = rig.shop_of("apply");
+    let adapters = rig.adapters_of("apply");
     let loaded = {
         let body = json!({"billId": bill, "installmentId": open[0]}).to_string();
         let id = ponte::intake::event_id(ponte::intake::Receiver::Sienge, Some("RECEIPT_PROCESSED"), None, body.as_bytes());
@@ -158,7 +158,7 @@ async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again
         note: None,
         bill: None,
     };
-    shop.store.finish(&finish, harness::rig::clock()).await.unwrap();
+    adapters.store.finish(&finish, harness::rig::clock()).await.unwrap();
     assert_eq!(first.len(), 1);
     rig.apply().await;
     rig.assert_equal().await;
@@ -194,7 +194,7 @@ async fn an_id_too_long_for_a_key_is_an_id_all_the_same() {
 /// Critiques of the day that name an event.
 async fn criticised(rig: &Rig, event: &str) -> Vec<String> {
     let day = ponte::calendar::business_date(harness::rig::clock());
-    let critiques = rig.shop.store.journal_of_day(&tenant(), day, "critique", 100).await.unwrap();
+    let critiques = rig.adapters.store.journal_of_day(&tenant(), day, "critique", 100).await.unwrap();
     let texts = critiques.into_iter().map(|critique| critique.summary);
     texts.filter(|text| text.contains(event)).collect()
 }
@@ -505,7 +505,7 @@ async fn a_webhook_that_names_no_bill_is_found_by_its_contracts_bill_once_it_is_
     rig.tell(&told[0]).await;
     rig.apply().await;
     let found = rig
-        .shop
+        .adapters
         .store
         .journal_of_bill(&tenant(), BillId(i64::from(bill)), 50)
         .await
@@ -520,7 +520,7 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
     let webhook = Webhook::new(
         rig.database.fragile_store_of("webhook").await,
         rig.inbox.clone(),
-        rig.shop.secrets.clone(),
+        rig.adapters.secrets.clone(),
     );
     let authorization = format!("Bearer {TOKEN}");
     let delivery = Delivery {
@@ -557,8 +557,8 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
 async fn a_tenant_whose_secret_cannot_be_read_is_asked_to_send_again() {
     let rig = rig().await;
     let bare = TenantId::parse("bare").unwrap();
-    let settings = rig.shop.store.tenant_settings(&tenant()).await.unwrap().unwrap();
-    rig.shop.store.put_tenant(&bare, &settings).await.unwrap();
+    let settings = rig.adapters.store.tenant_settings(&tenant()).await.unwrap().unwrap();
+    rig.adapters.store.put_tenant(&bare, &settings).await.unwrap();
     let answer = rig
         .deliver(|delivery| Delivery {
             tenant: Some("bare"),

@@ -22,7 +22,10 @@ fn house(name: &str, files: &[(&str, &str)]) -> (Vec<String>, usize) {
     };
     let found = arrows(&folder, &[root]);
     let bare = |file: &Path| file.with_extension("").display().to_string();
-    let mut told: Vec<String> = found.iter().map(|arrow| format!("{}>{}", bare(&arrow.from), bare(&arrow.to))).collect();
+    let mut told: Vec<String> = found
+        .iter()
+        .map(|arrow| format!("{}>{}", bare(&arrow.from), bare(&arrow.to)))
+        .collect();
     told.dedup();
     let round = circles(&found).len();
     fs::remove_dir_all(folder).unwrap();

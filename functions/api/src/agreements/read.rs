@@ -1,7 +1,7 @@
 //! `GET /v1/agreements` and `GET /v1/agreements/{agreement}`.
 
 use ponte::agreement::StateName;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::ids::{BillId, CreditorId, CustomerId};
 use ponte::store::Role;
 use schemars::SchemaGenerator;
@@ -30,7 +30,7 @@ pub(crate) const LIST: Route = Route {
     summary: "The agreements of a bill, of a customer or of a creditor, newest first.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementList>,
-    handle: |shop, call| Box::pin(list(shop, call)),
+    handle: |adapters, call| Box::pin(list(adapters, call)),
 };
 
 pub(crate) const READ: Route = Route {
@@ -43,11 +43,11 @@ pub(crate) const READ: Route = Route {
     summary: "An agreement as it stands.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |shop, call| Box::pin(read(shop, call)),
+    handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
-async fn list(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
-    let (store, tenant) = (&shop.store, call.tenant()?);
+async fn list(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+    let (store, tenant) = (&adapters.store, call.tenant()?);
     let limit = call.limit()?;
     let state = call
         .word("state")
@@ -68,9 +68,9 @@ async fn list(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     Answer::ok(&AgreementList { agreements })
 }
 
-async fn read(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn read(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let id = id(call)?;
-    let found = shop.store.agreement(call.tenant()?, &id).await?;
+    let found = adapters.store.agreement(call.tenant()?, &id).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("Acordo {id} não encontrado.")))?;
     Answer::ok(&AgreementAnswer::from(found))
 }

@@ -2,8 +2,8 @@
 
 use ponte::agreement::{Agreement, AgreementKind, NewAgreement, Start};
 use ponte::calendar::{self, Date};
+use ponte::flow::Adapters;
 use ponte::flow::Session;
-use ponte::flow::Shop;
 use ponte::flow::quotes::{QuoteError, QuoteRequest, quote_selection};
 use ponte::ids::AgreementId;
 use ponte::money::Cents;
@@ -25,7 +25,7 @@ pub(crate) const SAVE: Route = Route {
               Sienge. Send an Idempotency-Key: without one, a repetition after a lost answer may find its installments taken by the first attempt.",
     request: Some(SchemaGenerator::subschema_for::<AgreementRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |shop, call| Box::pin(save(shop, call)),
+    handle: |adapters, call| Box::pin(save(adapters, call)),
 };
 
 /// What was agreed.
@@ -62,7 +62,7 @@ pub struct ProposalRequest {
     expires_on: Option<Date>,
 }
 
-async fn save(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn save(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let asked: AgreementRequest = call.json()?;
     let tenant = call.tenant()?;
     let key = call
@@ -72,10 +72,10 @@ async fn save(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
     let id = AgreementId::of_idempotency_key(tenant, &key);
     let content = repeat::digest(&SAVE, call);
     // A retry whose first attempt saved and died is not quoted again.
-    if let Some(saved) = Session::saved_before(shop, tenant, &id, &content).await? {
+    if let Some(saved) = Session::saved_before(adapters, tenant, &id, &content).await? {
         return made(saved);
     }
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let saved = quoted_and_saved(&session, id, content, asked).await;
     session.close().await;
     made(saved?)

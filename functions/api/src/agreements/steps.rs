@@ -1,6 +1,6 @@
 //! What becomes of an agreement by an operator's hand: confirmed, broken, cancelled.
 
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ pub(crate) const CONFIRM: Route = Route {
     summary: "Makes a proposal an agreement. Repeating it answers the agreement as it stands.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |shop, call| Box::pin(confirm(shop, call)),
+    handle: |adapters, call| Box::pin(confirm(adapters, call)),
 };
 
 pub(crate) const BREAK: Route = Route {
@@ -31,7 +31,7 @@ pub(crate) const BREAK: Route = Route {
     summary: "Breaks an agreement that is not integrated; an integrated one is broken by deleting its remake in Sienge.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |shop, call| Box::pin(break_off(shop, call)),
+    handle: |adapters, call| Box::pin(break_off(adapters, call)),
 };
 
 pub(crate) const CANCEL: Route = Route {
@@ -44,7 +44,7 @@ pub(crate) const CANCEL: Route = Route {
     summary: "Takes back a proposal, or an agreement that is not integrated and of which nothing was paid.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
-    handle: |shop, call| Box::pin(cancel(shop, call)),
+    handle: |adapters, call| Box::pin(cancel(adapters, call)),
 };
 
 /// Why.
@@ -55,25 +55,25 @@ pub struct ReasonRequest {
     reason: String,
 }
 
-async fn confirm(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn confirm(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let id = id(call)?;
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let confirmed = session.confirm_agreement(&id).await;
     session.close().await;
     made(confirmed?)
 }
 
-async fn break_off(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn break_off(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let broken = session.break_agreement(&id, &asked.reason).await;
     session.close().await;
     Answer::ok(&AgreementAnswer::from(broken?))
 }
 
-async fn cancel(shop: &Shop, call: &Call) -> Result<Answer, Problem> {
+async fn cancel(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
-    let session = call.session(shop).await?;
+    let session = call.session(adapters).await?;
     let cancelled = session.cancel_agreement(&id, &asked.reason).await;
     session.close().await;
     Answer::ok(&AgreementAnswer::from(cancelled?))

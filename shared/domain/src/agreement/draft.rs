@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Span;
 
 use super::error::DraftError;
-use super::event::tell;
+use super::event::emit;
 use super::limits::{check_integrated, indexer_base};
 use super::payments::received;
 use super::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, AgreementSettings, AgreementState, Transition};
@@ -146,7 +146,7 @@ pub fn draft(
         });
     }
     let told = begin(&mut agreement, new.start, terms.settings, today, now)?;
-    let events = tell(&agreement, &told, today);
+    let events = emit(&agreement, &told, today);
     Ok(Transition { agreement, events })
 }
 

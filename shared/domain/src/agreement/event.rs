@@ -7,7 +7,7 @@ use crate::ids::InstallmentId;
 use crate::portfolio::{AgreementEvent, AgreementTold, ContractKey, EventKind, TimelineEvent};
 
 /// The events of one transition: one on each of its contracts' timelines, naming the original installments.
-pub(super) fn tell(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec<TimelineEvent> {
+pub(super) fn emit(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec<TimelineEvent> {
     let contracts = agreement.originals().into_iter();
     contracts
         .enumerate()
@@ -19,7 +19,7 @@ pub(super) fn tell(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec
 }
 
 /// `Pagamento` of a row, on the contract where the payment was seen.
-pub(super) fn tell_payment(
+pub(super) fn emit_payment(
     agreement: &Agreement,
     told: AgreementTold,
     contract: &ContractKey,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::event::tell_payment;
+use super::event::emit_payment;
 use super::{AgreedRow, Agreement};
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
@@ -74,7 +74,7 @@ pub(super) fn is_untold(agreement: &Agreement) -> bool {
 }
 
 /// Marks the rows that are paid now, and tells those that were not before: the first [`ROWS_AT_ONCE`] of them, the others stay for the next step.
-pub(super) fn tell_rows(before: &Agreement, after: &mut Agreement, bill: BillId, today: Date) -> Vec<TimelineEvent> {
+pub(super) fn emit_paid_rows(before: &Agreement, after: &mut Agreement, bill: BillId, today: Date) -> Vec<TimelineEvent> {
     let mut fresh: Vec<AgreedRow> = Vec::new();
     let days = paid_days(after);
     for (row, day) in after.rows.iter_mut().zip(days) {
@@ -101,7 +101,7 @@ pub(super) fn tell_rows(before: &Agreement, after: &mut Agreement, bill: BillId,
                 paid_on,
             };
             let index = usize::from(row.number - 1);
-            tell_payment(after, told, contract, paid_by(before, after, contract, index, paid_on), today)
+            emit_payment(after, told, contract, paid_by(before, after, contract, index, paid_on), today)
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::event::tell;
+use super::event::emit;
 use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Generated, StateName, payments};
 use crate::calendar::{Date, Timestamp};
 use crate::ids::{BillId, InstallmentId};
@@ -165,7 +165,7 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
         }
         Step::Seen { bill, paid, received } => {
             let reversed = payments::note(&mut after, *bill, paid, received);
-            events = payments::tell_rows(agreement, &mut after, *bill, today);
+            events = payments::emit_paid_rows(agreement, &mut after, *bill, today);
             if payments::is_untold(&after) {
                 None
             } else if payments::all_paid(&after) {
@@ -184,7 +184,7 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
         }
     };
     if let Some(told) = told {
-        events.extend(tell(&after, &told, today));
+        events.extend(emit(&after, &told, today));
     }
     Ok(Transition { agreement: after, events })
 }

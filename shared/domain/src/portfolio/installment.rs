@@ -49,7 +49,7 @@ pub enum InstallmentState {
     /// Settled or returned to the creditor.
     Closed {
         /// Why.
-        motive: Motive,
+        motive: ReturnReason,
         /// Business date of the closing.
         on: Date,
     },
@@ -58,7 +58,7 @@ pub enum InstallmentState {
 /// Why an installment left collection (motivo da devolução), as the playbook prints it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Motive {
+pub enum ReturnReason {
     /// `Batimento`: not in Sienge any more, found by a reconciliation.
     Reconciliation,
     /// `SOLICITACAO DO CREDOR`: finished in Sienge without a payment.
@@ -75,7 +75,7 @@ pub enum Motive {
     BrokenAgreement,
 }
 
-impl Motive {
+impl ReturnReason {
     /// The text the playbook prints.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -98,7 +98,7 @@ impl Installment {
         let InstallmentState::Closed { motive, .. } = self.state else {
             return false;
         };
-        matches!(motive, Motive::Receipt | Motive::WrittenOff)
+        matches!(motive, ReturnReason::Receipt | ReturnReason::WrittenOff)
     }
 
     /// Whether it is being collected.

@@ -24,7 +24,7 @@ pub use contract::{Contract, ContractKey, ContractState, Opened};
 pub use critique::Critique;
 pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
 pub use held::HeldBill;
-pub use installment::{Fingerprint, Installment, InstallmentState, Motive};
+pub use installment::{Fingerprint, Installment, InstallmentState, ReturnReason};
 pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Unread};
 pub use policy::{CreditorPolicy, LeftOut, Policy, Scope};
 pub use receipt::{Receipt, effective_receipts, standing_receipts};

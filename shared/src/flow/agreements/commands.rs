@@ -7,7 +7,7 @@ use super::{AgreementError, MAX_CONFLICTS};
 use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated, indexer_base, transition};
 use crate::flow::Session;
 use crate::ids::{AgreementId, InstallmentId};
-use crate::portfolio::{Breaking, Motive, return_installments};
+use crate::portfolio::{Breaking, ReturnReason, return_installments};
 use crate::store::{Stamp, StoreError};
 
 /// Longest reason, in characters.
@@ -105,18 +105,18 @@ impl Session {
         for (contract, ids) in agreement.originals() {
             let held = self.whole_bill(contract.bill).await?;
             let ids: BTreeSet<InstallmentId> = ids.into_iter().filter(|id| held.claims.owner(*id).is_none()).collect();
-            let outcome = return_installments(&held, contract, &ids, Motive::BrokenAgreement, self.today);
+            let outcome = return_installments(&held, contract, &ids, ReturnReason::BrokenAgreement, self.today);
             let stamp = Stamp {
                 at: self.now(),
                 read_at: None,
             };
-            let store = &self.shop.store;
+            let store = &self.adapters.store;
             let committed = store
                 .commit(&self.tenant, contract.bill, agreement.creditor, &held, &outcome, stamp)
                 .await?;
-            crate::flow::mirror::publish(&self.shop, &self.tenant, &committed.events).await;
+            crate::flow::sync::publish(&self.adapters, &self.tenant, &committed.events).await;
         }
-        Ok(self.shop.store.agreement_is_done(agreement).await?)
+        Ok(self.adapters.store.agreement_is_done(agreement).await?)
     }
 }
 

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use super::AgreementError;
 use crate::agreement::{Agreement, AgreementState, Step, check_held, remake_order};
 use crate::calendar::brazilian;
-use crate::flow::freshness::whole;
-use crate::flow::{Fate, Report, Session};
+use crate::flow::reading::whole;
+use crate::flow::{Report, Session, SyncOutcome};
 use crate::ids::InstallmentId;
 use crate::portfolio::Scope;
 use crate::sienge::{RemadeFilter, RemadeInstallments, Remedy, SiengeError};
@@ -103,9 +103,11 @@ impl Session {
             return Ok(agreement);
         }
         let (id, bills) = (&agreement.id, agreement.bills());
-        match self.look(Scope::Webhook, &whole(&bills), &mut Report::default()).await {
-            Ok(fates) if fates.values().all(|fate| *fate == Fate::Equal) => {}
-            Ok(fates) => tracing::warn!(tenant = %self.tenant, agreement = %id, ?fates, "bill not read after its remake; the sweep does"),
+        match self.sync_bills(Scope::Webhook, &whole(&bills), &mut Report::default()).await {
+            Ok(outcomes) if outcomes.values().all(|synced| *synced == SyncOutcome::InSync) => {}
+            Ok(outcomes) => {
+                tracing::warn!(tenant = %self.tenant, agreement = %id, ?outcomes, "bill not read after its remake; the sweep does");
+            }
             Err(error) => tracing::warn!(tenant = %self.tenant, agreement = %id, %error, "bill not read after its remake; the sweep does"),
         }
         self.agreement(id).await

@@ -7,8 +7,8 @@
 mod commands;
 mod erp;
 mod error;
+mod process_due;
 mod save;
-mod tend;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 
 pub use erp::MAX_ATTEMPTS;
 pub use error::AgreementError;
-pub use tend::sweep;
+pub use process_due::sweep;
 
 use super::{FlowError, Session};
 use crate::agreement::{Agreement, AgreementSettings, AgreementState, Step, Transition, transition};
@@ -27,7 +27,7 @@ use crate::store::{AgreementWrite, StoreError};
 
 /// How often a write that met another one is computed again.
 const MAX_CONFLICTS: usize = 6;
-/// Between two looks of the sweep at an agreement that is being paid: what the reviews after looks at its bills left undone.
+/// How long the sweep leaves an agreement that is being paid alone: it does what the reviews after reads of its bills left undone.
 const DAILY: SignedDuration = SignedDuration::from_hours(24);
 /// Until an agreement that could not be seen to is tried again.
 const HOURLY: SignedDuration = SignedDuration::from_hours(1);
@@ -51,7 +51,7 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 impl Session {
     /// An agreement.
     pub async fn agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
-        let found = self.shop.store.agreement(&self.tenant, id).await?;
+        let found = self.adapters.store.agreement(&self.tenant, id).await?;
         found.ok_or_else(|| AgreementError::Unknown(id.clone()))
     }
 
@@ -67,13 +67,13 @@ impl Session {
 
     async fn bills_of(&self, bills: impl IntoIterator<Item = BillId>) -> Result<BTreeMap<BillId, HeldBill>, StoreError> {
         let bills: Vec<BillId> = bills.into_iter().collect();
-        let loaded = self.shop.store.load_bills(&self.tenant, &bills).await;
+        let loaded = self.adapters.store.load_bills(&self.tenant, &bills).await;
         loaded.into_iter().map(|(bill, held)| Ok((bill, held?))).collect()
     }
 
     /// A bill of which no commit is under way: what it shows is all that was seen.
     async fn whole_bill(&self, bill: BillId) -> Result<HeldBill, AgreementError> {
-        let held = self.shop.store.load_bill(&self.tenant, bill).await?;
+        let held = self.adapters.store.load_bill(&self.tenant, bill).await?;
         if held.pending_events.is_empty() {
             return Ok(held);
         }
@@ -91,8 +91,8 @@ impl Session {
             due_at: due(&step.agreement, now).or_else(|| self.returns_originals(&step.agreement).then(|| later(now, erp::GRACE))),
             now,
         };
-        self.shop.store.save_agreement(&write).await?;
-        super::mirror::publish(&self.shop, &self.tenant, &step.events).await;
+        self.adapters.store.save_agreement(&write).await?;
+        super::sync::publish(&self.adapters, &self.tenant, &step.events).await;
         Ok(())
     }
 
@@ -100,7 +100,7 @@ impl Session {
     async fn step_from(&self, agreement: &Agreement, step: &Step) -> Result<Agreement, AgreementError> {
         let settings = self.agreement_settings(agreement.creditor);
         let moved = transition(agreement, step, &settings, self.today)?;
-        let claims = self.shop.store.claims(&self.tenant, agreement.bills()).await?;
+        let claims = self.adapters.store.claims(&self.tenant, agreement.bills()).await?;
         self.write_agreement(&moved, &claims).await?;
         Ok(moved.agreement)
     }

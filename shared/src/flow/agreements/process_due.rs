@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use super::{AgreementError, DAILY, HOURLY, later};
 use crate::agreement::{Agreement, AgreementState, StateName, Step, holds_remake, remake_is_unread, review, unclassified};
 use crate::calendar::Timestamp;
-use crate::flow::freshness::whole;
-use crate::flow::{Fate, FlowError, Report, Session, Shop};
+use crate::flow::reading::whole;
+use crate::flow::{Adapters, FlowError, Report, Session, SyncOutcome};
 use crate::ids::{AgreementId, BillId, TenantId};
 use crate::portfolio::{Breaking, Change, HeldBill, Scope};
 use crate::store::{CritiqueNote, DueAgreement};
@@ -41,7 +41,7 @@ impl Session {
     async fn review_one(&self, id: &AgreementId, bill: BillId, held: &HeldBill) -> Result<bool, AgreementError> {
         let mut fresh: Option<HeldBill> = None;
         for _ in 0..MAX_STEPS {
-            let Some(agreement) = self.shop.store.agreement(&self.tenant, id).await? else {
+            let Some(agreement) = self.adapters.store.agreement(&self.tenant, id).await? else {
                 return Ok(false);
             };
             let now = fresh.as_ref().unwrap_or(held);
@@ -52,7 +52,7 @@ impl Session {
             };
             if fresh.is_none() {
                 // Somebody may have looked at the bill since; a step is taken on what is held now.
-                fresh = Some(self.shop.store.load_bill(&self.tenant, bill).await?);
+                fresh = Some(self.adapters.store.load_bill(&self.tenant, bill).await?);
                 continue;
             }
             let gone = Step::Break { how: Breaking::ErpGone };
@@ -99,10 +99,10 @@ impl Session {
     /// final. What cannot be looked at leaves the agreement as it is.
     async fn lapse(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
         let bills = agreement.bills();
-        let looks = whole(&bills);
-        let fates = self.look(Scope::Webhook, &looks, &mut Report::default()).await?;
-        if let Some((bill, fate)) = fates.iter().find(|(_, fate)| **fate != Fate::Equal) {
-            return Err(FlowError::Stopped(format!("contrato {bill} não conferido no Sienge antes da quebra: {fate:?}")).into());
+        let reads = whole(&bills);
+        let outcomes = self.sync_bills(Scope::Webhook, &reads, &mut Report::default()).await?;
+        if let Some((bill, synced)) = outcomes.iter().find(|(_, synced)| **synced != SyncOutcome::InSync) {
+            return Err(FlowError::Stopped(format!("contrato {bill} não conferido no Sienge antes da quebra: {synced:?}")).into());
         }
         for bill in bills {
             // What the look told of it, and what an earlier one left undone.
@@ -117,14 +117,14 @@ impl Session {
     }
 
     /// Sees to an agreement that something is due of.
-    async fn tend(&self, id: &AgreementId) -> Result<(), AgreementError> {
-        let Some(mut agreement) = self.shop.store.agreement(&self.tenant, id).await? else {
+    async fn process_due(&self, id: &AgreementId) -> Result<(), AgreementError> {
+        let Some(mut agreement) = self.adapters.store.agreement(&self.tenant, id).await? else {
             return Ok(());
         };
         match agreement.state.name() {
             StateName::AwaitingErp => return self.resume_erp(agreement).await.map(drop),
             StateName::Broken if self.returns_originals(&agreement) => return self.return_originals(&agreement).await,
-            name if name.is_final() => return Ok(self.shop.store.agreement_is_done(&agreement).await?),
+            name if name.is_final() => return Ok(self.adapters.store.agreement_is_done(&agreement).await?),
             _ => {}
         }
         let (mut unread, mut critiques) = (false, Vec::new());
@@ -137,7 +137,7 @@ impl Session {
         if !critiques.is_empty() {
             // Told day by day: nothing else is heard of an agreement that waits.
             let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
-            let (store, creditor) = (&self.shop.store, Some(agreement.creditor));
+            let (store, creditor) = (&self.adapters.store, Some(agreement.creditor));
             store.record_critiques(&self.tenant, creditor, &notes, self.now()).await?;
         }
         agreement = self.agreement(id).await?;
@@ -150,7 +150,7 @@ impl Session {
         }
         if agreement.state == AgreementState::Active {
             let due = later(self.now(), DAILY);
-            self.shop.store.put_off_agreement(&agreement, due).await?;
+            self.adapters.store.put_off_agreement(&agreement, due).await?;
         }
         Ok(())
     }
@@ -168,9 +168,9 @@ const fn is_lapse(step: &Step) -> bool {
 
 /// Agreements that something is due of: intentions without a known end, proposals past their day, and once a day everything being paid.
 /// Answers how many were seen to, by tenant.
-pub async fn sweep(shop: &Shop, now: Timestamp, deadline: Instant) -> Result<BTreeMap<TenantId, usize>, FlowError> {
+pub async fn sweep(adapters: &Adapters, now: Timestamp, deadline: Instant) -> Result<BTreeMap<TenantId, usize>, FlowError> {
     let mut due: BTreeMap<TenantId, Vec<AgreementId>> = BTreeMap::new();
-    for agreement in shop.store.due_agreements(now, AT_ONCE).await? {
+    for agreement in adapters.store.due_agreements(now, AT_ONCE).await? {
         due.entry(agreement.tenant).or_default().push(agreement.id);
     }
     let mut tended = BTreeMap::new();
@@ -181,13 +181,13 @@ pub async fn sweep(shop: &Shop, now: Timestamp, deadline: Instant) -> Result<BTr
         let begun = Instant::now();
         let share = deadline.saturating_duration_since(begun) / u32::try_from(tenants - place).unwrap_or(u32::MAX);
         let (until, end) = (begun + share, deadline.min(begun + share.max(LEAST)));
-        let session = match Session::open(shop, &tenant, false, end).await {
+        let session = match Session::open(adapters, &tenant, false, end).await {
             Ok(session) => session,
             Err(error) => {
                 tracing::error!(%tenant, %error, agreements = ids.len(), "agreements of a tenant not seen to; put off");
                 let wait = if error.is_lasting() { DAILY } else { HOURLY };
                 for id in ids {
-                    put_off(shop, &tenant, id, now, wait).await;
+                    put_off(adapters, &tenant, id, now, wait).await;
                 }
                 continue;
             }
@@ -197,11 +197,11 @@ pub async fn sweep(shop: &Shop, now: Timestamp, deadline: Instant) -> Result<BTr
             if session.time_left() < ONE || (tried > 0 && Instant::now() > until) {
                 break;
             }
-            match session.tend(&id).await {
+            match session.process_due(&id).await {
                 Ok(()) => count += 1,
                 Err(error) => {
                     tracing::error!(%tenant, agreement = %id, %error, "agreement not seen to; put off");
-                    put_off(shop, &tenant, id, now, HOURLY).await;
+                    put_off(adapters, &tenant, id, now, HOURLY).await;
                 }
             }
         }
@@ -212,12 +212,12 @@ pub async fn sweep(shop: &Shop, now: Timestamp, deadline: Instant) -> Result<BTr
 }
 
 /// An agreement that cannot be seen to must not keep the others waiting: the oldest come first.
-async fn put_off(shop: &Shop, tenant: &TenantId, id: AgreementId, now: Timestamp, wait: SignedDuration) {
+async fn put_off(adapters: &Adapters, tenant: &TenantId, id: AgreementId, now: Timestamp, wait: SignedDuration) {
     let due = DueAgreement {
         tenant: tenant.clone(),
         id,
     };
-    if let Err(error) = shop.store.put_off_due(&due, now, later(now, wait)).await {
+    if let Err(error) = adapters.store.put_off_due(&due, now, later(now, wait)).await {
         tracing::warn!(%tenant, agreement = %due.id, %error, "agreement not put off");
     }
 }

@@ -6,7 +6,7 @@ use futures::StreamExt;
 
 use super::{AgreementError, MAX_CONFLICTS};
 use crate::agreement::{Agreement, AgreementKind, AgreementState, NewAgreement, Terms, draft};
-use crate::flow::{Session, Shop};
+use crate::flow::{Adapters, Session};
 use crate::ids::{AgreementId, BillId, InstallmentId, TenantId};
 use crate::portfolio::{Claims, HeldBill};
 use crate::store::StoreError;
@@ -15,12 +15,12 @@ impl Session {
     /// What an earlier request made under an id; an error when that was not this request. The one rule of what is a repetition, for as long as
     /// agreements are kept. Asks nothing but the database: the installments of the first attempt may be paid or remade by now.
     pub async fn saved_before(
-        shop: &Shop,
+        adapters: &Adapters,
         tenant: &TenantId,
         id: &AgreementId,
         content: &str,
     ) -> Result<Option<Agreement>, AgreementError> {
-        match shop.store.agreement(tenant, id).await? {
+        match adapters.store.agreement(tenant, id).await? {
             Some(stored) if stored.content != content => Err(AgreementError::OtherRequest(stored.id)),
             stored => Ok(stored),
         }
@@ -68,7 +68,7 @@ impl Session {
     }
 
     async fn saved(&self, new: &NewAgreement) -> Result<Option<Agreement>, AgreementError> {
-        Self::saved_before(&self.shop, &self.tenant, &new.id, &new.content).await
+        Self::saved_before(&self.adapters, &self.tenant, &new.id, &new.content).await
     }
 
     /// Asks the ERP, where the stored intention says so.

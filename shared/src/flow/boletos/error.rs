@@ -4,7 +4,7 @@ use crate::calendar::{Date, brazilian as day};
 use crate::documents::{EXAMPLE_ADDRESS, InvalidBoleto};
 use crate::flow::FlowError;
 use crate::ids::{BillId, CreditorId, InstallmentId};
-use crate::portfolio::{Critique, Motive};
+use crate::portfolio::{Critique, ReturnReason};
 use crate::sienge::SiengeError;
 use crate::store::StoreError;
 
@@ -42,7 +42,7 @@ pub enum BoletoError {
         /// The installment.
         installment: InstallmentId,
         /// Why it left collection.
-        motive: Motive,
+        motive: ReturnReason,
         /// And when.
         on: Date,
     },

@@ -14,7 +14,7 @@ pub use email::BoletoEmail;
 pub use error::BoletoError;
 pub use second_copy::{LINK_LIFE_SECONDS, SecondCopy};
 
-use super::{Report, Session, View};
+use super::{Reading, Report, Session};
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
@@ -79,7 +79,7 @@ fn interactive(session: &Session) -> Client {
 
 /// The installment, if it is this tenant's and open, and its customer is still the bill's.
 async fn subject(session: &Session, bill: BillId, installment: InstallmentId) -> Result<Subject<'_>, BoletoError> {
-    let held = session.shop.store.load_bill(&session.tenant, bill).await?;
+    let held = session.adapters.store.load_bill(&session.tenant, bill).await?;
     let installment = open_installment(&held, bill, installment)?;
     let contract = held.contracts.get(&installment.contract);
     let contract = contract.ok_or(BoletoError::UnknownBill(bill))?;
@@ -164,12 +164,12 @@ async fn as_sienge_says<'a>(
     bill: BillId,
     installment: InstallmentId,
 ) -> Result<Subject<'a>, BoletoError> {
-    let held = session.shop.store.load_bill(&session.tenant, bill).await?;
-    let mut view = View::begin(Scope::Sync, session.now()).knowing(bill, held.version);
+    let held = session.adapters.store.load_bill(&session.tenant, bill).await?;
+    let mut view = Reading::begin(Scope::Sync, session.now()).knowing(bill, held.version);
     let seen = sienge.observe_by_rest(bill).await?;
     let told = told_of(&seen, installment);
     // Should the commit fail, the next webhook or load does it; the boleto does not wait for it.
-    session.settle(&mut view, vec![seen], &mut Report::default()).await?;
+    session.sync_seen(&mut view, vec![seen], &mut Report::default()).await?;
     let mut subject = subject(session, bill, installment).await?;
     (subject.installment.due_on, subject.installment.balance) = told.ok_or_else(|| gone(bill, installment))?;
     Ok(subject)
@@ -227,7 +227,7 @@ async fn note(session: &Session, installment: &Installment, kind: EventKind) {
         revisions: vec![installment.revision],
         contract_revision: 0,
     };
-    if let Err(error) = session.shop.store.note_event(&session.tenant, &event).await {
+    if let Err(error) = session.adapters.store.note_event(&session.tenant, &event).await {
         let bill = installment.contract.bill;
         tracing::warn!(tenant = %session.tenant, %bill, %error, "the boleto is not on the timeline");
     }

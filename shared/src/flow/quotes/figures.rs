@@ -15,7 +15,7 @@ pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Re
     let (bill, customer) = (chosen.bill, chosen.customer);
     let refuse = |detail: String| QuoteError::fault(format!("bills[{}].bill", chosen.index), detail);
     let customers = session
-        .shop
+        .adapters
         .store
         .customers(&session.tenant, &[customer])
         .await

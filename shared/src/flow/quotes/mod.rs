@@ -174,7 +174,7 @@ async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Da
     selection::check_bills(bills)?;
     let ids: Vec<BillId> = bills.iter().map(|selected| selected.bill).collect();
     let mut held = Vec::with_capacity(ids.len());
-    for (bill, read) in session.shop.store.load_bills(&session.tenant, &ids).await {
+    for (bill, read) in session.adapters.store.load_bills(&session.tenant, &ids).await {
         held.push((bill, read.map_err(FlowError::from)?));
     }
     let (creditor, mut chosen) = selection::choose(bills, &held)?;
@@ -184,7 +184,7 @@ async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Da
         QuoteError::fault("bills[0].bill", detail)
     })?;
     let campaigns = session
-        .shop
+        .adapters
         .store
         .campaigns(&session.tenant, creditor)
         .await

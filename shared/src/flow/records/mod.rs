@@ -9,7 +9,7 @@ use std::fmt::Display;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::{Fate, FlowError, Report, Session};
+use super::{FlowError, Report, Session, SyncOutcome};
 use crate::calendar::Date;
 use crate::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};
 use crate::portfolio::{CreditBureauRecord, Customer, Enterprise, Scope};
@@ -79,11 +79,11 @@ struct ContractList {
 
 /// Counts what could not be read among records read one by one. One of them must not stop a run that has payments to find.
 #[derive(Default)]
-struct Patience(usize);
+struct FailureStreak(usize);
 
-impl Patience {
+impl FailureStreak {
     /// Whether to go on; an error that concerns everything else too is handed on.
-    fn goes_on(&mut self, tenant: &TenantId, what: &str, read: Result<(), FlowError>) -> Result<bool, FlowError> {
+    fn should_continue(&mut self, tenant: &TenantId, what: &str, read: Result<(), FlowError>) -> Result<bool, FlowError> {
         match read {
             Ok(()) => self.0 = 0,
             Err(FlowError::Sienge(error)) if !error.is_quota() && !matches!(error, SiengeError::Deadline { .. }) => {
@@ -104,7 +104,7 @@ impl Session {
             return Ok(());
         }
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
-        let known = self.shop.store.customers(&self.tenant, &wanted).await?;
+        let known = self.adapters.store.customers(&self.tenant, &wanted).await?;
         let unknown: Vec<CustomerId> = wanted
             .into_iter()
             .filter(|id| {
@@ -119,7 +119,7 @@ impl Session {
             .copied()
             .filter(|id| known.get(id).is_none_or(|held| held.erased_on.is_some()))
             .collect();
-        self.shop.store.note_unread_customers(&self.tenant, &new).await?;
+        self.adapters.store.note_unread_customers(&self.tenant, &new).await?;
         if !scope.reconciles() {
             self.read_customers(&unknown, report).await?;
         }
@@ -127,9 +127,9 @@ impl Session {
     }
 
     /// Reads again those of the customers that the portfolio has; answers those that could not be read.
-    pub(super) async fn refresh_customers(&self, ids: &BTreeSet<CustomerId>, report: &mut Report) -> BTreeMap<CustomerId, Fate> {
+    pub(super) async fn refresh_customers(&self, ids: &BTreeSet<CustomerId>, report: &mut Report) -> BTreeMap<CustomerId, SyncOutcome> {
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
-        let held = match self.shop.store.customers(&self.tenant, &wanted).await {
+        let held = match self.adapters.store.customers(&self.tenant, &wanted).await {
             Ok(held) => held.into_values(),
             Err(error) => return unread("cliente", ids.iter().copied(), &error.into()),
         };
@@ -151,7 +151,7 @@ impl Session {
     }
 
     /// Reads units that a webhook named; answers those that could not be read.
-    pub(super) async fn refresh_units(&self, ids: &BTreeSet<UnitId>, report: &mut Report) -> BTreeMap<UnitId, Fate> {
+    pub(super) async fn refresh_units(&self, ids: &BTreeSet<UnitId>, report: &mut Report) -> BTreeMap<UnitId, SyncOutcome> {
         let ids = ids.iter().copied();
         self.read_each("unidade", ids, async |id| self.read_unit(id, report).await).await
     }
@@ -168,7 +168,7 @@ impl Session {
         &self,
         ids: &BTreeSet<SalesContractId>,
         report: &mut Report,
-    ) -> (BTreeMap<SalesContractId, Option<BillId>>, BTreeMap<SalesContractId, Fate>) {
+    ) -> (BTreeMap<SalesContractId, Option<BillId>>, BTreeMap<SalesContractId, SyncOutcome>) {
         let mut bills = BTreeMap::new();
         let ids = ids.iter().copied();
         let read = async |id| {
@@ -202,7 +202,7 @@ impl Session {
         what: &str,
         ids: impl IntoIterator<Item = I>,
         mut read: impl AsyncFnMut(I) -> Result<(), FlowError>,
-    ) -> BTreeMap<I, Fate> {
+    ) -> BTreeMap<I, SyncOutcome> {
         let mut failed = BTreeMap::new();
         let mut troubles = 0;
         let mut ids = ids.into_iter();
@@ -242,22 +242,22 @@ impl Session {
             ..SalesContractFilter::default()
         };
         let list = self.read_contract_list(changed, report).await?;
-        let held = self.shop.store.held_units(&self.tenant, &list.units).await?;
+        let held = self.adapters.store.held_units(&self.tenant, &list.units).await?;
         let new = list.units.iter().map(|(_, unit)| *unit).filter(|unit| !held.contains(unit));
         let units: BTreeSet<UnitId> = list.freed.iter().copied().chain(new).collect();
-        let mut patience = Patience::default();
+        let mut streak = FailureStreak::default();
         for unit in units.into_iter().take(ONE_BY_ONE) {
             let read = self.read_unit(unit, report).await;
-            if !patience.goes_on(&self.tenant, "unit", read)? {
+            if !streak.should_continue(&self.tenant, "unit", read)? {
                 break;
             }
         }
         // Customers that could not be read when their contract was opened.
-        let unread = self.shop.store.unread_customers(&self.tenant).await?;
-        let mut patience = Patience::default();
+        let unread = self.adapters.store.unread_customers(&self.tenant).await?;
+        let mut streak = FailureStreak::default();
         for customer in unread.into_iter().take(ONE_BY_ONE) {
             let read = self.read_customers(&[customer], report).await;
-            if !patience.goes_on(&self.tenant, "customer", read)? {
+            if !streak.should_continue(&self.tenant, "customer", read)? {
                 break;
             }
         }
@@ -337,7 +337,7 @@ impl Session {
             .map(|(bill, installments)| CreditBureauRecord { bill, installments })
             .collect();
         let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
-        let held = self.shop.store.credit_bureau(&self.tenant, &bills).await?;
+        let held = self.adapters.store.credit_bureau(&self.tenant, &bills).await?;
         // A bill that was never sent needs no record saying so.
         let worth: Vec<CreditBureauRecord> = told
             .into_iter()
@@ -388,7 +388,7 @@ impl Session {
             batch.extend(row.as_ref().and_then(to_customer));
             if batch.len() >= BATCH || ended {
                 let ids: Vec<CustomerId> = batch.iter().map(|customer: &Customer| customer.id).collect();
-                let known = self.shop.store.customers(&self.tenant, &ids).await?;
+                let known = self.adapters.store.customers(&self.tenant, &ids).await?;
                 batch.retain(|customer| known.contains_key(&customer.id));
                 self.write(&batch, report).await?;
                 batch.clear();
@@ -423,16 +423,16 @@ impl Session {
 
     async fn write<R: crate::store::CatalogueItem>(&self, records: &[R], report: &mut Report) -> Result<(), FlowError> {
         if !self.dry_run && !records.is_empty() {
-            report.records_changed += self.shop.store.put_if_changed(&self.tenant, records).await? as u64;
+            report.records_changed += self.adapters.store.put_if_changed(&self.tenant, records).await? as u64;
         }
         Ok(())
     }
 }
 
 /// The same trouble for records of a kind.
-fn unread<I: Copy + Ord + Display>(what: &str, ids: impl IntoIterator<Item = I>, error: &FlowError) -> BTreeMap<I, Fate> {
-    let fate = |id| Fate::failed(&format!("{what} {id}: {error}"), error.is_lasting());
-    ids.into_iter().map(|id| (id, fate(id))).collect()
+fn unread<I: Copy + Ord + Display>(what: &str, ids: impl IntoIterator<Item = I>, error: &FlowError) -> BTreeMap<I, SyncOutcome> {
+    let synced = |id| SyncOutcome::failed(&format!("{what} {id}: {error}"), error.is_lasting());
+    ids.into_iter().map(|id| (id, synced(id))).collect()
 }
 
 #[cfg(test)]

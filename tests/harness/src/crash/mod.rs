@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use ponte::aws::BusEvent;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use sienge_simulator::world::World;
 use tokio::time::Instant;
 use webhook::Webhook;
@@ -29,23 +29,23 @@ pub use wire::Wire;
 
 impl Rig {
     /// The adapters of one cold invocation of a function, all its effects counted.
-    pub async fn watched_shop(&self, function: &'static str, effects: &Arc<Effects>) -> Shop {
+    pub async fn watched_adapters(&self, function: &'static str, effects: &Arc<Effects>) -> Adapters {
         let ports = self.ports(effects);
-        Shop {
+        Adapters {
             store: self.database.watched_store_of(function, Arc::clone(effects)).await,
             inbox: Arc::clone(&ports) as _,
             bus: Arc::clone(&ports) as _,
             secrets: ports,
-            ..self.shop.clone()
+            ..self.adapters.clone()
         }
     }
 
     /// One delivery of everything in the queue to a cold `apply`, all its effects counted. Answers how many failed, or nothing when it died.
     pub async fn apply_watched(&self, effects: &Arc<Effects>) -> Option<usize> {
         self.fresh_minute().await;
-        let shop = self.watched_shop("apply", effects).await;
+        let adapters = self.watched_adapters("apply", effects).await;
         let batch = self.inbox.take();
-        let invocation = apply::handle(&shop, delivery(&batch), Instant::now() + PLENTY);
+        let invocation = apply::handle(&adapters, delivery(&batch), Instant::now() + PLENTY);
         let answer = effects.run(Box::pin(invocation)).await;
         let died = answer.is_none();
         let failed = self.put_back(batch, answer);

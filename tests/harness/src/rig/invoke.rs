@@ -7,7 +7,7 @@ use api::Refused;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ponte::aws::BusEvent;
-use ponte::flow::{FlowError, Shop, TASK_REQUESTED};
+use ponte::flow::{Adapters, FlowError, TASK_REQUESTED};
 use ponte::sienge::Lane;
 use ponte::store::keys;
 use serde_json::{Value, json};
@@ -22,10 +22,10 @@ const MAX_HOPS: usize = 40;
 
 impl Rig {
     /// The adapters as a function has them.
-    pub fn shop_of(&self, function: &str) -> Shop {
-        Shop {
+    pub fn adapters_of(&self, function: &str) -> Adapters {
+        Adapters {
             store: self.stores[function].clone(),
-            ..self.shop.clone()
+            ..self.adapters.clone()
         }
     }
 
@@ -49,7 +49,7 @@ impl Rig {
     pub async fn apply_once(&self) -> usize {
         self.fresh_minute().await;
         let batch = self.inbox.take();
-        let answer = Box::pin(apply::handle(&self.shop_of("apply"), delivery(&batch), Instant::now() + PLENTY)).await;
+        let answer = Box::pin(apply::handle(&self.adapters_of("apply"), delivery(&batch), Instant::now() + PLENTY)).await;
         self.put_back(batch, Some(answer))
     }
 
@@ -88,7 +88,7 @@ impl Rig {
     /// Invokes `import` with so much time.
     pub async fn import_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        Box::pin(import::handle(&self.shop_of("import"), event, Instant::now() + time)).await
+        Box::pin(import::handle(&self.adapters_of("import"), event, Instant::now() + time)).await
     }
 
     /// Invokes `payments`.
@@ -99,7 +99,7 @@ impl Rig {
     /// Invokes `payments` with so much time.
     pub async fn payments_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        Box::pin(payments::handle(&self.shop_of("payments"), event, Instant::now() + time)).await
+        Box::pin(payments::handle(&self.adapters_of("payments"), event, Instant::now() + time)).await
     }
 
     /// Invokes `reconcile`.
@@ -110,7 +110,7 @@ impl Rig {
     /// Invokes `reconcile` with so much time.
     pub async fn reconcile_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        Box::pin(reconcile::handle(&self.shop_of("reconcile"), event, Instant::now() + time)).await
+        Box::pin(reconcile::handle(&self.adapters_of("reconcile"), event, Instant::now() + time)).await
     }
 
     /// Invokes `api` with an event.

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 use ponte::aws::TenantSecret;
 use ponte::calendar::Timestamp;
-use ponte::flow::Shop;
+use ponte::flow::Adapters;
 use ponte::ids::CreditorId;
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::sienge::{Timeouts, http_client};
@@ -106,7 +106,7 @@ pub struct Rig {
     /// The secrets.
     pub secrets: Arc<MemorySecrets>,
     /// The adapters, the store without a function's limits.
-    pub shop: Shop,
+    pub adapters: Adapters,
     /// The store as each function reaches it.
     pub stores: BTreeMap<&'static str, Store>,
     /// The webhook function.
@@ -192,7 +192,7 @@ impl Rig {
             Arc::new(MemorySecrets::default()),
         );
         secrets.store(&tenant(), secret(&[TOKEN, SECOND_TOKEN]));
-        let shop = Shop {
+        let adapters = Adapters {
             store: database.store.clone(),
             secrets: Arc::clone(&secrets) as _,
             bus: Arc::clone(&bus) as _,
@@ -210,9 +210,9 @@ impl Rig {
             Arc::clone(&inbox) as _,
             Arc::clone(&secrets) as _,
         );
-        let of_api = Shop {
+        let of_api = Adapters {
             store: database.store_of("api").await,
-            ..shop.clone()
+            ..adapters.clone()
         };
         let api = Api::new(of_api, ClaimNames::default());
         let rig = Self {
@@ -221,7 +221,7 @@ impl Rig {
             inbox,
             bus,
             secrets,
-            shop,
+            adapters,
             stores,
             webhook,
             api,
@@ -234,7 +234,11 @@ impl Rig {
             rig.creditor(company, |_| {}).await;
         }
         let next_year = at("2027-11-20T00:00:00Z");
-        rig.shop.store.put_api_key(API_KEY, Role::Administrator, next_year).await.unwrap();
+        rig.adapters
+            .store
+            .put_api_key(API_KEY, Role::Administrator, next_year)
+            .await
+            .unwrap();
         rig
     }
 
@@ -243,14 +247,14 @@ impl Rig {
         let plain = json!({"siengeBaseUrl": self.sienge.api("obra"), "subdomain": "obra", "package": "ultimate"});
         let mut settings = serde_json::from_value(plain).unwrap();
         change(&mut settings);
-        self.shop.store.put_tenant(&tenant(), &settings).await.unwrap();
+        self.adapters.store.put_tenant(&tenant(), &settings).await.unwrap();
     }
 
     /// Writes a creditor's settings: those of a new creditor, changed.
     pub async fn creditor(&self, company: i64, change: impl FnOnce(&mut CreditorSettings)) {
         let mut settings = CreditorSettings::new(CreditorId(company));
         change(&mut settings);
-        self.shop.store.put_creditor(&tenant(), &settings).await.unwrap();
+        self.adapters.store.put_creditor(&tenant(), &settings).await.unwrap();
     }
 
     /// Registers a creditor that the world began without.

@@ -23,7 +23,7 @@ type Item = HashMap<String, AttributeValue>;
 impl Rig {
     /// Whether no message, no pending webhook and no unpublished event is left.
     pub async fn nothing_waits(&self) -> bool {
-        let (store, now) = (&self.shop.store, at("2100-01-01T00:00:00Z"));
+        let (store, now) = (&self.adapters.store, at("2100-01-01T00:00:00Z"));
         self.inbox.is_empty()
             && store.unpublished(now, 1_000).await.unwrap().is_empty()
             && store.pending_between(Timestamp::UNIX_EPOCH, now, 1_000).await.unwrap().is_empty()
@@ -38,7 +38,7 @@ impl Rig {
             .map(|(_, bill)| bill)
             .collect();
         let bills: Vec<BillId> = bills.into_iter().collect();
-        let held = self.shop.store.load_bills(&tenant(), &bills).await;
+        let held = self.adapters.store.load_bills(&tenant(), &bills).await;
         held.into_iter().map(|(bill, held)| (bill, held.unwrap())).collect()
     }
 
@@ -68,7 +68,7 @@ impl Rig {
 
     /// A customer as the portfolio holds it.
     pub async fn customer(&self, id: CustomerId) -> Option<Customer> {
-        self.shop.store.customers(&tenant(), &[id]).await.unwrap().remove(&id)
+        self.adapters.store.customers(&tenant(), &[id]).await.unwrap().remove(&id)
     }
 
     /// The portfolio table, item by item.
@@ -101,7 +101,7 @@ impl Rig {
     /// A bill's timeline.
     pub async fn timeline(&self, bill: u32) -> Vec<TimelineEvent> {
         let bill = BillId(i64::from(bill));
-        self.shop.store.timeline(&tenant(), bill, 1_000).await.unwrap()
+        self.adapters.store.timeline(&tenant(), bill, 1_000).await.unwrap()
     }
 
     /// The kinds of a bill's events.

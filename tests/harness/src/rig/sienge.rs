@@ -123,7 +123,7 @@ impl Rig {
     /// A stored webhook, by its event id.
     pub async fn stored(&self, id: &str) -> Option<StoredWebhook> {
         let key = JournalKey(keys::webhook(&tenant(), id));
-        let mut loaded = self.shop.store.load_webhooks(&[key]).await.unwrap();
+        let mut loaded = self.adapters.store.load_webhooks(&[key]).await.unwrap();
         loaded.pop().map(Result::unwrap)
     }
 }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use ponte::flow::{View, Wish, must_ask};
+use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope};
 use ponte::sienge::group;
 
-use super::mirror::{Fate, SHARE};
+use super::mirror::{SHARE, SyncOutcome};
 use super::{Halt, Simulation, WebhookId, WebhookState, at};
 
 type Row = (BillId, ObservedBill, ObservedInstallment);
@@ -19,7 +19,7 @@ type Row = (BillId, ObservedBill, ObservedInstallment);
 /// What streaming rows left to do.
 #[derive(Default)]
 struct Streamed {
-    look_again: BTreeSet<BillId>,
+    read_again: BTreeSet<BillId>,
     in_question: BTreeMap<BillId, (CreditorId, u64)>,
     boletos: BTreeMap<(BillId, InstallmentId), bool>,
 }
@@ -33,12 +33,12 @@ impl Streamed {
     }
 
     /// Whole reads, with the boletos that were told.
-    fn wishes<'a>(&self, bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, Wish> {
-        let wish = |bill: BillId| Wish {
+    fn requests<'a>(&self, bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, ReadRequest> {
+        let request = |bill: BillId| ReadRequest {
             boletos: self.boletos_of(bill),
-            ..Wish::default()
+            ..ReadRequest::default()
         };
-        bills.into_iter().map(|bill| (*bill, wish(*bill))).collect()
+        bills.into_iter().map(|bill| (*bill, request(*bill))).collect()
     }
 }
 
@@ -81,19 +81,19 @@ impl Simulation {
         let waits = |simulation: &Self, id: &WebhookId| simulation.journal[id].state != WebhookState::Done;
         let waiting = batch.iter().map(|(id, _)| id.clone()).filter(|id| waits(self, id));
         let waiting: BTreeMap<WebhookId, u64> = waiting.map(|id| (id.clone(), self.journal[&id].arrival)).collect();
-        let fates = self.process(&waiting.keys().cloned().collect())?;
+        let outcomes = self.process(&waiting.keys().cloned().collect())?;
         let mut failed = BTreeSet::new();
-        for (id, fate) in fates {
+        for (id, synced) in outcomes {
             let last = batch
                 .iter()
                 .any(|(other, deliveries)| *other == id && deliveries + 1 >= MAX_DELIVERIES);
-            match fate {
-                Fate::Refused if last => {
-                    self.finish(&id, waiting[&id], fate)?;
+            match synced {
+                SyncOutcome::Refused if last => {
+                    self.finish(&id, waiting[&id], synced)?;
                     failed.insert(id);
                 }
-                Fate::Failed | Fate::Refused => drop(failed.insert(id)),
-                fate => self.finish(&id, waiting[&id], fate)?,
+                SyncOutcome::Failed | SyncOutcome::Refused => drop(failed.insert(id)),
+                synced => self.finish(&id, waiting[&id], synced)?,
             }
         }
         self.assert_asked(&began_with);
@@ -101,14 +101,19 @@ impl Simulation {
     }
 
     /// Finishes the arrival of a webhook that was looked at.
-    fn finish(&mut self, id: &WebhookId, arrival: u64, fate: Fate) -> Result<(), Halt> {
+    fn finish(&mut self, id: &WebhookId, arrival: u64, synced: SyncOutcome) -> Result<(), Halt> {
         self.effect()?;
         let webhook = &self.journal[id];
         if webhook.arrival != arrival {
             self.counts.came_again += 1;
             return Ok(());
         }
-        if let Some(bill) = webhook.hints.bills.first().filter(|_| fate == Fate::Equal && !webhook.hints.boleto) {
+        if let Some(bill) = webhook
+            .hints
+            .bills
+            .first()
+            .filter(|_| synced == SyncOutcome::InSync && !webhook.hints.boleto)
+        {
             let held = self.store.load(*bill);
             let installments = [webhook.hints.installment, webhook.hints.gone];
             if webhook.operation <= self.sienge.operations {
@@ -126,17 +131,17 @@ impl Simulation {
         }
         let webhook = self.journal.get_mut(id).unwrap();
         if webhook.state != WebhookState::Done {
-            webhook.state = match fate {
-                Fate::Unmatched => WebhookState::Unmatched,
-                Fate::Refused => WebhookState::Failed,
-                Fate::Equal | Fate::Withheld | Fate::Failed => WebhookState::Done,
+            webhook.state = match synced {
+                SyncOutcome::Unmatched => WebhookState::Unmatched,
+                SyncOutcome::Refused => WebhookState::Failed,
+                SyncOutcome::InSync | SyncOutcome::Withheld | SyncOutcome::Failed => WebhookState::Done,
             };
         }
         Ok(())
     }
 
     /// Looks wherever the webhooks point, each place once.
-    fn process(&mut self, webhooks: &BTreeSet<WebhookId>) -> Result<BTreeMap<WebhookId, Fate>, Halt> {
+    fn process(&mut self, webhooks: &BTreeSet<WebhookId>) -> Result<BTreeMap<WebhookId, SyncOutcome>, Halt> {
         let mut pointed: BTreeMap<WebhookId, BTreeSet<BillId>> = BTreeMap::new();
         for id in webhooks {
             let hints = self.journal[id].hints.clone();
@@ -147,30 +152,33 @@ impl Simulation {
             }
             pointed.insert(id.clone(), bills);
         }
-        let mut wishes: BTreeMap<BillId, Wish> = BTreeMap::new();
+        let mut requests: BTreeMap<BillId, ReadRequest> = BTreeMap::new();
         for (id, bills) in &pointed {
             let webhook = &self.journal[id];
             for bill in bills {
                 // What is found through a sales contract is read in any case.
-                let wish = Wish::of(&webhook.hints, at(webhook.at));
-                wishes
+                let request = ReadRequest::of(&webhook.hints, at(webhook.at));
+                requests
                     .entry(*bill)
-                    .and_modify(|all| all.join(&wish))
-                    .or_insert_with(|| wish.clone());
+                    .and_modify(|all| all.join(&request))
+                    .or_insert_with(|| request.clone());
             }
         }
-        let fates = self.look(Scope::Webhook, &wishes)?;
+        let outcomes = self.sync_bills(Scope::Webhook, &requests)?;
         let worst = |bills: &BTreeSet<BillId>| {
-            let fates = bills.iter().map(|bill| fates[bill]);
-            let all: Vec<Fate> = fates.collect();
-            if let Some(failed) = all.iter().find(|fate| matches!(fate, Fate::Failed | Fate::Refused)) {
+            let outcomes = bills.iter().map(|bill| outcomes[bill]);
+            let all: Vec<SyncOutcome> = outcomes.collect();
+            if let Some(failed) = all
+                .iter()
+                .find(|synced| matches!(synced, SyncOutcome::Failed | SyncOutcome::Refused))
+            {
                 *failed
-            } else if all.contains(&Fate::Withheld) {
-                Fate::Withheld
-            } else if all.iter().all(|fate| *fate == Fate::Unmatched) {
-                Fate::Unmatched
+            } else if all.contains(&SyncOutcome::Withheld) {
+                SyncOutcome::Withheld
+            } else if all.iter().all(|synced| *synced == SyncOutcome::Unmatched) {
+                SyncOutcome::Unmatched
             } else {
-                Fate::Equal
+                SyncOutcome::InSync
             }
         };
         Ok(pointed.into_iter().map(|(id, bills)| (id, worst(&bills))).collect())
@@ -197,11 +205,11 @@ impl Simulation {
     }
 
     /// What was streamed is read whole where that is needed, as far as it goes unasked.
-    fn look_again(&mut self, scope: Scope, left: Streamed) -> Result<BTreeMap<BillId, Fate>, Halt> {
+    fn read_left(&mut self, scope: Scope, left: Streamed) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
         let withheld = self.withhold(&left.in_question);
         let confirmed = left.in_question.keys().filter(|bill| !withheld.contains(bill));
-        let wishes = left.wishes(left.look_again.iter().chain(confirmed));
-        self.look(scope, &wishes)
+        let requests = left.requests(left.read_again.iter().chain(confirmed));
+        self.sync_bills(scope, &requests)
     }
 
     /// An invocation begins: how much is held open of each creditor.
@@ -232,7 +240,7 @@ impl Simulation {
         if with_boletos {
             left.boletos = self.sienge.boletos(creditor);
         }
-        let mut view = View::begin(scope, self.now());
+        let mut view = Reading::begin(scope, self.now());
         self.effect()?;
         if self.happens(self.trouble.truncated) {
             return Ok(None);
@@ -255,9 +263,10 @@ impl Simulation {
         }
         let size = self.rng.usize(1..10);
         for batch in seen.chunks(size) {
-            let unsettled = self.settle(&mut view, batch.to_vec(), &mut BTreeMap::new())?;
-            left.look_again.extend(unsettled.look_again.into_iter().chain(unsettled.overtaken));
-            left.in_question.extend(unsettled.in_question);
+            let left_to_do = self.sync_seen(&mut view, batch.to_vec(), &mut BTreeMap::new())?;
+            left.read_again
+                .extend(left_to_do.read_again.into_iter().chain(left_to_do.overtaken));
+            left.in_question.extend(left_to_do.in_question);
         }
         Ok(Some(left))
     }
@@ -300,16 +309,16 @@ impl Simulation {
         let Some(left) = self.stream(Scope::Daily, creditor, rows, Coverage::Rows, true)? else {
             return Ok(());
         };
-        let fates = self.look_again(Scope::Daily, left)?;
+        let outcomes = self.read_left(Scope::Daily, left)?;
         let unmatched = self.journal.iter().filter(|(_, webhook)| webhook.state == WebhookState::Unmatched);
         let unmatched: BTreeMap<WebhookId, u64> = unmatched.map(|(id, webhook)| (id.clone(), webhook.arrival)).collect();
-        for (id, fate) in self.process(&unmatched.keys().cloned().collect())? {
-            if !matches!(fate, Fate::Failed | Fate::Refused) {
-                self.finish(&id, unmatched[&id], fate)?;
+        for (id, synced) in self.process(&unmatched.keys().cloned().collect())? {
+            if !matches!(synced, SyncOutcome::Failed | SyncOutcome::Refused) {
+                self.finish(&id, unmatched[&id], synced)?;
             }
         }
         self.effect()?;
-        if fates.values().all(|fate| *fate != Fate::Failed) {
+        if outcomes.values().all(|synced| *synced != SyncOutcome::Failed) {
             self.cursors.insert(creditor, began);
         }
         self.assert_asked(&began_with);
@@ -328,7 +337,7 @@ impl Simulation {
             bill.modified >= since || row.modified >= since || row.receipts.iter().any(|receipt| receipt.date >= since)
         });
         if let Some(left) = self.stream(Scope::Daily, creditor, rows, Coverage::Rows, false)? {
-            self.look_again(Scope::Daily, left)?;
+            self.read_left(Scope::Daily, left)?;
         }
         self.assert_asked(&began_with);
         Ok(())
@@ -359,11 +368,11 @@ impl Simulation {
             self.assert_asked(&began_with);
             return Ok(false);
         }
-        let fates = self.look_whole(Scope::Reconciliation, &again)?;
+        let outcomes = self.sync_whole(Scope::Reconciliation, &again)?;
         if !confirmed {
             self.assert_asked(&began_with);
         }
-        Ok(fates.values().all(|fate| *fate != Fate::Failed))
+        Ok(outcomes.values().all(|synced| *synced != SyncOutcome::Failed))
     }
 
     /// Reads a window of a batimento; `None` when it was not read.
@@ -407,17 +416,20 @@ impl Simulation {
             held_rows.all(|row| row.original != LIE),
             "a row that another one contradicts was believed"
         );
-        let wishes = left.wishes(left.look_again.iter().chain(&told_twice));
+        let requests = left.requests(left.read_again.iter().chain(&told_twice));
         let mut removals: BTreeMap<BillId, u64> = left.in_question.into_iter().map(|(bill, (_, count))| (bill, count)).collect();
         for ((bill, _), _) in held.iter().filter(|(_, (.., seen))| !seen) {
             *removals.entry(*bill).or_default() += 1;
         }
-        let (fates, counted) = self.look_counting(&wishes)?;
+        let (outcomes, counted) = self.sync_counting(&requests)?;
         for (bill, (_, count)) in counted {
             let known = removals.entry(bill).or_default();
             *known = count.max(*known);
         }
-        let failed = fates.into_iter().filter(|(_, fate)| *fate == Fate::Failed).map(|(bill, _)| bill);
+        let failed = outcomes
+            .into_iter()
+            .filter(|(_, synced)| *synced == SyncOutcome::Failed)
+            .map(|(bill, _)| bill);
         Ok(Some(WindowRead {
             held: held.len() as u64,
             removals,

@@ -1,12 +1,13 @@
-//! Observe, compare, commit, as `flow/mirror.rs` does, over the real comparison, the real slices and the flow's own wishes and views.
+//! Observe, compare, commit, as `flow/sync.rs` does, over the real comparison, the real slices and the flow's own requests and readings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ponte::calendar::Timestamp;
-use ponte::flow::{View, Wish, must_ask};
+use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::portfolio::{
-    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Motive, Observation, ObservedBill, Oddity, Outcome, Scope, Unread, compare,
+    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Observation, ObservedBill, Oddity, Outcome, ReturnReason, Scope,
+    Unread, compare,
 };
 use ponte::store::Stamp;
 
@@ -17,8 +18,8 @@ use crate::compare::knows;
 
 /// What became of a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    Equal,
+pub enum SyncOutcome {
+    InSync,
     Withheld,
     Unmatched,
     Failed,
@@ -31,9 +32,9 @@ pub type InQuestion = BTreeMap<BillId, (CreditorId, u64)>;
 
 /// What settling left to do.
 #[derive(Default)]
-pub struct Unsettled {
+pub struct LeftToDo {
     /// These need a (second) whole read, for other reasons than those in question.
-    pub look_again: BTreeSet<BillId>,
+    pub read_again: BTreeSet<BillId>,
     /// Of these so many installments of a creditor would be taken away.
     pub in_question: InQuestion,
     /// Somebody committed these after the read began: nothing was done.
@@ -41,10 +42,10 @@ pub struct Unsettled {
 }
 
 /// What came of settling one bill.
-enum Settled {
+enum Synced {
     Done {
-        fate: Fate,
-        look_again: bool,
+        synced: SyncOutcome,
+        read_again: bool,
         in_question: Option<(CreditorId, u64)>,
     },
     Overtaken,
@@ -66,60 +67,60 @@ const MAX_READS: usize = 3;
 
 impl Simulation {
     /// Bills to read, whatever was read before.
-    pub fn look_whole(&mut self, scope: Scope, bills: &BTreeSet<BillId>) -> Result<BTreeMap<BillId, Fate>, Halt> {
-        self.look(scope, &bills.iter().map(|bill| (*bill, Wish::default())).collect())
+    pub fn sync_whole(&mut self, scope: Scope, bills: &BTreeSet<BillId>) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
+        self.sync_bills(scope, &bills.iter().map(|bill| (*bill, ReadRequest::default())).collect())
     }
 
-    /// As `Session::look`: again and again while others commit what was read.
-    pub fn look(&mut self, scope: Scope, bills: &BTreeMap<BillId, Wish>) -> Result<BTreeMap<BillId, Fate>, Halt> {
+    /// As `Session::sync_bills`: again and again while others commit what was read.
+    pub fn sync_bills(&mut self, scope: Scope, bills: &BTreeMap<BillId, ReadRequest>) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
         let mut uncounted = BTreeMap::new();
         let removals = match scope {
             Scope::Webhook | Scope::Daily => Removals::WithinShare,
             Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
             Scope::Counting => Removals::Counted(&mut uncounted),
         };
-        self.look_often(scope, bills, removals)
+        self.sync_until_current(scope, bills, removals)
     }
 
-    /// As `Session::look_counting`: nothing is taken away, it is counted.
-    pub fn look_counting(&mut self, bills: &BTreeMap<BillId, Wish>) -> Result<(BTreeMap<BillId, Fate>, InQuestion), Halt> {
+    /// As `Session::sync_counting`: nothing is taken away, it is counted.
+    pub fn sync_counting(&mut self, bills: &BTreeMap<BillId, ReadRequest>) -> Result<(BTreeMap<BillId, SyncOutcome>, InQuestion), Halt> {
         let mut counted = BTreeMap::new();
-        let fates = self.look_often(Scope::Counting, bills, Removals::Counted(&mut counted))?;
-        Ok((fates, counted))
+        let outcomes = self.sync_until_current(Scope::Counting, bills, Removals::Counted(&mut counted))?;
+        Ok((outcomes, counted))
     }
 
-    fn look_often(
+    fn sync_until_current(
         &mut self,
         scope: Scope,
-        bills: &BTreeMap<BillId, Wish>,
+        bills: &BTreeMap<BillId, ReadRequest>,
         mut removals: Removals<'_>,
-    ) -> Result<BTreeMap<BillId, Fate>, Halt> {
-        let mut fates: BTreeMap<BillId, Fate> = bills.keys().map(|bill| (*bill, Fate::Failed)).collect();
+    ) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
+        let mut outcomes: BTreeMap<BillId, SyncOutcome> = bills.keys().map(|bill| (*bill, SyncOutcome::Failed)).collect();
         let mut left = bills.clone();
         for _ in 0..MAX_READS {
-            let overtaken = self.look_once(scope, &left, &mut fates, &mut removals)?;
+            let overtaken = self.sync_once(scope, &left, &mut outcomes, &mut removals)?;
             left.retain(|bill, _| overtaken.contains(bill));
         }
-        Ok(fates)
+        Ok(outcomes)
     }
 
     /// Read, settle, and read again what was not shown. Answers what somebody committed meanwhile.
-    fn look_once(
+    fn sync_once(
         &mut self,
         scope: Scope,
-        bills: &BTreeMap<BillId, Wish>,
-        fates: &mut BTreeMap<BillId, Fate>,
+        bills: &BTreeMap<BillId, ReadRequest>,
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
         removals: &mut Removals<'_>,
     ) -> Result<BTreeSet<BillId>, Halt> {
-        let mut view = View::begin(scope, self.now());
+        let mut view = Reading::begin(scope, self.now());
         let (mut to_read, mut known) = (Vec::new(), BTreeSet::new());
-        for (bill, wish) in bills {
+        for (bill, request) in bills {
             self.effect()?;
             let held = self.store.load(*bill);
-            if wish.is_met_by(&held) {
+            if request.is_met_by(&held) {
                 self.counts.reads_saved += 1;
-                self.assert_told_is_known(*bill, &held, wish);
-                fates.insert(*bill, Fate::Equal);
+                self.assert_told_is_known(*bill, &held, request);
+                outcomes.insert(*bill, SyncOutcome::InSync);
             } else {
                 view.know(*bill, held.version);
                 known.extend(Some(*bill).filter(|_| held.version > 0));
@@ -138,7 +139,7 @@ impl Simulation {
             if bill.0 == REFUSED {
                 self.effect()?;
                 self.counts.refused += 1;
-                fates.insert(*bill, Fate::Refused);
+                outcomes.insert(*bill, SyncOutcome::Refused);
                 continue;
             }
             if let Some(observation) = self.read_in_part(*bill, source)? {
@@ -152,11 +153,11 @@ impl Simulation {
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let mut early = too_early(bills, &seen, view.began);
         let mut unread = unread_news(scope, bills, &seen);
-        let Unsettled {
-            mut look_again,
+        let LeftToDo {
+            mut read_again,
             mut in_question,
             mut overtaken,
-        } = self.settle(&mut view, seen, fates)?;
+        } = self.sync_seen(&mut view, seen, outcomes)?;
         in_question.retain(|bill, _| !early.contains(bill));
         let withheld = match removals {
             Removals::Confirmed => BTreeSet::new(),
@@ -166,26 +167,26 @@ impl Simulation {
                 in_question.keys().copied().collect()
             }
         };
-        fates.extend(withheld.iter().map(|bill| (*bill, Fate::Withheld)));
+        outcomes.extend(withheld.iter().map(|bill| (*bill, SyncOutcome::Withheld)));
         for (bill, (creditor, installments)) in in_question {
             if !withheld.contains(&bill) {
                 self.tally.entry(creditor).or_default().taken += installments;
-                look_again.insert(bill);
+                read_again.insert(bill);
             }
         }
-        look_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
-        look_again.retain(|bill| !early.contains(bill) && !withheld.contains(bill));
+        read_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
+        read_again.retain(|bill| !early.contains(bill) && !withheld.contains(bill));
         let mut confirmed = Vec::new();
-        for bill in look_again {
+        for bill in read_again {
             self.effect()?;
             if view.is_older_than(bill, &self.store.load(bill)) {
-                fates.insert(bill, Fate::Failed);
+                outcomes.insert(bill, SyncOutcome::Failed);
                 overtaken.insert(bill);
                 continue;
             }
             match self.read_again(sources[&bill], first.remove(&bill).unwrap())? {
                 Some(second) => confirmed.push(second),
-                None => drop(fates.insert(bill, Fate::Failed)),
+                None => drop(outcomes.insert(bill, SyncOutcome::Failed)),
             }
         }
         early.extend(too_early(bills, &confirmed, view.began));
@@ -193,13 +194,13 @@ impl Simulation {
         unread.extend(unread_news(scope, bills, &confirmed));
         let in_part = confirmed.iter().filter(|seen| seen.coverage != Coverage::WholeConfirmed);
         let in_part: BTreeSet<BillId> = in_part.map(|seen| seen.bill).collect();
-        let unsettled = self.settle(&mut view, confirmed, fates)?;
-        let unsure = unsettled.look_again.iter().chain(unsettled.in_question.keys());
+        let left_to_do = self.sync_seen(&mut view, confirmed, outcomes)?;
+        let unsure = left_to_do.read_again.iter().chain(left_to_do.in_question.keys());
         let unsure = unsure.filter(|bill| scope == Scope::Webhook && in_part.contains(bill));
-        fates.extend(unsure.map(|bill| (*bill, Fate::Failed)));
-        overtaken.extend(unsettled.overtaken);
+        outcomes.extend(unsure.map(|bill| (*bill, SyncOutcome::Failed)));
+        overtaken.extend(left_to_do.overtaken);
         self.counts.too_early += early.len() as u64;
-        fates.extend(early.into_iter().chain(unread).map(|bill| (bill, Fate::Failed)));
+        outcomes.extend(early.into_iter().chain(unread).map(|bill| (bill, SyncOutcome::Failed)));
         Ok(overtaken)
     }
 
@@ -249,11 +250,11 @@ impl Simulation {
     }
 
     /// What was told of some installments until an instant is held as Sienge had it then or later.
-    fn assert_told_is_known(&self, bill: BillId, held: &HeldBill, wish: &Wish) {
+    fn assert_told_is_known(&self, bill: BillId, held: &HeldBill, request: &ReadRequest) {
         let mut told: BTreeMap<InstallmentId, u64> = BTreeMap::new();
         for webhook in self.journal.values() {
-            let of_it = webhook.hints.was_there && webhook.hints.bills.contains(&bill) && Some(at(webhook.at)) <= wish.told_at;
-            if let Some(installment) = webhook.hints.installment.filter(|id| of_it && wish.installments.contains(id)) {
+            let of_it = webhook.hints.was_there && webhook.hints.bills.contains(&bill) && Some(at(webhook.at)) <= request.told_at;
+            if let Some(installment) = webhook.hints.installment.filter(|id| of_it && request.installments.contains(id)) {
                 let newest = told.entry(installment).or_default();
                 *newest = webhook.operation.max(*newest);
             }
@@ -339,35 +340,40 @@ impl Simulation {
         }
     }
 
-    pub fn settle(&mut self, view: &mut View, mut seen: Vec<Observation>, fates: &mut BTreeMap<BillId, Fate>) -> Result<Unsettled, Halt> {
+    pub fn sync_seen(
+        &mut self,
+        view: &mut Reading,
+        mut seen: Vec<Observation>,
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
+    ) -> Result<LeftToDo, Halt> {
         // Several at once, so in any order.
         self.rng.shuffle(&mut seen);
-        let mut unsettled = Unsettled::default();
+        let mut left_to_do = LeftToDo::default();
         for observation in seen {
             let bill = observation.bill;
-            match self.settle_one(view, &observation)? {
-                Settled::Overtaken => {
-                    fates.insert(bill, Fate::Failed);
-                    unsettled.overtaken.insert(bill);
+            match self.sync_seen_one(view, &observation)? {
+                Synced::Overtaken => {
+                    outcomes.insert(bill, SyncOutcome::Failed);
+                    left_to_do.overtaken.insert(bill);
                 }
-                Settled::Done {
-                    fate,
-                    look_again,
+                Synced::Done {
+                    synced,
+                    read_again,
                     in_question,
                 } => {
-                    fates.insert(bill, fate);
-                    if look_again && in_question.is_none() {
-                        unsettled.look_again.insert(bill);
+                    outcomes.insert(bill, synced);
+                    if read_again && in_question.is_none() {
+                        left_to_do.read_again.insert(bill);
                     }
-                    unsettled.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
+                    left_to_do.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
                 }
             }
         }
-        Ok(unsettled)
+        Ok(left_to_do)
     }
 
     /// Load, compare, commit slice by slice; again when somebody else committed in between.
-    fn settle_one(&mut self, view: &mut View, seen: &Observation) -> Result<Settled, Halt> {
+    fn sync_seen_one(&mut self, view: &mut Reading, seen: &Observation) -> Result<Synced, Halt> {
         for _ in 0..MAX_CONFLICTS {
             self.effect()?;
             let held = self.store.load(seen.bill);
@@ -378,7 +384,7 @@ impl Simulation {
             let outcome = compare(&held, seen, view.scope, &policy, self.today());
             if !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
                 self.counts.overtaken += 1;
-                return Ok(Settled::Overtaken);
+                return Ok(Synced::Overtaken);
             }
             self.counts.unread += check_unread(&held, seen, &outcome);
             if creditor.is_some() {
@@ -415,19 +421,19 @@ impl Simulation {
                 }
             }
             let is_held = held.version > 0 || !outcome.changes.is_empty();
-            let fate = if is_held { Fate::Equal } else { Fate::Unmatched };
-            let look_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
+            let synced = if is_held { SyncOutcome::InSync } else { SyncOutcome::Unmatched };
+            let read_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
             let first = outcome.to_confirm.first();
             let row = first.and_then(|first| held.installments.values().find(|row| row.id == *first && row.is_open()));
-            return Ok(Settled::Done {
-                fate,
-                look_again,
+            return Ok(Synced::Done {
+                synced,
+                read_again,
                 in_question: row.map(|row| (row.creditor, outcome.to_confirm.len() as u64)),
             });
         }
-        Ok(Settled::Done {
-            fate: Fate::Failed,
-            look_again: false,
+        Ok(Synced::Done {
+            synced: SyncOutcome::Failed,
+            read_again: false,
             in_question: None,
         })
     }
@@ -444,13 +450,13 @@ impl Simulation {
 }
 
 /// Bills of which a look was too early.
-fn too_early(bills: &BTreeMap<BillId, Wish>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
+fn too_early(bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
     let early = seen.iter().filter(|seen| bills[&seen.bill].is_too_early(seen, began));
     early.map(|seen| seen.bill).collect()
 }
 
 /// Bills of which the news could not be read.
-fn unread_news(scope: Scope, bills: &BTreeMap<BillId, Wish>, seen: &[Observation]) -> BTreeSet<BillId> {
+fn unread_news(scope: Scope, bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation]) -> BTreeSet<BillId> {
     let unread = seen.iter().filter(|seen| bills[&seen.bill].is_unread_in(seen).is_some());
     unread.filter(|_| scope == Scope::Webhook).map(|seen| seen.bill).collect()
 }
@@ -500,7 +506,7 @@ fn taken_away(held: &HeldBill, outcome: &Outcome) -> BTreeMap<CreditorId, u64> {
         let remade = matches!(
             after.state,
             InstallmentState::Closed {
-                motive: Motive::Renegotiation | Motive::Agreement,
+                motive: ReturnReason::Renegotiation | ReturnReason::Agreement,
                 ..
             }
         );
@@ -529,7 +535,7 @@ fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
             .installments
             .get(&(after.contract.clone(), after.id))
             .is_some_and(Installment::is_open);
-        let removes = matches!(motive, Motive::Reconciliation | Motive::CreditorRequest);
+        let removes = matches!(motive, ReturnReason::Reconciliation | ReturnReason::CreditorRequest);
         assert!(
             !was_open || !removes || shown.contains(&after.id),
             "{after:?} removed after one look: {seen:?}"

@@ -324,7 +324,7 @@ impl Simulation {
             _ => {
                 let bills = self.sienge.bills(&REGISTERED);
                 let bill = self.rng.choice(bills).into_iter().collect();
-                self.invoke(|me| me.look_whole(Scope::Sync, &bill).map(drop));
+                self.invoke(|me| me.sync_whole(Scope::Sync, &bill).map(drop));
             }
         }
     }
@@ -369,7 +369,7 @@ impl Simulation {
                 );
                 self.invoke(Self::apply);
                 self.second += self.rng.u64(0..30);
-                self.invoke(|me| me.look_whole(Scope::Sync, &bills).map(drop));
+                self.invoke(|me| me.sync_whole(Scope::Sync, &bills).map(drop));
                 (self.trouble.meets_another, self.slowness) = (meets, slowness);
                 self.sienge.commit(draft);
             } else {
@@ -451,7 +451,7 @@ impl Simulation {
         self.pass(DAY);
         let mut bills: BTreeSet<BillId> = self.sienge.bills(&REGISTERED).into_iter().collect();
         bills.extend(self.store.bills.keys());
-        self.look_whole(Scope::Sync, &bills).unwrap();
+        self.sync_whole(Scope::Sync, &bills).unwrap();
         self.assert_waiting();
         let moved = self.moved();
         let differences = self.differences();

@@ -9,7 +9,7 @@ use crate::agreement::*;
 use crate::calculation::{Discounts, Periodicity, PlanInterest, Portion};
 use crate::ids::BillId;
 use crate::money::Cents;
-use crate::portfolio::Motive;
+use crate::portfolio::ReturnReason;
 
 const OTHER: BillId = BillId(296);
 
@@ -55,7 +55,7 @@ fn what_is_not_there_closed_or_claimed_is_refused_with_its_name() {
         refused(&new(&[(BILL, 9)]), &[(BILL, &bill)]),
         "parcela 9 não encontrada no contrato 295"
     );
-    close(&mut bill, 1, Motive::Receipt, today());
+    close(&mut bill, 1, ReturnReason::Receipt, today());
     assert!(refused(&new(&[(BILL, 1)]), &[(BILL, &bill)]).contains("a parcela 1 do contrato 295 já foi quitada"));
     row(&mut bill, 2).balance = cents("400.10");
     assert_eq!(

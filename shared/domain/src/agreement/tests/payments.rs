@@ -8,7 +8,7 @@ use jiff::civil::date;
 use super::support::*;
 use crate::agreement::*;
 use crate::calendar::Date;
-use crate::portfolio::{EventKind, Motive};
+use crate::portfolio::{EventKind, ReturnReason};
 
 fn seen(paid: &[(i64, Date)]) -> Step {
     let paid = paid.iter().map(|(id, day)| (crate::ids::InstallmentId(*id), *day)).collect();
@@ -90,7 +90,7 @@ fn many_rows_paid_at_once_are_told_in_steps_that_fit_one_write() {
     let plain = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(180));
     let mut owed = held(BILL, 3);
     let plain = drafted(&plain, &bills(&[(BILL, &owed)])).unwrap().agreement;
-    close(&mut owed, 1, Motive::Receipt, today());
+    close(&mut owed, 1, ReturnReason::Receipt, today());
 
     let remade = wanted(AgreementKind::Integrated, &[(BILL, 1)], asked(180));
     let remade = drafted(&remade, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
@@ -103,9 +103,9 @@ fn many_rows_paid_at_once_are_told_in_steps_that_fit_one_write() {
     )
     .agreement;
     let mut paid = held(BILL, 183);
-    close(&mut paid, 1, Motive::Agreement, today());
+    close(&mut paid, 1, ReturnReason::Agreement, today());
     for id in generated {
-        close(&mut paid, id, Motive::Receipt, today());
+        close(&mut paid, id, ReturnReason::Receipt, today());
     }
     for (agreement, held) in [(plain, owed), (remade, paid)] {
         let first = step(&agreement, &reviewed(&agreement, &held, today()).unwrap());
@@ -179,7 +179,7 @@ fn payments_in_part_pay_the_rows_that_they_reach_to_the_cent() {
     row(&mut bill, 1).receipts.pop();
     let (back, ..) = followed(down, &bill);
     assert_eq!((back.rows[0].paid_on, &back.state), (None, &AgreementState::Active));
-    close(&mut bill, 1, Motive::Receipt, date(2026, 12, 18));
+    close(&mut bill, 1, ReturnReason::Receipt, date(2026, 12, 18));
     let (settled, _, words) = followed(back, &bill);
     assert_eq!(words, ["paid", "paid", "paid", "paid", "settled"]);
     assert_eq!(settled.state, AgreementState::Settled { on: today() });

@@ -6,7 +6,7 @@ use jiff::civil::date;
 use super::support::*;
 use crate::agreement::*;
 use crate::money::Cents;
-use crate::portfolio::{InstallmentState, Motive};
+use crate::portfolio::{InstallmentState, ReturnReason};
 
 #[test]
 fn an_open_original_is_a_suspicion_and_a_remade_one_none() {
@@ -19,7 +19,7 @@ fn an_open_original_is_a_suspicion_and_a_remade_one_none() {
 fn a_remake_gone_from_sienge_breaks_the_agreement() {
     let mut held = remade();
     for id in [4, 5] {
-        close(&mut held, id, Motive::CreditorRequest, today());
+        close(&mut held, id, ReturnReason::CreditorRequest, today());
     }
     for id in [1, 2] {
         reopen(&mut held, id);
@@ -34,7 +34,7 @@ fn a_remake_gone_from_sienge_breaks_the_agreement() {
 fn a_rescinded_contract_breaks_it_for_another_reason() {
     let mut held = remade();
     for id in [3, 4, 5] {
-        close(&mut held, id, Motive::CreditorRequest, today());
+        close(&mut held, id, ReturnReason::CreditorRequest, today());
     }
     let how = Breaking::EndedInErp;
     assert_eq!(reviewed(&integrated(), &held, today()), Some(Step::Break { how }));
@@ -43,7 +43,7 @@ fn a_rescinded_contract_breaks_it_for_another_reason() {
 #[test]
 fn payments_come_before_everything_else() {
     let mut held = remade();
-    close(&mut held, 4, Motive::Receipt, date(2026, 12, 18));
+    close(&mut held, 4, ReturnReason::Receipt, date(2026, 12, 18));
     let step = reviewed(&integrated(), &held, date(2027, 12, 31)).unwrap();
     let Step::Seen { paid, .. } = &step else { panic!("{step:?}") };
     assert_eq!(paid[&ids(&[4])[0]], date(2026, 12, 18));
@@ -81,10 +81,10 @@ fn a_term_due_on_the_years_last_business_day_is_payable_on_the_next() {
 fn originals_closed_without_a_payment_end_a_non_integrated_agreement() {
     let agreement = agreement(AgreementKind::NonIntegrated, 2);
     for motive in [
-        Motive::Renegotiation,
-        Motive::CreditorRequest,
-        Motive::Reconciliation,
-        Motive::BrokenAgreement,
+        ReturnReason::Renegotiation,
+        ReturnReason::CreditorRequest,
+        ReturnReason::Reconciliation,
+        ReturnReason::BrokenAgreement,
     ] {
         let mut held = held(BILL, 3);
         close(&mut held, 2, motive, today());
@@ -106,7 +106,7 @@ fn a_proposal_expires_the_day_after_its_last() {
 }
 
 /// Closes an installment by receipts of these types and amounts, as a comparison does.
-fn settle(held: &mut crate::portfolio::HeldBill, id: i64, receipts: &[(&str, &str)], motive: Motive) {
+fn settle(held: &mut crate::portfolio::HeldBill, id: i64, receipts: &[(&str, &str)], motive: ReturnReason) {
     let row = row(held, id);
     for (kind, amount) in receipts {
         row.receipts.push(crate::portfolio::Receipt {
@@ -125,7 +125,7 @@ fn settle(held: &mut crate::portfolio::HeldBill, id: i64, receipts: &[(&str, &st
 fn originals_that_are_written_off_or_replaced_break_a_non_integrated_agreement() {
     for kind in ["Bonificação", "Cancelamento", "Promoção", "Sorteio", "Substituição"] {
         let mut bill = held(BILL, 3);
-        settle(&mut bill, 1, &[(kind, "1000.00")], Motive::WrittenOff);
+        settle(&mut bill, 1, &[(kind, "1000.00")], ReturnReason::WrittenOff);
         let agreement = agreement(AgreementKind::NonIntegrated, 2);
         let how = Breaking::EndedInErp;
         assert_eq!(reviewed(&agreement, &bill, today()), Some(Step::Break { how }), "{kind}");
@@ -143,7 +143,7 @@ fn a_write_off_counts_only_beside_the_money_that_was_agreed() {
         (&[("Recebimento", "850.00")], true),
     ] {
         let mut bill = held(BILL, 3);
-        settle(&mut bill, 1, receipts, Motive::Receipt);
+        settle(&mut bill, 1, receipts, ReturnReason::Receipt);
         let mut followed = agreement(AgreementKind::NonIntegrated, 2);
         for debt in &mut followed.debts {
             debt.amounts.total = cents("1100.00");
@@ -168,12 +168,12 @@ fn what_a_discount_left_open_is_written_off_and_the_agreement_is_settled() {
         debt.amounts.total = cents("750.00");
     }
     // The whole of the first, the rest of what was agreed of the second.
-    settle(&mut bill, 1, &[("Recebimento", "1000.00")], Motive::Receipt);
+    settle(&mut bill, 1, &[("Recebimento", "1000.00")], ReturnReason::Receipt);
     settle(
         &mut bill,
         2,
         &[("Recebimento", "500.00"), ("Bonificação", "500.00")],
-        Motive::WrittenOff,
+        ReturnReason::WrittenOff,
     );
     while let Some(next) = reviewed(&followed, &bill, today()) {
         followed = step(&followed, &next).agreement;
@@ -184,7 +184,7 @@ fn what_a_discount_left_open_is_written_off_and_the_agreement_is_settled() {
 #[test]
 fn a_type_nobody_classified_neither_pays_nor_breaks_nor_lets_the_term_lapse() {
     let mut bill = held(BILL, 3);
-    settle(&mut bill, 1, &[("Acerto judicial", "1000.00")], Motive::Receipt);
+    settle(&mut bill, 1, &[("Acerto judicial", "1000.00")], ReturnReason::Receipt);
     let agreement = agreement(AgreementKind::NonIntegrated, 2);
     for on in [today(), date(2027, 6, 1)] {
         assert_eq!(reviewed(&agreement, &bill, on), None);
@@ -202,8 +202,8 @@ fn a_type_nobody_classified_neither_pays_nor_breaks_nor_lets_the_term_lapse() {
 fn an_integrated_agreement_whose_last_installments_are_written_off_is_broken_when_none_is_open() {
     let mut bill = remade();
     let mut followed = integrated();
-    close(&mut bill, 4, Motive::Receipt, today());
-    settle(&mut bill, 5, &[("Cancelamento", "1000.00")], Motive::WrittenOff);
+    close(&mut bill, 4, ReturnReason::Receipt, today());
+    settle(&mut bill, 5, &[("Cancelamento", "1000.00")], ReturnReason::WrittenOff);
     while let Some(next) = reviewed(&followed, &bill, today()) {
         followed = step(&followed, &next).agreement;
     }
@@ -214,20 +214,32 @@ fn an_integrated_agreement_whose_last_installments_are_written_off_is_broken_whe
 #[test]
 fn a_generated_installment_that_sienge_closed_with_money_in_it_is_paid() {
     for (receipts, motive, paid) in [
-        (&[("Recebimento", "999.90"), ("Bonificação", "0.10")][..], Motive::WrittenOff, true),
-        (&[("Bonificação", "0.10"), ("Recebimento", "999.90")], Motive::Receipt, true),
-        (&[("Recebimento", "1.00"), ("Cancelamento", "999.00")], Motive::WrittenOff, true),
-        (&[("Bonificação", "1000.00")], Motive::WrittenOff, false),
+        (
+            &[("Recebimento", "999.90"), ("Bonificação", "0.10")][..],
+            ReturnReason::WrittenOff,
+            true,
+        ),
+        (&[("Bonificação", "0.10"), ("Recebimento", "999.90")], ReturnReason::Receipt, true),
+        (
+            &[("Recebimento", "1.00"), ("Cancelamento", "999.00")],
+            ReturnReason::WrittenOff,
+            true,
+        ),
+        (&[("Bonificação", "1000.00")], ReturnReason::WrittenOff, false),
         (
             &[("Recebimento", "1000.00"), ("Estorno", "1000.00"), ("Cancelamento", "1000.00")],
-            Motive::WrittenOff,
+            ReturnReason::WrittenOff,
             false,
         ),
-        (&[("Recebimento", "1.00"), ("Distrato", "999.00")], Motive::CreditorRequest, false),
+        (
+            &[("Recebimento", "1.00"), ("Distrato", "999.00")],
+            ReturnReason::CreditorRequest,
+            false,
+        ),
     ] {
         let mut bill = remade();
         let mut followed = integrated();
-        close(&mut bill, 4, Motive::Receipt, today());
+        close(&mut bill, 4, ReturnReason::Receipt, today());
         settle(&mut bill, 5, receipts, motive);
         while let Some(next) = reviewed(&followed, &bill, today()) {
             followed = step(&followed, &next).agreement;
@@ -249,7 +261,7 @@ fn a_generated_installment_that_a_type_nobody_classified_helped_to_close_waits()
         &mut bill,
         4,
         &[("Recebimento", "400.00"), ("Acerto judicial", "600.00")],
-        Motive::Receipt,
+        ReturnReason::Receipt,
     );
     assert_eq!(reviewed(&integrated(), &bill, today()), None);
 }

@@ -13,7 +13,7 @@ use crate::calculation::{
 use crate::calendar::{HolidayRules, Timestamp};
 use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId, TenantId};
 use crate::money::Cents;
-use crate::portfolio::{Contract, ContractKey, ContractState, HeldBill, Installment, InstallmentState, Motive, Receipt};
+use crate::portfolio::{Contract, ContractKey, ContractState, HeldBill, Installment, InstallmentState, Receipt, ReturnReason};
 use crate::settings::TenantSettings;
 
 pub const CREDITOR: CreditorId = CreditorId(1);
@@ -101,11 +101,11 @@ pub fn row(held: &mut HeldBill, id: i64) -> &mut Installment {
     held.installments.values_mut().find(|row| row.id == InstallmentId(id)).unwrap()
 }
 
-pub fn close(held: &mut HeldBill, id: i64, motive: Motive, on: Date) {
+pub fn close(held: &mut HeldBill, id: i64, motive: ReturnReason, on: Date) {
     let row = row(held, id);
     row.state = InstallmentState::Closed { motive, on };
     row.revision += 1;
-    if motive == Motive::Receipt {
+    if motive == ReturnReason::Receipt {
         row.receipts.push(Receipt {
             paid_on: on,
             kind: "Recebimento".into(),
@@ -244,7 +244,7 @@ pub fn integrated() -> Agreement {
 pub fn remade() -> HeldBill {
     let mut held = held(BILL, 5);
     for id in [1, 2] {
-        close(&mut held, id, Motive::Agreement, today());
+        close(&mut held, id, ReturnReason::Agreement, today());
     }
     held
 }

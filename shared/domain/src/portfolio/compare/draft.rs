@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
 use crate::portfolio::{
-    Action, Change, Contract, ContractKey, ContractState, EventKind, HeldBill, Installment, Motive, SettlementClasses, SettlementKind,
-    TimelineEvent, standing_receipts,
+    Action, Change, Contract, ContractKey, ContractState, EventKind, HeldBill, Installment, ReturnReason, SettlementClasses,
+    SettlementKind, TimelineEvent, standing_receipts,
 };
 
 use super::events::{self, Named};
@@ -20,14 +20,14 @@ pub(super) struct Draft<'a> {
     classes: &'a SettlementClasses,
     contracts: BTreeMap<ContractKey, Contract>,
     installments: BTreeMap<(ContractKey, InstallmentId), (Action, Installment)>,
-    tales: BTreeMap<ContractKey, Tale>,
+    drafts: BTreeMap<ContractKey, EventDraft>,
 }
 
 /// What is to be told of one contract.
 #[derive(Default)]
-struct Tale {
+struct EventDraft {
     payments: Vec<TimelineEvent>,
-    returned: BTreeMap<Motive, Vec<Named>>,
+    returned: BTreeMap<ReturnReason, Vec<Named>>,
     reopened: Vec<Named>,
     synchronised: Vec<Named>,
     /// Opened installments, told as `ContractOpened` when the contract opens with them.
@@ -44,7 +44,7 @@ impl<'a> Draft<'a> {
             classes,
             contracts: BTreeMap::new(),
             installments: BTreeMap::new(),
-            tales: BTreeMap::new(),
+            drafts: BTreeMap::new(),
         }
     }
 
@@ -69,7 +69,7 @@ impl<'a> Draft<'a> {
         let Verdict { after, action, .. } = &verdict;
         let key = after.contract.clone();
         let named = Named::of(after);
-        let tale = self.tales.entry(key.clone()).or_default();
+        let event = self.drafts.entry(key.clone()).or_default();
         for step in &verdict.reversed {
             let kind = EventKind::PaymentReversed {
                 class: self.classes.of(&step.moved.receipt.kind),
@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
                 reversed: step.moved.receipt.net,
                 balance: step.balance,
             };
-            tale.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
+            event.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
         }
         let settles = matches!(action, Action::Settled | Action::Included) && after.is_settled();
         for (index, step) in verdict.paid.iter().enumerate() {
@@ -93,27 +93,27 @@ impl<'a> Draft<'a> {
                 total: settles && index + 1 == verdict.paid.len(),
                 by_sync: self.by_sync,
             };
-            tale.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
+            event.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
         }
         if let Some(motive) = verdict.returned {
-            tale.returned.entry(motive).or_default().push(named.clone());
+            event.returned.entry(motive).or_default().push(named.clone());
         }
         if verdict.reopened {
-            tale.reopened.push(named.clone());
+            event.reopened.push(named.clone());
         }
         if verdict.synchronised {
-            tale.synchronised.push(named.clone());
+            event.synchronised.push(named.clone());
         }
         if matches!(action, Action::Included | Action::Reopened) && after.is_open() {
-            tale.opened.push(named);
+            event.opened.push(named);
         }
         self.installments.insert((key, after.id), (verdict.action, verdict.after));
     }
 
     /// Writes a contract's new state down, and what is to be told of it.
     pub fn settle(&mut self, contract: Contract, told: Vec<EventKind>) {
-        let tale = self.tales.entry(contract.key.clone()).or_default();
-        tale.contract.extend(told);
+        let event = self.drafts.entry(contract.key.clone()).or_default();
+        event.contract.extend(told);
         if self.held.contracts.get(&contract.key) != Some(&contract) {
             let revision = contract.revision.saturating_add(1);
             self.contracts.insert(contract.key.clone(), Contract { revision, ..contract });
@@ -147,34 +147,34 @@ impl<'a> Draft<'a> {
     /// The events, contract by contract.
     pub fn events(&mut self) -> Vec<TimelineEvent> {
         let mut all = Vec::new();
-        for (key, tale) in std::mem::take(&mut self.tales) {
+        for (key, event) in std::mem::take(&mut self.drafts) {
             let revision = self.contracts.get(&key).map_or(0, |contract| contract.revision);
-            self.tell(&key, tale, revision, &mut all);
+            self.emit(&key, event, revision, &mut all);
         }
         all
     }
 
-    fn tell(&self, key: &ContractKey, tale: Tale, revision: u32, all: &mut Vec<TimelineEvent>) {
+    fn emit(&self, key: &ContractKey, event: EventDraft, revision: u32, all: &mut Vec<TimelineEvent>) {
         let (opening, ending): (Vec<EventKind>, Vec<EventKind>) =
-            tale.contract.into_iter().partition(|kind| *kind == EventKind::ContractOpened);
+            event.contract.into_iter().partition(|kind| *kind == EventKind::ContractOpened);
         let opens = !opening.is_empty();
         if opens {
             let opened = events::of_contract(key, self.today, EventKind::ContractOpened, revision);
-            all.push(events::naming(opened, tale.opened.iter().map(Named::pair)));
+            all.push(events::naming(opened, event.opened.iter().map(Named::pair)));
         }
-        all.extend(tale.payments);
-        for (motive, names) in tale.returned {
+        all.extend(event.payments);
+        for (motive, names) in event.returned {
             // The playbook's screen names returned installments by due date.
             let mut names = names;
             names.sort_by_key(|named| (named.due_on, named.id));
             all.push(events::of_names(key, self.today, EventKind::Returned { motive }, &names));
         }
-        if !tale.reopened.is_empty() {
-            all.push(events::of_names(key, self.today, EventKind::Reopened, &tale.reopened));
+        if !event.reopened.is_empty() {
+            all.push(events::of_names(key, self.today, EventKind::Reopened, &event.reopened));
         }
-        let mut synchronised = tale.synchronised;
+        let mut synchronised = event.synchronised;
         if opens {
-            synchronised.retain(|named| !tale.opened.contains(named));
+            synchronised.retain(|named| !event.opened.contains(named));
         }
         if !synchronised.is_empty() {
             all.push(events::of_names(key, self.today, EventKind::Synchronised, &synchronised));

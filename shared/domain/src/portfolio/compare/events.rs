@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
-use crate::portfolio::{ContractKey, EventKind, HeldBill, Installment, Motive, TimelineEvent};
+use crate::portfolio::{ContractKey, EventKind, HeldBill, Installment, ReturnReason, TimelineEvent};
 
 use super::payments::Moved;
 
@@ -98,13 +98,13 @@ fn tag(kind: &EventKind) -> &'static str {
     match kind {
         EventKind::ContractOpened => "opened",
         EventKind::Returned { motive } => match motive {
-            Motive::Reconciliation => "returned-reconciliation",
-            Motive::CreditorRequest => "returned-creditor-request",
-            Motive::Renegotiation => "returned-renegotiation",
-            Motive::Receipt => "returned-receipt",
-            Motive::WrittenOff => "returned-written-off",
-            Motive::Agreement => "returned-agreement",
-            Motive::BrokenAgreement => "returned-broken-agreement",
+            ReturnReason::Reconciliation => "returned-reconciliation",
+            ReturnReason::CreditorRequest => "returned-creditor-request",
+            ReturnReason::Renegotiation => "returned-renegotiation",
+            ReturnReason::Receipt => "returned-receipt",
+            ReturnReason::WrittenOff => "returned-written-off",
+            ReturnReason::Agreement => "returned-agreement",
+            ReturnReason::BrokenAgreement => "returned-broken-agreement",
         },
         EventKind::Synchronised => "synchronised",
         EventKind::Reopened => "reopened",

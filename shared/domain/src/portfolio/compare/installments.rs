@@ -6,7 +6,7 @@ use crate::calendar::Date;
 use crate::ids::{CreditorId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    Action, ContractKey, Coverage, Installment, InstallmentState, Motive, ObservedInstallment, Opened, Policy, Receipt, Scope,
+    Action, ContractKey, Coverage, Installment, InstallmentState, ObservedInstallment, Opened, Policy, Receipt, ReturnReason, Scope,
     SettlementClass, SettlementKind,
 };
 
@@ -47,7 +47,7 @@ pub(super) struct Verdict {
     pub after: Installment,
     pub reversed: Vec<Step>,
     pub paid: Vec<Step>,
-    pub returned: Option<Motive>,
+    pub returned: Option<ReturnReason>,
     pub reopened: bool,
     pub synchronised: bool,
 }
@@ -65,7 +65,7 @@ impl Verdict {
         }
     }
 
-    fn returned(mut after: Installment, motive: Motive, on: Date) -> Self {
+    fn returned(mut after: Installment, motive: ReturnReason, on: Date) -> Self {
         after.state = InstallmentState::Closed { motive, on };
         let mut verdict = Self::of(Action::Returned, after);
         verdict.returned = Some(motive);
@@ -135,7 +135,7 @@ impl Lens<'_> {
             verdict.after.state = InstallmentState::Closed { motive, on: self.today };
         }
         let explained = !settled || verdict.after.is_settled();
-        self.tell(&mut verdict, &before, flow, row, explained);
+        self.emit(&mut verdict, &before, flow, row, explained);
         Some(verdict)
     }
 
@@ -163,11 +163,11 @@ impl Lens<'_> {
     }
 
     /// The motive of a return without a better explanation.
-    fn motive(&self) -> Motive {
+    fn motive(&self) -> ReturnReason {
         if self.scope.reconciles() {
-            Motive::Reconciliation
+            ReturnReason::Reconciliation
         } else {
-            Motive::CreditorRequest
+            ReturnReason::CreditorRequest
         }
     }
 
@@ -177,18 +177,18 @@ impl Lens<'_> {
         let settled = row.balance.is_zero();
         let mut verdict = if settled {
             match self.ended(held, row, &flow) {
-                motive @ (Motive::Receipt | Motive::WrittenOff) => {
+                motive @ (ReturnReason::Receipt | ReturnReason::WrittenOff) => {
                     after.state = InstallmentState::Closed { motive, on: self.today };
                     Verdict::of(Action::Settled, after)
                 }
                 motive => Verdict::returned(after, motive, self.today),
             }
         } else if self.clears || (self.scope == Scope::Reconciliation && self.policy.ignores_installment(row)) {
-            Verdict::returned(after, Motive::Reconciliation, self.today)
+            Verdict::returned(after, ReturnReason::Reconciliation, self.today)
         } else if held.negotiation < self.negotiation {
             after.negotiation = self.negotiation;
             let mut carried = Verdict::of(Action::Renegotiated, after);
-            carried.returned = Some(Motive::Renegotiation);
+            carried.returned = Some(ReturnReason::Renegotiation);
             carried
         } else if !flow.paid.is_empty() {
             Verdict::of(Action::PaidInPart, after)
@@ -206,57 +206,59 @@ impl Lens<'_> {
         };
         verdict.after.creditor = self.creditor;
         let explained = !settled || verdict.after.is_settled();
-        self.tell(&mut verdict, self.known(held), flow, row, explained);
+        self.emit(&mut verdict, self.known(held), flow, row, explained);
         Some(verdict)
     }
 
     /// Why nothing is open of an installment any more.
-    fn ended(&self, held: &Installment, row: &ObservedInstallment, flow: &payments::Flow) -> Motive {
+    fn ended(&self, held: &Installment, row: &ObservedInstallment, flow: &payments::Flow) -> ReturnReason {
         let gained = |kind| payments::gained(&kind, &held.receipts, &row.receipts, self.policy.classes);
         if gained(SettlementKind::Remade) {
             if self.ours.contains(&held.id) {
-                Motive::Agreement
+                ReturnReason::Agreement
             } else {
-                Motive::Renegotiation
+                ReturnReason::Renegotiation
             }
         } else if gained(SettlementKind::Rescission) {
-            Motive::CreditorRequest
+            ReturnReason::CreditorRequest
         } else if !flow.paid.is_empty() || gained(SettlementKind::Renegotiation) {
             self.closed_by(row)
         } else if self.remade {
-            Motive::Renegotiation
+            ReturnReason::Renegotiation
         } else {
             self.motive()
         }
     }
 
     /// What the receipt that closed a settled row means.
-    fn closed_by(&self, row: &ObservedInstallment) -> Motive {
+    fn closed_by(&self, row: &ObservedInstallment) -> ReturnReason {
         let classes = self.policy.classes;
         let Some(closing) = payments::closing(&row.receipts, classes) else {
             return self.motive();
         };
         match (classes.of(&closing.kind), &closing.kind) {
-            (Some(SettlementClass::Pays) | None, _) => Motive::Receipt,
-            (Some(SettlementClass::WritesOff), _) => Motive::WrittenOff,
-            (Some(SettlementClass::Nothing), SettlementKind::Renegotiation) => Motive::Renegotiation,
+            (Some(SettlementClass::Pays) | None, _) => ReturnReason::Receipt,
+            (Some(SettlementClass::WritesOff), _) => ReturnReason::WrittenOff,
+            (Some(SettlementClass::Nothing), SettlementKind::Renegotiation) => ReturnReason::Renegotiation,
             (Some(SettlementClass::Nothing), _) => self.motive(),
         }
     }
 
-    fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: Motive) -> Option<Verdict> {
+    fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: ReturnReason) -> Option<Verdict> {
         let flow = payments::flow(&self.known(held).receipts, &row.receipts, self.policy.classes);
         let switched_on = self.policy.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
         let may_open = self.takes
             && !self.policy.ignores_installment(row)
-            && (self.receives || matches!(motive, Motive::Receipt | Motive::WrittenOff | Motive::Agreement) || switched_on);
+            && (self.receives
+                || matches!(motive, ReturnReason::Receipt | ReturnReason::WrittenOff | ReturnReason::Agreement)
+                || switched_on);
         if !row.balance.is_zero() && may_open {
             let mut after = self.refreshed(held, row);
             after.creditor = self.creditor;
             after.state = InstallmentState::Open;
             after.negotiation = self.negotiation;
             let mut verdict = Verdict::of(Action::Reopened, after);
-            self.tell(&mut verdict, self.known(held), flow, row, true);
+            self.emit(&mut verdict, self.known(held), flow, row, true);
             return Some(verdict);
         }
         // Closed installments stay closed, but what settled them is followed: a payment may be told after the return, or one was
@@ -266,10 +268,10 @@ impl Lens<'_> {
             boleto,
             ..self.refreshed(held, row)
         };
-        let returned = matches!(motive, Motive::CreditorRequest | Motive::Reconciliation);
+        let returned = matches!(motive, ReturnReason::CreditorRequest | ReturnReason::Reconciliation);
         if row.balance.is_zero() && (held.is_settled() || (returned && !flow.paid.is_empty())) {
             let by = self.closed_by(row);
-            if by != motive && matches!(by, Motive::Receipt | Motive::WrittenOff) {
+            if by != motive && matches!(by, ReturnReason::Receipt | ReturnReason::WrittenOff) {
                 after.state = InstallmentState::Closed {
                     motive: by,
                     on: self.today,
@@ -287,13 +289,13 @@ impl Lens<'_> {
             Verdict::of(Action::Reversed, after)
         };
         verdict.synchronised = false;
-        self.tell(&mut verdict, self.known(held), flow, row, true);
+        self.emit(&mut verdict, self.known(held), flow, row, true);
         Some(verdict)
     }
 
     fn absent(&self, held: &Installment) -> Option<Verdict> {
         if self.clears && self.view.is_whole() {
-            return Some(Verdict::returned(held.clone(), Motive::Reconciliation, self.today));
+            return Some(Verdict::returned(held.clone(), ReturnReason::Reconciliation, self.today));
         }
         // Shown, and unreadable: it stays as it was last read.
         if self.view.unread.contains_key(&held.id) {
@@ -301,7 +303,7 @@ impl Lens<'_> {
         }
         match self.view.coverage {
             Coverage::WholeConfirmed => {
-                let motive = if self.remade { Motive::Renegotiation } else { self.motive() };
+                let motive = if self.remade { ReturnReason::Renegotiation } else { self.motive() };
                 Some(Verdict::returned(held.clone(), motive, self.today))
             }
             Coverage::WholeOnce => None,
@@ -337,7 +339,7 @@ impl Lens<'_> {
     }
 
     /// Adds the payments and reversals, with the balances around them.
-    fn tell(&self, verdict: &mut Verdict, known: &Installment, flow: payments::Flow, row: &ObservedInstallment, explained: bool) {
+    fn emit(&self, verdict: &mut Verdict, known: &Installment, flow: payments::Flow, row: &ObservedInstallment, explained: bool) {
         let moved = if explained {
             payments::moved_elsewhere(&known.receipts, &row.receipts, self.policy.classes)
         } else {

@@ -27,8 +27,8 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Contract, ContractKey, ContractState, Critique, EventKind, HeldBill, Installment, Motive, Observation, Policy, Scope, SettlementKind,
-    TimelineEvent, effective_receipts,
+    Contract, ContractKey, ContractState, Critique, EventKind, HeldBill, Installment, Observation, Policy, ReturnReason, Scope,
+    SettlementKind, TimelineEvent, effective_receipts,
 };
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
@@ -282,7 +282,7 @@ impl Comparison<'_> {
     /// Whether a crash interrupted the return of a remade negotiation: the installments that showed the remake may be closed already.
     fn remake_is_unfinished(&self, draft: &Draft<'_>, contract: &ContractKey) -> bool {
         let kind = EventKind::Returned {
-            motive: Motive::Renegotiation,
+            motive: ReturnReason::Renegotiation,
         };
         let returns = self.held.pending_events.iter();
         let returns = returns.filter(|event| event.contract == *contract && event.kind == kind);

@@ -4,14 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
-use crate::portfolio::{Action, Change, ContractKey, EventKind, HeldBill, Installment, InstallmentState, Motive, Outcome};
+use crate::portfolio::{Action, Change, ContractKey, EventKind, HeldBill, Installment, InstallmentState, Outcome, ReturnReason};
 
 use super::events::{self, Named};
 
 /// Returns those of the installments that are open, and tells it. Doing it again does nothing. The bill must have no pending events: what a crash
 /// interrupted is completed by a comparison first.
 #[must_use]
-pub fn return_installments(held: &HeldBill, contract: &ContractKey, ids: &BTreeSet<InstallmentId>, motive: Motive, today: Date) -> Outcome {
+pub fn return_installments(
+    held: &HeldBill,
+    contract: &ContractKey,
+    ids: &BTreeSet<InstallmentId>,
+    motive: ReturnReason,
+    today: Date,
+) -> Outcome {
     let open = held
         .installments
         .values()

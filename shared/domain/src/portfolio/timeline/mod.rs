@@ -9,7 +9,7 @@ mod text;
 pub use agreement::{AgreementEvent, AgreementTold, Breaking};
 use serde::{Deserialize, Serialize};
 
-use super::{ContractKey, Motive, SettlementClass, SettlementKind};
+use super::{ContractKey, ReturnReason, SettlementClass, SettlementKind};
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
 use crate::money::Cents;
@@ -50,7 +50,7 @@ pub enum EventKind {
     /// `Devolução`, with its motivo.
     Returned {
         /// Why.
-        motive: Motive,
+        motive: ReturnReason,
     },
     /// `Sincronização de Parcela(s)`: installments included or updated.
     Synchronised,

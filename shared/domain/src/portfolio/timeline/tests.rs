@@ -24,7 +24,7 @@ fn event(kind: EventKind, ids: &[i64]) -> TimelineEvent {
     }
 }
 
-fn returned(motive: Motive) -> TimelineEvent {
+fn returned(motive: ReturnReason) -> TimelineEvent {
     event(EventKind::Returned { motive }, &[1, 2, 3])
 }
 
@@ -63,9 +63,9 @@ fn texts(events: &[TimelineEvent]) -> String {
 #[test]
 fn returns_and_synchronisations_read_as_on_the_playbooks_screens() {
     assert_snapshot!(texts(&[
-        returned(Motive::Renegotiation),
-        returned(Motive::CreditorRequest),
-        returned(Motive::Reconciliation),
+        returned(ReturnReason::Renegotiation),
+        returned(ReturnReason::CreditorRequest),
+        returned(ReturnReason::Reconciliation),
         event(EventKind::Synchronised, &[150, 151]),
         event(EventKind::Reopened, &[150]),
     ]));
@@ -101,7 +101,7 @@ fn domain_events_hold_ids_and_amounts_as_text() {
     let told = [
         paid(false, true),
         reversed(),
-        returned(Motive::Renegotiation),
+        returned(ReturnReason::Renegotiation),
         event(EventKind::Synchronised, &[150, 151]),
         event(EventKind::Reopened, &[150]),
         event(EventKind::ContractOpened, &[1, 2]),
@@ -115,7 +115,7 @@ fn domain_events_hold_ids_and_amounts_as_text() {
 
 #[test]
 fn an_event_survives_its_storage() {
-    for event in [paid(true, false), reversed(), returned(Motive::Reconciliation)] {
+    for event in [paid(true, false), reversed(), returned(ReturnReason::Reconciliation)] {
         let stored = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<TimelineEvent>(&stored).unwrap(), event);
         assert!(!stored.contains("null"));

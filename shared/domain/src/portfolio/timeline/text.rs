@@ -1,7 +1,7 @@
 //! The texts operators read.
 
 use crate::calendar;
-use crate::portfolio::{EventKind, Motive, TimelineEvent};
+use crate::portfolio::{EventKind, ReturnReason, TimelineEvent};
 
 /// What the playbook's screens say under an event that Ponte found by asking Sienge.
 const BY_SYNC: &str = "Parcela(s) sincronizada(s) via webservice";
@@ -53,8 +53,8 @@ impl TimelineEvent {
         ids.join(", ")
     }
 
-    fn return_text(&self, motive: Motive) -> String {
-        let origin = if matches!(motive, Motive::Reconciliation | Motive::BrokenAgreement) {
+    fn return_text(&self, motive: ReturnReason) -> String {
+        let origin = if matches!(motive, ReturnReason::Reconciliation | ReturnReason::BrokenAgreement) {
             String::new()
         } else {
             format!("\n{BY_SYNC}")

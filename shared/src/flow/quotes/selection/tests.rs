@@ -2,7 +2,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::money::Cents;
-use crate::portfolio::{ContractKey, Motive};
+use crate::portfolio::{ContractKey, ReturnReason};
 
 fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
     let key = ContractKey {
@@ -25,7 +25,7 @@ fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
         revision: 1,
     };
     let closed = InstallmentState::Closed {
-        motive: Motive::Receipt,
+        motive: ReturnReason::Receipt,
         on: date(2026, 11, 2),
     };
     let mut bill_held = HeldBill {

@@ -59,12 +59,12 @@ fn half_a_view_of_it_does_nothing() {
 fn a_remake_of_other_installments_or_of_another_day_is_a_renegotiation_made_in_sienge() {
     let (sienge, mut ours) = agreed(&[1, 2, 3]);
     ours.sync(&sienge);
-    assert_eq!(ours.installment(1).state, closed(Motive::Renegotiation));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::Renegotiation));
     assert_eq!(ours.contract().negotiation, 2);
     let (sienge, mut ours) = agreed(&[1, 2]);
     ours.held.claims.live[0].remade_on = Some(jiff::civil::date(2021, 11, 18));
     ours.sync(&sienge);
-    assert_eq!(ours.installment(1).state, closed(Motive::Renegotiation));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::Renegotiation));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn returning_again_returns_nothing() {
     let mut ours = Ours::of(&Sienge::with(4));
     let key = ours.contract().key.clone();
     let ids: BTreeSet<InstallmentId> = [1, 3].into_iter().map(InstallmentId).collect();
-    let outcome = return_installments(&ours.held, &key, &ids, Motive::BrokenAgreement, today());
+    let outcome = return_installments(&ours.held, &key, &ids, ReturnReason::BrokenAgreement, today());
     check(&ours.held, &outcome);
     assert_eq!(
         texts(&outcome),
@@ -96,6 +96,6 @@ fn returning_again_returns_nothing() {
     );
     apply(&mut ours.held, &outcome);
     assert_eq!(ours.open(), [2, 4]);
-    let again = return_installments(&ours.held, &key, &ids, Motive::BrokenAgreement, today());
+    let again = return_installments(&ours.held, &key, &ids, ReturnReason::BrokenAgreement, today());
     assert_eq!(again, Outcome::default());
 }

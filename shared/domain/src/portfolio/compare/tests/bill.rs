@@ -43,7 +43,7 @@ fn a_held_contract_ignored_later_is_kept_true_until_a_reconciliation_returns_it(
     assert!(ours.take(&sienge.shows(&[2]), Scope::Reconciliation).needs_whole);
     let outcome = ours.reconcile(&sienge);
     assert_eq!(actions(&outcome), ["2 Returned"]);
-    assert_eq!(ours.installment(2).state, closed(Motive::Reconciliation));
+    assert_eq!(ours.installment(2).state, closed(ReturnReason::Reconciliation));
     assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
 }
 
@@ -146,7 +146,7 @@ fn a_bill_sienge_does_not_know_is_returned_and_finished_once_confirmed() {
     assert_eq!((asked.changes.len(), asked.to_confirm.len()), (0, 2));
     let outcome = ours.take(&gone(Coverage::WholeConfirmed), Scope::Daily);
     assert_eq!(actions(&outcome), ["1 Returned", "2 Returned"]);
-    assert_eq!(ours.installment(1).state, closed(Motive::CreditorRequest));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::CreditorRequest));
     assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
 }
 
@@ -160,7 +160,7 @@ fn a_rescission_returns_everything_at_the_creditors_request_and_cancels_the_cont
     assert!(ours.take(&sienge.shows(&[2]), Scope::Webhook).needs_whole);
     let outcome = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
     assert_eq!(actions(&outcome), ["1 Returned", "2 Returned", "3 Returned"]);
-    assert_eq!(ours.installment(1).state, closed(Motive::CreditorRequest));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::CreditorRequest));
     assert_eq!(ours.contract().state, ContractState::Cancelled { on: date(2021, 11, 18) });
     assert_eq!(outcome.events.len(), 2);
     assert_eq!(outcome.events[1].kind, EventKind::ContractCancelled);

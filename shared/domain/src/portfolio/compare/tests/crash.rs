@@ -110,7 +110,7 @@ fn a_remake_interrupted_after_the_installment_that_showed_it_still_explains_the_
     interrupt(&mut ours.held, &planned, 1);
     let outcome = ours.take(&seen, Scope::Daily);
     assert_eq!(outcome.events, planned.events);
-    assert_eq!(ours.installment(2).state, closed(Motive::Renegotiation));
+    assert_eq!(ours.installment(2).state, closed(ReturnReason::Renegotiation));
 }
 
 #[test]

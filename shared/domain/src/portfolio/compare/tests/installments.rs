@@ -97,10 +97,10 @@ fn without_the_update_switch_balance_receipts_and_boleto_still_follow() {
 #[test]
 fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
     for (scope, motive) in [
-        (Scope::Reconciliation, Motive::Reconciliation),
-        (Scope::Daily, Motive::CreditorRequest),
-        (Scope::Webhook, Motive::CreditorRequest),
-        (Scope::Sync, Motive::CreditorRequest),
+        (Scope::Reconciliation, ReturnReason::Reconciliation),
+        (Scope::Daily, ReturnReason::CreditorRequest),
+        (Scope::Webhook, ReturnReason::CreditorRequest),
+        (Scope::Sync, ReturnReason::CreditorRequest),
     ] {
         let mut sienge = Sienge::with(2);
         let mut ours = Ours::of(&sienge);
@@ -150,7 +150,7 @@ fn an_absence_is_nothing_in_a_partial_view_a_question_in_one_whole_read_and_a_re
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Reconciliation);
     assert_eq!((asked.to_confirm, asked.changes), (vec![InstallmentId(2)], vec![]));
     assert_eq!(actions(&ours.reconcile(&sienge)), ["2 Returned"]);
-    assert_eq!(ours.installment(2).state, closed(Motive::Reconciliation));
+    assert_eq!(ours.installment(2).state, closed(ReturnReason::Reconciliation));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn ignored_condition_types_are_not_included_and_later_returned_by_a_reconciliati
     sienge.row(1).due_on = today();
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Updated"]);
     assert_eq!(actions(&ours.reconcile(&sienge)), ["1 Returned", "2 Returned"]);
-    assert_eq!(ours.installment(1).state, closed(Motive::Reconciliation));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::Reconciliation));
     assert_eq!(actions(&ours.sync(&sienge)), [""; 0]);
 }
 

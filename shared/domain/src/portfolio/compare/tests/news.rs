@@ -25,7 +25,7 @@ fn an_installment_added_to_a_held_contract_is_included_although_it_comes_paid() 
         payments(&outcome),
         [("Recebimento".into(), cents(500), cents(500), Cents::ZERO, true)]
     );
-    assert_eq!(ours.installment(3).state, closed(Motive::Receipt));
+    assert_eq!(ours.installment(3).state, closed(ReturnReason::Receipt));
     assert_eq!(ours.contract().state, ContractState::Open);
 }
 
@@ -128,7 +128,7 @@ fn what_comes_settled_without_a_payment_is_not_included_and_what_is_written_off_
     sienge.add(4, cents(500));
     sienge.receive(4, "Bonificação", cents(500), Cents::ZERO);
     assert_eq!(actions(&ours.sync(&sienge)), ["4 Included"]);
-    assert_eq!(ours.installment(4).state, closed(Motive::WrittenOff));
+    assert_eq!(ours.installment(4).state, closed(ReturnReason::WrittenOff));
 }
 
 #[test]
@@ -167,7 +167,10 @@ fn what_sienge_generated_for_a_living_agreement_is_included_in_any_state() {
     let outcome = ours.sync(&sienge);
     assert_eq!(payments(&outcome).len(), 2);
     let states = [3, 4, 5].map(|id| ours.installment(id).state);
-    assert_eq!(states, [Motive::Receipt, Motive::WrittenOff, Motive::CreditorRequest].map(closed));
+    assert_eq!(
+        states,
+        [ReturnReason::Receipt, ReturnReason::WrittenOff, ReturnReason::CreditorRequest].map(closed)
+    );
 }
 
 #[test]

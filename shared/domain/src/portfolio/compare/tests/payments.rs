@@ -158,7 +158,7 @@ fn a_payment_that_shows_up_after_the_return_is_told_and_explains_it() {
     let outcome = ours.sync(&sienge);
     assert_eq!(actions(&outcome), ["1 Settled"]);
     assert_eq!(payments(&outcome).len(), 1);
-    assert_eq!(ours.installment(1).state, closed(Motive::Receipt));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::Receipt));
 }
 
 #[test]

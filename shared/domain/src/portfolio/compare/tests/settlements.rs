@@ -42,9 +42,13 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
         "Recebimento",
     ];
     let writes_off = ["Bonificação", "Cancelamento", "Promoção", "Sorteio", "Substituição"];
-    let cases = pays.map(|kind| (kind, Motive::Receipt, "payment.applied"));
-    let others = writes_off.map(|kind| (kind, Motive::WrittenOff, "installment.changed writtenOff"));
-    let unknown = [("Dação em pagamento", Motive::Receipt, "installment.changed settlementNotClassified")];
+    let cases = pays.map(|kind| (kind, ReturnReason::Receipt, "payment.applied"));
+    let others = writes_off.map(|kind| (kind, ReturnReason::WrittenOff, "installment.changed writtenOff"));
+    let unknown = [(
+        "Dação em pagamento",
+        ReturnReason::Receipt,
+        "installment.changed settlementNotClassified",
+    )];
     for (kind, motive, told) in cases.into_iter().chain(others).chain(unknown) {
         let (_, ours, outcome) = settled_by(kind);
         assert_eq!(payments(&outcome), [(kind.to_owned(), cents(1000), cents(1000), Cents::ZERO, true)]);
@@ -54,7 +58,7 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
         assert_eq!(detail["settlement"], kind);
         assert_eq!(
             detail.get("paid").is_some(),
-            motive == Motive::Receipt && told == "payment.applied",
+            motive == ReturnReason::Receipt && told == "payment.applied",
             "{kind}"
         );
     }
@@ -63,10 +67,10 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
 #[test]
 fn bookkeeping_is_no_payment_and_closes_with_its_own_motive() {
     for (kind, motive) in [
-        ("Repactuação", Motive::Renegotiation),
-        ("REPACTUAC\u{327}A\u{303}O - Título 12", Motive::Renegotiation),
-        ("Reparcelamento - Título 12/3", Motive::Renegotiation),
-        ("Distrato contratual", Motive::CreditorRequest),
+        ("Repactuação", ReturnReason::Renegotiation),
+        ("REPACTUAC\u{327}A\u{303}O - Título 12", ReturnReason::Renegotiation),
+        ("Reparcelamento - Título 12/3", ReturnReason::Renegotiation),
+        ("Distrato contratual", ReturnReason::CreditorRequest),
     ] {
         let mut sienge = Sienge::with(1);
         let mut ours = Ours::of(&sienge);
@@ -96,7 +100,7 @@ fn a_repactuation_in_part_is_a_change_and_amortises_nothing_of_a_payment() {
     );
     sienge.receive(1, "Recebimento", cents(710), Cents::ZERO);
     ours.sync(&sienge);
-    assert_eq!(ours.installment(1).state, closed(Motive::Receipt));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::Receipt));
 }
 
 #[test]
@@ -117,7 +121,7 @@ fn what_closed_an_installment_is_the_same_seen_at_once_or_one_after_the_other() 
         often.sync(&step_by_step);
     }
     once.sync(&at_once);
-    assert_eq!(once.installment(1).state, closed(Motive::WrittenOff));
+    assert_eq!(once.installment(1).state, closed(ReturnReason::WrittenOff));
     // The last look of three showed nothing but a Repactuação.
     assert_eq!(often.installment(1).receipts, once.installment(1).receipts);
     assert_eq!(often.installment(1).state, once.installment(1).state);
@@ -178,7 +182,7 @@ fn a_payment_after_a_write_off_was_taken_back_unseen_shows_as_paid() {
     sienge.row(1).receipts.clear();
     sienge.receive(1, "Recebimento", cents(1000), Cents::ZERO);
     let outcome = ours.sync(&sienge);
-    assert_eq!(ours.installment(1).state, closed(Motive::Receipt));
+    assert_eq!(ours.installment(1).state, closed(ReturnReason::Receipt));
     assert_eq!(payments(&outcome).len(), 1);
 }
 
@@ -194,7 +198,7 @@ fn an_unknown_type_is_criticised_until_the_settings_say_what_it_means() {
         "{text}"
     );
     assert_eq!(ours.sync(&sienge).critiques.len(), 1, "and again, until somebody sees to it");
-    for (class, motive) in [("pays", Motive::Receipt), ("writesOff", Motive::WrittenOff)] {
+    for (class, motive) in [("pays", ReturnReason::Receipt), ("writesOff", ReturnReason::WrittenOff)] {
         let classes = format!(r#"{{"DACAO EM PAGAMENTO": "{class}"}}"#);
         ours.settings.tenant.settlement_classes = serde_json::from_str(&classes).unwrap();
         let outcome = ours.sync(&sienge);

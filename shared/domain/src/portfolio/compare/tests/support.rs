@@ -245,7 +245,7 @@ pub fn texts(outcome: &Outcome) -> String {
     texts.join("\n---\n")
 }
 
-pub fn closed(motive: Motive) -> InstallmentState {
+pub fn closed(motive: ReturnReason) -> InstallmentState {
     InstallmentState::Closed { motive, on: today() }
 }
 

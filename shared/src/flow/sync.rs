@@ -8,12 +8,12 @@ use futures::stream::{self, StreamExt};
 
 use super::breaker::InQuestion;
 use super::session::Rehearsed;
-use super::{FlowError, Report, Session, Shop, View, Wish};
+use super::{Adapters, FlowError, ReadRequest, Reading, Report, Session};
 use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, CustomerId, TenantId};
 use crate::portfolio::{Change, ContractState, Coverage, HeldBill, Observation, Outcome, Scope, TimelineEvent, compare};
-use crate::sienge::{self, Look, Seen, SiengeError};
+use crate::sienge::{self, BillRead, Seen, SiengeError};
 use crate::store::{Committed, CritiqueNote, Stamp, StoreError};
 
 /// Bills compared and committed at once.
@@ -32,9 +32,9 @@ const TOO_EARLY: &str = "o Sienge ainda mostra a parcela cuja exclusão acabou d
 
 /// What became of a bill that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum SyncOutcome {
     /// We hold what Sienge says.
-    Equal,
+    InSync,
     /// Neither Sienge nor we know it, or it belongs to no registered creditor: kept as unmatched.
     Unmatched,
     /// With others of the run more would be taken away than goes unasked: what is in question is left as it is, and the creditor's
@@ -49,7 +49,7 @@ pub enum Fate {
     },
 }
 
-impl Fate {
+impl SyncOutcome {
     pub(super) fn failed(why: &impl ToString, lasting: bool) -> Self {
         Self::Failed {
             why: why.to_string(),
@@ -64,11 +64,11 @@ impl Fate {
 }
 
 /// What came of settling one bill.
-enum Settled {
+enum Synced {
     Done {
         held: bool,
         /// Needs a (second) whole read.
-        look_again: bool,
+        read_again: bool,
         /// What that read is to confirm.
         in_question: Option<InQuestion>,
         /// Its version, where we made it.
@@ -81,9 +81,9 @@ enum Settled {
 
 /// What settling left to do.
 #[derive(Default)]
-pub(super) struct Unsettled {
+pub(super) struct LeftToDo {
     /// These need a (second) whole read, for other reasons than those in question.
-    pub(super) look_again: BTreeSet<BillId>,
+    pub(super) read_again: BTreeSet<BillId>,
     /// Of these something would be taken away that a second read must confirm.
     pub(super) in_question: BTreeMap<BillId, InQuestion>,
     /// Somebody committed these after the read began: nothing was done.
@@ -104,101 +104,93 @@ impl Session {
     /// Reads bills in Sienge, makes the portfolio equal, and says what became of each.
     ///
     /// An installment absent from the first read is removed only when a second, independent read does not show it either.
-    pub async fn look(
+    pub async fn sync_bills(
         &self,
         scope: Scope,
-        bills: &BTreeMap<BillId, Wish>,
+        bills: &BTreeMap<BillId, ReadRequest>,
         report: &mut Report,
-    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
+    ) -> Result<BTreeMap<BillId, SyncOutcome>, FlowError> {
         let mut uncounted = BTreeMap::new();
         let removals = match scope {
             Scope::Webhook | Scope::Daily => Removals::WithinShare,
             Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
             Scope::Counting => Removals::Counted(&mut uncounted),
         };
-        self.look_often(scope, bills, report, removals).await
+        self.sync_until_current(scope, bills, report, removals).await
     }
 
     /// Reads bills for a reconciliation and makes the portfolio equal, except for what would be taken away: that is counted, and what the
     /// settings leave out stays.
-    pub(super) async fn look_counting(
+    pub(super) async fn sync_counting(
         &self,
-        bills: &BTreeMap<BillId, Wish>,
+        bills: &BTreeMap<BillId, ReadRequest>,
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
         let mut in_question = BTreeMap::new();
-        self.look_often(Scope::Counting, bills, report, Removals::Counted(&mut in_question))
+        self.sync_until_current(Scope::Counting, bills, report, Removals::Counted(&mut in_question))
             .await?;
         Ok(in_question)
     }
 
-    async fn look_often(
+    async fn sync_until_current(
         &self,
         scope: Scope,
-        bills: &BTreeMap<BillId, Wish>,
+        bills: &BTreeMap<BillId, ReadRequest>,
         report: &mut Report,
         mut removals: Removals<'_>,
-    ) -> Result<BTreeMap<BillId, Fate>, FlowError> {
-        let mut fates: BTreeMap<BillId, Fate> = BTreeMap::new();
+    ) -> Result<BTreeMap<BillId, SyncOutcome>, FlowError> {
+        let mut outcomes: BTreeMap<BillId, SyncOutcome> = BTreeMap::new();
         let mut left = bills.clone();
         for _ in 0..MAX_READS {
-            let overtaken = self.look_once(scope, &left, report, &mut fates, &mut removals).await?;
+            let overtaken = self.sync_once(scope, &left, report, &mut outcomes, &mut removals).await?;
             left.retain(|bill, _| overtaken.contains(bill));
             if left.is_empty() {
-                return Ok(fates);
+                return Ok(outcomes);
             }
         }
         for bill in left.keys() {
             report.fail(*bill, OVERTAKEN.to_owned());
         }
-        Ok(fates)
+        Ok(outcomes)
     }
 
     /// Looks at bills, twice where something may have to be removed. Answers those that somebody committed meanwhile: they are as they were.
-    async fn look_once(
+    async fn sync_once(
         &self,
         scope: Scope,
-        bills: &BTreeMap<BillId, Wish>,
+        bills: &BTreeMap<BillId, ReadRequest>,
         report: &mut Report,
-        fates: &mut BTreeMap<BillId, Fate>,
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
         removals: &mut Removals<'_>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
-        let mut view = View::begin(scope, self.now());
-        let (mut looks, mut known) = (Vec::new(), BTreeSet::new());
-        for (bill, held) in self.load(bills.keys()).await {
-            if held.as_ref().is_some_and(|held| bills[&bill].is_met_by(held)) {
-                report.bills_known += 1;
-                fates.insert(bill, Fate::Equal);
-                continue;
-            }
-            if let Some(held) = &held {
-                view.know(bill, held.version);
-                known.extend(Some(bill).filter(|_| held.version > 0));
-            }
-            looks.push(look_at(bill, held.as_ref(), &bills[&bill]));
-        }
-        if looks.is_empty() {
+        let mut reading = Reading::begin(scope, self.now());
+        let (reads, known) = self.first_reads(bills, &mut reading, report, outcomes).await;
+        if reads.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let seen = self.sienge.observe_each(&looks).await?;
+        let seen = self.sienge.observe_each(&reads).await?;
         if let Some(error) = stops(scope, &seen) {
             return Err(error.clone().into());
         }
-        fates.extend(looks.iter().map(|look| (look.bill, Fate::failed(&"sem resposta do Sienge", false))));
-        let seen = self.answered(seen, report, fates);
+        outcomes.extend(
+            reads
+                .iter()
+                .map(|read| (read.bill, SyncOutcome::failed(&"sem resposta do Sienge", false))),
+        );
+        let seen = self.answered(seen, report, outcomes);
         let seen: Vec<Observation> = seen.into_iter().map(|seen| bills[&seen.bill].completes(seen)).collect();
         let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
         let short = seen
             .iter()
             .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
-        let mut early = too_early(bills, &seen, view.began);
+        let mut early = too_early(bills, &seen, reading.began);
         let mut unread = unread_news(scope, bills, &seen);
-        let Unsettled {
-            mut look_again,
+        let LeftToDo {
+            mut read_again,
             mut in_question,
             mut overtaken,
-        } = self.settle_noting(&mut view, seen, report, fates).await?;
+        } = self.sync_seen_noting(&mut reading, seen, report, outcomes).await?;
         in_question.retain(|bill, _| !early.contains(bill));
         let withheld = match removals {
             Removals::Confirmed => BTreeSet::new(),
@@ -208,72 +200,118 @@ impl Session {
                 in_question.keys().copied().collect()
             }
         };
-        fates.extend(withheld.iter().map(|bill| (*bill, Fate::Withheld)));
+        outcomes.extend(withheld.iter().map(|bill| (*bill, SyncOutcome::Withheld)));
         in_question.retain(|bill, _| !withheld.contains(bill));
         self.note_removals(in_question.values());
-        look_again.extend(in_question.into_keys());
-        look_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
-        look_again.retain(|bill| !early.contains(bill) && !withheld.contains(bill));
-        let mut looks = Vec::new();
-        for (bill, held) in self.load(&look_again).await {
-            // What only the first look showed is kept below: it must not be older than what is held.
-            if held.as_ref().is_some_and(|held| view.is_older_than(bill, held)) {
-                fates.insert(bill, Fate::failed(&OVERTAKEN, false));
-                overtaken.insert(bill);
-            } else {
-                looks.push(look_at(bill, held.as_ref(), &bills[&bill]));
-            }
-        }
-        if !looks.is_empty() {
-            let confirmed = match self.sienge.confirm_each(&looks).await {
-                Ok(confirmed) => confirmed,
-                // What was settled by the first look is done: only these webhooks come again.
-                Err(error) if scope == Scope::Webhook => {
-                    tracing::warn!(tenant = %self.tenant, %error, bills = looks.len(), "no second look at bills; their webhooks come again");
-                    let lasting = error.remedy() == sienge::Remedy::Never;
-                    fates.extend(looks.iter().map(|look| (look.bill, Fate::of_bill(look.bill, &error, lasting))));
-                    Vec::new()
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if let Some(error) = stops(scope, &confirmed) {
-                return Err(error.clone().into());
-            }
-            let confirmed = self.answered(confirmed, report, fates).into_iter();
+        read_again.extend(in_question.into_keys());
+        read_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
+        read_again.retain(|bill| !early.contains(bill) && !withheld.contains(bill));
+        let reads = self.second_reads(bills, &read_again, &reading, outcomes, &mut overtaken).await;
+        if !reads.is_empty() {
+            let confirmed = self.confirm_each(scope, &reads, outcomes).await?;
+            let confirmed = self.answered(confirmed, report, outcomes).into_iter();
             let confirmed = confirmed.map(|seen| match first.remove(&seen.bill) {
                 Some(first) => seen.confirming(first),
                 None => seen,
             });
             let confirmed: Vec<Observation> = confirmed.collect();
-            early.extend(too_early(bills, &confirmed, view.began));
+            early.extend(too_early(bills, &confirmed, reading.began));
             unread.retain(|bill, _| !confirmed.iter().any(|seen| seen.bill == *bill));
             unread.extend(unread_news(scope, bills, &confirmed));
             let in_part = not_whole(&confirmed);
-            let unsettled = self.settle_noting(&mut view, confirmed, report, fates).await?;
-            // One of the two looks could not be read whole, and there is something that only two of them settle.
-            let unsure = unsettled.look_again.iter().chain(unsettled.in_question.keys());
+            let left_to_do = self.sync_seen_noting(&mut reading, confirmed, report, outcomes).await?;
+            // One of the two reads was not whole, and there is something that only two of them settle.
+            let unsure = left_to_do.read_again.iter().chain(left_to_do.in_question.keys());
             let unsure = unsure.filter(|bill| scope == Scope::Webhook && in_part.contains(bill));
-            fates.extend(unsure.map(|bill| (*bill, Fate::failed(&UNSURE, false))));
-            overtaken.extend(unsettled.overtaken);
+            outcomes.extend(unsure.map(|bill| (*bill, SyncOutcome::failed(&UNSURE, false))));
+            overtaken.extend(left_to_do.overtaken);
         }
         if !early.is_empty() {
             // Later than Sienge takes to show what it told.
             tracing::info!(tenant = %self.tenant, bills = early.len(), "removals told before Sienge shows them; their webhooks come again");
         }
-        fates.extend(unread.into_iter().map(|(bill, why)| (bill, Fate::failed(&why, true))));
-        fates.extend(early.into_iter().map(|bill| (bill, Fate::failed(&TOO_EARLY, false))));
+        outcomes.extend(unread.into_iter().map(|(bill, why)| (bill, SyncOutcome::failed(&why, true))));
+        outcomes.extend(early.into_iter().map(|bill| (bill, SyncOutcome::failed(&TOO_EARLY, false))));
         Ok(overtaken)
+    }
+
+    /// What is to be read of bills, and which of them are held. A bill that is known as its news want it is in sync already.
+    async fn first_reads(
+        &self,
+        bills: &BTreeMap<BillId, ReadRequest>,
+        reading: &mut Reading,
+        report: &mut Report,
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
+    ) -> (Vec<BillRead>, BTreeSet<BillId>) {
+        let (mut reads, mut known) = (Vec::new(), BTreeSet::new());
+        for (bill, held) in self.load(bills.keys()).await {
+            if held.as_ref().is_some_and(|held| bills[&bill].is_met_by(held)) {
+                report.bills_known += 1;
+                outcomes.insert(bill, SyncOutcome::InSync);
+                continue;
+            }
+            if let Some(held) = &held {
+                reading.know(bill, held.version);
+                known.extend(Some(bill).filter(|_| held.version > 0));
+            }
+            reads.push(read_of(bill, held.as_ref(), &bills[&bill]));
+        }
+        (reads, known)
+    }
+
+    /// What is to be read a second time. What only the first read showed is kept beside it, so it must not be older than what is held.
+    async fn second_reads(
+        &self,
+        bills: &BTreeMap<BillId, ReadRequest>,
+        read_again: &BTreeSet<BillId>,
+        reading: &Reading,
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
+        overtaken: &mut BTreeSet<BillId>,
+    ) -> Vec<BillRead> {
+        let mut reads = Vec::new();
+        for (bill, held) in self.load(read_again).await {
+            if held.as_ref().is_some_and(|held| reading.is_older_than(bill, held)) {
+                outcomes.insert(bill, SyncOutcome::failed(&OVERTAKEN, false));
+                overtaken.insert(bill);
+            } else {
+                reads.push(read_of(bill, held.as_ref(), &bills[&bill]));
+            }
+        }
+        reads
+    }
+
+    /// The second reads. Where there are none, what the first ones showed is done, and only these webhooks come again; a run stops.
+    async fn confirm_each(
+        &self,
+        scope: Scope,
+        reads: &[BillRead],
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
+    ) -> Result<Vec<Seen>, FlowError> {
+        match self.sienge.confirm_each(reads).await {
+            Ok(confirmed) => match stops(scope, &confirmed) {
+                Some(error) => Err(error.clone().into()),
+                None => Ok(confirmed),
+            },
+            Err(error) if scope == Scope::Webhook => {
+                tracing::warn!(tenant = %self.tenant, %error, bills = reads.len(), "no second read of bills; their webhooks come again");
+                let lasting = error.remedy() == sienge::Remedy::Never;
+                let failed = |read: &BillRead| (read.bill, SyncOutcome::of_bill(read.bill, &error, lasting));
+                outcomes.extend(reads.iter().map(failed));
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What is held of bills, in their order; nothing of one that can't be read, which fails when it is settled.
     async fn load(&self, bills: impl IntoIterator<Item = &BillId>) -> BTreeMap<BillId, Option<HeldBill>> {
         let bills: Vec<BillId> = bills.into_iter().copied().collect();
-        let loaded = self.shop.store.load_bills(&self.tenant, &bills).await;
+        let loaded = self.adapters.store.load_bills(&self.tenant, &bills).await;
         loaded.into_iter().map(|(bill, held)| (bill, held.ok())).collect()
     }
 
     /// The observations; the bills of which Sienge gave none fail.
-    fn answered(&self, seen: Vec<Seen>, report: &mut Report, fates: &mut BTreeMap<BillId, Fate>) -> Vec<Observation> {
+    fn answered(&self, seen: Vec<Seen>, report: &mut Report, outcomes: &mut BTreeMap<BillId, SyncOutcome>) -> Vec<Observation> {
         let mut answered = Vec::with_capacity(seen.len());
         for (bill, seen) in seen {
             match seen {
@@ -283,12 +321,12 @@ impl Session {
                     report.fail(bill, error.to_string());
                     let lasting = error.remedy() == sienge::Remedy::Never;
                     let named = error.bill().is_some();
-                    let fate = if named {
-                        Fate::failed(&error, lasting)
+                    let synced = if named {
+                        SyncOutcome::failed(&error, lasting)
                     } else {
-                        Fate::of_bill(bill, &error, lasting)
+                        SyncOutcome::of_bill(bill, &error, lasting)
                     };
-                    fates.insert(bill, fate);
+                    outcomes.insert(bill, synced);
                 }
             }
         }
@@ -296,104 +334,113 @@ impl Session {
     }
 
     /// Makes the portfolio equal to what was observed. Returns the bills that need a whole read (nothing was removed for them).
-    pub async fn settle(&self, view: &mut View, seen: Vec<Observation>, report: &mut Report) -> Result<BTreeSet<BillId>, FlowError> {
-        let unsettled = self.settle_counting(view, seen, report).await?;
-        Ok(unsettled.look_again.into_iter().chain(unsettled.in_question.into_keys()).collect())
+    pub async fn sync_seen(
+        &self,
+        reading: &mut Reading,
+        seen: Vec<Observation>,
+        report: &mut Report,
+    ) -> Result<BTreeSet<BillId>, FlowError> {
+        let left_to_do = self.sync_seen_counting(reading, seen, report).await?;
+        Ok(left_to_do
+            .read_again
+            .into_iter()
+            .chain(left_to_do.in_question.into_keys())
+            .collect())
     }
 
     /// The same, with what would be taken away of them.
-    pub(super) async fn settle_counting(
+    pub(super) async fn sync_seen_counting(
         &self,
-        view: &mut View,
+        reading: &mut Reading,
         seen: Vec<Observation>,
         report: &mut Report,
-    ) -> Result<Unsettled, FlowError> {
-        let mut unsettled = self.settle_noting(view, seen, report, &mut BTreeMap::new()).await?;
-        unsettled.look_again.append(&mut unsettled.overtaken);
-        Ok(unsettled)
+    ) -> Result<LeftToDo, FlowError> {
+        let mut left_to_do = self.sync_seen_noting(reading, seen, report, &mut BTreeMap::new()).await?;
+        left_to_do.read_again.append(&mut left_to_do.overtaken);
+        Ok(left_to_do)
     }
 
-    async fn settle_noting(
+    async fn sync_seen_noting(
         &self,
-        view: &mut View,
+        reading: &mut Reading,
         seen: Vec<Observation>,
         report: &mut Report,
-        fates: &mut BTreeMap<BillId, Fate>,
-    ) -> Result<Unsettled, FlowError> {
-        let mut unsettled = Unsettled::default();
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
+    ) -> Result<LeftToDo, FlowError> {
+        let mut left_to_do = LeftToDo::default();
         let mut customers = BTreeSet::new();
         let mut versions: Vec<(BillId, u64)> = Vec::new();
-        let from = &*view;
+        let from = &*reading;
         let mut settling = stream::iter(seen)
             .map(|seen| async move {
                 let mut report = Report::default();
-                let settled = self.settle_one(from, &seen, &mut report).await;
+                let settled = self.sync_seen_one(from, &seen, &mut report).await;
                 (seen.bill, settled, report)
             })
             .buffer_unordered(CONCURRENCY);
         while let Some((bill, settled, part)) = settling.next().await {
             report.add(part);
             match settled {
-                Ok(Settled::Done {
+                Ok(Synced::Done {
                     held,
-                    look_again,
+                    read_again,
                     in_question,
                     version,
                     customers: opened,
                 }) => {
-                    unsettled
-                        .look_again
-                        .extend(Some(bill).filter(|_| look_again && in_question.is_none()));
-                    unsettled.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
+                    left_to_do
+                        .read_again
+                        .extend(Some(bill).filter(|_| read_again && in_question.is_none()));
+                    left_to_do.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
                     customers.extend(opened);
                     versions.extend(version.map(|version| (bill, version)));
-                    fates.insert(bill, if held { Fate::Equal } else { Fate::Unmatched });
+                    outcomes.insert(bill, if held { SyncOutcome::InSync } else { SyncOutcome::Unmatched });
                 }
-                Ok(Settled::Overtaken) => {
-                    unsettled.overtaken.insert(bill);
-                    fates.insert(bill, Fate::failed(&OVERTAKEN, false));
+                Ok(Synced::Overtaken) => {
+                    left_to_do.overtaken.insert(bill);
+                    outcomes.insert(bill, SyncOutcome::failed(&OVERTAKEN, false));
                 }
                 Err(error) => {
                     tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it is tried again");
                     report.fail(bill, error.to_string());
-                    fates.insert(bill, Fate::of_bill(bill, &error, error.is_lasting()));
+                    outcomes.insert(bill, SyncOutcome::of_bill(bill, &error, error.is_lasting()));
                 }
             }
         }
         drop(settling);
         for (bill, version) in versions {
-            view.know(bill, version);
+            reading.know(bill, version);
         }
-        let scope = view.scope;
+        let scope = reading.scope;
         if !self.dry_run {
             // Bills are up to date; customers that could not be read are read by the next import or reconciliation.
             if let Err(error) = self.know_customers(scope, &customers, report).await {
                 tracing::warn!(tenant = %self.tenant, %error, customers = customers.len(), "customers of new contracts not read yet");
             }
         }
-        Ok(unsettled)
+        Ok(left_to_do)
     }
 
     /// One bill: load, compare, commit; again when another invocation committed in between.
-    async fn settle_one(&self, view: &View, seen: &Observation, report: &mut Report) -> Result<Settled, FlowError> {
+    async fn sync_seen_one(&self, reading: &Reading, seen: &Observation, report: &mut Report) -> Result<Synced, FlowError> {
         for _ in 0..MAX_CONFLICTS {
             let held = match self.rehearsed(seen.bill) {
                 Some(held) => held,
-                None => self.shop.store.load_bill(&self.tenant, seen.bill).await?,
+                None => self.adapters.store.load_bill(&self.tenant, seen.bill).await?,
             };
             let creditor = creditor_of(&held, seen);
-            let outcome = compare(&held, seen, view.scope, &self.policy(creditor), self.today);
-            if !self.dry_run && !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
-                return Ok(Settled::Overtaken);
+            let outcome = compare(&held, seen, reading.scope, &self.policy(creditor), self.today);
+            if !self.dry_run && !outcome.changes.is_empty() && reading.is_older_than(seen.bill, &held) {
+                return Ok(Synced::Overtaken);
             }
             if !self.dry_run && creditor.is_some() {
                 // Before the commit: whoever finds the bill equal after a crash does not ask for its customer any more.
                 let new: Vec<CustomerId> = new_customers(&held, &outcome).into_iter().collect();
-                self.shop.store.note_unread_customers(&self.tenant, &new).await?;
+                self.adapters.store.note_unread_customers(&self.tenant, &new).await?;
             }
             let stamp = Stamp {
                 at: self.now(),
-                read_at: outcome.says_all(&held, seen).then_some(view.began),
+                read_at: outcome.says_all(&held, seen).then_some(reading.began),
             };
             match self.commit(seen.bill, creditor, &held, &outcome, stamp).await {
                 Err(StoreError::Conflict) => {}
@@ -402,13 +449,13 @@ impl Session {
                     report.bills_compared += 1;
                     report.count(&outcome);
                     self.note_critiques(&outcome, creditor, report).await?;
-                    publish(&self.shop, &self.tenant, &events).await;
+                    publish(&self.adapters, &self.tenant, &events).await;
                     let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
                     let claimed = !self.dry_run && !held.claims.live.is_empty();
                     let left_behind = claimed && !unfinished && self.review_agreements(seen.bill, &held, &outcome.changes).await?;
-                    let settled = Settled::Done {
+                    let settled = Synced::Done {
                         held: held.version > 0 || !outcome.changes.is_empty(),
-                        look_again: unfinished || left_behind,
+                        read_again: unfinished || left_behind,
                         in_question: InQuestion::of(&held, &outcome),
                         version: Some(version).filter(|version| *version != held.version),
                         customers: opened_customers(&outcome),
@@ -442,7 +489,7 @@ impl Session {
     ) -> Result<Committed, StoreError> {
         match creditor {
             Some(creditor) if !self.dry_run => {
-                let store = &self.shop.store;
+                let store = &self.adapters.store;
                 store.commit(&self.tenant, bill, creditor, held, outcome, stamp).await
             }
             _ => Ok(Committed {
@@ -457,7 +504,7 @@ impl Session {
         report.criticise(text.clone());
         if !self.dry_run {
             let note = CritiqueNote { bill: None, text };
-            self.shop
+            self.adapters
                 .store
                 .record_critiques(&self.tenant, Some(creditor), &[note], self.now())
                 .await?;
@@ -484,17 +531,20 @@ impl Session {
             );
             vec![CritiqueNote { bill: None, text }]
         };
-        self.shop.store.record_critiques(&self.tenant, creditor, &notes, self.now()).await?;
+        self.adapters
+            .store
+            .record_critiques(&self.tenant, creditor, &notes, self.now())
+            .await?;
         Ok(())
     }
 }
 
 /// Publishes committed events and answers how many are done with. A failure is no loss: they stay in the outbox and the payments
 /// sweep publishes them.
-pub(super) async fn publish(shop: &Shop, tenant: &TenantId, events: &[TimelineEvent]) -> usize {
+pub(super) async fn publish(adapters: &Adapters, tenant: &TenantId, events: &[TimelineEvent]) -> usize {
     let told: Vec<Option<BusEvent>> = events.iter().map(|event| bus_event(tenant, event)).collect();
     let to_tell: Vec<BusEvent> = told.iter().flatten().cloned().collect();
-    let mut taken = match shop.bus.publish(&to_tell).await {
+    let mut taken = match adapters.bus.publish(&to_tell).await {
         Ok(taken) => taken.into_iter(),
         Err(error) => {
             tracing::warn!(%tenant, %error, events = to_tell.len(), "events not published; the payments sweep will publish them");
@@ -507,7 +557,7 @@ pub(super) async fn publish(shop: &Shop, tenant: &TenantId, events: &[TimelineEv
         .zip(&told)
         .filter(|(_, told)| told.is_none() || taken.next().unwrap_or(false));
     let published: Vec<TimelineEvent> = published.map(|(event, _)| event.clone()).collect();
-    if let Err(error) = shop.store.mark_published(tenant, &published).await {
+    if let Err(error) = adapters.store.mark_published(tenant, &published).await {
         tracing::warn!(%tenant, %error, "published events stay in the outbox; they will be published once more");
     }
     published.len()
@@ -526,30 +576,30 @@ fn stops(scope: Scope, seen: &[Seen]) -> Option<&SiengeError> {
     errors.find(|error| scope != Scope::Webhook && !error.is_of_some_bill())
 }
 
-/// Bills of which a look was too early.
-fn too_early(bills: &BTreeMap<BillId, Wish>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
+/// Bills of which a read was too early.
+fn too_early(bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
     let early = seen.iter().filter(|seen| bills[&seen.bill].is_too_early(seen, began));
     early.map(|seen| seen.bill).collect()
 }
 
-/// Bills that two looks did not show whole.
+/// Bills that two reads did not show whole.
 fn not_whole(confirmed: &[Observation]) -> BTreeSet<BillId> {
     let in_part = confirmed.iter().filter(|seen| seen.coverage != Coverage::WholeConfirmed);
     in_part.map(|seen| seen.bill).collect()
 }
 
 /// Bills of which the news could not be read: nobody must think that they were taken in.
-fn unread_news(scope: Scope, bills: &BTreeMap<BillId, Wish>, seen: &[Observation]) -> BTreeMap<BillId, String> {
+fn unread_news(scope: Scope, bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation]) -> BTreeMap<BillId, String> {
     let seen = seen.iter().filter(|_| scope == Scope::Webhook);
     seen.filter_map(|seen| Some((seen.bill, bills[&seen.bill].is_unread_in(seen)?.text())))
         .collect()
 }
 
-fn look_at(bill: BillId, held: Option<&HeldBill>, wish: &Wish) -> Look {
-    Look {
+fn read_of(bill: BillId, held: Option<&HeldBill>, request: &ReadRequest) -> BillRead {
+    BillRead {
         bill,
         customer: held.and_then(current_customer),
-        boleto: wish.boleto,
+        boleto: request.boleto,
     }
 }
 

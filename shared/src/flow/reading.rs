@@ -16,7 +16,7 @@ const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why a bill is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct ReadRequest {
     /// Its boletos are of interest.
     pub boleto: bool,
     /// Whether boletos were generated, as another source told just before: not every one tells it.
@@ -30,7 +30,7 @@ pub struct Wish {
     pub told_at: Option<Timestamp>,
 }
 
-impl Wish {
+impl ReadRequest {
     /// The bill is read in any case, its boletos with it.
     #[must_use]
     pub fn with_boletos() -> Self {
@@ -52,7 +52,7 @@ impl Wish {
         }
     }
 
-    /// Wishes what another one wishes, too.
+    /// Asks for what another one asks for, too.
     pub fn join(&mut self, other: &Self) {
         self.boleto |= other.boleto;
         self.boletos.extend(&other.boletos);
@@ -120,14 +120,14 @@ fn is_shown(told_at: Timestamp, read_at: Timestamp) -> bool {
 }
 
 /// Bills to read, whatever was read before.
-pub(super) fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, Wish> {
-    bills.into_iter().map(|bill| (*bill, Wish::default())).collect()
+pub(super) fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, ReadRequest> {
+    bills.into_iter().map(|bill| (*bill, ReadRequest::default())).collect()
 }
 
 /// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
 /// is not compared with that, but read again.
 #[derive(Debug)]
-pub struct View {
+pub struct Reading {
     /// What is being done.
     pub scope: Scope,
     /// The read began then.
@@ -136,7 +136,7 @@ pub struct View {
     versions: BTreeMap<BillId, u64>,
 }
 
-impl View {
+impl Reading {
     /// Of a read that begins at an instant.
     #[must_use]
     pub const fn begin(scope: Scope, now: Timestamp) -> Self {
@@ -218,19 +218,19 @@ mod tests {
     }
 
     /// News of installments.
-    fn told(second: i64, of: &[i64]) -> Wish {
-        Wish {
+    fn told(second: i64, of: &[i64]) -> ReadRequest {
+        ReadRequest {
             installments: of.iter().copied().map(InstallmentId).collect(),
             told_at: Some(at(second)),
-            ..Wish::default()
+            ..ReadRequest::default()
         }
     }
 
     /// News that an installment was removed.
-    fn removed(second: i64, id: i64) -> Wish {
-        Wish {
+    fn removed(second: i64, id: i64) -> ReadRequest {
+        ReadRequest {
             gone: BTreeMap::from([(InstallmentId(id), at(second))]),
-            ..Wish::default()
+            ..ReadRequest::default()
         }
     }
 
@@ -270,7 +270,7 @@ mod tests {
         assert!(!told(100, &[1]).is_met_by(&held(Some(130))), "Sienge may not have shown it yet");
         assert!(!told(100, &[1]).is_met_by(&held(None)), "never read whole");
         assert!(!told(100, &[1, 2]).is_met_by(&held(Some(131))), "it did not show them");
-        assert!(!Wish::default().is_met_by(&held(Some(131))), "to be read in any case");
+        assert!(!ReadRequest::default().is_met_by(&held(Some(131))), "to be read in any case");
         let mut half_done = held(Some(131));
         half_done.pending_events.push(TimelineEvent {
             id: String::new(),
@@ -294,19 +294,19 @@ mod tests {
     }
 
     #[test]
-    fn several_wishes_about_a_bill_want_what_each_of_them_wants() {
-        let joined = |mut one: Wish, other: &Wish| {
+    fn several_requests_about_a_bill_want_what_each_of_them_wants() {
+        let joined = |mut one: ReadRequest, other: &ReadRequest| {
             one.join(other);
             one
         };
         assert_eq!(joined(told(1, &[1]), &told(2, &[2])), told(2, &[1, 2]));
         assert_eq!(joined(told(2, &[1]), &told(1, &[1])), told(2, &[1]));
-        let anyhow = Wish {
+        let anyhow = ReadRequest {
             told_at: None,
             ..told(1, &[1])
         };
-        assert_eq!(joined(told(1, &[1]), &Wish::default()), anyhow);
-        assert_eq!(joined(Wish::default(), &told(1, &[1])), anyhow);
-        assert!(joined(told(1, &[1]), &Wish::with_boletos()).boleto);
+        assert_eq!(joined(told(1, &[1]), &ReadRequest::default()), anyhow);
+        assert_eq!(joined(ReadRequest::default(), &told(1, &[1])), anyhow);
+        assert!(joined(told(1, &[1]), &ReadRequest::with_boletos()).boleto);
     }
 }
