@@ -61,8 +61,8 @@ lint: $(READY) $(SAM_READY) ## Formatting, clippy, dependencies, template
 test-rust: ## Unit, property, contract and store tests
 	cargo test --workspace --locked
 
-test-long: ## Crashes at every effect, a thousand rounds of races, 50 stories: not part of `make test`, takes long
-	PONTE_CRASHES=all PONTE_ROUNDS=1000 PONTE_STORIES=50 cargo test --workspace --locked --test functions -- crashes agreements races stories
+test-long: ## Crashes at every effect, a thousand rounds of races, 50 stories, 1,000 contracts: not part of `make test`, takes long
+	PONTE_CRASHES=all PONTE_ROUNDS=1000 PONTE_STORIES=50 PONTE_CONTRACTS=1000 cargo test --workspace --locked --test functions -- crashes agreements races stories big_loads
 
 test-template: $(READY) ## The template's invariants
 	$(VENV)/python -m pytest -q tests/template
