@@ -19,7 +19,7 @@ const PREFIX: &str = "ponte";
 /// Longest id and secret read: anything longer is no key of ours.
 const MAX_PART: usize = 128;
 
-/// What a caller may do; each role may what the ones before it may.
+/// What a caller may do; each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads and quotes.
