@@ -46,15 +46,23 @@ pub(super) fn calculate<'a, E: Explain>(
     row.figures.correction = correction(request, debt, sink)?;
     let principal = row.figures.principal();
     debt.bounded("valor corrigido", principal, Cents::ZERO)?;
-    let terms = debt.late_terms.map(|terms| {
-        let pro_rata = terms.pro_rata.or(settings.pro_rata);
-        let rates = SiengeTerms {
-            pro_rata: pro_rata.unwrap_or_default(),
-            interest: terms.interest,
-            fine: terms.fine,
-        };
-        (rates, pro_rata.is_some())
-    });
+    charge_late(request, debt, tier, &mut row, warnings, sink)?;
+    row.figures.anticipation = anticipation(request, debt, &row, warnings, sink)?;
+    let (maxima, fee) = (maximum_discounts(request, debt, tier, days_late)?, fee(request, tier)?);
+    Ok(Work { row, tier, maxima, fee })
+}
+
+/// Fine and interest: Sienge's where it tells them, an estimate by the bill's own terms where it was not asked, ours otherwise.
+fn charge_late<E: Explain>(
+    request: &Request<'_>,
+    debt: &Debt,
+    tier: &Tier,
+    row: &mut Row,
+    warnings: &mut Vec<Warning>,
+    sink: &mut E,
+) -> Result<(), Error> {
+    let (key, charged, principal) = (row.key, row.days_charged, row.figures.principal());
+    let terms = sienge_terms(request, debt);
     match (debt.sienge, terms) {
         (Some(sienge), terms) if terms.is_some() || !sienge.additional.is_zero() => {
             row.mode = Mode::Integrated;
@@ -95,21 +103,37 @@ pub(super) fn calculate<'a, E: Explain>(
     {
         warn_of_fine(terms.fine, warnings);
     }
-    row.figures.anticipation = anticipation(request, debt, &row, warnings, sink)?;
-    let maxima = match request.payment {
-        Payment::Cash => tier.maximum_discounts,
+    Ok(())
+}
+
+/// The bill's own terms in Sienge, and whether its rate a day is known.
+fn sienge_terms(request: &Request<'_>, debt: &Debt) -> Option<(SiengeTerms, bool)> {
+    let terms = debt.late_terms?;
+    let pro_rata = terms.pro_rata.or(request.settings.pro_rata);
+    let rates = SiengeTerms {
+        pro_rata: pro_rata.unwrap_or_default(),
+        interest: terms.interest,
+        fine: terms.fine,
+    };
+    Some((rates, pro_rata.is_some()))
+}
+
+fn maximum_discounts(request: &Request<'_>, debt: &Debt, tier: &Tier, days_late: i32) -> Result<Components<Rate>, Error> {
+    match request.payment {
+        Payment::Cash => Ok(tier.maximum_discounts),
         Payment::Plan { installments } => {
-            campaign
-                .plan_tier(debt, days_late, installments)
-                .ok_or_else(|| no_plan_tier(request, days_late, installments))?
-                .maximum_discounts
+            let plan = request.campaign.plan_tier(debt, days_late, installments);
+            let plan = plan.ok_or_else(|| no_plan_tier(request, days_late, installments))?;
+            Ok(plan.maximum_discounts)
         }
-    };
-    let fee = match settings.fees {
-        Some(false) => Rate::ZERO,
-        Some(true) | None => tier.charges.fee.ok_or_else(|| missing(request, tier, "honorários (charges.fee)"))?,
-    };
-    Ok(Work { row, tier, maxima, fee })
+    }
+}
+
+fn fee(request: &Request<'_>, tier: &Tier) -> Result<Rate, Error> {
+    match request.settings.fees {
+        Some(false) => Ok(Rate::ZERO),
+        Some(true) | None => tier.charges.fee.ok_or_else(|| missing(request, tier, "honorários (charges.fee)")),
+    }
 }
 
 impl Work<'_> {
