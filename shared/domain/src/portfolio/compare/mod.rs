@@ -96,6 +96,16 @@ pub fn compare(held: &HeldBill, seen: &Observation, scope: Scope, policy: &Polic
     outcome
 }
 
+/// The remakes that a view shows of open installments.
+struct Remakes {
+    /// Installments that agreements of ours had remade.
+    ours: BTreeSet<InstallmentId>,
+    /// Whether one of them is open here still.
+    closes_ours: bool,
+    /// The negotiations of the other installments that were remade.
+    foreign: Vec<u32>,
+}
+
 struct Comparison<'a> {
     held: &'a HeldBill,
     view: &'a View<'a>,
@@ -130,14 +140,11 @@ impl Comparison<'_> {
         let moves = !left.is_empty();
         let mut draft = Draft::new(self.held, self.today, self.scope == Scope::Sync, self.policy.classes);
 
-        let ours = agreed::remade_by_agreements(self.held, self.view);
-        let remade = self.open_gains(&draft, &current.key, &SettlementKind::Remade);
-        let closes_ours = remade.iter().any(|(id, _)| ours.contains(id));
-        let remakes: Vec<u32> = remade
-            .iter()
-            .filter(|(id, _)| !ours.contains(id))
-            .map(|(_, negotiation)| *negotiation)
-            .collect();
+        let Remakes {
+            ours,
+            closes_ours,
+            foreign: remakes,
+        } = self.remakes(&draft, &current.key);
         let rescinds = !self.open_gains(&draft, &current.key, &SettlementKind::Rescission).is_empty();
         let bill_wide = moves || clears || rescinds || closes_ours || !remakes.is_empty();
         if bill_wide && !self.view.is_whole() {
@@ -155,16 +162,7 @@ impl Comparison<'_> {
             return;
         }
 
-        let mut left_lens = Lens {
-            clears: true,
-            takes: false,
-            ..self.lens(&current)
-        };
-        for key in &left {
-            judge_held(&mut draft, &left_lens, key);
-            let judged = draft.after_of(key).map(|after| (after.id, after.clone()));
-            left_lens.elsewhere.extend(judged);
-        }
+        self.judge_left(&mut draft, &current, &left);
         lens.elsewhere = self.elsewhere(&draft, &current, &left);
         if let Some(last) = remakes.iter().max()
             && self.view.shows_something_to_collect(self.policy)
@@ -206,6 +204,32 @@ impl Comparison<'_> {
             contracts::settle_current(&mut draft, self.view, current, was_held, assigned, self.today);
         }
         self.conclude(draft, outcome);
+    }
+
+    /// The remakes that the view shows of open installments.
+    fn remakes(&self, draft: &Draft<'_>, current: &ContractKey) -> Remakes {
+        let ours = agreed::remade_by_agreements(self.held, self.view);
+        let remade = self.open_gains(draft, current, &SettlementKind::Remade);
+        let foreign = remade.iter().filter(|(id, _)| !ours.contains(id));
+        Remakes {
+            closes_ours: remade.iter().any(|(id, _)| ours.contains(id)),
+            foreign: foreign.map(|(_, negotiation)| *negotiation).collect(),
+            ours,
+        }
+    }
+
+    /// Judges what is held under the contracts that the bill left: it leaves collection there.
+    fn judge_left(&self, draft: &mut Draft<'_>, current: &Contract, left: &[ContractKey]) {
+        let mut lens = Lens {
+            clears: true,
+            takes: false,
+            ..self.lens(current)
+        };
+        for key in left {
+            judge_held(draft, &lens, key);
+            let judged = draft.after_of(key).map(|after| (after.id, after.clone()));
+            lens.elsewhere.extend(judged);
+        }
     }
 
     fn conclude(&self, mut draft: Draft<'_>, outcome: &mut Outcome) {
