@@ -1,6 +1,6 @@
 //! The one way an agreement changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::emit;
 use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Generated, StateName, payments};
@@ -141,21 +141,7 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
             }
             None
         }
-        Step::ErpDone { generated } => {
-            if let Some(remake) = &mut after.remake {
-                let mut ids = generated.clone();
-                ids.sort_unstable();
-                ids.dedup();
-                let unpaid = |installment| Generated {
-                    installment,
-                    paid_on: None,
-                };
-                remake.generated = ids.into_iter().map(unpaid).collect();
-            }
-            after.confirmed_on = Some(today);
-            after.state = AgreementState::Active;
-            Some(AgreementTold::Made)
-        }
+        Step::ErpDone { generated } => Some(made(&mut after, generated, today)),
         Step::ErpRefused { reason } | Step::Cancel { reason } => {
             after.state = AgreementState::Cancelled {
                 on: today,
@@ -166,16 +152,7 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
         Step::Seen { bill, paid, received } => {
             let reversed = payments::note(&mut after, *bill, paid, received);
             events = payments::emit_paid_rows(agreement, &mut after, *bill, today);
-            if payments::is_untold(&after) {
-                None
-            } else if payments::all_paid(&after) {
-                after.state = AgreementState::Settled { on: today };
-                Some(AgreementTold::Settled)
-            } else if reversed && ends_when_reversed(&after, settings) {
-                Some(break_it(&mut after, &Breaking::ActivationReversed, settings, today))
-            } else {
-                None
-            }
+            ended_by_payments(&mut after, reversed, settings, today)
         }
         Step::Break { how } => Some(break_it(&mut after, how, settings, today)),
         Step::Expire => {
@@ -187,6 +164,35 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
         events.extend(emit(&after, &told, today));
     }
     Ok(Transition { agreement: after, events })
+}
+
+/// Sienge made the remake, with these installments.
+fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> AgreementTold {
+    if let Some(remake) = &mut agreement.remake {
+        let ids: BTreeSet<InstallmentId> = generated.iter().copied().collect();
+        let unpaid = |installment| Generated {
+            installment,
+            paid_on: None,
+        };
+        remake.generated = ids.into_iter().map(unpaid).collect();
+    }
+    agreement.confirmed_on = Some(today);
+    agreement.state = AgreementState::Active;
+    AgreementTold::Made
+}
+
+/// What the payments that were seen end: all of it is paid, or the only payment was taken back.
+fn ended_by_payments(agreement: &mut Agreement, reversed: bool, settings: &AgreementSettings, today: Date) -> Option<AgreementTold> {
+    if payments::is_untold(agreement) {
+        None
+    } else if payments::all_paid(agreement) {
+        agreement.state = AgreementState::Settled { on: today };
+        Some(AgreementTold::Settled)
+    } else if reversed && ends_when_reversed(agreement, settings) {
+        Some(break_it(agreement, &Breaking::ActivationReversed, settings, today))
+    } else {
+        None
+    }
 }
 
 /// The agreement begins: at once, or with the intention to remake.
