@@ -312,27 +312,11 @@ async fn step_window(
         }
     }
     let all_done = matches!(settled, Ok(true));
-    // Of the others the next invocation tells, which reads the answer again.
-    let is_done = |bill: BillId| all_done || passed.after.is_some_and(|after| bill <= after);
-    let is_new = |bill: BillId| is_done(bill) && window.after.is_none_or(|after| bill > after);
-    // What failed is read again with what is not to be had any more; only that counts for the circuit breaker.
-    let mut gone: BTreeSet<BillId> = report.failures.keys().copied().collect();
-    let (mut removals, mut left_out) = (BTreeMap::new(), 0);
-    for (bill, of_bill) in passed.in_question.iter().filter(|(bill, _)| is_done(**bill)) {
-        removals.insert(*bill, of_bill.installments);
-    }
-    for (bill, of_bill) in unseen.into_iter().filter(|(bill, _)| is_new(*bill)) {
-        gone.insert(bill);
-        left_out += of_bill.left_out;
-        *removals.entry(bill).or_default() += of_bill.missing;
-    }
-    // A bill that was read whole tells of those, too.
-    for (bill, of_bill) in passed.of_whole.iter().filter(|(bill, _)| is_done(**bill)) {
-        let counted = removals.entry(*bill).or_default();
-        *counted = of_bill.installments.max(*counted);
-    }
-    gone.extend(removals.keys());
-    let missing: u64 = removals.values().sum();
+    let Gone {
+        bills: gone,
+        missing,
+        left_out,
+    } = gone(&report, &passed, unseen, window.after, all_done);
     progress.report.add(report);
     if session.dry_run {
         missing_in_memory.extend(gone);
@@ -355,6 +339,45 @@ async fn step_window(
         progress.windows = windows::all(session.today);
     }
     Ok(())
+}
+
+/// What of a window is read again in the end.
+struct Gone {
+    /// Of these something was not to be had any more, or they failed.
+    bills: BTreeSet<BillId>,
+    /// Installments that would be taken away; the circuit breaker counts them.
+    missing: u64,
+    /// Installments that the settings leave out.
+    left_out: u64,
+}
+
+/// What of a window's bills is read again in the end, of those that are done now and were not `before`.
+fn gone(report: &Report, passed: &Passed, unseen: BTreeMap<BillId, Unseen>, before: Option<BillId>, all_done: bool) -> Gone {
+    // Of the others the next invocation tells, which reads the answer again.
+    let is_done = |bill: BillId| all_done || passed.after.is_some_and(|after| bill <= after);
+    let is_new = |bill: BillId| is_done(bill) && before.is_none_or(|after| bill > after);
+    // What failed is read again with what is not to be had any more; only that counts for the circuit breaker.
+    let mut bills: BTreeSet<BillId> = report.failures.keys().copied().collect();
+    let (mut removals, mut left_out) = (BTreeMap::new(), 0);
+    for (bill, of_bill) in passed.in_question.iter().filter(|(bill, _)| is_done(**bill)) {
+        removals.insert(*bill, of_bill.installments);
+    }
+    for (bill, of_bill) in unseen.into_iter().filter(|(bill, _)| is_new(*bill)) {
+        bills.insert(bill);
+        left_out += of_bill.left_out;
+        *removals.entry(bill).or_default() += of_bill.missing;
+    }
+    // A bill that was read whole tells of those, too.
+    for (bill, of_bill) in passed.of_whole.iter().filter(|(bill, _)| is_done(**bill)) {
+        let counted = removals.entry(*bill).or_default();
+        *counted = of_bill.installments.max(*counted);
+    }
+    bills.extend(removals.keys());
+    Gone {
+        missing: removals.values().sum(),
+        bills,
+        left_out,
+    }
 }
 
 /// What was read of a window.

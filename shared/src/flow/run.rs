@@ -239,42 +239,14 @@ impl<'a> Guard<'a> {
         text: impl Fn(RunStatus) -> String,
     ) -> Result<Summary, FlowError> {
         let (session, creditor, task) = (self.session, self.creditor, self.task);
-        // Out of time in the middle of a step: the next invocation repeats the step.
-        let result = match result {
-            Err(FlowError::Sienge(error)) if self.moved && error.is_refused_for_now() => Ok(RunStatus::Continues),
-            Err(FlowError::Sienge(error @ SiengeError::Deadline { .. })) if self.moved || self.failures + 1 < MAX_FAILURES => {
-                tracing::info!(tenant = %session.tenant, %creditor, task = task.as_str(), %error, "out of time in a step; it is repeated");
-                // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
-                self.failures += u32::from(!self.moved);
-                Ok(RunStatus::Continues)
-            }
-            Ok(RunStatus::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => Err(FlowError::Stopped(
-                "o tempo da função não basta para um passo: aumente o tempo limite dela".to_owned(),
-            )),
-            Ok(RunStatus::Continues) if !self.moved => {
-                // Nor must an invocation too short for any step ask for the next one for ever.
-                self.failures += 1;
-                Ok(RunStatus::Continues)
-            }
-            other => other,
-        };
+        let result = self.in_view_of_time(result);
         // Nothing got through, neither will the next call: asking again at once would only be refused again, for hours perhaps.
         let waits_for_quota = matches!(&result, Err(FlowError::Sienge(error)) if error.is_refused_for_now() || matches!(error, SiengeError::DayIsOver { .. }));
         let (state, text) = match &result {
             Ok(state) => (*state, text(*state)),
             Err(error) => {
                 tracing::error!(tenant = %session.tenant, %creditor, task = task.as_str(), run = progress.id(), %error, "run failed; running it again resumes it");
-                let next = if self.lease.is_none() {
-                    "invoque de novo"
-                } else if waits_for_quota {
-                    "a varredura retoma do último ponto quando a cota voltar"
-                } else if self.failures + 1 < MAX_FAILURES {
-                    "a varredura retoma do último ponto em até 10 minutos"
-                } else if business_date(progress.started_at()) == session.today {
-                    "invoque de novo hoje para retomar do último ponto"
-                } else {
-                    "invoque de novo; uma nova execução lê também o que faltou"
-                };
+                let next = self.next_step(progress.started_at(), waits_for_quota);
                 (
                     RunStatus::Failed,
                     format!("Execução interrompida: {error}. Nada se perdeu: {next}."),
@@ -324,15 +296,58 @@ impl<'a> Guard<'a> {
             // Not taken: the sweep finds the checkpoint without an owner and asks again.
             session.adapters.bus.publish(&[next.request()]).await?;
         }
-        let metric = match (state, task) {
-            (RunStatus::Continues, _) => return Ok(summary),
-            (RunStatus::Finished, TaskName::Import) => Metric::ImportFinished,
-            (RunStatus::Finished, TaskName::Payments) => Metric::RedundancyFinished,
-            (RunStatus::Finished, TaskName::Reconcile) => Metric::ReconciliationFinished,
-            _ => Metric::RunNeedsAttention,
-        };
-        telemetry::count(metric, 1, Some(&session.tenant), session.now());
+        if let Some(metric) = metric_of(state, task) {
+            telemetry::count(metric, 1, Some(&session.tenant), session.now());
+        }
         Ok(summary)
+    }
+
+    /// How a run stands that came out of time in the middle of a step: the next invocation repeats the step.
+    fn in_view_of_time(&mut self, result: Result<RunStatus, FlowError>) -> Result<RunStatus, FlowError> {
+        match result {
+            Err(FlowError::Sienge(error)) if self.moved && error.is_refused_for_now() => Ok(RunStatus::Continues),
+            Err(FlowError::Sienge(error @ SiengeError::Deadline { .. })) if self.moved || self.failures + 1 < MAX_FAILURES => {
+                tracing::info!(tenant = %self.session.tenant, creditor = %self.creditor, task = self.task.as_str(), %error, "out of time in a step; it is repeated");
+                // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
+                self.failures += u32::from(!self.moved);
+                Ok(RunStatus::Continues)
+            }
+            Ok(RunStatus::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => Err(FlowError::Stopped(
+                "o tempo da função não basta para um passo: aumente o tempo limite dela".to_owned(),
+            )),
+            Ok(RunStatus::Continues) if !self.moved => {
+                // Nor must an invocation too short for any step ask for the next one for ever.
+                self.failures += 1;
+                Ok(RunStatus::Continues)
+            }
+            other => other,
+        }
+    }
+
+    /// What becomes of a run that failed, in Portuguese.
+    fn next_step(&self, started_at: Timestamp, waits_for_quota: bool) -> &'static str {
+        if self.lease.is_none() {
+            "invoque de novo"
+        } else if waits_for_quota {
+            "a varredura retoma do último ponto quando a cota voltar"
+        } else if self.failures + 1 < MAX_FAILURES {
+            "a varredura retoma do último ponto em até 10 minutos"
+        } else if business_date(started_at) == self.session.today {
+            "invoque de novo hoje para retomar do último ponto"
+        } else {
+            "invoque de novo; uma nova execução lê também o que faltou"
+        }
+    }
+}
+
+/// What counts an invocation that ended so; nothing counts one that goes on.
+const fn metric_of(state: RunStatus, task: TaskName) -> Option<Metric> {
+    match (state, task) {
+        (RunStatus::Continues, _) => None,
+        (RunStatus::Finished, TaskName::Import) => Some(Metric::ImportFinished),
+        (RunStatus::Finished, TaskName::Payments) => Some(Metric::RedundancyFinished),
+        (RunStatus::Finished, TaskName::Reconcile) => Some(Metric::ReconciliationFinished),
+        _ => Some(Metric::RunNeedsAttention),
     }
 }
 
