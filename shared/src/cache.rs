@@ -32,7 +32,9 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
 
     /// Keeps a value that was just read.
     pub fn put(&self, key: K, value: V) {
-        let Ok(mut held) = self.held.lock() else { return };
+        let Ok(mut held) = self.held.lock() else {
+            return;
+        };
         if held.len() >= self.capacity {
             held.clear();
         }

@@ -16,4 +16,6 @@ pub mod sienge;
 pub mod store;
 pub mod telemetry;
 
-pub use ponte_domain::{agreement, calculation, calendar, digest, documents, ids, money, portfolio, settings, text};
+pub use ponte_domain::{
+    agreement, calculation, calendar, digest, documents, ids, money, portfolio, settings, text,
+};

@@ -84,15 +84,31 @@ impl Metric {
 /// Starts JSON logging at the level of `RUST_LOG`, such as `info` or `warn,ponte=debug` (default `info`). Call once, first thing in `main`.
 pub fn init() {
     // Targets are enough; `EnvFilter` brings regular expressions into every binary.
-    let filter = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|text| text.parse::<Targets>().ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
-    tracing_subscriber::registry().with(lines).with(filter).init();
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .init();
 }
 
 /// Emits a count in CloudWatch's embedded metric format.
 pub fn count(metric: Metric, value: u64, tenant: Option<&TenantId>, at: Timestamp) {
-    println!("{}", embedded(metric, value, tenant.map(|tenant| ("tenant", tenant.as_str())), at));
+    println!(
+        "{}",
+        embedded(
+            metric,
+            value,
+            tenant.map(|tenant| ("tenant", tenant.as_str())),
+            at
+        )
+    );
 }
 
 /// Emits one of an event, by its name; the caller bounds how many names there are.
@@ -100,7 +116,12 @@ pub fn count_event(metric: Metric, event: &str, at: Timestamp) {
     println!("{}", embedded(metric, 1, Some(("event", event)), at));
 }
 
-fn embedded(metric: Metric, value: u64, by: Option<(&str, &str)>, at: Timestamp) -> serde_json::Value {
+fn embedded(
+    metric: Metric,
+    value: u64,
+    by: Option<(&str, &str)>,
+    at: Timestamp,
+) -> serde_json::Value {
     let dimensions = by.map_or_else(|| json!([[]]), |(dimension, _)| json!([[], [dimension]]));
     let mut line = json!({
         "_aws": {
@@ -125,9 +146,17 @@ mod tests {
 
     #[test]
     fn a_count_is_an_embedded_metric() {
-        let line = embedded(Metric::WebhookReceived, 2, Some(("tenant", "617")), Timestamp::UNIX_EPOCH);
+        let line = embedded(
+            Metric::WebhookReceived,
+            2,
+            Some(("tenant", "617")),
+            Timestamp::UNIX_EPOCH,
+        );
         assert_eq!(line["WebhookReceived"], 2);
         assert_eq!(line["tenant"], "617");
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "WebhookReceived");
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"],
+            "WebhookReceived"
+        );
     }
 }

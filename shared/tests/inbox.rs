@@ -30,7 +30,10 @@ impl Call {
     /// One text of each entry of a batch.
     fn of_entries(&self, name: &str) -> Vec<String> {
         let entries = self.body["Entries"].as_array().unwrap();
-        entries.iter().map(|entry| entry[name].as_str().unwrap().to_owned()).collect()
+        entries
+            .iter()
+            .map(|entry| entry[name].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -55,7 +58,10 @@ impl Script {
 
     fn answer(&self, call: &Call) -> (u16, Value) {
         if self.denied == Some(call.action.as_str()) {
-            return (DENIED.0, json!({"__type": DENIED.1, "message": "not allowed"}));
+            return (
+                DENIED.0,
+                json!({"__type": DENIED.1, "message": "not allowed"}),
+            );
         }
         let answer = match call.action.as_str() {
             "ReceiveMessage" => {
@@ -68,7 +74,10 @@ impl Script {
             "SendMessage" => {
                 let text = call.body["MessageBody"].as_str().unwrap();
                 if self.not_taken.is_some_and(|word| text.contains(word)) {
-                    return (DENIED.0, json!({"__type": DENIED.1, "message": "not allowed"}));
+                    return (
+                        DENIED.0,
+                        json!({"__type": DENIED.1, "message": "not allowed"}),
+                    );
                 }
                 json!({"MessageId": "id", "MD5OfMessageBody": "x"})
             }
@@ -80,10 +89,9 @@ impl Script {
                     self.not_taken.is_some_and(|word| text.contains(word))
                 });
                 // Those that failed come first, and the others backwards: only their ids tell which is which.
-                let taken = taken
-                    .iter()
-                    .rev()
-                    .map(|entry| json!({"Id": entry["Id"], "MessageId": "id", "MD5OfMessageBody": "x"}));
+                let taken = taken.iter().rev().map(
+                    |entry| json!({"Id": entry["Id"], "MessageId": "id", "MD5OfMessageBody": "x"}),
+                );
                 let failed = failed
                     .iter()
                     .map(|entry| json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false}));
@@ -108,7 +116,9 @@ impl Stage {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("sa-east-1"))
             .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "test", "test", None, None, "test",
+            )))
             .build();
         let calls = Arc::new(Mutex::new(Vec::new()));
         let (script, seen) = (Arc::new(script), Arc::clone(&calls));
@@ -132,30 +142,54 @@ impl Stage {
     fn steps(&self) -> Vec<(String, String)> {
         let calls = self.calls().into_iter();
         calls
-            .map(|call| (call.action, call.body["QueueUrl"].as_str().unwrap().to_owned()))
+            .map(|call| {
+                (
+                    call.action,
+                    call.body["QueueUrl"].as_str().unwrap().to_owned(),
+                )
+            })
             .collect()
     }
 }
 
 /// Answers one request and closes the connection.
-async fn serve(mut stream: TcpStream, script: Arc<Script>, calls: Arc<Mutex<Vec<Call>>>) -> Option<()> {
+async fn serve(
+    mut stream: TcpStream,
+    script: Arc<Script>,
+    calls: Arc<Mutex<Vec<Call>>>,
+) -> Option<()> {
     let mut read = Vec::new();
     let (head, end) = loop {
-        stream.read_buf(&mut read).await.ok().filter(|count| *count > 0)?;
+        stream
+            .read_buf(&mut read)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
         if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
             break (String::from_utf8_lossy(&read[..end]).into_owned(), end + 4);
         }
     };
     let header = |name: &str| {
         let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).unwrap().1.trim()
+        lines
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .unwrap()
+            .1
+            .trim()
     };
     let length: usize = header("content-length").parse().unwrap();
     while read.len() < end + length {
-        stream.read_buf(&mut read).await.ok().filter(|count| *count > 0)?;
+        stream
+            .read_buf(&mut read)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
     }
     let call = Call {
-        action: header("x-amz-target").strip_prefix("AmazonSQS.").unwrap().to_owned(),
+        action: header("x-amz-target")
+            .strip_prefix("AmazonSQS.")
+            .unwrap()
+            .to_owned(),
         body: serde_json::from_slice(&read[end..]).unwrap(),
     };
     let (status, answer) = script.answer(&call);
@@ -165,7 +199,10 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, calls: Arc<Mutex<Vec<
         "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",
         answer.len()
     );
-    stream.write_all(format!("{head}{answer}").as_bytes()).await.ok()?;
+    stream
+        .write_all(format!("{head}{answer}").as_bytes())
+        .await
+        .ok()?;
     stream.shutdown().await.ok()
 }
 
@@ -192,20 +229,36 @@ async fn dead_letters_are_sent_to_the_inbox_one_by_one_each_before_it_is_deleted
     let calls = stage.calls();
     assert_eq!(calls[0].body["MaxNumberOfMessages"], 10);
     for (index, calls) in calls[1..].chunks(2).enumerate() {
-        let [sent, deleted] = calls else { panic!("{calls:?}") };
-        assert_eq!((sent.action.as_str(), &sent.body["QueueUrl"]), ("SendMessage", &json!(INBOX)));
+        let [sent, deleted] = calls else {
+            panic!("{calls:?}")
+        };
+        assert_eq!(
+            (sent.action.as_str(), &sent.body["QueueUrl"]),
+            ("SendMessage", &json!(INBOX))
+        );
         assert_eq!(sent.body["MessageBody"], json!(body(&format!("w-{index}"))));
         assert_eq!(sent.body["MessageGroupId"], "617");
-        assert_eq!(sent.body["DelaySeconds"], 7 + index, "a second after the one before");
+        assert_eq!(
+            sent.body["DelaySeconds"],
+            7 + index,
+            "a second after the one before"
+        );
         assert_eq!(
             (deleted.action.as_str(), &deleted.body["QueueUrl"]),
             ("DeleteMessage", &json!(DEAD))
         );
-        assert_eq!(deleted.body["ReceiptHandle"], json!(format!("receipt-{index}")));
+        assert_eq!(
+            deleted.body["ReceiptHandle"],
+            json!(format!("receipt-{index}"))
+        );
     }
     assert_eq!(calls.len(), 5);
     stage.inbox.redrive(1_000).await.unwrap();
-    assert_eq!(stage.calls()[6].body["DelaySeconds"], 900, "as long as SQS can wait");
+    assert_eq!(
+        stage.calls()[6].body["DelaySeconds"],
+        900,
+        "as long as SQS can wait"
+    );
 }
 
 #[tokio::test]
@@ -231,7 +284,10 @@ async fn dead_letters_that_could_not_be_sent_stay_and_the_operator_is_told() {
     let error = stage.inbox.redrive(0).await.unwrap_err().to_string();
     assert!(error.contains(DENIED.1), "{error}");
     let sent = step("SendMessage", INBOX);
-    assert_eq!(stage.steps(), [step("ReceiveMessage", DEAD), sent.clone(), sent]);
+    assert_eq!(
+        stage.steps(),
+        [step("ReceiveMessage", DEAD), sent.clone(), sent]
+    );
 }
 
 #[tokio::test]
@@ -258,7 +314,13 @@ async fn without_dead_letters_nothing_is_sent_or_deleted() {
 #[tokio::test]
 async fn a_function_without_the_dead_letter_queue_says_so_and_calls_nothing() {
     let stage = Stage::with(Script::of_dead(&["w-0"])).await;
-    let error = stage.inbox.clone().with_dead_letters(None).redrive(0).await.unwrap_err();
+    let error = stage
+        .inbox
+        .clone()
+        .with_dead_letters(None)
+        .redrive(0)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("dead-letter queue"), "{error}");
     assert!(stage.calls().is_empty());
 }
@@ -292,7 +354,12 @@ async fn a_queued_message_carries_its_tenant_as_its_group() {
 #[tokio::test]
 async fn many_are_sent_in_tens_each_with_its_tenant_and_those_taken_are_counted() {
     let messages: Vec<InboxMessage> = (0..23)
-        .map(|index| message(if index % 2 == 0 { "617" } else { "618" }, &format!("w-{index:02}")))
+        .map(|index| {
+            message(
+                if index % 2 == 0 { "617" } else { "618" },
+                &format!("w-{index:02}"),
+            )
+        })
         .collect();
     let script = Script {
         not_taken: Some("w-07"),
@@ -302,17 +369,28 @@ async fn many_are_sent_in_tens_each_with_its_tenant_and_those_taken_are_counted(
     // One of the first ten is not taken: the others are sent all the same.
     assert_eq!(stage.inbox.send_many(&messages).await.unwrap(), 22);
     let calls = stage.calls();
-    assert!(stage.steps().iter().all(|called| *called == step("SendMessageBatch", INBOX)));
+    assert!(
+        stage
+            .steps()
+            .iter()
+            .all(|called| *called == step("SendMessageBatch", INBOX))
+    );
     let sent: Vec<Vec<InboxMessage>> = calls
         .iter()
         .map(|call| {
             let bodies = call.of_entries("MessageBody");
-            bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect()
+            bodies
+                .iter()
+                .map(|body| serde_json::from_str(body).unwrap())
+                .collect()
         })
         .collect();
     assert_eq!(sent.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 3]);
     assert_eq!(sent.concat(), messages);
-    let groups: Vec<String> = calls.iter().flat_map(|call| call.of_entries("MessageGroupId")).collect();
+    let groups: Vec<String> = calls
+        .iter()
+        .flat_map(|call| call.of_entries("MessageGroupId"))
+        .collect();
     assert!(
         groups
             .iter()
@@ -328,14 +406,24 @@ async fn a_queue_that_does_not_take_anything_is_an_error() {
         ..Script::default()
     };
     let stage = Stage::with(script).await;
-    let error = stage.inbox.send_many(&[message("617", "w-0")]).await.unwrap_err().to_string();
+    let error = stage
+        .inbox
+        .send_many(&[message("617", "w-0")])
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(DENIED.1), "{error}");
     let script = Script {
         denied: Some("SendMessage"),
         ..Script::default()
     };
     let stage = Stage::with(script).await;
-    let error = stage.inbox.send(&message("617", "w-0")).await.unwrap_err().to_string();
+    let error = stage
+        .inbox
+        .send(&message("617", "w-0"))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(DENIED.1), "{error}");
     assert!(!error.contains("w-0"), "{error}");
 }

@@ -9,11 +9,17 @@ use harness::agreements::{monthly, wanted};
 use harness::database::{Database, Fault, at, tenant};
 use harness::rig::TODAY;
 use jiff::civil::date;
-use ponte::agreement::{Agreement, AgreementKind, AgreementSettings, StateName, Step, Terms, Transition, draft, transition};
+use ponte::agreement::{
+    Agreement, AgreementKind, AgreementSettings, StateName, Step, Terms, Transition, draft,
+    transition,
+};
 use ponte::calculation::RetroactiveBases;
 use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{Claims, Contract, ContractKey, ContractState, HeldBill, Installment, InstallmentState, SettlementClasses};
+use ponte::portfolio::{
+    Claims, Contract, ContractKey, ContractState, HeldBill, Installment, InstallmentState,
+    SettlementClasses,
+};
 use ponte::store::{AgreementWrite, Store, StoreError};
 
 const NOW: &str = "2026-11-20T15:00:00Z";
@@ -69,14 +75,29 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
 }
 
 /// An agreement on installments of bills, on the claims given.
-fn made(id: &str, kind: AgreementKind, selected: &[(i64, i64)], claims: &BTreeMap<BillId, Claims>) -> Transition {
+fn made(
+    id: &str,
+    kind: AgreementKind,
+    selected: &[(i64, i64)],
+    claims: &BTreeMap<BillId, Claims>,
+) -> Transition {
     let owed: Vec<_> = selected
         .iter()
-        .map(|(bill, installment)| (BillId(*bill), InstallmentId(*installment), date(2026, 10, 20), Cents::new(100_010)))
+        .map(|(bill, installment)| {
+            (
+                BillId(*bill),
+                InstallmentId(*installment),
+                date(2026, 10, 20),
+                Cents::new(100_010),
+            )
+        })
         .collect();
     let mut new = wanted(id, kind, &owed, monthly(2));
     new.indexer = Some(1);
-    let bills = claims.iter().map(|(bill, claims)| (*bill, held(*bill, claims.clone()))).collect();
+    let bills = claims
+        .iter()
+        .map(|(bill, claims)| (*bill, held(*bill, claims.clone())))
+        .collect();
     let terms = Terms {
         settings: &AgreementSettings::default(),
         classes: &SettlementClasses::default(),
@@ -85,7 +106,11 @@ fn made(id: &str, kind: AgreementKind, selected: &[(i64, i64)], claims: &BTreeMa
     draft(&tenant(), &new, &bills, terms, TODAY, at(NOW)).unwrap()
 }
 
-async fn write(store: &Store, step: &Transition, claims: &BTreeMap<BillId, Claims>) -> Result<(), StoreError> {
+async fn write(
+    store: &Store,
+    step: &Transition,
+    claims: &BTreeMap<BillId, Claims>,
+) -> Result<(), StoreError> {
     let write = AgreementWrite {
         agreement: &step.agreement,
         claims,
@@ -97,22 +122,39 @@ async fn write(store: &Store, step: &Transition, claims: &BTreeMap<BillId, Claim
 }
 
 fn none(bills: &[i64]) -> BTreeMap<BillId, Claims> {
-    bills.iter().map(|bill| (BillId(*bill), Claims::default())).collect()
+    bills
+        .iter()
+        .map(|bill| (BillId(*bill), Claims::default()))
+        .collect()
 }
 
 fn cancelled(agreement: &Agreement) -> Transition {
     let reason = "engano".to_owned();
-    transition(agreement, &Step::Cancel { reason }, &AgreementSettings::default(), TODAY).unwrap()
+    transition(
+        agreement,
+        &Step::Cancel { reason },
+        &AgreementSettings::default(),
+        TODAY,
+    )
+    .unwrap()
 }
 
 #[tokio::test]
 async fn an_agreement_its_claims_and_its_events_are_written_together_and_read_back() {
     let database = Database::start().await;
     let store = &database.store;
-    let step = made("a1", AgreementKind::NonIntegrated, &[(295, 1), (296, 2)], &none(&[295, 296]));
+    let step = made(
+        "a1",
+        AgreementKind::NonIntegrated,
+        &[(295, 1), (296, 2)],
+        &none(&[295, 296]),
+    );
     write(store, &step, &none(&[295, 296])).await.unwrap();
     assert_eq!(
-        store.agreement(&tenant(), &step.agreement.id).await.unwrap(),
+        store
+            .agreement(&tenant(), &step.agreement.id)
+            .await
+            .unwrap(),
         Some(step.agreement.clone())
     );
     for bill in [295, 296] {
@@ -122,13 +164,42 @@ async fn an_agreement_its_claims_and_its_events_are_written_together_and_read_ba
             step.agreement.claims_on(BillId(bill), &Claims::default()),
             "loading the bill brings its claims"
         );
-        assert_eq!(store.timeline(&tenant(), BillId(bill), 10).await.unwrap().len(), 1);
+        assert_eq!(
+            store
+                .timeline(&tenant(), BillId(bill), 10)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
     }
-    assert_eq!(store.unpublished(at("2027-01-01T00:00:00Z"), 10).await.unwrap().len(), 2);
+    assert_eq!(
+        store
+            .unpublished(at("2027-01-01T00:00:00Z"), 10)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     store.mark_published(&tenant(), &step.events).await.unwrap();
-    assert!(store.unpublished(at("2027-01-01T00:00:00Z"), 10).await.unwrap().is_empty());
-    let claims = store.claims(&tenant(), [BillId(295), BillId(296), BillId(297)]).await.unwrap();
-    assert_eq!(claims.values().map(|claims| claims.version).collect::<Vec<_>>(), [1, 1, 0]);
+    assert!(
+        store
+            .unpublished(at("2027-01-01T00:00:00Z"), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let claims = store
+        .claims(&tenant(), [BillId(295), BillId(296), BillId(297)])
+        .await
+        .unwrap();
+    assert_eq!(
+        claims
+            .values()
+            .map(|claims| claims.version)
+            .collect::<Vec<_>>(),
+        [1, 1, 0]
+    );
 }
 
 #[tokio::test]
@@ -136,29 +207,60 @@ async fn of_eight_at_once_on_one_installment_one_is_written_with_its_events_alon
     let database = Database::start().await;
     let store = &database.store;
     let steps: Vec<Transition> = (0..8)
-        .map(|index| made(&format!("a{index}"), AgreementKind::NonIntegrated, &[(295, 1)], &none(&[295])))
+        .map(|index| {
+            made(
+                &format!("a{index}"),
+                AgreementKind::NonIntegrated,
+                &[(295, 1)],
+                &none(&[295]),
+            )
+        })
         .collect();
     let before = none(&[295]);
     let written = join_all(steps.iter().map(|step| write(store, step, &before))).await;
     assert_eq!(written.iter().filter(|answer| answer.is_ok()).count(), 1);
     assert!(
-        written.iter().all(|answer| matches!(answer, Ok(()) | Err(StoreError::Conflict))),
+        written
+            .iter()
+            .all(|answer| matches!(answer, Ok(()) | Err(StoreError::Conflict))),
         "{written:?}"
     );
-    assert_eq!(store.agreements_of_bill(&tenant(), BillId(295), 10).await.unwrap().len(), 1);
-    assert_eq!(store.timeline(&tenant(), BillId(295), 10).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .agreements_of_bill(&tenant(), BillId(295), 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        store
+            .timeline(&tenant(), BillId(295), 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_write_on_an_old_revision_is_a_conflict_and_an_end_gives_the_claims_back() {
     let database = Database::start().await;
     let store = &database.store;
-    let step = made("a1", AgreementKind::NonIntegrated, &[(295, 1)], &none(&[295]));
+    let step = made(
+        "a1",
+        AgreementKind::NonIntegrated,
+        &[(295, 1)],
+        &none(&[295]),
+    );
     write(store, &step, &none(&[295])).await.unwrap();
     let end = cancelled(&step.agreement);
     let claims = store.claims(&tenant(), [BillId(295)]).await.unwrap();
     write(store, &end, &claims).await.unwrap();
-    assert_eq!(write(store, &end, &claims).await.unwrap_err(), StoreError::Conflict);
+    assert_eq!(
+        write(store, &end, &claims).await.unwrap_err(),
+        StoreError::Conflict
+    );
     let after = store.claims(&tenant(), [BillId(295)]).await.unwrap();
     assert!(after[&BillId(295)].live.is_empty());
     let second = made("a2", AgreementKind::NonIntegrated, &[(295, 1)], &after);
@@ -171,16 +273,35 @@ async fn a_lost_answer_leaves_all_or_nothing() {
     let store = database.fragile_store();
     for (index, fault) in [Fault::Lose, Fault::LoseAnswer].into_iter().enumerate() {
         let bill = 300 + i64::try_from(index).unwrap();
-        let step = made(&format!("a{index}"), AgreementKind::Integrated, &[(bill, 1)], &none(&[bill]));
-        database.faults(move |operation, _| if operation == "TransactWriteItems" { fault } else { Fault::Pass });
+        let step = made(
+            &format!("a{index}"),
+            AgreementKind::Integrated,
+            &[(bill, 1)],
+            &none(&[bill]),
+        );
+        database.faults(move |operation, _| {
+            if operation == "TransactWriteItems" {
+                fault
+            } else {
+                Fault::Pass
+            }
+        });
         write(&store, &step, &none(&[bill])).await.unwrap_err();
         database.no_faults();
-        let written = store.agreement(&tenant(), &step.agreement.id).await.unwrap().is_some();
+        let written = store
+            .agreement(&tenant(), &step.agreement.id)
+            .await
+            .unwrap()
+            .is_some();
         assert_eq!(written, fault == Fault::LoseAnswer);
         let loaded = store.load_bill(&tenant(), BillId(bill)).await.unwrap();
         assert_eq!(!loaded.claims.live.is_empty(), written);
         assert_eq!(
-            store.timeline(&tenant(), BillId(bill), 10).await.unwrap().len(),
+            store
+                .timeline(&tenant(), BillId(bill), 10)
+                .await
+                .unwrap()
+                .len(),
             usize::from(written)
         );
     }
@@ -192,16 +313,33 @@ async fn agreements_are_found_by_creditor_state_customer_and_contract() {
     let store = &database.store;
     for (id, installment) in [("a1", 1), ("a2", 2), ("a3", 3)] {
         let claims = store.claims(&tenant(), [BillId(295)]).await.unwrap();
-        let step = made(id, AgreementKind::NonIntegrated, &[(295, installment)], &claims);
+        let step = made(
+            id,
+            AgreementKind::NonIntegrated,
+            &[(295, installment)],
+            &claims,
+        );
         write(store, &step, &claims).await.unwrap();
         if id == "a2" {
             let claims = store.claims(&tenant(), [BillId(295)]).await.unwrap();
-            write(store, &cancelled(&step.agreement), &claims).await.unwrap();
+            write(store, &cancelled(&step.agreement), &claims)
+                .await
+                .unwrap();
         }
     }
-    let ids = |found: Vec<Agreement>| -> Vec<String> { found.into_iter().map(|agreement| agreement.id.to_string()).collect() };
+    let ids = |found: Vec<Agreement>| -> Vec<String> {
+        found
+            .into_iter()
+            .map(|agreement| agreement.id.to_string())
+            .collect()
+    };
     let creditor = CreditorId(1);
-    let of = async |state| ids(store.agreements_of_creditor(&tenant(), creditor, state, 10).await.unwrap());
+    let of = async |state| {
+        ids(store
+            .agreements_of_creditor(&tenant(), creditor, state, 10)
+            .await
+            .unwrap())
+    };
     assert_eq!(of(None).await, ["a3", "a2", "a1"]);
     assert_eq!(of(Some(StateName::Active)).await, ["a3", "a1"]);
     assert_eq!(of(Some(StateName::Cancelled)).await, ["a2"]);
@@ -212,10 +350,16 @@ async fn agreements_are_found_by_creditor_state_customer_and_contract() {
             .unwrap()
             .is_empty()
     );
-    let of_customer = store.agreements_of_customer(&tenant(), CustomerId(41), 10).await.unwrap();
+    let of_customer = store
+        .agreements_of_customer(&tenant(), CustomerId(41), 10)
+        .await
+        .unwrap();
     assert_eq!(ids(of_customer).len(), 3);
     assert_eq!(
-        ids(store.agreements_of_bill(&tenant(), BillId(295), 10).await.unwrap()),
+        ids(store
+            .agreements_of_bill(&tenant(), BillId(295), 10)
+            .await
+            .unwrap()),
         ["a3", "a2", "a1"]
     );
     assert_eq!(
@@ -242,15 +386,31 @@ async fn lists_hold_the_newest_and_those_withdrawn_take_nobodys_place() {
         }
         write(store, &step, &BTreeMap::new()).await.unwrap();
     }
-    let ids = |found: Vec<Agreement>| -> Vec<String> { found.into_iter().map(|agreement| agreement.id.to_string()).collect() };
+    let ids = |found: Vec<Agreement>| -> Vec<String> {
+        found
+            .into_iter()
+            .map(|agreement| agreement.id.to_string())
+            .collect()
+    };
     let creditor = CreditorId(1);
-    let of = async |state| ids(store.agreements_of_creditor(&tenant(), creditor, state, 3).await.unwrap());
+    let of = async |state| {
+        ids(store
+            .agreements_of_creditor(&tenant(), creditor, state, 3)
+            .await
+            .unwrap())
+    };
     assert_eq!(of(None).await, ["a3", "a4", "a5"]);
     assert_eq!(of(Some(StateName::Active)).await, ["a3", "a5", "a6"]);
     assert_eq!(of(Some(StateName::Cancelled)).await, ["a4", "a7"]);
-    let of_customer = store.agreements_of_customer(&tenant(), CustomerId(41), 2).await.unwrap();
+    let of_customer = store
+        .agreements_of_customer(&tenant(), CustomerId(41), 2)
+        .await
+        .unwrap();
     assert_eq!(ids(of_customer), ["a3", "a4"]);
-    let of_bill = store.agreements_of_bill(&tenant(), BillId(295), 2).await.unwrap();
+    let of_bill = store
+        .agreements_of_bill(&tenant(), BillId(295), 2)
+        .await
+        .unwrap();
     assert_eq!(ids(of_bill), ["a4", "a6"]);
 }
 
@@ -258,29 +418,65 @@ async fn lists_hold_the_newest_and_those_withdrawn_take_nobodys_place() {
 async fn erasing_empties_notes_and_reasons_and_a_step_under_way_does_not_bring_them_back() {
     let database = Database::start().await;
     let store = &database.store;
-    let mut step = made("a1", AgreementKind::NonIntegrated, &[(295, 1)], &none(&[295]));
+    let mut step = made(
+        "a1",
+        AgreementKind::NonIntegrated,
+        &[(295, 1)],
+        &none(&[295]),
+    );
     step.agreement.notes = "falar com Fulano".to_owned();
     step.agreement.public_notes = "para Fulano".to_owned();
     write(store, &step, &none(&[295])).await.unwrap();
     let claims = store.claims(&tenant(), [BillId(295)]).await.unwrap();
     let reason = "Fulano desistiu".to_owned();
-    let end = transition(&step.agreement, &Step::Cancel { reason }, &AgreementSettings::default(), TODAY).unwrap();
-    store.erase_agreement_notes(&tenant(), CustomerId(41)).await.unwrap();
-    assert_eq!(write(store, &end, &claims).await.unwrap_err(), StoreError::Conflict);
+    let end = transition(
+        &step.agreement,
+        &Step::Cancel { reason },
+        &AgreementSettings::default(),
+        TODAY,
+    )
+    .unwrap();
+    store
+        .erase_agreement_notes(&tenant(), CustomerId(41))
+        .await
+        .unwrap();
+    assert_eq!(
+        write(store, &end, &claims).await.unwrap_err(),
+        StoreError::Conflict
+    );
     let mut erased = step.agreement.clone();
     erased.erase_words();
     erased.revision += 1;
-    assert_eq!(store.agreement(&tenant(), &step.agreement.id).await.unwrap(), Some(erased.clone()));
+    assert_eq!(
+        store
+            .agreement(&tenant(), &step.agreement.id)
+            .await
+            .unwrap(),
+        Some(erased.clone())
+    );
     assert!(erased.notes.is_empty() && erased.public_notes.is_empty());
 
     let how = ponte::portfolio::Breaking::Command {
         reason: "Fulano desistiu".to_owned(),
     };
-    let end = transition(&erased, &Step::Break { how }, &AgreementSettings::default(), TODAY).unwrap();
+    let end = transition(
+        &erased,
+        &Step::Break { how },
+        &AgreementSettings::default(),
+        TODAY,
+    )
+    .unwrap();
     write(store, &end, &claims).await.unwrap();
     for _ in 0..2 {
-        store.erase_agreement_notes(&tenant(), CustomerId(41)).await.unwrap();
-        let ended = store.agreement(&tenant(), &erased.id).await.unwrap().unwrap();
+        store
+            .erase_agreement_notes(&tenant(), CustomerId(41))
+            .await
+            .unwrap();
+        let ended = store
+            .agreement(&tenant(), &erased.id)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (ended.state.name(), ended.revision),
             (StateName::Broken, end.agreement.revision + 1)
@@ -295,20 +491,46 @@ async fn erasing_empties_notes_and_reasons_and_a_step_under_way_does_not_bring_t
 async fn what_is_due_is_found_and_put_off_and_an_ended_agreement_is_not_due() {
     let database = Database::start().await;
     let store = &database.store;
-    let step = made("a1", AgreementKind::NonIntegrated, &[(295, 1)], &none(&[295]));
+    let step = made(
+        "a1",
+        AgreementKind::NonIntegrated,
+        &[(295, 1)],
+        &none(&[295]),
+    );
     write(store, &step, &none(&[295])).await.unwrap();
     assert!(store.due_agreements(at(NOW), 10).await.unwrap().is_empty());
-    let due = store.due_agreements(at("2026-11-20T15:16:01Z"), 10).await.unwrap();
-    assert_eq!((due.len(), &due[0].id, &due[0].tenant), (1, &step.agreement.id, &tenant()));
+    let due = store
+        .due_agreements(at("2026-11-20T15:16:01Z"), 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        (due.len(), &due[0].id, &due[0].tenant),
+        (1, &step.agreement.id, &tenant())
+    );
     let later = at("2026-11-21T15:16:00Z");
-    store.put_off_agreement(&step.agreement, later).await.unwrap();
-    assert!(store.due_agreements(at("2026-11-20T15:16:01Z"), 10).await.unwrap().is_empty());
+    store
+        .put_off_agreement(&step.agreement, later)
+        .await
+        .unwrap();
+    assert!(
+        store
+            .due_agreements(at("2026-11-20T15:16:01Z"), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(store.due_agreements(later, 10).await.unwrap().len(), 1);
     let claims = store.claims(&tenant(), [BillId(295)]).await.unwrap();
     let end = cancelled(&step.agreement);
     write(store, &end, &claims).await.unwrap();
-    store.put_off_agreement(&step.agreement, later).await.unwrap();
-    let due = store.due_agreements(at("2100-01-01T00:00:00Z"), 10).await.unwrap();
+    store
+        .put_off_agreement(&step.agreement, later)
+        .await
+        .unwrap();
+    let due = store
+        .due_agreements(at("2100-01-01T00:00:00Z"), 10)
+        .await
+        .unwrap();
     assert!(due.is_empty(), "an old revision puts nothing off");
 }
 
@@ -316,7 +538,12 @@ async fn what_is_due_is_found_and_put_off_and_an_ended_agreement_is_not_due() {
 async fn an_agreement_costs_what_the_data_model_says() {
     let database = Database::start().await;
     let store = &database.store;
-    let step = made("a1", AgreementKind::NonIntegrated, &[(295, 1), (295, 2)], &none(&[295]));
+    let step = made(
+        "a1",
+        AgreementKind::NonIntegrated,
+        &[(295, 1), (295, 2)],
+        &none(&[295]),
+    );
     database.units();
     write(store, &step, &none(&[295])).await.unwrap();
     let units = database.units();

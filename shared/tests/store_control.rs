@@ -22,7 +22,12 @@ fn text(value: &str) -> AttributeValue {
 }
 
 fn map(fields: &[(&str, AttributeValue)]) -> AttributeValue {
-    AttributeValue::M(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    AttributeValue::M(
+        fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
+    )
 }
 
 async fn put(database: &Database, pk: &str, sk: &str, name: &str, value: AttributeValue) {
@@ -41,7 +46,10 @@ async fn settings_are_read_as_the_tenant_command_writes_them() {
     let store = &database.store;
     assert!(store.tenant_settings(&tenant()).await.unwrap().is_none());
     let settings = map(&[
-        ("siengeBaseUrl", text("https://api.sienge.com.br/minhaempresa/public/api")),
+        (
+            "siengeBaseUrl",
+            text("https://api.sienge.com.br/minhaempresa/public/api"),
+        ),
         ("subdomain", text("minhaempresa")),
         ("package", text("ultimate")),
         ("ignoreCompanies", text("1;2")),
@@ -52,14 +60,46 @@ async fn settings_are_read_as_the_tenant_command_writes_them() {
         ("company", AttributeValue::N("1".to_owned())),
         ("name", text("Construtora Inventada")),
     ]);
-    put(&database, "tenant#617", "creditor#0000000001", "settings", creditor).await;
-    put(&database, "tenants", "617", "active", AttributeValue::Bool(true)).await;
-    put(&database, "tenants", "618", "active", AttributeValue::Bool(false)).await;
-    put(&database, "tenants", "no tenant at all", "active", AttributeValue::Bool(true)).await;
+    put(
+        &database,
+        "tenant#617",
+        "creditor#0000000001",
+        "settings",
+        creditor,
+    )
+    .await;
+    put(
+        &database,
+        "tenants",
+        "617",
+        "active",
+        AttributeValue::Bool(true),
+    )
+    .await;
+    put(
+        &database,
+        "tenants",
+        "618",
+        "active",
+        AttributeValue::Bool(false),
+    )
+    .await;
+    put(
+        &database,
+        "tenants",
+        "no tenant at all",
+        "active",
+        AttributeValue::Bool(true),
+    )
+    .await;
 
     let settings = store.tenant_settings(&tenant()).await.unwrap().unwrap();
     assert_eq!(
-        (settings.package, settings.active, settings.import_per_creditor),
+        (
+            settings.package,
+            settings.active,
+            settings.import_per_creditor
+        ),
         (Package::Ultimate, true, true)
     );
     assert!(settings.ignore_companies.contains("2"));
@@ -67,13 +107,31 @@ async fn settings_are_read_as_the_tenant_command_writes_them() {
     assert_eq!(creditors.len(), 1);
     assert_eq!(creditors[&CreditorId(1)].removal_share_percent, 20);
     assert_eq!(
-        store.creditor(&tenant(), CreditorId(1)).await.unwrap().unwrap().name,
+        store
+            .creditor(&tenant(), CreditorId(1))
+            .await
+            .unwrap()
+            .unwrap()
+            .name,
         "Construtora Inventada"
     );
-    assert!(store.creditor(&tenant(), CreditorId(2)).await.unwrap().is_none());
+    assert!(
+        store
+            .creditor(&tenant(), CreditorId(2))
+            .await
+            .unwrap()
+            .is_none()
+    );
     let tenants = store.tenants().await.unwrap();
-    let tenants: Vec<(&str, bool)> = tenants.iter().map(|one| (one.tenant.as_str(), one.active)).collect();
-    assert_eq!(tenants, [("617", true), ("618", false)], "the damaged entry is left out");
+    let tenants: Vec<(&str, bool)> = tenants
+        .iter()
+        .map(|one| (one.tenant.as_str(), one.active))
+        .collect();
+    assert_eq!(
+        tenants,
+        [("617", true), ("618", false)],
+        "the damaged entry is left out"
+    );
 }
 
 #[tokio::test]
@@ -91,7 +149,11 @@ async fn settings_written_here_are_read_here() {
     let read = store.tenant_settings(&tenant()).await.unwrap().unwrap();
     assert!(read.ignore_condition_types.contains("fi") && !read.active);
     assert!(!store.tenants().await.unwrap()[0].active);
-    let read = store.creditor(&tenant(), CreditorId(12)).await.unwrap().unwrap();
+    let read = store
+        .creditor(&tenant(), CreditorId(12))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(read.enterprises, creditor.enterprises);
 }
 
@@ -104,27 +166,79 @@ async fn unreadable_settings_name_the_field() {
         ("importPerCreditor", text("Sim")),
     ]);
     put(&database, "tenant#617", "settings", "settings", settings).await;
-    let error = database.store.tenant_settings(&tenant()).await.unwrap_err().to_string();
-    assert!(error.contains("tenant 617") && error.contains("importPerCreditor"), "{error}");
+    let error = database
+        .store
+        .tenant_settings(&tenant())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("tenant 617") && error.contains("importPerCreditor"),
+        "{error}"
+    );
     let creditor = map(&[("company", AttributeValue::N("2".to_owned()))]);
-    put(&database, "tenant#617", "creditor#0000000001", "settings", creditor).await;
-    let error = database.store.creditors(&tenant()).await.unwrap_err().to_string();
-    assert!(error.contains("creditor 0000000001") && error.contains("company"), "{error}");
+    put(
+        &database,
+        "tenant#617",
+        "creditor#0000000001",
+        "settings",
+        creditor,
+    )
+    .await;
+    let error = database
+        .store
+        .creditors(&tenant())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("creditor 0000000001") && error.contains("company"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_cursor_never_goes_back() {
     let database = Database::start().await;
     let store = &database.store;
-    assert_eq!(store.cursor(&tenant(), CREDITOR, "import").await.unwrap(), None);
-    assert!(!store.first_reconciliation_done(&tenant(), CreditorId(1)).await.unwrap());
-    for (task, instant) in [("import", NOW), ("import", "2026-11-21T08:00:00Z"), ("reconcile", NOW)] {
-        store.advance_cursor(&tenant(), CREDITOR, task, at(instant)).await.unwrap();
+    assert_eq!(
+        store.cursor(&tenant(), CREDITOR, "import").await.unwrap(),
+        None
+    );
+    assert!(
+        !store
+            .first_reconciliation_done(&tenant(), CreditorId(1))
+            .await
+            .unwrap()
+    );
+    for (task, instant) in [
+        ("import", NOW),
+        ("import", "2026-11-21T08:00:00Z"),
+        ("reconcile", NOW),
+    ] {
+        store
+            .advance_cursor(&tenant(), CREDITOR, task, at(instant))
+            .await
+            .unwrap();
     }
-    let cursor = store.cursor(&tenant(), CREDITOR, "import").await.unwrap().unwrap();
+    let cursor = store
+        .cursor(&tenant(), CREDITOR, "import")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(cursor.last_success, at(NOW));
-    assert!(store.first_reconciliation_done(&tenant(), CreditorId(1)).await.unwrap());
-    assert!(!store.first_reconciliation_done(&tenant(), CreditorId(2)).await.unwrap());
+    assert!(
+        store
+            .first_reconciliation_done(&tenant(), CreditorId(1))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .first_reconciliation_done(&tenant(), CreditorId(2))
+            .await
+            .unwrap()
+    );
     assert_eq!(store.cursor(&tenant(), None, "import").await.unwrap(), None);
 }
 
@@ -140,7 +254,10 @@ async fn save(store: &Store, version: u64, content: &String) -> Result<u64, Stor
 }
 
 async fn checkpoint(store: &Store) -> Option<(u64, String)> {
-    let loaded = store.load_checkpoint(&tenant(), CREDITOR, "import").await.unwrap();
+    let loaded = store
+        .load_checkpoint(&tenant(), CREDITOR, "import")
+        .await
+        .unwrap();
     loaded.map(|checkpoint| (checkpoint.version, checkpoint.content))
 }
 
@@ -160,14 +277,23 @@ async fn a_checkpoint_of_any_size_is_replaced_whole() {
         (2..=4).contains(&items),
         "the parts of earlier versions are gone, {items} items are left"
     );
-    assert_eq!(save(store, version - 1, &"late".to_owned()).await, Err(StoreError::Conflict));
-    assert_eq!(save(store, 0, &"new".to_owned()).await, Err(StoreError::Conflict));
+    assert_eq!(
+        save(store, version - 1, &"late".to_owned()).await,
+        Err(StoreError::Conflict)
+    );
+    assert_eq!(
+        save(store, 0, &"new".to_owned()).await,
+        Err(StoreError::Conflict)
+    );
     assert_eq!(checkpoint(store).await.unwrap().0, version);
     assert!(matches!(
         save(store, version, &noise(16_000_000, 1)).await,
         Err(StoreError::TooLarge { .. })
     ));
-    store.clear_checkpoint(&tenant(), CREDITOR, "import").await.unwrap();
+    store
+        .clear_checkpoint(&tenant(), CREDITOR, "import")
+        .await
+        .unwrap();
     assert_eq!(checkpoint(store).await, None);
     assert_eq!(database.items("control").await.len(), 0);
 }
@@ -179,10 +305,24 @@ async fn a_crash_while_saving_leaves_the_checkpoint_before_it() {
     let before = noise(800_000, 1);
     save(store, 0, &before).await.unwrap();
     for operation in ["BatchWriteItem", "PutItem"] {
-        database.faults(move |called, _| if called == operation { Fault::Lose } else { Fault::Pass });
-        assert!(save(&database.fragile_store(), 1, &noise(800_000, 2)).await.is_err());
+        database.faults(move |called, _| {
+            if called == operation {
+                Fault::Lose
+            } else {
+                Fault::Pass
+            }
+        });
+        assert!(
+            save(&database.fragile_store(), 1, &noise(800_000, 2))
+                .await
+                .is_err()
+        );
         database.no_faults();
-        assert_eq!(checkpoint(store).await, Some((1, before.clone())), "{operation}");
+        assert_eq!(
+            checkpoint(store).await,
+            Some((1, before.clone())),
+            "{operation}"
+        );
     }
 }
 
@@ -206,12 +346,21 @@ async fn one_run_at_a_time_holds_a_lease() {
         panic!("it was free");
     };
     let until = at("2026-11-22T08:01:00Z");
-    assert_eq!(acquire("run-2", "2026-11-22T08:00:59Z").await.unwrap(), Acquired::Held { until });
+    assert_eq!(
+        acquire("run-2", "2026-11-22T08:00:59Z").await.unwrap(),
+        Acquired::Held { until }
+    );
     assert!(
-        matches!(acquire("run-1", "2026-11-22T08:00:10Z").await.unwrap(), Acquired::Yes(_)),
+        matches!(
+            acquire("run-1", "2026-11-22T08:00:10Z").await.unwrap(),
+            Acquired::Yes(_)
+        ),
         "a continued run keeps it"
     );
-    store.renew_lease(&mut lease, minute, at("2026-11-22T08:00:50Z")).await.unwrap();
+    store
+        .renew_lease(&mut lease, minute, at("2026-11-22T08:00:50Z"))
+        .await
+        .unwrap();
     assert_eq!(lease.expires, at("2026-11-22T08:01:50Z"));
     assert!(matches!(
         acquire("run-2", "2026-11-22T08:01:49Z").await.unwrap(),
@@ -221,16 +370,24 @@ async fn one_run_at_a_time_holds_a_lease() {
         panic!("it had expired");
     };
     assert_eq!(
-        store.renew_lease(&mut lease, minute, at("2026-11-22T08:01:51Z")).await,
+        store
+            .renew_lease(&mut lease, minute, at("2026-11-22T08:01:51Z"))
+            .await,
         Err(StoreError::Conflict)
     );
     store.release_lease(lease).await.unwrap();
     assert!(
-        matches!(acquire("run-3", "2026-11-22T08:01:52Z").await.unwrap(), Acquired::Held { .. }),
+        matches!(
+            acquire("run-3", "2026-11-22T08:01:52Z").await.unwrap(),
+            Acquired::Held { .. }
+        ),
         "not the old owner's to give"
     );
     store.release_lease(taken).await.unwrap();
-    assert!(matches!(acquire("run-3", "2026-11-22T08:01:53Z").await.unwrap(), Acquired::Yes(_)));
+    assert!(matches!(
+        acquire("run-3", "2026-11-22T08:01:53Z").await.unwrap(),
+        Acquired::Yes(_)
+    ));
 }
 
 static TENANT: std::sync::OnceLock<TenantId> = std::sync::OnceLock::new();
@@ -244,7 +401,14 @@ async fn of_eight_runs_at_once_one_gets_the_lease() {
             tokio::spawn(async move {
                 let owner = format!("run-{run}");
                 store
-                    .acquire_lease(&tenant(), None, "payments", &owner, Duration::from_mins(1), at(NOW))
+                    .acquire_lease(
+                        &tenant(),
+                        None,
+                        "payments",
+                        &owner,
+                        Duration::from_mins(1),
+                        at(NOW),
+                    )
                     .await
             })
         })
@@ -260,16 +424,28 @@ async fn of_eight_runs_at_once_one_gets_the_lease() {
 async fn removals_wait_for_their_confirmation_chunk_by_chunk() {
     let database = Database::start().await;
     let store = &database.store;
-    let removals = |from: i64, count: i64| -> Vec<BillId> { (from..from + count).map(BillId).collect() };
+    let removals =
+        |from: i64, count: i64| -> Vec<BillId> { (from..from + count).map(BillId).collect() };
     for chunk in 0..3 {
         let one = removals(i64::from(chunk) * 1000, 1000);
-        store.put_removals(&tenant(), "run-1", chunk, &one, at(NOW)).await.unwrap();
-        store.put_removals(&tenant(), "run-1", chunk, &one, at(NOW)).await.unwrap();
+        store
+            .put_removals(&tenant(), "run-1", chunk, &one, at(NOW))
+            .await
+            .unwrap();
+        store
+            .put_removals(&tenant(), "run-1", chunk, &one, at(NOW))
+            .await
+            .unwrap();
     }
-    assert_eq!(store.removals(&tenant(), "run-1", 2).await.unwrap(), Some(removals(2000, 1000)));
+    assert_eq!(
+        store.removals(&tenant(), "run-1", 2).await.unwrap(),
+        Some(removals(2000, 1000))
+    );
     assert_eq!(store.removals(&tenant(), "run-1", 3).await.unwrap(), None);
     assert_eq!(store.removals(&tenant(), "run-2", 0).await.unwrap(), None);
-    let too_many = store.put_removals(&tenant(), "run-1", 9, &removals(0, 1001), at(NOW)).await;
+    let too_many = store
+        .put_removals(&tenant(), "run-1", 9, &removals(0, 1001), at(NOW))
+        .await;
     assert!(matches!(too_many, Err(StoreError::TooLarge { .. })));
     store.clear_removals(&tenant(), "run-1").await.unwrap();
     assert_eq!(store.removals(&tenant(), "run-1", 0).await.unwrap(), None);
@@ -289,7 +465,8 @@ impl Hand {
     }
 
     fn advance(&self, wait: Duration) {
-        self.0.fetch_add(i64::try_from(wait.as_millis()).unwrap(), Ordering::SeqCst);
+        self.0
+            .fetch_add(i64::try_from(wait.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
 
@@ -300,7 +477,12 @@ async fn eight_takers_never_pass_the_limit_of_any_minute() {
     let takers: Vec<_> = (0..8)
         .map(|taker| {
             // Each as in a function of its own: nothing shared but the table.
-            let quota = SharedQuota::new(database.store.clone(), "minhaempresa", Package::Ultimate, hand.clock());
+            let quota = SharedQuota::new(
+                database.store.clone(),
+                "minhaempresa",
+                Package::Ultimate,
+                hand.clock(),
+            );
             let clock = hand.clock();
             let hand = Arc::clone(&hand.0);
             tokio::spawn(async move {
@@ -327,16 +509,29 @@ async fn eight_takers_never_pass_the_limit_of_any_minute() {
     assert_eq!(calls.len(), 600);
     calls.sort_unstable();
     let busiest = (0..calls.len())
-        .map(|first| calls[first..].iter().take_while(|call| **call < calls[first] + 60_000).count())
+        .map(|first| {
+            calls[first..]
+                .iter()
+                .take_while(|call| **call < calls[first] + 60_000)
+                .count()
+        })
         .max();
     assert!(busiest.unwrap() <= 200, "{busiest:?}");
-    assert!(busiest.unwrap() >= 150, "the quota is used, too: {busiest:?}");
+    assert!(
+        busiest.unwrap() >= 150,
+        "the quota is used, too: {busiest:?}"
+    );
 }
 
 #[tokio::test]
 async fn calls_in_a_row_share_a_lot() {
     let database = Database::start().await;
-    let quota = SharedQuota::new(database.store.clone(), "x", Package::Ultimate, Hand::new().clock());
+    let quota = SharedQuota::new(
+        database.store.clone(),
+        "x",
+        Package::Ultimate,
+        Hand::new().clock(),
+    );
     for _ in 0..100 {
         quota.acquire(Lane::Rest, Priority::Batch).await.unwrap();
     }
@@ -382,8 +577,13 @@ async fn a_429_backs_everybody_off() {
     one.back_off(Lane::Bulk, Duration::from_secs(30)).await;
     one.back_off(Lane::Bulk, Duration::from_secs(5)).await;
     for quota in [&one, &other] {
-        let refusal = quota.acquire(Lane::Bulk, Priority::Interactive).await.unwrap_err();
-        let QuotaRefusal::Wait(wait) = refusal else { panic!("{refusal}") };
+        let refusal = quota
+            .acquire(Lane::Bulk, Priority::Interactive)
+            .await
+            .unwrap_err();
+        let QuotaRefusal::Wait(wait) = refusal else {
+            panic!("{refusal}")
+        };
         assert!((30_000..30_300).contains(&wait.as_millis()), "{wait:?}");
     }
     assert_eq!(other.remaining().await.unwrap().bulk_minute, 0);
@@ -414,7 +614,10 @@ async fn the_days_quota_of_the_package_ends_the_day() {
     for _ in 0..10 {
         quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
     }
-    assert_eq!(quota.acquire(Lane::Bulk, Priority::Interactive).await, Err(QuotaRefusal::DayIsOver));
+    assert_eq!(
+        quota.acquire(Lane::Bulk, Priority::Interactive).await,
+        Err(QuotaRefusal::DayIsOver)
+    );
     assert_eq!(quota.remaining().await.unwrap().bulk_day, 0);
     hand.advance(Duration::from_hours(24));
     quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
@@ -424,7 +627,9 @@ async fn the_days_quota_of_the_package_ends_the_day() {
 async fn eighty_percent_of_a_days_quota_are_announced_once() {
     let lines = Lines::default();
     let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let announced = || {
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
@@ -435,7 +640,11 @@ async fn eighty_percent_of_a_days_quota_are_announced_once() {
     let quota = SharedQuota::new(database.store.clone(), "x", Package::Free, hand.clock());
     for call in 1..=10 {
         quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
-        assert_eq!(announced(), usize::from(call >= 8), "of 10 calls a day this is number {call}");
+        assert_eq!(
+            announced(),
+            usize::from(call >= 8),
+            "of 10 calls a day this is number {call}"
+        );
     }
     hand.advance(Duration::from_hours(24));
     for _ in 0..10 {
@@ -461,9 +670,17 @@ impl std::io::Write for Lines {
 #[tokio::test]
 async fn a_counter_that_cannot_be_reached_allows_nothing() {
     let database = Database::start().await;
-    let quota = SharedQuota::new(database.fragile_store(), "x", Package::Ultimate, Hand::new().clock());
+    let quota = SharedQuota::new(
+        database.fragile_store(),
+        "x",
+        Package::Ultimate,
+        Hand::new().clock(),
+    );
     database.faults(|_, _| Fault::Lose);
-    assert_eq!(quota.acquire(Lane::Rest, Priority::Batch).await, Err(QuotaRefusal::Unavailable));
+    assert_eq!(
+        quota.acquire(Lane::Rest, Priority::Batch).await,
+        Err(QuotaRefusal::Unavailable)
+    );
     assert_eq!(quota.remaining().await, Err(QuotaRefusal::Unavailable));
     database.no_faults();
     quota.acquire(Lane::Rest, Priority::Batch).await.unwrap();

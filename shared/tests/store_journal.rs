@@ -10,8 +10,8 @@ use ponte::ids::{BillId, CreditorId, EnterpriseId};
 use ponte::portfolio::Critique;
 use ponte::sienge::{CallLog, CallRecord};
 use ponte::store::{
-    Accepted, CritiqueNote, Finish, InboundWebhook, JournalCalls, JournalKey, RunStart, RunState, Store, StoreError, StoredWebhook,
-    WebhookState, new_run_id,
+    Accepted, CritiqueNote, Finish, InboundWebhook, JournalCalls, JournalKey, RunStart, RunState,
+    Store, StoreError, StoredWebhook, WebhookState, new_run_id,
 };
 
 const NOW: &str = "2026-11-22T08:00:00Z";
@@ -36,7 +36,10 @@ fn noise(bytes: usize) -> Vec<u8> {
 }
 
 async fn load(store: &Store, key: &JournalKey) -> StoredWebhook {
-    let mut loaded = store.load_webhooks(std::slice::from_ref(key)).await.unwrap();
+    let mut loaded = store
+        .load_webhooks(std::slice::from_ref(key))
+        .await
+        .unwrap();
     assert_eq!(loaded.len(), 1);
     loaded.remove(0).unwrap()
 }
@@ -65,12 +68,18 @@ async fn a_webhook_is_new_once_and_a_duplicate_ever_after() {
     let store = &database.store;
     let first = webhook("a-1", br#"{"billId":295}"#);
     assert_eq!(store.accept(&first).await.unwrap(), Accepted::New);
-    assert_eq!(database.calls(), BTreeMap::from([("PutItem".to_owned(), 1)]));
+    assert_eq!(
+        database.calls(),
+        BTreeMap::from([("PutItem".to_owned(), 1)])
+    );
     let duplicate = |same_body| Accepted::Duplicate { same_body };
     assert_eq!(store.accept(&first).await.unwrap(), duplicate(true));
     let other_body = webhook("a-1", br#"{"billId":296}"#);
     assert_eq!(store.accept(&other_body).await.unwrap(), duplicate(false));
-    store.finish(&finish(&first.key(), WebhookState::Done), at(NOW)).await.unwrap();
+    store
+        .finish(&finish(&first.key(), WebhookState::Done), at(NOW))
+        .await
+        .unwrap();
     assert_eq!(store.accept(&first).await.unwrap(), duplicate(true));
     let loaded = load(store, &first.key()).await;
     assert_eq!((loaded.webhook, loaded.state), (first, WebhookState::Done));
@@ -97,7 +106,13 @@ async fn of_sixteen_deliveries_at_once_exactly_one_is_new() {
             }
         }
         assert_eq!(new, 1);
-        assert_eq!(load(&database.store, &webhook(&id, b"").key()).await.webhook.body, body);
+        assert_eq!(
+            load(&database.store, &webhook(&id, b"").key())
+                .await
+                .webhook
+                .body,
+            body
+        );
     }
 }
 
@@ -144,8 +159,18 @@ async fn a_crash_before_the_head_accepts_nothing_and_loses_nothing() {
     assert!(database.fragile_store().accept(&webhook).await.is_err());
     database.no_faults();
     assert_eq!(pending(&database.store).await, BTreeSet::new());
-    assert!(database.store.load_webhooks(&[webhook.key()]).await.unwrap().is_empty());
-    assert_eq!(database.store.accept(&webhook).await.unwrap(), Accepted::New);
+    assert!(
+        database
+            .store
+            .load_webhooks(&[webhook.key()])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        database.store.accept(&webhook).await.unwrap(),
+        Accepted::New
+    );
     assert_eq!(load(&database.store, &webhook.key()).await.webhook, webhook);
 }
 
@@ -156,7 +181,10 @@ async fn a_lost_answer_leaves_the_webhook_pending_for_the_sweep() {
     database.faults(|_, _| Fault::LoseAnswer);
     assert!(database.fragile_store().accept(&webhook).await.is_err());
     database.no_faults();
-    assert_eq!(pending(&database.store).await, BTreeSet::from([webhook.key()]));
+    assert_eq!(
+        pending(&database.store).await,
+        BTreeSet::from([webhook.key()])
+    );
 }
 
 #[tokio::test]
@@ -168,7 +196,10 @@ async fn parts_left_unprocessed_are_written_again() {
         ("BatchWriteItem", 2) => Fault::Process(0),
         _ => Fault::Pass,
     });
-    assert_eq!(database.store.accept(&webhook).await.unwrap(), Accepted::New);
+    assert_eq!(
+        database.store.accept(&webhook).await.unwrap(),
+        Accepted::New
+    );
     assert_eq!(database.calls()["BatchWriteItem"], 3);
     assert_eq!(load(&database.store, &webhook.key()).await.webhook, webhook);
 }
@@ -180,9 +211,17 @@ async fn items_never_processed_are_an_error_and_not_a_loss() {
         "BatchWriteItem" => Fault::Process(0),
         _ => Fault::Pass,
     });
-    let error = database.store.accept(&webhook("big", &noise(500_000))).await.unwrap_err();
+    let error = database
+        .store
+        .accept(&webhook("big", &noise(500_000)))
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
-    assert_eq!(database.calls().get("PutItem"), None, "no head without its parts");
+    assert_eq!(
+        database.calls().get("PutItem"),
+        None,
+        "no head without its parts"
+    );
 }
 
 #[tokio::test]
@@ -190,16 +229,25 @@ async fn a_rejected_webhook_is_kept_for_the_log_and_never_pending() {
     let database = Database::start().await;
     let store = &database.store;
     let webhook = webhook("bad", b"not json");
-    assert_eq!(store.reject(&webhook, "corpo ilegível").await.unwrap(), Accepted::New);
+    assert_eq!(
+        store.reject(&webhook, "corpo ilegível").await.unwrap(),
+        Accepted::New
+    );
     assert_eq!(pending(store).await, BTreeSet::new());
-    store.finish(&finish(&webhook.key(), WebhookState::Done), at(NOW)).await.unwrap();
+    store
+        .finish(&finish(&webhook.key(), WebhookState::Done), at(NOW))
+        .await
+        .unwrap();
     let loaded = load(store, &webhook.key()).await;
     assert_eq!(
         (loaded.state, loaded.note.as_deref()),
         (WebhookState::Rejected, Some("corpo ilegível")),
         "rejected is final"
     );
-    let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "webhook", 10).await.unwrap();
+    let listed = store
+        .journal_of_day(&tenant(), date(2026, 11, 22), "webhook", 10)
+        .await
+        .unwrap();
     assert_eq!(
         (listed[0].state.as_str(), listed[0].summary.as_str()),
         ("rejected", "SiengePagamentos: RECEIPT_PROCESSED")
@@ -211,7 +259,9 @@ async fn credentials_in_headers_are_not_stored() {
     let database = Database::start().await;
     let mut webhook = webhook("h", b"{}");
     for name in ["Authorization", "authorization", "Cookie", "x-api-key"] {
-        webhook.headers.insert(name.to_owned(), "secret-token".to_owned());
+        webhook
+            .headers
+            .insert(name.to_owned(), "secret-token".to_owned());
     }
     database.store.accept(&webhook).await.unwrap();
     let stored = format!("{:?}", database.items("journal").await);
@@ -234,16 +284,27 @@ async fn states_move_forward_only() {
         let webhook = webhook(&format!("s-{id}"), b"{}");
         store.accept(&webhook).await.unwrap();
         for state in states {
-            store.finish(&finish(&webhook.key(), state), at(NOW)).await.unwrap();
+            store
+                .finish(&finish(&webhook.key(), state), at(NOW))
+                .await
+                .unwrap();
         }
         assert_eq!(load(store, &webhook.key()).await.state, end);
     }
     assert_eq!(pending(store).await, BTreeSet::new());
     assert_eq!(store.unmatched(&tenant(), 10).await.unwrap(), []);
-    assert!(store.finish(&finish(&webhook("s-0", b"").key(), Pending), at(NOW)).await.is_err());
+    assert!(
+        store
+            .finish(&finish(&webhook("s-0", b"").key(), Pending), at(NOW))
+            .await
+            .is_err()
+    );
     // One that was removed is nothing to finish.
     let unknown = JournalKey("tenant#617#webhook#unknown".to_owned());
-    store.finish(&finish(&unknown, Done), at(NOW)).await.unwrap();
+    store
+        .finish(&finish(&unknown, Done), at(NOW))
+        .await
+        .unwrap();
     assert!(store.load_webhooks(&[unknown]).await.unwrap().is_empty());
 }
 
@@ -251,15 +312,23 @@ async fn states_move_forward_only() {
 async fn many_are_finished_at_once() {
     let database = Database::start().await;
     let store = &database.store;
-    let webhooks: Vec<InboundWebhook> = (0..120).map(|id| webhook(&format!("m-{id}"), b"{}")).collect();
+    let webhooks: Vec<InboundWebhook> = (0..120)
+        .map(|id| webhook(&format!("m-{id}"), b"{}"))
+        .collect();
     for webhook in &webhooks {
         store.accept(webhook).await.unwrap();
     }
     let keys: Vec<JournalKey> = webhooks.iter().map(InboundWebhook::key).collect();
     assert_eq!(pending(store).await.len(), 120);
-    let loaded = store.load_webhooks(&[keys.clone(), keys.clone()].concat()).await.unwrap();
+    let loaded = store
+        .load_webhooks(&[keys.clone(), keys.clone()].concat())
+        .await
+        .unwrap();
     assert_eq!(loaded.len(), 120, "each once");
-    let finishes: Vec<Finish> = keys.iter().map(|key| finish(key, WebhookState::Done)).collect();
+    let finishes: Vec<Finish> = keys
+        .iter()
+        .map(|key| finish(key, WebhookState::Done))
+        .collect();
     assert_eq!(store.finish_all(&finishes, at(NOW)).await, []);
     assert_eq!(pending(store).await.len(), 0);
 }
@@ -297,7 +366,11 @@ async fn unmatched_webhooks_are_kept_for_their_days_and_then_removed() {
     let database = Database::start().await;
     let store = &database.store;
     for (id, day) in [("old", 10), ("big", 11), ("young", 20)] {
-        let body = if id == "big" { noise(800_000) } else { b"{}".to_vec() };
+        let body = if id == "big" {
+            noise(800_000)
+        } else {
+            b"{}".to_vec()
+        };
         let mut webhook = webhook(id, &body);
         webhook.received_at = at(&format!("2026-11-{day}T08:00:00Z"));
         store.accept(&webhook).await.unwrap();
@@ -307,14 +380,33 @@ async fn unmatched_webhooks_are_kept_for_their_days_and_then_removed() {
             .unwrap();
     }
     let waiting = store.unmatched(&tenant(), 10).await.unwrap();
-    assert_eq!(waiting.iter().map(|one| one.received_at).min(), Some(at("2026-11-10T08:00:00Z")));
+    assert_eq!(
+        waiting.iter().map(|one| one.received_at).min(),
+        Some(at("2026-11-10T08:00:00Z"))
+    );
     assert_eq!(waiting.len(), 3);
-    assert_eq!(store.expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z")).await.unwrap(), 2);
-    assert_eq!(store.expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z")).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z"))
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        store
+            .expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z"))
+            .await
+            .unwrap(),
+        0
+    );
     let left = store.unmatched(&tenant(), 10).await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].key, webhook("young", b"").key());
-    assert_eq!(database.items("journal").await.len(), 1, "parts are gone too");
+    assert_eq!(
+        database.items("journal").await.len(),
+        1,
+        "parts are gone too"
+    );
 }
 
 #[tokio::test]
@@ -383,9 +475,21 @@ async fn every_call_to_sienge_is_written_down_in_batches() {
         .await
         .unwrap();
     assert_eq!(listed.len(), 60);
-    assert!(listed.iter().any(|entry| entry.summary == "ConsultarExtratoCliente 200 em 351 ms"));
+    assert!(
+        listed
+            .iter()
+            .any(|entry| entry.summary == "ConsultarExtratoCliente 200 em 351 ms")
+    );
     assert!(listed.iter().any(|entry| entry.state == "sem resposta"));
-    assert_eq!(database.store.journal_of_bill(&tenant(), BillId(295), 7).await.unwrap().len(), 7);
+    assert_eq!(
+        database
+            .store
+            .journal_of_bill(&tenant(), BillId(295), 7)
+            .await
+            .unwrap()
+            .len(),
+        7
+    );
 }
 
 #[tokio::test]
@@ -434,18 +538,37 @@ async fn runs_are_listed_newest_first_with_their_counts() {
         runs.iter().map(|run| run.state).collect::<Vec<_>>(),
         [RunState::Running, RunState::Stopped]
     );
-    assert_eq!((&runs[1].counts, runs[1].summary.as_str()), (&counts, "Batimento interrompido"));
+    assert_eq!(
+        (&runs[1].counts, runs[1].summary.as_str()),
+        (&counts, "Batimento interrompido")
+    );
     assert_eq!(runs[1].finished_at, Some(at("2026-11-22T08:05:00Z")));
-    let one = store.run(&tenant(), "reconcile", &first.id).await.unwrap().unwrap();
-    assert_eq!((one.id.as_str(), one.creditor), (first.id.as_str(), Some(CreditorId(1))));
-    assert_eq!(store.run(&tenant(), "reconcile", "unknown").await.unwrap(), None);
-    let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "run", 10).await.unwrap();
+    let one = store
+        .run(&tenant(), "reconcile", &first.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (one.id.as_str(), one.creditor),
+        (first.id.as_str(), Some(CreditorId(1)))
+    );
+    assert_eq!(
+        store.run(&tenant(), "reconcile", "unknown").await.unwrap(),
+        None
+    );
+    let listed = store
+        .journal_of_day(&tenant(), date(2026, 11, 22), "run", 10)
+        .await
+        .unwrap();
     assert_eq!(
         listed
             .iter()
             .map(|entry| (entry.state.as_str(), entry.summary.as_str()))
             .collect::<Vec<_>>(),
-        [("running", "reconcile credor 1"), ("stopped", "Batimento interrompido")]
+        [
+            ("running", "reconcile credor 1"),
+            ("stopped", "Batimento interrompido")
+        ]
     );
 }
 
@@ -461,7 +584,13 @@ async fn a_critique_is_written_once_a_day() {
     };
     let notes = [critique(1), critique(2), critique(1)];
     let creditor = Some(CreditorId(1));
-    assert_eq!(store.record_critiques(&tenant(), creditor, &notes, at(NOW)).await.unwrap(), 2);
+    assert_eq!(
+        store
+            .record_critiques(&tenant(), creditor, &notes, at(NOW))
+            .await
+            .unwrap(),
+        2
+    );
     database.calls();
     assert_eq!(
         store
@@ -470,7 +599,10 @@ async fn a_critique_is_written_once_a_day() {
             .unwrap(),
         0
     );
-    assert_eq!(database.calls(), BTreeMap::from([("BatchGetItem".to_owned(), 1)]));
+    assert_eq!(
+        database.calls(),
+        BTreeMap::from([("BatchGetItem".to_owned(), 1)])
+    );
     assert_eq!(
         store
             .record_critiques(&tenant(), creditor, &notes, at("2026-11-23T08:00:00Z"))
@@ -478,7 +610,10 @@ async fn a_critique_is_written_once_a_day() {
             .unwrap(),
         2
     );
-    let listed = store.journal_of_day(&tenant(), date(2026, 11, 22), "critique", 10).await.unwrap();
+    let listed = store
+        .journal_of_day(&tenant(), date(2026, 11, 22), "critique", 10)
+        .await
+        .unwrap();
     assert_eq!(listed.len(), 2);
     assert!(listed[0].summary.starts_with("Filial não cadastrada"));
 }
@@ -519,8 +654,16 @@ async fn without_an_id_an_equal_one_is_the_same_only_while_the_first_one_waits()
         WebhookState::Done,
         "both came before it was loaded"
     );
-    for state in [WebhookState::Unmatched, WebhookState::Failed, WebhookState::Done] {
-        assert_eq!(store.accept(&first).await.unwrap(), Accepted::New, "another event: {state:?}");
+    for state in [
+        WebhookState::Unmatched,
+        WebhookState::Failed,
+        WebhookState::Done,
+    ] {
+        assert_eq!(
+            store.accept(&first).await.unwrap(),
+            Accepted::New,
+            "another event: {state:?}"
+        );
         let loaded = load(store, &first.key()).await;
         assert_eq!((loaded.state, &loaded.note), (WebhookState::Pending, &None));
         finish_loaded(store, &loaded, state).await;
@@ -535,14 +678,21 @@ async fn one_that_comes_again_while_it_is_looked_at_is_looked_at_once_more() {
     let database = Database::start().await;
     let store = &database.store;
     let first = nameless(b"{}");
-    for state in [WebhookState::Done, WebhookState::Unmatched, WebhookState::Failed] {
+    for state in [
+        WebhookState::Done,
+        WebhookState::Unmatched,
+        WebhookState::Failed,
+    ] {
         assert_eq!(store.accept(&first).await.unwrap(), Accepted::New);
         let being_read = load(store, &first.key()).await;
         assert_eq!(store.accept(&first).await.unwrap(), Accepted::Again);
         finish_loaded(store, &being_read, state).await;
         let waiting = load(store, &first.key()).await;
         assert_eq!(waiting.state, WebhookState::Pending, "{state:?}");
-        assert!(pending(store).await.contains(&first.key()), "the sweep finds it");
+        assert!(
+            pending(store).await.contains(&first.key()),
+            "the sweep finds it"
+        );
         // Whoever finishes late, after it was finished and came anew, finishes nothing.
         finish_loaded(store, &waiting, WebhookState::Done).await;
         assert_eq!(store.accept(&first).await.unwrap(), Accepted::New);
@@ -572,7 +722,9 @@ async fn of_equal_ones_at_once_none_is_lost_whoever_finishes_meanwhile() {
     let (arrived, ()) = futures::future::join(arrivals, finisher).await;
     let arrived: Vec<Accepted> = arrived.into_iter().map(Result::unwrap).collect();
     assert!(
-        arrived.iter().all(|one| matches!(one, Accepted::New | Accepted::Again)),
+        arrived
+            .iter()
+            .all(|one| matches!(one, Accepted::New | Accepted::Again)),
         "{arrived:?}"
     );
     assert!(arrived.contains(&Accepted::New));
@@ -598,14 +750,32 @@ async fn a_webhook_is_listed_by_day_and_bill_when_it_is_finished_and_only_waits_
             bill: None,
             ..webhook(&format!("{word}-no-bill"), b"{}")
         };
-        let before = store.journal_of_day(&tenant(), day, "webhook", 100).await.unwrap().len();
+        let before = store
+            .journal_of_day(&tenant(), day, "webhook", 100)
+            .await
+            .unwrap()
+            .len();
         for webhook in [&of_a_bill, &of_none] {
             store.accept(webhook).await.unwrap();
             assert!(pending(store).await.contains(&webhook.key()));
         }
         let bill = of_a_bill.bill.unwrap();
-        assert_eq!(store.journal_of_day(&tenant(), day, "webhook", 100).await.unwrap().len(), before);
-        assert_eq!(store.journal_of_bill(&tenant(), bill, 10).await.unwrap().len(), 0);
+        assert_eq!(
+            store
+                .journal_of_day(&tenant(), day, "webhook", 100)
+                .await
+                .unwrap()
+                .len(),
+            before
+        );
+        assert_eq!(
+            store
+                .journal_of_bill(&tenant(), bill, 10)
+                .await
+                .unwrap()
+                .len(),
+            0
+        );
         for webhook in [&of_a_bill, &of_none] {
             let about_its_bill = Finish {
                 bill: webhook.bill,
@@ -614,11 +784,24 @@ async fn a_webhook_is_listed_by_day_and_bill_when_it_is_finished_and_only_waits_
             store.finish(&about_its_bill, at(NOW)).await.unwrap();
             assert!(!pending(store).await.contains(&webhook.key()));
         }
-        let of_day = store.journal_of_day(&tenant(), day, "webhook", 100).await.unwrap();
+        let of_day = store
+            .journal_of_day(&tenant(), day, "webhook", 100)
+            .await
+            .unwrap();
         assert_eq!(of_day.len(), before + 2, "{word}");
-        assert_eq!(of_day.iter().filter(|entry| entry.state == word).count(), 2, "{word}");
+        assert_eq!(
+            of_day.iter().filter(|entry| entry.state == word).count(),
+            2,
+            "{word}"
+        );
         let of_bill = store.journal_of_bill(&tenant(), bill, 10).await.unwrap();
-        assert_eq!(of_bill.iter().map(|entry| entry.state.as_str()).collect::<Vec<_>>(), [word]);
+        assert_eq!(
+            of_bill
+                .iter()
+                .map(|entry| entry.state.as_str())
+                .collect::<Vec<_>>(),
+            [word]
+        );
     }
 }
 
@@ -627,7 +810,10 @@ async fn the_costs_are_those_of_the_data_model() {
     let database = Database::start().await;
     let store = &database.store;
     let units = || database.units().into_values().sum::<f64>();
-    let webhook = webhook("0d1b7c1e-6d27-4c3e-9a55-7a3c9e1f2b10", br#"{"billId":295,"installmentId":12}"#);
+    let webhook = webhook(
+        "0d1b7c1e-6d27-4c3e-9a55-7a3c9e1f2b10",
+        br#"{"billId":295,"installmentId":12}"#,
+    );
     store.accept(&webhook).await.unwrap();
     assert_eq!(units(), 2.0, "accepting a webhook");
     store.load_webhooks(&[webhook.key()]).await.unwrap();

@@ -9,12 +9,16 @@ use futures::TryStreamExt;
 use harness::database::{Database, Fault, at, tenant};
 use jiff::civil::date;
 use ponte::calendar::Date;
-use ponte::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId, UnitId};
+use ponte::ids::{
+    BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId,
+    UnitId,
+};
 use ponte::money::Cents;
 use ponte::portfolio::{
-    Action, Address, Change, Contract, ContractKey, ContractState, Coverage, Customer, Document, Enterprise, EventKind, HeldBill,
-    Installment, InstallmentState, Observation, ObservedBill, ObservedInstallment, Outcome, Phone, Receipt, ReturnReason, SalesContract,
-    Scope, SettlementClass, SettlementKind, TimelineEvent, Unit, compare,
+    Action, Address, Change, Contract, ContractKey, ContractState, Coverage, Customer, Document,
+    Enterprise, EventKind, HeldBill, Installment, InstallmentState, Observation, ObservedBill,
+    ObservedInstallment, Outcome, Phone, Receipt, ReturnReason, SalesContract, Scope,
+    SettlementClass, SettlementKind, TimelineEvent, Unit, compare,
 };
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::{Recovery, Stamp, Store, StoreError};
@@ -50,7 +54,9 @@ fn contract(bill: i64) -> Contract {
 }
 
 fn installment(bill: i64, id: i64) -> Installment {
-    let due_on = date(2026, 1, 30).checked_add(jiff::Span::new().days(id)).unwrap();
+    let due_on = date(2026, 1, 30)
+        .checked_add(jiff::Span::new().days(id))
+        .unwrap();
     Installment {
         contract: key(bill),
         creditor: CreditorId(1),
@@ -150,7 +156,10 @@ fn seen(count: i64, paid: bool) -> Observation {
 }
 
 fn compared(held: &HeldBill, seen: &Observation) -> Outcome {
-    let tenant: TenantSettings = serde_json::from_str(r#"{"siengeBaseUrl": "https://x.invalid/public/api", "subdomain": "x"}"#).unwrap();
+    let tenant: TenantSettings = serde_json::from_str(
+        r#"{"siengeBaseUrl": "https://x.invalid/public/api", "subdomain": "x"}"#,
+    )
+    .unwrap();
     let creditor = CreditorSettings::new(CREDITOR);
     compare(
         held,
@@ -165,18 +174,28 @@ fn compared(held: &HeldBill, seen: &Observation) -> Outcome {
 async fn story(store: &Store) -> (HeldBill, BTreeSet<String>) {
     let mut held = store.load_bill(&tenant(), BillId(295)).await.unwrap();
     held.version = 0;
-    let told = store.timeline(&tenant(), BillId(295), 10_000).await.unwrap();
+    let told = store
+        .timeline(&tenant(), BillId(295), 10_000)
+        .await
+        .unwrap();
     let ids: BTreeSet<String> = told.iter().map(|event| event.id.clone()).collect();
     assert_eq!(ids.len(), told.len());
     (held, ids)
 }
 
-async fn commit(store: &Store, bill: i64, held: &HeldBill, outcome: &Outcome) -> Result<ponte::store::Committed, StoreError> {
+async fn commit(
+    store: &Store,
+    bill: i64,
+    held: &HeldBill,
+    outcome: &Outcome,
+) -> Result<ponte::store::Committed, StoreError> {
     let stamp = Stamp {
         at: at(NOW),
         read_at: Some(at(READ)),
     };
-    store.commit(&tenant(), BillId(bill), CREDITOR, held, outcome, stamp).await
+    store
+        .commit(&tenant(), BillId(bill), CREDITOR, held, outcome, stamp)
+        .await
 }
 
 #[tokio::test]
@@ -204,8 +223,13 @@ async fn a_bill_is_read_back_as_it_was_committed() {
         events: vec![payment(295, 2, Cents::new(100_010))],
         ..Outcome::default()
     };
-    assert_eq!(store.load_bill(&tenant(), BillId(295)).await.unwrap(), HeldBill::default());
-    let committed = commit(store, 295, &HeldBill::default(), &outcome).await.unwrap();
+    assert_eq!(
+        store.load_bill(&tenant(), BillId(295)).await.unwrap(),
+        HeldBill::default()
+    );
+    let committed = commit(store, 295, &HeldBill::default(), &outcome)
+        .await
+        .unwrap();
     assert_eq!((committed.version, committed.events.len()), (1, 1));
     let held = store.load_bill(&tenant(), BillId(295)).await.unwrap();
     assert_eq!(held.version, 1);
@@ -215,7 +239,12 @@ async fn a_bill_is_read_back_as_it_was_committed() {
         [&installment(295, 1), &settled],
         "exactly, scale of the money included"
     );
-    assert_eq!(held.installments[&(key(295), InstallmentId(1))].original.to_string(), "1000.10");
+    assert_eq!(
+        held.installments[&(key(295), InstallmentId(1))]
+            .original
+            .to_string(),
+        "1000.10"
+    );
     assert!(held.pending_events.is_empty());
     assert_eq!(
         store.timeline(&tenant(), BillId(295), 10).await.unwrap(),
@@ -226,7 +255,14 @@ async fn a_bill_is_read_back_as_it_was_committed() {
 #[tokio::test]
 async fn an_outcome_without_changes_makes_no_call() {
     let database = Database::start().await;
-    let committed = commit(&database.store, 1, &HeldBill::default(), &Outcome::default()).await.unwrap();
+    let committed = commit(
+        &database.store,
+        1,
+        &HeldBill::default(),
+        &Outcome::default(),
+    )
+    .await
+    .unwrap();
     assert_eq!(committed.version, 0);
     assert_eq!(database.calls(), BTreeMap::new());
 }
@@ -239,8 +275,13 @@ async fn a_change_of_one_installment_is_one_transaction() {
         events: vec![synchronised(1, &[InstallmentId(1)])],
         ..Outcome::default()
     };
-    commit(&database.store, 1, &HeldBill::default(), &outcome).await.unwrap();
-    assert_eq!(database.calls(), BTreeMap::from([("TransactWriteItems".to_owned(), 1)]));
+    commit(&database.store, 1, &HeldBill::default(), &outcome)
+        .await
+        .unwrap();
+    assert_eq!(
+        database.calls(),
+        BTreeMap::from([("TransactWriteItems".to_owned(), 1)])
+    );
 }
 
 #[tokio::test]
@@ -258,11 +299,21 @@ async fn the_second_of_two_writers_must_compare_again() {
     };
     commit(store, 7, &empty, &first).await.unwrap();
     let error = commit(store, 7, &empty, &second).await.unwrap_err();
-    assert_eq!((&error, error.recovery()), (&StoreError::Conflict, Recovery::Reload));
+    assert_eq!(
+        (&error, error.recovery()),
+        (&StoreError::Conflict, Recovery::Reload)
+    );
     let held = store.load_bill(&tenant(), BillId(7)).await.unwrap();
-    assert_eq!(held.installments.len(), 1, "nothing of the loser was written");
+    assert_eq!(
+        held.installments.len(),
+        1,
+        "nothing of the loser was written"
+    );
     assert_eq!(commit(store, 7, &held, &second).await.unwrap().version, 2);
-    assert!(commit(store, 7, &held, &second).await.is_err(), "the version it saw is gone");
+    assert!(
+        commit(store, 7, &held, &second).await.is_err(),
+        "the version it saw is gone"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -291,48 +342,95 @@ async fn many_writers_lose_nothing() {
     }
     versions.sort_unstable();
     assert_eq!(versions, (1..=8).collect::<Vec<_>>());
-    let held = database.store.load_bill(&tenant(), BillId(9)).await.unwrap();
+    let held = database
+        .store
+        .load_bill(&tenant(), BillId(9))
+        .await
+        .unwrap();
     assert_eq!(held.installments.len(), 8);
-    assert_eq!(database.store.timeline(&tenant(), BillId(9), 100).await.unwrap().len(), 8);
+    assert_eq!(
+        database
+            .store
+            .timeline(&tenant(), BillId(9), 100)
+            .await
+            .unwrap()
+            .len(),
+        8
+    );
 }
 
 /// Brings a bill to each of the observations; the last commit crashes at its `broken`-th transaction, then everything is loaded and
 /// compared again until nothing is left. Answers how many transactions the crashed commit had made, and the story in the end.
-async fn with_a_crash(stages: &[Observation], broken: usize, fault: Fault) -> (u64, (HeldBill, BTreeSet<String>)) {
+async fn with_a_crash(
+    stages: &[Observation],
+    broken: usize,
+    fault: Fault,
+) -> (u64, (HeldBill, BTreeSet<String>)) {
     let database = Database::start().await;
     let (last, before) = stages.split_last().unwrap();
     for stage in before {
-        let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+        let held = database
+            .store
+            .load_bill(&tenant(), BillId(295))
+            .await
+            .unwrap();
         let stamp = Stamp {
             at: at(NOW),
             read_at: None,
         };
         let outcome = compared(&held, stage);
         let (tenant, store) = (tenant(), &database.store);
-        store.commit(&tenant, BillId(295), CREDITOR, &held, &outcome, stamp).await.unwrap();
+        store
+            .commit(&tenant, BillId(295), CREDITOR, &held, &outcome, stamp)
+            .await
+            .unwrap();
     }
-    let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    let held = database
+        .store
+        .load_bill(&tenant(), BillId(295))
+        .await
+        .unwrap();
     database.faults(move |operation, count| match operation {
         "TransactWriteItems" if count >= broken => fault,
         _ => Fault::Pass,
     });
-    let result = commit(&database.fragile_store(), 295, &held, &compared(&held, last)).await;
+    let result = commit(
+        &database.fragile_store(),
+        295,
+        &held,
+        &compared(&held, last),
+    )
+    .await;
     database.no_faults();
     if let Err(error) = &result {
         assert_eq!(error.recovery(), Recovery::Retry, "{error}");
     }
     let version = held.version;
-    let held = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    let held = database
+        .store
+        .load_bill(&tenant(), BillId(295))
+        .await
+        .unwrap();
     let is_whole = compared(&held, last) == Outcome::default();
     assert_eq!(
         held.read_at,
         is_whole.then(|| at(READ)),
         "a part of what was read is not what was read"
     );
-    commit(&database.store, 295, &held, &compared(&held, last)).await.unwrap();
-    let end = database.store.load_bill(&tenant(), BillId(295)).await.unwrap();
+    commit(&database.store, 295, &held, &compared(&held, last))
+        .await
+        .unwrap();
+    let end = database
+        .store
+        .load_bill(&tenant(), BillId(295))
+        .await
+        .unwrap();
     assert!(end.pending_events.is_empty());
-    assert_eq!(compared(&end, last), Outcome::default(), "nothing is left to change");
+    assert_eq!(
+        compared(&end, last),
+        Outcome::default(),
+        "nothing is left to change"
+    );
     (held.version - version, story(&database.store).await)
 }
 
@@ -341,7 +439,10 @@ async fn a_crash_after_any_slice_of_420_installments_is_completed_by_comparing_a
     // 1 contract, 420 installments and 1 event in slices of 99: five transactions.
     let stages = [seen(420, false)];
     let (slices, whole) = with_a_crash(&stages, 6, Fault::Lose).await;
-    assert_eq!((slices, whole.0.installments.len(), whole.1.len()), (5, 420, 1));
+    assert_eq!(
+        (slices, whole.0.installments.len(), whole.1.len()),
+        (5, 420, 1)
+    );
     for broken in 1..=5 {
         let (slices, story) = with_a_crash(&stages, broken, Fault::Lose).await;
         assert_eq!(slices, broken as u64 - 1);
@@ -349,7 +450,10 @@ async fn a_crash_after_any_slice_of_420_installments_is_completed_by_comparing_a
     }
     for broken in [1, 4, 5] {
         let (slices, story) = with_a_crash(&stages, broken, Fault::LoseAnswer).await;
-        assert_eq!(slices, broken as u64, "the transaction counts though its answer was lost");
+        assert_eq!(
+            slices, broken as u64,
+            "the transaction counts though its answer was lost"
+        );
         assert_eq!(story, whole);
     }
 }
@@ -378,9 +482,17 @@ async fn an_event_told_before_is_neither_doubled_nor_published_again() {
         events: vec![event.clone()],
         ..Outcome::default()
     };
-    let committed = commit(store, 5, &HeldBill::default(), &first).await.unwrap();
-    store.mark_published(&tenant(), &committed.events).await.unwrap();
-    store.mark_published(&tenant(), &committed.events).await.unwrap();
+    let committed = commit(store, 5, &HeldBill::default(), &first)
+        .await
+        .unwrap();
+    store
+        .mark_published(&tenant(), &committed.events)
+        .await
+        .unwrap();
+    store
+        .mark_published(&tenant(), &committed.events)
+        .await
+        .unwrap();
     let held = store.load_bill(&tenant(), BillId(5)).await.unwrap();
     let again = Outcome {
         changes: included(5, [2]),
@@ -395,8 +507,17 @@ async fn an_event_told_before_is_neither_doubled_nor_published_again() {
         (2, 2),
         "the change was committed all the same"
     );
-    assert_eq!(store.timeline(&tenant(), BillId(5), 10).await.unwrap(), [event]);
-    assert_eq!(store.unpublished(at("2030-01-01T00:00:00Z"), 10).await.unwrap(), []);
+    assert_eq!(
+        store.timeline(&tenant(), BillId(5), 10).await.unwrap(),
+        [event]
+    );
+    assert_eq!(
+        store
+            .unpublished(at("2030-01-01T00:00:00Z"), 10)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -409,15 +530,41 @@ async fn committed_events_wait_in_the_outbox_until_they_are_published() {
             events: vec![synchronised(bill, &[InstallmentId(1)])],
             ..Outcome::default()
         };
-        commit(store, bill, &HeldBill::default(), &outcome).await.unwrap();
+        commit(store, bill, &HeldBill::default(), &outcome)
+            .await
+            .unwrap();
     }
-    assert_eq!(store.unpublished(at("2026-11-22T07:59:59Z"), 100).await.unwrap(), [], "too young");
-    let waiting = store.unpublished(at("2026-11-22T08:10:00Z"), 100).await.unwrap();
+    assert_eq!(
+        store
+            .unpublished(at("2026-11-22T07:59:59Z"), 100)
+            .await
+            .unwrap(),
+        [],
+        "too young"
+    );
+    let waiting = store
+        .unpublished(at("2026-11-22T08:10:00Z"), 100)
+        .await
+        .unwrap();
     assert_eq!(waiting.len(), 20);
-    assert!(waiting.iter().all(|one| one.tenant == tenant() && one.committed_at == at(NOW)));
+    assert!(
+        waiting
+            .iter()
+            .all(|one| one.tenant == tenant() && one.committed_at == at(NOW))
+    );
     let events: Vec<TimelineEvent> = waiting.into_iter().map(|one| one.event).collect();
-    store.mark_published(&tenant(), &events[..15]).await.unwrap();
-    assert_eq!(store.unpublished(at("2026-11-22T08:10:00Z"), 100).await.unwrap().len(), 5);
+    store
+        .mark_published(&tenant(), &events[..15])
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .unpublished(at("2026-11-22T08:10:00Z"), 100)
+            .await
+            .unwrap()
+            .len(),
+        5
+    );
 }
 
 #[tokio::test]
@@ -428,7 +575,9 @@ async fn one_damaged_bill_does_not_take_the_others_with_it() {
             changes: included(bill, [1]),
             ..Outcome::default()
         };
-        commit(&database.store, bill, &HeldBill::default(), &outcome).await.unwrap();
+        commit(&database.store, bill, &HeldBill::default(), &outcome)
+            .await
+            .unwrap();
     }
     let text = |text: &str| AttributeValue::S(text.to_owned());
     database
@@ -460,7 +609,10 @@ async fn open_ids(store: &Store, from: Option<Date>, to: Option<Date>) -> BTreeS
         assert_eq!((entry.due_on, entry.boleto), (held.due_on, held.boleto));
         assert_eq!(entry.fingerprint, held.fingerprint());
     }
-    entries.into_iter().map(|entry| (entry.bill.0, entry.id.0)).collect()
+    entries
+        .into_iter()
+        .map(|entry| (entry.bill.0, entry.id.0))
+        .collect()
 }
 
 #[tokio::test]
@@ -472,10 +624,15 @@ async fn the_open_index_holds_the_open_installments_and_no_other() {
             changes: included(bill, 1..=60),
             ..Outcome::default()
         };
-        commit(store, bill, &HeldBill::default(), &outcome).await.unwrap();
+        commit(store, bill, &HeldBill::default(), &outcome)
+            .await
+            .unwrap();
     }
     assert_eq!(store.count_open(&tenant(), CREDITOR).await.unwrap(), 1800);
-    assert_eq!(store.count_open(&tenant(), CreditorId(11)).await.unwrap(), 0);
+    assert_eq!(
+        store.count_open(&tenant(), CreditorId(11)).await.unwrap(),
+        0
+    );
     assert_eq!(open_ids(store, None, None).await.len(), 1800);
     // Installment 1 is due on 2026-01-31, the next ones a day later each.
     let window = open_ids(store, Some(date(2026, 2, 1)), Some(date(2026, 2, 2))).await;
@@ -506,7 +663,9 @@ async fn an_open_installment_is_in_the_index_of_its_own_creditor_and_leaves_it_w
         changes: included(5, 1..=2),
         ..Outcome::default()
     };
-    commit(store, 5, &HeldBill::default(), &outcome).await.unwrap();
+    commit(store, 5, &HeldBill::default(), &outcome)
+        .await
+        .unwrap();
     let held = store.load_bill(&tenant(), BillId(5)).await.unwrap();
     let moved = Installment {
         creditor: CreditorId(2),
@@ -521,7 +680,11 @@ async fn an_open_installment_is_in_the_index_of_its_own_creditor_and_leaves_it_w
     assert_eq!(store.count_open(&tenant(), CREDITOR).await.unwrap(), 1);
     assert_eq!(store.count_open(&tenant(), CreditorId(2)).await.unwrap(), 1);
     let held = store.load_bill(&tenant(), BillId(5)).await.unwrap();
-    let creditors: Vec<i64> = held.installments.values().map(|row| row.creditor.0).collect();
+    let creditors: Vec<i64> = held
+        .installments
+        .values()
+        .map(|row| row.creditor.0)
+        .collect();
     assert_eq!(creditors, [2, 1]);
 }
 
@@ -533,7 +696,9 @@ async fn an_open_portfolio_larger_than_a_page_is_read_whole() {
         changes: included(1, 1..=1200),
         ..Outcome::default()
     };
-    commit(&database.store, 1, &HeldBill::default(), &outcome).await.unwrap();
+    commit(&database.store, 1, &HeldBill::default(), &outcome)
+        .await
+        .unwrap();
     assert_eq!(open_ids(&database.store, None, None).await.len(), 1200);
     assert_eq!(database.calls()["Query"], 8 + 1);
 }
@@ -560,7 +725,9 @@ fn customer(id: i64) -> Customer {
 fn writes(calls: &BTreeMap<String, usize>) -> usize {
     calls
         .iter()
-        .filter(|(operation, _)| !matches!(operation.as_str(), "BatchGetItem" | "GetItem" | "Query"))
+        .filter(|(operation, _)| {
+            !matches!(operation.as_str(), "BatchGetItem" | "GetItem" | "Query")
+        })
         .map(|(_, count)| count)
         .sum()
 }
@@ -600,15 +767,30 @@ async fn an_unchanged_catalogue_is_not_written() {
     for round in 0..2 {
         database.calls();
         let mut written = store.put_if_changed(&tenant, &customers).await.unwrap();
-        written += store.put_if_changed(&tenant, std::slice::from_ref(&enterprise)).await.unwrap();
-        written += store.put_if_changed(&tenant, std::slice::from_ref(&unit)).await.unwrap();
-        written += store.put_if_changed(&tenant, std::slice::from_ref(&sales)).await.unwrap();
+        written += store
+            .put_if_changed(&tenant, std::slice::from_ref(&enterprise))
+            .await
+            .unwrap();
+        written += store
+            .put_if_changed(&tenant, std::slice::from_ref(&unit))
+            .await
+            .unwrap();
+        written += store
+            .put_if_changed(&tenant, std::slice::from_ref(&sales))
+            .await
+            .unwrap();
         let expected = if round == 0 { 233 } else { 0 };
         assert_eq!((written, writes(&database.calls())), (expected, expected));
     }
     let mut moved = customer(5);
     moved.addresses[0].street = Some("Rua Nova".to_owned());
-    assert_eq!(store.put_if_changed(&tenant, std::slice::from_ref(&moved)).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .put_if_changed(&tenant, std::slice::from_ref(&moved))
+            .await
+            .unwrap(),
+        1
+    );
     let ids: Vec<CustomerId> = [5, 6, 5, 999].map(CustomerId).to_vec();
     let read = store.customers(&tenant, &ids).await.unwrap();
     assert_eq!(
@@ -616,10 +798,19 @@ async fn an_unchanged_catalogue_is_not_written() {
         (2, &moved, &customer(6))
     );
     assert_eq!(store.enterprises(&tenant).await.unwrap(), [enterprise]);
-    assert_eq!(store.units(&tenant, EnterpriseId(110)).await.unwrap(), [unit]);
-    let links = store.sales_contracts(&tenant, &[BillId(295), BillId(1)]).await.unwrap();
+    assert_eq!(
+        store.units(&tenant, EnterpriseId(110)).await.unwrap(),
+        [unit]
+    );
+    let links = store
+        .sales_contracts(&tenant, &[BillId(295), BillId(1)])
+        .await
+        .unwrap();
     assert_eq!(links, [(BillId(295), sales)].into());
-    assert_eq!(store.load_bill(&tenant, BillId(295)).await.unwrap(), HeldBill::default());
+    assert_eq!(
+        store.load_bill(&tenant, BillId(295)).await.unwrap(),
+        HeldBill::default()
+    );
     let found = store
         .customers_by_document(&tenant, &Document::from("12abc34501de35"))
         .await
@@ -633,22 +824,41 @@ async fn an_unread_customer_is_found_until_it_is_read_and_never_overwrites_one_t
     let store = &database.store;
     let tenant = tenant();
     store.put_if_changed(&tenant, &[customer(1)]).await.unwrap();
-    store.note_unread_customers(&tenant, &[1, 2, 3].map(CustomerId)).await.unwrap();
+    store
+        .note_unread_customers(&tenant, &[1, 2, 3].map(CustomerId))
+        .await
+        .unwrap();
     let mut unread = store.unread_customers(&tenant).await.unwrap();
     unread.sort_unstable();
     assert_eq!(unread, [2, 3].map(CustomerId));
     store.put_if_changed(&tenant, &[customer(2)]).await.unwrap();
-    store.note_unread_customers(&tenant, &[2, 3].map(CustomerId)).await.unwrap();
-    assert_eq!(store.unread_customers(&tenant).await.unwrap(), [CustomerId(3)]);
-    let read = store.customers(&tenant, &[1, 2].map(CustomerId)).await.unwrap();
-    assert_eq!((&read[&CustomerId(1)], &read[&CustomerId(2)]), (&customer(1), &customer(2)));
+    store
+        .note_unread_customers(&tenant, &[2, 3].map(CustomerId))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.unread_customers(&tenant).await.unwrap(),
+        [CustomerId(3)]
+    );
+    let read = store
+        .customers(&tenant, &[1, 2].map(CustomerId))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&read[&CustomerId(1)], &read[&CustomerId(2)]),
+        (&customer(1), &customer(2))
+    );
 }
 
 #[tokio::test]
 async fn keys_left_unprocessed_are_read_again() {
     let database = Database::start().await;
     let customers: Vec<Customer> = (1..=120).map(customer).collect();
-    database.store.put_if_changed(&tenant(), &customers).await.unwrap();
+    database
+        .store
+        .put_if_changed(&tenant(), &customers)
+        .await
+        .unwrap();
     database.faults(|operation, count| match (operation, count) {
         ("BatchGetItem", 1) => Fault::Process(30),
         ("BatchGetItem", 2) => Fault::Process(1),
@@ -669,13 +879,27 @@ async fn a_customer_leads_to_the_bills_of_its_own_tenant_only() {
             changes: vec![Change::Contract(contract(bill))],
             ..Outcome::default()
         };
-        commit(store, bill, &HeldBill::default(), &outcome).await.unwrap();
+        commit(store, bill, &HeldBill::default(), &outcome)
+            .await
+            .unwrap();
     }
-    let bills = store.bills_of_customer(&tenant(), CustomerId(41)).await.unwrap();
+    let bills = store
+        .bills_of_customer(&tenant(), CustomerId(41))
+        .await
+        .unwrap();
     assert_eq!(bills, BTreeSet::from([BillId(295), BillId(300)]));
     let other = ponte::ids::TenantId::parse("6170").unwrap();
-    assert!(store.bills_of_customer(&other, CustomerId(41)).await.unwrap().is_empty());
-    assert_eq!(store.load_bill(&other, BillId(295)).await.unwrap(), HeldBill::default());
+    assert!(
+        store
+            .bills_of_customer(&other, CustomerId(41))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        store.load_bill(&other, BillId(295)).await.unwrap(),
+        HeldBill::default()
+    );
 }
 
 #[tokio::test]
@@ -688,7 +912,9 @@ async fn the_costs_are_those_of_the_data_model() {
         events: vec![synchronised(1, &[InstallmentId(1)])],
         ..Outcome::default()
     };
-    commit(store, 1, &HeldBill::default(), &outcome).await.unwrap();
+    commit(store, 1, &HeldBill::default(), &outcome)
+        .await
+        .unwrap();
     assert_eq!(units(), 38.0, "a new bill of 10 installments");
     let held = store.load_bill(&tenant(), BillId(1)).await.unwrap();
     assert_eq!(units(), 1.0, "loading it");
@@ -701,7 +927,10 @@ async fn the_costs_are_those_of_the_data_model() {
     };
     let committed = commit(store, 1, &held, &outcome).await.unwrap();
     assert_eq!(units(), 7.0, "one changed installment with its event");
-    store.mark_published(&tenant(), &committed.events).await.unwrap();
+    store
+        .mark_published(&tenant(), &committed.events)
+        .await
+        .unwrap();
     assert_eq!(units(), 2.0, "one event published");
     let big = Outcome {
         changes: [vec![Change::Contract(contract(2))], included(2, 1..=420)].concat(),

@@ -90,7 +90,11 @@ async fn renew(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     copy(adapters, call, Some(asked.new_due_on)).await
 }
 
-async fn copy(adapters: &Adapters, call: &Call, new_due_on: Option<Date>) -> Result<Answer, Problem> {
+async fn copy(
+    adapters: &Adapters,
+    call: &Call,
+    new_due_on: Option<Date>,
+) -> Result<Answer, Problem> {
     let (bill, installment) = of(call)?;
     let session = call.session(adapters).await?;
     let copy = second_copy(&session, bill, installment, new_due_on).await;
@@ -114,5 +118,8 @@ async fn send(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn of(call: &Call) -> Result<(BillId, InstallmentId), Problem> {
-    Ok((BillId(call.id("bill")?), InstallmentId(call.id("installment")?)))
+    Ok((
+        BillId(call.id("bill")?),
+        InstallmentId(call.id("installment")?),
+    ))
 }

@@ -66,7 +66,10 @@ pub struct Call {
 impl Call {
     /// The caller's tenant; a refusal where nobody proved one.
     pub fn tenant(&self) -> Result<&TenantId, Problem> {
-        self.caller.tenant.as_ref().ok_or_else(Problem::unauthorized)
+        self.caller
+            .tenant
+            .as_ref()
+            .ok_or_else(Problem::unauthorized)
     }
 
     /// The body as JSON of its type; unknown fields and wrong types are faults that name the field.

@@ -117,7 +117,10 @@ fn faults(creditor: CreditorId, campaigns: &[Campaign]) -> Vec<FieldError> {
     if campaigns.len() > MAX_CAMPAIGNS {
         told(
             "campaigns".to_owned(),
-            format!("{} campanhas; informe no máximo {MAX_CAMPAIGNS}", campaigns.len()),
+            format!(
+                "{} campanhas; informe no máximo {MAX_CAMPAIGNS}",
+                campaigns.len()
+            ),
         );
         return faults;
     }
@@ -134,12 +137,17 @@ fn faults(creditor: CreditorId, campaigns: &[Campaign]) -> Vec<FieldError> {
         if let Some(first) = seen.insert(&campaign.id, index) {
             told(
                 format!("{path}.id"),
-                format!("\"{}\" já é o id de campaigns[{first}]; informe outro", campaign.id),
+                format!(
+                    "\"{}\" já é o id de campaigns[{first}]; informe outro",
+                    campaign.id
+                ),
             );
         }
         match campaign.check() {
             Ok(()) => {}
-            Err(Error::Campaign { faults, .. }) => faults.into_iter().for_each(|fault| told(path.clone(), fault)),
+            Err(Error::Campaign { faults, .. }) => faults
+                .into_iter()
+                .for_each(|fault| told(path.clone(), fault)),
             Err(error) => told(path, error.to_string()),
         }
     }

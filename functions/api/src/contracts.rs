@@ -5,7 +5,9 @@ use ponte::flow::Adapters;
 use ponte::flow::Opened;
 use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{Contract, ContractState, HeldBill, Installment, InstallmentState, TimelineEvent};
+use ponte::portfolio::{
+    Contract, ContractState, HeldBill, Installment, InstallmentState, TimelineEvent,
+};
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -115,13 +117,21 @@ fn answer(bill: BillId, opened: &Opened) -> OpenedContract {
         bill,
         synchronised: opened.synchronised,
         warnings: opened.warnings.clone(),
-        contracts: opened.held.contracts.values().map(|one| contract(one, &opened.held)).collect(),
+        contracts: opened
+            .held
+            .contracts
+            .values()
+            .map(|one| contract(one, &opened.held))
+            .collect(),
         timeline: opened.timeline.iter().map(told).collect(),
     }
 }
 
 fn contract(contract: &Contract, held: &HeldBill) -> ContractOfCustomer {
-    let rows = held.installments.values().filter(|row| row.contract == contract.key);
+    let rows = held
+        .installments
+        .values()
+        .filter(|row| row.contract == contract.key);
     ContractOfCustomer {
         customer: contract.key.customer,
         creditor: contract.creditor,
@@ -135,7 +145,9 @@ fn contract(contract: &Contract, held: &HeldBill) -> ContractOfCustomer {
             ContractState::Assigned { on } if contract.is_retyped() => {
                 format!("continuado com outro tipo de contrato em {}", brazilian(on))
             }
-            ContractState::Assigned { on } => format!("cedido a outro titular em {}", brazilian(on)),
+            ContractState::Assigned { on } => {
+                format!("cedido a outro titular em {}", brazilian(on))
+            }
         },
         notice: contract.waiting(),
         installments: rows.map(installment).collect(),
@@ -154,7 +166,9 @@ fn installment(row: &Installment) -> HeldInstallment {
         open: row.is_open(),
         state_text: match row.state {
             InstallmentState::Open => "em aberto".to_owned(),
-            InstallmentState::Closed { motive, on } => format!("{} em {}", motive.text(), brazilian(on)),
+            InstallmentState::Closed { motive, on } => {
+                format!("{} em {}", motive.text(), brazilian(on))
+            }
         },
     }
 }

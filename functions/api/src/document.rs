@@ -51,7 +51,10 @@ pub fn document() -> Value {
 
 fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -> Value {
     let json_body = |schema: &Schema| json!({"application/json": {"schema": schema}});
-    let names = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let names = route
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let number = || json!({"type": "integer", "minimum": 1});
     let mut parameters: Vec<Value> = names
         .map(|name| {
@@ -63,7 +66,12 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
             json!({"name": name, "in": "path", "required": true, "schema": schema})
         })
         .collect();
-    for Parameter { name, summary, kind } in route.query {
+    for Parameter {
+        name,
+        summary,
+        kind,
+    } in route.query
+    {
         let schema = match kind {
             Kind::Number => number(),
             Kind::Word(words) => json!({"enum": words}),
@@ -87,11 +95,18 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
         },
     });
     if let Some(request) = route.request {
-        operation["requestBody"] = json!({"required": true, "content": json_body(&request(generator))});
+        operation["requestBody"] =
+            json!({"required": true, "content": json_body(&request(generator))});
     }
     match route.role {
         None => operation["security"] = json!([]),
-        Some(role) => operation["description"] = json!(format!("Needs the role {} or a higher one ({}).", role.name(), ORDER)),
+        Some(role) => {
+            operation["description"] = json!(format!(
+                "Needs the role {} or a higher one ({}).",
+                role.name(),
+                ORDER
+            ));
+        }
     }
     operation
 }
@@ -118,7 +133,9 @@ mod tests {
             made == crate::openapi::COPY,
             "docs/openapi.json is not what the code makes; write it with UPDATE_OPENAPI=1 cargo test --package api"
         );
-        let roles = [Role::Reader, Role::Operator, Role::Administrator].map(Role::name).join(", ");
+        let roles = [Role::Reader, Role::Operator, Role::Administrator]
+            .map(Role::name)
+            .join(", ");
         assert_eq!(ORDER, roles);
     }
 }

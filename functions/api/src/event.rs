@@ -35,7 +35,9 @@ impl HttpRequest {
         }
         let body = event.body.take().unwrap_or_default();
         let body = if event.is_base64_encoded {
-            STANDARD.decode(body).map_err(|_| "o corpo não é base64".to_owned())?
+            STANDARD
+                .decode(body)
+                .map_err(|_| "o corpo não é base64".to_owned())?
         } else {
             body.into_bytes()
         };
@@ -124,7 +126,10 @@ impl Event {
         if event.get("requestContext").is_some() {
             let request = ApiGatewayV2httpRequest::deserialize(event).map_err(|_| {
                 // What the parser says may repeat a header, and with it a credential.
-                invalid("não é requisição de uma API HTTP do API Gateway (payload 2.0), nem comando".to_owned())
+                invalid(
+                    "não é requisição de uma API HTTP do API Gateway (payload 2.0), nem comando"
+                        .to_owned(),
+                )
             })?;
             return HttpRequest::read(request)
                 .map(|request| Self::Http(Box::new(request)))
@@ -149,7 +154,9 @@ impl Event {
             tenant: asked.tenant,
             method: method.to_uppercase(),
             path: path.to_owned(),
-            query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            query: query
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             body,
             idempotency_key: asked.idempotency_key,
         }))
@@ -178,14 +185,21 @@ impl Command {
                 detail: format!("{why}; tire o campo do evento"),
             })
             .collect();
-        if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::invalid(faults))
+        }
     }
 }
 
 /// The answer as API Gateway wants it.
 pub(crate) fn response(answer: &Answer) -> Value {
     let mut headers = Map::new();
-    headers.insert("content-type".to_owned(), json!(format!("{}; charset=utf-8", answer.content_type)));
+    headers.insert(
+        "content-type".to_owned(),
+        json!(format!("{}; charset=utf-8", answer.content_type)),
+    );
     // Amounts of debtors: no shared cache may keep them.
     headers.insert("cache-control".to_owned(), json!("no-store"));
     for (name, value) in &answer.headers {
@@ -217,11 +231,19 @@ mod tests {
         assert!(!request.is_of_people() && request.claims().is_none());
         event["rawPath"] = json!("/sso/v1/quotes");
         let request = http(&event);
-        assert_eq!((request.path(), request.is_of_people()), ("/v1/quotes", true));
+        assert_eq!(
+            (request.path(), request.is_of_people()),
+            ("/v1/quotes", true)
+        );
         event["rawPath"] = json!("/ssov1");
         assert!(!http(&event).is_of_people());
         event["body"] = json!("?");
-        assert!(Event::read(event).err().unwrap().contains("o corpo não é base64"));
+        assert!(
+            Event::read(event)
+                .err()
+                .unwrap()
+                .contains("o corpo não é base64")
+        );
     }
 
     #[test]
@@ -250,7 +272,9 @@ mod tests {
                 "{text}"
             );
         }
-        let text = Event::read(json!({"requestContext": {"http": {"method": "GET"}}})).err().unwrap();
+        let text = Event::read(json!({"requestContext": {"http": {"method": "GET"}}}))
+            .err()
+            .unwrap();
         assert!(text.contains("rawPath"), "{text}");
     }
 
@@ -260,7 +284,10 @@ mod tests {
         let Ok(Event::Command(command)) = Event::read(event) else {
             panic!()
         };
-        assert_eq!((command.method.as_str(), command.path.as_str()), ("POST", "/v1/quotes"));
+        assert_eq!(
+            (command.method.as_str(), command.path.as_str()),
+            ("POST", "/v1/quotes")
+        );
         for (bad, why) in [
             (json!({}), "tenant: campo obrigatório ausente"),
             (json!({"tenant": "617"}), "call: campo obrigatório ausente"),
@@ -276,7 +303,10 @@ mod tests {
                 json!({"tenant": "617", "calls": "GET /x"}),
                 "calls: campo desconhecido; os campos aceitos são: tenant, call, body, idempotencyKey",
             ),
-            (json!({"tenant": "617", "call": "x"}), "\"call\" é método e caminho"),
+            (
+                json!({"tenant": "617", "call": "x"}),
+                "\"call\" é método e caminho",
+            ),
             (json!([]), "veio uma lista, mas o campo é um objeto"),
         ] {
             let text = Event::read(bad).err().unwrap();

@@ -19,7 +19,10 @@ const TASKS: &[&str] = &["import", "reconcile", "payments"];
 pub(crate) const RUNS: Route = Route {
     method: "GET",
     path: "/v1/runs",
-    query: &[Parameter::word("task", "The runs of this task only.", TASKS), Parameter::LIMIT],
+    query: &[
+        Parameter::word("task", "The runs of this task only.", TASKS),
+        Parameter::LIMIT,
+    ],
     role: Some(Role::Reader),
     repeat: Repeat::No,
     name: "listRuns",
@@ -32,7 +35,10 @@ pub(crate) const RUNS: Route = Route {
 pub(crate) const CRITIQUES: Route = Route {
     method: "GET",
     path: "/v1/critiques",
-    query: &[Parameter::day("day", "The business day; today when absent."), Parameter::LIMIT],
+    query: &[
+        Parameter::day("day", "The business day; today when absent."),
+        Parameter::LIMIT,
+    ],
     role: Some(Role::Reader),
     repeat: Repeat::No,
     name: "listCritiques",
@@ -118,14 +124,20 @@ async fn runs(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     }
     found.sort_by_key(|run| std::cmp::Reverse(run.started_at));
     found.truncate(limit);
-    let runs = found.into_iter().map(|run| TaskRun::of(run, call.at)).collect();
+    let runs = found
+        .into_iter()
+        .map(|run| TaskRun::of(run, call.at))
+        .collect();
     Answer::ok(&RunList { runs })
 }
 
 async fn critiques(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
     let day = call.day("day").unwrap_or_else(|| business_date(call.at));
-    let found = adapters.store.journal_of_day(call.tenant()?, day, CRITIQUE, limit).await?;
+    let found = adapters
+        .store
+        .journal_of_day(call.tenant()?, day, CRITIQUE, limit)
+        .await?;
     let critique = |entry: ponte::store::JournalEntry| Critique {
         at: entry.at,
         text: entry.summary,

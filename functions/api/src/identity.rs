@@ -53,7 +53,13 @@ impl Default for Authenticator {
 
 impl Authenticator {
     /// Who calls. Every refusal reads the same, so that nothing can be learned from it.
-    pub async fn caller(&self, store: &Store, claims: &ClaimNames, request: &HttpRequest, now: Timestamp) -> Result<Caller, Problem> {
+    pub async fn caller(
+        &self,
+        store: &Store,
+        claims: &ClaimNames,
+        request: &HttpRequest,
+        now: Timestamp,
+    ) -> Result<Caller, Problem> {
         let proved = if request.is_of_people() {
             request.claims().and_then(|found| person(found, claims))
         } else {
@@ -68,8 +74,15 @@ impl Authenticator {
     }
 
     /// The tenant and the role of an API key.
-    async fn machine(&self, store: &Store, request: &HttpRequest, now: Timestamp) -> Result<Option<(TenantId, Role)>, Problem> {
-        let presented = request.header("x-api-key").or_else(|| bearer(request.header("authorization")?));
+    async fn machine(
+        &self,
+        store: &Store,
+        request: &HttpRequest,
+        now: Timestamp,
+    ) -> Result<Option<(TenantId, Role)>, Problem> {
+        let presented = request
+            .header("x-api-key")
+            .or_else(|| bearer(request.header("authorization")?));
         let Some(presented) = presented.and_then(PresentedKey::read) else {
             return Ok(None);
         };
@@ -96,7 +109,10 @@ impl Authenticator {
         if self.active.get(tenant, FRESH).is_some() {
             return Ok(true);
         }
-        let active = store.tenant_settings(tenant).await?.is_some_and(|settings| settings.active);
+        let active = store
+            .tenant_settings(tenant)
+            .await?
+            .is_some_and(|settings| settings.active);
         if active {
             self.active.put(tenant.clone(), ());
         }
@@ -106,14 +122,17 @@ impl Authenticator {
 
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, credential) = header.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| credential.trim())
 }
 
 /// The tenant and the role that claims tell; lists arrive as `[a b]`.
 fn person(claims: &HashMap<String, String>, names: &ClaimNames) -> Option<(TenantId, Role)> {
     let text = |name: &str| claims.get(name).map(String::as_str);
     let tenant = TenantId::parse(text(&names.tenant)?.trim_matches(['[', ']'])).ok()?;
-    let words = text(&names.role)?.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ','));
+    let words =
+        text(&names.role)?.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ','));
     let role = words.filter_map(Role::named).max()?;
     Some((tenant, role))
 }
@@ -126,12 +145,24 @@ mod tests {
     fn claims_tell_tenant_and_the_highest_role() {
         let names = ClaimNames::default();
         let of = |claims: &[(&str, &str)]| {
-            let claims = claims.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let claims = claims
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             person(&claims.collect(), &names)
         };
-        let (tenant, role) = of(&[("tenant", "617"), ("role", "[reader operator]"), ("sub", "x")]).unwrap();
+        let (tenant, role) = of(&[
+            ("tenant", "617"),
+            ("role", "[reader operator]"),
+            ("sub", "x"),
+        ])
+        .unwrap();
         assert_eq!((tenant.as_str(), role), ("617", Role::Operator));
-        assert_eq!(of(&[("tenant", "617"), ("role", "administrator")]).unwrap().1, Role::Administrator);
+        assert_eq!(
+            of(&[("tenant", "617"), ("role", "administrator")])
+                .unwrap()
+                .1,
+            Role::Administrator
+        );
         for bad in [
             [("role", "reader")].as_slice(),
             &[("tenant", "617")],

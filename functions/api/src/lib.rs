@@ -83,9 +83,19 @@ impl Api {
     /// Opens the connections that the first event needs. What fails here fails again there, and is answered there.
     pub async fn connect(&self) {
         // Nobody's: what is asked for does not matter.
-        let Ok(nobody) = TenantId::parse("0") else { return };
-        let asked = async { tokio::join!(self.adapters.store.tenant_settings(&nobody), self.adapters.secrets.get(&nobody)) };
-        if tokio::time::timeout(Duration::from_secs(2), asked).await.is_err() {
+        let Ok(nobody) = TenantId::parse("0") else {
+            return;
+        };
+        let asked = async {
+            tokio::join!(
+                self.adapters.store.tenant_settings(&nobody),
+                self.adapters.secrets.get(&nobody)
+            )
+        };
+        if tokio::time::timeout(Duration::from_secs(2), asked)
+            .await
+            .is_err()
+        {
             tracing::warn!("AWS did not answer at the start");
         }
     }
@@ -117,7 +127,8 @@ impl Api {
         if matches!(answer.status, 401 | 403) {
             telemetry::count(Metric::ApiRefused, 1, tenant.as_ref(), at);
         }
-        let route = routes::find(request.method(), request.path()).map_or("-", |(route, _)| route.path);
+        let route =
+            routes::find(request.method(), request.path()).map_or("-", |(route, _)| route.path);
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
         let duration_ms = began.elapsed().as_millis();
         tracing::info!(
@@ -133,15 +144,26 @@ impl Api {
     }
 
     /// Finds the route and proves who calls and that they may.
-    async fn admit(&self, request: &HttpRequest, at: Timestamp, deadline: Instant) -> Result<(&'static Route, Call), Problem> {
+    async fn admit(
+        &self,
+        request: &HttpRequest,
+        at: Timestamp,
+        deadline: Instant,
+    ) -> Result<(&'static Route, Call), Problem> {
         let (route, parameters) = routes::find(request.method(), request.path())?;
         if request.body.len() > MAX_BODY_BYTES {
-            return Err(Problem::too_large(format!("o corpo passa de {} KB", MAX_BODY_BYTES / 1024)));
+            return Err(Problem::too_large(format!(
+                "o corpo passa de {} KB",
+                MAX_BODY_BYTES / 1024
+            )));
         }
         let caller = match route.role {
             None => Caller::nobody(),
             Some(role) => {
-                let caller = self.authenticator.caller(&self.adapters.store, &self.claims, request, at).await?;
+                let caller = self
+                    .authenticator
+                    .caller(&self.adapters.store, &self.claims, request, at)
+                    .await?;
                 if caller.role < role {
                     return Err(Problem::forbidden(role));
                 }
@@ -164,7 +186,9 @@ impl Api {
     async fn serve(&self, route: &'static Route, call: &Call) -> Answer {
         let work = async {
             match (&call.idempotency_key, route.repeat) {
-                (Some(key), Repeat::Again | Repeat::Once) => repeat::once(&self.adapters, route, call, key).await,
+                (Some(key), Repeat::Again | Repeat::Once) => {
+                    repeat::once(&self.adapters, route, call, key).await
+                }
                 _ => (route.handle)(&self.adapters, call).await,
             }
         };
@@ -177,7 +201,10 @@ impl Api {
         });
         let answer: Answer = served.unwrap_or_else(Into::into);
         if answer.body.len() > MAX_ANSWER_BYTES {
-            return Problem::too_large("a resposta ficou grande demais; selecione menos parcelas".to_owned()).into();
+            return Problem::too_large(
+                "a resposta ficou grande demais; selecione menos parcelas".to_owned(),
+            )
+            .into();
         }
         answer
     }
@@ -187,7 +214,10 @@ impl Api {
         let tenant = command.tenant.clone();
         let answer = match routes::find(&command.method, &command.path) {
             Err(problem) => problem.into(),
-            Ok((route, parameters)) => match route.query_of(&command.query).and_then(|query| command.fits(route).map(|()| query)) {
+            Ok((route, parameters)) => match route
+                .query_of(&command.query)
+                .and_then(|query| command.fits(route).map(|()| query))
+            {
                 Err(problem) => problem.into(),
                 Ok(query) => {
                     let call = Call {
@@ -205,7 +235,11 @@ impl Api {
         };
         tracing::info!(%tenant, status = answer.status, "command answered {}", answer.status);
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        if answer.status < 400 { Ok(body) } else { Err(Refused::of(&body)) }
+        if answer.status < 400 {
+            Ok(body)
+        } else {
+            Err(Refused::of(&body))
+        }
     }
 }
 

@@ -24,10 +24,12 @@ async fn main() -> Result<(), Error> {
     let api = &api;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        api.handle(event.payload, deadline).await.map_err(|refused| Diagnostic {
-            error_type: refused.kind,
-            error_message: refused.text,
-        })
+        api.handle(event.payload, deadline)
+            .await
+            .map_err(|refused| Diagnostic {
+                error_type: refused.kind,
+                error_message: refused.text,
+            })
     }))
     .await
 }

@@ -123,7 +123,10 @@ impl Problem {
     /// 403.
     #[must_use]
     pub fn forbidden(needed: Role) -> Self {
-        let detail = format!("Esta chamada exige o papel {}; peça uma credencial com ele.", needed.name());
+        let detail = format!(
+            "Esta chamada exige o papel {}; peça uma credencial com ele.",
+            needed.name()
+        );
         Self::new(403, "forbidden", "Não permitido", detail)
     }
 
@@ -137,7 +140,13 @@ impl Problem {
     #[must_use]
     pub fn method(allowed: &[&str]) -> Self {
         let allowed = allowed.join(", ");
-        Self::new(405, "method", "Método não aceito", format!("Use: {allowed}.")).with("allow", allowed)
+        Self::new(
+            405,
+            "method",
+            "Método não aceito",
+            format!("Use: {allowed}."),
+        )
+        .with("allow", allowed)
     }
 
     /// 409: not in the present state.
@@ -179,7 +188,10 @@ impl Problem {
     #[must_use]
     pub fn unclear(detail: impl Into<String>) -> Self {
         let problem = Self::sienge(detail);
-        Self { kept: true, ..problem }
+        Self {
+            kept: true,
+            ..problem
+        }
     }
 
     /// 422: another request came under this `Idempotency-Key`. It does not take the key's answer from that one.
@@ -189,13 +201,17 @@ impl Problem {
             "Idempotency-Key",
             "a chave já foi usada com outro pedido; use uma chave nova para um pedido novo",
         );
-        Self { kept: false, ..problem }
+        Self {
+            kept: false,
+            ..problem
+        }
     }
 
     /// 503: may work after so many seconds.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
-        Self::new(503, "unavailable", "Indisponível no momento", detail).with("retry-after", retry_after_seconds.to_string())
+        Self::new(503, "unavailable", "Indisponível no momento", detail)
+            .with("retry-after", retry_after_seconds.to_string())
     }
 }
 
@@ -223,7 +239,9 @@ impl From<FlowError> for Problem {
     fn from(error: FlowError) -> Self {
         match error {
             FlowError::Store(error) => error.into(),
-            FlowError::Sienge(error) if error.is_quota() => Self::unavailable(error.to_string(), AFTER_A_MINUTE),
+            FlowError::Sienge(error) if error.is_quota() => {
+                Self::unavailable(error.to_string(), AFTER_A_MINUTE)
+            }
             FlowError::Sienge(error) if error.remedy() == ponte::sienge::Remedy::RetryLater => {
                 Self::unavailable(error.to_string(), AFTER_A_MOMENT)
             }
@@ -234,7 +252,10 @@ impl From<FlowError> for Problem {
             ),
             FlowError::Secret(_) | FlowError::Bus(_) | FlowError::Inbox(_) => {
                 tracing::error!(%error, "an AWS service");
-                Self::unavailable("Um serviço interno não respondeu; tente de novo em instantes.", AFTER_A_MOMENT)
+                Self::unavailable(
+                    "Um serviço interno não respondeu; tente de novo em instantes.",
+                    AFTER_A_MOMENT,
+                )
             }
         }
     }
@@ -296,7 +317,10 @@ impl From<AgreementError> for Problem {
             E::OtherRequest(_) => Self::other_request(),
             E::UnknownCreditor(_) => Self::field("quote.bills", error.to_string()),
             E::ReasonUnfit { .. } => Self::field("reason", error.to_string()),
-            E::IndexerNotTold | E::SeveralIndexers | E::ProposalExpired { .. } | E::NotAllowed(_) => Self::conflict(error.to_string()),
+            E::IndexerNotTold
+            | E::SeveralIndexers
+            | E::ProposalExpired { .. }
+            | E::NotAllowed(_) => Self::conflict(error.to_string()),
         }
     }
 }
@@ -306,7 +330,9 @@ impl From<BoletoError> for Problem {
         use BoletoError as E;
         let text = error.to_string();
         match error {
-            E::UnknownBill(_) | E::UnknownInstallment { .. } | E::GoneInSienge { .. } => Self::not_found(text),
+            E::UnknownBill(_) | E::UnknownInstallment { .. } | E::GoneInSienge { .. } => {
+                Self::not_found(text)
+            }
             E::NotOpen { .. }
             | E::NoRegisteredCharge { .. }
             | E::AssignmentWaits(_)
@@ -317,7 +343,9 @@ impl From<BoletoError> for Problem {
             E::TitleUnfit { .. } => Self::field("title", text),
             E::BodyUnfit { .. } => Self::field("body", text),
             E::InvalidBoleto { .. } => Self::sienge(text),
-            E::EmailUnclear(_) | E::DueDateUnclear(_) | E::ChangedAndUnread { .. } => Self::unclear(text),
+            E::EmailUnclear(_) | E::DueDateUnclear(_) | E::ChangedAndUnread { .. } => {
+                Self::unclear(text)
+            }
             E::Sienge(error) => FlowError::from(error).into(),
             E::Internal(error) => error.into(),
         }
@@ -348,17 +376,36 @@ mod tests {
     fn what_passes_says_when_to_come_back_and_what_does_not_says_what_to_do() {
         let resource = "current-debit-balance";
         for (error, status, retry_after) in [
-            (FlowError::Sienge(SiengeError::DayIsOver { lane: Lane::Rest }), 503, Some("60")),
-            (FlowError::Sienge(SiengeError::Timeout { resource }), 503, Some("5")),
-            (FlowError::Sienge(SiengeError::Credentials { resource }), 502, None),
+            (
+                FlowError::Sienge(SiengeError::DayIsOver { lane: Lane::Rest }),
+                503,
+                Some("60"),
+            ),
+            (
+                FlowError::Sienge(SiengeError::Timeout { resource }),
+                503,
+                Some("5"),
+            ),
+            (
+                FlowError::Sienge(SiengeError::Credentials { resource }),
+                502,
+                None,
+            ),
             (FlowError::Secret(SecretError::Missing), 409, None),
-            (FlowError::Secret(SecretError::Unavailable("time-out".to_owned())), 503, Some("5")),
+            (
+                FlowError::Secret(SecretError::Unavailable("time-out".to_owned())),
+                503,
+                Some("5"),
+            ),
             (FlowError::NotConfigured("x".to_owned()), 409, None),
             (FlowError::Store(StoreError::Conflict), 503, Some("5")),
         ] {
             let told = error.to_string();
             let answer = Answer::from(Problem::from(error));
-            let header = answer.headers.iter().find(|(name, _)| *name == "retry-after");
+            let header = answer
+                .headers
+                .iter()
+                .find(|(name, _)| *name == "retry-after");
             assert_eq!(
                 (answer.status, header.map(|(_, value)| value.as_str())),
                 (status, retry_after),
@@ -376,7 +423,10 @@ mod tests {
         let creditor = ponte::ids::CreditorId(7);
         for (problem, status, path, told) in [
             (
-                Problem::from(AgreementError::Draft(DraftError::TooManyBills { selected: 16, most: 15 })),
+                Problem::from(AgreementError::Draft(DraftError::TooManyBills {
+                    selected: 16,
+                    most: 15,
+                })),
                 422,
                 "quote.bills",
                 "16 contratos são demais para um acordo; selecione até 15",
@@ -388,7 +438,11 @@ mod tests {
                 "credor 7 não cadastrado nesta assessoria",
             ),
             (
-                DraftError::NotesTooLong { public: true, most: 2_000 }.into(),
+                DraftError::NotesTooLong {
+                    public: true,
+                    most: 2_000,
+                }
+                .into(),
                 422,
                 "publicNotes",
                 "o texto é longo demais; escreva até 2000 caracteres",

@@ -3,7 +3,9 @@
 use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, Row, Warning};
 use ponte::calendar::Date;
 use ponte::flow::Adapters;
-use ponte::flow::quotes::{ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for};
+use ponte::flow::quotes::{
+    ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for,
+};
 use ponte::ids::CreditorId;
 use ponte::money::{Cents, Rate};
 use ponte::store::Role;
@@ -139,7 +141,10 @@ impl From<Plan> for PlanAnswer {
 }
 
 fn told(lines: Vec<Line>) -> Vec<ToldLine> {
-    let lines = lines.into_iter().map(|line| ToldLine { text: line.text(), line });
+    let lines = lines.into_iter().map(|line| ToldLine {
+        text: line.text(),
+        line,
+    });
     lines.collect()
 }
 

@@ -24,7 +24,12 @@ pub(crate) fn digest(route: &Route, call: &Call) -> String {
 }
 
 /// Carries the call out unless it was before.
-pub(crate) async fn once(adapters: &Adapters, route: &'static Route, call: &Call, key: &str) -> Result<Answer, Problem> {
+pub(crate) async fn once(
+    adapters: &Adapters,
+    route: &'static Route,
+    call: &Call,
+    key: &str,
+) -> Result<Answer, Problem> {
     if key.is_empty() || key.len() > MAX_KEY {
         return Err(Problem::field(
             "Idempotency-Key",
@@ -36,19 +41,31 @@ pub(crate) async fn once(adapters: &Adapters, route: &'static Route, call: &Call
         Repeat::Once => Term::Once(LEASE),
         Repeat::No | Repeat::Again => Term::Again(LEASE),
     };
-    let claim = match store.begin_call(tenant, key, &digest(route, call), term, call.at).await? {
+    let claim = match store
+        .begin_call(tenant, key, &digest(route, call), term, call.at)
+        .await?
+    {
         Begun::New(claim) => claim,
         Begun::Same(answer) => {
-            let mut again = Answer::written(answer.status, String::from_utf8_lossy(&answer.body).into_owned());
+            let mut again = Answer::written(
+                answer.status,
+                String::from_utf8_lossy(&answer.body).into_owned(),
+            );
             if answer.status >= 400 {
                 again.content_type = "application/problem+json";
             }
-            again.headers.push(("idempotency-replayed", "true".to_owned()));
+            again
+                .headers
+                .push(("idempotency-replayed", "true".to_owned()));
             return Ok(again);
         }
         Begun::InProgress { until } => {
-            let wait = until.as_second().saturating_sub(call.at.as_second()).clamp(1, 60);
-            let detail = "Esta chamada ainda está em andamento; repita-a depois para ler a resposta.";
+            let wait = until
+                .as_second()
+                .saturating_sub(call.at.as_second())
+                .clamp(1, 60);
+            let detail =
+                "Esta chamada ainda está em andamento; repita-a depois para ler a resposta.";
             return Err(Problem::conflict_for(detail, wait));
         }
         Begun::Died => {
@@ -57,7 +74,9 @@ pub(crate) async fn once(adapters: &Adapters, route: &'static Route, call: &Call
         }
         Begun::OtherBody => return Err(Problem::other_request()),
     };
-    let answer: Answer = (route.handle)(adapters, call).await.unwrap_or_else(Into::into);
+    let answer: Answer = (route.handle)(adapters, call)
+        .await
+        .unwrap_or_else(Into::into);
     if !answer.kept {
         store.forget_call(&claim).await?;
         return Ok(answer);

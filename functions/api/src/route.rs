@@ -74,21 +74,38 @@ pub enum Kind {
 
 impl Parameter {
     /// How long a list may be; see [`Call::limit`].
-    pub(crate) const LIMIT: Self = Self::number("limit", "At most so many; 50 when absent, 200 at most.");
+    pub(crate) const LIMIT: Self =
+        Self::number("limit", "At most so many; 50 when absent, 200 at most.");
 
     pub(crate) const fn number(name: &'static str, summary: &'static str) -> Self {
         let kind = Kind::Number;
-        Self { name, summary, kind }
+        Self {
+            name,
+            summary,
+            kind,
+        }
     }
 
     pub(crate) const fn day(name: &'static str, summary: &'static str) -> Self {
         let kind = Kind::Day;
-        Self { name, summary, kind }
+        Self {
+            name,
+            summary,
+            kind,
+        }
     }
 
-    pub(crate) const fn word(name: &'static str, summary: &'static str, words: &'static [&'static str]) -> Self {
+    pub(crate) const fn word(
+        name: &'static str,
+        summary: &'static str,
+        words: &'static [&'static str],
+    ) -> Self {
         let kind = Kind::Word(words);
-        Self { name, summary, kind }
+        Self {
+            name,
+            summary,
+            kind,
+        }
     }
 
     /// What is wrong with a value.
@@ -98,7 +115,10 @@ impl Parameter {
                 value.parse::<i64>().is_ok_and(|number| number > 0),
                 "informe um número inteiro positivo no endereço".to_owned(),
             ),
-            Kind::Word(words) => (words.contains(&value), format!("os valores aceitos são: {}", words.join(", "))),
+            Kind::Word(words) => (
+                words.contains(&value),
+                format!("os valores aceitos são: {}", words.join(", ")),
+            ),
             Kind::Day => (
                 value.parse::<Date>().is_ok(),
                 "informe um dia no endereço, como 2026-11-30".to_owned(),
@@ -121,7 +141,10 @@ impl Route {
                 let names: Vec<&str> = self.query.iter().map(|known| known.name).collect();
                 Some(match names.as_slice() {
                     [] => "esta chamada não tem parâmetros no endereço".to_owned(),
-                    names => format!("parâmetro desconhecido; os parâmetros aceitos são: {}", names.join(", ")),
+                    names => format!(
+                        "parâmetro desconhecido; os parâmetros aceitos são: {}",
+                        names.join(", ")
+                    ),
                 })
             };
             match (known, fault) {

@@ -32,10 +32,14 @@ pub(crate) fn find(method: &str, path: &str) -> Result<(&'static Route, Paramete
         .filter_map(|route| Some((route, matched(route.path, path)?)))
         .collect();
     if matching.is_empty() {
-        return Err(Problem::not_found("Endereço desconhecido; veja /v1/openapi.json."));
+        return Err(Problem::not_found(
+            "Endereço desconhecido; veja /v1/openapi.json.",
+        ));
     }
     let allowed: Vec<&str> = matching.iter().map(|(route, _)| route.method).collect();
-    let found = matching.into_iter().find(|(route, _)| route.method == method);
+    let found = matching
+        .into_iter()
+        .find(|(route, _)| route.method == method);
     found.ok_or_else(|| Problem::method(&allowed))
 }
 
@@ -45,7 +49,10 @@ fn matched(pattern: &'static str, path: &str) -> Option<Parameters> {
     loop {
         match (expected.next(), given.next()) {
             (None, None) => return Some(parameters),
-            (Some(part), Some(text)) => match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            (Some(part), Some(text)) => match part
+                .strip_prefix('{')
+                .and_then(|part| part.strip_suffix('}'))
+            {
                 Some(name) if !text.is_empty() => parameters.push((name, text.to_owned())),
                 None if part == text => {}
                 _ => return None,
@@ -64,7 +71,10 @@ mod tests {
     #[test]
     fn a_path_is_matched_whole() {
         let pattern = "/v1/creditors/{id}/campaigns";
-        assert_eq!(matched(pattern, "/v1/creditors/7/campaigns/"), Some(vec![("id", "7".to_owned())]));
+        assert_eq!(
+            matched(pattern, "/v1/creditors/7/campaigns/"),
+            Some(vec![("id", "7".to_owned())])
+        );
         for other in [
             "/v1/creditors//campaigns",
             "/v1/creditors/7",
@@ -78,7 +88,10 @@ mod tests {
 
     #[test]
     fn no_two_routes_are_the_same_and_a_wrong_method_names_the_right_ones() {
-        let all: BTreeSet<_> = ROUTES.iter().map(|route| (route.method, route.path)).collect();
+        let all: BTreeSet<_> = ROUTES
+            .iter()
+            .map(|route| (route.method, route.path))
+            .collect();
         assert_eq!(all.len(), ROUTES.len());
         let names: BTreeSet<_> = ROUTES.iter().map(|route| route.name).collect();
         assert_eq!(names.len(), ROUTES.len());

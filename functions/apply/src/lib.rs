@@ -41,7 +41,8 @@ pub async fn handle(adapters: &Adapters, event: SqsEvent, deadline: Instant) -> 
 }
 
 fn decode(message: &SqsMessage) -> Result<InboxMessage, String> {
-    let decoded: InboxMessage = serde_json::from_str(message.body.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
+    let decoded: InboxMessage = serde_json::from_str(message.body.as_deref().unwrap_or_default())
+        .map_err(|error| error.to_string())?;
     if JournalKey(decoded.key.clone()).tenant().as_ref() != Some(&decoded.tenant) {
         return Err("its key is no webhook of its tenant".to_owned());
     }

@@ -14,10 +14,12 @@ async fn main() -> Result<(), Error> {
     let adapters = &adapters;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        import::handle(adapters, event.payload, deadline).await.map_err(|error| Diagnostic {
-            error_type: error.kind().to_owned(),
-            error_message: error.to_string(),
-        })
+        import::handle(adapters, event.payload, deadline)
+            .await
+            .map_err(|error| Diagnostic {
+                error_type: error.kind().to_owned(),
+                error_message: error.to_string(),
+            })
     }))
     .await
 }

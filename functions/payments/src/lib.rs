@@ -3,21 +3,40 @@
 //! process one webhook again (`{"tenant": "617", "webhook": "<x-sienge-id>"}`) and erase a customer (`{"tenant": "617", "eraseCustomer": 41}`),
 //! both also with `"dryRun": true`.
 
-use ponte::flow::{Adapters, Command, FlowError, TaskName, erase_customer, read_command, redrive, redundancy, reprocess, run_task, sweep};
+use ponte::flow::{
+    Adapters, Command, FlowError, TaskName, erase_customer, read_command, redrive, redundancy,
+    reprocess, run_task, sweep,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// Answers one event with a summary an operator can read.
-pub async fn handle(adapters: &Adapters, event: Value, deadline: Instant) -> Result<Value, FlowError> {
+pub async fn handle(
+    adapters: &Adapters,
+    event: Value,
+    deadline: Instant,
+) -> Result<Value, FlowError> {
     let summary = match read_command(adapters, TaskName::Payments, event)? {
         Command::Sweep => sweep(adapters, deadline).await?,
         Command::Redrive => redrive(adapters, deadline).await?,
-        Command::Reprocess { tenant, webhook, dry_run } => reprocess(adapters, &tenant, &webhook, dry_run, deadline).await?,
-        Command::EraseCustomer { tenant, customer, dry_run } => erase_customer(adapters, &tenant, customer, dry_run).await?,
+        Command::Reprocess {
+            tenant,
+            webhook,
+            dry_run,
+        } => reprocess(adapters, &tenant, &webhook, dry_run, deadline).await?,
+        Command::EraseCustomer {
+            tenant,
+            customer,
+            dry_run,
+        } => erase_customer(adapters, &tenant, customer, dry_run).await?,
         Command::Run(task) => {
-            let run = run_task(adapters, TaskName::Payments, task, deadline, |session, task, creditor| {
-                Box::pin(redundancy(session, task, creditor))
-            });
+            let run = run_task(
+                adapters,
+                TaskName::Payments,
+                task,
+                deadline,
+                |session, task, creditor| Box::pin(redundancy(session, task, creditor)),
+            );
             return Box::pin(run).await;
         }
     };

@@ -5,9 +5,17 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 /// Answers one event with a summary an operator can read.
-pub async fn handle(adapters: &Adapters, event: Value, deadline: Instant) -> Result<Value, FlowError> {
-    run_event(adapters, TaskName::Reconcile, event, deadline, |session, task, creditor| {
-        Box::pin(reconcile(session, task, creditor))
-    })
+pub async fn handle(
+    adapters: &Adapters,
+    event: Value,
+    deadline: Instant,
+) -> Result<Value, FlowError> {
+    run_event(
+        adapters,
+        TaskName::Reconcile,
+        event,
+        deadline,
+        |session, task, creditor| Box::pin(reconcile(session, task, creditor)),
+    )
     .await
 }

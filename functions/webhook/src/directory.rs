@@ -29,7 +29,10 @@ impl Directory {
         if let Some(active) = self.active.get(tenant, FRESH) {
             return Ok(active);
         }
-        let active = store.tenant_settings(tenant).await?.is_some_and(|settings| settings.active);
+        let active = store
+            .tenant_settings(tenant)
+            .await?
+            .is_some_and(|settings| settings.active);
         self.active.put(tenant.clone(), active);
         Ok(active)
     }

@@ -24,11 +24,18 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Answer, Infal
                 _ => None,
             };
             let read = |name| text(headers, name);
-            let (authorization, event) = (read(header::AUTHORIZATION.as_str()), read("x-sienge-event"));
+            let (authorization, event) =
+                (read(header::AUTHORIZATION.as_str()), read("x-sienge-event"));
             let (id, hook_id) = (read("x-sienge-id"), read("x-sienge-hook-id"));
             let delivery = Delivery {
-                receiver: path.trim_end_matches('/').rsplit('/').next().unwrap_or_default(),
-                tenant: query.first("IdAssessoria").or_else(|| query.first("idAssessoria")),
+                receiver: path
+                    .trim_end_matches('/')
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default(),
+                tenant: query
+                    .first("IdAssessoria")
+                    .or_else(|| query.first("idAssessoria")),
                 authorization: authorization.as_deref(),
                 event: event.as_deref(),
                 id: id.as_deref(),
@@ -46,14 +53,19 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Answer, Infal
 
 /// A header, whatever its letters; one that came several times as a list with commas, as API Gateway hands it over.
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values = headers
-        .get_all(name)
-        .iter()
-        .map(|value| match std::str::from_utf8(value.as_bytes()) {
-            Ok(text) => text.to_owned(),
-            // Byte by byte: two different ones stay two.
-            Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
-        });
+    let values =
+        headers
+            .get_all(name)
+            .iter()
+            .map(|value| match std::str::from_utf8(value.as_bytes()) {
+                Ok(text) => text.to_owned(),
+                // Byte by byte: two different ones stay two.
+                Err(_) => value
+                    .as_bytes()
+                    .iter()
+                    .map(|byte| char::from(*byte))
+                    .collect(),
+            });
     let values: Vec<String> = values.collect();
     (!values.is_empty()).then(|| values.join(","))
 }
@@ -63,7 +75,8 @@ impl IntoResponse for Answer {
         let body = json!({ "status": self.word(), "mensagem": self.text() }).to_string();
         let mut response = Response::new(Body::from(body));
         // Every status of the answer table is a valid code.
-        *response.status_mut() = lambda_http::http::StatusCode::from_u16(self.status()).unwrap_or_default();
+        *response.status_mut() =
+            lambda_http::http::StatusCode::from_u16(self.status()).unwrap_or_default();
         response.headers_mut().insert(
             header::CONTENT_TYPE,
             header::HeaderValue::from_static("application/json; charset=utf-8"),

@@ -167,8 +167,16 @@ impl Webhook {
     /// cold function's time. What fails here fails again there, and is answered there.
     pub async fn connect(&self) {
         // Nobody's: what is asked for does not matter.
-        let Ok(nobody) = TenantId::parse("0") else { return };
-        let asked = async { tokio::join!(self.store.tenant_settings(&nobody), self.secrets.get(&nobody), self.inbox.connect()) };
+        let Ok(nobody) = TenantId::parse("0") else {
+            return;
+        };
+        let asked = async {
+            tokio::join!(
+                self.store.tenant_settings(&nobody),
+                self.secrets.get(&nobody),
+                self.inbox.connect()
+            )
+        };
         if tokio::time::timeout(CONNECT_WITHIN, asked).await.is_err() {
             tracing::warn!("AWS did not answer at the start");
         }
@@ -177,14 +185,21 @@ impl Webhook {
     /// Answers one delivery. Never fails: every trouble has its answer.
     pub async fn deliver(&self, delivery: Delivery<'_>) -> Answer {
         let delivery = Delivery {
-            event: delivery.event.map(|event| beginning(event, MAX_EVENT_CHARS)),
+            event: delivery
+                .event
+                .map(|event| beginning(event, MAX_EVENT_CHARS)),
             ..delivery
         };
         let tenant = delivery.tenant.and_then(|text| TenantId::parse(text).ok());
         // Stored a moment too late, it comes again as a duplicate; unanswered, it would too.
         let decided = tokio::time::timeout(ANSWER_WITHIN, self.decide(&delivery, tenant.as_ref()));
         let answer = decided.await.unwrap_or(Answer::NotStored);
-        telemetry::count(answer.metric(), 1, tenant.as_ref().filter(|_| answer.status() == 200), delivery.at);
+        telemetry::count(
+            answer.metric(),
+            1,
+            tenant.as_ref().filter(|_| answer.status() == 200),
+            delivery.at,
+        );
         if let Some(tenant) = &tenant {
             self.tell_unknown(&delivery, tenant, &answer).await;
         }
@@ -210,7 +225,9 @@ impl Webhook {
         let Some(receiver) = Receiver::find(delivery.receiver) else {
             return Answer::UnknownReceiver;
         };
-        let Some(tenant) = tenant else { return Answer::UnknownTenant };
+        let Some(tenant) = tenant else {
+            return Answer::UnknownTenant;
+        };
         if delivery.body.len() > MAX_BODY_BYTES {
             return Answer::TooLarge;
         }
@@ -235,7 +252,8 @@ impl Webhook {
             Ok((_, hints)) => (hints.bills.first().copied(), Answer::Received),
             Err(why) => (None, Answer::Unreadable(why.to_string())),
         };
-        self.keep(inbound(receiver, delivery, tenant, bill), answer).await
+        self.keep(inbound(receiver, delivery, tenant, bill), answer)
+            .await
     }
 
     /// An event that nobody knows is counted, and told once a day, whatever became of the delivery.
@@ -244,7 +262,9 @@ impl Webhook {
             && let Some(receiver) = Receiver::find(delivery.receiver)
             && let Some(name) = receiver.unknown_event(delivery.event)
         {
-            self.unknown.tell(&self.store, tenant, receiver, name, delivery.at).await;
+            self.unknown
+                .tell(&self.store, tenant, receiver, name, delivery.at)
+                .await;
         }
     }
 
@@ -294,7 +314,11 @@ impl Webhook {
         }
     }
 
-    async fn may_send(&self, tenant: &TenantId, authorization: Option<&str>) -> Result<bool, SecretError> {
+    async fn may_send(
+        &self,
+        tenant: &TenantId,
+        authorization: Option<&str>,
+    ) -> Result<bool, SecretError> {
         let Some(credential) = authorization.and_then(intake::credential) else {
             return Ok(false);
         };
@@ -302,7 +326,10 @@ impl Webhook {
             return Ok(true);
         }
         // The token may just have been rotated.
-        Ok(intake::authorized(credential, &self.secrets.refresh(tenant).await?.webhook_tokens))
+        Ok(intake::authorized(
+            credential,
+            &self.secrets.refresh(tenant).await?.webhook_tokens,
+        ))
     }
 }
 
@@ -315,11 +342,19 @@ fn why_unused(webhook: &InboundWebhook) -> String {
 }
 
 fn beginning(text: &str, chars: usize) -> &str {
-    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
+    text.char_indices()
+        .nth(chars)
+        .map_or(text, |(end, _)| &text[..end])
 }
 
-fn inbound(receiver: Receiver, delivery: &Delivery<'_>, tenant: &TenantId, bill: Option<BillId>) -> InboundWebhook {
-    let bounded = |text: Option<&str>| beginning(text.unwrap_or_default(), MAX_HEADER_CHARS).to_owned();
+fn inbound(
+    receiver: Receiver,
+    delivery: &Delivery<'_>,
+    tenant: &TenantId,
+    bill: Option<BillId>,
+) -> InboundWebhook {
+    let bounded =
+        |text: Option<&str>| beginning(text.unwrap_or_default(), MAX_HEADER_CHARS).to_owned();
     let id = intake::event_id(receiver, delivery.event, delivery.id, delivery.body);
     InboundWebhook {
         tenant: tenant.clone(),

@@ -17,16 +17,25 @@ async fn main() -> Result<(), Error> {
     let config = aws::config(AWS_CALL)?;
     let webhook = Webhook::new(
         Store::new(store::client(&config, AWS_CALL), Tables::from_env()?),
-        Arc::new(SqsInbox::new(aws_sdk_sqs::Client::new(&config), aws::variable("INBOX_QUEUE_URL")?)),
+        Arc::new(SqsInbox::new(
+            aws_sdk_sqs::Client::new(&config),
+            aws::variable("INBOX_QUEUE_URL")?,
+        )),
         Arc::new(SecretsManager::new(
             aws_sdk_secretsmanager::Client::new(&config),
             aws::variable("TENANT_SECRET_PREFIX")?,
         )),
     );
     // Without TLS, as on the local stack, there is nothing to be gained.
-    if config.endpoint_url().is_none_or(|url| url.starts_with("https")) {
+    if config
+        .endpoint_url()
+        .is_none_or(|url| url.starts_with("https"))
+    {
         webhook.connect().await;
     }
     let webhook = &webhook;
-    run(service_fn(move |request: Request| http::answer(webhook, request))).await
+    run(service_fn(move |request: Request| {
+        http::answer(webhook, request)
+    }))
+    .await
 }

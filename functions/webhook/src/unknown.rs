@@ -25,7 +25,14 @@ pub(crate) struct UnknownEvents {
 
 impl UnknownEvents {
     /// Counts a delivery of the event, and criticises the first one of the day.
-    pub(crate) async fn tell(&self, store: &Store, tenant: &TenantId, receiver: Receiver, name: String, at: Timestamp) {
+    pub(crate) async fn tell(
+        &self,
+        store: &Store,
+        tenant: &TenantId,
+        receiver: Receiver,
+        name: String,
+        at: Timestamp,
+    ) {
         let name = self.bounded(name).await;
         telemetry::count_event(Metric::WebhookUnknownEvent, &name, at);
         let text = text(receiver, &name);
@@ -43,8 +50,12 @@ impl UnknownEvents {
                 }
                 told.insert(key);
             }
-            Ok(Err(error)) => tracing::error!(%tenant, event = name, %error, "unknown event not criticised; the next delivery does"),
-            Err(_) => tracing::error!(%tenant, event = name, "unknown event not criticised in time; the next delivery does"),
+            Ok(Err(error)) => {
+                tracing::error!(%tenant, event = name, %error, "unknown event not criticised; the next delivery does");
+            }
+            Err(_) => {
+                tracing::error!(%tenant, event = name, "unknown event not criticised in time; the next delivery does");
+            }
         }
     }
 

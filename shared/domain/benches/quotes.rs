@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group};
 use jiff::civil::{Date, date};
 use ponte_domain::calculation::{
-    CalculationSettings, Campaign, DaysPolicy, Debt, Discounts, Key, LateTerms, Payment, Request, RoundingRules, SiengeTerms, Silent,
-    quote, quote_with, sienge_charges,
+    CalculationSettings, Campaign, DaysPolicy, Debt, Discounts, Key, LateTerms, Payment, Request,
+    RoundingRules, SiengeTerms, Silent, quote, quote_with, sienge_charges,
 };
 use ponte_domain::ids::{BillId, InstallmentId};
 use ponte_domain::money::{Cents, Decimal, Rate, Rounding};
@@ -37,7 +37,10 @@ fn installments(count: usize) -> Vec<(Decimal, Date)> {
         let cents = 10_000 + (state >> 33) % 1_000_000;
         let days = 1 + (state >> 20) % 1_500;
         let back = jiff::Span::new().days(i64::try_from(days).unwrap_or_default());
-        (Decimal::new(i64::try_from(cents).unwrap_or_default(), 2), ON.saturating_sub(back))
+        (
+            Decimal::new(i64::try_from(cents).unwrap_or_default(), 2),
+            ON.saturating_sub(back),
+        )
     };
     (0..count).map(next).collect()
 }
@@ -109,15 +112,24 @@ fn a_quote(criterion: &mut Criterion) {
 }
 
 /// The formula over values and due dates, from decimals to the sum: what `charges.py` does.
-fn formula(rows: &[(Decimal, Date)], terms: &SiengeTerms, fee: Rate, settings: &CalculationSettings) -> Cents {
+fn formula(
+    rows: &[(Decimal, Date)],
+    terms: &SiengeTerms,
+    fee: Rate,
+    settings: &CalculationSettings,
+) -> Cents {
     let mut total = Cents::ZERO;
     for (index, (value, due_on)) in rows.iter().enumerate() {
         let key = Key {
             bill: BillId(295),
             installment: InstallmentId(i64::try_from(index).unwrap_or_default()),
         };
-        let Ok(value) = Cents::parse("valor", *value) else { continue };
-        let days = settings.days_policy.days_late(*due_on, ON, &settings.holidays);
+        let Ok(value) = Cents::parse("valor", *value) else {
+            continue;
+        };
+        let days = settings
+            .days_policy
+            .days_late(*due_on, ON, &settings.holidays);
         let updated = value + sienge_charges(key, value, days, terms, &mut Silent).total();
         total += updated + fee.of(updated, Rounding::HalfUp);
     }
@@ -127,7 +139,9 @@ fn formula(rows: &[(Decimal, Date)], terms: &SiengeTerms, fee: Rate, settings: &
 /// Processor time of this thread, so that a busy machine costs neither side; none where the system does not tell.
 fn processor_time() -> Option<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(told.split_whitespace().next()?.parse().ok()?))
+    Some(Duration::from_nanos(
+        told.split_whitespace().next()?.parse().ok()?,
+    ))
 }
 
 fn fastest<T>(mut run: impl FnMut() -> T) -> (Duration, T) {
@@ -135,8 +149,12 @@ fn fastest<T>(mut run: impl FnMut() -> T) -> (Duration, T) {
     for _ in 0..RUNS {
         let (start, at) = (Instant::now(), processor_time());
         let result = black_box(run());
-        let used = processor_time().zip(at).and_then(|(now, at)| now.checked_sub(at));
-        let took = used.filter(|used| !used.is_zero()).unwrap_or_else(|| start.elapsed());
+        let used = processor_time()
+            .zip(at)
+            .and_then(|(now, at)| now.checked_sub(at));
+        let took = used
+            .filter(|used| !used.is_zero())
+            .unwrap_or_else(|| start.elapsed());
         if best.as_ref().is_none_or(|(fastest, _)| took < *fastest) {
             best = Some((took, result));
         }
@@ -155,7 +173,10 @@ fn told(what: &str, count: usize, took: Duration) -> f64 {
 fn python() -> Option<(Duration, String)> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/oracles/charges.py");
     let runs = (0..RUNS).map(|_| {
-        let output = Command::new("python3").args([script, &MILLION.to_string()]).output().ok()?;
+        let output = Command::new("python3")
+            .args([script, &MILLION.to_string()])
+            .output()
+            .ok()?;
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
         let seconds = Duration::try_from_secs_f64(answer["seconds"].as_f64()?).ok()?;
         Some((seconds, answer["total"].as_str()?.to_owned()))
@@ -179,25 +200,41 @@ fn a_million() {
     let (took, sum) = fastest(|| formula(&rows, &terms, rate("10"), &raw));
     let ours = told("charges and fee, days as they are", MILLION, took);
     let (took, _) = fastest(|| formula(&rows, &terms, rate("10"), &setting.settings));
-    told("charges and fee, days from the next business day", MILLION, took);
+    told(
+        "charges and fee, days from the next business day",
+        MILLION,
+        took,
+    );
     let debts = debts(&rows, setting.terms);
     let (took, _) = fastest(|| {
         let quotes = debts
             .chunks(OF_A_QUOTE)
             .map(|debts| quote_with(&request(debts, &setting), &mut Silent));
-        quotes.filter_map(Result::ok).map(|amounts| amounts.totals.total.get()).sum::<i64>()
+        quotes
+            .filter_map(Result::ok)
+            .map(|amounts| amounts.totals.total.get())
+            .sum::<i64>()
     });
     let quotes = told("whole quotes of 120, without explanation", MILLION, took);
     let (took, _) = fastest(|| {
-        let quotes = debts.chunks(OF_A_QUOTE).map(|debts| quote(&request(debts, &setting)));
-        quotes.filter_map(Result::ok).map(|quote| quote.explanation.len()).sum::<usize>()
+        let quotes = debts
+            .chunks(OF_A_QUOTE)
+            .map(|debts| quote(&request(debts, &setting)));
+        quotes
+            .filter_map(Result::ok)
+            .map(|quote| quote.explanation.len())
+            .sum::<usize>()
     });
     told("whole quotes of 120, with explanation", MILLION, took);
     let Some((took, total)) = python() else {
         println!("python3 did not answer: no ratio");
         return;
     };
-    assert_eq!(total, sum.to_string(), "Python and Rust must charge the same");
+    assert_eq!(
+        total,
+        sum.to_string(),
+        "Python and Rust must charge the same"
+    );
     let theirs = told("tests/oracles/charges.py (Python decimal)", MILLION, took);
     println!(
         "charges: {:.0} times Python; whole quotes: {:.0} times; equal sums: {total}",

@@ -22,7 +22,8 @@ pub fn business_date(at: Timestamp) -> Date {
 /// The instant at which a civil date begins in America/Sao_Paulo; the end of time for a date beyond every instant.
 #[must_use]
 pub fn begins(date: Date) -> Timestamp {
-    date.to_zoned(SAO_PAULO.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    date.to_zoned(SAO_PAULO.clone())
+        .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 /// `19/11/2021`, as operators read it.
@@ -35,7 +36,12 @@ pub fn brazilian(date: Date) -> String {
 #[must_use]
 pub fn brazilian_time(at: Timestamp) -> String {
     let local = at.to_zoned(SAO_PAULO.clone());
-    format!("{} {:02}:{:02}", brazilian(local.date()), local.hour(), local.minute())
+    format!(
+        "{} {:02}:{:02}",
+        brazilian(local.date()),
+        local.hour(),
+        local.minute()
+    )
 }
 
 /// Reads a date that somebody writes; the error says in Portuguese how. For `deserialize_with`.
@@ -80,7 +86,10 @@ mod tests {
         assert_eq!(read("null").unwrap(), None);
         for wrong in ["\"30/11/2026\"", "\"2026-02-30\"", "\"\""] {
             let told = read(wrong).unwrap_err().to_string();
-            assert!(told.starts_with("não é uma data; escreva por exemplo \"2026-11-30\""), "{told}");
+            assert!(
+                told.starts_with("não é uma data; escreva por exemplo \"2026-11-30\""),
+                "{told}"
+            );
         }
     }
 

@@ -82,11 +82,17 @@ pub struct TenantId(String);
 impl TenantId {
     /// Reads a tenant id; the error says what a correct one looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let fits = (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let fits = (1..=40).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err("assessoria: use de 1 a 40 letras, dígitos, '-' ou '_', por exemplo \"617\"".to_owned())
+            Err(
+                "assessoria: use de 1 a 40 letras, dígitos, '-' ou '_', por exemplo \"617\""
+                    .to_owned(),
+            )
         }
     }
 
@@ -117,7 +123,9 @@ impl fmt::Display for TenantId {
 }
 
 /// A document type code (`CT`, `NF`, ...), as [`text::code`] writes it; part of a contract's key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(from = "String", into = "String")]
 pub struct DocumentType(String);
 
@@ -154,7 +162,9 @@ impl fmt::Display for DocumentType {
 }
 
 /// An agreement's id, unique in its tenant: 1 to 64 ASCII letters, digits, `-` or `_`, so that it is safe in keys and addresses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[schemars(extend("pattern" = "^[A-Za-z0-9_-]{1,64}$"))]
 #[serde(try_from = "String", into = "String")]
 pub struct AgreementId(String);
@@ -162,7 +172,10 @@ pub struct AgreementId(String);
 impl AgreementId {
     /// Reads an id; the error says what a correct one looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let fits = (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if fits {
             Ok(Self(text.to_owned()))
         } else {
@@ -222,9 +235,14 @@ mod tests {
         for number in [i64::MIN, -1, 0, 2_147_483_648, 4_294_967_296, i64::MAX] {
             assert_eq!(BillId::read(number), None, "{number}");
         }
-        assert_eq!(serde_json::from_str::<BillId>("10001").unwrap(), BillId(10_001));
+        assert_eq!(
+            serde_json::from_str::<BillId>("10001").unwrap(),
+            BillId(10_001)
+        );
         for text in ["-1", "2147483648", "4294967296"] {
-            let error = serde_json::from_str::<BillId>(text).unwrap_err().to_string();
+            let error = serde_json::from_str::<BillId>(text)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("1 a 2147483647"), "{error}");
         }
     }

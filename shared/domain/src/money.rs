@@ -54,7 +54,8 @@ pub struct JsonNumber(pub Decimal);
 
 impl Serialize for JsonNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let number = RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
+        let number =
+            RawValue::from_string(self.0.to_string()).map_err(serde::ser::Error::custom)?;
         number.serialize(serializer)
     }
 }

@@ -103,7 +103,9 @@ impl TenantSettings {
             ignore_document_types: &self.ignore_document_types,
             ignore_condition_types: &self.ignore_condition_types,
             classes: &self.settlement_classes,
-            creditor: creditor.filter(|creditor| creditor.active).map(CreditorSettings::policy),
+            creditor: creditor
+                .filter(|creditor| creditor.active)
+                .map(CreditorSettings::policy),
         }
     }
 }
@@ -197,9 +199,16 @@ mod tests {
     #[test]
     fn a_creditor_needs_only_its_company() {
         let settings: CreditorSettings = serde_json::from_str(r#"{"company": 1}"#).unwrap();
-        assert!(settings.active && settings.import_enterprises_automatically && settings.reopen_returned_installments);
+        assert!(
+            settings.active
+                && settings.import_enterprises_automatically
+                && settings.reopen_returned_installments
+        );
         assert!(settings.block_new_due_date);
-        assert_eq!((settings.unused_webhook_days, settings.removal_share_percent), (7, 20));
+        assert_eq!(
+            (settings.unused_webhook_days, settings.removal_share_percent),
+            (7, 20)
+        );
     }
 
     #[test]

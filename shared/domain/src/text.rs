@@ -17,7 +17,10 @@ pub fn folded(text: &str) -> String {
     let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars());
     // Accents are characters of their own now, and neither letters nor digits. Some letters are one in upper case only: ß is SS, and so is ss.
     let letters = decomposed.filter(|c| c.is_alphanumeric() && !is_invisible(*c));
-    letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    letters
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// A code (`CT`, `TC`, `12.ABC.345/01DE-35`): composed, upper-cased, wide letters made plain, without blanks around it and without
@@ -25,7 +28,10 @@ pub fn folded(text: &str) -> String {
 #[must_use]
 pub fn code(text: &str) -> String {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
-    let visible: String = nfkc.normalize_iter(text.chars()).filter(|c| !is_invisible(*c)).collect();
+    let visible: String = nfkc
+        .normalize_iter(text.chars())
+        .filter(|c| !is_invisible(*c))
+        .collect();
     // Upper-casing takes a few letters apart again; composed, what is stored reads as itself.
     nfkc.normalize(visible.to_uppercase().trim()).into_owned()
 }
@@ -35,7 +41,9 @@ pub fn code(text: &str) -> String {
 #[must_use]
 pub fn one_line(text: &str, most: usize) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfc().normalize_iter(text.chars());
-    let visible: String = composed.filter(|c| !is_invisible(*c) || c.is_control()).collect();
+    let visible: String = composed
+        .filter(|c| !is_invisible(*c) || c.is_control())
+        .collect();
     let spaced = visible.replace(char::is_control, " ");
     let line: String = blanks_as_one(&spaced).chars().take(most).collect();
     line.trim_end().to_owned()
@@ -56,7 +64,11 @@ pub fn gsm(text: &str) -> String {
             _ if is_invisible(character) => {}
             _ => {
                 let letters = deunicode::deunicode_char(character).unwrap_or(" ");
-                written.extend(letters.chars().map(|c| if is_plain_gsm(c) { c } else { ' ' }));
+                written.extend(
+                    letters
+                        .chars()
+                        .map(|c| if is_plain_gsm(c) { c } else { ' ' }),
+                );
             }
         }
     }
@@ -65,18 +77,31 @@ pub fn gsm(text: &str) -> String {
 
 /// Whether a character of ASCII is one septet in GSM 03.38; the others of ASCII take an escape before them, or are missing.
 const fn is_plain_gsm(character: char) -> bool {
-    matches!(character, ' '..='~') && !matches!(character, '[' | '\\' | ']' | '^' | '`' | '{' | '|' | '}' | '~')
+    matches!(character, ' '..='~')
+        && !matches!(
+            character,
+            '[' | '\\' | ']' | '^' | '`' | '{' | '|' | '}' | '~'
+        )
 }
 
 /// Control, format (zero-width, direction) and unassigned characters, variation selectors, joiners and fillers: nothing on paper.
 fn is_invisible(character: char) -> bool {
     use GeneralCategory as Category;
-    let invisible = [Category::Control, Category::Format, Category::PrivateUse, Category::Unassigned];
-    invisible.contains(&category(character)) || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+    let invisible = [
+        Category::Control,
+        Category::Format,
+        Category::PrivateUse,
+        Category::Unassigned,
+    ];
+    invisible.contains(&category(character))
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 
 fn is_picture(character: char) -> bool {
-    matches!(category(character), GeneralCategory::OtherSymbol | GeneralCategory::ModifierSymbol)
+    matches!(
+        category(character),
+        GeneralCategory::OtherSymbol | GeneralCategory::ModifierSymbol
+    )
 }
 
 fn category(character: char) -> GeneralCategory {
@@ -102,7 +127,12 @@ impl CodeList {
 
 impl From<String> for CodeList {
     fn from(text: String) -> Self {
-        Self(text.split([';', ',']).map(code).filter(|code| !code.is_empty()).collect())
+        Self(
+            text.split([';', ','])
+                .map(code)
+                .filter(|code| !code.is_empty())
+                .collect(),
+        )
     }
 }
 
@@ -143,7 +173,15 @@ mod tests {
             assert_eq!(folded(same), "reparcelamentotitulo12", "{same:?}");
         }
         assert_eq!(folded("1ª Conﬁrmação nº ②"), "1aconfirmacaono2");
-        for name in ["Straße", "Weiß & Söhne", "Κώστας", "İŞÇİ ılık", "ﬁſch ŉ", "𐐨𐐩", "Ǆ ǅ ǆ"] {
+        for name in [
+            "Straße",
+            "Weiß & Söhne",
+            "Κώστας",
+            "İŞÇİ ılık",
+            "ﬁſch ŉ",
+            "𐐨𐐩",
+            "Ǆ ǅ ǆ",
+        ] {
             assert_eq!(folded(name), folded(&name.to_uppercase()), "{name}");
         }
         assert_ne!(folded("Bonificação"), folded("Bonificações"));
@@ -154,13 +192,31 @@ mod tests {
 
     #[test]
     fn codes_are_upper_cased_and_bare_of_what_nobody_sees() {
-        for same in ["CT", " ct\u{a0}", "\u{feff}Ct", "C\u{200b}T", "ＣＴ", "c\u{0}t\r\n"] {
+        for same in [
+            "CT",
+            " ct\u{a0}",
+            "\u{feff}Ct",
+            "C\u{200b}T",
+            "ＣＴ",
+            "c\u{0}t\r\n",
+        ] {
             assert_eq!(code(same), "CT", "{same:?}");
         }
         // A joiner, variation selectors and fillers, which are marks and letters to Unicode.
-        for unseen in ["\u{34f}", "\u{e0100}", "\u{180b}", "\u{3164}", "\u{ffa0}", "\u{115f}"] {
+        for unseen in [
+            "\u{34f}",
+            "\u{e0100}",
+            "\u{180b}",
+            "\u{3164}",
+            "\u{ffa0}",
+            "\u{115f}",
+        ] {
             let text = format!("{unseen}c{unseen}t{unseen}");
-            assert_eq!([code(&text), folded(&text), gsm(&text)], ["CT", "ct", "ct"], "{unseen:?}");
+            assert_eq!(
+                [code(&text), folded(&text), gsm(&text)],
+                ["CT", "ct", "ct"],
+                "{unseen:?}"
+            );
             assert_eq!(one_line(&text, 9), "ct", "{unseen:?}");
         }
         assert_eq!(code("c t-1"), "C T-1");
@@ -169,7 +225,10 @@ mod tests {
 
     #[test]
     fn a_title_is_one_line_and_cut_between_characters() {
-        assert_eq!(one_line(" Casa\r\nBcc: x\u{2028}y\u{202e}\t🏠 ", 99), "Casa Bcc: x y 🏠");
+        assert_eq!(
+            one_line(" Casa\r\nBcc: x\u{2028}y\u{202e}\t🏠 ", 99),
+            "Casa Bcc: x y 🏠"
+        );
         assert_eq!(one_line(&"a\u{303}".repeat(200), 150), "ã".repeat(150));
         assert_eq!(one_line("Boa Casa", 4), "Boa");
     }

@@ -52,17 +52,27 @@ impl Bus for EventBridgeBus {
         let mut taken = Vec::with_capacity(events.len());
         for batch in events.chunks(BATCH) {
             let entries = batch.iter().map(|event| {
-                let entry = PutEventsRequestEntry::builder().event_bus_name(&self.name).source(SOURCE);
-                entry.detail_type(event.detail_type).detail(event.detail.to_string()).build()
+                let entry = PutEventsRequestEntry::builder()
+                    .event_bus_name(&self.name)
+                    .source(SOURCE);
+                entry
+                    .detail_type(event.detail_type)
+                    .detail(event.detail.to_string())
+                    .build()
             });
-            let answer = self.client.put_events().set_entries(Some(entries.collect())).send().await;
+            let answer = self
+                .client
+                .put_events()
+                .set_entries(Some(entries.collect()))
+                .send()
+                .await;
             let answer = answer.map_err(|error| BusError(super::reason(&error)))?;
             let mut answers = answer.entries().iter();
-            taken.extend(
-                batch
-                    .iter()
-                    .map(|_| answers.next().is_some_and(|entry| entry.error_code().is_none())),
-            );
+            taken.extend(batch.iter().map(|_| {
+                answers
+                    .next()
+                    .is_some_and(|entry| entry.error_code().is_none())
+            }));
         }
         Ok(taken)
     }

@@ -67,7 +67,10 @@ impl SqsInbox {
     /// With its dead-letter queue, for whoever moves messages back.
     #[must_use]
     pub fn with_dead_letters(self, dead_letters_url: Option<String>) -> Self {
-        Self { dead_letters_url, ..self }
+        Self {
+            dead_letters_url,
+            ..self
+        }
     }
 
     async fn send_bodies(&self, bodies: Vec<String>) -> Result<usize, InboxError> {
@@ -77,9 +80,16 @@ impl SqsInbox {
                 .id(index.to_string())
                 .set_message_group_id(group(&body))
                 .message_body(body);
-            request = request.entries(entry.build().map_err(|error| InboxError(error.to_string()))?);
+            request = request.entries(
+                entry
+                    .build()
+                    .map_err(|error| InboxError(error.to_string()))?,
+            );
         }
-        let answer = request.send().await.map_err(|error| InboxError(super::reason(&error)))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| InboxError(super::reason(&error)))?;
         Ok(answer.successful().len())
     }
 }
@@ -97,9 +107,17 @@ fn body(message: &InboxMessage) -> Result<String, InboxError> {
 #[async_trait]
 impl Inbox for SqsInbox {
     async fn connect(&self) {
-        let answer = self.client.get_queue_attributes().queue_url(&self.queue_url).send().await;
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.queue_url)
+            .send()
+            .await;
         if let Err(error) = answer {
-            tracing::warn!(reason = super::reason(&error), "the queue did not answer at the start");
+            tracing::warn!(
+                reason = super::reason(&error),
+                "the queue did not answer at the start"
+            );
         }
     }
 
@@ -107,7 +125,10 @@ impl Inbox for SqsInbox {
         let body = body(message)?;
         let send = self.client.send_message().queue_url(&self.queue_url);
         let send = send.set_message_group_id(group(&body)).message_body(body);
-        send.send().await.map(drop).map_err(|error| InboxError(super::reason(&error)))
+        send.send()
+            .await
+            .map(drop)
+            .map_err(|error| InboxError(super::reason(&error)))
     }
 }
 
@@ -124,14 +145,19 @@ impl Requeue for SqsInbox {
 
     async fn redrive(&self, moved: usize) -> Result<usize, InboxError> {
         let dead = self.dead_letters_url.as_deref();
-        let dead = dead.ok_or_else(|| InboxError("the function does not know the dead-letter queue".to_owned()))?;
+        let dead = dead.ok_or_else(|| {
+            InboxError("the function does not know the dead-letter queue".to_owned())
+        })?;
         let receive = self
             .client
             .receive_message()
             .queue_url(dead)
             .max_number_of_messages(10)
             .wait_time_seconds(1);
-        let answer = receive.send().await.map_err(|error| InboxError(super::reason(&error)))?;
+        let answer = receive
+            .send()
+            .await
+            .map_err(|error| InboxError(super::reason(&error)))?;
         let mut taken = 0;
         let mut refused = None;
         for message in answer.messages() {
@@ -139,7 +165,11 @@ impl Requeue for SqsInbox {
             let delay = i32::try_from(moved + taken)
                 .unwrap_or(LONGEST_DELAY_SECONDS)
                 .min(LONGEST_DELAY_SECONDS);
-            let send = self.client.send_message().queue_url(&self.queue_url).delay_seconds(delay);
+            let send = self
+                .client
+                .send_message()
+                .queue_url(&self.queue_url)
+                .delay_seconds(delay);
             let send = send.set_message_group_id(group(body)).message_body(body);
             // Where one fails the others go back all the same; one that could not be deleted goes back once more.
             if let Err(error) = send.send().await {

@@ -31,7 +31,9 @@ pub fn config(operation: Duration) -> Result<SdkConfig, String> {
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(variable("AWS_REGION")?))
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ))
         .service_config(Environment)
         // Every call has its time-outs, and no answer is large: watching each body for a stall would only cost.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

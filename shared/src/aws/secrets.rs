@@ -47,7 +47,9 @@ pub enum SecretError {
     #[error("the tenant has no secret: create it with the tenant command")]
     Missing,
     /// It is not the JSON expected.
-    #[error("the tenant's secret is not readable: it must be JSON with siengeUser, siengePassword and webhookTokens")]
+    #[error(
+        "the tenant's secret is not readable: it must be JSON with siengeUser, siengePassword and webhookTokens"
+    )]
     Unreadable,
     /// Secrets Manager did not answer.
     #[error("Secrets Manager did not answer: {0}")]
@@ -82,7 +84,11 @@ impl SecretsManager {
         }
     }
 
-    async fn younger_than(&self, tenant: &TenantId, age: Duration) -> Result<Arc<TenantSecret>, SecretError> {
+    async fn younger_than(
+        &self,
+        tenant: &TenantId,
+        age: Duration,
+    ) -> Result<Arc<TenantSecret>, SecretError> {
         if let Some(secret) = self.cache.get(tenant, age) {
             return Ok(secret);
         }

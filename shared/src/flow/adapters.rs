@@ -36,11 +36,20 @@ impl Adapters {
     pub fn from_env() -> Result<Self, FlowError> {
         let config = aws::config(AWS_CALL).map_err(FlowError::NotConfigured)?;
         let variable = |name| aws::variable(name).map_err(FlowError::NotConfigured);
-        let inbox = SqsInbox::new(aws_sdk_sqs::Client::new(&config), variable("INBOX_QUEUE_URL")?)
-            // Only the function that moves dead letters back is told where they lie.
-            .with_dead_letters(aws::variable("INBOX_DEAD_LETTERS_URL").ok());
-        let bus = EventBridgeBus::new(aws_sdk_eventbridge::Client::new(&config), variable("EVENT_BUS_NAME")?);
-        let secrets = SecretsManager::new(aws_sdk_secretsmanager::Client::new(&config), variable("TENANT_SECRET_PREFIX")?);
+        let inbox = SqsInbox::new(
+            aws_sdk_sqs::Client::new(&config),
+            variable("INBOX_QUEUE_URL")?,
+        )
+        // Only the function that moves dead letters back is told where they lie.
+        .with_dead_letters(aws::variable("INBOX_DEAD_LETTERS_URL").ok());
+        let bus = EventBridgeBus::new(
+            aws_sdk_eventbridge::Client::new(&config),
+            variable("EVENT_BUS_NAME")?,
+        );
+        let secrets = SecretsManager::new(
+            aws_sdk_secretsmanager::Client::new(&config),
+            variable("TENANT_SECRET_PREFIX")?,
+        );
         let tables = Tables::from_env().map_err(FlowError::NotConfigured)?;
         let timeouts = Timeouts::default();
         Ok(Self {

@@ -28,10 +28,17 @@ pub struct Delivered {
 }
 
 /// Applies a batch and returns the ids of the messages that failed. One tenant's or one bill's trouble fails only its own messages.
-pub async fn apply_webhooks(adapters: &Adapters, batch: Vec<Delivered>, deadline: Instant) -> Vec<String> {
+pub async fn apply_webhooks(
+    adapters: &Adapters,
+    batch: Vec<Delivered>,
+    deadline: Instant,
+) -> Vec<String> {
     let mut by_tenant: BTreeMap<TenantId, Vec<Delivered>> = BTreeMap::new();
     for delivered in batch {
-        by_tenant.entry(delivered.message.tenant.clone()).or_default().push(delivered);
+        by_tenant
+            .entry(delivered.message.tenant.clone())
+            .or_default()
+            .push(delivered);
     }
     // Side by side, so that one tenant's slow Sienge does not use up the others' time.
     let all = by_tenant
@@ -40,7 +47,12 @@ pub async fn apply_webhooks(adapters: &Adapters, batch: Vec<Delivered>, deadline
     join_all(all).await.into_iter().flatten().collect()
 }
 
-async fn apply_for(adapters: &Adapters, tenant: TenantId, messages: Vec<Delivered>, deadline: Instant) -> Vec<String> {
+async fn apply_for(
+    adapters: &Adapters,
+    tenant: TenantId,
+    messages: Vec<Delivered>,
+    deadline: Instant,
+) -> Vec<String> {
     match apply_tenant(adapters, &tenant, &messages, deadline).await {
         Ok(failed) => failed,
         Err(error) => {
@@ -49,18 +61,29 @@ async fn apply_for(adapters: &Adapters, tenant: TenantId, messages: Vec<Delivere
                 let messages = messages.iter().map(|delivered| (delivered, None));
                 give_up(adapters, &tenant, messages, &error.to_string()).await;
             }
-            messages.into_iter().map(|delivered| delivered.message_id).collect()
+            messages
+                .into_iter()
+                .map(|delivered| delivered.message_id)
+                .collect()
         }
     }
 }
 
-async fn apply_tenant(adapters: &Adapters, tenant: &TenantId, messages: &[Delivered], deadline: Instant) -> Result<Vec<String>, FlowError> {
+async fn apply_tenant(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    messages: &[Delivered],
+    deadline: Instant,
+) -> Result<Vec<String>, FlowError> {
     let (waiting, damaged) = load(adapters, messages).await?;
     for (delivered, why) in &damaged {
         tracing::error!(%tenant, key = delivered.message.key, why, "stored webhook unreadable; it fails alone");
         give_up(adapters, tenant, std::iter::once((*delivered, None)), why).await;
     }
-    let mut failed: Vec<String> = damaged.into_iter().map(|(delivered, _)| delivered.message_id.clone()).collect();
+    let mut failed: Vec<String> = damaged
+        .into_iter()
+        .map(|(delivered, _)| delivered.message_id.clone())
+        .collect();
     if waiting.is_empty() {
         return Ok(failed);
     }
@@ -74,18 +97,24 @@ async fn apply_tenant(adapters: &Adapters, tenant: &TenantId, messages: &[Delive
         .iter()
         .filter_map(|stored| Some((&stored.key, stored.arrival.as_deref()?)))
         .collect();
-    let why_failed = |delivered: &Delivered| match processed.get(&JournalKey(delivered.message.key.clone())) {
-        Some(Processed {
-            synced: SyncOutcome::Failed { why, lasting },
-            ..
-        }) => Some((why, *lasting)),
-        _ => None,
-    };
+    let why_failed =
+        |delivered: &Delivered| match processed.get(&JournalKey(delivered.message.key.clone())) {
+            Some(Processed {
+                synced: SyncOutcome::Failed { why, lasting },
+                ..
+            }) => Some((why, *lasting)),
+            _ => None,
+        };
     let applied = processed
         .values()
         .filter(|each| !matches!(each.synced, SyncOutcome::Failed { .. }))
         .count();
-    telemetry::count(Metric::WebhookApplied, applied as u64, Some(tenant), session.now());
+    telemetry::count(
+        Metric::WebhookApplied,
+        applied as u64,
+        Some(tenant),
+        session.now(),
+    );
     telemetry::count(
         Metric::InstallmentsChanged,
         report.installments_changed(),
@@ -95,9 +124,13 @@ async fn apply_tenant(adapters: &Adapters, tenant: &TenantId, messages: &[Delive
     tracing::info!(%tenant, webhooks = waiting.len(), bills = report.bills_compared, known = report.bills_known, "webhooks applied: {}", report.text());
 
     for delivered in messages {
-        let Some((why, lasting)) = why_failed(delivered) else { continue };
+        let Some((why, lasting)) = why_failed(delivered) else {
+            continue;
+        };
         if lasting {
-            let arrival = arrivals.get(&JournalKey(delivered.message.key.clone())).copied();
+            let arrival = arrivals
+                .get(&JournalKey(delivered.message.key.clone()))
+                .copied();
             give_up(adapters, tenant, std::iter::once((delivered, arrival)), why).await;
         }
         failed.push(delivered.message_id.clone());
@@ -107,29 +140,58 @@ async fn apply_tenant(adapters: &Adapters, tenant: &TenantId, messages: &[Delive
 
 /// The webhooks that wait to be processed, and the messages whose webhook can't be read back, with the reason.
 /// A webhook that is not there any more (it expired) is done with.
-async fn load<'a>(adapters: &Adapters, messages: &'a [Delivered]) -> Result<(Vec<StoredWebhook>, Vec<(&'a Delivered, String)>), FlowError> {
-    let keys: Vec<JournalKey> = messages.iter().map(|delivered| JournalKey(delivered.message.key.clone())).collect();
+async fn load<'a>(
+    adapters: &Adapters,
+    messages: &'a [Delivered],
+) -> Result<(Vec<StoredWebhook>, Vec<(&'a Delivered, String)>), FlowError> {
+    let keys: Vec<JournalKey> = messages
+        .iter()
+        .map(|delivered| JournalKey(delivered.message.key.clone()))
+        .collect();
     let loaded = adapters.store.load_webhooks(&keys).await?;
     let some_damaged = loaded.iter().any(Result::is_err);
     let readable: Vec<StoredWebhook> = loaded.into_iter().filter_map(Result::ok).collect();
     let mut damaged = Vec::new();
     if some_damaged {
         let known: BTreeSet<&JournalKey> = readable.iter().map(|stored| &stored.key).collect();
-        for (delivered, key) in messages.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
-            if let Some(Err(error)) = adapters.store.load_webhooks(std::slice::from_ref(key)).await?.pop() {
+        for (delivered, key) in messages
+            .iter()
+            .zip(&keys)
+            .filter(|(_, key)| !known.contains(key))
+        {
+            if let Some(Err(error)) = adapters
+                .store
+                .load_webhooks(std::slice::from_ref(key))
+                .await?
+                .pop()
+            {
                 damaged.push((delivered, error.to_string()));
             }
         }
     }
     // A failed one comes again only when an operator moved it out of the dead-letter queue.
-    let waits = |stored: &StoredWebhook| !matches!(stored.state, WebhookState::Done | WebhookState::Rejected);
+    let waits = |stored: &StoredWebhook| {
+        !matches!(stored.state, WebhookState::Done | WebhookState::Rejected)
+    };
     Ok((readable.into_iter().filter(waits).collect(), damaged))
 }
 
 /// Writes the outcomes into the journal; a webhook that failed stays pending. One that could not be noted is only done once more.
-pub(super) async fn finish(adapters: &Adapters, processed: &BTreeMap<JournalKey, Processed>) -> Result<(), FlowError> {
-    let finishes: Vec<Finish> = processed.iter().filter_map(|(key, processed)| finished(key, processed)).collect();
-    match adapters.store.finish_all(&finishes, (adapters.clock)()).await.into_iter().next() {
+pub(super) async fn finish(
+    adapters: &Adapters,
+    processed: &BTreeMap<JournalKey, Processed>,
+) -> Result<(), FlowError> {
+    let finishes: Vec<Finish> = processed
+        .iter()
+        .filter_map(|(key, processed)| finished(key, processed))
+        .collect();
+    match adapters
+        .store
+        .finish_all(&finishes, (adapters.clock)())
+        .await
+        .into_iter()
+        .next()
+    {
         Some((_, error)) => Err(error.into()),
         None => Ok(()),
     }
@@ -150,7 +212,9 @@ fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
     };
     let note = match processed.unusable {
         0 => note.to_owned(),
-        some => format!("{note}; {some} código(s) do corpo não podem ser do Sienge e foram ignorados"),
+        some => {
+            format!("{note}; {some} código(s) do corpo não podem ser do Sienge e foram ignorados")
+        }
     };
     Some(Finish {
         key: key.clone(),
@@ -163,7 +227,12 @@ fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
 
 /// What will not get better by itself is noted on its last delivery, so that the sweep leaves the webhook to the dead-letter queue and the
 /// operator. With each message the arrival that failed, where it is known.
-async fn give_up<'a>(adapters: &Adapters, tenant: &TenantId, messages: impl Iterator<Item = (&'a Delivered, Option<&'a str>)>, why: &str) {
+async fn give_up<'a>(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    messages: impl Iterator<Item = (&'a Delivered, Option<&'a str>)>,
+    why: &str,
+) {
     let last = messages.filter(|(delivered, _)| delivered.deliveries >= MAX_DELIVERIES);
     let finishes: Vec<Finish> = last
         .map(|(delivered, arrival)| Finish {
@@ -178,7 +247,12 @@ async fn give_up<'a>(adapters: &Adapters, tenant: &TenantId, messages: impl Iter
         return;
     }
     let now = (adapters.clock)();
-    telemetry::count(Metric::WebhookFailed, finishes.len() as u64, Some(tenant), now);
+    telemetry::count(
+        Metric::WebhookFailed,
+        finishes.len() as u64,
+        Some(tenant),
+        now,
+    );
     for (key, error) in adapters.store.finish_all(&finishes, now).await {
         tracing::error!(%tenant, key = key.0, %error, "failed webhook not noted in the journal; the sweep will queue it again");
     }
@@ -201,7 +275,10 @@ impl Session {
                 Ok(hints) => pointed.push((webhook, hints)),
                 Err(why) => {
                     tracing::error!(tenant = %self.tenant, key = webhook.key.0, why, "stored webhook can't be read any more; it fails alone");
-                    processed.insert(webhook.key.clone(), Processed::new(webhook, SyncOutcome::failed(&why, true)));
+                    processed.insert(
+                        webhook.key.clone(),
+                        Processed::new(webhook, SyncOutcome::failed(&why, true)),
+                    );
                 }
             }
         }
@@ -239,7 +316,9 @@ impl Session {
         };
         processed.extend(pointed.into_iter().map(|(webhook, hints)| {
             let bills = bills_of(&hints, &linked);
-            let synced = unread.of(&hints).unwrap_or_else(|| outcome_of(&hints, &bills, &outcomes));
+            let synced = unread
+                .of(&hints)
+                .unwrap_or_else(|| outcome_of(&hints, &bills, &outcomes));
             let one = Processed {
                 bill: bills.first().copied(),
                 unusable: hints.unusable,
@@ -283,7 +362,10 @@ struct Unread {
 impl Unread {
     /// The trouble of a webhook that names one of them.
     fn of(&self, hints: &Hints) -> Option<SyncOutcome> {
-        let contract = hints.sales_contracts.iter().find_map(|id| self.sales_contracts.get(id));
+        let contract = hints
+            .sales_contracts
+            .iter()
+            .find_map(|id| self.sales_contracts.get(id));
         let customer = || hints.customers.iter().find_map(|id| self.customers.get(id));
         let unit = || hints.units.iter().find_map(|id| self.units.get(id));
         contract.or_else(customer).or_else(unit).cloned()
@@ -292,9 +374,17 @@ impl Unread {
 
 /// Where a stored webhook points. It was readable when it came; the Portuguese text says why it is not any more.
 fn hints(webhook: &StoredWebhook) -> Result<Hints, String> {
-    let InboundWebhook { receiver, event, body, .. } = &webhook.webhook;
-    let found = Receiver::find(receiver).ok_or_else(|| format!("webhook guardado de um endereço que não existe mais: {receiver}"))?;
-    let (_, hints) = intake::read(found, Some(event), body).map_err(|why| format!("webhook guardado ilegível: {why}"))?;
+    let InboundWebhook {
+        receiver,
+        event,
+        body,
+        ..
+    } = &webhook.webhook;
+    let found = Receiver::find(receiver).ok_or_else(|| {
+        format!("webhook guardado de um endereço que não existe mais: {receiver}")
+    })?;
+    let (_, hints) = intake::read(found, Some(event), body)
+        .map_err(|why| format!("webhook guardado ilegível: {why}"))?;
     Ok(hints)
 }
 
@@ -304,20 +394,36 @@ fn bills_of(hints: &Hints, linked: &BTreeMap<SalesContractId, Option<BillId>>) -
         .sales_contracts
         .iter()
         .filter_map(|contract| linked.get(contract).copied().flatten());
-    hints.bills.iter().copied().chain(through_contracts).collect()
+    hints
+        .bills
+        .iter()
+        .copied()
+        .chain(through_contracts)
+        .collect()
 }
 
 /// The worst of the bills a webhook points at; a failure is worst, and it is unmatched only if none of its bills is known.
-fn outcome_of(hints: &Hints, bills: &BTreeSet<BillId>, outcomes: &BTreeMap<BillId, SyncOutcome>) -> SyncOutcome {
+fn outcome_of(
+    hints: &Hints,
+    bills: &BTreeSet<BillId>,
+    outcomes: &BTreeMap<BillId, SyncOutcome>,
+) -> SyncOutcome {
     let of_bills: Vec<&SyncOutcome> = bills.iter().filter_map(|bill| outcomes.get(bill)).collect();
-    if let Some(failed) = of_bills.iter().find(|synced| matches!(synced, SyncOutcome::Failed { .. })) {
+    if let Some(failed) = of_bills
+        .iter()
+        .find(|synced| matches!(synced, SyncOutcome::Failed { .. }))
+    {
         return (*failed).clone();
     }
     if of_bills.contains(&&SyncOutcome::Withheld) {
         return SyncOutcome::Withheld;
     }
     let points_at_bills = !hints.bills.is_empty() || !hints.sales_contracts.is_empty();
-    if points_at_bills && of_bills.iter().all(|synced| **synced == SyncOutcome::Unmatched) {
+    if points_at_bills
+        && of_bills
+            .iter()
+            .all(|synced| **synced == SyncOutcome::Unmatched)
+    {
         SyncOutcome::Unmatched
     } else {
         SyncOutcome::InSync
@@ -359,6 +465,9 @@ mod tests {
             ..Hints::default()
         };
         let bills = bills_of(&hints, &BTreeMap::from([(SalesContractId(9), None)]));
-        assert_eq!(outcome_of(&hints, &bills, &BTreeMap::new()), SyncOutcome::Unmatched);
+        assert_eq!(
+            outcome_of(&hints, &bills, &BTreeMap::new()),
+            SyncOutcome::Unmatched
+        );
     }
 }

@@ -13,7 +13,8 @@ pub(super) const FEW_REMOVALS: u64 = 3;
 /// Whether so many removals, of so many installments held open, are more than go unasked under a creditor's share.
 #[must_use]
 pub fn must_ask(removals: u64, held_open: u64, share_percent: u8) -> bool {
-    removals >= FEW_REMOVALS && removals.saturating_mul(100) > held_open.saturating_mul(u64::from(share_percent))
+    removals >= FEW_REMOVALS
+        && removals.saturating_mul(100) > held_open.saturating_mul(u64::from(share_percent))
 }
 
 /// How many installments of a bill would be taken away, and who holds them.
@@ -27,7 +28,10 @@ impl InQuestion {
     /// What an outcome leaves to a second read; nothing when it leaves nothing.
     pub(super) fn of(held: &HeldBill, outcome: &Outcome) -> Option<Self> {
         let first = outcome.to_confirm.first()?;
-        let row = held.installments.values().find(|row| row.id == *first && row.is_open())?;
+        let row = held
+            .installments
+            .values()
+            .find(|row| row.id == *first && row.is_open())?;
         Some(Self {
             creditor: row.creditor,
             installments: outcome.to_confirm.len() as u64,
@@ -61,7 +65,11 @@ mod tests {
             (101, 101, 100, false),
             (3, 1_000_000, 0, true),
         ] {
-            assert_eq!(must_ask(removals, held_open, share), asks, "{removals} of {held_open}, {share}%");
+            assert_eq!(
+                must_ask(removals, held_open, share),
+                asks,
+                "{removals} of {held_open}, {share}%"
+            );
         }
     }
 }

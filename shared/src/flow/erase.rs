@@ -11,33 +11,55 @@ use crate::portfolio::ContractState;
 
 /// Erases a customer, unless something is still to be collected from it. Repeating it changes nothing but the day. A dry run only says
 /// whether it can be done.
-pub async fn erase_customer(adapters: &Adapters, tenant: &TenantId, customer: CustomerId, dry_run: bool) -> Result<Summary, FlowError> {
+pub async fn erase_customer(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    customer: CustomerId,
+    dry_run: bool,
+) -> Result<Summary, FlowError> {
     let store = &adapters.store;
     if store.customers(tenant, &[customer]).await?.is_empty() {
         return Err(FlowError::NotConfigured(format!(
             "cliente {customer} não encontrado na assessoria {tenant}: confira o código do cliente no Sienge"
         )));
     }
-    let bills: Vec<BillId> = store.bills_of_customer(tenant, customer).await?.into_iter().collect();
+    let bills: Vec<BillId> = store
+        .bills_of_customer(tenant, customer)
+        .await?
+        .into_iter()
+        .collect();
     for (bill, held) in store.load_bills(tenant, &bills).await {
         let mut contracts = held?.contracts.into_values();
-        if contracts.any(|contract| contract.key.customer == customer && contract.state == ContractState::Open) {
+        if contracts.any(|contract| {
+            contract.key.customer == customer && contract.state == ContractState::Open
+        }) {
             return Err(FlowError::NotConfigured(format!(
                 "o cliente {customer} tem o contrato {bill} em aberto: os dados são necessários à cobrança (LGPD, art. 16, I); elimine depois que o contrato terminar"
             )));
         }
     }
     let text = if dry_run {
-        format!("Simulação: os dados pessoais do cliente {customer} podem ser eliminados; nada foi alterado.")
+        format!(
+            "Simulação: os dados pessoais do cliente {customer} podem ser eliminados; nada foi alterado."
+        )
     } else {
         store.erase_agreement_notes(tenant, customer).await?;
-        store.erase_customer(tenant, customer, business_date((adapters.clock)())).await?;
+        store
+            .erase_customer(tenant, customer, business_date((adapters.clock)()))
+            .await?;
         tracing::info!(%tenant, %customer, "personal data of a customer erased");
-        format!("Dados pessoais do cliente {customer} eliminados; contratos, pagamentos e histórico ficam, só com o código.")
+        format!(
+            "Dados pessoais do cliente {customer} eliminados; contratos, pagamentos e histórico ficam, só com o código."
+        )
     };
     Ok(Summary {
         tenant: Some(tenant.clone()),
         dry_run,
-        ..Summary::new(TaskName::Payments, RunStatus::Finished, text, Report::default())
+        ..Summary::new(
+            TaskName::Payments,
+            RunStatus::Finished,
+            text,
+            Report::default(),
+        )
     })
 }

@@ -4,7 +4,11 @@ use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, Task, Task
 use crate::ids::{CreditorId, TenantId};
 
 /// Asks for the task once per tenant and creditor it concerns. Publishing again is harmless: one run per creditor at a time.
-pub async fn fan_out(adapters: &Adapters, name: TaskName, task: &Task) -> Result<Summary, FlowError> {
+pub async fn fan_out(
+    adapters: &Adapters,
+    name: TaskName,
+    task: &Task,
+) -> Result<Summary, FlowError> {
     let scheduled = task.tenant.is_none();
     let tenants = match &task.tenant {
         Some(tenant) => vec![tenant.clone()],
@@ -26,7 +30,13 @@ pub async fn fan_out(adapters: &Adapters, name: TaskName, task: &Task) -> Result
             Err(error) => tracing::error!(%tenant, %error, "task not requested for this tenant"),
         }
     }
-    let taken = adapters.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
+    let taken = adapters
+        .bus
+        .publish(&requests)
+        .await?
+        .into_iter()
+        .filter(|taken| *taken)
+        .count();
     let text = if taken == requests.len() {
         format!("{taken} execução(ões) solicitada(s), uma por credor.")
     } else {
@@ -57,9 +67,21 @@ pub(super) async fn active_tenants(adapters: &Adapters) -> Result<Vec<TenantId>,
 }
 
 /// The tenant's active creditors; none for the general daily import of a tenant that imports per creditor.
-async fn wanted_creditors(adapters: &Adapters, name: TaskName, tenant: &TenantId, scheduled: bool) -> Result<Vec<CreditorId>, FlowError> {
-    let Some(settings) = adapters.store.tenant_settings(tenant).await?.filter(|settings| settings.active) else {
-        return Err(FlowError::NotConfigured(format!("assessoria {tenant} não cadastrada ou inativa")));
+async fn wanted_creditors(
+    adapters: &Adapters,
+    name: TaskName,
+    tenant: &TenantId,
+    scheduled: bool,
+) -> Result<Vec<CreditorId>, FlowError> {
+    let Some(settings) = adapters
+        .store
+        .tenant_settings(tenant)
+        .await?
+        .filter(|settings| settings.active)
+    else {
+        return Err(FlowError::NotConfigured(format!(
+            "assessoria {tenant} não cadastrada ou inativa"
+        )));
     };
     if scheduled && name == TaskName::Import && settings.import_per_creditor {
         return Ok(Vec::new());
@@ -74,6 +96,8 @@ async fn wanted_creditors(adapters: &Adapters, name: TaskName, tenant: &TenantId
 
 /// Runs `each` for every creditor of the session in turn; used by a dry run, which answers with its findings instead of asking for invocations.
 pub(super) fn creditors_of(session: &Session, task: &Task) -> Vec<CreditorId> {
-    task.creditor
-        .map_or_else(|| session.creditors.keys().copied().collect(), |creditor| vec![creditor])
+    task.creditor.map_or_else(
+        || session.creditors.keys().copied().collect(),
+        |creditor| vec![creditor],
+    )
 }

@@ -28,11 +28,18 @@ pub(super) fn standing(done: u32, left: u32) -> String {
 }
 
 /// When a run will end if its other steps take as long as those that are done.
-pub(super) fn expected_end(done: u32, left: u32, started_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn expected_end(
+    done: u32,
+    left: u32,
+    started_at: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
     if done == 0 || left == 0 {
         return None;
     }
-    let taken = now.duration_since(started_at).max(jiff::SignedDuration::ZERO);
+    let taken = now
+        .duration_since(started_at)
+        .max(jiff::SignedDuration::ZERO);
     let to_go = taken
         .checked_mul(i32::try_from(left).unwrap_or(i32::MAX))
         .map(|all| all / i32::try_from(done).unwrap_or(1));
@@ -63,7 +70,14 @@ pub(super) async fn record(
     let store = &session.adapters.store;
     store.start_run(&start).await?;
     store
-        .note_run(&start, state, &summary.report.counts(), &summary.text, expected_end, session.now())
+        .note_run(
+            &start,
+            state,
+            &summary.report.counts(),
+            &summary.text,
+            expected_end,
+            session.now(),
+        )
         .await?;
     Ok(())
 }
@@ -80,11 +94,20 @@ pub(super) async fn tell_finished(
         "tenant": session.tenant.as_str(), "creditor": creditor, "run": run,
         "installmentsChanged": report.installments_changed(), "returned": report.returned,
     });
-    let taken = session.adapters.bus.publish(&[BusEvent { detail_type, detail }]).await?;
+    let taken = session
+        .adapters
+        .bus
+        .publish(&[BusEvent {
+            detail_type,
+            detail,
+        }])
+        .await?;
     if taken.first() == Some(&true) {
         Ok(())
     } else {
-        Err(FlowError::Stopped(format!("o evento {detail_type} não foi aceito pelo barramento")))
+        Err(FlowError::Stopped(format!(
+            "o evento {detail_type} não foi aceito pelo barramento"
+        )))
     }
 }
 
@@ -97,7 +120,10 @@ mod tests {
         let at = |text: &str| -> Timestamp { text.parse().unwrap() };
         let (start, now) = (at("2026-11-20T15:00:00Z"), at("2026-11-20T15:10:00Z"));
         assert_eq!(standing(2, 5), "Em execução: 2 de 7 etapas concluídas.");
-        assert_eq!(expected_end(2, 5, start, now), Some(at("2026-11-20T15:35:00Z")));
+        assert_eq!(
+            expected_end(2, 5, start, now),
+            Some(at("2026-11-20T15:35:00Z"))
+        );
         assert_eq!(expected_end(0, 7, start, now), None);
         assert_eq!(expected_end(7, 0, start, now), None);
     }

@@ -10,7 +10,9 @@ use super::reading::whole;
 use super::rows::{Extract, KeptRows, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
 use super::windows::Window;
-use super::{FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName, reconcile, windows};
+use super::{
+    FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName, reconcile, windows,
+};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::ids::CreditorId;
 use crate::portfolio::{Coverage, Scope};
@@ -75,18 +77,40 @@ impl Run for Progress {
 }
 
 /// Imports what changed for one creditor.
-pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
+pub async fn import(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Summary, FlowError> {
     session.creditor(creditor)?;
-    if !session.adapters.store.first_reconciliation_done(&session.tenant, creditor).await? {
-        let mut summary = reconcile(session, &Task { run: None, ..task.clone() }, creditor).await?;
-        summary.text = format!("Primeira carga do credor, executada como batimento. {}", summary.text);
+    if !session
+        .adapters
+        .store
+        .first_reconciliation_done(&session.tenant, creditor)
+        .await?
+    {
+        let mut summary = reconcile(
+            session,
+            &Task {
+                run: None,
+                ..task.clone()
+            },
+            creditor,
+        )
+        .await?;
+        summary.text = format!(
+            "Primeira carga do credor, executada como batimento. {}",
+            summary.text
+        );
         return Ok(summary);
     }
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Import).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Import));
     };
     let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
-    let start = guard.start(task.run.as_deref(), wanted, async || begin(session, task, creditor).await);
+    let start = guard.start(task.run.as_deref(), wanted, async || {
+        begin(session, task, creditor).await
+    });
     let mut progress = match start.await {
         Ok(Some(progress)) => progress,
         Ok(None) => return guard.nothing_to_resume().await,
@@ -97,24 +121,48 @@ pub async fn import(session: &Session, task: &Task, creditor: CreditorId) -> Res
     };
     let mut result = work(session, creditor, &mut progress, &mut guard).await;
     if matches!(result, Ok(RunStatus::Finished)) && !session.dry_run {
-        result = finished(session, creditor, &progress).await.map(|()| RunStatus::Finished);
+        result = finished(session, creditor, &progress)
+            .await
+            .map(|()| RunStatus::Finished);
     }
-    guard.close(&progress, result, |state| text(&progress, state)).await
+    guard
+        .close(&progress, result, |state| text(&progress, state))
+        .await
 }
 
 /// The bus hears of it, and the cursor moves unless bills failed or rows could not be read: then the next run reads from the same day again.
-async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
-    tell_finished(session, creditor, "import.finished", &progress.run, &progress.report).await?;
+async fn finished(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &Progress,
+) -> Result<(), FlowError> {
+    tell_finished(
+        session,
+        creditor,
+        "import.finished",
+        &progress.run,
+        &progress.report,
+    )
+    .await?;
     if !progress.asked && progress.report.is_complete() {
         let store = &session.adapters.store;
         store
-            .advance_cursor(&session.tenant, Some(creditor), TaskName::Import.as_str(), progress.started_at)
+            .advance_cursor(
+                &session.tenant,
+                Some(creditor),
+                TaskName::Import.as_str(),
+                progress.started_at,
+            )
             .await?;
     }
     Ok(())
 }
 
-async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
+async fn begin(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Progress, FlowError> {
     let since = first_day(session, task, creditor, TaskName::Import).await?;
     let started_at = session.now();
     Ok(Progress {
@@ -130,19 +178,41 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
 
 /// The day from which a run reads: the one asked for, else that of the last success of its kind or of a reconciliation. The filters have
 /// the resolution of a day, so the day before is read again.
-pub(super) async fn first_day(session: &Session, task: &Task, creditor: CreditorId, name: TaskName) -> Result<Date, FlowError> {
+pub(super) async fn first_day(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+    name: TaskName,
+) -> Result<Date, FlowError> {
     if let Some(from) = task.from {
         return Ok(from);
     }
     let store = &session.adapters.store;
-    let own = store.cursor(&session.tenant, Some(creditor), name.as_str()).await?;
-    let reconciled = store.cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str()).await?;
-    let last = own.into_iter().chain(reconciled).map(|cursor| cursor.last_success).max();
+    let own = store
+        .cursor(&session.tenant, Some(creditor), name.as_str())
+        .await?;
+    let reconciled = store
+        .cursor(
+            &session.tenant,
+            Some(creditor),
+            TaskName::Reconcile.as_str(),
+        )
+        .await?;
+    let last = own
+        .into_iter()
+        .chain(reconciled)
+        .map(|cursor| cursor.last_success)
+        .max();
     let day = last.map_or(session.today, business_date);
     Ok(day.yesterday().unwrap_or(day))
 }
 
-async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunStatus, FlowError> {
+async fn work(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &mut Progress,
+    guard: &mut Guard<'_>,
+) -> Result<RunStatus, FlowError> {
     while progress.step != Step::Done {
         if session.time_left() < STEP_TIME {
             return Ok(RunStatus::Continues);
@@ -151,7 +221,11 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         let window = progress.windows.first().copied();
         let next = step(session, creditor, progress, &mut report).await;
         let done = progress.windows.first().and_then(|window| window.after);
-        progress.report.add(if next.is_ok() { report } else { report.repeated(done) });
+        progress.report.add(if next.is_ok() {
+            report
+        } else {
+            report.repeated(done)
+        });
         if let Ok(next) = next {
             progress.step = next;
         }
@@ -164,11 +238,20 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
 }
 
 /// Takes a step; answers the next one.
-async fn step(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<Step, FlowError> {
+async fn step(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Result<Step, FlowError> {
     Ok(match progress.step {
         Step::Records => {
-            let cancelled = session.read_changed_records(creditor, progress.since, report).await?;
-            session.sync_in_parts(Scope::Daily, whole(&cancelled), report).await?;
+            let cancelled = session
+                .read_changed_records(creditor, progress.since, report)
+                .await?;
+            session
+                .sync_in_parts(Scope::Daily, whole(&cancelled), report)
+                .await?;
             Step::Installments
         }
         Step::Installments => {
@@ -192,18 +275,38 @@ async fn step(session: &Session, creditor: CreditorId, progress: &mut Progress, 
 }
 
 /// Reads one window and brings it up to date as far as the time goes; one whose answer is too large or too slow to be read is cut instead.
-async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
+async fn step_window(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Result<(), FlowError> {
     let Some(window) = progress.windows.first_mut() else {
         return Ok(());
     };
     let mut view = Reading::begin(Scope::Daily, session.now());
     let (extract, mut rows) = match read_changes(session, creditor, *window, progress.since).await {
         Ok(read) => read,
-        Err(error) => return cut_first(session, creditor, &mut progress.windows, windows::MONTH, error),
+        Err(error) => {
+            return cut_first(
+                session,
+                creditor,
+                &mut progress.windows,
+                windows::MONTH,
+                error,
+            );
+        }
     };
     let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
     let settled = session
-        .sync_rows(&mut view, rows, &extract, Coverage::Rows, &mut passed, report)
+        .sync_rows(
+            &mut view,
+            rows,
+            &extract,
+            Coverage::Rows,
+            &mut passed,
+            report,
+        )
         .await;
     window.after = passed.after;
     if settled? {
@@ -214,13 +317,20 @@ async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Pro
 }
 
 /// What changed in a window, boletos of installments that no row tells of among it.
-async fn read_changes(session: &Session, creditor: CreditorId, window: Window, since: Date) -> Result<(Extract, KeptRows), FlowError> {
+async fn read_changes(
+    session: &Session,
+    creditor: CreditorId,
+    window: Window,
+    since: Date,
+) -> Result<(Extract, KeptRows), FlowError> {
     let extract = session.read_extract(creditor, window, Some(since)).await?;
     let query = IncomeWindow {
         changed_since: Some(since),
         ..due_in(creditor, window)
     };
-    let rows = session.read_income(creditor, &query, window.after, |_, _| true).await?;
+    let rows = session
+        .read_income(creditor, &query, window.after, |_, _| true)
+        .await?;
     let rows = rows.and(extract.boletos.keys().copied());
     Ok((extract, rows))
 }
@@ -230,7 +340,12 @@ async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowErr
     let store = &session.adapters.store;
     let waiting = store.unmatched(&session.tenant, UNMATCHED_AT_ONCE).await?;
     let keys: Vec<JournalKey> = waiting.into_iter().map(|webhook| webhook.key).collect();
-    let webhooks: Vec<_> = store.load_webhooks(&keys).await?.into_iter().filter_map(Result::ok).collect();
+    let webhooks: Vec<_> = store
+        .load_webhooks(&keys)
+        .await?
+        .into_iter()
+        .filter_map(Result::ok)
+        .collect();
     if webhooks.is_empty() {
         return Ok(());
     }

@@ -5,34 +5,68 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::fan_out::creditors_of;
-use super::{Adapters, Command, FlowError, Report, RunStatus, Session, Summary, Task, TaskName, fan_out};
+use super::{
+    Adapters, Command, FlowError, Report, RunStatus, Session, Summary, Task, TaskName, fan_out,
+};
 use crate::calendar::business_date;
 use crate::ids::CreditorId;
 
 /// What an event asks a function for.
-pub fn read_command(adapters: &Adapters, function: TaskName, event: Value) -> Result<Command, FlowError> {
+pub fn read_command(
+    adapters: &Adapters,
+    function: TaskName,
+    event: Value,
+) -> Result<Command, FlowError> {
     let today = business_date((adapters.clock)());
-    Command::read(function, event, today).map_err(|error| FlowError::NotConfigured(error.to_string()))
+    Command::read(function, event, today)
+        .map_err(|error| FlowError::NotConfigured(error.to_string()))
 }
 
 /// Runs the task of an event of a function that has no other commands.
-pub async fn run_event<F>(adapters: &Adapters, name: TaskName, event: Value, deadline: Instant, each: F) -> Result<Value, FlowError>
+pub async fn run_event<F>(
+    adapters: &Adapters,
+    name: TaskName,
+    event: Value,
+    deadline: Instant,
+    each: F,
+) -> Result<Value, FlowError>
 where
-    F: for<'a> Fn(&'a Session, &'a Task, CreditorId) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
+    F: for<'a> Fn(
+        &'a Session,
+        &'a Task,
+        CreditorId,
+    ) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
 {
     match read_command(adapters, name, event)? {
         Command::Run(task) => Box::pin(run_task(adapters, name, task, deadline, each)).await,
-        other => Err(FlowError::NotConfigured(format!("{other:?} is no command of {}", name.as_str()))),
+        other => Err(FlowError::NotConfigured(format!(
+            "{other:?} is no command of {}",
+            name.as_str()
+        ))),
     }
 }
 
 /// Runs a task: for one creditor here and now, for everybody by asking for one invocation per creditor. A dry run of a tenant
 /// answers for all its creditors at once.
-pub async fn run_task<F>(adapters: &Adapters, name: TaskName, task: Task, deadline: Instant, each: F) -> Result<Value, FlowError>
+pub async fn run_task<F>(
+    adapters: &Adapters,
+    name: TaskName,
+    task: Task,
+    deadline: Instant,
+    each: F,
+) -> Result<Value, FlowError>
 where
-    F: for<'a> Fn(&'a Session, &'a Task, CreditorId) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
+    F: for<'a> Fn(
+        &'a Session,
+        &'a Task,
+        CreditorId,
+    ) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
 {
-    let Some(tenant) = task.tenant.clone().filter(|_| task.creditor.is_some() || task.dry_run) else {
+    let Some(tenant) = task
+        .tenant
+        .clone()
+        .filter(|_| task.creditor.is_some() || task.dry_run)
+    else {
         return Ok(json!(fan_out(adapters, name, &task).await?));
     };
     let session = Session::open(adapters, &tenant, task.dry_run, deadline).await?;

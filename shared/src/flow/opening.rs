@@ -27,7 +27,9 @@ pub struct Opened {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// This tenant does not hold it: an opening imports nothing.
-    #[error("O contrato {0} não está na carteira: confira o número do título no Sienge ou aguarde a próxima carga")]
+    #[error(
+        "O contrato {0} não está na carteira: confira o número do título no Sienge ou aguarde a próxima carga"
+    )]
     NotFound(BillId),
     /// Sienge told something that cannot be, or the portfolio could not be brought up to date.
     #[error("O contrato não pôde ser sincronizado com o Sienge. {why}")]
@@ -53,14 +55,23 @@ impl Session {
     /// answers the bill as it stands then. May be repeated at any time.
     pub async fn open_bill(&self, bill: BillId) -> Result<Opened, OpenError> {
         let store = &self.adapters.store;
-        if store.load_bill(&self.tenant, bill).await?.contracts.is_empty() {
+        if store
+            .load_bill(&self.tenant, bill)
+            .await?
+            .contracts
+            .is_empty()
+        {
             return Err(OpenError::NotFound(bill));
         }
         let synchronised = self.settings.synchronise_on_opening;
         let mut report = Report::default();
         if synchronised {
             let outcomes = self
-                .sync_bills(Scope::Sync, &BTreeMap::from([(bill, ReadRequest::with_boletos())]), &mut report)
+                .sync_bills(
+                    Scope::Sync,
+                    &BTreeMap::from([(bill, ReadRequest::with_boletos())]),
+                    &mut report,
+                )
                 .await?;
             if let Some(SyncOutcome::Failed { why, lasting }) = outcomes.get(&bill) {
                 let (why, lasting) = (why.clone(), *lasting);

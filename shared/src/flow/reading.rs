@@ -61,7 +61,10 @@ impl ReadRequest {
             let newest = self.gone.entry(*id).or_insert(*told_at);
             *newest = (*newest).max(*told_at);
         }
-        self.told_at = self.told_at.zip(other.told_at).map(|(one, other)| one.max(other));
+        self.told_at = self
+            .told_at
+            .zip(other.told_at)
+            .map(|(one, other)| one.max(other));
     }
 
     /// Whether what is held knows it already.
@@ -73,7 +76,9 @@ impl ReadRequest {
         // A death may have left a commit half done, or agreements unreviewed after it: a read makes both good.
         let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
         // An answer that left an installment out is not known for it as long as we do not hold that one.
-        all_is_done && is_shown(told_at, read_at) && self.installments.iter().all(|id| held.holds(*id))
+        all_is_done
+            && is_shown(told_at, read_at)
+            && self.installments.iter().all(|id| held.holds(*id))
     }
 
     /// A look with what was told before and it does not tell.
@@ -89,7 +94,9 @@ impl ReadRequest {
     /// Whether a look did not show what it was for. A bill that neither Sienge shows nor we hold is none of ours.
     #[must_use]
     pub fn misses_in(&self, seen: &Observation, is_held: bool) -> bool {
-        let shows = |id: &InstallmentId| seen.unread.contains_key(id) || seen.installments.iter().any(|row| row.id == *id);
+        let shows = |id: &InstallmentId| {
+            seen.unread.contains_key(id) || seen.installments.iter().any(|row| row.id == *id)
+        };
         (seen.header.is_some() || is_held) && !self.installments.iter().all(shows)
     }
 
@@ -100,7 +107,11 @@ impl ReadRequest {
         let mut news = self.installments.iter().chain(self.gone.keys());
         if let Some((installment, unread)) = news.find_map(|id| seen.unread.get_key_value(id)) {
             let (installments, why) = (vec![*installment], unread.why.to_string());
-            return Some(Critique::InstallmentsUnread { bill, installments, why });
+            return Some(Critique::InstallmentsUnread {
+                bill,
+                installments,
+                why,
+            });
         }
         let why = seen.gap?.to_string();
         Some(Critique::BillUnread { bill, why })
@@ -109,19 +120,32 @@ impl ReadRequest {
     /// Whether a look shows, open, what it was told to be removed, and began so early that it may not be true any more.
     #[must_use]
     pub fn is_too_early(&self, seen: &Observation, began: Timestamp) -> bool {
-        let early = |id: &InstallmentId| self.gone.get(id).is_some_and(|told_at| !is_shown(*told_at, began));
-        seen.installments.iter().any(|row| !row.balance.is_zero() && early(&row.id))
+        let early = |id: &InstallmentId| {
+            self.gone
+                .get(id)
+                .is_some_and(|told_at| !is_shown(*told_at, began))
+        };
+        seen.installments
+            .iter()
+            .any(|row| !row.balance.is_zero() && early(&row.id))
     }
 }
 
 /// Whether a read that began then shows what was told before.
 fn is_shown(told_at: Timestamp, read_at: Timestamp) -> bool {
-    told_at.saturating_add(SHOWN_AFTER).is_ok_and(|shown| shown < read_at)
+    told_at
+        .saturating_add(SHOWN_AFTER)
+        .is_ok_and(|shown| shown < read_at)
 }
 
 /// Bills to read, whatever was read before.
-pub(super) fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, ReadRequest> {
-    bills.into_iter().map(|bill| (*bill, ReadRequest::default())).collect()
+pub(super) fn whole<'a>(
+    bills: impl IntoIterator<Item = &'a BillId>,
+) -> BTreeMap<BillId, ReadRequest> {
+    bills
+        .into_iter()
+        .map(|bill| (*bill, ReadRequest::default()))
+        .collect()
 }
 
 /// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
@@ -165,9 +189,11 @@ impl Reading {
     pub fn is_older_than(&self, bill: BillId, held: &HeldBill) -> bool {
         match self.versions.get(&bill) {
             Some(version) => held.version != *version,
-            None => held
-                .changed_at
-                .is_some_and(|changed| changed.saturating_add(CLOCKS_DIFFER).is_ok_and(|changed| changed >= self.began)),
+            None => held.changed_at.is_some_and(|changed| {
+                changed
+                    .saturating_add(CLOCKS_DIFFER)
+                    .is_ok_and(|changed| changed >= self.began)
+            }),
         }
     }
 }
@@ -179,7 +205,10 @@ mod tests {
 
     use super::*;
     use crate::ids::{AgreementId, CustomerId};
-    use crate::portfolio::{Claim, ContractKey, Coverage, EventKind, Installment, InstallmentState, ObservedInstallment, TimelineEvent};
+    use crate::portfolio::{
+        Claim, ContractKey, Coverage, EventKind, Installment, InstallmentState,
+        ObservedInstallment, TimelineEvent,
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -255,9 +284,18 @@ mod tests {
             coverage: Coverage::WholeOnce,
         };
         assert!(removed(100, 1).is_too_early(&seen, at(130)));
-        assert!(!removed(100, 1).is_too_early(&seen, at(131)), "it is there again, or still");
-        assert!(!removed(100, 2).is_too_early(&seen, at(100)), "nothing is owed of it");
-        assert!(!removed(100, 3).is_too_early(&seen, at(100)), "it is not shown");
+        assert!(
+            !removed(100, 1).is_too_early(&seen, at(131)),
+            "it is there again, or still"
+        );
+        assert!(
+            !removed(100, 2).is_too_early(&seen, at(100)),
+            "nothing is owed of it"
+        );
+        assert!(
+            !removed(100, 3).is_too_early(&seen, at(100)),
+            "it is not shown"
+        );
         let mut twice = removed(100, 1);
         twice.join(&removed(140, 1));
         twice.join(&removed(90, 1));
@@ -267,10 +305,19 @@ mod tests {
     #[test]
     fn a_read_that_began_after_the_news_will_do() {
         assert!(told(100, &[1]).is_met_by(&held(Some(131))));
-        assert!(!told(100, &[1]).is_met_by(&held(Some(130))), "Sienge may not have shown it yet");
+        assert!(
+            !told(100, &[1]).is_met_by(&held(Some(130))),
+            "Sienge may not have shown it yet"
+        );
         assert!(!told(100, &[1]).is_met_by(&held(None)), "never read whole");
-        assert!(!told(100, &[1, 2]).is_met_by(&held(Some(131))), "it did not show them");
-        assert!(!ReadRequest::default().is_met_by(&held(Some(131))), "to be read in any case");
+        assert!(
+            !told(100, &[1, 2]).is_met_by(&held(Some(131))),
+            "it did not show them"
+        );
+        assert!(
+            !ReadRequest::default().is_met_by(&held(Some(131))),
+            "to be read in any case"
+        );
         let mut half_done = held(Some(131));
         half_done.pending_events.push(TimelineEvent {
             id: String::new(),
@@ -281,7 +328,10 @@ mod tests {
             revisions: Vec::new(),
             contract_revision: 1,
         });
-        assert!(!told(100, &[1]).is_met_by(&half_done), "a commit wants its end");
+        assert!(
+            !told(100, &[1]).is_met_by(&half_done),
+            "a commit wants its end"
+        );
         let claim = Claim {
             agreement: AgreementId::parse("a1").unwrap(),
             remade_on: None,
@@ -290,7 +340,10 @@ mod tests {
         };
         let mut claimed = held(Some(131));
         claimed.claims.live.push(claim);
-        assert!(!told(100, &[1]).is_met_by(&claimed), "its agreements want a review");
+        assert!(
+            !told(100, &[1]).is_met_by(&claimed),
+            "its agreements want a review"
+        );
     }
 
     #[test]

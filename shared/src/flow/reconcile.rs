@@ -25,7 +25,9 @@ use super::windows::{self, Window};
 use super::{FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, InstallmentId};
-use crate::portfolio::{ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope};
+use crate::portfolio::{
+    ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope,
+};
 use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::telemetry::{self, Metric};
 
@@ -93,12 +95,24 @@ enum Word {
 
 impl HeldOpen {
     /// Takes a row in, with what the extract says of its boleto. The rows of one installment may come in any order.
-    fn hear(&mut self, header: &ObservedBill, row: &ObservedInstallment, boleto: Option<bool>) -> Word {
+    fn hear(
+        &mut self,
+        header: &ObservedBill,
+        row: &ObservedInstallment,
+        boleto: Option<bool>,
+    ) -> Word {
         if row.balance.is_zero() && row.receipts.is_empty() {
             self.emptied = true;
-            return if self.seen { Word::Contradicts } else { Word::Nothing };
+            return if self.seen {
+                Word::Contradicts
+            } else {
+                Word::Nothing
+            };
         }
-        let (contract, fingerprint) = (contract_hash(&header.document_type, header.customer), row.fingerprint());
+        let (contract, fingerprint) = (
+            contract_hash(&header.document_type, header.customer),
+            row.fingerprint(),
+        );
         let differs = self.contract != contract || self.fingerprint != fingerprint;
         let again = self.seen;
         (self.contract, self.fingerprint, self.seen) = (contract, fingerprint, true);
@@ -131,7 +145,11 @@ impl Run for Progress {
 }
 
 /// Reconciles one creditor, from the checkpoint of an earlier invocation if there is one.
-pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
+pub async fn reconcile(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Summary, FlowError> {
     session.creditor(creditor)?;
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Reconcile).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Reconcile));
@@ -141,11 +159,17 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
         Ok(None) if task.confirm.is_none() => return guard.nothing_to_resume().await,
         Ok(None) => {
             guard.release().await?;
-            let text = "Não há batimento aguardando confirmação com este número de execução.".to_owned();
+            let text =
+                "Não há batimento aguardando confirmação com este número de execução.".to_owned();
             return Ok(named(
                 session,
                 creditor,
-                Summary::new(TaskName::Reconcile, RunStatus::Failed, text, Report::default()),
+                Summary::new(
+                    TaskName::Reconcile,
+                    RunStatus::Failed,
+                    text,
+                    Report::default(),
+                ),
             ));
         }
         Err(error) => {
@@ -156,12 +180,22 @@ pub async fn reconcile(session: &Session, task: &Task, creditor: CreditorId) -> 
     let result = work(session, creditor, &mut progress, &mut guard).await;
     let asks = matches!(result, Ok(RunStatus::AwaitsConfirmation)) && !session.dry_run;
     let next_event = asks.then(|| serde_json::json!({ "tenant": session.tenant.as_str(), "creditor": creditor, "confirm": progress.run }));
-    let summary = guard.close(&progress, result, |state| text(&progress, state)).await?;
-    Ok(Summary { next_event, ..summary })
+    let summary = guard
+        .close(&progress, result, |state| text(&progress, state))
+        .await?;
+    Ok(Summary {
+        next_event,
+        ..summary
+    })
 }
 
 /// Where to go on, with the checkpoint written; `None` when what should be resumed or confirmed is not there.
-async fn start(session: &Session, task: &Task, creditor: CreditorId, guard: &mut Guard<'_>) -> Result<Option<Progress>, FlowError> {
+async fn start(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+    guard: &mut Guard<'_>,
+) -> Result<Option<Progress>, FlowError> {
     // A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
     let wanted = |saved: &Progress| match saved.stage {
         // Resumed by its id it asks: it may have died before it could.
@@ -187,22 +221,50 @@ fn recent(session: &Session, progress: &Progress) -> bool {
 }
 
 /// The installments are reconciled: the bus hears of it and the cursor moves, both of which may be repeated. The other records follow.
-async fn finished(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<(), FlowError> {
-    tell_finished(session, creditor, "reconciliation.finished", &progress.run, &progress.report).await?;
+async fn finished(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &Progress,
+) -> Result<(), FlowError> {
+    tell_finished(
+        session,
+        creditor,
+        "reconciliation.finished",
+        &progress.run,
+        &progress.report,
+    )
+    .await?;
     let store = &session.adapters.store;
-    if store.first_reconciliation_done(&session.tenant, creditor).await? {
+    if store
+        .first_reconciliation_done(&session.tenant, creditor)
+        .await?
+    {
         let different = progress.report.installments_changed();
-        telemetry::count(Metric::MirrorDifferences, different, Some(&session.tenant), session.now());
+        telemetry::count(
+            Metric::MirrorDifferences,
+            different,
+            Some(&session.tenant),
+            session.now(),
+        );
     }
     store
-        .advance_cursor(&session.tenant, Some(creditor), TaskName::Reconcile.as_str(), progress.started_at)
+        .advance_cursor(
+            &session.tenant,
+            Some(creditor),
+            TaskName::Reconcile.as_str(),
+            progress.started_at,
+        )
         .await?;
     Ok(())
 }
 
 async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, FlowError> {
     let started_at = session.now();
-    let open = session.adapters.store.count_open(&session.tenant, creditor).await?;
+    let open = session
+        .adapters
+        .store
+        .count_open(&session.tenant, creditor)
+        .await?;
     let windows = if open > ONE_WINDOW {
         windows::all(session.today)
     } else {
@@ -225,13 +287,24 @@ async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, Flow
 }
 
 /// Works until done, out of time or stopped. A dry run keeps what is missing in memory.
-async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunStatus, FlowError> {
+async fn work(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &mut Progress,
+    guard: &mut Guard<'_>,
+) -> Result<RunStatus, FlowError> {
     let mut missing_in_memory = BTreeSet::new();
-    while let Some(window) = progress.windows.first().copied().filter(|_| progress.stage == Stage::Windows) {
+    while let Some(window) = progress
+        .windows
+        .first()
+        .copied()
+        .filter(|_| progress.stage == Stage::Windows)
+    {
         if session.time_left() < STEP_TIME {
             return Ok(RunStatus::Continues);
         }
-        let stepped = step_window(session, creditor, progress, window, &mut missing_in_memory).await;
+        let stepped =
+            step_window(session, creditor, progress, window, &mut missing_in_memory).await;
         if stepped.is_ok() || progress.windows.first() != Some(&window) {
             guard.save(progress).await?;
         }
@@ -262,7 +335,9 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
         if session.time_left() < STEP_TIME {
             return Ok(RunStatus::Continues);
         }
-        progress.records = session.read_all_records(creditor, progress.records, &mut progress.report).await?;
+        progress.records = session
+            .read_all_records(creditor, progress.records, &mut progress.report)
+            .await?;
         guard.save(progress).await?;
     }
     Ok(RunStatus::Finished)
@@ -280,9 +355,19 @@ async fn step_window(
     let read = match read_window(session, creditor, window, progress.by_issue).await {
         Ok(read) => read,
         Err(error) => {
-            cut_first(session, creditor, &mut progress.windows, windows::MONTH, error)?;
+            cut_first(
+                session,
+                creditor,
+                &mut progress.windows,
+                windows::MONTH,
+                error,
+            )?;
             let store = &session.adapters.store;
-            if window.is_everything() && !store.first_reconciliation_done(&session.tenant, creditor).await? {
+            if window.is_everything()
+                && !store
+                    .first_reconciliation_done(&session.tenant, creditor)
+                    .await?
+            {
                 progress.by_issue = true;
             }
             return Ok(());
@@ -303,10 +388,20 @@ async fn step_window(
         Coverage::Rows
     };
     let mut settled = session
-        .sync_rows(&mut view, rows, &extract, coverage, &mut passed, &mut report)
+        .sync_rows(
+            &mut view,
+            rows,
+            &extract,
+            coverage,
+            &mut passed,
+            &mut report,
+        )
         .await;
     if matches!(settled, Ok(true)) {
-        match session.count_in_parts(whole(&told_twice), &mut report).await {
+        match session
+            .count_in_parts(whole(&told_twice), &mut report)
+            .await
+        {
             Ok(more) => passed.of_whole.extend(more),
             Err(error) => settled = Err(error),
         }
@@ -352,14 +447,24 @@ struct Gone {
 }
 
 /// What of a window's bills is read again in the end, of those that are done now and were not `before`.
-fn gone(report: &Report, passed: &Passed, unseen: BTreeMap<BillId, Unseen>, before: Option<BillId>, all_done: bool) -> Gone {
+fn gone(
+    report: &Report,
+    passed: &Passed,
+    unseen: BTreeMap<BillId, Unseen>,
+    before: Option<BillId>,
+    all_done: bool,
+) -> Gone {
     // Of the others the next invocation tells, which reads the answer again.
     let is_done = |bill: BillId| all_done || passed.after.is_some_and(|after| bill <= after);
     let is_new = |bill: BillId| is_done(bill) && before.is_none_or(|after| bill > after);
     // What failed is read again with what is not to be had any more; only that counts for the circuit breaker.
     let mut bills: BTreeSet<BillId> = report.failures.keys().copied().collect();
     let (mut removals, mut left_out) = (BTreeMap::new(), 0);
-    for (bill, of_bill) in passed.in_question.iter().filter(|(bill, _)| is_done(**bill)) {
+    for (bill, of_bill) in passed
+        .in_question
+        .iter()
+        .filter(|(bill, _)| is_done(**bill))
+    {
         removals.insert(*bill, of_bill.installments);
     }
     for (bill, of_bill) in unseen.into_iter().filter(|(bill, _)| is_new(*bill)) {
@@ -403,13 +508,22 @@ struct Unseen {
     left_out: u64,
 }
 
-async fn read_window(session: &Session, creditor: CreditorId, window: Window, by_issue: bool) -> Result<WindowRead, FlowError> {
+async fn read_window(
+    session: &Session,
+    creditor: CreditorId,
+    window: Window,
+    by_issue: bool,
+) -> Result<WindowRead, FlowError> {
     let view = Reading::begin(Scope::Counting, session.now());
     let (mut held, extract, by) = if by_issue {
         (HashMap::new(), Extract::default(), IncomeSelection::Issue)
     } else {
         let held = held_open(session, creditor, window).await?;
-        (held, session.read_extract(creditor, window, None).await?, IncomeSelection::Due)
+        (
+            held,
+            session.read_extract(creditor, window, None).await?,
+            IncomeSelection::Due,
+        )
     };
     // Of two rows that contradict each other neither is believed: the bill is read whole, where the two can be seen side by side.
     let mut told_twice = BTreeSet::new();
@@ -439,9 +553,9 @@ async fn read_window(session: &Session, creditor: CreditorId, window: Window, by
         .await?
         .without(&told_twice);
     // What could not be read is there.
-    let unseen = held
-        .iter()
-        .filter(|(key, entry)| !entry.seen && !rows.unread.contains(*key) && !rows.in_part.contains(&key.0));
+    let unseen = held.iter().filter(|(key, entry)| {
+        !entry.seen && !rows.unread.contains(*key) && !rows.in_part.contains(&key.0)
+    });
     let mut of_bills: BTreeMap<BillId, Unseen> = BTreeMap::new();
     for ((bill, _), entry) in unseen {
         let of_bill = of_bills.entry(*bill).or_default();
@@ -467,10 +581,12 @@ async fn held_open(
     window: Window,
 ) -> Result<HashMap<(BillId, InstallmentId), HeldOpen>, FlowError> {
     let mut held = HashMap::new();
-    let mut entries = session
-        .adapters
-        .store
-        .open_installments(&session.tenant, creditor, Some(window.from), Some(window.to));
+    let mut entries = session.adapters.store.open_installments(
+        &session.tenant,
+        creditor,
+        Some(window.from),
+        Some(window.to),
+    );
     while let Some(entry) = entries.next().await {
         let entry = entry?;
         let ContractKey {
@@ -503,12 +619,20 @@ fn contract_hash(document_type: &DocumentType, customer: CustomerId) -> u64 {
 /// The circuit breaker: whether too much would be removed to go on unasked.
 fn stops(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<bool, FlowError> {
     let share = session.creditor(creditor)?.removal_share_percent;
-    Ok(must_ask(progress.missing + progress.left_out, progress.held_open, share))
+    Ok(must_ask(
+        progress.missing + progress.left_out,
+        progress.held_open,
+        share,
+    ))
 }
 
 /// Keeps the bills of a window's missing installments for the removal stage; answers how many chunks there are. A repeated window writes the
 /// same ones again.
-async fn keep_missing(session: &Session, progress: &Progress, bills: &BTreeSet<BillId>) -> Result<u32, FlowError> {
+async fn keep_missing(
+    session: &Session,
+    progress: &Progress,
+    bills: &BTreeSet<BillId>,
+) -> Result<u32, FlowError> {
     let bills: Vec<BillId> = bills.iter().copied().collect();
     let mut chunks = progress.chunks;
     for chunk in bills.chunks(REMOVALS_AT_ONCE) {
@@ -523,7 +647,12 @@ async fn keep_missing(session: &Session, progress: &Progress, bills: &BTreeSet<B
 }
 
 /// Reads the bills with missing installments again and removes what is missing still. `false` when the time ran out.
-async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_>, in_memory: BTreeSet<BillId>) -> Result<bool, FlowError> {
+async fn remove(
+    session: &Session,
+    progress: &mut Progress,
+    guard: &mut Guard<'_>,
+    in_memory: BTreeSet<BillId>,
+) -> Result<bool, FlowError> {
     let in_memory: Vec<BillId> = in_memory.into_iter().collect();
     remove_bills(session, &in_memory, &mut progress.report).await?;
     while progress.chunks_done < progress.chunks {
@@ -545,22 +674,35 @@ async fn remove(session: &Session, progress: &mut Progress, guard: &mut Guard<'_
         guard.save(progress).await?;
     }
     if !session.dry_run {
-        session.adapters.store.clear_removals(&session.tenant, &progress.run).await?;
+        session
+            .adapters
+            .store
+            .clear_removals(&session.tenant, &progress.run)
+            .await?;
     }
     Ok(true)
 }
 
 /// Bills that can't be read keep their installments; they are in the report, and the next reconciliation sees them again.
-async fn remove_bills(session: &Session, bills: &[BillId], report: &mut Report) -> Result<(), FlowError> {
-    session.sync_in_parts(Scope::Reconciliation, whole(bills), report).await
+async fn remove_bills(
+    session: &Session,
+    bills: &[BillId],
+    report: &mut Report,
+) -> Result<(), FlowError> {
+    session
+        .sync_in_parts(Scope::Reconciliation, whole(bills), report)
+        .await
 }
 
 fn text(progress: &Progress, state: RunStatus) -> String {
     match state {
         RunStatus::AwaitsConfirmation => {
-            let (held, missing, left_out) = (progress.held_open, progress.missing, progress.left_out);
+            let (held, missing, left_out) =
+                (progress.held_open, progress.missing, progress.left_out);
             let what = match (missing, left_out) {
-                (_, 0) => format!("{missing} de {held} parcelas em aberto não vieram do Sienge, ou vieram sem saldo e sem baixa"),
+                (_, 0) => format!(
+                    "{missing} de {held} parcelas em aberto não vieram do Sienge, ou vieram sem saldo e sem baixa"
+                ),
                 (0, _) => format!(
                     "{left_out} de {held} parcelas em aberto ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
                 ),

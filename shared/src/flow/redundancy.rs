@@ -48,13 +48,19 @@ impl Run for Progress {
 }
 
 /// The daily redundancy of one creditor: payments by date, and everything changed since the last success.
-pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) -> Result<Summary, FlowError> {
+pub async fn redundancy(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Summary, FlowError> {
     session.creditor(creditor)?;
     let Some(mut guard) = Guard::take(session, creditor, TaskName::Payments).await? else {
         return Ok(Guard::busy(session, creditor, TaskName::Payments));
     };
     let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
-    let start = guard.start(task.run.as_deref(), wanted, async || begin(session, task, creditor).await);
+    let start = guard.start(task.run.as_deref(), wanted, async || {
+        begin(session, task, creditor).await
+    });
     let mut progress = match start.await {
         Ok(Some(progress)) => progress,
         Ok(None) => return guard.nothing_to_resume().await,
@@ -68,13 +74,24 @@ pub async fn redundancy(session: &Session, task: &Task, creditor: CreditorId) ->
     if finished && !progress.asked && !session.dry_run {
         let store = &session.adapters.store;
         store
-            .advance_cursor(&session.tenant, Some(creditor), TaskName::Payments.as_str(), progress.started_at)
+            .advance_cursor(
+                &session.tenant,
+                Some(creditor),
+                TaskName::Payments.as_str(),
+                progress.started_at,
+            )
             .await?;
     }
-    guard.close(&progress, result, |state| text(&progress, state)).await
+    guard
+        .close(&progress, result, |state| text(&progress, state))
+        .await
 }
 
-async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<Progress, FlowError> {
+async fn begin(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Progress, FlowError> {
     let since = first_day(session, task, creditor, TaskName::Payments).await?;
     let started_at = session.now();
     Ok(Progress {
@@ -89,7 +106,12 @@ async fn begin(session: &Session, task: &Task, creditor: CreditorId) -> Result<P
 }
 
 /// Works until done or out of time.
-async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, guard: &mut Guard<'_>) -> Result<RunStatus, FlowError> {
+async fn work(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &mut Progress,
+    guard: &mut Guard<'_>,
+) -> Result<RunStatus, FlowError> {
     while progress.steps_left() > 0 {
         if session.time_left() < STEP_TIME {
             return Ok(RunStatus::Continues);
@@ -108,26 +130,53 @@ async fn work(session: &Session, creditor: CreditorId, progress: &mut Progress, 
 
 /// Reads one window, the payments' first, and brings it up to date as far as the time goes; one whose answer is too large or too slow to be
 /// read is cut instead.
-async fn step_window(session: &Session, creditor: CreditorId, progress: &mut Progress, report: &mut Report) -> Result<(), FlowError> {
+async fn step_window(
+    session: &Session,
+    creditor: CreditorId,
+    progress: &mut Progress,
+    report: &mut Report,
+) -> Result<(), FlowError> {
     let (windows, smallest, by, changed_since) = if progress.paid.is_empty() {
-        (&mut progress.changed, windows::MONTH, IncomeSelection::Due, Some(progress.since))
+        (
+            &mut progress.changed,
+            windows::MONTH,
+            IncomeSelection::Due,
+            Some(progress.since),
+        )
     } else {
-        (&mut progress.paid, windows::DAY, IncomeSelection::Payment, None)
+        (
+            &mut progress.paid,
+            windows::DAY,
+            IncomeSelection::Payment,
+            None,
+        )
     };
-    let Some(window) = windows.first_mut() else { return Ok(()) };
+    let Some(window) = windows.first_mut() else {
+        return Ok(());
+    };
     let query = IncomeWindow {
         by,
         changed_since,
         ..due_in(creditor, *window)
     };
     let mut view = Reading::begin(Scope::Daily, session.now());
-    let mut rows = match session.read_income(creditor, &query, window.after, |_, _| true).await {
+    let mut rows = match session
+        .read_income(creditor, &query, window.after, |_, _| true)
+        .await
+    {
         Ok(rows) => rows,
         Err(error) => return cut_first(session, creditor, windows, smallest, error),
     };
     let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
     let settled = session
-        .sync_rows(&mut view, rows, &Extract::default(), Coverage::Rows, &mut passed, report)
+        .sync_rows(
+            &mut view,
+            rows,
+            &Extract::default(),
+            Coverage::Rows,
+            &mut passed,
+            report,
+        )
         .await;
     window.after = passed.after;
     if settled? {

@@ -28,24 +28,44 @@ pub async fn redrive(adapters: &Adapters, deadline: Instant) -> Result<Summary, 
     } else {
         " Se restarem mensagens, invoque de novo daqui a quinze minutos."
     };
-    let text = format!("Fila de erros: {moved} mensagem(ns) devolvida(s) à fila de entrada, uma por segundo.{rest}");
+    let text = format!(
+        "Fila de erros: {moved} mensagem(ns) devolvida(s) à fila de entrada, uma por segundo.{rest}"
+    );
     tracing::info!(messages = moved, "{text}");
-    Ok(Summary::new(TaskName::Payments, RunStatus::Finished, text, Report::default()))
+    Ok(Summary::new(
+        TaskName::Payments,
+        RunStatus::Finished,
+        text,
+        Report::default(),
+    ))
 }
 
 /// Processes one stored webhook again, here and now, whatever became of it before. A dry run only says what it would change.
-pub async fn reprocess(adapters: &Adapters, tenant: &TenantId, id: &str, dry_run: bool, deadline: Instant) -> Result<Summary, FlowError> {
+pub async fn reprocess(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    id: &str,
+    dry_run: bool,
+    deadline: Instant,
+) -> Result<Summary, FlowError> {
     let stored = find(adapters, tenant, id).await?;
     let session = Session::open(adapters, tenant, dry_run, deadline).await?;
     let mut report = Report::default();
-    let processed = session.process(std::slice::from_ref(&stored), true, &mut report).await;
+    let processed = session
+        .process(std::slice::from_ref(&stored), true, &mut report)
+        .await;
     session.close().await;
     let processed = processed?;
     if !dry_run {
         finish(adapters, &processed).await?;
     }
-    let (state, what) = match processed.get(&stored.key).map(|processed| &processed.synced) {
-        Some(SyncOutcome::Failed { why, .. }) => (RunStatus::Failed, format!("não foi possível: {why}")),
+    let (state, what) = match processed
+        .get(&stored.key)
+        .map(|processed| &processed.synced)
+    {
+        Some(SyncOutcome::Failed { why, .. }) => {
+            (RunStatus::Failed, format!("não foi possível: {why}"))
+        }
         Some(SyncOutcome::Unmatched) => (
             RunStatus::Finished,
             "contrato não encontrado na carteira nem entre os credores cadastrados".to_owned(),
@@ -53,7 +73,11 @@ pub async fn reprocess(adapters: &Adapters, tenant: &TenantId, id: &str, dry_run
         Some(SyncOutcome::Withheld) => (RunStatus::Finished, report.critiques.join(" ")),
         Some(SyncOutcome::InSync) | None => (RunStatus::Finished, report.text()),
     };
-    let done = if dry_run { "em simulação" } else { "reprocessado" };
+    let done = if dry_run {
+        "em simulação"
+    } else {
+        "reprocessado"
+    };
     let text = format!("Webhook {id} {done}: {what}");
     tracing::info!(%tenant, id, state = ?state, "{text}");
     Ok(Summary {
@@ -63,11 +87,20 @@ pub async fn reprocess(adapters: &Adapters, tenant: &TenantId, id: &str, dry_run
     })
 }
 
-async fn find(adapters: &Adapters, tenant: &TenantId, id: &str) -> Result<StoredWebhook, FlowError> {
+async fn find(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<StoredWebhook, FlowError> {
     // One that is too long for a key, or has odd letters, is kept by its digest.
     let stored_as = stored_id(id).unwrap_or_default();
     let key = JournalKey(keys::webhook(tenant, &stored_as));
-    let stored = adapters.store.load_webhooks(&[key]).await?.pop().transpose()?;
+    let stored = adapters
+        .store
+        .load_webhooks(&[key])
+        .await?
+        .pop()
+        .transpose()?;
     let stored = stored.ok_or_else(|| {
         FlowError::NotConfigured(format!(
             "webhook {id} não encontrado na assessoria {tenant}: confira o número em x-sienge-id; o diário guarda 90 dias"

@@ -139,7 +139,8 @@ impl Report {
     /// and compares, and what else fails, its repetition tells.
     #[must_use]
     pub(super) fn repeated(mut self, done: Option<BillId>) -> Self {
-        self.failures.retain(|bill, _| done.is_some_and(|done| *bill <= done));
+        self.failures
+            .retain(|bill, _| done.is_some_and(|done| *bill <= done));
         Self {
             rows_read: 0,
             rows_ignored: 0,
@@ -178,7 +179,10 @@ impl Report {
     /// Whether everything that may be open was read and is in the portfolio.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.more_failures == 0 && self.rows_unread == 0 && self.rows_astray == 0
+        self.failures.is_empty()
+            && self.more_failures == 0
+            && self.rows_unread == 0
+            && self.rows_astray == 0
     }
 
     /// Notes a critique, once.
@@ -205,7 +209,14 @@ impl Report {
     /// Changes of installments, all kinds together.
     #[must_use]
     pub fn installments_changed(&self) -> u64 {
-        self.included + self.updated + self.paid_in_part + self.settled + self.returned + self.reopened + self.reversed + self.renegotiated
+        self.included
+            + self.updated
+            + self.paid_in_part
+            + self.settled
+            + self.returned
+            + self.reopened
+            + self.reversed
+            + self.renegotiated
     }
 
     /// The counts by name, for the task history.
@@ -224,7 +235,11 @@ impl Report {
     #[must_use]
     pub fn unchanged(&self) -> bool {
         self.installments_changed() == 0
-            && self.contracts_opened + self.contracts_finished + self.contracts_cancelled + self.contracts_assigned + self.contracts_retyped
+            && self.contracts_opened
+                + self.contracts_finished
+                + self.contracts_cancelled
+                + self.contracts_assigned
+                + self.contracts_retyped
                 == 0
     }
 
@@ -234,7 +249,10 @@ impl Report {
         let told: Vec<String> = [
             (self.contracts_opened, "contrato(s) incluído(s)"),
             (self.contracts_cancelled, "contrato(s) cancelado(s)"),
-            (self.contracts_assigned, "contrato(s) com troca de titularidade"),
+            (
+                self.contracts_assigned,
+                "contrato(s) com troca de titularidade",
+            ),
             (self.contracts_retyped, "contrato(s) com troca de tipo"),
             (self.contracts_finished, "contrato(s) finalizado(s)"),
             (self.included, "parcela(s) incluída(s)"),
@@ -275,7 +293,14 @@ impl Report {
         }
         let failures = self.failures.len() as u64 + self.more_failures;
         if failures > 0 {
-            text.push_str(&[" ", &failures.to_string(), " contrato(s) com falha, que serão tentados de novo."].concat());
+            text.push_str(
+                &[
+                    " ",
+                    &failures.to_string(),
+                    " contrato(s) com falha, que serão tentados de novo.",
+                ]
+                .concat(),
+            );
         }
         text
     }
@@ -355,7 +380,10 @@ mod tests {
         };
         let left = |report: Report, done: Option<i64>| report.repeated(done.map(BillId));
         assert_eq!(
-            left(failed(37..=38), Some(37)).failures.into_keys().collect::<Vec<_>>(),
+            left(failed(37..=38), Some(37))
+                .failures
+                .into_keys()
+                .collect::<Vec<_>>(),
             [BillId(37)]
         );
         assert!(left(failed(37..=37), None).is_complete());

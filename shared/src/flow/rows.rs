@@ -16,8 +16,12 @@ use super::{FlowError, ReadRequest, Reading, Report, Session};
 use crate::calendar::Date;
 use crate::ids::{BillId, CreditorId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, Scope};
-use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow, OddRow, Shown, group, income_facts};
+use crate::portfolio::{
+    Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, Scope,
+};
+use crate::sienge::{
+    ExtractHistoryWindow, IncomeSelection, IncomeWindow, OddRow, Shown, group, income_facts,
+};
 
 /// Bytes that the rows kept of one answer take. What is beyond is left to another read of the same answer.
 const MAX_KEPT: usize = 80_000_000;
@@ -121,11 +125,15 @@ struct KeptOdd {
 impl KeptRows {
     /// Nothing read yet of the bills after this one.
     fn after(after: Option<BillId>) -> Self {
-        Self { after, ..Self::default() }
+        Self {
+            after,
+            ..Self::default()
+        }
     }
 
     fn takes(&self, bill: BillId) -> bool {
-        self.after.is_none_or(|after| bill > after) && self.beyond.is_none_or(|beyond| bill < beyond)
+        self.after.is_none_or(|after| bill > after)
+            && self.beyond.is_none_or(|beyond| bill < beyond)
     }
 
     /// Bills to compare though no row tells of them.
@@ -159,7 +167,9 @@ impl KeptRows {
         if !self.takes(bill) {
             return;
         }
-        let OddRow { header, shown, why, .. } = row;
+        let OddRow {
+            header, shown, why, ..
+        } = row;
         let kept = self.bill(bill);
         match header {
             Ok(header) => ObservedBill::gather(&mut kept.header, header),
@@ -207,7 +217,9 @@ impl KeptRows {
     /// More is kept: where there is no room for it, the last bills go.
     fn make_room(&mut self, most: usize) {
         while self.weight > most && self.bills.len() > 1 {
-            let Some((bill, dropped)) = self.bills.pop_last() else { return };
+            let Some((bill, dropped)) = self.bills.pop_last() else {
+                return;
+            };
             self.weight -= dropped.weight();
             self.beyond = Some(bill);
         }
@@ -246,7 +258,11 @@ impl KeptBill {
                     Err(why) => odd.push(of_bill(Shown::Read(row.told()), *why)),
                 }
             }
-            odd.extend(self.odd.into_iter().map(|row| of_bill(row.shown(), row.why)));
+            odd.extend(
+                self.odd
+                    .into_iter()
+                    .map(|row| of_bill(row.shown(), row.why)),
+            );
         }
         let mut seen = group(read, odd, coverage)
             .pop()
@@ -280,7 +296,8 @@ impl KeptRow {
 
 impl KeptOdd {
     fn shown(&self) -> Shown {
-        self.id.map_or(Shown::Unnamed, |id| Shown::Unread(id, self.settled))
+        self.id
+            .map_or(Shown::Unnamed, |id| Shown::Unread(id, self.settled))
     }
 }
 
@@ -305,7 +322,11 @@ impl Session {
         while let Some(row) = rows.next().await {
             // One that names no bill says nothing of any boleto.
             let Ok(told) = row?.boletos() else { continue };
-            extract.boletos.entry(told.bill).or_default().extend(told.boletos);
+            extract
+                .boletos
+                .entry(told.bill)
+                .or_default()
+                .extend(told.boletos);
             if let Some(on) = told.revoked_on {
                 extract.revoked.insert(told.bill, on);
             }
@@ -340,7 +361,11 @@ impl Session {
                 }
                 // One unreadable row must not keep the others waiting: what it is about is left as it is and told to the operator.
                 Err(row) => {
-                    let left_out = row.header.as_ref().ok().and_then(|header| policy.leaves_out(header, None));
+                    let left_out = row
+                        .header
+                        .as_ref()
+                        .ok()
+                        .and_then(|header| policy.leaves_out(header, None));
                     match (row.bill, row.installment()) {
                         (Some(bill), Some(id)) => kept.unread.extend([(bill, id)]),
                         (Some(bill), None) => kept.in_part.extend([bill]),
@@ -395,11 +420,25 @@ impl Session {
             let mut left_to_do = self.sync_seen_counting(view, batch, report).await?;
             read_again.append(&mut left_to_do.read_again);
             // What a reconciliation counts waits for nothing but its end.
-            let of_rows = if counts { &mut passed.in_question } else { &mut in_question };
+            let of_rows = if counts {
+                &mut passed.in_question
+            } else {
+                &mut in_question
+            };
             of_rows.append(&mut left_to_do.in_question);
-            let waits = read_again.first().into_iter().chain(in_question.keys().next()).min();
+            let waits = read_again
+                .first()
+                .into_iter()
+                .chain(in_question.keys().next())
+                .min();
             passed.after = done_before(waits, &compared).or(passed.after);
-            let ends = bills.peek().is_none() || self.time_left() < if waits.is_some() { LOOK_TIME } else { BATCH_TIME };
+            let ends = bills.peek().is_none()
+                || self.time_left()
+                    < if waits.is_some() {
+                        LOOK_TIME
+                    } else {
+                        BATCH_TIME
+                    };
             if ends && !counts {
                 let withheld = self.withhold(&in_question, report).await?;
                 let confirmed = std::mem::take(&mut in_question).into_keys();
@@ -407,9 +446,13 @@ impl Session {
             }
             if ends || read_again.len() >= BILLS_AT_ONCE {
                 let requests = std::mem::take(&mut read_again).into_iter();
-                let requests = requests.map(|bill| (bill, told_of(extract, bill))).collect();
+                let requests = requests
+                    .map(|bill| (bill, told_of(extract, bill)))
+                    .collect();
                 if counts {
-                    passed.of_whole.append(&mut self.count_in_parts(requests, report).await?);
+                    passed
+                        .of_whole
+                        .append(&mut self.count_in_parts(requests, report).await?);
                 } else {
                     self.sync_in_parts(view.scope, requests, report).await?;
                 }
@@ -454,7 +497,8 @@ impl Session {
 /// The last of the bills compared, in their order, before the first one that waits for a whole read.
 fn done_before(waits: Option<&BillId>, compared: &[BillId]) -> Option<BillId> {
     let mut done = compared.iter().rev();
-    done.find(|bill| waits.is_none_or(|waits| *bill < waits)).copied()
+    done.find(|bill| waits.is_none_or(|waits| *bill < waits))
+        .copied()
 }
 
 fn parts(mut bills: BTreeMap<BillId, ReadRequest>) -> Vec<BTreeMap<BillId, ReadRequest>> {
@@ -556,13 +600,15 @@ mod tests {
     fn a_row_is_kept_as_it_was() {
         let (bill, header, installment) = row(1, 2);
         let mut kept = kept(None, MAX_KEPT, &[(1, 2)]);
-        let seen = kept
-            .bills
-            .pop_first()
-            .unwrap()
-            .1
-            .observation(bill, &Extract::default(), Coverage::Rows);
-        assert_eq!((seen.header, seen.installments), (Some(header), vec![installment]));
+        let seen = kept.bills.pop_first().unwrap().1.observation(
+            bill,
+            &Extract::default(),
+            Coverage::Rows,
+        );
+        assert_eq!(
+            (seen.header, seen.installments),
+            (Some(header), vec![installment])
+        );
     }
 
     #[test]
@@ -570,8 +616,16 @@ mod tests {
         let by_due = [(3, 1), (1, 1), (2, 1), (1, 2), (3, 2), (2, 2)];
         let wanted = [(1, vec![1, 2]), (2, vec![1, 2]), (3, vec![1, 2])];
         assert_eq!(places(&kept(None, MAX_KEPT, &by_due)), wanted);
-        assert_eq!(places(&kept(Some(1), MAX_KEPT, &by_due)), wanted[1..], "the first bill is done");
-        assert_eq!(kept(None, MAX_KEPT, &by_due).texts.len(), 3, "each text once");
+        assert_eq!(
+            places(&kept(Some(1), MAX_KEPT, &by_due)),
+            wanted[1..],
+            "the first bill is done"
+        );
+        assert_eq!(
+            kept(None, MAX_KEPT, &by_due).texts.len(),
+            3,
+            "each text once"
+        );
     }
 
     #[test]
@@ -583,13 +637,22 @@ mod tests {
         let rest = kept(Some(2), room(2, 4), &by_due);
         assert_eq!((places(&rest), rest.beyond), (vec![(3, vec![1, 2])], None));
         let one = kept(None, 1, &by_due);
-        assert_eq!(places(&one), [(1, vec![1, 2])], "one bill has room however large it is");
+        assert_eq!(
+            places(&one),
+            [(1, vec![1, 2])],
+            "one bill has room however large it is"
+        );
     }
 
     #[test]
     fn bills_are_done_up_to_the_first_one_that_waits() {
         let compared = [3, 5, 7].map(BillId);
-        for (waits, done) in [(None, Some(7)), (Some(3), None), (Some(7), Some(5)), (Some(2), None)] {
+        for (waits, done) in [
+            (None, Some(7)),
+            (Some(3), None),
+            (Some(7), Some(5)),
+            (Some(2), None),
+        ] {
             assert_eq!(
                 done_before(waits.map(BillId).as_ref(), &compared),
                 done.map(BillId),
@@ -606,7 +669,11 @@ mod tests {
             [
                 odd(1, Err(gap), Shown::Read(installment.clone())),
                 odd(1, Err(gap), Shown::Unread(InstallmentId(3), true)),
-                odd(1, Ok(header.clone()), Shown::Unread(InstallmentId(4), false)),
+                odd(
+                    1,
+                    Ok(header.clone()),
+                    Shown::Unread(InstallmentId(4), false),
+                ),
                 odd(2, Err(gap), Shown::Read(installment.clone())),
                 odd(2, Err(gap), Shown::Unnamed),
             ]
@@ -618,7 +685,10 @@ mod tests {
         let seen = std::mem::take(&mut kept.bills)
             .into_iter()
             .map(|(bill, kept)| kept.observation(bill, &Extract::default(), Coverage::WholeOnce));
-        assert_eq!(seen.collect::<Vec<_>>(), group([], rows(), Coverage::WholeOnce));
+        assert_eq!(
+            seen.collect::<Vec<_>>(),
+            group([], rows(), Coverage::WholeOnce)
+        );
     }
 
     #[test]
@@ -628,26 +698,44 @@ mod tests {
         for id in 1..=100_i64 {
             kept.keep_odd(
                 BillId(id % 4),
-                odd(id % 4, Ok(header.clone()), Shown::Unread(InstallmentId(id), false)),
+                odd(
+                    id % 4,
+                    Ok(header.clone()),
+                    Shown::Unread(InstallmentId(id), false),
+                ),
                 4_000,
             );
         }
-        assert!(kept.beyond.is_some() && kept.weight <= 4_000, "{}", kept.weight);
+        assert!(
+            kept.beyond.is_some() && kept.weight <= 4_000,
+            "{}",
+            kept.weight
+        );
         let (bill, header, mut many) = row(9, 1);
         many.receipts = vec![many.receipts[0].clone(); 100];
         let mut kept = KeptRows::after(None);
         kept.keep(row(1, 1), 4_000);
         kept.keep((bill, header, many), 4_000);
-        assert_eq!((places(&kept), kept.beyond), (vec![(1, vec![1])], Some(bill)));
+        assert_eq!(
+            (places(&kept), kept.beyond),
+            (vec![(1, vec![1])], Some(bill))
+        );
     }
 
     #[test]
     fn what_is_weighed_is_what_is_kept() {
         let mut kept = kept(None, MAX_KEPT, &[(1, 1), (2, 1), (1, 2)]);
         let (_, header, installment) = row(1, 3);
-        kept.keep_odd(BillId(1), odd(1, Ok(header), Shown::Read(installment)), MAX_KEPT);
+        kept.keep_odd(
+            BillId(1),
+            odd(1, Ok(header), Shown::Read(installment)),
+            MAX_KEPT,
+        );
         kept = kept.and([BillId(1), BillId(3)]);
-        assert_eq!(kept.weight, kept.bills.values().map(KeptBill::weight).sum::<usize>());
+        assert_eq!(
+            kept.weight,
+            kept.bills.values().map(KeptBill::weight).sum::<usize>()
+        );
         assert!(
             size_of::<KeptRow>() <= 88 && size_of::<KeptOdd>() <= 40,
             "as docs/architecture.md has it"

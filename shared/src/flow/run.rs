@@ -57,14 +57,25 @@ pub(super) struct Guard<'a> {
 
 impl<'a> Guard<'a> {
     /// Takes the right, or `None` when another run has it.
-    pub(super) async fn take(session: &'a Session, creditor: CreditorId, task: TaskName) -> Result<Option<Self>, FlowError> {
+    pub(super) async fn take(
+        session: &'a Session,
+        creditor: CreditorId,
+        task: TaskName,
+    ) -> Result<Option<Self>, FlowError> {
         let mut lease = None;
         if !session.dry_run {
             let owner = format!("{:016x}", fastrand::u64(..));
             let acquired = session
                 .adapters
                 .store
-                .acquire_lease(&session.tenant, Some(creditor), task.as_str(), &owner, LEASE, session.now())
+                .acquire_lease(
+                    &session.tenant,
+                    Some(creditor),
+                    task.as_str(),
+                    &owner,
+                    LEASE,
+                    session.now(),
+                )
                 .await?;
             match acquired {
                 Acquired::Yes(granted) => lease = Some(granted),
@@ -85,7 +96,8 @@ impl<'a> Guard<'a> {
 
     /// The answer when another run has the right.
     pub(super) fn busy(session: &Session, creditor: CreditorId, task: TaskName) -> Summary {
-        let text = "Já há uma execução desta tarefa para este credor; aguarde o término.".to_owned();
+        let text =
+            "Já há uma execução desta tarefa para este credor; aguarde o término.".to_owned();
         named(
             session,
             creditor,
@@ -95,7 +107,11 @@ impl<'a> Guard<'a> {
 
     /// The checkpoint of an unfinished run, if it is wanted. With `run`, only that one's; without, one of an earlier day that the sweep has
     /// given up is not gone on with: what it did not read, a new one reads with what came since.
-    pub(super) async fn resume<R: Run>(&mut self, run: Option<&str>, wanted: impl FnOnce(&R) -> bool) -> Result<Option<R>, FlowError> {
+    pub(super) async fn resume<R: Run>(
+        &mut self,
+        run: Option<&str>,
+        wanted: impl FnOnce(&R) -> bool,
+    ) -> Result<Option<R>, FlowError> {
         if self.lease.is_none() {
             return Ok(None);
         }
@@ -180,7 +196,12 @@ impl<'a> Guard<'a> {
         let text = standing(done, left);
         let summary = Summary {
             run: Some(progress.id().to_owned()),
-            ..Summary::new(self.task, RunStatus::Continues, text, progress.report().clone())
+            ..Summary::new(
+                self.task,
+                RunStatus::Continues,
+                text,
+                progress.report().clone(),
+            )
         };
         record(
             self.session,
@@ -193,8 +214,14 @@ impl<'a> Guard<'a> {
 
     async fn write<R: Run>(&mut self, progress: &R, waits: bool) -> Result<(), FlowError> {
         let session = self.session;
-        let Some(lease) = &mut self.lease else { return Ok(()) };
-        session.adapters.store.renew_lease(lease, LEASE, session.now()).await?;
+        let Some(lease) = &mut self.lease else {
+            return Ok(());
+        };
+        session
+            .adapters
+            .store
+            .renew_lease(lease, LEASE, session.now())
+            .await?;
         let (tenant, task) = (&session.tenant, self.task.as_str());
         let saved = Saved {
             run: progress.id().to_owned(),
@@ -206,7 +233,14 @@ impl<'a> Guard<'a> {
         self.version = session
             .adapters
             .store
-            .save_checkpoint(tenant, Some(self.creditor), task, self.version, &saved, session.now())
+            .save_checkpoint(
+                tenant,
+                Some(self.creditor),
+                task,
+                self.version,
+                &saved,
+                session.now(),
+            )
             .await?;
         Ok(())
     }
@@ -279,7 +313,12 @@ impl<'a> Guard<'a> {
         if matches!(state, RunStatus::Failed | RunStatus::AwaitsConfirmation) {
             let note = CritiqueNote {
                 bill: None,
-                text: format!("Credor {creditor}, {}, execução {}: {}", task.as_str(), progress.id(), summary.text),
+                text: format!(
+                    "Credor {creditor}, {}, execução {}: {}",
+                    task.as_str(),
+                    progress.id(),
+                    summary.text
+                ),
             };
             store
                 .record_critiques(&session.tenant, Some(creditor), &[note], session.now())
@@ -288,11 +327,14 @@ impl<'a> Guard<'a> {
         record(session, &summary, progress.started_at(), None).await?;
         if state == RunStatus::Finished {
             // After the history, so that no run that has ended reads like one that goes on.
-            store.clear_checkpoint(&session.tenant, Some(creditor), task.as_str()).await?;
+            store
+                .clear_checkpoint(&session.tenant, Some(creditor), task.as_str())
+                .await?;
         }
         self.release().await?;
         if state == RunStatus::Continues {
-            let next = Task::continuation(task, &session.tenant, creditor, progress.id().to_owned());
+            let next =
+                Task::continuation(task, &session.tenant, creditor, progress.id().to_owned());
             // Not taken: the sweep finds the checkpoint without an owner and asks again.
             session.adapters.bus.publish(&[next.request()]).await?;
         }
@@ -303,18 +345,28 @@ impl<'a> Guard<'a> {
     }
 
     /// How a run stands that came out of time in the middle of a step: the next invocation repeats the step.
-    fn in_view_of_time(&mut self, result: Result<RunStatus, FlowError>) -> Result<RunStatus, FlowError> {
+    fn in_view_of_time(
+        &mut self,
+        result: Result<RunStatus, FlowError>,
+    ) -> Result<RunStatus, FlowError> {
         match result {
-            Err(FlowError::Sienge(error)) if self.moved && error.is_refused_for_now() => Ok(RunStatus::Continues),
-            Err(FlowError::Sienge(error @ SiengeError::Deadline { .. })) if self.moved || self.failures + 1 < MAX_FAILURES => {
+            Err(FlowError::Sienge(error)) if self.moved && error.is_refused_for_now() => {
+                Ok(RunStatus::Continues)
+            }
+            Err(FlowError::Sienge(error @ SiengeError::Deadline { .. }))
+                if self.moved || self.failures + 1 < MAX_FAILURES =>
+            {
                 tracing::info!(tenant = %self.session.tenant, creditor = %self.creditor, task = self.task.as_str(), %error, "out of time in a step; it is repeated");
                 // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
                 self.failures += u32::from(!self.moved);
                 Ok(RunStatus::Continues)
             }
-            Ok(RunStatus::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => Err(FlowError::Stopped(
-                "o tempo da função não basta para um passo: aumente o tempo limite dela".to_owned(),
-            )),
+            Ok(RunStatus::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => {
+                Err(FlowError::Stopped(
+                    "o tempo da função não basta para um passo: aumente o tempo limite dela"
+                        .to_owned(),
+                ))
+            }
             Ok(RunStatus::Continues) if !self.moved => {
                 // Nor must an invocation too short for any step ask for the next one for ever.
                 self.failures += 1;
@@ -360,9 +412,14 @@ pub(super) fn cut_first(
     smallest: u32,
     error: FlowError,
 ) -> Result<(), FlowError> {
-    let too_large = matches!(error, FlowError::Sienge(SiengeError::Timeout { .. } | SiengeError::Deadline { .. }));
+    let too_large = matches!(
+        error,
+        FlowError::Sienge(SiengeError::Timeout { .. } | SiengeError::Deadline { .. })
+    );
     let first = windows.first().filter(|_| too_large);
-    let Some((window, parts)) = first.and_then(|window| Some((*window, window.cut(session.today, smallest)?))) else {
+    let Some((window, parts)) =
+        first.and_then(|window| Some((*window, window.cut(session.today, smallest)?)))
+    else {
         return Err(error);
     };
     tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
@@ -397,7 +454,9 @@ pub(super) async fn orphan(
         .load_checkpoint::<Saved<IgnoredAny>>(tenant, Some(creditor), task.as_str())
         .await
     {
-        Ok(Some(saved)) if !saved.content.waits && saved.content.failures < MAX_FAILURES => saved.content,
+        Ok(Some(saved)) if !saved.content.waits && saved.content.failures < MAX_FAILURES => {
+            saved.content
+        }
         Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -412,7 +471,9 @@ pub(super) async fn orphan(
             (adapters.clock)(),
         )
         .await?;
-    let Acquired::Yes(lease) = acquired else { return Ok(None) };
+    let Acquired::Yes(lease) = acquired else {
+        return Ok(None);
+    };
     adapters.store.release_lease(lease).await?;
     Ok(Some(saved.run))
 }

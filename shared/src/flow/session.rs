@@ -76,7 +76,12 @@ impl Rehearsed {
 
 impl Session {
     /// Opens a tenant's session; `deadline` is the end of the invocation.
-    pub async fn open(adapters: &Adapters, tenant: &TenantId, dry_run: bool, deadline: Instant) -> Result<Self, FlowError> {
+    pub async fn open(
+        adapters: &Adapters,
+        tenant: &TenantId,
+        dry_run: bool,
+        deadline: Instant,
+    ) -> Result<Self, FlowError> {
         let unknown = || {
             FlowError::NotConfigured(format!(
                 "assessoria {tenant} não cadastrada: cadastre-a com o comando de assessoria"
@@ -100,14 +105,28 @@ impl Session {
         let password = Secret::new(secret.sienge_password.as_str());
         let config = ClientConfig {
             timeouts: adapters.timeouts,
-            ..ClientConfig::new(settings.sienge_base_url.as_str(), secret.sienge_user.as_str(), password)
+            ..ClientConfig::new(
+                settings.sienge_base_url.as_str(),
+                secret.sienge_user.as_str(),
+                password,
+            )
         };
         let deadline = working_until(Instant::now(), deadline);
-        let sienge = Client::new(adapters.http.clone(), &config, Arc::new(quota), Arc::clone(&calls) as _)?;
+        let sienge = Client::new(
+            adapters.http.clone(),
+            &config,
+            Arc::new(quota),
+            Arc::clone(&calls) as _,
+        )?;
         Ok(Self {
             tenant: tenant.clone(),
-            creditors: creditors.into_iter().filter(|(_, creditor)| creditor.active).collect(),
-            sienge: sienge.with_priority(Priority::Batch).with_deadline(deadline),
+            creditors: creditors
+                .into_iter()
+                .filter(|(_, creditor)| creditor.active)
+                .collect(),
+            sienge: sienge
+                .with_priority(Priority::Batch)
+                .with_deadline(deadline),
             today: business_date((adapters.clock)()),
             settings,
             adapters: adapters.clone(),
@@ -140,7 +159,8 @@ impl Session {
     /// What the settings let a comparison of a creditor's bill do.
     #[must_use]
     pub fn policy(&self, creditor: Option<CreditorId>) -> Policy<'_> {
-        self.settings.policy(creditor.and_then(|id| self.creditors.get(&id)))
+        self.settings
+            .policy(creditor.and_then(|id| self.creditors.get(&id)))
     }
 
     /// Time left before the invocation must be closing.

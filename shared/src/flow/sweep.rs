@@ -80,7 +80,9 @@ impl Swept {
 /// agreements that something is due of.
 pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, FlowError> {
     let now = (adapters.clock)();
-    let before = now.checked_sub(SignedDuration::from_mins(STUCK_MINUTES)).unwrap_or(now);
+    let before = now
+        .checked_sub(SignedDuration::from_mins(STUCK_MINUTES))
+        .unwrap_or(now);
     // The queue's trouble must not keep the other repairs waiting.
     let mut by_tenant = requeue(adapters, now).await.unwrap_or_else(|error| {
         tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
@@ -92,7 +94,9 @@ pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, Fl
     for tenant in active_tenants(adapters).await? {
         match sweep_tenant(adapters, &tenant, now).await {
             Ok(swept) => by_tenant.entry(tenant).or_default().add(swept),
-            Err(error) => tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep tries again"),
+            Err(error) => {
+                tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep tries again");
+            }
         }
     }
     match super::agreements::sweep(adapters, now, deadline).await {
@@ -125,11 +129,23 @@ pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, Fl
         tended,
         behind,
     } = all;
-    tracing::info!(requeued, published, resumed, expired, tended, behind, "{text}");
-    Ok(Summary::new(TaskName::Payments, RunStatus::Finished, text, Report::default()))
+    tracing::info!(
+        requeued, published, resumed, expired, tended, behind, "{text}"
+    );
+    Ok(Summary::new(
+        TaskName::Payments,
+        RunStatus::Finished,
+        text,
+        Report::default(),
+    ))
 }
 
-async fn record(adapters: &Adapters, tenant: &TenantId, swept: Swept, now: Timestamp) -> Result<(), FlowError> {
+async fn record(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    swept: Swept,
+    now: Timestamp,
+) -> Result<(), FlowError> {
     let run = RunStart {
         tenant: tenant.clone(),
         task: TaskName::Payments.as_str().to_owned(),
@@ -166,11 +182,21 @@ async fn record(adapters: &Adapters, tenant: &TenantId, swept: Swept, now: Times
 /// Queues what is stuck again; how much by tenant. What the queue did not take stays pending for the next sweep.
 ///
 /// Each age that has its turn is asked for by itself, the youngest first: an old backlog, however large, hides nothing newer.
-async fn requeue(adapters: &Adapters, now: Timestamp) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
+async fn requeue(
+    adapters: &Adapters,
+    now: Timestamp,
+) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
     let mut by_tenant: BTreeMap<TenantId, Vec<InboxMessage>> = BTreeMap::new();
     for (youngest, oldest) in turns() {
-        let ago = |minutes| now.checked_sub(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::UNIX_EPOCH);
-        for webhook in adapters.store.pending_between(ago(oldest), ago(youngest), AT_ONCE).await? {
+        let ago = |minutes| {
+            now.checked_sub(SignedDuration::from_mins(minutes))
+                .unwrap_or(Timestamp::UNIX_EPOCH)
+        };
+        for webhook in adapters
+            .store
+            .pending_between(ago(oldest), ago(youngest), AT_ONCE)
+            .await?
+        {
             let message = InboxMessage {
                 tenant: webhook.tenant.clone(),
                 key: webhook.key.0,
@@ -202,10 +228,16 @@ fn turns() -> impl Iterator<Item = (i64, i64)> {
     std::iter::once((STUCK_MINUTES, 2 * SWEEP_EVERY_MINUTES)).chain(later)
 }
 
-async fn publish_outbox(adapters: &Adapters, before: Timestamp) -> Result<BTreeMap<TenantId, usize>, FlowError> {
+async fn publish_outbox(
+    adapters: &Adapters,
+    before: Timestamp,
+) -> Result<BTreeMap<TenantId, usize>, FlowError> {
     let mut by_tenant: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
     for unpublished in adapters.store.unpublished(before, AT_ONCE).await? {
-        by_tenant.entry(unpublished.tenant).or_default().push(unpublished.event);
+        by_tenant
+            .entry(unpublished.tenant)
+            .or_default()
+            .push(unpublished.event);
     }
     let mut published = BTreeMap::new();
     for (tenant, events) in by_tenant {
@@ -219,10 +251,18 @@ async fn publish_outbox(adapters: &Adapters, before: Timestamp) -> Result<BTreeM
 }
 
 /// Deadlines of unmatched webhooks, and runs that have a checkpoint but no living owner.
-async fn sweep_tenant(adapters: &Adapters, tenant: &TenantId, now: Timestamp) -> Result<Swept, FlowError> {
+async fn sweep_tenant(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<Swept, FlowError> {
     let creditors = adapters.store.creditors(tenant).await?;
     // The webhook names no creditor, so the longest of the tenant's deadlines applies.
-    let days = creditors.values().map(|creditor| creditor.unused_webhook_days).max().unwrap_or(7);
+    let days = creditors
+        .values()
+        .map(|creditor| creditor.unused_webhook_days)
+        .max()
+        .unwrap_or(7);
     let before = now
         .checked_sub(jiff::SignedDuration::from_hours(24 * i64::from(days)))
         .unwrap_or(now);
@@ -241,7 +281,13 @@ async fn sweep_tenant(adapters: &Adapters, tenant: &TenantId, now: Timestamp) ->
             }
         }
     }
-    let resumed = adapters.bus.publish(&requests).await?.into_iter().filter(|taken| *taken).count();
+    let resumed = adapters
+        .bus
+        .publish(&requests)
+        .await?
+        .into_iter()
+        .filter(|taken| *taken)
+        .count();
     Ok(Swept {
         resumed,
         expired,
@@ -251,18 +297,34 @@ async fn sweep_tenant(adapters: &Adapters, tenant: &TenantId, now: Timestamp) ->
 }
 
 /// The runs of a creditor that did not succeed for too long. One without its first load has none.
-async fn runs_behind(adapters: &Adapters, tenant: &TenantId, creditor: CreditorId, now: Timestamp) -> Result<Vec<TaskName>, FlowError> {
+async fn runs_behind(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    creditor: CreditorId,
+    now: Timestamp,
+) -> Result<Vec<TaskName>, FlowError> {
     let mut last = [None; 3];
-    for (last, name) in last.iter_mut().zip([TaskName::Import, TaskName::Payments, TaskName::Reconcile]) {
-        let cursor = adapters.store.cursor(tenant, Some(creditor), name.as_str()).await?;
+    for (last, name) in
+        last.iter_mut()
+            .zip([TaskName::Import, TaskName::Payments, TaskName::Reconcile])
+    {
+        let cursor = adapters
+            .store
+            .cursor(tenant, Some(creditor), name.as_str())
+            .await?;
         *last = cursor.map(|cursor| cursor.last_success);
     }
     Ok(behind(last, now))
 }
 
 /// The same of the last successes of import, redundancy and reconciliation.
-fn behind([import, redundancy, reconciliation]: [Option<Timestamp>; 3], now: Timestamp) -> Vec<TaskName> {
-    let Some(reconciled) = reconciliation else { return Vec::new() };
+fn behind(
+    [import, redundancy, reconciliation]: [Option<Timestamp>; 3],
+    now: Timestamp,
+) -> Vec<TaskName> {
+    let Some(reconciled) = reconciliation else {
+        return Vec::new();
+    };
     // A reconciliation reads more than the daily runs do.
     let daily = |last: Option<Timestamp>| last.map_or(reconciled, |last| last.max(reconciled));
     let due = [
@@ -282,14 +344,27 @@ mod tests {
 
     #[test]
     fn a_daily_run_is_behind_after_a_day_and_the_reconciliation_after_a_week() {
-        let ago = |hours: i64| Some(Timestamp::UNIX_EPOCH.checked_sub(SignedDuration::from_hours(hours)).unwrap());
+        let ago = |hours: i64| {
+            Some(
+                Timestamp::UNIX_EPOCH
+                    .checked_sub(SignedDuration::from_hours(hours))
+                    .unwrap(),
+            )
+        };
         let late = |last| behind(last, Timestamp::UNIX_EPOCH);
         assert_eq!(late([ago(26), ago(26), ago(192)]), []);
         assert_eq!(late([ago(27), ago(26), ago(192)]), [TaskName::Import]);
         assert_eq!(late([ago(26), ago(27), ago(192)]), [TaskName::Payments]);
         assert_eq!(late([ago(1), ago(1), ago(193)]), [TaskName::Reconcile]);
-        assert_eq!(late([None, None, ago(26)]), [], "the reconciliation read it all");
-        assert_eq!(late([None, None, ago(27)]), [TaskName::Import, TaskName::Payments]);
+        assert_eq!(
+            late([None, None, ago(26)]),
+            [],
+            "the reconciliation read it all"
+        );
+        assert_eq!(
+            late([None, None, ago(27)]),
+            [TaskName::Import, TaskName::Payments]
+        );
         assert_eq!(late([None, None, None]), [], "the first load is to come");
     }
 
@@ -301,7 +376,8 @@ mod tests {
         // A sweep every ten minutes, a minute late at most, finds each turn's webhooks once or twice.
         for late in [0, 1] {
             let ages = (0..12).map(|sweep| 5 + sweep * 10 + late * (sweep % 2));
-            let queued = ages.filter(|age| turns.iter().any(|(from, to)| (*from..*to).contains(age)));
+            let queued =
+                ages.filter(|age| turns.iter().any(|(from, to)| (*from..*to).contains(age)));
             assert!((5..=6).contains(&queued.count()));
         }
     }

@@ -12,7 +12,9 @@ use super::{Adapters, FlowError, ReadRequest, Reading, Report, Session};
 use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, CustomerId, TenantId};
-use crate::portfolio::{Change, ContractState, Coverage, HeldBill, Observation, Outcome, Scope, TimelineEvent, compare};
+use crate::portfolio::{
+    Change, ContractState, Coverage, HeldBill, Observation, Outcome, Scope, TimelineEvent, compare,
+};
 use crate::sienge::{self, BillRead, Seen, SiengeError};
 use crate::store::{Committed, CritiqueNote, Stamp, StoreError};
 
@@ -116,7 +118,8 @@ impl Session {
             Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
             Scope::Counting => Removals::Counted(&mut uncounted),
         };
-        self.sync_until_current(scope, bills, report, removals).await
+        self.sync_until_current(scope, bills, report, removals)
+            .await
     }
 
     /// Reads bills for a reconciliation and makes the portfolio equal, except for what would be taken away: that is counted, and what the
@@ -127,8 +130,13 @@ impl Session {
         report: &mut Report,
     ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
         let mut in_question = BTreeMap::new();
-        self.sync_until_current(Scope::Counting, bills, report, Removals::Counted(&mut in_question))
-            .await?;
+        self.sync_until_current(
+            Scope::Counting,
+            bills,
+            report,
+            Removals::Counted(&mut in_question),
+        )
+        .await?;
         Ok(in_question)
     }
 
@@ -142,7 +150,9 @@ impl Session {
         let mut outcomes: BTreeMap<BillId, SyncOutcome> = BTreeMap::new();
         let mut left = bills.clone();
         for _ in 0..MAX_READS {
-            let overtaken = self.sync_once(scope, &left, report, &mut outcomes, &mut removals).await?;
+            let overtaken = self
+                .sync_once(scope, &left, report, &mut outcomes, &mut removals)
+                .await?;
             left.retain(|bill, _| overtaken.contains(bill));
             if left.is_empty() {
                 return Ok(outcomes);
@@ -164,7 +174,9 @@ impl Session {
         removals: &mut Removals<'_>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut reading = Reading::begin(scope, self.now());
-        let (reads, known) = self.first_reads(bills, &mut reading, report, outcomes).await;
+        let (reads, known) = self
+            .first_reads(bills, &mut reading, report, outcomes)
+            .await;
         if reads.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -172,14 +184,19 @@ impl Session {
         if let Some(error) = stops(scope, &seen) {
             return Err(error.clone().into());
         }
-        outcomes.extend(
-            reads
-                .iter()
-                .map(|read| (read.bill, SyncOutcome::failed(&"sem resposta do Sienge", false))),
-        );
+        outcomes.extend(reads.iter().map(|read| {
+            (
+                read.bill,
+                SyncOutcome::failed(&"sem resposta do Sienge", false),
+            )
+        }));
         let seen = self.answered(seen, report, outcomes);
-        let seen: Vec<Observation> = seen.into_iter().map(|seen| bills[&seen.bill].completes(seen)).collect();
-        let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
+        let seen: Vec<Observation> = seen
+            .into_iter()
+            .map(|seen| bills[&seen.bill].completes(seen))
+            .collect();
+        let mut first: BTreeMap<BillId, Observation> =
+            seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
         let short = seen
             .iter()
             .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
@@ -190,7 +207,9 @@ impl Session {
             mut read_again,
             mut in_question,
             mut overtaken,
-        } = self.sync_seen_noting(&mut reading, seen, report, outcomes).await?;
+        } = self
+            .sync_seen_noting(&mut reading, seen, report, outcomes)
+            .await?;
         in_question.retain(|bill, _| !early.contains(bill));
         let withheld = match removals {
             Removals::Confirmed => BTreeSet::new(),
@@ -206,7 +225,9 @@ impl Session {
         read_again.extend(in_question.into_keys());
         read_again.extend(short.into_iter().filter(|bill| !overtaken.contains(bill)));
         read_again.retain(|bill| !early.contains(bill) && !withheld.contains(bill));
-        let reads = self.second_reads(bills, &read_again, &reading, outcomes, &mut overtaken).await;
+        let reads = self
+            .second_reads(bills, &read_again, &reading, outcomes, &mut overtaken)
+            .await;
         if !reads.is_empty() {
             let confirmed = self.confirm_each(scope, &reads, outcomes).await?;
             let confirmed = self.answered(confirmed, report, outcomes).into_iter();
@@ -219,9 +240,14 @@ impl Session {
             unread.retain(|bill, _| !confirmed.iter().any(|seen| seen.bill == *bill));
             unread.extend(unread_news(scope, bills, &confirmed));
             let in_part = not_whole(&confirmed);
-            let left_to_do = self.sync_seen_noting(&mut reading, confirmed, report, outcomes).await?;
+            let left_to_do = self
+                .sync_seen_noting(&mut reading, confirmed, report, outcomes)
+                .await?;
             // One of the two reads was not whole, and there is something that only two of them settle.
-            let unsure = left_to_do.read_again.iter().chain(left_to_do.in_question.keys());
+            let unsure = left_to_do
+                .read_again
+                .iter()
+                .chain(left_to_do.in_question.keys());
             let unsure = unsure.filter(|bill| scope == Scope::Webhook && in_part.contains(bill));
             outcomes.extend(unsure.map(|bill| (*bill, SyncOutcome::failed(&UNSURE, false))));
             overtaken.extend(left_to_do.overtaken);
@@ -230,8 +256,16 @@ impl Session {
             // Later than Sienge takes to show what it told.
             tracing::info!(tenant = %self.tenant, bills = early.len(), "removals told before Sienge shows them; their webhooks come again");
         }
-        outcomes.extend(unread.into_iter().map(|(bill, why)| (bill, SyncOutcome::failed(&why, true))));
-        outcomes.extend(early.into_iter().map(|bill| (bill, SyncOutcome::failed(&TOO_EARLY, false))));
+        outcomes.extend(
+            unread
+                .into_iter()
+                .map(|(bill, why)| (bill, SyncOutcome::failed(&why, true))),
+        );
+        outcomes.extend(
+            early
+                .into_iter()
+                .map(|bill| (bill, SyncOutcome::failed(&TOO_EARLY, false))),
+        );
         Ok(overtaken)
     }
 
@@ -245,7 +279,10 @@ impl Session {
     ) -> (Vec<BillRead>, BTreeSet<BillId>) {
         let (mut reads, mut known) = (Vec::new(), BTreeSet::new());
         for (bill, held) in self.load(bills.keys()).await {
-            if held.as_ref().is_some_and(|held| bills[&bill].is_met_by(held)) {
+            if held
+                .as_ref()
+                .is_some_and(|held| bills[&bill].is_met_by(held))
+            {
                 report.bills_known += 1;
                 outcomes.insert(bill, SyncOutcome::InSync);
                 continue;
@@ -270,7 +307,10 @@ impl Session {
     ) -> Vec<BillRead> {
         let mut reads = Vec::new();
         for (bill, held) in self.load(read_again).await {
-            if held.as_ref().is_some_and(|held| reading.is_older_than(bill, held)) {
+            if held
+                .as_ref()
+                .is_some_and(|held| reading.is_older_than(bill, held))
+            {
                 outcomes.insert(bill, SyncOutcome::failed(&OVERTAKEN, false));
                 overtaken.insert(bill);
             } else {
@@ -295,7 +335,8 @@ impl Session {
             Err(error) if scope == Scope::Webhook => {
                 tracing::warn!(tenant = %self.tenant, %error, bills = reads.len(), "no second read of bills; their webhooks come again");
                 let lasting = error.remedy() == sienge::Remedy::Never;
-                let failed = |read: &BillRead| (read.bill, SyncOutcome::of_bill(read.bill, &error, lasting));
+                let failed =
+                    |read: &BillRead| (read.bill, SyncOutcome::of_bill(read.bill, &error, lasting));
                 outcomes.extend(reads.iter().map(failed));
                 Ok(Vec::new())
             }
@@ -304,14 +345,25 @@ impl Session {
     }
 
     /// What is held of bills, in their order; nothing of one that can't be read, which fails when it is settled.
-    async fn load(&self, bills: impl IntoIterator<Item = &BillId>) -> BTreeMap<BillId, Option<HeldBill>> {
+    async fn load(
+        &self,
+        bills: impl IntoIterator<Item = &BillId>,
+    ) -> BTreeMap<BillId, Option<HeldBill>> {
         let bills: Vec<BillId> = bills.into_iter().copied().collect();
         let loaded = self.adapters.store.load_bills(&self.tenant, &bills).await;
-        loaded.into_iter().map(|(bill, held)| (bill, held.ok())).collect()
+        loaded
+            .into_iter()
+            .map(|(bill, held)| (bill, held.ok()))
+            .collect()
     }
 
     /// The observations; the bills of which Sienge gave none fail.
-    fn answered(&self, seen: Vec<Seen>, report: &mut Report, outcomes: &mut BTreeMap<BillId, SyncOutcome>) -> Vec<Observation> {
+    fn answered(
+        &self,
+        seen: Vec<Seen>,
+        report: &mut Report,
+        outcomes: &mut BTreeMap<BillId, SyncOutcome>,
+    ) -> Vec<Observation> {
         let mut answered = Vec::with_capacity(seen.len());
         for (bill, seen) in seen {
             match seen {
@@ -355,7 +407,9 @@ impl Session {
         seen: Vec<Observation>,
         report: &mut Report,
     ) -> Result<LeftToDo, FlowError> {
-        let mut left_to_do = self.sync_seen_noting(reading, seen, report, &mut BTreeMap::new()).await?;
+        let mut left_to_do = self
+            .sync_seen_noting(reading, seen, report, &mut BTreeMap::new())
+            .await?;
         left_to_do.read_again.append(&mut left_to_do.overtaken);
         Ok(left_to_do)
     }
@@ -391,10 +445,19 @@ impl Session {
                     left_to_do
                         .read_again
                         .extend(Some(bill).filter(|_| read_again && in_question.is_none()));
-                    left_to_do.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
+                    left_to_do
+                        .in_question
+                        .extend(in_question.map(|of_bill| (bill, of_bill)));
                     customers.extend(opened);
                     versions.extend(version.map(|version| (bill, version)));
-                    outcomes.insert(bill, if held { SyncOutcome::InSync } else { SyncOutcome::Unmatched });
+                    outcomes.insert(
+                        bill,
+                        if held {
+                            SyncOutcome::InSync
+                        } else {
+                            SyncOutcome::Unmatched
+                        },
+                    );
                 }
                 Ok(Synced::Overtaken) => {
                     left_to_do.overtaken.insert(bill);
@@ -422,27 +485,52 @@ impl Session {
     }
 
     /// One bill: load, compare, commit; again when another invocation committed in between.
-    async fn sync_seen_one(&self, reading: &Reading, seen: &Observation, report: &mut Report) -> Result<Synced, FlowError> {
+    async fn sync_seen_one(
+        &self,
+        reading: &Reading,
+        seen: &Observation,
+        report: &mut Report,
+    ) -> Result<Synced, FlowError> {
         for _ in 0..MAX_CONFLICTS {
             let held = match self.rehearsed(seen.bill) {
                 Some(held) => held,
-                None => self.adapters.store.load_bill(&self.tenant, seen.bill).await?,
+                None => {
+                    self.adapters
+                        .store
+                        .load_bill(&self.tenant, seen.bill)
+                        .await?
+                }
             };
             let creditor = creditor_of(&held, seen);
-            let outcome = compare(&held, seen, reading.scope, &self.policy(creditor), self.today);
-            if !self.dry_run && !outcome.changes.is_empty() && reading.is_older_than(seen.bill, &held) {
+            let outcome = compare(
+                &held,
+                seen,
+                reading.scope,
+                &self.policy(creditor),
+                self.today,
+            );
+            if !self.dry_run
+                && !outcome.changes.is_empty()
+                && reading.is_older_than(seen.bill, &held)
+            {
                 return Ok(Synced::Overtaken);
             }
             if !self.dry_run && creditor.is_some() {
                 // Before the commit: whoever finds the bill equal after a crash does not ask for its customer any more.
                 let new: Vec<CustomerId> = new_customers(&held, &outcome).into_iter().collect();
-                self.adapters.store.note_unread_customers(&self.tenant, &new).await?;
+                self.adapters
+                    .store
+                    .note_unread_customers(&self.tenant, &new)
+                    .await?;
             }
             let stamp = Stamp {
                 at: self.now(),
                 read_at: outcome.says_all(&held, seen).then_some(reading.began),
             };
-            match self.commit(seen.bill, creditor, &held, &outcome, stamp).await {
+            match self
+                .commit(seen.bill, creditor, &held, &outcome, stamp)
+                .await
+            {
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(Committed { version, events }) => {
@@ -452,7 +540,11 @@ impl Session {
                     publish(&self.adapters, &self.tenant, &events).await;
                     let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
                     let claimed = !self.dry_run && !held.claims.live.is_empty();
-                    let left_behind = claimed && !unfinished && self.review_agreements(seen.bill, &held, &outcome.changes).await?;
+                    let left_behind = claimed
+                        && !unfinished
+                        && self
+                            .review_agreements(seen.bill, &held, &outcome.changes)
+                            .await?;
                     let settled = Synced::Done {
                         held: held.version > 0 || !outcome.changes.is_empty(),
                         read_again: unfinished || left_behind,
@@ -471,7 +563,9 @@ impl Session {
     }
 
     fn rehearsal(&self) -> MutexGuard<'_, Rehearsed> {
-        self.rehearsed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rehearsed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bill as this dry run would have left it.
@@ -490,7 +584,9 @@ impl Session {
         match creditor {
             Some(creditor) if !self.dry_run => {
                 let store = &self.adapters.store;
-                store.commit(&self.tenant, bill, creditor, held, outcome, stamp).await
+                store
+                    .commit(&self.tenant, bill, creditor, held, outcome, stamp)
+                    .await
             }
             _ => Ok(Committed {
                 version: held.version,
@@ -500,7 +596,12 @@ impl Session {
     }
 
     /// Tells an operator of something that concerns no one bill.
-    pub(super) async fn criticise(&self, creditor: CreditorId, text: String, report: &mut Report) -> Result<(), FlowError> {
+    pub(super) async fn criticise(
+        &self,
+        creditor: CreditorId,
+        text: String,
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         report.criticise(text.clone());
         if !self.dry_run {
             let note = CritiqueNote { bill: None, text };
@@ -512,14 +613,21 @@ impl Session {
         Ok(())
     }
 
-    async fn note_critiques(&self, outcome: &Outcome, creditor: Option<CreditorId>, report: &mut Report) -> Result<(), FlowError> {
+    async fn note_critiques(
+        &self,
+        outcome: &Outcome,
+        creditor: Option<CreditorId>,
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         for critique in &outcome.critiques {
             report.criticise(critique.text());
         }
         if self.dry_run || outcome.critiques.is_empty() {
             return Ok(());
         }
-        let told = self.critiques.fetch_add(outcome.critiques.len(), Ordering::Relaxed);
+        let told = self
+            .critiques
+            .fetch_add(outcome.critiques.len(), Ordering::Relaxed);
         let notes: Vec<CritiqueNote> = if told < MAX_CRITIQUES {
             outcome.critiques.iter().map(CritiqueNote::from).collect()
         } else if told >= 2 * MAX_CRITIQUES {
@@ -541,8 +649,15 @@ impl Session {
 
 /// Publishes committed events and answers how many are done with. A failure is no loss: they stay in the outbox and the payments
 /// sweep publishes them.
-pub(super) async fn publish(adapters: &Adapters, tenant: &TenantId, events: &[TimelineEvent]) -> usize {
-    let told: Vec<Option<BusEvent>> = events.iter().map(|event| bus_event(tenant, event)).collect();
+pub(super) async fn publish(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    events: &[TimelineEvent],
+) -> usize {
+    let told: Vec<Option<BusEvent>> = events
+        .iter()
+        .map(|event| bus_event(tenant, event))
+        .collect();
     let to_tell: Vec<BusEvent> = told.iter().flatten().cloned().collect();
     let mut taken = match adapters.bus.publish(&to_tell).await {
         Ok(taken) => taken.into_iter(),
@@ -567,7 +682,10 @@ fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {
     let (detail_type, mut detail) = event.domain_event()?;
     detail["tenant"] = serde_json::json!(tenant.as_str());
     detail["id"] = serde_json::json!(event.id);
-    Some(BusEvent { detail_type, detail })
+    Some(BusEvent {
+        detail_type,
+        detail,
+    })
 }
 
 /// Why a run goes no further: it waits for its quota, for its time and for Sienge; that is no trouble of a bill.
@@ -577,19 +695,31 @@ fn stops(scope: Scope, seen: &[Seen]) -> Option<&SiengeError> {
 }
 
 /// Bills of which a read was too early.
-fn too_early(bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
-    let early = seen.iter().filter(|seen| bills[&seen.bill].is_too_early(seen, began));
+fn too_early(
+    bills: &BTreeMap<BillId, ReadRequest>,
+    seen: &[Observation],
+    began: Timestamp,
+) -> BTreeSet<BillId> {
+    let early = seen
+        .iter()
+        .filter(|seen| bills[&seen.bill].is_too_early(seen, began));
     early.map(|seen| seen.bill).collect()
 }
 
 /// Bills that two reads did not show whole.
 fn not_whole(confirmed: &[Observation]) -> BTreeSet<BillId> {
-    let in_part = confirmed.iter().filter(|seen| seen.coverage != Coverage::WholeConfirmed);
+    let in_part = confirmed
+        .iter()
+        .filter(|seen| seen.coverage != Coverage::WholeConfirmed);
     in_part.map(|seen| seen.bill).collect()
 }
 
 /// Bills of which the news could not be read: nobody must think that they were taken in.
-fn unread_news(scope: Scope, bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation]) -> BTreeMap<BillId, String> {
+fn unread_news(
+    scope: Scope,
+    bills: &BTreeMap<BillId, ReadRequest>,
+    seen: &[Observation],
+) -> BTreeMap<BillId, String> {
     let seen = seen.iter().filter(|_| scope == Scope::Webhook);
     seen.filter_map(|seen| Some((seen.bill, bills[&seen.bill].is_unread_in(seen)?.text())))
         .collect()
@@ -606,12 +736,20 @@ fn read_of(bill: BillId, held: Option<&HeldBill>, request: &ReadRequest) -> Bill
 /// The creditor whose rules apply: what Sienge says now, else what we hold.
 fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
     let told = seen.header.as_ref().map(|header| header.creditor);
-    told.or_else(|| held.contracts.values().map(|contract| contract.creditor).next())
+    told.or_else(|| {
+        held.contracts
+            .values()
+            .map(|contract| contract.creditor)
+            .next()
+    })
 }
 
 /// The customer of the open contract, else of the last one.
 fn current_customer(held: &HeldBill) -> Option<CustomerId> {
-    let open = held.contracts.values().find(|contract| contract.state == ContractState::Open);
+    let open = held
+        .contracts
+        .values()
+        .find(|contract| contract.state == ContractState::Open);
     open.or_else(|| held.contracts.values().next_back())
         .map(|contract| contract.key.customer)
 }
@@ -625,7 +763,9 @@ fn new_customers(held: &HeldBill, outcome: &Outcome) -> BTreeSet<CustomerId> {
     contracts
         .filter(|contract| match held.contracts.get(&contract.key) {
             None => true,
-            Some(before) => before.state != ContractState::Open && contract.state == ContractState::Open,
+            Some(before) => {
+                before.state != ContractState::Open && contract.state == ContractState::Open
+            }
         })
         .map(|contract| contract.key.customer)
         .collect()
@@ -637,7 +777,9 @@ fn opened_customers(outcome: &Outcome) -> BTreeSet<CustomerId> {
         .changes
         .iter()
         .filter_map(|change| match change {
-            Change::Contract(contract) if contract.state == ContractState::Open => Some(contract.key.customer),
+            Change::Contract(contract) if contract.state == ContractState::Open => {
+                Some(contract.key.customer)
+            }
             Change::Contract(_) | Change::Installment(..) => None,
         })
         .collect()

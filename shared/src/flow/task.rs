@@ -102,7 +102,12 @@ impl TaskName {
 impl Task {
     /// What asks for the rest of a run.
     #[must_use]
-    pub fn continuation(task: TaskName, tenant: &TenantId, creditor: CreditorId, run: String) -> Self {
+    pub fn continuation(
+        task: TaskName,
+        tenant: &TenantId,
+        creditor: CreditorId,
+        run: String,
+    ) -> Self {
         Self {
             task: Some(task),
             tenant: Some(tenant.clone()),
@@ -146,7 +151,15 @@ const RECONCILE: Form = Form {
     example: r#"{"tenant": "617", "creditor": 1, "dryRun": true}"#,
 };
 const REDUNDANCY: Form = Form {
-    fields: &["redundancy", "tenant", "creditor", "from", "dryRun", "run", "task"],
+    fields: &[
+        "redundancy",
+        "tenant",
+        "creditor",
+        "from",
+        "dryRun",
+        "run",
+        "task",
+    ],
     example: r#"{"tenant": "617", "creditor": 1, "redundancy": true, "from": "2026-11-01", "dryRun": true}"#,
 };
 const SWEEP: Form = Form {
@@ -268,7 +281,11 @@ fn bare(event: Value) -> Result<Map<String, Value>, String> {
 /// Which command the fields make.
 fn form(function: TaskName, fields: &Map<String, Value>) -> Result<Form, String> {
     // `false` of a flag asks for nothing.
-    let asked = |name: &str| fields.get(name).is_some_and(|value| !is_refused(name, value));
+    let asked = |name: &str| {
+        fields
+            .get(name)
+            .is_some_and(|value| !is_refused(name, value))
+    };
     let commands = ["redundancy", "redrive", "webhook", "eraseCustomer"];
     let named: Vec<&str> = commands.into_iter().filter(|name| asked(name)).collect();
     match (function, named.as_slice()) {
@@ -279,7 +296,10 @@ fn form(function: TaskName, fields: &Map<String, Value>) -> Result<Form, String>
         (TaskName::Payments, ["redrive"]) => Ok(REDRIVE),
         (TaskName::Payments, ["webhook"]) => Ok(REPROCESS),
         (TaskName::Payments, ["eraseCustomer"]) => Ok(ERASE),
-        (TaskName::Payments, several) => Err(format!("{} são comandos diferentes: envie um de cada vez", quoted(several))),
+        (TaskName::Payments, several) => Err(format!(
+            "{} são comandos diferentes: envie um de cada vez",
+            quoted(several)
+        )),
         (_, some) => Err(format!(
             "{}: redundancy, redrive, webhook e eraseCustomer são da função payments",
             quoted(some)
@@ -329,7 +349,9 @@ impl Fields<'_> {
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, InvalidCommand> {
-        let Some(value) = self.fields.get(name) else { return Ok(None) };
+        let Some(value) = self.fields.get(name) else {
+            return Ok(None);
+        };
         match serde_json::from_value(value.clone()) {
             Ok(value) => Ok(Some(value)),
             Err(_) => Err(self.wrong(name, "tem um valor que não serve")),
@@ -337,12 +359,18 @@ impl Fields<'_> {
     }
 
     fn wrong(&self, name: &str, why: &str) -> InvalidCommand {
-        let example = FIELDS.iter().find(|(known, _)| *known == name).map_or("", |(_, example)| example);
-        self.form.refuse(format!("\"{name}\" {why}; por exemplo \"{name}\": {example}"))
+        let example = FIELDS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, example)| example);
+        self.form.refuse(format!(
+            "\"{name}\" {why}; por exemplo \"{name}\": {example}"
+        ))
     }
 
     fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, InvalidCommand> {
-        self.read(name)?.ok_or_else(|| self.form.refuse(format!("falta \"{name}\"")))
+        self.read(name)?
+            .ok_or_else(|| self.form.refuse(format!("falta \"{name}\"")))
     }
 
     /// Texts that name something are not empty.
@@ -369,27 +397,43 @@ impl Fields<'_> {
             redundancy: self.is_set("redundancy")?,
         };
         if task.task.is_some_and(|task| task != function) {
-            return Err(self
-                .form
-                .refuse(format!("\"task\" é de outra função; esta é a {}", function.as_str())));
+            return Err(self.form.refuse(format!(
+                "\"task\" é de outra função; esta é a {}",
+                function.as_str()
+            )));
         }
         if task.creditor.is_some() && task.tenant.is_none() {
             return Err(self.form.refuse("\"creditor\" precisa de \"tenant\""));
         }
         if let Some(from) = task.from.filter(|from| !(FIRST_DAY..=today).contains(from)) {
-            let why = format!("\"from\" é {from}, que não é um dia de {FIRST_DAY} até hoje, {today}");
+            let why =
+                format!("\"from\" é {from}, que não é um dia de {FIRST_DAY} até hoje, {today}");
             return Err(self.form.refuse(why));
         }
-        let of_a_run = [("confirm", task.confirm.is_some()), ("run", task.run.is_some())];
-        let of_a_run: Vec<&str> = of_a_run.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();
+        let of_a_run = [
+            ("confirm", task.confirm.is_some()),
+            ("run", task.run.is_some()),
+        ];
+        let of_a_run: Vec<&str> = of_a_run
+            .into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(name, _)| name)
+            .collect();
         let wants = |why: String| Err(self.form.refuse(format!("{} {why}", quoted(&of_a_run))));
         match of_a_run.as_slice() {
             [] => Ok(task),
             [_, _] => wants("não vão juntos: envie um dos dois".to_owned()),
-            _ if task.creditor.is_none() => wants("precisa de \"tenant\" e \"creditor\"".to_owned()),
+            _ if task.creditor.is_none() => {
+                wants("precisa de \"tenant\" e \"creditor\"".to_owned())
+            }
             // A run that goes on has its own first day, and a simulation leaves none to go on with.
-            _ if task.from.is_some() => wants("não vai com \"from\": a execução já tem o seu".to_owned()),
-            _ if task.dry_run => wants("não vai com \"dryRun\": uma simulação não continua nem confirma uma execução".to_owned()),
+            _ if task.from.is_some() => {
+                wants("não vai com \"from\": a execução já tem o seu".to_owned())
+            }
+            _ if task.dry_run => wants(
+                "não vai com \"dryRun\": uma simulação não continua nem confirma uma execução"
+                    .to_owned(),
+            ),
             _ => Ok(task),
         }
     }
@@ -444,13 +488,19 @@ mod tests {
                 customer: CustomerId(41),
                 dry_run,
             };
-            assert_eq!(payments(json!({"tenant": "617", "eraseCustomer": 41, "dryRun": dry_run})), erase);
+            assert_eq!(
+                payments(json!({"tenant": "617", "eraseCustomer": 41, "dryRun": dry_run})),
+                erase
+            );
             let again = Command::Reprocess {
                 tenant: tenant.clone(),
                 webhook: "a-1".to_owned(),
                 dry_run,
             };
-            assert_eq!(payments(json!({"tenant": "617", "webhook": "a-1", "dryRun": dry_run})), again);
+            assert_eq!(
+                payments(json!({"tenant": "617", "webhook": "a-1", "dryRun": dry_run})),
+                again
+            );
         }
         assert!(run(TaskName::Payments, json!({"redundancy": true})).redundancy);
         // What is said not to be wanted is not.
@@ -458,7 +508,10 @@ mod tests {
             payments(json!({"redundancy": false, "redrive": false, "dryRun": false})),
             Command::Sweep
         );
-        assert_eq!(payments(json!({"redrive": true, "dryRun": false})), Command::Redrive);
+        assert_eq!(
+            payments(json!({"redrive": true, "dryRun": false})),
+            Command::Redrive
+        );
     }
 
     #[test]
@@ -466,7 +519,12 @@ mod tests {
         let functions = TaskName::ALL;
         for form in [IMPORT, RECONCILE, REDUNDANCY, REDRIVE, REPROCESS, ERASE] {
             let event: Value = serde_json::from_str(form.example).unwrap();
-            assert!(functions.iter().any(|function| read(*function, event.clone()).is_ok()), "{event}");
+            assert!(
+                functions
+                    .iter()
+                    .any(|function| read(*function, event.clone()).is_ok()),
+                "{event}"
+            );
             for field in form.fields {
                 assert!(FIELDS.iter().any(|(known, _)| known == field), "{field}");
             }
@@ -477,11 +535,15 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a table")]
     fn no_command_ignores_a_field_it_was_given() {
         use TaskName::{Import, Payments, Reconcile};
         let one = |more: Value| {
             let mut event = json!({"tenant": "617", "creditor": 1});
-            event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            event
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
             event
         };
         for (function, event, named) in [
@@ -490,15 +552,27 @@ mod tests {
             (Payments, json!({"from": "2026-11-01"}), "from"),
             (Payments, json!({"task": "payments"}), "task"),
             (Payments, json!({"redrive": true, "dryRun": true}), "dryRun"),
-            (Payments, json!({"redrive": true, "tenant": "617"}), "tenant"),
-            (Payments, json!({"redrive": true, "redundancy": true}), "redundancy"),
+            (
+                Payments,
+                json!({"redrive": true, "tenant": "617"}),
+                "tenant",
+            ),
+            (
+                Payments,
+                json!({"redrive": true, "redundancy": true}),
+                "redundancy",
+            ),
             (Payments, json!({"redrive": "sim"}), "redrive"),
             (Payments, json!({"redrive": null}), "redrive"),
             // `false` is no tenant, no creditor, no webhook: it does not ask for all of them.
             (Payments, json!({"tenant": false}), "tenant"),
             (Payments, json!({"webhook": false}), "webhook"),
             (Payments, json!({"eraseCustomer": false}), "eraseCustomer"),
-            (Payments, json!({"redrive": true, "tenant": false}), "tenant"),
+            (
+                Payments,
+                json!({"redrive": true, "tenant": false}),
+                "tenant",
+            ),
             (
                 Payments,
                 json!({"tenant": "617", "eraseCustomer": 1, "creditor": false}),
@@ -506,22 +580,50 @@ mod tests {
             ),
             (Reconcile, one(json!({"from": false})), "from"),
             (Import, json!({"eraseCustomer": false}), "eraseCustomer"),
-            (Payments, json!({"tenant": "617", "eraseCustomer": 1, "webhook": "a"}), "webhook"),
+            (
+                Payments,
+                json!({"tenant": "617", "eraseCustomer": 1, "webhook": "a"}),
+                "webhook",
+            ),
             (Payments, one(json!({"eraseCustomer": 1})), "creditor"),
-            (Payments, json!({"tenant": "617", "eraseCustomer": 1, "from": "2026-11-01"}), "from"),
-            (Payments, json!({"tenant": "617", "eraseCustomer": "1"}), "eraseCustomer"),
+            (
+                Payments,
+                json!({"tenant": "617", "eraseCustomer": 1, "from": "2026-11-01"}),
+                "from",
+            ),
+            (
+                Payments,
+                json!({"tenant": "617", "eraseCustomer": "1"}),
+                "eraseCustomer",
+            ),
             (
                 Payments,
                 json!({"tenant": "617", "eraseCustomer": 4_294_967_296_i64}),
                 "eraseCustomer",
             ),
-            (Payments, json!({"tenant": "617", "eraseCustomer": null}), "eraseCustomer"),
+            (
+                Payments,
+                json!({"tenant": "617", "eraseCustomer": null}),
+                "eraseCustomer",
+            ),
             (Payments, json!({"eraseCustomer": 1}), "tenant"),
-            (Payments, json!({"tenant": "617", "webhook": "a", "confirm": "x"}), "confirm"),
+            (
+                Payments,
+                json!({"tenant": "617", "webhook": "a", "confirm": "x"}),
+                "confirm",
+            ),
             (Payments, json!({"webhook": "a"}), "tenant"),
-            (Payments, json!({"redundancy": true, "confirm": "x"}), "confirm"),
+            (
+                Payments,
+                json!({"redundancy": true, "confirm": "x"}),
+                "confirm",
+            ),
             (Import, one(json!({"confirm": "x"})), "confirm"),
-            (Import, json!({"eraseCustomer": 1, "tenant": "617"}), "eraseCustomer"),
+            (
+                Import,
+                json!({"eraseCustomer": 1, "tenant": "617"}),
+                "eraseCustomer",
+            ),
             (Import, json!({"redundancy": true}), "redundancy"),
             (Import, json!({"task": "reconcile"}), "task"),
             (Import, json!({"run": "x"}), "run"),
@@ -529,7 +631,11 @@ mod tests {
             (Import, json!({"tenant": null}), "tenant"),
             (Import, json!({"from": "2026-12-01"}), "from"),
             (Import, json!({"from": "0026-11-01"}), "from"),
-            (Import, one(json!({"run": "x", "from": "2026-11-01"})), "from"),
+            (
+                Import,
+                one(json!({"run": "x", "from": "2026-11-01"})),
+                "from",
+            ),
             (Import, one(json!({"run": "x", "dryRun": true})), "dryRun"),
             (
                 Import,
@@ -538,8 +644,16 @@ mod tests {
             ),
             (Import, json!({"detail-type": "task.requested"}), "detail"),
             (Reconcile, one(json!({"from": "2026-11-01"})), "from"),
-            (Reconcile, json!({"tenant": "617", "confirm": "x"}), "confirm"),
-            (Reconcile, one(json!({"confirm": "x", "dryRun": true})), "dryRun"),
+            (
+                Reconcile,
+                json!({"tenant": "617", "confirm": "x"}),
+                "confirm",
+            ),
+            (
+                Reconcile,
+                one(json!({"confirm": "x", "dryRun": true})),
+                "dryRun",
+            ),
             (Reconcile, one(json!({"confirm": "x", "run": "x"})), "run"),
             (Reconcile, one(json!({"confirm": " "})), "confirm"),
             (Reconcile, json!({"DryRun": true}), "DryRun"),
@@ -555,11 +669,19 @@ mod tests {
     #[test]
     fn a_wrong_value_is_answered_with_a_right_one() {
         let why = |event| read(TaskName::Import, event).unwrap_err();
-        assert!(why(json!({"credor": 1})).contains("campo desconhecido \"credor\"; os campos deste comando são tenant, creditor, from"));
+        assert!(why(json!({"credor": 1})).contains(
+            "campo desconhecido \"credor\"; os campos deste comando são tenant, creditor, from"
+        ));
         for (event, shown) in [
-            (json!({"tenant": "617", "from": "22/11/2026"}), "\"from\": \"2026-11-01\""),
+            (
+                json!({"tenant": "617", "from": "22/11/2026"}),
+                "\"from\": \"2026-11-01\"",
+            ),
             (json!({"tenant": 617}), "\"tenant\": \"617\""),
-            (json!({"tenant": "617", "creditor": "um"}), "\"creditor\": 1"),
+            (
+                json!({"tenant": "617", "creditor": "um"}),
+                "\"creditor\": 1",
+            ),
             (json!({"tenant": "617", "creditor": -1}), "\"creditor\": 1"),
             (json!({"dryRun": "sim"}), "\"dryRun\": true"),
             (json!([]), "objeto JSON"),
@@ -573,7 +695,12 @@ mod tests {
     fn a_request_reads_back_as_the_same_task() {
         let tenant = TenantId::parse("617").unwrap();
         for name in TaskName::ALL {
-            let rest = Task::continuation(name, &tenant, CreditorId(1), "20261120T150000Z-abc".to_owned());
+            let rest = Task::continuation(
+                name,
+                &tenant,
+                CreditorId(1),
+                "20261120T150000Z-abc".to_owned(),
+            );
             assert_eq!(run(name, rest.request().detail), rest);
         }
         let task = Task {

@@ -56,7 +56,11 @@ impl Window {
     /// Nothing of it done yet.
     #[must_use]
     pub const fn new(from: Date, to: Date) -> Self {
-        Self { from, to, after: None }
+        Self {
+            from,
+            to,
+            after: None,
+        }
     }
 
     /// Whether it covers everything.
@@ -74,7 +78,12 @@ impl Window {
             self.halves().filter(|_| self.days() > smallest)?.into()
         };
         let after = self.after;
-        Some(parts.into_iter().map(|part| Self { after, ..part }).collect())
+        Some(
+            parts
+                .into_iter()
+                .map(|part| Self { after, ..part })
+                .collect(),
+        )
     }
 
     fn days(self) -> u32 {
@@ -88,7 +97,10 @@ impl Window {
                 .into_iter()
                 .find(|edge| (self.from..self.to).contains(edge));
             let middle = seldom.unwrap_or_else(|| plus_days(self.from, i64::from(days / 2)));
-            [Self::new(self.from, middle), Self::new(plus_days(middle, 1), self.to)]
+            [
+                Self::new(self.from, middle),
+                Self::new(plus_days(middle, 1), self.to),
+            ]
         })
     }
 }
@@ -106,7 +118,9 @@ mod tests {
     fn covers_every_day_once(windows: &[Window]) -> bool {
         windows.first().is_some_and(|w| w.from == FIRST)
             && windows.last().is_some_and(|w| w.to == LAST)
-            && windows.windows(2).all(|pair| plus_days(pair[0].to, 1) == pair[1].from)
+            && windows
+                .windows(2)
+                .all(|pair| plus_days(pair[0].to, 1) == pair[1].from)
             && windows.iter().all(|w| w.from <= w.to)
     }
 
@@ -137,7 +151,11 @@ mod tests {
             }
             window.days()
         };
-        assert!((MONTH / 2..=MONTH).contains(&smallest(MONTH)), "{}", smallest(MONTH));
+        assert!(
+            (MONTH / 2..=MONTH).contains(&smallest(MONTH)),
+            "{}",
+            smallest(MONTH)
+        );
         assert_eq!(smallest(DAY), 1);
     }
 
@@ -153,7 +171,10 @@ mod tests {
         ] {
             let is_in = |window: &&Window| (window.from..=window.to).contains(&typed);
             assert_eq!(windows.iter().filter(is_in).count(), 1, "{typed}");
-            assert!((everything().from..=everything().to).contains(&typed), "{typed}");
+            assert!(
+                (everything().from..=everything().to).contains(&typed),
+                "{typed}"
+            );
         }
     }
 
@@ -174,15 +195,23 @@ mod tests {
         windows.splice(0..1, halves);
         assert!(covers_every_day_once(&windows));
         let two_days = Window::new(date(2026, 1, 1), date(2026, 1, 2));
-        assert_eq!(two_days.halves().unwrap().map(|w| w.from), [date(2026, 1, 1), date(2026, 1, 2)]);
-        assert_eq!(Window::new(date(2026, 1, 1), date(2026, 1, 1)).halves(), None);
+        assert_eq!(
+            two_days.halves().unwrap().map(|w| w.from),
+            [date(2026, 1, 1), date(2026, 1, 2)]
+        );
+        assert_eq!(
+            Window::new(date(2026, 1, 1), date(2026, 1, 1)).halves(),
+            None
+        );
     }
 
     #[test]
     fn the_parts_of_a_window_know_what_was_done_of_it() {
         let after = Some(BillId(7));
         for window in [everything(), all(date(2026, 11, 22))[0]] {
-            let parts = Window { after, ..window }.cut(date(2026, 11, 22), MONTH).unwrap();
+            let parts = Window { after, ..window }
+                .cut(date(2026, 11, 22), MONTH)
+                .unwrap();
             assert!(parts.iter().all(|part| part.after == after));
         }
     }

@@ -26,11 +26,19 @@ impl Session {
         for (creditor, more) in removals {
             let removals = self.tally(creditor).taken + more;
             // Counting what is held open reads the creditor's whole index.
-            if removals < FEW_REMOVALS || !must_ask(removals, self.held_open(creditor).await?, self.removal_share(creditor)) {
+            if removals < FEW_REMOVALS
+                || !must_ask(
+                    removals,
+                    self.held_open(creditor).await?,
+                    self.removal_share(creditor),
+                )
+            {
                 continue;
             }
             tracing::warn!(tenant = %self.tenant, %creditor, removals, "too much would be taken away: it is left until a reconciliation is confirmed");
-            let bills = in_question.iter().filter(|(_, of_bill)| of_bill.creditor == creditor);
+            let bills = in_question
+                .iter()
+                .filter(|(_, of_bill)| of_bill.creditor == creditor);
             let critiques: Vec<Critique> = bills
                 .map(|(bill, of_bill)| Critique::RemovalsWaitForConfirmation {
                     bill: *bill,
@@ -73,7 +81,11 @@ impl Session {
         if let Some(open) = self.tally(creditor).held_open {
             return Ok(open);
         }
-        let open = self.adapters.store.count_open(&self.tenant, creditor).await?;
+        let open = self
+            .adapters
+            .store
+            .count_open(&self.tenant, creditor)
+            .await?;
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.entry(creditor).or_default().held_open = Some(open);
         Ok(open)

@@ -43,7 +43,9 @@ mod tests {
     fn any_valid_token_opens_and_nothing_else_does() {
         let tokens = ["old".to_owned(), "new".to_owned(), String::new()];
         assert!(authorized("old", &tokens) && authorized("new", &tokens));
-        assert!(!authorized("", &tokens) && !authorized("ne", &tokens) && !authorized("new ", &tokens));
+        assert!(
+            !authorized("", &tokens) && !authorized("ne", &tokens) && !authorized("new ", &tokens)
+        );
         assert!(!authorized("new", &[]));
     }
 }

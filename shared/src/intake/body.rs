@@ -44,15 +44,19 @@ impl<'a> Body<'a> {
     /// Reads a body; a byte-order mark before it is skipped.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        serde_json::from_slice(bytes).map_err(|_| match serde_json::from_slice::<IgnoredAny>(bytes) {
-            Ok(_) => Unreadable::NotAnObject,
-            Err(_) => Unreadable::NotJson,
+        serde_json::from_slice(bytes).map_err(|_| {
+            match serde_json::from_slice::<IgnoredAny>(bytes) {
+                Ok(_) => Unreadable::NotAnObject,
+                Err(_) => Unreadable::NotJson,
+            }
         })
     }
 
     /// Whether the field is there and not `null`.
     pub fn has(&self, field: &str) -> bool {
-        self.0.get(field).is_some_and(|values| values.iter().any(|json| *json != "null"))
+        self.0
+            .get(field)
+            .is_some_and(|values| values.iter().any(|json| *json != "null"))
     }
 
     /// What a field names, be it one or a list.
@@ -61,7 +65,9 @@ impl<'a> Body<'a> {
         for json in self.0.get(field).into_iter().flatten() {
             let listed: Option<Vec<&RawValue>> = serde_json::from_str(json).ok();
             let one = || vec![*json];
-            for value in listed.map_or_else(one, |list| list.into_iter().map(RawValue::get).collect()) {
+            for value in
+                listed.map_or_else(one, |list| list.into_iter().map(RawValue::get).collect())
+            {
                 match id(value) {
                     Some(id) => ids.good.push(id),
                     None if value == "null" => {}
@@ -98,7 +104,11 @@ fn whole(text: &str) -> Option<i64> {
     } else {
         text.parse::<Decimal>().ok()?
     };
-    number.fract().is_zero().then(|| i64::try_from(number.trunc()).ok()).flatten()
+    number
+        .fract()
+        .is_zero()
+        .then(|| i64::try_from(number.trunc()).ok())
+        .flatten()
 }
 
 /// A field's name as it is written: no text, because any sequence of escapes may stand there.
@@ -115,7 +125,9 @@ impl<'de> Deserialize<'de> for Name {
             }
 
             fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<Name, E> {
-                Ok(Name(FIELDS.into_iter().find(|field| field.as_bytes() == name)))
+                Ok(Name(
+                    FIELDS.into_iter().find(|field| field.as_bytes() == name),
+                ))
             }
         }
         from.deserialize_bytes(Names)
@@ -136,7 +148,11 @@ impl<'de> Deserialize<'de> for Body<'de> {
                 let mut body = Body::default();
                 while let Some(Name(name)) = map.next_key()? {
                     match name {
-                        Some(name) => body.0.entry(name).or_default().push(map.next_value::<&RawValue>()?.get()),
+                        Some(name) => body
+                            .0
+                            .entry(name)
+                            .or_default()
+                            .push(map.next_value::<&RawValue>()?.get()),
                         None => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
@@ -178,7 +194,11 @@ mod tests {
             "[10005]",
             "[null, 10005]",
         ] {
-            assert_eq!(bills(&format!("{{\"billId\": {number}}}")), good(&[10_005]), "{number}");
+            assert_eq!(
+                bills(&format!("{{\"billId\": {number}}}")),
+                good(&[10_005]),
+                "{number}"
+            );
         }
         assert_eq!(bills(r#"{"billId": 2147483647}"#), good(&[2_147_483_647]));
     }
@@ -206,7 +226,11 @@ mod tests {
             let ids = bills(&format!("{{\"billId\": {value}}}"));
             assert_eq!((ids.good.as_slice(), ids.bad), (&[][..], 1), "{value}");
         }
-        assert_eq!(bills(r#"{"billId": null}"#), good(&[]), "null counts as absent");
+        assert_eq!(
+            bills(r#"{"billId": null}"#),
+            good(&[]),
+            "null counts as absent"
+        );
         assert_eq!(bills("{}"), good(&[]));
     }
 
@@ -214,7 +238,10 @@ mod tests {
     fn the_good_ones_of_a_list_are_kept() {
         let ids = bills(r#"{"billId": [1, "x", 2.0, null, 4294967296, "3"]}"#);
         assert_eq!((ids.good.as_slice(), ids.bad), (&[1, 2, 3][..], 2));
-        assert_eq!(bills(r#"{"billId": 1, "billId": null, "billId": 2}"#), good(&[1, 2]));
+        assert_eq!(
+            bills(r#"{"billId": 1, "billId": null, "billId": 2}"#),
+            good(&[1, 2])
+        );
     }
 
     #[test]
@@ -228,7 +255,11 @@ mod tests {
             "123456789012345678901234567890",
             deep.as_str(),
         ] {
-            assert_eq!(bills(&format!("{{\"x\": {other}, \"billId\": 7}}")), good(&[7]), "{other}");
+            assert_eq!(
+                bills(&format!("{{\"x\": {other}, \"billId\": 7}}")),
+                good(&[7]),
+                "{other}"
+            );
             assert_eq!(
                 bills(&format!("{{\"billId\": 7, \"x\": {other}, \"x\": 1}}")),
                 good(&[7]),
@@ -244,8 +275,20 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_told_from_what_is_no_json() {
-        for no_json in ["", "not json", "{", "{\"billId\": 1} x", "\u{feff}", "[[[[", "{\"a\": 01}"] {
-            assert_eq!(Body::read(no_json.as_bytes()).unwrap_err(), Unreadable::NotJson, "{no_json}");
+        for no_json in [
+            "",
+            "not json",
+            "{",
+            "{\"billId\": 1} x",
+            "\u{feff}",
+            "[[[[",
+            "{\"a\": 01}",
+        ] {
+            assert_eq!(
+                Body::read(no_json.as_bytes()).unwrap_err(),
+                Unreadable::NotJson,
+                "{no_json}"
+            );
         }
         for no_object in ["[1]", "1", "null", "\"x\"", "\u{feff}[]"] {
             assert_eq!(

@@ -78,14 +78,20 @@ impl Event {
             "ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED" => Self::RightsAssigned,
             "BOOK_COLLECTION_CONFIRMED" | "PAYMENT_SLIP_REGISTERED" => Self::BoletoChanged,
             "SALES_CONTRACT_CANCELED" => Self::SalesContractCanceled,
-            "SALES_CONTRACT_CREATED" | "SALES_CONTRACT_UPDATED" | "SALES_CONTRACT_REMOVED" | "SALES_CONTRACT_ISSUED" => {
-                Self::SalesContractChanged
-            }
-            "CUSTOMER_CREATED" | "CUSTOMER_UPDATED" | "CUSTOMER_REMOVED" | "CUSTOMER_DISABLED" | "CUSTOMER_ENABLED" => {
-                Self::CustomerChanged
-            }
+            "SALES_CONTRACT_CREATED"
+            | "SALES_CONTRACT_UPDATED"
+            | "SALES_CONTRACT_REMOVED"
+            | "SALES_CONTRACT_ISSUED" => Self::SalesContractChanged,
+            "CUSTOMER_CREATED" | "CUSTOMER_UPDATED" | "CUSTOMER_REMOVED" | "CUSTOMER_DISABLED"
+            | "CUSTOMER_ENABLED" => Self::CustomerChanged,
             "UNIT_CREATED" | "UNIT_UPDATED" | "UNIT_REMOVED" => Self::UnitChanged,
-            _ if UNUSED.contains(&name) || UNUSED_FAMILIES.iter().any(|family| name.starts_with(family)) => Self::Unused,
+            _ if UNUSED.contains(&name)
+                || UNUSED_FAMILIES
+                    .iter()
+                    .any(|family| name.starts_with(family)) =>
+            {
+                Self::Unused
+            }
             _ => return None,
         })
     }
@@ -103,7 +109,11 @@ impl Named {
     /// Reads the header; one that came twice arrives as a list.
     pub fn read(header: &str) -> Self {
         let mut named = Self::default();
-        for name in header.split(',').map(spelled).filter(|name| !name.is_empty()) {
+        for name in header
+            .split(',')
+            .map(spelled)
+            .filter(|name| !name.is_empty())
+        {
             match Event::named(&name) {
                 Some(event) if !named.known.contains(&event) => named.known.push(event),
                 Some(_) => {}
@@ -183,10 +193,22 @@ mod tests {
         ] {
             assert_eq!(unknown(name).as_deref(), Some(name));
         }
-        assert_eq!(unknown("receipt-refunded").as_deref(), Some("RECEIPT_REFUNDED"));
-        assert_eq!(unknown("RECEIPT_PROCESSED, NEW_ONE, NEWER").as_deref(), Some("NEW_ONE"));
+        assert_eq!(
+            unknown("receipt-refunded").as_deref(),
+            Some("RECEIPT_REFUNDED")
+        );
+        assert_eq!(
+            unknown("RECEIPT_PROCESSED, NEW_ONE, NEWER").as_deref(),
+            Some("NEW_ONE")
+        );
         let long = "A".repeat(61);
-        for odd in ["52998224725", "MARIA@EXEMPLO.COM", "RECEIPT\u{e7}", "{\"a\":1}", long.as_str()] {
+        for odd in [
+            "52998224725",
+            "MARIA@EXEMPLO.COM",
+            "RECEIPT\u{e7}",
+            "{\"a\":1}",
+            long.as_str(),
+        ] {
             assert_eq!(unknown(odd).as_deref(), Some(OTHER), "{odd}");
         }
     }

@@ -13,7 +13,13 @@ const MAX_BILLS: usize = 1_000;
 /// Longest `x-sienge-id` that is kept as it is.
 const ID_CHARS: usize = 128;
 /// What systems write for an id they do not have.
-const NO_IDS: [&str; 5] = ["", "null", "undefined", "none", "00000000-0000-0000-0000-000000000000"];
+const NO_IDS: [&str; 5] = [
+    "",
+    "null",
+    "undefined",
+    "none",
+    "00000000-0000-0000-0000-000000000000",
+];
 
 /// An address a webhook may be sent to: `POST /webhook/{receiver}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +86,11 @@ impl Receiver {
     /// are of use; at the general one the header names it, and one that nobody knows is of no use.
     fn events(self, header: &str) -> Vec<Event> {
         let told = Named::read(header);
-        let useful = told.known.iter().copied().find(|event| *event != Event::Unused);
+        let useful = told
+            .known
+            .iter()
+            .copied()
+            .find(|event| *event != Event::Unused);
         let unused = told.known.contains(&Event::Unused).then_some(Event::Unused);
         match self.own() {
             Some(own) if own == Event::CreditBureau || told.known.contains(&own) => vec![own],
@@ -118,7 +128,11 @@ pub struct Hints {
 
 /// Reads a delivery: what it is of, and where it points. Where the header names an event that the body is not of, the address decides; where the
 /// body is of neither, an event of no use is of none.
-pub fn read(receiver: Receiver, header: Option<&str>, body: &[u8]) -> Result<(Event, Hints), Unreadable> {
+pub fn read(
+    receiver: Receiver,
+    header: Option<&str>,
+    body: &[u8],
+) -> Result<(Event, Hints), Unreadable> {
     let events = receiver.events(header.unwrap_or_default());
     let body = if events.is_empty() {
         Err(Unreadable::NoEvent)
@@ -161,7 +175,9 @@ fn hints(event: Event, body: &Body<'_>) -> Result<Hints, Unreadable> {
         Event::SalesContractCanceled | Event::SalesContractChanged => {
             hints.sales_contracts = hints.required(body, "salesContractId", SalesContractId)?;
         }
-        Event::CustomerChanged => hints.customers = hints.required(body, "customerId", CustomerId)?,
+        Event::CustomerChanged => {
+            hints.customers = hints.required(body, "customerId", CustomerId)?;
+        }
         Event::UnitChanged => hints.units = hints.required(body, "unitId", UnitId)?,
         // No published body: whatever bill it names is looked at, and naming none is no error.
         Event::CreditBureau => {
@@ -176,7 +192,12 @@ fn hints(event: Event, body: &Body<'_>) -> Result<Hints, Unreadable> {
 
 impl Hints {
     /// Ids of a field, of which there must be one at least.
-    fn required<T: Ord>(&mut self, body: &Body<'_>, field: &'static str, id: impl Fn(i64) -> T) -> Result<BTreeSet<T>, Unreadable> {
+    fn required<T: Ord>(
+        &mut self,
+        body: &Body<'_>,
+        field: &'static str,
+        id: impl Fn(i64) -> T,
+    ) -> Result<BTreeSet<T>, Unreadable> {
         let Ids { good, bad } = body.ids(field);
         if good.is_empty() {
             return Err(Unreadable::Field { field });
@@ -188,7 +209,11 @@ impl Hints {
     /// `billId` (receipts, collection book) or `receivableBillId` (one or an array).
     fn of_bills(&mut self, body: &Body<'_>) -> Result<(), Unreadable> {
         const FIELDS: [&str; 3] = ["billId", "receivableBillId", "billReceivableId"];
-        let field = if body.has("billId") { "billId" } else { "receivableBillId" };
+        let field = if body.has("billId") {
+            "billId"
+        } else {
+            "receivableBillId"
+        };
         for ids in FIELDS.map(|field| body.ids(field)) {
             self.bills.extend(ids.good.into_iter().map(BillId));
             self.unusable += ids.bad;
@@ -203,7 +228,9 @@ impl Hints {
 /// The installment named; with several bills it could be of any.
 fn installment(body: &Body<'_>, bills: &BTreeSet<BillId>) -> Option<InstallmentId> {
     let named = body.ids("installmentId").good;
-    let one = named.first().filter(|_| bills.len() == 1 && named.len() == 1);
+    let one = named
+        .first()
+        .filter(|_| bills.len() == 1 && named.len() == 1);
     one.copied().map(InstallmentId)
 }
 
@@ -219,11 +246,23 @@ pub struct EventId {
 
 /// `x-sienge-id` where given, else the digest of receiver, event and body.
 #[must_use]
-pub fn event_id(receiver: Receiver, event: Option<&str>, sienge_id: Option<&str>, body: &[u8]) -> EventId {
+pub fn event_id(
+    receiver: Receiver,
+    event: Option<&str>,
+    sienge_id: Option<&str>,
+    body: &[u8],
+) -> EventId {
     if let Some(text) = sienge_id.and_then(stored_id) {
-        return EventId { text, is_digest: false };
+        return EventId {
+            text,
+            is_digest: false,
+        };
     }
-    let digest = sha256_hex(&[receiver.name().as_bytes(), event.unwrap_or_default().as_bytes(), body]);
+    let digest = sha256_hex(&[
+        receiver.name().as_bytes(),
+        event.unwrap_or_default().as_bytes(),
+        body,
+    ]);
     EventId {
         text: format!("sha256-{digest}"),
         is_digest: true,
@@ -259,7 +298,11 @@ mod tests {
 
     #[test]
     fn a_receipt_names_its_bill_as_bill_id() {
-        let hints = read_hints("RECEIPT_PROCESSED", br#"{"billId": 295, "installmentId": 1}"#).unwrap();
+        let hints = read_hints(
+            "RECEIPT_PROCESSED",
+            br#"{"billId": 295, "installmentId": 1}"#,
+        )
+        .unwrap();
         assert_eq!(hints.bills, BTreeSet::from([BillId(295)]));
         assert!(!hints.boleto);
     }
@@ -270,19 +313,42 @@ mod tests {
             let hints = read_hints(event, body.as_bytes()).unwrap();
             (hints.installment, hints.was_there)
         };
-        let gone = |event| read_hints(event, br#"{"receivableBillId": 295, "installmentId": 1}"#).unwrap().gone;
-        assert_eq!(gone("RECEIVABLE_INSTALLMENT_REMOVED"), Some(InstallmentId(1)));
+        let gone = |event| {
+            read_hints(event, br#"{"receivableBillId": 295, "installmentId": 1}"#)
+                .unwrap()
+                .gone
+        };
+        assert_eq!(
+            gone("RECEIVABLE_INSTALLMENT_REMOVED"),
+            Some(InstallmentId(1))
+        );
         assert_eq!(gone("RECEIVABLE_INSTALLMENT_UPDATED"), None);
         let one = r#"{"billId": 295, "installmentId": 1}"#;
         for event in ["RECEIPT_PROCESSED", "RECEIVABLE_INSTALLMENT_UPDATED"] {
             assert_eq!(told(event, one), (Some(InstallmentId(1)), true), "{event}");
-            assert_eq!(told(event, r#"{"billId": 295}"#), (None, false), "{event}: of which one?");
+            assert_eq!(
+                told(event, r#"{"billId": 295}"#),
+                (None, false),
+                "{event}: of which one?"
+            );
             let null = r#"{"billId": 295, "installmentId": null}"#;
-            assert_eq!(told(event, null), (None, false), "{event}: null counts as absent");
+            assert_eq!(
+                told(event, null),
+                (None, false),
+                "{event}: null counts as absent"
+            );
             let beyond = r#"{"billId": 295, "installmentId": 4294967296}"#;
-            assert_eq!(told(event, beyond), (None, false), "{event}: no installment, but a bill");
+            assert_eq!(
+                told(event, beyond),
+                (None, false),
+                "{event}: no installment, but a bill"
+            );
             let several = r#"{"receivableBillId": [295, 296], "installmentId": 1}"#;
-            assert_eq!(told(event, several), (None, false), "{event}: of which bill?");
+            assert_eq!(
+                told(event, several),
+                (None, false),
+                "{event}: of which bill?"
+            );
         }
         for event in ["RECEIVABLE_INSTALLMENT_CREATED", "PAYMENT_SLIP_REGISTERED"] {
             assert_eq!(told(event, one), (Some(InstallmentId(1)), false), "{event}");
@@ -311,11 +377,18 @@ mod tests {
 
     #[test]
     fn a_bill_is_found_under_whichever_name_it_stands() {
-        let bills = |body: &str| read_hints("RECEIPT_PROCESSED", body.as_bytes()).unwrap().bills;
+        let bills = |body: &str| {
+            read_hints("RECEIPT_PROCESSED", body.as_bytes())
+                .unwrap()
+                .bills
+        };
         let one = BTreeSet::from([BillId(295)]);
         assert_eq!(bills(r#"{"receivableBillId": null, "billId": 295}"#), one);
         assert_eq!(bills(r#"{"billId": null, "receivableBillId": 295}"#), one);
-        assert_eq!(bills(r#"{"receivableBillId": "?", "billReceivableId": 295.0}"#), one);
+        assert_eq!(
+            bills(r#"{"receivableBillId": "?", "billReceivableId": 295.0}"#),
+            one
+        );
         assert_eq!(bills(r#"{"billId": 295, "receivableBillId": 295}"#), one);
     }
 
@@ -328,7 +401,10 @@ mod tests {
             (vec![BillId(1), BillId(2)], 0)
         );
         let hints = read(br#"{"receivableBillId": [2, 4294967296, null, "x"]}"#);
-        assert_eq!((hints.bills.into_iter().collect::<Vec<_>>(), hints.unusable), (vec![BillId(2)], 2));
+        assert_eq!(
+            (hints.bills.into_iter().collect::<Vec<_>>(), hints.unusable),
+            (vec![BillId(2)], 2)
+        );
     }
 
     #[test]
@@ -344,7 +420,9 @@ mod tests {
         ] {
             assert_eq!(
                 read_hints("RECEIVABLE_INSTALLMENT_CREATED", body),
-                Err(Unreadable::Field { field: "receivableBillId" })
+                Err(Unreadable::Field {
+                    field: "receivableBillId"
+                })
             );
         }
         let beyond = read_hints("RECEIPT_PROCESSED", br#"{"billId": 4294967296}"#).unwrap_err();
@@ -357,16 +435,25 @@ mod tests {
         ] {
             assert_eq!(read_hints(event, b"{}"), Err(Unreadable::Field { field }));
             let beyond = format!("{{\"{field}\": 4294967296}}");
-            assert_eq!(read_hints(event, beyond.as_bytes()), Err(Unreadable::Field { field }));
+            assert_eq!(
+                read_hints(event, beyond.as_bytes()),
+                Err(Unreadable::Field { field })
+            );
         }
     }
 
     #[test]
     fn what_is_not_a_json_object_is_unreadable() {
         let unused = |body: &[u8]| read_hints("PURCHASE_ORDER_CREATED", body);
-        assert_eq!(read_hints("RECEIPT_PROCESSED", b"\xff\xfe"), Err(Unreadable::NotJson));
+        assert_eq!(
+            read_hints("RECEIPT_PROCESSED", b"\xff\xfe"),
+            Err(Unreadable::NotJson)
+        );
         assert_eq!(unused(b"[1]"), Err(Unreadable::NotAnObject));
-        assert_eq!(unused("[".repeat(100_000).as_bytes()), Err(Unreadable::NotJson));
+        assert_eq!(
+            unused("[".repeat(100_000).as_bytes()),
+            Err(Unreadable::NotJson)
+        );
     }
 
     #[test]
@@ -386,25 +473,42 @@ mod tests {
         ] {
             assert_eq!(event(own), Event::ReceiptProcessed, "{own:?}");
         }
-        assert_eq!(event(Some("RECEIVABLE_INSTALLMENT_REMOVED")), Event::InstallmentRemoved);
-        let nothing = read(payments, Some("RECEIPT_PROCESSED_V2"), b"{}");
-        assert_eq!(nothing, Err(Unreadable::Field { field: "receivableBillId" }));
         assert_eq!(
-            payments.unknown_event(Some("RECEIPT_PROCESSED_V2")).as_deref(),
+            event(Some("RECEIVABLE_INSTALLMENT_REMOVED")),
+            Event::InstallmentRemoved
+        );
+        let nothing = read(payments, Some("RECEIPT_PROCESSED_V2"), b"{}");
+        assert_eq!(
+            nothing,
+            Err(Unreadable::Field {
+                field: "receivableBillId"
+            })
+        );
+        assert_eq!(
+            payments
+                .unknown_event(Some("RECEIPT_PROCESSED_V2"))
+                .as_deref(),
             Some("RECEIPT_PROCESSED_V2")
         );
         assert_eq!(payments.unknown_event(Some("UNIT_UPDATED")), None);
         let spc = Receiver::find("SiengeSpcInclusao").unwrap();
-        assert_eq!(read(spc, Some("ANY"), b"{}").unwrap().0, Event::CreditBureau);
+        assert_eq!(
+            read(spc, Some("ANY"), b"{}").unwrap().0,
+            Event::CreditBureau
+        );
         assert_eq!(spc.unknown_event(Some("ANY")), None);
         assert_eq!(Receiver::find("other"), None);
     }
 
     #[test]
-    fn at_a_named_receiver_an_event_of_no_use_is_of_use_where_the_body_names_what_the_address_looks_at() {
+    fn at_a_named_receiver_an_event_of_no_use_is_of_use_where_the_body_names_what_the_address_looks_at()
+     {
         let payments = Receiver::find("siengepagamentos").unwrap();
         let told = |header, body: &str| read(payments, Some(header), body.as_bytes());
-        for header in ["PAYMENT_RECEIPT_CREATED", "PURCHASE_ORDER_CREATED, KEYS_HANDOVER_CREATED"] {
+        for header in [
+            "PAYMENT_RECEIPT_CREATED",
+            "PURCHASE_ORDER_CREATED, KEYS_HANDOVER_CREATED",
+        ] {
             let (event, hints) = told(header, r#"{"billId": 295, "installmentId": 1}"#).unwrap();
             assert_eq!(
                 (event, hints.bills),
@@ -412,31 +516,57 @@ mod tests {
                 "{header}"
             );
             let of_no_use = (Event::Unused, Hints::default());
-            assert_eq!(told(header, r#"{"purchaseOrderId": 7}"#), Ok(of_no_use), "{header}");
+            assert_eq!(
+                told(header, r#"{"purchaseOrderId": 7}"#),
+                Ok(of_no_use),
+                "{header}"
+            );
             assert_eq!(told(header, "x"), Err(Unreadable::NotJson));
         }
-        let useful = told("PURCHASE_ORDER_CREATED, RECEIVABLE_INSTALLMENT_REMOVED", r#"{"billId": 295}"#);
+        let useful = told(
+            "PURCHASE_ORDER_CREATED, RECEIVABLE_INSTALLMENT_REMOVED",
+            r#"{"billId": 295}"#,
+        );
         assert_eq!(useful.unwrap().0, Event::InstallmentRemoved);
     }
 
     #[test]
     fn at_the_general_receiver_the_header_names_the_event() {
-        let event = |header| read(Receiver::Sienge, header, br#"{"billId": 295}"#).map(|(event, _)| event);
+        let event =
+            |header| read(Receiver::Sienge, header, br#"{"billId": 295}"#).map(|(event, _)| event);
         assert_eq!(event(None), Err(Unreadable::NoEvent));
         assert_eq!(event(Some(" , ")), Err(Unreadable::NoEvent));
         assert_eq!(event(Some("PURCHASE_ORDER_X")), Ok(Event::Unused));
         assert_eq!(event(Some("RECEIPT_PROCESSED_V2")), Ok(Event::Unused));
-        assert_eq!(event(Some("NEW_ONE, RECEIPT_PROCESSED")), Ok(Event::ReceiptProcessed));
-        assert_eq!(Receiver::Sienge.unknown_event(Some("PURCHASE_ORDER_X")), None);
-        assert_eq!(Receiver::Sienge.unknown_event(Some("BILL_SPLIT")).as_deref(), Some("BILL_SPLIT"));
+        assert_eq!(
+            event(Some("NEW_ONE, RECEIPT_PROCESSED")),
+            Ok(Event::ReceiptProcessed)
+        );
+        assert_eq!(
+            Receiver::Sienge.unknown_event(Some("PURCHASE_ORDER_X")),
+            None
+        );
+        assert_eq!(
+            Receiver::Sienge
+                .unknown_event(Some("BILL_SPLIT"))
+                .as_deref(),
+            Some("BILL_SPLIT")
+        );
         assert_eq!(Receiver::Sienge.unknown_event(None), None);
     }
 
     #[test]
     fn an_spc_notice_may_name_no_bill() {
-        let spc = |body| read(Receiver::find("SiengeSpcInclusao").unwrap(), None, body).unwrap().1;
+        let spc = |body| {
+            read(Receiver::find("SiengeSpcInclusao").unwrap(), None, body)
+                .unwrap()
+                .1
+        };
         assert!(spc(b"{}").bills.is_empty());
-        assert_eq!(spc(br#"{"billReceivableId": 7}"#).bills, BTreeSet::from([BillId(7)]));
+        assert_eq!(
+            spc(br#"{"billReceivableId": 7}"#).bills,
+            BTreeSet::from([BillId(7)])
+        );
     }
 
     #[test]

@@ -7,13 +7,17 @@ pub enum Unreadable {
     #[error("o corpo não é JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
     NotJson,
     /// JSON, but not an object.
-    #[error("o corpo não é um objeto JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}")]
+    #[error(
+        "o corpo não é um objeto JSON: envie um objeto como {{\"billId\": 295, \"installmentId\": 1}}"
+    )]
     NotAnObject,
     /// Nothing names the event.
     #[error("falta o cabeçalho x-sienge-event, por exemplo RECEIPT_PROCESSED")]
     NoEvent,
     /// The id that the event needs is missing or none that Sienge may hold.
-    #[error("{field}: ausente ou não é um número inteiro de 1 a 2147483647; por exemplo {{\"{field}\": 295}}")]
+    #[error(
+        "{field}: ausente ou não é um número inteiro de 1 a 2147483647; por exemplo {{\"{field}\": 295}}"
+    )]
     Field {
         /// The field.
         field: &'static str,

@@ -50,8 +50,14 @@ const RESOURCE: &str = "bulk-data/async";
 
 impl Client {
     /// Asks for the installments of a period to be prepared, in chunks of about `chunk_kb` kilobytes.
-    pub async fn start_income(&self, window: &IncomeWindow, chunk_kb: u32) -> Result<AsyncJob, SiengeError> {
-        let call = income_call(window).with("_async", true).with("_asyncChunkMaxSize", chunk_kb);
+    pub async fn start_income(
+        &self,
+        window: &IncomeWindow,
+        chunk_kb: u32,
+    ) -> Result<AsyncJob, SiengeError> {
+        let call = income_call(window)
+            .with("_async", true)
+            .with("_asyncChunkMaxSize", chunk_kb);
         let started: Started = self.fetch(&call, |json| pages::one(RESOURCE, json)).await?;
         started
             .identifier
@@ -66,7 +72,11 @@ impl Client {
 
     /// How far a job is; not known (kept 24 hours) counts as failed.
     pub async fn async_status(&self, job: &AsyncJob) -> Result<AsyncStatus, SiengeError> {
-        let call = Call::bulk("ConsultarCargaAssincrona", RESOURCE, format!("async/{}", encoded(&job.identifier)));
+        let call = Call::bulk(
+            "ConsultarCargaAssincrona",
+            RESOURCE,
+            format!("async/{}", encoded(&job.identifier)),
+        );
         let Some(progress) = self.fetch_one::<Progress>(&call).await? else {
             return Ok(AsyncStatus::Failed);
         };
@@ -75,7 +85,9 @@ impl Client {
             ("waiting" | "processing", _) => AsyncStatus::Working,
             // A single chunk may come without a number.
             ("finished", chunks) => AsyncStatus::Finished {
-                chunks: chunks.and_then(|chunks| chunks.try_into().ok()).unwrap_or(1),
+                chunks: chunks
+                    .and_then(|chunks| chunks.try_into().ok())
+                    .unwrap_or(1),
             },
             ("failed", _) => AsyncStatus::Failed,
             _ => {

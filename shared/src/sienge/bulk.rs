@@ -89,7 +89,8 @@ impl Reader {
             let found = answer.splitter.next_row(&mut rest).map_err(failed)?;
             let consumed = before - rest.len();
             if let Some(json) = found {
-                let text = std::str::from_utf8(json).map_err(|_| SiengeError::NotJson { resource })?;
+                let text =
+                    std::str::from_utf8(json).map_err(|_| SiengeError::NotJson { resource })?;
                 let row = one_of(text).map_err(|_| SiengeError::NotJson { resource })?;
                 if answer.first_row.is_none() {
                     answer.first_row = Some(super::mask::json(text, 2_000));
@@ -97,7 +98,11 @@ impl Reader {
                 bytes::Buf::advance(&mut answer.chunk, consumed);
                 return Ok(Some(row));
             }
-            match self.client.next_chunk(&self.call, &mut answer.opened, rows).await? {
+            match self
+                .client
+                .next_chunk(&self.call, &mut answer.opened, rows)
+                .await?
+            {
                 Some(chunk) => answer.chunk = chunk,
                 None => return answer.splitter.finish().map(|()| None).map_err(failed),
             }

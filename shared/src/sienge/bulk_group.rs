@@ -32,7 +32,13 @@ impl Client {
         let refusal = loop {
             match self.read_group(bills).await {
                 Ok(seen) => return Ok(seen),
-                Err(error) if is_broken(&error) && !(bills.len() > 1 && is_late(&error)) && restarts < RESTARTS => restarts += 1,
+                Err(error)
+                    if is_broken(&error)
+                        && !(bills.len() > 1 && is_late(&error))
+                        && restarts < RESTARTS =>
+                {
+                    restarts += 1;
+                }
                 Err(error) => break error,
             }
         };
@@ -44,7 +50,11 @@ impl Client {
     }
 
     /// A group that was refused, in parts.
-    async fn read_apart(&self, bills: &[BillId], refusal: SiengeError) -> Result<Vec<Seen>, SiengeError> {
+    async fn read_apart(
+        &self,
+        bills: &[BillId],
+        refusal: SiengeError,
+    ) -> Result<Vec<Seen>, SiengeError> {
         tracing::warn!(bills = bills.len(), error = %refusal, "a group of bills was refused: it is read in parts");
         let once = self.without_repeats();
         let is_missing = matches!(refusal, SiengeError::NotFound { .. });
@@ -91,13 +101,22 @@ impl Client {
         if seen.is_empty() && refused.is_empty() {
             match stopped {
                 Some(error) => return Err(error),
-                None if is_missing => return Ok(bills.iter().map(|bill| (*bill, Ok(unknown_bill(*bill)))).collect()),
+                None if is_missing => {
+                    return Ok(bills
+                        .iter()
+                        .map(|bill| (*bill, Ok(unknown_bill(*bill))))
+                        .collect());
+                }
                 // Every part is refused because Sienge is in trouble, and not for what it is asked.
                 None if refusal.is_transient() => return Err(refusal),
                 None => {}
             }
         }
-        seen.extend(refused.into_iter().map(|(bill, error)| alone(bill, error, answered)));
+        seen.extend(
+            refused
+                .into_iter()
+                .map(|(bill, error)| alone(bill, error, answered)),
+        );
         seen.extend(left.into_iter().map(|bill| match &stopped {
             Some(error) => (bill, Err(error.clone())),
             None if is_missing && !answered => (bill, Ok(unknown_bill(bill))),
@@ -124,8 +143,17 @@ impl Client {
         }
         // A row that names no bill is of one that was asked for: none of them is told whole then.
         let astray = odd.iter().find(|row| row.bill.is_none()).map(|row| row.why);
-        let seen = group(read, odd, if astray.is_some() { Coverage::AllNew } else { Coverage::WholeOnce });
-        let mut seen: BTreeMap<BillId, Observation> = seen.into_iter().map(|seen| (seen.bill, seen)).collect();
+        let seen = group(
+            read,
+            odd,
+            if astray.is_some() {
+                Coverage::AllNew
+            } else {
+                Coverage::WholeOnce
+            },
+        );
+        let mut seen: BTreeMap<BillId, Observation> =
+            seen.into_iter().map(|seen| (seen.bill, seen)).collect();
         let answers = bills.iter().map(|bill| {
             let mut seen = seen.remove(bill).unwrap_or_else(|| unknown_bill(*bill));
             if astray.is_some() {
@@ -179,7 +207,9 @@ fn alone(bill: BillId, error: SiengeError, others_answered: bool) -> Seen {
     let outcome = match error {
         SiengeError::NotFound { .. } => Ok(unknown_bill(bill)),
         SiengeError::BadRequest { status, .. } => Err(SiengeError::BillRefused { bill, status }),
-        SiengeError::Server { status, .. } if others_answered => Err(SiengeError::BillRefused { bill, status }),
+        SiengeError::Server { status, .. } if others_answered => {
+            Err(SiengeError::BillRefused { bill, status })
+        }
         error => Err(error),
     };
     (bill, outcome)

@@ -172,7 +172,11 @@ pub(super) fn income_call(window: &IncomeWindow) -> Call {
 
 /// Asks for every installment of some bills.
 pub(super) fn bills_call(bills: &[BillId]) -> Call {
-    let only = if let [bill] = bills { Some(*bill) } else { None };
+    let only = if let [bill] = bills {
+        Some(*bill)
+    } else {
+        None
+    };
     Call::bulk("ConsultarParcelasTitulos", RESOURCE, "income/by-bills")
         .with_list("billsIds", bills)
         .about(only)

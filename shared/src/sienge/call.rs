@@ -29,12 +29,22 @@ pub(super) struct Call {
 impl Call {
     /// A GET under `/v1`.
     pub fn rest(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
-        Self::new(method, resource, Lane::Rest, format!("/v1/{}", path.as_ref()))
+        Self::new(
+            method,
+            resource,
+            Lane::Rest,
+            format!("/v1/{}", path.as_ref()),
+        )
     }
 
     /// A GET under `/bulk-data/v1`.
     pub fn bulk(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
-        Self::new(method, resource, Lane::Bulk, format!("/bulk-data/v1/{}", path.as_ref()))
+        Self::new(
+            method,
+            resource,
+            Lane::Bulk,
+            format!("/bulk-data/v1/{}", path.as_ref()),
+        )
     }
 
     fn new(method: &'static str, resource: &'static str, lane: Lane, path: String) -> Self {

@@ -47,8 +47,10 @@ const BOLETO_SHARE: u64 = 500_000;
 #[must_use]
 pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
     let mut plan = Plan::default();
-    let (wanting, rest): (Vec<BillRead>, Vec<BillRead>) = reads.iter().partition(|look| look.boleto);
-    let (others, unknown): (Vec<BillRead>, Vec<BillRead>) = rest.into_iter().partition(|look| look.customer.is_some());
+    let (wanting, rest): (Vec<BillRead>, Vec<BillRead>) =
+        reads.iter().partition(|look| look.boleto);
+    let (others, unknown): (Vec<BillRead>, Vec<BillRead>) =
+        rest.into_iter().partition(|look| look.customer.is_some());
     plan.bulk = unknown;
     for look in wanting {
         if rest_share(plan.rest.len() + 1, remaining) <= BOLETO_SHARE {
@@ -58,7 +60,8 @@ pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
         }
     }
     // Where a bulk call is made anyway, the others ride along for nothing.
-    let cheaper_by_rest = rest_share(plan.rest.len() + others.len(), remaining) < bulk_share(others.len(), remaining);
+    let cheaper_by_rest =
+        rest_share(plan.rest.len() + others.len(), remaining) < bulk_share(others.len(), remaining);
     if plan.bulk.is_empty() && cheaper_by_rest {
         plan.rest.extend(others);
     } else {
@@ -200,7 +203,10 @@ mod tests {
 
     #[test]
     fn where_one_quota_is_used_up_the_other_serves() {
-        let no_bulk = Remaining { bulk_day: 0, ..ULTIMATE };
+        let no_bulk = Remaining {
+            bulk_day: 0,
+            ..ULTIMATE
+        };
         assert_eq!(sizes(&reads(100), no_bulk), (66, 34));
         let mut unknown = reads(2);
         unknown[0].customer = None;
@@ -221,10 +227,18 @@ mod tests {
                     bulk_minute: 0,
                     ..ULTIMATE
                 },
-                Remaining { rest_day: 5, ..ULTIMATE },
+                Remaining {
+                    rest_day: 5,
+                    ..ULTIMATE
+                },
             ] {
                 let plan = choose_source(&reads(count), remaining);
-                let mut bills: Vec<i64> = plan.rest.iter().chain(&plan.bulk).map(|look| look.bill.0).collect();
+                let mut bills: Vec<i64> = plan
+                    .rest
+                    .iter()
+                    .chain(&plan.bulk)
+                    .map(|look| look.bill.0)
+                    .collect();
                 bills.sort_unstable();
                 assert_eq!(bills, (1..=count).collect::<Vec<_>>());
             }
@@ -238,7 +252,10 @@ mod tests {
         assert_eq!(plan(Some(Source::Bulk), ULTIMATE).rest.len(), 1);
         assert_eq!(plan(Some(Source::Rest), ULTIMATE).bulk.len(), 1);
         assert_eq!(plan(None, ULTIMATE).rest.len(), 1);
-        let no_rest = Remaining { rest_day: 1, ..ULTIMATE };
+        let no_rest = Remaining {
+            rest_day: 1,
+            ..ULTIMATE
+        };
         assert_eq!(plan(Some(Source::Bulk), no_rest).bulk.len(), 1);
         let no_bulk = Remaining {
             bulk_minute: 0,

@@ -129,7 +129,10 @@ impl ClientConfig {
 impl fmt::Debug for ClientConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientConfig")
-            .field("base_url", &base_address(&self.base_url).unwrap_or_default())
+            .field(
+                "base_url",
+                &base_address(&self.base_url).unwrap_or_default(),
+            )
             .field("timeouts", &self.timeouts)
             .field("retry", &self.retry)
             .finish_non_exhaustive()
@@ -183,11 +186,16 @@ pub fn http_client(timeouts: Timeouts) -> Result<reqwest::Client, SiengeError> {
 
 impl Client {
     /// A client for batch work without a deadline; see [`Client::with_priority`] and [`Client::with_deadline`].
-    pub fn new(http: reqwest::Client, config: &ClientConfig, quota: Arc<dyn Quota>, log: Arc<dyn CallLog>) -> Result<Self, SiengeError> {
+    pub fn new(
+        http: reqwest::Client,
+        config: &ClientConfig,
+        quota: Arc<dyn Quota>,
+        log: Arc<dyn CallLog>,
+    ) -> Result<Self, SiengeError> {
         let base = base_address(&config.base_url)?;
         let credentials = STANDARD.encode(format!("{}:{}", config.user, config.password.reveal()));
-        let mut authorization =
-            HeaderValue::from_str(&format!("Basic {credentials}")).map_err(|_| SiengeError::Configuration("usuário ou senha"))?;
+        let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}"))
+            .map_err(|_| SiengeError::Configuration("usuário ou senha"))?;
         authorization.set_sensitive(true);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -231,15 +239,28 @@ impl Client {
 
 /// The address without a trailing slash; refuses what would send credentials in the clear to the internet.
 fn base_address(text: &str) -> Result<String, SiengeError> {
-    let url = Url::parse(text.trim()).map_err(|_| SiengeError::Configuration("a URL da API não é um endereço"))?;
-    let host = url.host_str().ok_or(SiengeError::Configuration("a URL da API não tem servidor"))?;
+    let url = Url::parse(text.trim())
+        .map_err(|_| SiengeError::Configuration("a URL da API não é um endereço"))?;
+    let host = url
+        .host_str()
+        .ok_or(SiengeError::Configuration("a URL da API não tem servidor"))?;
     match url.scheme() {
         "https" => {}
         "http" if is_local(host) => {}
-        _ => return Err(SiengeError::Configuration("a URL da API deve começar com https://")),
+        _ => {
+            return Err(SiengeError::Configuration(
+                "a URL da API deve começar com https://",
+            ));
+        }
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(SiengeError::Configuration("a URL da API não deve ter usuário, senha ou parâmetros"));
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
+        return Err(SiengeError::Configuration(
+            "a URL da API não deve ter usuário, senha ou parâmetros",
+        ));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -248,7 +269,9 @@ fn is_local(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
         Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
-        Err(_) => !host.contains('.') || host.ends_with(".localhost") || host.ends_with(".internal"),
+        Err(_) => {
+            !host.contains('.') || host.ends_with(".localhost") || host.ends_with(".internal")
+        }
     }
 }
 
@@ -258,9 +281,16 @@ mod tests {
 
     #[test]
     fn credentials_are_never_printed() {
-        let config = ClientConfig::new("https://api.sienge.com.br/x/public/api/", "robo", Secret::new("s3nha"));
+        let config = ClientConfig::new(
+            "https://api.sienge.com.br/x/public/api/",
+            "robo",
+            Secret::new("s3nha"),
+        );
         let printed = format!("{config:?}");
-        assert!(!printed.contains("s3nha") && !printed.contains("robo"), "{printed}");
+        assert!(
+            !printed.contains("s3nha") && !printed.contains("robo"),
+            "{printed}"
+        );
     }
 
     #[test]

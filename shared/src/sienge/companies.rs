@@ -35,7 +35,11 @@ impl Client {
 
     /// One company.
     pub async fn company(&self, company: CreditorId) -> Result<Option<Company>, SiengeError> {
-        self.fetch_one(&Call::rest("ConsultarEmpresa", "companies", format!("companies/{company}")))
-            .await
+        self.fetch_one(&Call::rest(
+            "ConsultarEmpresa",
+            "companies",
+            format!("companies/{company}"),
+        ))
+        .await
     }
 }

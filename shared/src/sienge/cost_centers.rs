@@ -29,7 +29,11 @@ pub struct CostCenter {
 impl Client {
     /// Every cost centre, in no particular order.
     pub fn cost_centers(&self) -> Rows<CostCenter> {
-        self.rows(Call::rest("ConsultarCentrosCusto", "cost-centers", "cost-centers"))
+        self.rows(Call::rest(
+            "ConsultarCentrosCusto",
+            "cost-centers",
+            "cost-centers",
+        ))
     }
 
     /// One cost centre.

@@ -68,7 +68,9 @@ pub struct DebitInstallment {
 impl DebitBalance {
     /// The installments that are owed, late ones first.
     pub fn owed(&self) -> impl Iterator<Item = &DebitInstallment> {
-        self.due_installments.iter().chain(&self.payable_installments)
+        self.due_installments
+            .iter()
+            .chain(&self.payable_installments)
     }
 }
 
@@ -85,14 +87,23 @@ impl Client {
         on: Date,
         correct_annual: bool,
     ) -> Result<Option<DebitBalance>, SiengeError> {
-        let parameter = if document.as_str().len() == 11 { "cpf" } else { "cnpj" };
+        let parameter = if document.as_str().len() == 11 {
+            "cpf"
+        } else {
+            "cnpj"
+        };
         let call = Call::rest("ConsultarSaldoDevedorPresente", RESOURCE, RESOURCE)
             .with(parameter, document.as_str())
             .with("numberTitle", bill)
             .with("correctionDate", on)
-            .with("correctAnnualInstallment", if correct_annual { "S" } else { "N" })
+            .with(
+                "correctAnnualInstallment",
+                if correct_annual { "S" } else { "N" },
+            )
             .about(bill);
         let balances: Vec<DebitBalance> = self.fetch_all(&call).await?;
-        Ok(balances.into_iter().find(|balance| balance.bill_receivable_id == Some(bill.0)))
+        Ok(balances
+            .into_iter()
+            .find(|balance| balance.bill_receivable_id == Some(bill.0)))
     }
 }

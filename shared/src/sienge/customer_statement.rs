@@ -98,13 +98,20 @@ pub(super) const RESOURCE: &str = "customer-financial-statements";
 
 impl Client {
     /// A customer's statement, of one bill or of all; bills under judgement are included.
-    pub async fn customer_statement(&self, customer: CustomerId, bill: Option<BillId>) -> Result<Vec<StatementBill>, SiengeError> {
+    pub async fn customer_statement(
+        &self,
+        customer: CustomerId,
+        bill: Option<BillId>,
+    ) -> Result<Vec<StatementBill>, SiengeError> {
         let call = Call::rest("ConsultarExtratoCliente", RESOURCE, RESOURCE)
             .with("customerId", customer)
             .with_some("billReceivableId", bill)
             .with("includeSubJudice", true)
             .about(bill);
         let statements: Vec<Statement> = self.fetch_all(&call).await?;
-        Ok(statements.into_iter().flat_map(|statement| statement.bills_receivable).collect())
+        Ok(statements
+            .into_iter()
+            .flat_map(|statement| statement.bills_receivable)
+            .collect())
     }
 }

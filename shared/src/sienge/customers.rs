@@ -181,7 +181,11 @@ impl Client {
 
     /// One customer. Sienge documents no 404 here: a 400 means "not found" too.
     pub async fn customer(&self, customer: CustomerId) -> Result<Option<Customer>, SiengeError> {
-        let call = Call::rest("ConsultarCliente", "customers", format!("customers/{customer}"));
+        let call = Call::rest(
+            "ConsultarCliente",
+            "customers",
+            format!("customers/{customer}"),
+        );
         match self.fetch_one(&call).await {
             Err(SiengeError::BadRequest { status: 400, .. }) => Ok(None),
             other => other,

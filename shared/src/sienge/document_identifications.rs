@@ -22,9 +22,16 @@ pub struct DocumentIdentification {
 
 impl Client {
     /// One document identification; Sienge has no list of them.
-    pub async fn document_identification(&self, code: &DocumentType) -> Result<Option<DocumentIdentification>, SiengeError> {
+    pub async fn document_identification(
+        &self,
+        code: &DocumentType,
+    ) -> Result<Option<DocumentIdentification>, SiengeError> {
         let path = format!("document-identifications/{}", encoded(code.as_str()));
-        self.fetch_one(&Call::rest("ConsultarTipoDocumento", "document-identifications", path))
-            .await
+        self.fetch_one(&Call::rest(
+            "ConsultarTipoDocumento",
+            "document-identifications",
+            path,
+        ))
+        .await
     }
 }

@@ -30,14 +30,21 @@ struct NewDueDate {
 impl Client {
     /// Gives an installment a new due date, which makes its registered boleto void. Not repeated after an unclear answer: read the
     /// installment before asking again, for the same date asked for twice would void the boleto registered in between.
-    pub async fn change_due_date(&self, bill: BillId, installment: InstallmentId, due_on: Date) -> Result<DueDateChange, SiengeError> {
+    pub async fn change_due_date(
+        &self,
+        bill: BillId,
+        installment: InstallmentId,
+        due_on: Date,
+    ) -> Result<DueDateChange, SiengeError> {
         let body = NewDueDate {
             new_due_date: due_on.to_string(),
         };
         let path = format!("{RESOURCE}/{bill}/installments/{installment}/change-due-date");
         let mut call = Call::rest("AlterarVencimentoParcela", RESOURCE, path).about(bill);
         call.verb = Method::PATCH;
-        call.body = Some(serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("novo vencimento"))?);
+        call.body = Some(
+            serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("novo vencimento"))?,
+        );
         match self.fetch(&call, |_| Ok(())).await {
             Ok(()) => Ok(DueDateChange::Done),
             Err(SiengeError::BadRequest { status: 422, .. }) => Ok(DueDateChange::Refused),

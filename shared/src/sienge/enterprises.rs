@@ -43,11 +43,17 @@ pub struct Enterprise {
 impl Client {
     /// Every enterprise, of one company or of all.
     pub fn enterprises(&self, company: Option<CreditorId>) -> Rows<Enterprise> {
-        self.rows(Call::rest("ConsultarEmpreendimentos", "enterprises", "enterprises").with_some("companyId", company))
+        self.rows(
+            Call::rest("ConsultarEmpreendimentos", "enterprises", "enterprises")
+                .with_some("companyId", company),
+        )
     }
 
     /// One enterprise.
-    pub async fn enterprise(&self, enterprise: EnterpriseId) -> Result<Option<Enterprise>, SiengeError> {
+    pub async fn enterprise(
+        &self,
+        enterprise: EnterpriseId,
+    ) -> Result<Option<Enterprise>, SiengeError> {
         self.fetch_one(&Call::rest(
             "ConsultarEmpreendimento",
             "enterprises",

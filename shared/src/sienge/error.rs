@@ -24,7 +24,9 @@ pub enum SiengeError {
         resource: &'static str,
     },
     /// 403.
-    #[error("O usuário da API não tem permissão para {resource} (403): libere o recurso no Painel de Integrações do Sienge")]
+    #[error(
+        "O usuário da API não tem permissão para {resource} (403): libere o recurso no Painel de Integrações do Sienge"
+    )]
     Permission {
         /// Sienge's name of the resource.
         resource: &'static str,
@@ -46,7 +48,9 @@ pub enum SiengeError {
         resource: &'static str,
     },
     /// A 404 that Sienge did not write: the address leads elsewhere.
-    #[error("O endereço da API não respondeu como o Sienge ao consultar {resource} (404): confira a URL da API e o subdomínio")]
+    #[error(
+        "O endereço da API não respondeu como o Sienge ao consultar {resource} (404): confira a URL da API e o subdomínio"
+    )]
     WrongAddress {
         /// Sienge's name of the resource.
         resource: &'static str,
@@ -153,7 +157,9 @@ pub enum SiengeError {
         installment: Option<InstallmentId>,
     },
     /// Sienge refuses one bill, and answers about others.
-    #[error("O Sienge recusa o título {bill} ({status}): confira se ele existe e se a API o mostra")]
+    #[error(
+        "O Sienge recusa o título {bill} ({status}): confira se ele existe e se a API o mostra"
+    )]
     BillRefused {
         /// The bill.
         bill: BillId,
@@ -161,13 +167,17 @@ pub enum SiengeError {
         status: u16,
     },
     /// Sienge refuses a group of bills, and this one was not told apart from it yet.
-    #[error("O Sienge recusou um grupo de títulos em que está o {bill}; será lido de novo, à parte")]
+    #[error(
+        "O Sienge recusou um grupo de títulos em que está o {bill}; será lido de novo, à parte"
+    )]
     NotToldApart {
         /// The bill.
         bill: BillId,
     },
     /// Two answers about the same bill contradict each other, for example because it changed between the reads.
-    #[error("As respostas do Sienge sobre o título {bill} não concordam entre si; será lido de novo")]
+    #[error(
+        "As respostas do Sienge sobre o título {bill} não concordam entre si; será lido de novo"
+    )]
     Inconsistent {
         /// The bill.
         bill: BillId,
@@ -221,7 +231,9 @@ impl SiengeError {
     pub fn bill(&self) -> Option<BillId> {
         match self {
             Self::MissingField { bill, .. } => *bill,
-            Self::Inconsistent { bill } | Self::BillRefused { bill, .. } | Self::NotToldApart { bill } => Some(*bill),
+            Self::Inconsistent { bill }
+            | Self::BillRefused { bill, .. }
+            | Self::NotToldApart { bill } => Some(*bill),
             _ => None,
         }
     }
@@ -254,7 +266,10 @@ impl SiengeError {
     pub fn is_quota(&self) -> bool {
         matches!(
             self,
-            Self::RateLimited { .. } | Self::QuotaExhausted { .. } | Self::DayIsOver { .. } | Self::QuotaUnavailable
+            Self::RateLimited { .. }
+                | Self::QuotaExhausted { .. }
+                | Self::DayIsOver { .. }
+                | Self::QuotaUnavailable
         )
     }
 

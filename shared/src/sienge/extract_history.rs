@@ -120,10 +120,19 @@ impl ExtractHistoryRow {
             bill: None,
             installment: None,
         })?;
-        let told = |installment: &ExtractHistoryInstallment| Some((InstallmentId(installment.id?), installment.generated_billet?));
+        let told = |installment: &ExtractHistoryInstallment| {
+            Some((
+                InstallmentId(installment.id?),
+                installment.generated_billet?,
+            ))
+        };
         Ok(BillBoletos {
             bill: BillId(bill),
-            customer: self.customer.as_ref().and_then(|customer| customer.id).map(CustomerId),
+            customer: self
+                .customer
+                .as_ref()
+                .and_then(|customer| customer.id)
+                .map(CustomerId),
             boletos: self.installments.iter().filter_map(told).collect(),
             revoked_on: self.revoked_bill_receivable_date,
         })
@@ -134,14 +143,18 @@ impl Client {
     /// The bills of a window. The first `Err` ends the stream; ask for the window again then.
     pub fn extract_history(&self, window: &ExtractHistoryWindow) -> Rows<ExtractHistoryRow> {
         self.bulk_rows(
-            Call::bulk("ConsultarHistoricoExtrato", RESOURCE, "customer-extract-history")
-                .with("startDueDate", window.due_from)
-                .with("endDueDate", window.due_to)
-                .with_some("companyId", window.company)
-                .with_some("customerId", window.customer)
-                .with_some("billReceivableId", window.bill)
-                .with_some("changeStartDate", window.changed_since)
-                .about(window.bill),
+            Call::bulk(
+                "ConsultarHistoricoExtrato",
+                RESOURCE,
+                "customer-extract-history",
+            )
+            .with("startDueDate", window.due_from)
+            .with("endDueDate", window.due_to)
+            .with_some("companyId", window.company)
+            .with_some("customerId", window.customer)
+            .with_some("billReceivableId", window.bill)
+            .with_some("changeStartDate", window.changed_since)
+            .about(window.bill),
         )
     }
 }

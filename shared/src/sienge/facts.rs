@@ -12,7 +12,8 @@ use super::receivable_bills::{self, BillInstallment, ReceivableBill};
 use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, SettlementClass, SettlementKind, Unread,
+    Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, SettlementClass,
+    SettlementKind, Unread,
 };
 
 /// The origin of bills that come from a sales contract.
@@ -70,17 +71,29 @@ fn need<T>(value: Option<T>, field: &'static str) -> Result<T, Oddity> {
 }
 
 /// What one row of bulk income says: its bill and its installment.
-#[allow(clippy::result_large_err, reason = "an odd row is rare and soon looked at")]
+#[allow(
+    clippy::result_large_err,
+    reason = "an odd row is rare and soon looked at"
+)]
 pub fn income_facts(row: IncomeRow) -> Result<(BillId, ObservedBill, ObservedInstallment), OddRow> {
     let bill = row.bill_id.map(BillId);
     let header = income_header(&row);
     let installment = income_installment(row);
     match (bill, header, installment) {
         (Some(bill), Ok(header), Ok(installment)) => Ok((bill, header, installment)),
-        (bill, header, Err((shown, why))) => Err(OddRow { bill, header, shown, why }),
+        (bill, header, Err((shown, why))) => Err(OddRow {
+            bill,
+            header,
+            shown,
+            why,
+        }),
         (bill, header, Ok(installment)) => Err(OddRow {
             bill,
-            why: header.as_ref().err().copied().unwrap_or(Oddity::Field("billId")),
+            why: header
+                .as_ref()
+                .err()
+                .copied()
+                .unwrap_or(Oddity::Field("billId")),
             header,
             shown: Shown::Read(installment),
         }),
@@ -88,17 +101,25 @@ pub fn income_facts(row: IncomeRow) -> Result<(BillId, ObservedBill, ObservedIns
 }
 
 fn income_header(row: &IncomeRow) -> Result<ObservedBill, Oddity> {
-    let cost_center = row.receipts_categories.iter().find_map(|category| category.cost_center_id);
+    let cost_center = row
+        .receipts_categories
+        .iter()
+        .find_map(|category| category.cost_center_id);
     // A commercial bill has an enterprise: a row of it that names none does not tell it.
     let enterprise = match &row.origin_id {
-        Some(origin) if origin.eq_ignore_ascii_case(COMMERCIAL) => cost_center.map(|id| Some(EnterpriseId(id))),
+        Some(origin) if origin.eq_ignore_ascii_case(COMMERCIAL) => {
+            cost_center.map(|id| Some(EnterpriseId(id)))
+        }
         Some(_) => Some(None),
         None => None,
     };
     Ok(ObservedBill {
         creditor: CreditorId(need(row.company_id, "companyId")?),
         customer: CustomerId(need(row.client_id, "clientId")?),
-        document_type: DocumentType::from(need(row.document_identification_id.clone(), "documentIdentificationId")?),
+        document_type: DocumentType::from(need(
+            row.document_identification_id.clone(),
+            "documentIdentificationId",
+        )?),
         number: row.document_number.clone(),
         enterprise,
         unit: row.main_unit.clone(),
@@ -109,7 +130,8 @@ fn income_header(row: &IncomeRow) -> Result<ObservedBill, Oddity> {
 }
 
 fn income_installment(row: IncomeRow) -> Result<ObservedInstallment, (Shown, Oddity)> {
-    let id = need(row.installment_id.map(InstallmentId), "installmentId").map_err(|why| (Shown::Unnamed, why))?;
+    let id = need(row.installment_id.map(InstallmentId), "installmentId")
+        .map_err(|why| (Shown::Unnamed, why))?;
     let settled = row.balance_amount.is_some_and(Cents::is_zero);
     let read = || {
         Ok(ObservedInstallment {
@@ -119,7 +141,11 @@ fn income_installment(row: IncomeRow) -> Result<ObservedInstallment, (Shown, Odd
             condition: need(row.payment_term.and_then(|term| term.id), "paymentTerm.id")?,
             original: need(row.original_amount, "originalAmount")?,
             balance: need(row.balance_amount, "balanceAmount")?,
-            receipts: row.receipts.into_iter().map(income_receipt).collect::<Result<_, _>>()?,
+            receipts: row
+                .receipts
+                .into_iter()
+                .map(income_receipt)
+                .collect::<Result<_, _>>()?,
         })
     };
     read().map_err(|why| (Shown::Unread(id, settled), why))
@@ -144,8 +170,15 @@ fn kind_of(name: Option<String>, field: &'static str) -> Result<SettlementKind, 
 
 /// Net and gross, one from the other where that says no more than Sienge did: the gross amount informs only, and where no money
 /// moved there is nothing to be deducted from it.
-fn amounts(kind: &SettlementKind, net: Option<Cents>, gross: Option<Cents>) -> (Option<Cents>, Option<Cents>) {
-    let moves_no_money = !kind.is_reversal() && kind.class().is_some_and(|class| class != SettlementClass::Pays);
+fn amounts(
+    kind: &SettlementKind,
+    net: Option<Cents>,
+    gross: Option<Cents>,
+) -> (Option<Cents>, Option<Cents>) {
+    let moves_no_money = !kind.is_reversal()
+        && kind
+            .class()
+            .is_some_and(|class| class != SettlementClass::Pays);
     (net.or(gross.filter(|_| moves_no_money)), gross.or(net))
 }
 
@@ -171,7 +204,10 @@ impl Gathered {
     }
 
     fn miss(&mut self, id: InstallmentId, why: Oddity, settled: bool) {
-        let was_open = self.installments.remove(&id).is_some_and(|row| !row.balance.is_zero());
+        let was_open = self
+            .installments
+            .remove(&id)
+            .is_some_and(|row| !row.balance.is_zero());
         let settled = settled && !was_open;
         let unread = self.unread.entry(id).or_insert(Unread { why, settled });
         unread.settled &= settled;
@@ -191,13 +227,19 @@ impl Gathered {
 
     fn observation(self, bill: BillId, coverage: Coverage) -> Observation {
         // A bill that does not even say whose it is was not told whole.
-        let gap = self.gap.or(self.header_gap.filter(|_| self.header.is_none()));
+        let gap = self
+            .gap
+            .or(self.header_gap.filter(|_| self.header.is_none()));
         Observation {
             bill,
             header: self.header,
             installments: self.installments.into_values().collect(),
             unread: self.unread,
-            coverage: if gap.is_some() { coverage.with_gaps() } else { coverage },
+            coverage: if gap.is_some() {
+                coverage.with_gaps()
+            } else {
+                coverage
+            },
             gap,
             boletos: BTreeMap::new(),
         }
@@ -239,13 +281,19 @@ pub(super) fn unknown_bill(bill: BillId) -> Observation {
 }
 
 /// The customer the statement must be asked for.
-pub(super) fn customer_of(bill: BillId, header: &ReceivableBill) -> Result<CustomerId, SiengeError> {
-    header.customer_id.map(CustomerId).ok_or(SiengeError::MissingField {
-        resource: receivable_bills::RESOURCE,
-        field: "customerId",
-        bill: Some(bill),
-        installment: None,
-    })
+pub(super) fn customer_of(
+    bill: BillId,
+    header: &ReceivableBill,
+) -> Result<CustomerId, SiengeError> {
+    header
+        .customer_id
+        .map(CustomerId)
+        .ok_or(SiengeError::MissingField {
+            resource: receivable_bills::RESOURCE,
+            field: "customerId",
+            bill: Some(bill),
+            installment: None,
+        })
 }
 
 /// What the three REST reads of a bill say together. The reads happen one after the other: where they contradict each
@@ -283,7 +331,9 @@ pub fn rest_facts(
             continue;
         };
         let seen = listed.get(&id);
-        let boleto = seen.and_then(|seen| seen.generated_ticket).or(row.generated_billet);
+        let boleto = seen
+            .and_then(|seen| seen.generated_ticket)
+            .or(row.generated_billet);
         boletos.extend(boleto.map(|boleto| (id, boleto)));
         shown.insert(id);
         match rest_installment(id, row, seen) {
@@ -327,7 +377,11 @@ enum Odd {
     Unread { why: Oddity, settled: bool },
 }
 
-fn rest_installment(id: InstallmentId, told: StatementInstallment, seen: Option<&BillInstallment>) -> Result<ObservedInstallment, Odd> {
+fn rest_installment(
+    id: InstallmentId,
+    told: StatementInstallment,
+    seen: Option<&BillInstallment>,
+) -> Result<ObservedInstallment, Odd> {
     let listed_on = seen.and_then(|seen| seen.due_date);
     if listed_on.is_some_and(|listed| told.due_date.is_some_and(|told| told != listed)) {
         return Err(Odd::Contradicts);
@@ -342,7 +396,11 @@ fn rest_installment(id: InstallmentId, told: StatementInstallment, seen: Option<
             condition: need(condition.or(told.condition_type), "conditionType")?,
             original: need(told.original_value, "originalValue")?,
             balance,
-            receipts: told.receipts.into_iter().map(rest_receipt).collect::<Result<_, _>>()?,
+            receipts: told
+                .receipts
+                .into_iter()
+                .map(rest_receipt)
+                .collect::<Result<_, _>>()?,
         })
     };
     let settled = balance.is_zero();
@@ -357,9 +415,15 @@ fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> 
         settled: false,
     };
     match (seen.map(|seen| seen.balance_due), told.current_balance) {
-        (Some(Some(balance)), Some(corrected)) if balance.is_zero() == corrected.is_zero() => Ok(balance),
+        (Some(Some(balance)), Some(corrected)) if balance.is_zero() == corrected.is_zero() => {
+            Ok(balance)
+        }
         (Some(Some(balance)), None) => Ok(balance),
-        (_, Some(corrected)) if corrected.is_zero() && seen.is_none_or(|seen| seen.balance_due.is_none()) => Ok(corrected),
+        (_, Some(corrected))
+            if corrected.is_zero() && seen.is_none_or(|seen| seen.balance_due.is_none()) =>
+        {
+            Ok(corrected)
+        }
         (Some(None), _) => Err(unread("balanceDue")),
         (None, None) => Err(unread("currentBalance")),
         _ => Err(Odd::Contradicts),

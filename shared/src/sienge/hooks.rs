@@ -41,7 +41,12 @@ impl Client {
 
     /// Registers. Sienge accepts misspelt events silently: pass names from a constant. Not repeated after an unclear
     /// answer (a time-out, a 5xx): look for the address in [`Client::hooks`] before trying again.
-    pub async fn create_hook(&self, url: &str, token: &Secret, events: &[&str]) -> Result<Hook, SiengeError> {
+    pub async fn create_hook(
+        &self,
+        url: &str,
+        token: &Secret,
+        events: &[&str],
+    ) -> Result<Hook, SiengeError> {
         let body = NewHook {
             url,
             token: token.reveal(),
@@ -49,13 +54,20 @@ impl Client {
         };
         let mut call = Call::rest("CriarWebhook", RESOURCE, RESOURCE);
         call.verb = Method::POST;
-        call.body = Some(serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("dados do webhook"))?);
+        call.body = Some(
+            serde_json::to_vec(&body)
+                .map_err(|_| SiengeError::Configuration("dados do webhook"))?,
+        );
         self.fetch(&call, |json| pages::one(RESOURCE, json)).await
     }
 
     /// Deletes; false when there was none.
     pub async fn delete_hook(&self, id: &str) -> Result<bool, SiengeError> {
-        let mut call = Call::rest("ExcluirWebhook", RESOURCE, format!("{RESOURCE}/{}", encoded(id)));
+        let mut call = Call::rest(
+            "ExcluirWebhook",
+            RESOURCE,
+            format!("{RESOURCE}/{}", encoded(id)),
+        );
         call.verb = Method::DELETE;
         match self.fetch(&call, |_| Ok(())).await {
             Ok(()) => Ok(true),

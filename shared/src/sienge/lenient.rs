@@ -170,7 +170,9 @@ fn civil_date(text: &str) -> Option<Date> {
 }
 
 /// An object; anything else reads as `None`.
-pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(from)?.get();
     if raw.starts_with('{') {
         one_of(raw).map(Some).map_err(unreadable)
@@ -211,7 +213,13 @@ pub(super) fn one_of<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::E
     if !json.trim_start().starts_with('{') {
         return serde_json::from_str("{}");
     }
-    serde_json::from_str(json).or_else(|error| if error.is_data() { serde_json::from_str("{}") } else { Err(error) })
+    serde_json::from_str(json).or_else(|error| {
+        if error.is_data() {
+            serde_json::from_str("{}")
+        } else {
+            Err(error)
+        }
+    })
 }
 
 /// A list of ids; unusable elements are skipped.
@@ -241,7 +249,10 @@ pub fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error
 /// serde's own words may quote the value, which may be personal: only the place is kept.
 #[allow(clippy::needless_pass_by_value)] // the shape `map_err` wants
 fn unreadable<E: Error>(error: serde_json::Error) -> E {
-    E::custom(format_args!("unreadable value at column {}", error.column()))
+    E::custom(format_args!(
+        "unreadable value at column {}",
+        error.column()
+    ))
 }
 
 #[cfg(test)]
@@ -304,7 +315,10 @@ mod tests {
             (r#"{"value":1e3}"#, Some(100_000)),
             (r#"{"value":-12}"#, Some(-1_200)),
             (r#"{"value":341233.7699999997}"#, Some(34_123_377)),
-            (r#"{"value":0.1000000000000000055511151231257827}"#, Some(10)),
+            (
+                r#"{"value":0.1000000000000000055511151231257827}"#,
+                Some(10),
+            ),
             (r#"{"value":4.5e-13}"#, Some(0)),
             (r#"{"value":-0.0}"#, Some(0)),
             (r#"{"value":1e300}"#, None),
@@ -323,12 +337,18 @@ mod tests {
             (Some(Cents::new(-501)), Some(Cents::ZERO), None)
         );
         let dust = read(r#"{"value":-1.2e-12,"balance":-1.2e-12,"original":-1.2e-12}"#);
-        assert_eq!([dust.value, dust.balance, dust.original], [Some(Cents::ZERO); 3]);
+        assert_eq!(
+            [dust.value, dust.balance, dust.original],
+            [Some(Cents::ZERO); 3]
+        );
     }
 
     #[test]
     fn rates_keep_their_digits() {
-        for (json, rate) in [(r#"{"rate":518.816}"#, dec!(518.816)), (r#"{"rate":"1.5e-3"}"#, dec!(0.0015))] {
+        for (json, rate) in [
+            (r#"{"rate":518.816}"#, dec!(518.816)),
+            (r#"{"rate":"1.5e-3"}"#, dec!(0.0015)),
+        ] {
             assert_eq!(read(json).rate, Some(rate), "{json}");
         }
     }
@@ -378,8 +398,15 @@ mod tests {
         assert_eq!(read(r#"{"rows":{"id":1}}"#).rows.len(), 1);
         assert_eq!(read(r#"{"rows":[{"id":1},null,{"id":2}]}"#).rows.len(), 2);
         for odd in ["\"nada\"", "7", "true"] {
-            assert_eq!(read(&format!("{{\"rows\":{odd}}}")).rows, [Row::default()], "{odd}");
-            assert!(list_of::<Row>(odd).is_err(), "a whole answer is never one odd element");
+            assert_eq!(
+                read(&format!("{{\"rows\":{odd}}}")).rows,
+                [Row::default()],
+                "{odd}"
+            );
+            assert!(
+                list_of::<Row>(odd).is_err(),
+                "a whole answer is never one odd element"
+            );
         }
     }
 
@@ -394,6 +421,9 @@ mod tests {
 
     #[test]
     fn what_is_personal_is_not_printed() {
-        assert_eq!(format!("{:?}", Some(Personal::new("Fulana de Tal"))), "Some(***)");
+        assert_eq!(
+            format!("{:?}", Some(Personal::new("Fulana de Tal"))),
+            "Some(***)"
+        );
     }
 }

@@ -81,7 +81,9 @@ pub fn json(text: &str, limit: usize) -> String {
         match bytes[at] {
             b'"' => {
                 let end = string_end(bytes, at);
-                let content = text.get(at + 1..end.saturating_sub(1).max(at + 1)).unwrap_or("");
+                let content = text
+                    .get(at + 1..end.saturating_sub(1).max(at + 1))
+                    .unwrap_or("");
                 at = end;
                 if is_key(bytes, end) {
                     key = content;
@@ -219,9 +221,13 @@ fn is_harmless(key: &str, content: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'/'));
     let id = key == "id" || key.ends_with("Id") && key != "internationalId";
-    let numbers = key.ends_with("InstallmentsDescription") && content.split(", ").all(|number| number.len() <= 4);
+    let numbers = key.ends_with("InstallmentsDescription")
+        && content.split(", ").all(|number| number.len() <= 4);
     (short && digits < 8 && (KEPT.contains(&key) || (id && code)))
-        || (numbers && content.bytes().all(|b| b.is_ascii_digit() || matches!(b, b',' | b' ')))
+        || (numbers
+            && content
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b',' | b' ')))
 }
 
 /// A number or nothing: a token made of letters is a bare word that JSON does not know.
@@ -236,14 +242,17 @@ fn is_date(content: &str) -> bool {
     let bytes = content.as_bytes();
     bytes.len() >= 10 && bytes.len() <= 30 && {
         let shape = |pattern: &[u8]| {
-            pattern
-                .iter()
-                .zip(bytes)
-                .all(|(want, got)| if *want == b'9' { got.is_ascii_digit() } else { want == got })
+            pattern.iter().zip(bytes).all(|(want, got)| {
+                if *want == b'9' {
+                    got.is_ascii_digit()
+                } else {
+                    want == got
+                }
+            })
         };
-        let tail = bytes[10..]
-            .iter()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'T' | b'Z' | b':' | b'.' | b'-' | b'+' | b' '));
+        let tail = bytes[10..].iter().all(|b| {
+            b.is_ascii_digit() || matches!(b, b'T' | b'Z' | b':' | b'.' | b'-' | b'+' | b' ')
+        });
         tail && (shape(b"9999-99-99") || (bytes.len() == 10 && shape(b"99/99/9999")))
     }
 }
@@ -296,8 +305,7 @@ mod tests {
         );
         let bare = r#"{"digitableNumber":00190000090123456700400001234178187890000108680}"#;
         assert_eq!(json(bare, 4000), r#"{"digitableNumber":***}"#);
-        let request =
-            r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"f@x.example","emailTitle":"Boleto","emailBody":"Olá"}"#;
+        let request = r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"f@x.example","emailTitle":"Boleto","emailBody":"Olá"}"#;
         assert_eq!(
             json(request, 4000),
             r#"{"receivableBillId":10001,"installmentId":3,"emailCustomer":"***","emailTitle":"***","emailBody":"***"}"#
@@ -308,7 +316,17 @@ mod tests {
     fn the_output_is_bounded_and_any_text_is_survived() {
         let long = format!("[{}1]", "{\"id\":1},".repeat(10_000));
         assert!(json(&long, 500).len() < 600);
-        for odd in ["", "\"", "{\"a", "\"\\", "é", "[[[", "{\"a\":\u{e9}lan}", "]]]", "nome da pessoa"] {
+        for odd in [
+            "",
+            "\"",
+            "{\"a",
+            "\"\\",
+            "é",
+            "[[[",
+            "{\"a\":\u{e9}lan}",
+            "]]]",
+            "nome da pessoa",
+        ] {
             assert!(!json(odd, 100).contains("pessoa"), "{odd}");
         }
         assert!(json(&"[".repeat(1000), 5000).len() < 100);

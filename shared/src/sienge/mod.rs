@@ -42,7 +42,9 @@ mod transport;
 mod units;
 
 pub use async_bulk::{AsyncJob, AsyncStatus};
-pub use bulk_income::{IncomeReceipt, IncomeRow, IncomeSelection, IncomeWindow, PaymentTerm, ReceiptCategory};
+pub use bulk_income::{
+    IncomeReceipt, IncomeRow, IncomeSelection, IncomeWindow, PaymentTerm, ReceiptCategory,
+};
 pub use choice::{BILLS_PER_CALL, BillRead, Plan, Source, choose_other, choose_source};
 pub use client::{Client, ClientConfig, Retry, Secret, Timeouts, http_client};
 pub use companies::Company;
@@ -55,7 +57,9 @@ pub use document_identifications::DocumentIdentification;
 pub use due_date::DueDateChange;
 pub use enterprises::Enterprise;
 pub use error::{Remedy, SiengeError};
-pub use extract_history::{BillBoletos, ExtractHistoryInstallment, ExtractHistoryRow, ExtractHistoryWindow, Reference};
+pub use extract_history::{
+    BillBoletos, ExtractHistoryInstallment, ExtractHistoryRow, ExtractHistoryWindow, Reference,
+};
 pub use facts::{OddRow, Shown, group, income_facts, rest_facts};
 pub use hooks::Hook;
 pub use indexers::{Indexer, IndexerValue};
@@ -67,6 +71,8 @@ pub use payment_slips::{PaymentSlip, SlipAnswer, SlipEmail};
 pub use ports::{CallLog, CallRecord, Lane, Priority, Quota, QuotaRefusal, Remaining};
 pub use receivable_bills::{BillInstallment, ReceivableBill};
 pub use remade_installments::{RemadeFilter, RemadeInstallments};
-pub use sales_contracts::{ContractCustomer, ContractUnit, PaymentCondition, SalesContract, SalesContractFilter};
+pub use sales_contracts::{
+    ContractCustomer, ContractUnit, PaymentCondition, SalesContract, SalesContractFilter,
+};
 pub use split::{ROW_LIMIT_BYTES, RowSplitter, SplitError};
 pub use units::Unit;

@@ -96,7 +96,9 @@ impl Note {
 impl Drop for Note {
     /// The future was dropped (a time-out around it, a consumer that stopped reading): the call was made all the same.
     fn drop(&mut self) {
-        let Some(record) = self.sealed(Some("chamada abandonada antes do fim da resposta".to_owned())) else {
+        let Some(record) = self.sealed(Some(
+            "chamada abandonada antes do fim da resposta".to_owned(),
+        )) else {
             return;
         };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

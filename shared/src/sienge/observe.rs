@@ -28,7 +28,11 @@ pub type Seen = (BillId, Result<Observation, SiengeError>);
 impl Client {
     /// What Sienge says now about the bills, in the order of their ids; fails when it refuses one of them.
     pub async fn observe(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
-        self.observe_each(reads).await?.into_iter().map(|(_, seen)| seen).collect()
+        self.observe_each(reads)
+            .await?
+            .into_iter()
+            .map(|(_, seen)| seen)
+            .collect()
     }
 
     /// Like [`Client::observe`], but a bill that is refused fails alone.
@@ -43,7 +47,11 @@ impl Client {
 
     /// A second, independent look at the bills: asks the source that [`Client::observe`] did not ask, where its quota allows.
     pub async fn confirm(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
-        self.confirm_each(reads).await?.into_iter().map(|(_, seen)| seen).collect()
+        self.confirm_each(reads)
+            .await?
+            .into_iter()
+            .map(|(_, seen)| seen)
+            .collect()
     }
 
     /// Like [`Client::confirm`], but a bill that is refused fails alone.
@@ -54,8 +62,15 @@ impl Client {
         }
         let remaining = self.quota_left().await?;
         let reads: Vec<(BillRead, Option<Source>)> = {
-            let told_by = self.inner.told_by.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            reads.into_iter().map(|look| (look, told_by.get(&look.bill).copied())).collect()
+            let told_by = self
+                .inner
+                .told_by
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            reads
+                .into_iter()
+                .map(|look| (look, told_by.get(&look.bill).copied()))
+                .collect()
         };
         self.carry_out(choose_other(&reads, remaining)).await
     }
@@ -75,7 +90,12 @@ impl Client {
         // What REST has trouble with is asked for apart from the others: Sienge may refuse it in bulk, too.
         let mut suspects: Vec<BillId> = Vec::new();
         let mut stopped = None;
-        let asked: Vec<BillId> = plan.rest.iter().chain(&plan.bulk).map(|look| look.bill).collect();
+        let asked: Vec<BillId> = plan
+            .rest
+            .iter()
+            .chain(&plan.bulk)
+            .map(|look| look.bill)
+            .collect();
         let mut by_rest = stream::iter(plan.rest)
             .map(|look| async move { (look.bill, self.observe_by_rest(look.bill).await) })
             .buffer_unordered(REST_AT_ONCE);
@@ -99,7 +119,10 @@ impl Client {
             }
         }
         drop(by_rest);
-        for group in bulk.chunks(BILLS_PER_CALL).chain(suspects.chunks(BILLS_PER_CALL)) {
+        for group in bulk
+            .chunks(BILLS_PER_CALL)
+            .chain(suspects.chunks(BILLS_PER_CALL))
+        {
             if stopped.is_some() {
                 break;
             }
@@ -115,10 +138,15 @@ impl Client {
                     break;
                 }
             };
-            let mut in_bulk: BTreeMap<BillId, Result<Observation, SiengeError>> = in_bulk.into_iter().collect();
+            let mut in_bulk: BTreeMap<BillId, Result<Observation, SiengeError>> =
+                in_bulk.into_iter().collect();
             for bill in group {
                 let whole = in_bulk.remove(bill);
-                let source = if matches!(whole, Some(Ok(_))) { Source::Bulk } else { Source::Rest };
+                let source = if matches!(whole, Some(Ok(_))) {
+                    Source::Bulk
+                } else {
+                    Source::Rest
+                };
                 self.remember(*bill, source);
                 let found = match (in_part.remove(bill), whole) {
                     (Some(part), Some(Ok(whole))) => Ok(part.completed_by(whole)),
@@ -156,7 +184,11 @@ impl Client {
     }
 
     fn remember(&self, bill: BillId, source: Source) {
-        let mut told_by = self.inner.told_by.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut told_by = self
+            .inner
+            .told_by
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if told_by.len() >= REMEMBERED_BILLS {
             told_by.clear();
         }
@@ -169,14 +201,20 @@ impl Client {
 fn only_this_source(error: &SiengeError) -> bool {
     let elsewhere = matches!(
         error,
-        SiengeError::Server { .. } | SiengeError::Permission { .. } | SiengeError::Connection { .. }
+        SiengeError::Server { .. }
+            | SiengeError::Permission { .. }
+            | SiengeError::Connection { .. }
     );
     elsewhere || error.is_of_some_bill()
 }
 
 /// Each bill once; the first mention counts, wishes for boletos add up.
 fn distinct(reads: &[BillRead]) -> Vec<BillRead> {
-    let wanting: BTreeSet<BillId> = reads.iter().filter(|look| look.boleto).map(|look| look.bill).collect();
+    let wanting: BTreeSet<BillId> = reads
+        .iter()
+        .filter(|look| look.boleto)
+        .map(|look| look.bill)
+        .collect();
     let mut bills: BTreeMap<BillId, BillRead> = BTreeMap::new();
     for look in reads {
         let held = bills.entry(look.bill).or_insert(*look);

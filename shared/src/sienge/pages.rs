@@ -46,13 +46,17 @@ struct Metadata {
 }
 
 /// Reads an envelope, a bare array, or one object in the list's place.
-pub(super) fn page<T: DeserializeOwned>(resource: &'static str, json: &str) -> Result<Page<T>, SiengeError> {
+pub(super) fn page<T: DeserializeOwned>(
+    resource: &'static str,
+    json: &str,
+) -> Result<Page<T>, SiengeError> {
     let shape = |what| SiengeError::Shape { resource, what };
     let mut metadata = Metadata::default();
     let rows = match json.trim_start().as_bytes().first() {
         Some(b'[') => json.trim(),
         Some(b'{') => {
-            let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|_| shape("objeto ilegível"))?;
+            let fields: BTreeMap<String, &RawValue> =
+                serde_json::from_str(json).map_err(|_| shape("objeto ilegível"))?;
             if let Some(found) = fields.get("resultSetMetadata") {
                 metadata = serde_json::from_str(found.get()).unwrap_or_default();
             }
@@ -68,22 +72,36 @@ pub(super) fn page<T: DeserializeOwned>(resource: &'static str, json: &str) -> R
     Ok(Page {
         rows: list_of(rows).map_err(|_| shape("lista ilegível"))?,
         count: metadata.count.and_then(|count| count.try_into().ok()),
-        limit: metadata.limit.and_then(|limit| limit.try_into().ok()).filter(|limit| *limit > 0),
+        limit: metadata
+            .limit
+            .and_then(|limit| limit.try_into().ok())
+            .filter(|limit| *limit > 0),
         print: print_of(rows),
     })
 }
 
 /// Reads one object, wrapped or not.
-pub(super) fn one<T: DeserializeOwned>(resource: &'static str, json: &str) -> Result<T, SiengeError> {
+pub(super) fn one<T: DeserializeOwned>(
+    resource: &'static str,
+    json: &str,
+) -> Result<T, SiengeError> {
     let read: Page<T> = page(resource, json)?;
-    read.rows.into_iter().next().ok_or(SiengeError::NotFound { resource })
+    read.rows
+        .into_iter()
+        .next()
+        .ok_or(SiengeError::NotFound { resource })
 }
 
 fn is_message(fields: &BTreeMap<String, &RawValue>) -> bool {
     fields.is_empty()
-        || ["developerMessage", "clientMessage", "userMessage", "api-error"]
-            .iter()
-            .any(|key| fields.contains_key(*key))
+        || [
+            "developerMessage",
+            "clientMessage",
+            "userMessage",
+            "api-error",
+        ]
+        .iter()
+        .any(|key| fields.contains_key(*key))
 }
 
 fn print_of(text: &str) -> u64 {
@@ -122,8 +140,16 @@ impl<T: DeserializeOwned> Reader<T> {
     /// Reads one more page.
     async fn turn(&mut self) -> Result<(), SiengeError> {
         let resource = self.call.resource;
-        let call = self.call.clone().with("limit", PAGE_ROWS).with("offset", self.offset);
-        let page = match self.client.fetch(&call, |json| page::<T>(resource, json)).await {
+        let call = self
+            .call
+            .clone()
+            .with("limit", PAGE_ROWS)
+            .with("offset", self.offset);
+        let page = match self
+            .client
+            .fetch(&call, |json| page::<T>(resource, json))
+            .await
+        {
             Err(SiengeError::NotFound { .. }) if self.pages == 0 => {
                 self.done = true;
                 return Ok(());
@@ -171,7 +197,10 @@ impl<T: DeserializeOwned> Reader<T> {
 
 impl Client {
     /// How many rows a list has, when Sienge tells: one call.
-    pub(super) async fn count_rows<T: DeserializeOwned>(&self, call: Call) -> Result<Option<usize>, SiengeError> {
+    pub(super) async fn count_rows<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<Option<usize>, SiengeError> {
         let resource = call.resource;
         let one = call.with("limit", 1).with("offset", 0);
         match self.fetch(&one, |json| page::<T>(resource, json)).await {
@@ -186,7 +215,11 @@ impl Client {
     }
 
     /// The rows of a list with pages after the first so many.
-    pub(super) fn rows_after<T: DeserializeOwned + Send + 'static>(&self, offset: usize, call: Call) -> Rows<T> {
+    pub(super) fn rows_after<T: DeserializeOwned + Send + 'static>(
+        &self,
+        offset: usize,
+        call: Call,
+    ) -> Rows<T> {
         let reader = Reader {
             client: self.clone(),
             call,

@@ -61,16 +61,27 @@ const NO_CHARGE: u16 = 422;
 
 impl Client {
     /// The second copy of an installment's boleto: a link and the digitable line.
-    pub async fn payment_slip(&self, bill: BillId, installment: InstallmentId) -> Result<SlipAnswer<PaymentSlip>, SiengeError> {
+    pub async fn payment_slip(
+        &self,
+        bill: BillId,
+        installment: InstallmentId,
+    ) -> Result<SlipAnswer<PaymentSlip>, SiengeError> {
         let call = Call::rest("ConsultarBoletoSegundaVia", RESOURCE, RESOURCE)
             .with("billReceivableId", bill)
             .with("installmentId", installment)
             .about(bill);
         let rows = self
-            .fetch(&call, |json| pages::page::<PaymentSlip>(RESOURCE, json).map(|page| page.rows))
+            .fetch(&call, |json| {
+                pages::page::<PaymentSlip>(RESOURCE, json).map(|page| page.rows)
+            })
             .await;
         let told = |slip: &PaymentSlip| *slip != PaymentSlip::default();
-        let slip = rows.map(|rows| rows.iter().find(|slip| told(slip)).or(rows.first()).cloned());
+        let slip = rows.map(|rows| {
+            rows.iter()
+                .find(|slip| told(slip))
+                .or(rows.first())
+                .cloned()
+        });
         Ok(match answer(slip)? {
             SlipAnswer::Done(Some(slip)) => SlipAnswer::Done(slip),
             SlipAnswer::Done(None) | SlipAnswer::NoCharge => SlipAnswer::NoCharge,
@@ -94,7 +105,9 @@ impl Client {
         };
         let mut call = Call::rest("EnviarBoletoSegundaVia", RESOURCE, RESOURCE).about(bill);
         call.verb = Method::POST;
-        call.body = Some(serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("dados do e-mail"))?);
+        call.body = Some(
+            serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("dados do e-mail"))?,
+        );
         answer(self.fetch(&call, |_| Ok(())).await)
     }
 }
@@ -102,7 +115,9 @@ impl Client {
 fn answer<T>(outcome: Result<T, SiengeError>) -> Result<SlipAnswer<T>, SiengeError> {
     match outcome {
         Ok(done) => Ok(SlipAnswer::Done(done)),
-        Err(SiengeError::BadRequest { status: NO_CHARGE, .. }) => Ok(SlipAnswer::NoCharge),
+        Err(SiengeError::BadRequest {
+            status: NO_CHARGE, ..
+        }) => Ok(SlipAnswer::NoCharge),
         Err(SiengeError::NotFound { .. }) => Ok(SlipAnswer::NotFound),
         Err(error) => Err(error),
     }

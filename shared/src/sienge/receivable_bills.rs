@@ -86,13 +86,17 @@ pub struct BillInstallment {
 impl BillInstallment {
     /// Whether both say the same.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        self.due_date == other.due_date && self.balance_due == other.balance_due && self.condition() == other.condition()
+        self.due_date == other.due_date
+            && self.balance_due == other.balance_due
+            && self.condition() == other.condition()
     }
 
     /// Condition type (`PM`), however the key was spelled.
     #[must_use]
     pub fn condition(&self) -> Option<&str> {
-        self.condition_type_id.as_deref().or(self.condition_type.as_deref())
+        self.condition_type_id
+            .as_deref()
+            .or(self.condition_type.as_deref())
     }
 }
 
@@ -100,7 +104,12 @@ pub(super) const RESOURCE: &str = "accounts-receivable/receivable-bills";
 
 impl Client {
     /// A customer's bills. Whether `paid_off: None` leaves settled ones out is not documented: ask for both.
-    pub fn receivable_bills(&self, customer: CustomerId, company: Option<CreditorId>, paid_off: Option<bool>) -> Rows<ReceivableBill> {
+    pub fn receivable_bills(
+        &self,
+        customer: CustomerId,
+        company: Option<CreditorId>,
+        paid_off: Option<bool>,
+    ) -> Rows<ReceivableBill> {
         self.rows(
             Call::rest("ConsultarTitulos", RESOURCE, RESOURCE)
                 .with("customerId", customer)
@@ -110,13 +119,25 @@ impl Client {
     }
 
     /// One bill.
-    pub async fn receivable_bill(&self, bill: BillId) -> Result<Option<ReceivableBill>, SiengeError> {
-        self.fetch_one(&Call::rest("ConsultarTitulo", RESOURCE, format!("{RESOURCE}/{bill}")).about(bill))
-            .await
+    pub async fn receivable_bill(
+        &self,
+        bill: BillId,
+    ) -> Result<Option<ReceivableBill>, SiengeError> {
+        self.fetch_one(
+            &Call::rest("ConsultarTitulo", RESOURCE, format!("{RESOURCE}/{bill}")).about(bill),
+        )
+        .await
     }
 
     /// A bill's installments.
     pub fn bill_installments(&self, bill: BillId) -> Rows<BillInstallment> {
-        self.rows(Call::rest("ConsultarParcelas", RESOURCE, format!("{RESOURCE}/{bill}/installments")).about(bill))
+        self.rows(
+            Call::rest(
+                "ConsultarParcelas",
+                RESOURCE,
+                format!("{RESOURCE}/{bill}/installments"),
+            )
+            .about(bill),
+        )
     }
 }

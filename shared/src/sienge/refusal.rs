@@ -32,7 +32,10 @@ impl Refusal {
 
     /// Whether Sienge itself wrote it, rather than a gateway before it.
     pub(super) fn is_siengean(&self) -> bool {
-        self.status.is_some() || self.developer_message.is_some() || self.client_message.is_some() || self.user_message.is_some()
+        self.status.is_some()
+            || self.developer_message.is_some()
+            || self.client_message.is_some()
+            || self.user_message.is_some()
     }
 
     /// The fields complained about.

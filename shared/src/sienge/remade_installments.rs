@@ -78,7 +78,10 @@ pub struct RemadeFilter {
 
 impl Client {
     /// The remakes that fit; Sienge sends them all at once.
-    pub async fn remade_installments(&self, filter: &RemadeFilter) -> Result<Vec<RemadeInstallments>, SiengeError> {
+    pub async fn remade_installments(
+        &self,
+        filter: &RemadeFilter,
+    ) -> Result<Vec<RemadeInstallments>, SiengeError> {
         let call = Call::rest("ConsultarReparcelamento", RESOURCE, RESOURCE)
             .with_some("billReceivableId", filter.bill)
             .with_some("companyId", filter.company)
@@ -105,8 +108,15 @@ impl Client {
         call.verb = Method::POST;
         let body = serde_json::to_vec(&NewRemake::of(order));
         call.body = Some(body.map_err(|_| SiengeError::Configuration("dados do reparcelamento"))?);
-        let rows: Vec<GeneratedInstallment> = self.fetch(&call, |json| pages::page(RESOURCE, json).map(|page| page.rows)).await?;
-        let mut ids: Vec<InstallmentId> = rows.into_iter().filter_map(|row| row.installment_id.map(InstallmentId)).collect();
+        let rows: Vec<GeneratedInstallment> = self
+            .fetch(&call, |json| {
+                pages::page(RESOURCE, json).map(|page| page.rows)
+            })
+            .await?;
+        let mut ids: Vec<InstallmentId> = rows
+            .into_iter()
+            .filter_map(|row| row.installment_id.map(InstallmentId))
+            .collect();
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
@@ -170,7 +180,12 @@ impl NewRemake {
             bill_receivable_id: order.bill.0,
             remade_date: order.remade_on,
             calculation_date: order.calculated_on,
-            installments: order.installments.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"),
+            installments: order
+                .installments
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("/"),
             built_interest_rule: "A",
             difference_type: "J",
             operation_type: "R",

@@ -98,14 +98,20 @@ impl SalesContract {
 
     fn main_party(&self) -> Option<&ContractCustomer> {
         let customers = &self.sales_contract_customers;
-        customers.iter().find(|customer| customer.main == Some(true)).or(customers.first())
+        customers
+            .iter()
+            .find(|customer| customer.main == Some(true))
+            .or(customers.first())
     }
 
     /// The main unit's name, or the only one's.
     #[must_use]
     pub fn main_unit(&self) -> Option<&str> {
         let units = &self.sales_contract_units;
-        let main = units.iter().find(|unit| unit.main == Some(true)).or(units.first());
+        let main = units
+            .iter()
+            .find(|unit| unit.main == Some(true))
+            .or(units.first());
         main?.name.as_deref()
     }
 }
@@ -201,21 +207,32 @@ impl Client {
     pub fn sales_contracts(&self, filter: &SalesContractFilter) -> Rows<SalesContract> {
         self.rows_after(
             filter.skip,
-            Call::rest("ConsultarContratosVenda", "sales-contracts", "sales-contracts")
-                .with_some("companyId", filter.company)
-                .with_some("enterpriseId", filter.enterprise)
-                .with_some("customerId", filter.customer)
-                .with_list("situation", &filter.situations)
-                .with_some("modifiedAfter", filter.modified_after)
-                .with_some("modifiedBefore", filter.modified_before)
-                .with_some("initialCancelDate", filter.cancelled_after)
-                .with_some("finalCancelDate", filter.cancelled_before),
+            Call::rest(
+                "ConsultarContratosVenda",
+                "sales-contracts",
+                "sales-contracts",
+            )
+            .with_some("companyId", filter.company)
+            .with_some("enterpriseId", filter.enterprise)
+            .with_some("customerId", filter.customer)
+            .with_list("situation", &filter.situations)
+            .with_some("modifiedAfter", filter.modified_after)
+            .with_some("modifiedBefore", filter.modified_before)
+            .with_some("initialCancelDate", filter.cancelled_after)
+            .with_some("finalCancelDate", filter.cancelled_before),
         )
     }
 
     /// One contract. Sienge documents no 404 here: a 400 means "not found" too.
-    pub async fn sales_contract(&self, contract: SalesContractId) -> Result<Option<SalesContract>, SiengeError> {
-        let call = Call::rest("ConsultarContratoVenda", "sales-contracts", format!("sales-contracts/{contract}"));
+    pub async fn sales_contract(
+        &self,
+        contract: SalesContractId,
+    ) -> Result<Option<SalesContract>, SiengeError> {
+        let call = Call::rest(
+            "ConsultarContratoVenda",
+            "sales-contracts",
+            format!("sales-contracts/{contract}"),
+        );
         match self.fetch_one(&call).await {
             Err(SiengeError::BadRequest { status: 400, .. }) => Ok(None),
             other => other,

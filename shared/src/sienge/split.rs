@@ -108,7 +108,9 @@ impl RowSplitter {
         }
         loop {
             self.take_run(input)?;
-            let Some((&byte, rest)) = input.split_first() else { break };
+            let Some((&byte, rest)) = input.split_first() else {
+                break;
+            };
             let consumed = self.step(byte)?;
             if consumed {
                 *input = rest;
@@ -126,7 +128,9 @@ impl RowSplitter {
     /// Takes what cannot change the state in one go: most bytes of a row.
     fn take_run(&mut self, input: &mut &[u8]) -> Result<(), SplitError> {
         let State::Nested {
-            target, escaped: false, ..
+            target,
+            escaped: false,
+            ..
         } = self.state
         else {
             return Ok(());
@@ -206,7 +210,11 @@ impl RowSplitter {
     }
 
     fn after_list(&self) -> State {
-        if self.outer { State::AfterValue } else { State::End }
+        if self.outer {
+            State::AfterValue
+        } else {
+            State::End
+        }
     }
 
     fn value(&mut self, byte: u8) -> Result<bool, SplitError> {
@@ -236,7 +244,10 @@ impl RowSplitter {
                 string: false,
                 escaped: false,
             },
-            b'"' => State::Text { target, escaped: false },
+            b'"' => State::Text {
+                target,
+                escaped: false,
+            },
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => State::Bare(target),
             _ => return Err(SplitError::NotJson),
         };
@@ -255,7 +266,14 @@ impl RowSplitter {
         Ok(())
     }
 
-    fn nested(&mut self, target: Target, depth: u32, string: bool, escaped: bool, byte: u8) -> Result<bool, SplitError> {
+    fn nested(
+        &mut self,
+        target: Target,
+        depth: u32,
+        string: bool,
+        escaped: bool,
+        byte: u8,
+    ) -> Result<bool, SplitError> {
         let (depth, string, escaped) = match (string, escaped, byte) {
             (true, false, b'\\') => (depth, true, true),
             (true, false, b'"') => (depth, false, false),

@@ -46,7 +46,11 @@ impl Opened {
 
 impl Client {
     /// A list or object, decoded by `read`; repeated while that makes sense.
-    pub(super) async fn fetch<T>(&self, call: &Call, read: impl Fn(&str) -> Result<T, SiengeError>) -> Result<T, SiengeError> {
+    pub(super) async fn fetch<T>(
+        &self,
+        call: &Call,
+        read: impl Fn(&str) -> Result<T, SiengeError>,
+    ) -> Result<T, SiengeError> {
         let mut attempt = 1;
         loop {
             let outcome = self.fetch_once(call, attempt, &read).await;
@@ -59,8 +63,14 @@ impl Client {
     }
 
     /// One object; `None` when Sienge does not have it.
-    pub(super) async fn fetch_one<T: DeserializeOwned>(&self, call: &Call) -> Result<Option<T>, SiengeError> {
-        match self.fetch(call, |json| super::pages::one(call.resource, json)).await {
+    pub(super) async fn fetch_one<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<Option<T>, SiengeError> {
+        match self
+            .fetch(call, |json| super::pages::one(call.resource, json))
+            .await
+        {
             Ok(one) => Ok(Some(one)),
             Err(SiengeError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -68,9 +78,14 @@ impl Client {
     }
 
     /// Everything of a list without pages; a 404 is an empty list.
-    pub(super) async fn fetch_all<T: DeserializeOwned>(&self, call: &Call) -> Result<Vec<T>, SiengeError> {
+    pub(super) async fn fetch_all<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<Vec<T>, SiengeError> {
         match self
-            .fetch(call, |json| super::pages::page(call.resource, json).map(|page| page.rows))
+            .fetch(call, |json| {
+                super::pages::page(call.resource, json).map(|page| page.rows)
+            })
             .await
         {
             Err(SiengeError::NotFound { .. }) => Ok(Vec::new()),
@@ -78,10 +93,17 @@ impl Client {
         }
     }
 
-    async fn fetch_once<T>(&self, call: &Call, attempt: u32, read: &impl Fn(&str) -> Result<T, SiengeError>) -> Result<T, SiengeError> {
+    async fn fetch_once<T>(
+        &self,
+        call: &Call,
+        attempt: u32,
+        read: &impl Fn(&str) -> Result<T, SiengeError>,
+    ) -> Result<T, SiengeError> {
         let mut opened = self.open(call, attempt).await?;
         let outcome = self.whole_body(call, &mut opened).await.and_then(|body| {
-            let not_json = SiengeError::NotJson { resource: call.resource };
+            let not_json = SiengeError::NotJson {
+                resource: call.resource,
+            };
             let text = std::str::from_utf8(&body).map_err(|_| not_json.clone())?;
             if text.trim().is_empty() {
                 // Nothing to read after a 204 or a DELETE; anywhere else something was lost.
@@ -126,12 +148,19 @@ impl Client {
     }
 
     /// The next piece of the body; `rows` is what was read so far, for the error.
-    pub(super) async fn next_chunk(&self, call: &Call, opened: &mut Opened, rows: u64) -> Result<Option<Bytes>, SiengeError> {
+    pub(super) async fn next_chunk(
+        &self,
+        call: &Call,
+        opened: &mut Opened,
+        rows: u64,
+    ) -> Result<Option<Bytes>, SiengeError> {
         let resource = call.resource;
         let silence = self.silence(call);
         let began = Instant::now();
         let left = self.inner.timeouts.total.saturating_sub(opened.reading);
-        let outcome = self.bounded(call, silence.min(left), opened.response.chunk()).await?;
+        let outcome = self
+            .bounded(call, silence.min(left), opened.response.chunk())
+            .await?;
         opened.reading += began.elapsed();
         match outcome {
             Ok(chunk) => {
@@ -154,7 +183,12 @@ impl Client {
     }
 
     /// Runs a future within a time-out and the deadline.
-    async fn bounded<F: Future>(&self, call: &Call, limit: Duration, future: F) -> Result<F::Output, SiengeError> {
+    async fn bounded<F: Future>(
+        &self,
+        call: &Call,
+        limit: Duration,
+        future: F,
+    ) -> Result<F::Output, SiengeError> {
         let resource = call.resource;
         let left = self.left();
         match timeout(limit.min(left), future).await {
@@ -175,7 +209,9 @@ impl Client {
             .header(AUTHORIZATION, self.inner.authorization.clone())
             .header(ACCEPT, "application/json");
         if let Some(body) = &call.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
         }
         let began = Instant::now();
         let outcome = self.bounded(call, self.silence(call), request.send()).await;
@@ -229,10 +265,15 @@ impl Client {
         match status {
             401 => SiengeError::Credentials { resource },
             403 => SiengeError::Permission { resource },
-            404 if text.trim().is_empty() || answer.as_ref().is_some_and(Refusal::is_siengean) => SiengeError::NotFound { resource },
+            404 if text.trim().is_empty() || answer.as_ref().is_some_and(Refusal::is_siengean) => {
+                SiengeError::NotFound { resource }
+            }
             404 => SiengeError::WrongAddress { resource },
             408 | 500.. => SiengeError::Server { resource, status },
-            429 => SiengeError::RateLimited { resource, retry_after },
+            429 => SiengeError::RateLimited {
+                resource,
+                retry_after,
+            },
             _ => SiengeError::BadRequest {
                 resource,
                 status,
@@ -242,14 +283,24 @@ impl Client {
     }
 
     /// Waits before the next attempt, or gives the error back when there is to be none.
-    pub(super) async fn pause(&self, call: &Call, attempt: u32, error: SiengeError) -> Result<(), SiengeError> {
+    pub(super) async fn pause(
+        &self,
+        call: &Call,
+        attempt: u32,
+        error: SiengeError,
+    ) -> Result<(), SiengeError> {
         let retry = self.inner.retry;
         let limited = match &error {
-            SiengeError::RateLimited { retry_after, .. } => Some(retry_after.unwrap_or(retry.rate_limit_wait)),
+            SiengeError::RateLimited { retry_after, .. } => {
+                Some(retry_after.unwrap_or(retry.rate_limit_wait))
+            }
             _ => None,
         };
         if let Some(wait) = limited {
-            self.inner.quota.back_off(call.lane, wait.min(RETRY_AFTER_LIMIT)).await;
+            self.inner
+                .quota
+                .back_off(call.lane, wait.min(RETRY_AFTER_LIMIT))
+                .await;
         }
         // A 429 was not carried out, whatever the verb; anything else but a GET may have been.
         let repeatable = (call.verb == Method::GET && self.repeats) || limited.is_some();
@@ -259,7 +310,11 @@ impl Client {
         }
         let wait = match limited {
             Some(wait) => wait + jitter(retry.base),
-            None => jitter(retry.cap.min(retry.base.saturating_mul(1 << (attempt - 1).min(16)))),
+            None => jitter(
+                retry
+                    .cap
+                    .min(retry.base.saturating_mul(1 << (attempt - 1).min(16))),
+            ),
         };
         if wait > RETRY_AFTER_LIMIT + retry.base || wait >= self.left() {
             return Err(error);
@@ -278,7 +333,9 @@ impl Client {
         let mut waited = Duration::ZERO;
         loop {
             if self.left().is_zero() {
-                return Err(SiengeError::Deadline { resource: call.resource });
+                return Err(SiengeError::Deadline {
+                    resource: call.resource,
+                });
             }
             let refusal = match self.inner.quota.acquire(call.lane, self.priority).await {
                 Ok(()) => return Ok(()),
@@ -300,8 +357,9 @@ impl Client {
 
     /// Time left before the deadline.
     fn left(&self) -> Duration {
-        self.deadline
-            .map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline.map_or(Duration::MAX, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        })
     }
 }
 

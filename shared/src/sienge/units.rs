@@ -49,18 +49,27 @@ pub struct Unit {
 impl Client {
     /// Every unit, of one enterprise or of all; Sienge has no filter by change.
     pub fn units(&self, enterprise: Option<EnterpriseId>) -> Rows<Unit> {
-        self.rows(Call::rest("ConsultarUnidades", "units", "units").with_some("enterpriseId", enterprise))
+        self.rows(
+            Call::rest("ConsultarUnidades", "units", "units").with_some("enterpriseId", enterprise),
+        )
     }
 
     /// How many calls all units take, when Sienge tells how many there are.
     pub async fn calls_for_all_units(&self) -> Result<Option<usize>, SiengeError> {
         let all = Call::rest("ConsultarUnidades", "units", "units");
-        Ok(self.count_rows::<Unit>(all).await?.map(|units| units.div_ceil(PAGE_ROWS)))
+        Ok(self
+            .count_rows::<Unit>(all)
+            .await?
+            .map(|units| units.div_ceil(PAGE_ROWS)))
     }
 
     /// One unit.
     pub async fn unit(&self, unit: UnitId) -> Result<Option<Unit>, SiengeError> {
-        self.fetch_one(&Call::rest("ConsultarUnidade", "units", format!("units/{unit}")))
-            .await
+        self.fetch_one(&Call::rest(
+            "ConsultarUnidade",
+            "units",
+            format!("units/{unit}"),
+        ))
+        .await
     }
 }

@@ -52,7 +52,11 @@ pub struct DueAgreement {
 
 impl Store {
     /// An agreement; `None` when there is none of the id.
-    pub async fn agreement(&self, tenant: &TenantId, id: &AgreementId) -> Result<Option<Agreement>, StoreError> {
+    pub async fn agreement(
+        &self,
+        tenant: &TenantId,
+        id: &AgreementId,
+    ) -> Result<Option<Agreement>, StoreError> {
         let found = self.agreements(vec![keys::agreement(tenant, id)]).await?;
         Ok(found.into_iter().next())
     }
@@ -62,7 +66,10 @@ impl Store {
     /// The events are told by this write and by no other: publish them, then [`Store::mark_published`].
     pub async fn save_agreement(&self, write: &AgreementWrite<'_>) -> Result<(), StoreError> {
         let AgreementWrite {
-            agreement, events, now, ..
+            agreement,
+            events,
+            now,
+            ..
         } = *write;
         let tenant = &agreement.tenant;
         let mut request = self.client.transact_write_items();
@@ -87,13 +94,22 @@ impl Store {
         match request.send().await {
             Ok(_) => Ok(()),
             // Every condition of this transaction is about a version.
-            Err(error) => Err(failed_conditions(&error).map_or_else(|error| error, |_| StoreError::Conflict)),
+            Err(error) => {
+                Err(failed_conditions(&error).map_or_else(|error| error, |_| StoreError::Conflict))
+            }
         }
     }
 
     /// A put conditional on the version it replaces; zero: there is none.
-    fn put_at(&self, item: Item, attribute: &str, before: u64) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder().table_name(&self.tables.portfolio).set_item(Some(item));
+    fn put_at(
+        &self,
+        item: Item,
+        attribute: &str,
+        before: u64,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.tables.portfolio)
+            .set_item(Some(item));
         transact(if before == 0 {
             put.condition_expression("attribute_not_exists(pk)")
         } else {
@@ -104,10 +120,23 @@ impl Store {
     }
 
     /// The claims on bills.
-    pub async fn claims(&self, tenant: &TenantId, bills: impl IntoIterator<Item = BillId>) -> Result<BTreeMap<BillId, Claims>, StoreError> {
-        let mut claims: BTreeMap<BillId, Claims> = bills.into_iter().map(|bill| (bill, Claims::default())).collect();
-        let keys: Vec<ItemKey> = claims.keys().map(|bill| keys::claims(tenant, *bill)).collect();
-        for item in self.batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None).await? {
+    pub async fn claims(
+        &self,
+        tenant: &TenantId,
+        bills: impl IntoIterator<Item = BillId>,
+    ) -> Result<BTreeMap<BillId, Claims>, StoreError> {
+        let mut claims: BTreeMap<BillId, Claims> = bills
+            .into_iter()
+            .map(|bill| (bill, Claims::default()))
+            .collect();
+        let keys: Vec<ItemKey> = claims
+            .keys()
+            .map(|bill| keys::claims(tenant, *bill))
+            .collect();
+        for item in self
+            .batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None)
+            .await?
+        {
             let (_, bill) = keys::parse_bill_partition(get_text(&item, attribute::PK)?)
                 .ok_or_else(|| StoreError::unreadable("a claim's key", "it holds no bill"))?;
             claims.insert(bill, from_item(item)?);
@@ -116,7 +145,11 @@ impl Store {
     }
 
     /// Puts off when the sweep looks at an agreement that did not change. Does nothing when it changed meanwhile.
-    pub async fn put_off_agreement(&self, agreement: &Agreement, due_at: Timestamp) -> Result<(), StoreError> {
+    pub async fn put_off_agreement(
+        &self,
+        agreement: &Agreement,
+        due_at: Timestamp,
+    ) -> Result<(), StoreError> {
         let update = self
             .client
             .update_item()
@@ -126,11 +159,17 @@ impl Store {
             .expression_attribute_names("#revision", REVISION)
             .expression_attribute_values(":at", text(keys::instant(due_at)))
             .expression_attribute_values(":revision", number(agreement.revision));
-        self.unless_moved(&keys::agreement(&agreement.tenant, &agreement.id), update).await
+        self.unless_moved(&keys::agreement(&agreement.tenant, &agreement.id), update)
+            .await
     }
 
     /// Puts off an agreement that could not be seen to, whatever is stored of it. Does nothing when somebody else moved it meanwhile.
-    pub async fn put_off_due(&self, due: &DueAgreement, now: Timestamp, until: Timestamp) -> Result<(), StoreError> {
+    pub async fn put_off_due(
+        &self,
+        due: &DueAgreement,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
         let update = self
             .client
             .update_item()
@@ -139,7 +178,8 @@ impl Store {
             .expression_attribute_names("#at", attribute::OUTBOX_AT)
             .expression_attribute_values(":until", text(keys::instant(until)))
             .expression_attribute_values(":now", text(keys::instant(now)));
-        self.unless_moved(&keys::agreement(&due.tenant, &due.id), update).await
+        self.unless_moved(&keys::agreement(&due.tenant, &due.id), update)
+            .await
     }
 
     /// Nothing is due of an agreement any more. Does nothing when it changed meanwhile.
@@ -153,13 +193,22 @@ impl Store {
             .expression_attribute_names("#at", attribute::OUTBOX_AT)
             .expression_attribute_names("#revision", REVISION)
             .expression_attribute_values(":revision", number(agreement.revision));
-        self.unless_moved(&keys::agreement(&agreement.tenant, &agreement.id), update).await
+        self.unless_moved(&keys::agreement(&agreement.tenant, &agreement.id), update)
+            .await
     }
 
     /// Updates an agreement's item. When the condition does not hold any more somebody else moved the agreement: it is left as it is.
-    async fn unless_moved(&self, key: &ItemKey, update: UpdateItemFluentBuilder) -> Result<(), StoreError> {
+    async fn unless_moved(
+        &self,
+        key: &ItemKey,
+        update: UpdateItemFluentBuilder,
+    ) -> Result<(), StoreError> {
         let key = Some(key_item(key));
-        let answer = update.table_name(&self.tables.portfolio).set_key(key).send().await;
+        let answer = update
+            .table_name(&self.tables.portfolio)
+            .set_key(key)
+            .send()
+            .await;
         match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
@@ -167,7 +216,11 @@ impl Store {
     }
 
     /// Agreements that something is due of since before an instant, all tenants together, at most about `limit`.
-    pub async fn due_agreements(&self, before: Timestamp, limit: usize) -> Result<Vec<DueAgreement>, StoreError> {
+    pub async fn due_agreements(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueAgreement>, StoreError> {
         let shards = (0..keys::DUE_SHARDS).map(|shard| {
             self.query_all(Query {
                 table: &self.tables.portfolio,
@@ -185,19 +238,30 @@ impl Store {
             .flatten()
             .map(|item| {
                 let parsed = keys::parse_agreement_partition(get_text(item, attribute::PK)?);
-                let (tenant, id) = parsed.ok_or_else(|| StoreError::unreadable("an agreement's key", "it names no agreement"))?;
+                let (tenant, id) = parsed.ok_or_else(|| {
+                    StoreError::unreadable("an agreement's key", "it names no agreement")
+                })?;
                 Ok(DueAgreement { tenant, id })
             })
             .collect()
     }
 
     /// The newest agreements of a bill, newest first; those withdrawn are left out, as in every list.
-    pub async fn agreements_of_bill(&self, tenant: &TenantId, bill: BillId, limit: usize) -> Result<Vec<Agreement>, StoreError> {
+    pub async fn agreements_of_bill(
+        &self,
+        tenant: &TenantId,
+        bill: BillId,
+        limit: usize,
+    ) -> Result<Vec<Agreement>, StoreError> {
         let query = Query {
             table: &self.tables.portfolio,
             index: None,
             hash: (attribute::PK, keys::bill_partition(tenant, bill)),
-            range: Some((attribute::SK, keys::AGREEMENT_PREFIX.to_owned(), "agreement$".to_owned())),
+            range: Some((
+                attribute::SK,
+                keys::AGREEMENT_PREFIX.to_owned(),
+                "agreement$".to_owned(),
+            )),
             freshness: Freshness::Consistent,
             newest_first: true,
             limit: Some(limit.max(MAX_LISTED)),
@@ -206,7 +270,8 @@ impl Store {
         let ids = items
             .iter()
             .filter_map(|item| keys::parse_bill_agreement(get_text(item, attribute::SK).ok()?));
-        self.listed(ids.map(|id| keys::agreement(tenant, &id)).collect(), limit).await
+        self.listed(ids.map(|id| keys::agreement(tenant, &id)).collect(), limit)
+            .await
     }
 
     /// The newest agreements of a customer, newest first.
@@ -217,8 +282,13 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Agreement>, StoreError> {
         // The index does not know their days: all are read, then cut.
-        let hash = (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer));
-        let keys = self.by_index(index::BY_CUSTOMER, hash, None, limit.max(MAX_LISTED)).await?;
+        let hash = (
+            attribute::CUSTOMER_KEY,
+            keys::customer_agreements(tenant, customer),
+        );
+        let keys = self
+            .by_index(index::BY_CUSTOMER, hash, None, limit.max(MAX_LISTED))
+            .await?;
         self.listed(keys, limit).await
     }
 
@@ -233,8 +303,15 @@ impl Store {
         // The index is in the order of the days within one state only.
         let states = state.map_or_else(|| StateName::ALL.to_vec(), |state| vec![state]);
         let lists = states.into_iter().map(|state| {
-            let hash = (attribute::OPEN_SHARD, keys::creditor_agreements(tenant, creditor));
-            let range = (attribute::OPEN_KEY, format!("{}#", state.as_str()), format!("{}#~", state.as_str()));
+            let hash = (
+                attribute::OPEN_SHARD,
+                keys::creditor_agreements(tenant, creditor),
+            );
+            let range = (
+                attribute::OPEN_KEY,
+                format!("{}#", state.as_str()),
+                format!("{}#~", state.as_str()),
+            );
             self.by_index(index::OPEN_INSTALLMENTS, hash, Some(range), limit)
         });
         let keys = futures::future::try_join_all(lists).await?;
@@ -243,9 +320,19 @@ impl Store {
 
     /// Empties what operators wrote on a customer's agreements and told on their timelines: the texts that may name somebody. Repeating it changes
     /// nothing; a step under way at the same time is taken again on what is left.
-    pub async fn erase_agreement_notes(&self, tenant: &TenantId, customer: CustomerId) -> Result<(), StoreError> {
-        let hash = (attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, customer));
-        for key in self.by_index(index::BY_CUSTOMER, hash, None, usize::MAX).await? {
+    pub async fn erase_agreement_notes(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+    ) -> Result<(), StoreError> {
+        let hash = (
+            attribute::CUSTOMER_KEY,
+            keys::customer_agreements(tenant, customer),
+        );
+        for key in self
+            .by_index(index::BY_CUSTOMER, hash, None, usize::MAX)
+            .await?
+        {
             if let Some(agreement) = self.erase_words(key).await? {
                 self.erase_told_words(&agreement).await?;
             }
@@ -268,14 +355,19 @@ impl Store {
                 .update_item()
                 .table_name(&self.tables.portfolio)
                 .set_key(Some(key_item(&key)))
-                .update_expression("SET #notes = :none, #public = :none, #state = :state ADD #revision :one")
+                .update_expression(
+                    "SET #notes = :none, #public = :none, #state = :state ADD #revision :one",
+                )
                 .condition_expression("#revision = :revision")
                 .expression_attribute_names("#notes", "notes")
                 .expression_attribute_names("#public", "publicNotes")
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_names("#revision", REVISION)
                 .expression_attribute_values(":none", text(""))
-                .expression_attribute_values(":state", value_of("an agreement's state", &erased.state)?)
+                .expression_attribute_values(
+                    ":state",
+                    value_of("an agreement's state", &erased.state)?,
+                )
                 .expression_attribute_values(":one", number(1))
                 .expression_attribute_values(":revision", number(agreement.revision))
                 .send()
@@ -293,7 +385,9 @@ impl Store {
     async fn erase_told_words(&self, agreement: &Agreement) -> Result<(), StoreError> {
         for bill in agreement.bills() {
             for mut event in self.timeline(&agreement.tenant, bill, usize::MAX).await? {
-                let EventKind::Agreement(told) = &mut event.kind else { continue };
+                let EventKind::Agreement(told) = &mut event.kind else {
+                    continue;
+                };
                 if told.agreement != agreement.id || !told.erase_words() {
                     continue;
                 }
@@ -301,12 +395,18 @@ impl Store {
                     .client
                     .update_item()
                     .table_name(&self.tables.portfolio)
-                    .set_key(Some(key_item(&keys::timeline_event(&agreement.tenant, &event))))
+                    .set_key(Some(key_item(&keys::timeline_event(
+                        &agreement.tenant,
+                        &event,
+                    ))))
                     .update_expression("SET #kind = :kind")
                     .condition_expression("attribute_exists(pk)")
                     .expression_attribute_names("#kind", "kind")
                     .expression_attribute_values(":kind", value_of("an event", &event.kind)?);
-                update.send().await.map_err(|error| StoreError::of("UpdateItem", &error))?;
+                update
+                    .send()
+                    .await
+                    .map_err(|error| StoreError::of("UpdateItem", &error))?;
             }
         }
         Ok(())
@@ -340,23 +440,32 @@ impl Store {
     }
 
     async fn agreements(&self, keys: Vec<ItemKey>) -> Result<Vec<Agreement>, StoreError> {
-        let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None).await?;
+        let items = self
+            .batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None)
+            .await?;
         items.into_iter().map(from_item).collect()
     }
 }
 
 fn value_of<T: serde::Serialize>(what: &str, value: &T) -> Result<AttributeValue, StoreError> {
-    serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(value).map_err(|error| StoreError::unreadable(what, error))
+    serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(value)
+        .map_err(|error| StoreError::unreadable(what, error))
 }
 
 fn agreement_item(agreement: &Agreement, due_at: Option<Timestamp>) -> Result<Item, StoreError> {
     let (tenant, id) = (&agreement.tenant, &agreement.id);
     let mut item = to_item(&keys::agreement(tenant, id), agreement)?;
     let mut place = |name: &str, value: String| drop(item.insert(name.to_owned(), text(value)));
-    place(attribute::CUSTOMER_KEY, keys::customer_agreements(tenant, agreement.customer));
+    place(
+        attribute::CUSTOMER_KEY,
+        keys::customer_agreements(tenant, agreement.customer),
+    );
     // One withdrawn is in no creditor's list, and takes nobody's place there.
     if !agreement.withdrawn {
-        place(attribute::OPEN_SHARD, keys::creditor_agreements(tenant, agreement.creditor));
+        place(
+            attribute::OPEN_SHARD,
+            keys::creditor_agreements(tenant, agreement.creditor),
+        );
         place(
             attribute::OPEN_KEY,
             keys::agreement_place(agreement.state.name(), agreement.created_on, id),

@@ -65,11 +65,20 @@ impl<'a> PresentedKey<'a> {
     #[must_use]
     pub fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.trim().split('.');
-        let (prefix, tenant_text, id, secret) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let plain =
-            |part: &str| (1..=MAX_PART).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let (prefix, tenant_text, id, secret) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let plain = |part: &str| {
+            (1..=MAX_PART).contains(&part.len())
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        };
         let ours = prefix == PREFIX && parts.next().is_none() && plain(id) && plain(secret);
-        ours.then_some(Self { tenant_text, id, secret })
+        ours.then_some(Self {
+            tenant_text,
+            id,
+            secret,
+        })
     }
 }
 
@@ -91,7 +100,9 @@ pub struct ApiKey {
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiKey").field("role", &self.role).finish_non_exhaustive()
+        f.debug_struct("ApiKey")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,15 +119,24 @@ impl Store {
     /// A tenant's key by its id; none when it was never made or was revoked.
     pub async fn api_key(&self, tenant: &TenantId, id: &str) -> Result<Option<ApiKey>, StoreError> {
         let key = keys::api_key(tenant, id);
-        let item = self.get(&self.tables.control, &key, Freshness::Consistent).await?;
+        let item = self
+            .get(&self.tables.control, &key, Freshness::Consistent)
+            .await?;
         item.map(|item| read(&item)).transpose()
     }
 
     /// Stores a key as the tenant command does; `text` is the whole key.
-    pub async fn put_api_key(&self, text_of_key: &str, role: Role, valid_until: Timestamp) -> Result<(), StoreError> {
+    pub async fn put_api_key(
+        &self,
+        text_of_key: &str,
+        role: Role,
+        valid_until: Timestamp,
+    ) -> Result<(), StoreError> {
         let what = "the API key";
-        let presented = PresentedKey::read(text_of_key).ok_or_else(|| StoreError::unreadable(what, "its form"))?;
-        let tenant = TenantId::parse(presented.tenant_text).map_err(|why| StoreError::unreadable(what, why))?;
+        let presented = PresentedKey::read(text_of_key)
+            .ok_or_else(|| StoreError::unreadable(what, "its form"))?;
+        let tenant = TenantId::parse(presented.tenant_text)
+            .map_err(|why| StoreError::unreadable(what, why))?;
         let mut item = key_item(&keys::api_key(&tenant, presented.id));
         item.extend([
             ("role".to_owned(), text(role.name())),
@@ -124,7 +144,10 @@ impl Store {
                 "hash".to_owned(),
                 super::attributes::binary(Sha256::digest(presented.secret.as_bytes()).to_vec()),
             ),
-            ("valid_until".to_owned(), super::attributes::number(valid_until.as_second())),
+            (
+                "valid_until".to_owned(),
+                super::attributes::number(valid_until.as_second()),
+            ),
         ]);
         self.batch_put(&self.tables.control, vec![item]).await
     }
@@ -132,7 +155,8 @@ impl Store {
 
 fn read(item: &Item) -> Result<ApiKey, StoreError> {
     let what = "an API key";
-    let role = Role::named(get_text(item, "role")?).ok_or_else(|| StoreError::unreadable(what, "the role"))?;
+    let role = Role::named(get_text(item, "role")?)
+        .ok_or_else(|| StoreError::unreadable(what, "the role"))?;
     let valid_until = Timestamp::from_second(get_number(item, "valid_until")?);
     Ok(ApiKey {
         role,
@@ -148,8 +172,15 @@ mod tests {
     #[test]
     fn only_a_key_of_our_form_is_taken_apart() {
         let key = PresentedKey::read(" ponte.617.a1b2.s3-cr_t ").unwrap();
-        assert_eq!((key.tenant_text, key.id, key.secret), ("617", "a1b2", "s3-cr_t"));
-        assert_eq!(format!("{key:?}"), "PresentedKey(a1b2)", "the secret is never printed");
+        assert_eq!(
+            (key.tenant_text, key.id, key.secret),
+            ("617", "a1b2", "s3-cr_t")
+        );
+        assert_eq!(
+            format!("{key:?}"),
+            "PresentedKey(a1b2)",
+            "the secret is never printed"
+        );
         let long = format!("ponte.617.{}.s", "a".repeat(200));
         for bad in [
             "",
@@ -177,7 +208,10 @@ mod tests {
         let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
         assert!(key.admits(&PresentedKey::read("ponte.617.a.segredo").unwrap(), now));
         assert!(!key.admits(&PresentedKey::read("ponte.617.a.segred0").unwrap(), now));
-        assert!(!key.admits(&PresentedKey::read("ponte.617.a.segredo").unwrap(), valid_until));
+        assert!(!key.admits(
+            &PresentedKey::read("ponte.617.a.segredo").unwrap(),
+            valid_until
+        ));
         assert!(Role::Reader < Role::Operator && Role::Operator < Role::Administrator);
     }
 }

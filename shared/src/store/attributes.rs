@@ -31,7 +31,10 @@ pub fn binary(value: Vec<u8>) -> AttributeValue {
 
 /// The primary key as an item.
 pub fn key_item(key: &ItemKey) -> Item {
-    HashMap::from([(attribute::PK.to_owned(), text(&key.pk)), (attribute::SK.to_owned(), text(&key.sk))])
+    HashMap::from([
+        (attribute::PK.to_owned(), text(&key.pk)),
+        (attribute::SK.to_owned(), text(&key.sk)),
+    ])
 }
 
 /// The primary key of an item.
@@ -44,7 +47,8 @@ pub fn key_of(item: &Item) -> Result<ItemKey, StoreError> {
 
 /// A value's fields as attributes, with its primary key.
 pub fn to_item<T: Serialize>(key: &ItemKey, value: &T) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(value).map_err(|error| StoreError::unreadable(&key.sk, error))?;
+    let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(value)
+        .map_err(|error| StoreError::unreadable(&key.sk, error))?;
     item.extend(key_item(key));
     Ok(item)
 }
@@ -52,7 +56,8 @@ pub fn to_item<T: Serialize>(key: &ItemKey, value: &T) -> Result<Item, StoreErro
 /// Reads what [`to_item`] wrote.
 pub fn from_item<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     let what = describe(&item);
-    serde_dynamo::aws_sdk_dynamodb_1::from_item(item).map_err(|error| StoreError::unreadable(what, error))
+    serde_dynamo::aws_sdk_dynamodb_1::from_item(item)
+        .map_err(|error| StoreError::unreadable(what, error))
 }
 
 /// A required text attribute.
@@ -91,7 +96,10 @@ pub fn get_instant(item: &Item, name: &str) -> Result<Timestamp, StoreError> {
 }
 
 fn missing(item: &Item, name: &str, expected: &str) -> StoreError {
-    StoreError::unreadable(describe(item), format!("the attribute \"{name}\" must be {expected}"))
+    StoreError::unreadable(
+        describe(item),
+        format!("the attribute \"{name}\" must be {expected}"),
+    )
 }
 
 /// What an item is, for error texts: its sort key's kind. Keys can hold documents, so no value of theirs is shown.
@@ -104,7 +112,9 @@ fn describe(item: &Item) -> String {
 
 /// About how many bytes DynamoDB counts for an item.
 pub fn size(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
+    item.iter()
+        .map(|(name, value)| name.len() + value_size(value))
+        .sum()
 }
 
 fn value_size(value: &AttributeValue) -> usize {
@@ -112,8 +122,18 @@ fn value_size(value: &AttributeValue) -> usize {
         AttributeValue::S(text) => text.len(),
         AttributeValue::N(digits) => digits.len(),
         AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_size(value)).sum::<usize>(),
-        AttributeValue::M(map) => 3 + map.iter().map(|(name, value)| 1 + name.len() + value_size(value)).sum::<usize>(),
+        AttributeValue::L(list) => {
+            3 + list
+                .iter()
+                .map(|value| 1 + value_size(value))
+                .sum::<usize>()
+        }
+        AttributeValue::M(map) => {
+            3 + map
+                .iter()
+                .map(|(name, value)| 1 + name.len() + value_size(value))
+                .sum::<usize>()
+        }
         AttributeValue::Ss(list) | AttributeValue::Ns(list) => list.iter().map(String::len).sum(),
         _ => 1,
     }

@@ -51,9 +51,12 @@ impl Store {
     ) -> Result<Vec<Item>, StoreError> {
         let mut found = Vec::new();
         for chunk in keys.chunks(KEYS_PER_READ) {
-            let mut request = KeysAndAttributes::builder().consistent_read(freshness == Freshness::Consistent);
+            let mut request =
+                KeysAndAttributes::builder().consistent_read(freshness == Freshness::Consistent);
             if let Some(attributes) = attributes {
-                let names: Vec<String> = (0..attributes.len()).map(|index| format!("#a{index}")).collect();
+                let names: Vec<String> = (0..attributes.len())
+                    .map(|index| format!("#a{index}"))
+                    .collect();
                 for (name, attribute) in names.iter().zip(attributes) {
                     request = request.expression_attribute_names(name, *attribute);
                 }
@@ -68,7 +71,12 @@ impl Store {
         Ok(found)
     }
 
-    async fn batch_get_chunk(&self, table: &str, request: KeysAndAttributes, found: &mut Vec<Item>) -> Result<(), StoreError> {
+    async fn batch_get_chunk(
+        &self,
+        table: &str,
+        request: KeysAndAttributes,
+        found: &mut Vec<Item>,
+    ) -> Result<(), StoreError> {
         let mut wanted = request;
         let mut attempt = 0;
         loop {
@@ -79,11 +87,17 @@ impl Store {
                 .send()
                 .await
                 .map_err(|error| StoreError::of("BatchGetItem", &error))?;
-            let items = answer.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default();
+            let items = answer
+                .responses
+                .and_then(|mut tables| tables.remove(table))
+                .unwrap_or_default();
             // Progress starts the pauses anew: a batch of large items needs several answers of 16 MB.
             attempt = if items.is_empty() { attempt + 1 } else { 0 };
             found.extend(items);
-            match answer.unprocessed_keys.and_then(|mut tables| tables.remove(table)) {
+            match answer
+                .unprocessed_keys
+                .and_then(|mut tables| tables.remove(table))
+            {
                 Some(left) if !left.keys.is_empty() => wanted = left,
                 _ => return Ok(()),
             }
@@ -108,12 +122,18 @@ impl Store {
     }
 
     /// Deletes items by key.
-    pub(super) async fn batch_delete(&self, table: &str, keys: &[ItemKey]) -> Result<(), StoreError> {
+    pub(super) async fn batch_delete(
+        &self,
+        table: &str,
+        keys: &[ItemKey],
+    ) -> Result<(), StoreError> {
         use aws_sdk_dynamodb::types::DeleteRequest;
         let deletes = keys
             .iter()
             .map(|key| {
-                let delete = DeleteRequest::builder().set_key(Some(key_item(key))).build();
+                let delete = DeleteRequest::builder()
+                    .set_key(Some(key_item(key)))
+                    .build();
                 delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
             })
             .collect::<Result<Vec<_>, _>>()
@@ -121,7 +141,11 @@ impl Store {
         self.batch_write(table, deletes).await
     }
 
-    async fn batch_write(&self, table: &str, requests: Vec<WriteRequest>) -> Result<(), StoreError> {
+    async fn batch_write(
+        &self,
+        table: &str,
+        requests: Vec<WriteRequest>,
+    ) -> Result<(), StoreError> {
         for chunk in requests.chunks(ITEMS_PER_WRITE) {
             let mut wanted = chunk.to_vec();
             let mut attempt = 0;
@@ -153,7 +177,12 @@ impl Store {
     }
 
     /// Reads one item.
-    pub(super) async fn get(&self, table: &str, key: &ItemKey, freshness: Freshness) -> Result<Option<Item>, StoreError> {
+    pub(super) async fn get(
+        &self,
+        table: &str,
+        key: &ItemKey,
+        freshness: Freshness,
+    ) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -185,8 +214,13 @@ impl Store {
     }
 
     /// One page of a query, and where the next one starts.
-    pub(super) async fn query_page(&self, query: &Query<'_>, start: Option<Item>) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-        let mut values: HashMap<String, AttributeValue> = HashMap::from([(":hash".to_owned(), super::attributes::text(&query.hash.1))]);
+    pub(super) async fn query_page(
+        &self,
+        query: &Query<'_>,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let mut values: HashMap<String, AttributeValue> =
+            HashMap::from([(":hash".to_owned(), super::attributes::text(&query.hash.1))]);
         let mut names = HashMap::from([("#hash".to_owned(), query.hash.0.to_owned())]);
         let mut condition = "#hash = :hash".to_owned();
         if let Some((name, low, high)) = &query.range {
@@ -205,7 +239,11 @@ impl Store {
             .set_expression_attribute_values(Some(values))
             .consistent_read(query.freshness == Freshness::Consistent)
             .scan_index_forward(!query.newest_first)
-            .set_limit(query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)))
+            .set_limit(
+                query
+                    .limit
+                    .map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)),
+            )
             .set_exclusive_start_key(start)
             .send()
             .await

@@ -41,7 +41,8 @@ impl JournalCalls {
 
     /// Writes what is still waiting. A failure is logged and the calls are lost: the journal is no reason to fail.
     pub async fn flush(&self) {
-        let calls = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let calls =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         self.write(calls).await;
     }
 
@@ -50,8 +51,15 @@ impl JournalCalls {
             return;
         }
         let count = calls.len();
-        let items = calls.iter().map(|call| call_item(&self.tenant, call)).collect();
-        if let Err(error) = self.store.batch_put(&self.store.tables.journal, items).await {
+        let items = calls
+            .iter()
+            .map(|call| call_item(&self.tenant, call))
+            .collect();
+        if let Err(error) = self
+            .store
+            .batch_put(&self.store.tables.journal, items)
+            .await
+        {
             tracing::warn!(tenant = %self.tenant, calls = count, %error, "calls to Sienge were not written to the journal");
         }
     }
@@ -77,7 +85,9 @@ fn call_item(tenant: &TenantId, call: &CallRecord) -> Item {
         pk: keys::call(tenant, call.at, fastrand::u64(..)),
         sk: keys::JOURNAL_HEAD.to_owned(),
     });
-    let state = call.status.map_or_else(|| "sem resposta".to_owned(), |status| status.to_string());
+    let state = call
+        .status
+        .map_or_else(|| "sem resposta".to_owned(), |status| status.to_string());
     let summary = format!("{} {state} em {} ms", call.method, call.duration_ms);
     item.extend([
         ("kind".to_owned(), text(CALL)),
@@ -94,14 +104,20 @@ fn call_item(tenant: &TenantId, call: &CallRecord) -> Item {
             attribute::DAY_KEY.to_owned(),
             text(keys::day_index(tenant, business_date(call.at), CALL)),
         ),
-        (attribute::EXPIRES_AT.to_owned(), number(expiry(call.at, KEPT_DAYS))),
+        (
+            attribute::EXPIRES_AT.to_owned(),
+            number(expiry(call.at, KEPT_DAYS)),
+        ),
     ]);
     if let Some(status) = call.status {
         item.insert("status".to_owned(), number(status));
     }
     if let Some(bill) = call.bill {
         item.insert("bill".to_owned(), number(bill));
-        item.insert(attribute::BILL_KEY.to_owned(), text(keys::bill_index(tenant, bill)));
+        item.insert(
+            attribute::BILL_KEY.to_owned(),
+            text(keys::bill_index(tenant, bill)),
+        );
     }
     if let Some(error) = &call.error {
         item.insert("error".to_owned(), text(bounded(error)));

@@ -20,9 +20,15 @@ pub struct CampaignList {
 
 impl Store {
     /// The campaigns of a creditor; none and version 0 before the first save.
-    pub async fn campaigns(&self, tenant: &TenantId, creditor: CreditorId) -> Result<CampaignList, StoreError> {
+    pub async fn campaigns(
+        &self,
+        tenant: &TenantId,
+        creditor: CreditorId,
+    ) -> Result<CampaignList, StoreError> {
         let key = keys::campaigns(tenant, creditor);
-        let item = self.get(&self.tables.control, &key, Freshness::Consistent).await?;
+        let item = self
+            .get(&self.tables.control, &key, Freshness::Consistent)
+            .await?;
         item.map_or_else(|| Ok(CampaignList::default()), |item| read(&item))
     }
 
@@ -36,7 +42,8 @@ impl Store {
         version: u64,
         campaigns: &[Campaign],
     ) -> Result<u64, StoreError> {
-        let json = serde_json::to_vec(campaigns).map_err(|error| StoreError::unreadable("the campaigns", error))?;
+        let json = serde_json::to_vec(campaigns)
+            .map_err(|error| StoreError::unreadable("the campaigns", error))?;
         let packed = packing::pack(&json);
         if packed.bytes.len() > LIMIT_BYTES {
             return Err(StoreError::TooLarge {
@@ -52,7 +59,11 @@ impl Store {
             ("campaigns".to_owned(), binary(packed.bytes)),
             ("encoding".to_owned(), text(packed.encoding)),
         ]);
-        let put = self.client.put_item().table_name(&self.tables.control).set_item(Some(item));
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.tables.control)
+            .set_item(Some(item));
         let put = if version == 0 {
             put.condition_expression("attribute_not_exists(pk)")
         } else {
@@ -60,16 +71,23 @@ impl Store {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":version", number(version))
         };
-        put.send().await.map_err(|error| StoreError::of("PutItem", &error))?;
+        put.send()
+            .await
+            .map_err(|error| StoreError::of("PutItem", &error))?;
         Ok(next)
     }
 }
 
 fn read(item: &Item) -> Result<CampaignList, StoreError> {
     let what = "the campaigns";
-    let json = packing::unpack(what, get_binary(item, "campaigns")?, get_text(item, "encoding")?)?;
+    let json = packing::unpack(
+        what,
+        get_binary(item, "campaigns")?,
+        get_text(item, "encoding")?,
+    )?;
     Ok(CampaignList {
         version: get_number(item, "version")?,
-        campaigns: serde_json::from_slice(&json).map_err(|error| StoreError::unreadable(what, error))?,
+        campaigns: serde_json::from_slice(&json)
+            .map_err(|error| StoreError::unreadable(what, error))?,
     })
 }

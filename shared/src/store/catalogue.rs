@@ -37,12 +37,18 @@ impl CatalogueItem for Customer {
     }
 
     fn index_attributes(&self, tenant: &TenantId) -> Vec<(&'static str, String)> {
-        let document = self.document.as_ref().filter(|document| !document.is_empty());
+        let document = self
+            .document
+            .as_ref()
+            .filter(|document| !document.is_empty());
         let found_by = match document {
             Some(document) => Some(keys::document_index(tenant, document.as_str())),
             None => (*self == Self::unread(self.id)).then(|| keys::unread_customers(tenant)),
         };
-        found_by.map(|key| (attribute::DOCUMENT_KEY, key)).into_iter().collect()
+        found_by
+            .map(|key| (attribute::DOCUMENT_KEY, key))
+            .into_iter()
+            .collect()
     }
 }
 
@@ -73,7 +79,8 @@ impl CatalogueItem for SalesContract {
 /// The item of a record, with its index attributes and the hash of its content.
 fn catalogue_item<T: CatalogueItem>(tenant: &TenantId, value: &T) -> Result<Item, StoreError> {
     let key = value.key(tenant);
-    let content = serde_json::to_vec(value).map_err(|error| StoreError::unreadable(&key.sk, error))?;
+    let content =
+        serde_json::to_vec(value).map_err(|error| StoreError::unreadable(&key.sk, error))?;
     let mut item = to_item(&key, value)?;
     for (name, index_key) in value.index_attributes(tenant) {
         item.insert(name.to_owned(), text(index_key));
@@ -93,7 +100,11 @@ fn written<T>(answer: Result<T, StoreError>) -> Result<bool, StoreError> {
 
 impl Store {
     /// Writes those whose content differs from what is stored, and answers how many. Unchanged ones cost a read, no write.
-    pub async fn put_if_changed<T: CatalogueItem>(&self, tenant: &TenantId, values: &[T]) -> Result<usize, StoreError> {
+    pub async fn put_if_changed<T: CatalogueItem>(
+        &self,
+        tenant: &TenantId,
+        values: &[T],
+    ) -> Result<usize, StoreError> {
         let mut wanted: BTreeMap<ItemKey, Item> = BTreeMap::new();
         for value in values {
             wanted.insert(value.key(tenant), catalogue_item(tenant, value)?);
@@ -101,7 +112,12 @@ impl Store {
         let keys: Vec<ItemKey> = wanted.keys().cloned().collect();
         let attributes = [attribute::PK, attribute::SK, CONTENT_HASH, ERASED_ON];
         let held = self
-            .batch_get(&self.tables.portfolio, &keys, Freshness::Eventual, Some(&attributes))
+            .batch_get(
+                &self.tables.portfolio,
+                &keys,
+                Freshness::Eventual,
+                Some(&attributes),
+            )
             .await?;
         for item in &held {
             let key = key_of(item)?;
@@ -115,7 +131,10 @@ impl Store {
         let written = stream::iter(wanted.into_values())
             .map(|item| self.put_unless_same(item))
             .buffer_unordered(WRITES_AT_ONCE)
-            .try_fold(0, |sum, written| async move { Ok(sum + usize::from(written)) })
+            .try_fold(
+                0,
+                |sum, written| async move { Ok(sum + usize::from(written)) },
+            )
             .await?;
         Ok(written)
     }
@@ -127,23 +146,41 @@ impl Store {
             .put_item()
             .table_name(&self.tables.portfolio)
             .set_item(Some(item))
-            .condition_expression("(attribute_not_exists(#hash) OR #hash <> :hash) AND attribute_not_exists(#erased)")
+            .condition_expression(
+                "(attribute_not_exists(#hash) OR #hash <> :hash) AND attribute_not_exists(#erased)",
+            )
             .expression_attribute_names("#hash", CONTENT_HASH)
             .expression_attribute_names("#erased", ERASED_ON)
             .expression_attribute_values(":hash", hash);
         // Refused when somebody else wrote the same content meanwhile, or erased it.
-        written(put.send().await.map_err(|error| StoreError::of("PutItem", &error)))
+        written(
+            put.send()
+                .await
+                .map_err(|error| StoreError::of("PutItem", &error)),
+        )
     }
 
     /// Leaves nothing of a customer but the id: what is read of it later is not written, until it is noted as unread again.
-    pub async fn erase_customer(&self, tenant: &TenantId, id: CustomerId, on: Date) -> Result<(), StoreError> {
+    pub async fn erase_customer(
+        &self,
+        tenant: &TenantId,
+        id: CustomerId,
+        on: Date,
+    ) -> Result<(), StoreError> {
         let put = self.client.put_item().table_name(&self.tables.portfolio);
         let put = put.set_item(Some(catalogue_item(tenant, &Customer::erased(id, on))?));
-        put.send().await.map(drop).map_err(|error| StoreError::of("PutItem", &error))
+        put.send()
+            .await
+            .map(drop)
+            .map_err(|error| StoreError::of("PutItem", &error))
     }
 
     /// Notes customers of whom only the id is known, where none is held or an erased one is. [`Store::unread_customers`] finds them until they are read.
-    pub async fn note_unread_customers(&self, tenant: &TenantId, ids: &[CustomerId]) -> Result<(), StoreError> {
+    pub async fn note_unread_customers(
+        &self,
+        tenant: &TenantId,
+        ids: &[CustomerId],
+    ) -> Result<(), StoreError> {
         stream::iter(ids)
             .map(|id| self.note_unread_customer(tenant, *id))
             .buffer_unordered(WRITES_AT_ONCE)
@@ -151,7 +188,11 @@ impl Store {
             .await
     }
 
-    async fn note_unread_customer(&self, tenant: &TenantId, id: CustomerId) -> Result<(), StoreError> {
+    async fn note_unread_customer(
+        &self,
+        tenant: &TenantId,
+        id: CustomerId,
+    ) -> Result<(), StoreError> {
         let put = self
             .client
             .put_item()
@@ -161,34 +202,57 @@ impl Store {
             .expression_attribute_names("#pk", attribute::PK)
             .expression_attribute_names("#erased", ERASED_ON);
         // Refused when somebody else wrote the customer meanwhile: nothing may overwrite what was read.
-        written(put.send().await.map_err(|error| StoreError::of("PutItem", &error))).map(|_| ())
+        written(
+            put.send()
+                .await
+                .map_err(|error| StoreError::of("PutItem", &error)),
+        )
+        .map(|_| ())
     }
 
     async fn catalogue<T: CatalogueItem>(&self, keys: &[ItemKey]) -> Result<Vec<T>, StoreError> {
         let unique: BTreeSet<&ItemKey> = keys.iter().collect();
         let keys: Vec<ItemKey> = unique.into_iter().cloned().collect();
-        let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Eventual, None).await?;
+        let items = self
+            .batch_get(&self.tables.portfolio, &keys, Freshness::Eventual, None)
+            .await?;
         items.into_iter().map(from_item).collect()
     }
 
     /// Customers by id; unknown ones are left out.
-    pub async fn customers(&self, tenant: &TenantId, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Customer>, StoreError> {
+    pub async fn customers(
+        &self,
+        tenant: &TenantId,
+        ids: &[CustomerId],
+    ) -> Result<HashMap<CustomerId, Customer>, StoreError> {
         let keys: Vec<ItemKey> = ids.iter().map(|id| keys::customer(tenant, *id)).collect();
         let customers: Vec<Customer> = self.catalogue(&keys).await?;
-        Ok(customers.into_iter().map(|customer| (customer.id, customer)).collect())
+        Ok(customers
+            .into_iter()
+            .map(|customer| (customer.id, customer))
+            .collect())
     }
 
     /// The customers with a CPF or CNPJ.
-    pub async fn customers_by_document(&self, tenant: &TenantId, document: &Document) -> Result<Vec<CustomerId>, StoreError> {
-        self.customers_found_by(keys::document_index(tenant, document.as_str())).await
+    pub async fn customers_by_document(
+        &self,
+        tenant: &TenantId,
+        document: &Document,
+    ) -> Result<Vec<CustomerId>, StoreError> {
+        self.customers_found_by(keys::document_index(tenant, document.as_str()))
+            .await
     }
 
     /// The customers that were noted and not read yet.
     pub async fn unread_customers(&self, tenant: &TenantId) -> Result<Vec<CustomerId>, StoreError> {
-        self.customers_found_by(keys::unread_customers(tenant)).await
+        self.customers_found_by(keys::unread_customers(tenant))
+            .await
     }
 
-    async fn customers_found_by(&self, document_key: String) -> Result<Vec<CustomerId>, StoreError> {
+    async fn customers_found_by(
+        &self,
+        document_key: String,
+    ) -> Result<Vec<CustomerId>, StoreError> {
         let query = Query {
             table: &self.tables.portfolio,
             index: Some(index::BY_DOCUMENT),
@@ -203,17 +267,26 @@ impl Store {
             .iter()
             .map(|item| {
                 let pk = get_text(item, attribute::PK)?;
-                keys::parse_customer_partition(pk).ok_or_else(|| StoreError::unreadable("a customer's key", "it holds no customer"))
+                keys::parse_customer_partition(pk).ok_or_else(|| {
+                    StoreError::unreadable("a customer's key", "it holds no customer")
+                })
             })
             .collect()
     }
 
     /// The bills whose contracts name a customer, finished ones too.
-    pub async fn bills_of_customer(&self, tenant: &TenantId, customer: CustomerId) -> Result<BTreeSet<BillId>, StoreError> {
+    pub async fn bills_of_customer(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+    ) -> Result<BTreeSet<BillId>, StoreError> {
         let query = Query {
             table: &self.tables.portfolio,
             index: Some(index::BY_CUSTOMER),
-            hash: (attribute::CUSTOMER_KEY, keys::customer_index(tenant, customer)),
+            hash: (
+                attribute::CUSTOMER_KEY,
+                keys::customer_index(tenant, customer),
+            ),
             range: None,
             freshness: Freshness::Eventual,
             newest_first: false,
@@ -224,24 +297,46 @@ impl Store {
             .iter()
             .map(|item| {
                 let parsed = keys::parse_bill_partition(get_text(item, attribute::PK)?);
-                let (_, bill) = parsed.ok_or_else(|| StoreError::unreadable("a contract's key", "it holds no bill"))?;
+                let (_, bill) = parsed.ok_or_else(|| {
+                    StoreError::unreadable("a contract's key", "it holds no bill")
+                })?;
                 Ok(bill)
             })
             .collect()
     }
 
     /// The credit-bureau state of bills, where one was ever told.
-    pub async fn credit_bureau(&self, tenant: &TenantId, bills: &[BillId]) -> Result<HashMap<BillId, CreditBureauRecord>, StoreError> {
-        let keys: Vec<ItemKey> = bills.iter().map(|bill| keys::credit_bureau(tenant, *bill)).collect();
+    pub async fn credit_bureau(
+        &self,
+        tenant: &TenantId,
+        bills: &[BillId],
+    ) -> Result<HashMap<BillId, CreditBureauRecord>, StoreError> {
+        let keys: Vec<ItemKey> = bills
+            .iter()
+            .map(|bill| keys::credit_bureau(tenant, *bill))
+            .collect();
         let records: Vec<CreditBureauRecord> = self.catalogue(&keys).await?;
-        Ok(records.into_iter().map(|record| (record.bill, record)).collect())
+        Ok(records
+            .into_iter()
+            .map(|record| (record.bill, record))
+            .collect())
     }
 
     /// Sales contracts by bill; bills without one are left out.
-    pub async fn sales_contracts(&self, tenant: &TenantId, bills: &[BillId]) -> Result<HashMap<BillId, SalesContract>, StoreError> {
-        let keys: Vec<ItemKey> = bills.iter().map(|bill| keys::sales_contract(tenant, *bill)).collect();
+    pub async fn sales_contracts(
+        &self,
+        tenant: &TenantId,
+        bills: &[BillId],
+    ) -> Result<HashMap<BillId, SalesContract>, StoreError> {
+        let keys: Vec<ItemKey> = bills
+            .iter()
+            .map(|bill| keys::sales_contract(tenant, *bill))
+            .collect();
         let contracts: Vec<SalesContract> = self.catalogue(&keys).await?;
-        Ok(contracts.into_iter().map(|contract| (contract.bill, contract)).collect())
+        Ok(contracts
+            .into_iter()
+            .map(|contract| (contract.bill, contract))
+            .collect())
     }
 
     /// All enterprises of a tenant.
@@ -250,7 +345,11 @@ impl Store {
     }
 
     /// Which of some units are held.
-    pub async fn held_units(&self, tenant: &TenantId, units: &BTreeSet<(EnterpriseId, UnitId)>) -> Result<BTreeSet<UnitId>, StoreError> {
+    pub async fn held_units(
+        &self,
+        tenant: &TenantId,
+        units: &BTreeSet<(EnterpriseId, UnitId)>,
+    ) -> Result<BTreeSet<UnitId>, StoreError> {
         let keys: Vec<ItemKey> = units
             .iter()
             .map(|(enterprise, unit)| keys::unit(tenant, *enterprise, *unit))
@@ -260,7 +359,11 @@ impl Store {
     }
 
     /// All units of an enterprise.
-    pub async fn units(&self, tenant: &TenantId, enterprise: EnterpriseId) -> Result<Vec<Unit>, StoreError> {
+    pub async fn units(
+        &self,
+        tenant: &TenantId,
+        enterprise: EnterpriseId,
+    ) -> Result<Vec<Unit>, StoreError> {
         self.partition(keys::units(tenant, enterprise)).await
     }
 
@@ -274,6 +377,10 @@ impl Store {
             newest_first: false,
             limit: None,
         };
-        self.query_all(query).await?.into_iter().map(from_item).collect()
+        self.query_all(query)
+            .await?
+            .into_iter()
+            .map(from_item)
+            .collect()
     }
 }

@@ -6,7 +6,9 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::attributes::{Item, binary, get_binary, get_number, get_text, key_item, key_of, number, opt_text, text};
+use super::attributes::{
+    Item, binary, get_binary, get_number, get_text, key_item, key_of, number, opt_text, text,
+};
 use super::batch::{Freshness, Query};
 use super::journal::expiry;
 use super::keys::{self, ItemKey, attribute};
@@ -43,14 +45,18 @@ impl Store {
         let pk = keys::checkpoint(tenant, creditor, task);
         // A save between the two reads removes the parts of the head just read: then the new head is there.
         for _ in 0..3 {
-            let Some(head) = self.get(&self.tables.control, &head_key(&pk), Freshness::Consistent).await? else {
+            let Some(head) = self
+                .get(&self.tables.control, &head_key(&pk), Freshness::Consistent)
+                .await?
+            else {
                 return Ok(None);
             };
             let Some(packed) = self.packed_content(&pk, &head).await? else {
                 continue;
             };
             let json = packing::unpack(WHAT, &packed, get_text(&head, "encoding")?)?;
-            let content = serde_json::from_slice(&json).map_err(|error| StoreError::unreadable(WHAT, error))?;
+            let content = serde_json::from_slice(&json)
+                .map_err(|error| StoreError::unreadable(WHAT, error))?;
             let version = get_number(&head, "version")?;
             return Ok(Some(Checkpoint { version, content }));
         }
@@ -63,7 +69,9 @@ impl Store {
             return Ok(Some(get_binary(head, "content")?.to_vec()));
         }
         let wanted = part_keys(pk, get_text(head, "nonce")?, parts);
-        let mut items = self.batch_get(&self.tables.control, &wanted, Freshness::Consistent, None).await?;
+        let mut items = self
+            .batch_get(&self.tables.control, &wanted, Freshness::Consistent, None)
+            .await?;
         if items.len() != parts {
             return Ok(None);
         }
@@ -86,7 +94,8 @@ impl Store {
         content: &T,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let json = serde_json::to_vec(content).map_err(|error| StoreError::unreadable("a checkpoint", error))?;
+        let json = serde_json::to_vec(content)
+            .map_err(|error| StoreError::unreadable("a checkpoint", error))?;
         let packed = packing::pack(&json);
         if packed.bytes.len() > LIMIT_BYTES {
             return Err(StoreError::TooLarge {
@@ -109,19 +118,28 @@ impl Store {
             ("nonce".to_owned(), text(&nonce)),
             ("parts".to_owned(), number(parts)),
             ("saved_at".to_owned(), text(keys::instant(now))),
-            (attribute::EXPIRES_AT.to_owned(), number(expiry(now, KEPT_DAYS))),
+            (
+                attribute::EXPIRES_AT.to_owned(),
+                number(expiry(now, KEPT_DAYS)),
+            ),
         ]);
         if parts == 0 {
             head.insert("content".to_owned(), binary(packed.bytes));
         } else {
-            let items = part_keys(&pk, &nonce, parts).into_iter().zip(packed.bytes.chunks(PART_BYTES));
+            let items = part_keys(&pk, &nonce, parts)
+                .into_iter()
+                .zip(packed.bytes.chunks(PART_BYTES));
             let items = items.map(|(key, bytes)| {
                 let mut item = key_item(&key);
                 item.insert("content".to_owned(), binary(bytes.to_vec()));
-                item.insert(attribute::EXPIRES_AT.to_owned(), number(expiry(now, KEPT_DAYS)));
+                item.insert(
+                    attribute::EXPIRES_AT.to_owned(),
+                    number(expiry(now, KEPT_DAYS)),
+                );
                 item
             });
-            self.batch_put(&self.tables.control, items.collect()).await?;
+            self.batch_put(&self.tables.control, items.collect())
+                .await?;
         }
         self.put_head(head, version, &pk).await?;
         Ok(version + 1)
@@ -140,7 +158,10 @@ impl Store {
             put.condition_expression("version = :version")
                 .expression_attribute_values(":version", number(version))
         };
-        let answer = put.send().await.map_err(|error| StoreError::of("PutItem", &error))?;
+        let answer = put
+            .send()
+            .await
+            .map_err(|error| StoreError::of("PutItem", &error))?;
         // The parts of the version replaced: nothing reads them any more.
         if let Some(old) = answer.attributes {
             let parts: usize = get_number(&old, "parts")?;
@@ -151,7 +172,12 @@ impl Store {
     }
 
     /// Removes a task's checkpoint: the run is complete.
-    pub async fn clear_checkpoint(&self, tenant: &TenantId, creditor: Option<CreditorId>, task: &str) -> Result<(), StoreError> {
+    pub async fn clear_checkpoint(
+        &self,
+        tenant: &TenantId,
+        creditor: Option<CreditorId>,
+        task: &str,
+    ) -> Result<(), StoreError> {
         let query = Query {
             table: &self.tables.control,
             index: None,

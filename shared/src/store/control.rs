@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::attributes::{Item, binary, get_binary, get_text, key_item, key_of, number, opt_text, text};
+use super::attributes::{
+    Item, binary, get_binary, get_text, key_item, key_of, number, opt_text, text,
+};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError, journal, packing};
@@ -39,16 +41,26 @@ pub struct Cursor {
 
 impl Store {
     /// A tenant's settings; `None` when the tenant is unknown.
-    pub async fn tenant_settings(&self, tenant: &TenantId) -> Result<Option<TenantSettings>, StoreError> {
+    pub async fn tenant_settings(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<TenantSettings>, StoreError> {
         let key = keys::tenant_settings(tenant);
-        let item = self.get(&self.tables.control, &key, Freshness::Eventual).await?;
+        let item = self
+            .get(&self.tables.control, &key, Freshness::Eventual)
+            .await?;
         item.map(|item| read_settings(&format!("the settings of tenant {tenant}"), &item))
             .transpose()
     }
 
     /// Writes a tenant's settings and lists the tenant.
-    pub async fn put_tenant(&self, tenant: &TenantId, settings: &TenantSettings) -> Result<(), StoreError> {
-        self.put_settings(&keys::tenant_settings(tenant), settings).await?;
+    pub async fn put_tenant(
+        &self,
+        tenant: &TenantId,
+        settings: &TenantSettings,
+    ) -> Result<(), StoreError> {
+        self.put_settings(&keys::tenant_settings(tenant), settings)
+            .await?;
         let mut listed = key_item(&keys::listed_tenant(tenant));
         let active = aws_sdk_dynamodb::types::AttributeValue::Bool(settings.active);
         listed.insert("active".to_owned(), active);
@@ -57,19 +69,30 @@ impl Store {
 
     /// All tenants. An entry that cannot be read is logged and left out: it must not stop the others' schedules.
     pub async fn tenants(&self) -> Result<Vec<ListedTenant>, StoreError> {
-        let items = self.control_partition(keys::TENANTS.to_owned(), None).await?;
+        let items = self
+            .control_partition(keys::TENANTS.to_owned(), None)
+            .await?;
         Ok(items.iter().filter_map(read_listed).collect())
     }
 
     /// A creditor's settings; `None` when the company is not registered.
-    pub async fn creditor(&self, tenant: &TenantId, creditor: CreditorId) -> Result<Option<CreditorSettings>, StoreError> {
+    pub async fn creditor(
+        &self,
+        tenant: &TenantId,
+        creditor: CreditorId,
+    ) -> Result<Option<CreditorSettings>, StoreError> {
         let key = keys::creditor(tenant, creditor);
-        let item = self.get(&self.tables.control, &key, Freshness::Eventual).await?;
+        let item = self
+            .get(&self.tables.control, &key, Freshness::Eventual)
+            .await?;
         item.map(|item| read_creditor(tenant, &item)).transpose()
     }
 
     /// All creditors of a tenant, by company.
-    pub async fn creditors(&self, tenant: &TenantId) -> Result<BTreeMap<CreditorId, CreditorSettings>, StoreError> {
+    pub async fn creditors(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<BTreeMap<CreditorId, CreditorSettings>, StoreError> {
         let items = self
             .control_partition(keys::tenant_partition(tenant), Some(keys::CREDITOR_PREFIX))
             .await?;
@@ -80,11 +103,20 @@ impl Store {
     }
 
     /// Registers a creditor or changes its settings.
-    pub async fn put_creditor(&self, tenant: &TenantId, settings: &CreditorSettings) -> Result<(), StoreError> {
-        self.put_settings(&keys::creditor(tenant, settings.company), settings).await
+    pub async fn put_creditor(
+        &self,
+        tenant: &TenantId,
+        settings: &CreditorSettings,
+    ) -> Result<(), StoreError> {
+        self.put_settings(&keys::creditor(tenant, settings.company), settings)
+            .await
     }
 
-    async fn put_settings<T: Serialize>(&self, key: &ItemKey, settings: &T) -> Result<(), StoreError> {
+    async fn put_settings<T: Serialize>(
+        &self,
+        key: &ItemKey,
+        settings: &T,
+    ) -> Result<(), StoreError> {
         let mut item = key_item(key);
         let value = serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value(settings);
         let value = value.map_err(|error| StoreError::unreadable(&key.sk, error))?;
@@ -92,7 +124,11 @@ impl Store {
         self.batch_put(&self.tables.control, vec![item]).await
     }
 
-    async fn control_partition(&self, pk: String, prefix: Option<&str>) -> Result<Vec<Item>, StoreError> {
+    async fn control_partition(
+        &self,
+        pk: String,
+        prefix: Option<&str>,
+    ) -> Result<Vec<Item>, StoreError> {
         self.query_all(Query {
             table: &self.tables.control,
             index: None,
@@ -106,9 +142,16 @@ impl Store {
     }
 
     /// Where a task stands; `None` before its first success.
-    pub async fn cursor(&self, tenant: &TenantId, creditor: Option<CreditorId>, task: &str) -> Result<Option<Cursor>, StoreError> {
+    pub async fn cursor(
+        &self,
+        tenant: &TenantId,
+        creditor: Option<CreditorId>,
+        task: &str,
+    ) -> Result<Option<Cursor>, StoreError> {
         let key = keys::cursor(tenant, creditor, task);
-        let item = self.get(&self.tables.control, &key, Freshness::Consistent).await?;
+        let item = self
+            .get(&self.tables.control, &key, Freshness::Consistent)
+            .await?;
         item.map(|item| {
             let last_success = super::attributes::get_instant(&item, "last_success")?;
             Ok(Cursor { last_success })
@@ -143,8 +186,15 @@ impl Store {
     }
 
     /// Whether a reconciliation of the creditor ever succeeded; until then its import is a reconciliation.
-    pub async fn first_reconciliation_done(&self, tenant: &TenantId, creditor: CreditorId) -> Result<bool, StoreError> {
-        Ok(self.cursor(tenant, Some(creditor), RECONCILE).await?.is_some())
+    pub async fn first_reconciliation_done(
+        &self,
+        tenant: &TenantId,
+        creditor: CreditorId,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .cursor(tenant, Some(creditor), RECONCILE)
+            .await?
+            .is_some())
     }
 
     /// Keeps one chunk of the bills that a run would remove installments of. The same number again replaces the chunk. A chunk holds 1,000 at most.
@@ -163,31 +213,50 @@ impl Store {
                 limit: REMOVALS_PER_CHUNK,
             });
         }
-        let json = serde_json::to_vec(removals).map_err(|error| StoreError::unreadable("the removals", error))?;
+        let json = serde_json::to_vec(removals)
+            .map_err(|error| StoreError::unreadable("the removals", error))?;
         let packed = packing::pack(&json);
         let mut item = key_item(&keys::removal_chunk(tenant, run, chunk));
         item.extend([
             ("removals".to_owned(), binary(packed.bytes)),
             ("encoding".to_owned(), text(packed.encoding)),
-            (attribute::EXPIRES_AT.to_owned(), number(journal::expiry(now, REMOVALS_KEPT_DAYS))),
+            (
+                attribute::EXPIRES_AT.to_owned(),
+                number(journal::expiry(now, REMOVALS_KEPT_DAYS)),
+            ),
         ]);
         self.batch_put(&self.tables.control, vec![item]).await
     }
 
     /// One chunk of a run's removals; `None` past the last one, or when the run is unknown or its removals expired.
-    pub async fn removals(&self, tenant: &TenantId, run: &str, chunk: u32) -> Result<Option<Vec<BillId>>, StoreError> {
+    pub async fn removals(
+        &self,
+        tenant: &TenantId,
+        run: &str,
+        chunk: u32,
+    ) -> Result<Option<Vec<BillId>>, StoreError> {
         let key = keys::removal_chunk(tenant, run, chunk);
-        let Some(item) = self.get(&self.tables.control, &key, Freshness::Consistent).await? else {
+        let Some(item) = self
+            .get(&self.tables.control, &key, Freshness::Consistent)
+            .await?
+        else {
             return Ok(None);
         };
-        let json = packing::unpack("the removals", get_binary(&item, "removals")?, get_text(&item, "encoding")?)?;
-        let removals = serde_json::from_slice(&json).map_err(|error| StoreError::unreadable("the removals", error))?;
+        let json = packing::unpack(
+            "the removals",
+            get_binary(&item, "removals")?,
+            get_text(&item, "encoding")?,
+        )?;
+        let removals = serde_json::from_slice(&json)
+            .map_err(|error| StoreError::unreadable("the removals", error))?;
         Ok(Some(removals))
     }
 
     /// Forgets a run's removals.
     pub async fn clear_removals(&self, tenant: &TenantId, run: &str) -> Result<(), StoreError> {
-        let items = self.control_partition(keys::removals(tenant, run), None).await?;
+        let items = self
+            .control_partition(keys::removals(tenant, run), None)
+            .await?;
         let keys: Vec<ItemKey> = items.iter().map(key_of).collect::<Result<_, _>>()?;
         self.batch_delete(&self.tables.control, &keys).await
     }
@@ -195,9 +264,17 @@ impl Store {
 
 fn read_listed(item: &Item) -> Option<ListedTenant> {
     let tenant = TenantId::parse(opt_text(item, attribute::SK)?)
-        .inspect_err(|why| tracing::error!(why, "an entry of the list of tenants cannot be read; no schedule runs for it"))
+        .inspect_err(|why| {
+            tracing::error!(
+                why,
+                "an entry of the list of tenants cannot be read; no schedule runs for it"
+            );
+        })
         .ok()?;
-    let active = item.get("active").and_then(|value| value.as_bool().ok()).copied();
+    let active = item
+        .get("active")
+        .and_then(|value| value.as_bool().ok())
+        .copied();
     Some(ListedTenant {
         tenant,
         active: active.unwrap_or(true),
@@ -208,11 +285,16 @@ fn read_creditor(tenant: &TenantId, item: &Item) -> Result<CreditorSettings, Sto
     let sk = opt_text(item, attribute::SK).unwrap_or_default();
     let what = format!("the settings of tenant {tenant}, {}", sk.replace('#', " "));
     let settings: CreditorSettings = read_settings(&what, item)?;
-    let company = sk.strip_prefix(keys::CREDITOR_PREFIX).and_then(|id| id.parse().ok());
+    let company = sk
+        .strip_prefix(keys::CREDITOR_PREFIX)
+        .and_then(|id| id.parse().ok());
     if company == Some(settings.company.0) {
         Ok(settings)
     } else {
-        Err(StoreError::unreadable(what, "the field \"company\" must be the number of the key"))
+        Err(StoreError::unreadable(
+            what,
+            "the field \"company\" must be the number of the key",
+        ))
     }
 }
 
@@ -221,10 +303,13 @@ fn read_settings<T: DeserializeOwned>(what: &str, item: &Item) -> Result<T, Stor
     let value = item
         .get("settings")
         .ok_or_else(|| StoreError::unreadable(what, "the attribute \"settings\" is missing"))?;
-    let value: Value =
-        serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value(value.clone()).map_err(|error| StoreError::unreadable(what, error))?;
+    let value: Value = serde_dynamo::aws_sdk_dynamodb_1::from_attribute_value(value.clone())
+        .map_err(|error| StoreError::unreadable(what, error))?;
     let Value::Object(fields) = value else {
-        return Err(StoreError::unreadable(what, "the attribute \"settings\" must be a map"));
+        return Err(StoreError::unreadable(
+            what,
+            "the attribute \"settings\" must be a map",
+        ));
     };
     let error = match serde_json::from_value(Value::Object(fields.clone())) {
         Ok(settings) => return Ok(settings),
@@ -236,7 +321,10 @@ fn read_settings<T: DeserializeOwned>(what: &str, item: &Item) -> Result<T, Stor
         if let Err(error) = serde_json::from_value::<T>(alone) {
             let why = error.to_string();
             if !why.starts_with("missing field") {
-                return Err(StoreError::unreadable(what, format!("field \"{name}\": {why}")));
+                return Err(StoreError::unreadable(
+                    what,
+                    format!("field \"{name}\": {why}"),
+                ));
             }
         }
     }

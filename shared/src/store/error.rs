@@ -62,11 +62,16 @@ impl StoreError {
         match self {
             Self::Conflict => Recovery::Reload,
             Self::Unavailable { .. } => Recovery::Retry,
-            Self::Refused { .. } | Self::Unreadable { .. } | Self::TooLarge { .. } => Recovery::Never,
+            Self::Refused { .. } | Self::Unreadable { .. } | Self::TooLarge { .. } => {
+                Recovery::Never
+            }
         }
     }
 
-    #[allow(clippy::needless_pass_by_value, reason = "errors and texts are passed as they come")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "errors and texts are passed as they come"
+    )]
     pub(super) fn unreadable(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Unreadable {
             what: what.into(),
@@ -75,7 +80,10 @@ impl StoreError {
     }
 
     /// Sorts an SDK error. A failed condition is a [`StoreError::Conflict`].
-    pub(super) fn of<E: ProvideErrorMetadata, R: std::fmt::Debug>(operation: &'static str, error: &SdkError<E, R>) -> Self {
+    pub(super) fn of<E: ProvideErrorMetadata, R: std::fmt::Debug>(
+        operation: &'static str,
+        error: &SdkError<E, R>,
+    ) -> Self {
         let SdkError::ServiceError(service) = error else {
             let why = match error {
                 SdkError::ConstructionFailure(_) => "the request could not be built",
@@ -105,8 +113,14 @@ impl StoreError {
             | "ServiceUnavailable"
             | "TransactionInProgressException"
             | "ExpiredTokenException"
-            | "unknown error" => Self::Unavailable { operation, why: why() },
-            _ => Self::Refused { operation, why: why() },
+            | "unknown error" => Self::Unavailable {
+                operation,
+                why: why(),
+            },
+            _ => Self::Refused {
+                operation,
+                why: why(),
+            },
         }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
-use super::attributes::{Item, binary, get_binary, get_number, get_text, key_item, number, opt_number, opt_text, text};
+use super::attributes::{
+    Item, binary, get_binary, get_number, get_text, key_item, number, opt_number, opt_text, text,
+};
 use super::journal::expiry;
 use super::keys::{self, ItemKey, attribute};
 use super::{Store, StoreError, packing};
@@ -69,7 +71,14 @@ pub enum Begun {
 
 impl Store {
     /// Begins a call. `digest` tells bodies (and addresses) apart; the lease is longer than the call can take.
-    pub async fn begin_call(&self, tenant: &TenantId, key: &str, digest: &str, term: Term, now: Timestamp) -> Result<Begun, StoreError> {
+    pub async fn begin_call(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        digest: &str,
+        term: Term,
+        now: Timestamp,
+    ) -> Result<Begun, StoreError> {
         let claim = Claim {
             key: keys::idempotency(tenant, key),
             owner: format!("{:032x}", fastrand::u128(..)),
@@ -101,7 +110,9 @@ impl Store {
             put.condition_expression(FREE)
         };
         let answer = put.send().await;
-        let Err(error) = answer else { return Ok(Begun::New(claim)) };
+        let Err(error) = answer else {
+            return Ok(Begun::New(claim));
+        };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(held)) => match held.item() {
                 Some(item) => read(item, &claim, now),
@@ -112,7 +123,12 @@ impl Store {
     }
 
     /// Notes the answer, to be repeated from now on. [`StoreError::Conflict`] when the lease ran out and somebody else began the call again.
-    pub async fn finish_call(&self, claim: &Claim, answer: &StoredAnswer, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn finish_call(
+        &self,
+        claim: &Claim,
+        answer: &StoredAnswer,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let packed = packing::pack(&answer.body);
         if packed.bytes.len() > LIMIT_BYTES {
             return Err(StoreError::TooLarge {
@@ -165,7 +181,10 @@ impl Claim {
         item.extend([
             ("owner".to_owned(), text(&self.owner)),
             ("digest".to_owned(), text(&self.digest)),
-            (attribute::EXPIRES_AT.to_owned(), number(expiry(now, KEPT_DAYS))),
+            (
+                attribute::EXPIRES_AT.to_owned(),
+                number(expiry(now, KEPT_DAYS)),
+            ),
         ]);
         item
     }
@@ -183,8 +202,16 @@ fn read(item: &Item, claim: &Claim, now: Timestamp) -> Result<Begun, StoreError>
         let until = Timestamp::from_millisecond(get_number(item, "expires_ms")?);
         let until = until.map_err(|_| StoreError::unreadable("a call in progress", "its end"))?;
         // Under the other lease it would have been ours.
-        return Ok(if until <= now { Begun::Died } else { Begun::InProgress { until } });
+        return Ok(if until <= now {
+            Begun::Died
+        } else {
+            Begun::InProgress { until }
+        });
     };
-    let body = packing::unpack("an answer to be repeated", get_binary(item, "body")?, get_text(item, "encoding")?)?;
+    let body = packing::unpack(
+        "an answer to be repeated",
+        get_binary(item, "body")?,
+        get_text(item, "encoding")?,
+    )?;
     Ok(Begun::Same(StoredAnswer { status, body }))
 }

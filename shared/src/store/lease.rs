@@ -76,7 +76,9 @@ impl Store {
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(held)) => {
                     let until = held.item().and_then(|item| opt_number(item, "expires_ms"));
-                    let until = until.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(now);
+                    let until = until
+                        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                        .unwrap_or(now);
                     Ok(Acquired::Held { until })
                 }
                 _ => Err(StoreError::of("PutItem", &error)),
@@ -85,7 +87,12 @@ impl Store {
     }
 
     /// Prolongs a lease. [`StoreError::Conflict`] means that another run has taken it: stop.
-    pub async fn renew_lease(&self, lease: &mut Lease, length: Duration, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn renew_lease(
+        &self,
+        lease: &mut Lease,
+        length: Duration,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let expires = end(now, length);
         self.client
             .update_item()

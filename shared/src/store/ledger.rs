@@ -69,7 +69,11 @@ impl Share {
                 burst: limits.burst,
                 lot: wanted.clamp(1, PACED_LOT),
             },
-            _ => Self { most, burst: most, lot: 1 },
+            _ => Self {
+                most,
+                burst: most,
+                lot: 1,
+            },
         }
     }
 
@@ -181,7 +185,10 @@ pub(super) fn take(
         return Decision::Wait(milliseconds(next.blocked_until_ms - now_ms));
     }
     // A grant is never older than the one before, or the order of the log would lie about differing clocks.
-    let at_ms = next.grants.last().map_or(now_ms, |last| last.at_ms.max(now_ms));
+    let at_ms = next
+        .grants
+        .last()
+        .map_or(now_ms, |last| last.at_ms.max(now_ms));
     next.grants.retain(|grant| grant.at_ms > at_ms - WINDOW_MS);
     let day_free = limits.day_for(priority).saturating_sub(next.day_used);
     if day_free == 0 {
@@ -192,7 +199,10 @@ pub(super) fn take(
     if opens_ms > at_ms {
         return Decision::Wait(milliseconds(opens_ms - now_ms));
     }
-    let count = wanted.max(1).min(share.free(&next.grants, at_ms)).min(day_free);
+    let count = wanted
+        .max(1)
+        .min(share.free(&next.grants, at_ms))
+        .min(day_free);
     if priority == Priority::Interactive {
         next.people_until_ms = now_ms + PEOPLE_WORK_MS;
     }
@@ -218,9 +228,16 @@ pub(super) fn left(ledger: &Ledger, limits: Limits, now: Timestamp) -> (u32, u32
     let minute = if next.blocked_until_ms > now_ms {
         0
     } else {
-        share.most.saturating_sub(next.grants.iter().map(|grant| grant.count).sum())
+        share
+            .most
+            .saturating_sub(next.grants.iter().map(|grant| grant.count).sum())
     };
-    (minute, limits.day_for(Priority::Batch).saturating_sub(next.day_used))
+    (
+        minute,
+        limits
+            .day_for(Priority::Batch)
+            .saturating_sub(next.day_used),
+    )
 }
 
 /// The ledger as of now: what is over forgotten, what is settled merged, a new day begun.
@@ -229,13 +246,20 @@ fn current(ledger: &Ledger, now: Timestamp) -> Ledger {
     let mut grants: Vec<Grant> = Vec::with_capacity(ledger.grants.len() + 1);
     for grant in &ledger.grants {
         // A grant from so far ahead was made by a broken clock: without this, it would block everybody until then.
-        let at_ms = if grant.at_ms > now_ms + WINDOW_MS { now_ms } else { grant.at_ms };
+        let at_ms = if grant.at_ms > now_ms + WINDOW_MS {
+            now_ms
+        } else {
+            grant.at_ms
+        };
         if at_ms <= now_ms - WINDOW_MS {
             continue;
         }
         let settled = at_ms < now_ms - MERGE_AFTER_MS;
         match grants.last_mut() {
-            Some(last) if settled && at_ms.div_euclid(MERGE_SPAN_MS) == last.at_ms.div_euclid(MERGE_SPAN_MS) => {
+            Some(last)
+                if settled
+                    && at_ms.div_euclid(MERGE_SPAN_MS) == last.at_ms.div_euclid(MERGE_SPAN_MS) =>
+            {
                 // The later instant: a merged grant counts rather too long than too short.
                 last.at_ms = last.at_ms.max(at_ms);
                 last.count += grant.count;
@@ -246,7 +270,9 @@ fn current(ledger: &Ledger, now: Timestamp) -> Ledger {
     }
     // Around midnight a slower clock must not begin the day before again; one that is a day ahead is broken.
     let today = business_date(now);
-    let ahead = ledger.day.filter(|day| today.tomorrow().is_ok_and(|tomorrow| *day == tomorrow));
+    let ahead = ledger
+        .day
+        .filter(|day| today.tomorrow().is_ok_and(|tomorrow| *day == tomorrow));
     let today = ahead.unwrap_or(today);
     let same_day = ledger.day == Some(today);
     Ledger {
@@ -267,7 +293,10 @@ fn current(ledger: &Ledger, now: Timestamp) -> Ledger {
 
 /// Counts a grant for its used tokens only. Doing it again changes nothing, as it is after an unclear answer.
 fn give_back(ledger: &mut Ledger, refund: Refund) {
-    let found = ledger.grants.iter_mut().find(|grant| grant.id != 0 && grant.id == refund.grant.id);
+    let found = ledger
+        .grants
+        .iter_mut()
+        .find(|grant| grant.id != 0 && grant.id == refund.grant.id);
     let Some(grant) = found else {
         return;
     };

@@ -48,7 +48,9 @@ pub use checkpoint::Checkpoint;
 pub use control::{Cursor, ListedTenant};
 pub use error::{Recovery, StoreError};
 pub use idempotency::{Begun, Claim, StoredAnswer, Term};
-pub use journal::{Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState};
+pub use journal::{
+    Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState,
+};
 pub use lease::{Acquired, Lease};
 pub use open::OpenEntry;
 pub use outbox::UnpublishedEvent;

@@ -50,7 +50,9 @@ impl Store {
                     let Some(start) = start else {
                         return Ok(None);
                     };
-                    let (items, next) = store.query_page(&open_query(&store, shard, from, to), start).await?;
+                    let (items, next) = store
+                        .query_page(&open_query(&store, shard, from, to), start)
+                        .await?;
                     Ok::<_, StoreError>(Some((items, next.map(Some))))
                 }
             });
@@ -63,9 +65,17 @@ impl Store {
     }
 
     /// How many installments of a creditor are open. Reads the whole index of the creditor.
-    pub async fn count_open(&self, tenant: &TenantId, creditor: CreditorId) -> Result<u64, StoreError> {
-        let counts = (0..keys::OPEN_SHARDS).map(|shard| self.count_shard(keys::open_shard(tenant, creditor, shard)));
-        Ok(futures::future::try_join_all(counts).await?.into_iter().sum())
+    pub async fn count_open(
+        &self,
+        tenant: &TenantId,
+        creditor: CreditorId,
+    ) -> Result<u64, StoreError> {
+        let counts = (0..keys::OPEN_SHARDS)
+            .map(|shard| self.count_shard(keys::open_shard(tenant, creditor, shard)));
+        Ok(futures::future::try_join_all(counts)
+            .await?
+            .into_iter()
+            .sum())
     }
 
     async fn count_shard(&self, shard: String) -> Result<u64, StoreError> {
@@ -110,10 +120,15 @@ fn open_query(store: &Store, shard: String, from: Option<Date>, to: Option<Date>
 fn read_entry(item: &Item) -> Result<OpenEntry, StoreError> {
     let what = "an entry of the open installments";
     let key = get_text(item, attribute::OPEN_KEY)?;
-    let (due_on, key, id) = keys::parse_open_key(key).ok_or_else(|| StoreError::unreadable(what, "its key"))?;
-    let fingerprint =
-        Fingerprint::from_hex(get_text(item, "fingerprint")?).ok_or_else(|| StoreError::unreadable(what, "the fingerprint"))?;
-    let boleto = item.get("boleto").and_then(|value| value.as_bool().ok()).copied().unwrap_or(false);
+    let (due_on, key, id) =
+        keys::parse_open_key(key).ok_or_else(|| StoreError::unreadable(what, "its key"))?;
+    let fingerprint = Fingerprint::from_hex(get_text(item, "fingerprint")?)
+        .ok_or_else(|| StoreError::unreadable(what, "the fingerprint"))?;
+    let boleto = item
+        .get("boleto")
+        .and_then(|value| value.as_bool().ok())
+        .copied()
+        .unwrap_or(false);
     Ok(OpenEntry {
         bill: key.bill,
         key,

@@ -27,7 +27,11 @@ pub struct UnpublishedEvent {
 impl Store {
     /// Events committed before an instant and not published, oldest first in each shard, at most about `limit`. All tenants.
     /// One that cannot be read is logged and left out.
-    pub async fn unpublished(&self, before: Timestamp, limit: usize) -> Result<Vec<UnpublishedEvent>, StoreError> {
+    pub async fn unpublished(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<UnpublishedEvent>, StoreError> {
         let shards = (0..keys::OUTBOX_SHARDS).map(|shard| {
             self.query_all(Query {
                 table: &self.tables.portfolio,
@@ -40,16 +44,31 @@ impl Store {
             })
         });
         let entries = futures::future::try_join_all(shards).await?;
-        let keys: Vec<ItemKey> = entries.iter().flatten().map(key_of).collect::<Result<_, _>>()?;
-        let items = self.batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None).await?;
+        let keys: Vec<ItemKey> = entries
+            .iter()
+            .flatten()
+            .map(key_of)
+            .collect::<Result<_, _>>()?;
+        let items = self
+            .batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None)
+            .await?;
         // Published meanwhile: the index lagged.
-        let waiting = items.into_iter().filter(|item| item.contains_key(attribute::OUTBOX_AT));
+        let waiting = items
+            .into_iter()
+            .filter(|item| item.contains_key(attribute::OUTBOX_AT));
         Ok(waiting.filter_map(read_unpublished).collect())
     }
 
     /// Takes published events out of the outbox. Doing it again does nothing.
-    pub async fn mark_published(&self, tenant: &TenantId, events: &[TimelineEvent]) -> Result<(), StoreError> {
-        let keys: Vec<ItemKey> = events.iter().map(|event| keys::timeline_event(tenant, event)).collect();
+    pub async fn mark_published(
+        &self,
+        tenant: &TenantId,
+        events: &[TimelineEvent],
+    ) -> Result<(), StoreError> {
+        let keys: Vec<ItemKey> = events
+            .iter()
+            .map(|event| keys::timeline_event(tenant, event))
+            .collect();
         stream::iter(keys)
             .map(|key| self.mark(key))
             .buffer_unordered(MARKS_AT_ONCE)
@@ -79,9 +98,11 @@ impl Store {
 fn read_unpublished(item: Item) -> Option<UnpublishedEvent> {
     let read = |item: Item| {
         let parsed = keys::parse_bill_partition(get_text(&item, attribute::PK)?);
-        let (tenant, bill) = parsed.ok_or_else(|| StoreError::unreadable("an event's key", "it holds no bill"))?;
+        let (tenant, bill) =
+            parsed.ok_or_else(|| StoreError::unreadable("an event's key", "it holds no bill"))?;
         let committed_at = get_instant(&item, attribute::OUTBOX_AT)?;
-        let event = from_item(item).inspect_err(|_| tracing::error!(%tenant, %bill, "an event of this bill is damaged"))?;
+        let event = from_item(item)
+            .inspect_err(|_| tracing::error!(%tenant, %bill, "an event of this bill is damaged"))?;
         Ok::<_, StoreError>(UnpublishedEvent {
             tenant,
             event,

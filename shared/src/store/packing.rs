@@ -32,7 +32,10 @@ pub fn pack(content: &[u8]) -> Packed {
             && let Ok(bytes) = encoder.finish()
             && bytes.len() < content.len()
         {
-            return Packed { bytes, encoding: "gzip" };
+            return Packed {
+                bytes,
+                encoding: "gzip",
+            };
         }
     }
     Packed {
@@ -47,14 +50,25 @@ pub fn unpack(what: &str, bytes: &[u8], encoding: &str) -> Result<Vec<u8>, Store
         "plain" => Ok(bytes.to_vec()),
         "gzip" => {
             let mut content = Vec::new();
-            let read = GzDecoder::new(bytes).take(UNPACKED_LIMIT_BYTES + 1).read_to_end(&mut content);
+            let read = GzDecoder::new(bytes)
+                .take(UNPACKED_LIMIT_BYTES + 1)
+                .read_to_end(&mut content);
             match read {
-                Ok(count) if count as u64 > UNPACKED_LIMIT_BYTES => Err(StoreError::unreadable(what, "it unpacks to more than 64 MB")),
+                Ok(count) if count as u64 > UNPACKED_LIMIT_BYTES => Err(StoreError::unreadable(
+                    what,
+                    "it unpacks to more than 64 MB",
+                )),
                 Ok(_) => Ok(content),
-                Err(_) => Err(StoreError::unreadable(what, "the compressed content is damaged")),
+                Err(_) => Err(StoreError::unreadable(
+                    what,
+                    "the compressed content is damaged",
+                )),
             }
         }
-        other => Err(StoreError::unreadable(what, format!("unknown encoding {other:?}"))),
+        other => Err(StoreError::unreadable(
+            what,
+            format!("unknown encoding {other:?}"),
+        )),
     }
 }
 
@@ -62,10 +76,13 @@ pub fn unpack(what: &str, bytes: &[u8], encoding: &str) -> Result<Vec<u8>, Store
 #[must_use]
 pub fn digest(content: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(content).iter().take(16).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(content)
+        .iter()
+        .take(16)
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -77,7 +94,10 @@ mod tests {
         let text = "parcela ".repeat(500);
         for content in [b"".as_slice(), b"{}", text.as_bytes()] {
             let packed = pack(content);
-            assert_eq!(unpack("a body", &packed.bytes, packed.encoding).unwrap(), content);
+            assert_eq!(
+                unpack("a body", &packed.bytes, packed.encoding).unwrap(),
+                content
+            );
         }
         assert_eq!(pack(text.as_bytes()).encoding, "gzip");
         assert_eq!(pack(b"{}").encoding, "plain");

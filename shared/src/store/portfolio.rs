@@ -10,7 +10,10 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use futures::{StreamExt, stream};
 
-use super::attributes::{Item, binary, from_item, get_binary, get_instant, get_number, get_text, number, opt_text, size, text, to_item};
+use super::attributes::{
+    Item, binary, from_item, get_binary, get_instant, get_number, get_text, number, opt_text, size,
+    text, to_item,
+};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute};
 use super::slices::{self, SliceLimits};
@@ -72,7 +75,11 @@ impl Store {
     }
 
     /// Many bills, some at the same time, in any order. Each answers for itself: one that cannot be read does not take the others with it.
-    pub async fn load_bills(&self, tenant: &TenantId, bills: &[BillId]) -> Vec<(BillId, Result<HeldBill, StoreError>)> {
+    pub async fn load_bills(
+        &self,
+        tenant: &TenantId,
+        bills: &[BillId],
+    ) -> Vec<(BillId, Result<HeldBill, StoreError>)> {
         stream::iter(bills.iter().copied())
             .map(|bill| async move { (bill, self.load_bill(tenant, bill).await) })
             .buffer_unordered(BILLS_AT_ONCE)
@@ -137,14 +144,21 @@ impl Store {
             let head = head.item(tenant, bill, creditor)?;
             let new = self.commit_slice(head, committed.version, slice).await?;
             committed.version += 1;
-            committed.events.extend(new.into_iter().map(|index| events[index].clone()));
+            committed
+                .events
+                .extend(new.into_iter().map(|index| events[index].clone()));
         }
         Ok(committed)
     }
 
     /// Commits one slice; answers which events were new. An event that is there already is left as it is (it may have been
     /// published), and the slice goes without it.
-    async fn commit_slice(&self, head: Item, version: u64, mut slice: Vec<Write>) -> Result<Vec<usize>, StoreError> {
+    async fn commit_slice(
+        &self,
+        head: Item,
+        version: u64,
+        mut slice: Vec<Write>,
+    ) -> Result<Vec<usize>, StoreError> {
         loop {
             let mut request = self
                 .client
@@ -168,7 +182,9 @@ impl Store {
     }
 
     fn head_put(&self, head: Item, version: u64) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder().table_name(&self.tables.portfolio).set_item(Some(head));
+        let put = Put::builder()
+            .table_name(&self.tables.portfolio)
+            .set_item(Some(head));
         let put = if version == 0 {
             put.condition_expression("attribute_not_exists(pk)")
         } else {
@@ -179,7 +195,11 @@ impl Store {
         transact(put)
     }
 
-    pub(super) fn put(&self, item: Item, condition: Option<&str>) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn put(
+        &self,
+        item: Item,
+        condition: Option<&str>,
+    ) -> Result<TransactWriteItem, StoreError> {
         transact(
             Put::builder()
                 .table_name(&self.tables.portfolio)
@@ -190,36 +210,61 @@ impl Store {
 
     /// Writes an event that tells of no change to the bill: the bill and its version stay as they are, and nothing is published.
     /// An event told already stays as it is.
-    pub async fn note_event(&self, tenant: &TenantId, event: &TimelineEvent) -> Result<(), StoreError> {
+    pub async fn note_event(
+        &self,
+        tenant: &TenantId,
+        event: &TimelineEvent,
+    ) -> Result<(), StoreError> {
         let put = self
             .client
             .put_item()
             .table_name(&self.tables.portfolio)
             .set_item(Some(to_item(&keys::timeline_event(tenant, event), event)?))
             .condition_expression("attribute_not_exists(pk)");
-        match put.send().await.map_err(|error| StoreError::of("PutItem", &error)) {
+        match put
+            .send()
+            .await
+            .map_err(|error| StoreError::of("PutItem", &error))
+        {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     /// The newest events of a bill's timeline, newest first.
-    pub async fn timeline(&self, tenant: &TenantId, bill: BillId, limit: usize) -> Result<Vec<TimelineEvent>, StoreError> {
+    pub async fn timeline(
+        &self,
+        tenant: &TenantId,
+        bill: BillId,
+        limit: usize,
+    ) -> Result<Vec<TimelineEvent>, StoreError> {
         let query = Query {
             table: &self.tables.portfolio,
             index: None,
             hash: (attribute::PK, keys::bill_partition(tenant, bill)),
-            range: Some((attribute::SK, keys::TIMELINE_PREFIX.to_owned(), "timeline$".to_owned())),
+            range: Some((
+                attribute::SK,
+                keys::TIMELINE_PREFIX.to_owned(),
+                "timeline$".to_owned(),
+            )),
             freshness: Freshness::Eventual,
             newest_first: true,
             limit: Some(limit),
         };
-        self.query_all(query).await?.into_iter().map(from_item).collect()
+        self.query_all(query)
+            .await?
+            .into_iter()
+            .map(from_item)
+            .collect()
     }
 }
 
-pub(super) fn transact(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, StoreError> {
-    let put = put.build().map_err(|error| StoreError::unreadable("a transaction", error))?;
+pub(super) fn transact(
+    put: aws_sdk_dynamodb::types::builders::PutBuilder,
+) -> Result<TransactWriteItem, StoreError> {
+    let put = put
+        .build()
+        .map_err(|error| StoreError::unreadable("a transaction", error))?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
@@ -228,7 +273,9 @@ pub(super) fn failed_conditions(
     error: &SdkError<TransactWriteItemsError, aws_sdk_dynamodb::config::http::HttpResponse>,
 ) -> Result<Vec<usize>, StoreError> {
     const OPERATION: &str = "TransactWriteItems";
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
         return Err(StoreError::of(OPERATION, error));
     };
     let mut failed = Vec::new();
@@ -262,7 +309,9 @@ pub(super) fn failed_conditions(
 
 fn changed_item(tenant: &TenantId, change: &Change) -> Result<Item, StoreError> {
     match change {
-        Change::Contract(contract) => contract_item(tenant, &keys::contract(tenant, &contract.key), contract),
+        Change::Contract(contract) => {
+            contract_item(tenant, &keys::contract(tenant, &contract.key), contract)
+        }
         Change::Installment(_, installment) => {
             let key = keys::installment(tenant, &installment.contract, installment.id);
             installment_item(tenant, &key, installment)
@@ -270,7 +319,11 @@ fn changed_item(tenant: &TenantId, change: &Change) -> Result<Item, StoreError> 
     }
 }
 
-fn contract_item(tenant: &TenantId, key: &ItemKey, contract: &Contract) -> Result<Item, StoreError> {
+fn contract_item(
+    tenant: &TenantId,
+    key: &ItemKey,
+    contract: &Contract,
+) -> Result<Item, StoreError> {
     let mut item = to_item(key, contract)?;
     let customer = keys::customer_index(tenant, contract.key.customer);
     item.insert(attribute::CUSTOMER_KEY.to_owned(), text(customer));
@@ -278,19 +331,30 @@ fn contract_item(tenant: &TenantId, key: &ItemKey, contract: &Contract) -> Resul
 }
 
 /// An installment; only an open one is in the open index, under its own creditor.
-fn installment_item(tenant: &TenantId, key: &ItemKey, installment: &Installment) -> Result<Item, StoreError> {
+fn installment_item(
+    tenant: &TenantId,
+    key: &ItemKey,
+    installment: &Installment,
+) -> Result<Item, StoreError> {
     let mut item = to_item(key, installment)?;
     if installment.is_open() {
         let shard = keys::open_shard_of(tenant, installment.creditor, installment.contract.bill);
         let place = keys::open_key(installment.due_on, &installment.contract, installment.id);
         item.insert(attribute::OPEN_SHARD.to_owned(), text(shard));
         item.insert(attribute::OPEN_KEY.to_owned(), text(place));
-        item.insert("fingerprint".to_owned(), text(installment.fingerprint().to_hex()));
+        item.insert(
+            "fingerprint".to_owned(),
+            text(installment.fingerprint().to_hex()),
+        );
     }
     Ok(item)
 }
 
-pub(super) fn event_item(tenant: &TenantId, event: &TimelineEvent, now: Timestamp) -> Result<Item, StoreError> {
+pub(super) fn event_item(
+    tenant: &TenantId,
+    event: &TimelineEvent,
+    now: Timestamp,
+) -> Result<Item, StoreError> {
     let mut item = to_item(&keys::timeline_event(tenant, event), event)?;
     let shard = keys::outbox_shard_of(event.contract.bill);
     item.insert(attribute::OUTBOX_SHARD.to_owned(), text(shard));
@@ -307,7 +371,12 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
-    fn item(&self, tenant: &TenantId, bill: BillId, creditor: CreditorId) -> Result<Item, StoreError> {
+    fn item(
+        &self,
+        tenant: &TenantId,
+        bill: BillId,
+        creditor: CreditorId,
+    ) -> Result<Item, StoreError> {
         let mut item = super::attributes::key_item(&keys::bill_head(tenant, bill));
         item.insert(VERSION.to_owned(), number(self.version));
         item.insert("creditor".to_owned(), number(creditor.0));
@@ -316,7 +385,8 @@ impl Head<'_> {
             item.insert(READ_AT.to_owned(), text(keys::instant(read_at)));
         }
         if !self.pending.is_empty() {
-            let json = serde_json::to_vec(self.pending).map_err(|error| StoreError::unreadable("the pending events", error))?;
+            let json = serde_json::to_vec(self.pending)
+                .map_err(|error| StoreError::unreadable("the pending events", error))?;
             let packed = packing::pack(&json);
             if packed.bytes.len() > PENDING_LIMIT_BYTES {
                 return Err(StoreError::TooLarge {
@@ -359,6 +429,11 @@ fn pending_events(head: &Item) -> Result<Vec<TimelineEvent>, StoreError> {
     let Some(encoding) = opt_text(head, PENDING_ENCODING) else {
         return Ok(Vec::new());
     };
-    let json = packing::unpack("the pending events", get_binary(head, PENDING_EVENTS)?, encoding)?;
-    serde_json::from_slice(&json).map_err(|error| StoreError::unreadable("the pending events", error))
+    let json = packing::unpack(
+        "the pending events",
+        get_binary(head, PENDING_EVENTS)?,
+        encoding,
+    )?;
+    serde_json::from_slice(&json)
+        .map_err(|error| StoreError::unreadable("the pending events", error))
 }

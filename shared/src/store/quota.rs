@@ -89,12 +89,22 @@ impl SharedQuota {
 
     async fn read(&self, lane: Lane) -> Result<Ledger, StoreError> {
         let key = keys::quota(&self.subdomain, lane);
-        let item = self.store.get(&self.store.tables.control, &key, Freshness::Consistent).await?;
-        item.as_ref().map_or_else(|| Ok(Ledger::default()), read_ledger)
+        let item = self
+            .store
+            .get(&self.store.tables.control, &key, Freshness::Consistent)
+            .await?;
+        item.as_ref()
+            .map_or_else(|| Ok(Ledger::default()), read_ledger)
     }
 
     /// Writes `next` over `before`; answers the ledger found instead when somebody else was first.
-    async fn write(&self, lane: Lane, before: u64, next: &Ledger, now: Timestamp) -> Result<Option<Ledger>, StoreError> {
+    async fn write(
+        &self,
+        lane: Lane,
+        before: u64,
+        next: &Ledger,
+        now: Timestamp,
+    ) -> Result<Option<Ledger>, StoreError> {
         let put = self
             .store
             .client
@@ -111,10 +121,12 @@ impl SharedQuota {
         match put.send().await {
             Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => match failed.item() {
-                    Some(item) => read_ledger(item).map(Some),
-                    None => self.read(lane).await.map(Some),
-                },
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    match failed.item() {
+                        Some(item) => read_ledger(item).map(Some),
+                        None => self.read(lane).await.map(Some),
+                    }
+                }
                 _ => Err(StoreError::of("PutItem", &error)),
             },
         }
@@ -125,10 +137,16 @@ impl SharedQuota {
         item.extend([
             ("version".to_owned(), number(ledger.version)),
             ("grants".to_owned(), text(grants_text(&ledger.grants))),
-            ("blocked_until_ms".to_owned(), number(ledger.blocked_until_ms)),
+            (
+                "blocked_until_ms".to_owned(),
+                number(ledger.blocked_until_ms),
+            ),
             ("people_until_ms".to_owned(), number(ledger.people_until_ms)),
             ("day_used".to_owned(), number(ledger.day_used)),
-            ("announced".to_owned(), AttributeValue::Bool(ledger.announced)),
+            (
+                "announced".to_owned(),
+                AttributeValue::Bool(ledger.announced),
+            ),
             (attribute::EXPIRES_AT.to_owned(), number(expiry(now, 7))),
         ]);
         if let Some(day) = ledger.day {
@@ -138,7 +156,12 @@ impl SharedQuota {
     }
 
     /// Takes a lot for `local`, whose own is used up or over.
-    async fn take_lot(&self, quota: &LaneQuota, local: &mut Local, priority: Priority) -> Result<(), QuotaRefusal> {
+    async fn take_lot(
+        &self,
+        quota: &LaneQuota,
+        local: &mut Local,
+        priority: Priority,
+    ) -> Result<(), QuotaRefusal> {
         let wanted = match priority {
             // A person takes what is needed now; the reserve is not for stocking up.
             Priority::Interactive => 1,
@@ -151,14 +174,26 @@ impl SharedQuota {
             };
             let now = (self.clock)();
             let id = fastrand::u32(1..);
-            match take(&ledger, quota.limits, wanted, priority, local.refund, id, now) {
+            match take(
+                &ledger,
+                quota.limits,
+                wanted,
+                priority,
+                local.refund,
+                id,
+                now,
+            ) {
                 Decision::Grant {
                     ledger: next,
                     grant,
                     announce,
                 } => {
                     let mut next = next;
-                    if let Some(found) = self.write(quota.lane, ledger.version, &next, now).await.map_err(unreachable)? {
+                    if let Some(found) = self
+                        .write(quota.lane, ledger.version, &next, now)
+                        .await
+                        .map_err(unreachable)?
+                    {
                         // The SDK repeats a put whose answer was lost, and then finds its own.
                         if !found.grants.iter().any(|known| known.id == id) {
                             local.seen = Some(found);
@@ -202,7 +237,12 @@ impl SharedQuota {
 }
 
 impl LaneQuota {
-    fn new(lane: Lane, (minute, reserve, burst): (u32, u32, u32), day: u32, largest_lot: u32) -> Self {
+    fn new(
+        lane: Lane,
+        (minute, reserve, burst): (u32, u32, u32),
+        day: u32,
+        largest_lot: u32,
+    ) -> Self {
         Self {
             lane,
             limits: Limits {
@@ -273,7 +313,10 @@ impl Quota for SharedQuota {
         local.put_lot_away();
         local.seen = None;
         let now = (self.clock)();
-        let until = now.checked_add(wait.min(LONGEST_BACK_OFF)).unwrap_or(now).as_millisecond();
+        let until = now
+            .checked_add(wait.min(LONGEST_BACK_OFF))
+            .unwrap_or(now)
+            .as_millisecond();
         let answer = self
             .store
             .client
@@ -351,7 +394,11 @@ fn read_ledger(item: &Item) -> Result<Ledger, StoreError> {
         people_until_ms: opt_number(item, "people_until_ms").unwrap_or(0),
         day: opt_text(item, "day").and_then(|day| day.parse().ok()),
         day_used: opt_number(item, "day_used").unwrap_or(0),
-        announced: item.get("announced").and_then(|told| told.as_bool().ok()).copied().unwrap_or(false),
+        announced: item
+            .get("announced")
+            .and_then(|told| told.as_bool().ok())
+            .copied()
+            .unwrap_or(false),
     })
 }
 

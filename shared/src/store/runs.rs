@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::attributes::{Item, from_item, get_instant, get_text, key_item, number, opt_text, text, to_item};
+use super::attributes::{
+    Item, from_item, get_instant, get_text, key_item, number, opt_text, text, to_item,
+};
 use super::batch::{Freshness, Query};
 use super::journal::{KEPT_DAYS, bounded, expiry};
 use super::keys::{self, ItemKey, attribute, index};
@@ -41,7 +43,11 @@ pub struct RunStart {
 /// A new run's id: the instant it starts, so that runs sort by time, and a random end.
 #[must_use]
 pub fn new_run_id(now: Timestamp) -> String {
-    format!("{}-{:08x}", now.strftime("%Y%m%dT%H%M%SZ"), fastrand::u32(..))
+    format!(
+        "{}-{:08x}",
+        now.strftime("%Y%m%dT%H%M%SZ"),
+        fastrand::u32(..)
+    )
 }
 
 /// How a run stands.
@@ -105,11 +111,18 @@ impl RunRecord {
     #[must_use]
     pub fn text(&self, now: Timestamp) -> String {
         let summary = &self.summary;
-        match self.expected_end.filter(|_| self.state == RunState::Running) {
+        match self
+            .expected_end
+            .filter(|_| self.state == RunState::Running)
+        {
             None => summary.clone(),
-            Some(end) if end > now => format!("{summary} Término previsto: {}.", brazilian_time(end)),
+            Some(end) if end > now => {
+                format!("{summary} Término previsto: {}.", brazilian_time(end))
+            }
             Some(_) => {
-                format!("{summary} Demora mais que o previsto: espera a cota do Sienge ou foi interrompida, e a varredura a retoma.")
+                format!(
+                    "{summary} Demora mais que o previsto: espera a cota do Sienge ou foi interrompida, e a varredura a retoma."
+                )
             }
         }
     }
@@ -169,13 +182,24 @@ impl Store {
         };
         let mut item = to_item(&key, &record)?;
         let day = business_date(start.started_at);
-        let whose = start.creditor.map_or_else(String::new, |creditor| format!(" credor {creditor}"));
+        let whose = start
+            .creditor
+            .map_or_else(String::new, |creditor| format!(" credor {creditor}"));
         item.extend([
             ("kind".to_owned(), text(RUN)),
             ("summary".to_owned(), text(format!("{}{whose}", start.task))),
-            (attribute::AT.to_owned(), text(keys::instant(start.started_at))),
-            (attribute::DAY_KEY.to_owned(), text(keys::day_index(tenant, day, RUN))),
-            (attribute::EXPIRES_AT.to_owned(), number(expiry(start.started_at, KEPT_DAYS))),
+            (
+                attribute::AT.to_owned(),
+                text(keys::instant(start.started_at)),
+            ),
+            (
+                attribute::DAY_KEY.to_owned(),
+                text(keys::day_index(tenant, day, RUN)),
+            ),
+            (
+                attribute::EXPIRES_AT.to_owned(),
+                number(expiry(start.started_at, KEPT_DAYS)),
+            ),
         ]);
         self.put_once(item).await?;
         Ok(())
@@ -191,8 +215,13 @@ impl Store {
         expected_end: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let instant = |at: Option<Timestamp>| at.map_or(AttributeValue::Null(true), |at| text(keys::instant(at)));
-        let counts = counts.iter().map(|(name, count)| (name.clone(), number(count))).collect();
+        let instant = |at: Option<Timestamp>| {
+            at.map_or(AttributeValue::Null(true), |at| text(keys::instant(at)))
+        };
+        let counts = counts
+            .iter()
+            .map(|(name, count)| (name.clone(), number(count)))
+            .collect();
         self.client
             .update_item()
             .table_name(&self.tables.journal)
@@ -216,14 +245,26 @@ impl Store {
     }
 
     /// One run.
-    pub async fn run(&self, tenant: &TenantId, task: &str, id: &str) -> Result<Option<RunRecord>, StoreError> {
+    pub async fn run(
+        &self,
+        tenant: &TenantId,
+        task: &str,
+        id: &str,
+    ) -> Result<Option<RunRecord>, StoreError> {
         let key = keys::run(tenant, task, id);
-        let item = self.get(&self.tables.journal, &key, Freshness::Consistent).await?;
+        let item = self
+            .get(&self.tables.journal, &key, Freshness::Consistent)
+            .await?;
         item.map(from_item).transpose()
     }
 
     /// The newest runs of a task, newest first.
-    pub async fn runs(&self, tenant: &TenantId, task: &str, limit: usize) -> Result<Vec<RunRecord>, StoreError> {
+    pub async fn runs(
+        &self,
+        tenant: &TenantId,
+        task: &str,
+        limit: usize,
+    ) -> Result<Vec<RunRecord>, StoreError> {
         let query = Query {
             table: &self.tables.journal,
             index: None,
@@ -233,7 +274,11 @@ impl Store {
             newest_first: true,
             limit: Some(limit),
         };
-        self.query_all(query).await?.into_iter().map(from_item).collect()
+        self.query_all(query)
+            .await?
+            .into_iter()
+            .map(from_item)
+            .collect()
     }
 
     /// Writes critiques down, each content once a day and creditor; answers how many were new today.
@@ -248,8 +293,11 @@ impl Store {
         let whose = creditor.map_or_else(String::new, |id| id.to_string());
         let mut items = BTreeMap::new();
         for critique in critiques {
-            let bill = critique.bill.map_or_else(String::new, |bill| bill.to_string());
-            let hash = packing::digest(format!("{whose}\u{1f}{bill}\u{1f}{}", critique.text).as_bytes());
+            let bill = critique
+                .bill
+                .map_or_else(String::new, |bill| bill.to_string());
+            let hash =
+                packing::digest(format!("{whose}\u{1f}{bill}\u{1f}{}", critique.text).as_bytes());
             let key = keys::critique(tenant, day, &hash);
             let mut item = key_item(&key);
             item.extend([
@@ -257,15 +305,24 @@ impl Store {
                 ("state".to_owned(), text("aberta")),
                 ("summary".to_owned(), text(bounded(&critique.text))),
                 (attribute::AT.to_owned(), text(keys::instant(now))),
-                (attribute::DAY_KEY.to_owned(), text(keys::day_index(tenant, day, CRITIQUE))),
-                (attribute::EXPIRES_AT.to_owned(), number(expiry(now, KEPT_DAYS))),
+                (
+                    attribute::DAY_KEY.to_owned(),
+                    text(keys::day_index(tenant, day, CRITIQUE)),
+                ),
+                (
+                    attribute::EXPIRES_AT.to_owned(),
+                    number(expiry(now, KEPT_DAYS)),
+                ),
             ]);
             if let Some(creditor) = creditor {
                 item.insert("creditor".to_owned(), number(creditor));
             }
             if let Some(bill) = critique.bill {
                 item.insert("bill".to_owned(), number(bill));
-                item.insert(attribute::BILL_KEY.to_owned(), text(keys::bill_index(tenant, bill)));
+                item.insert(
+                    attribute::BILL_KEY.to_owned(),
+                    text(keys::bill_index(tenant, bill)),
+                );
             }
             items.insert(key, item);
         }
@@ -273,7 +330,12 @@ impl Store {
         let wanted: Vec<ItemKey> = items.keys().cloned().collect();
         let attributes = [attribute::PK, attribute::SK];
         for held in self
-            .batch_get(&self.tables.journal, &wanted, Freshness::Eventual, Some(&attributes))
+            .batch_get(
+                &self.tables.journal,
+                &wanted,
+                Freshness::Eventual,
+                Some(&attributes),
+            )
             .await?
         {
             items.remove(&super::attributes::key_of(&held)?);
@@ -305,18 +367,34 @@ impl Store {
     }
 
     /// The newest journal items of one kind (`webhook`, `call`, `run`, `critique`) and business day, newest first.
-    pub async fn journal_of_day(&self, tenant: &TenantId, day: Date, kind: &str, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
+    pub async fn journal_of_day(
+        &self,
+        tenant: &TenantId,
+        day: Date,
+        kind: &str,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
         let hash = (attribute::DAY_KEY, keys::day_index(tenant, day, kind));
         self.journal_entries(index::BY_DAY, hash, limit).await
     }
 
     /// The newest journal items of one bill, newest first.
-    pub async fn journal_of_bill(&self, tenant: &TenantId, bill: BillId, limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
+    pub async fn journal_of_bill(
+        &self,
+        tenant: &TenantId,
+        bill: BillId,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
         let hash = (attribute::BILL_KEY, keys::bill_index(tenant, bill));
         self.journal_entries(index::BY_BILL, hash, limit).await
     }
 
-    async fn journal_entries(&self, index: &str, hash: (&str, String), limit: usize) -> Result<Vec<JournalEntry>, StoreError> {
+    async fn journal_entries(
+        &self,
+        index: &str,
+        hash: (&str, String),
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
         let query = Query {
             table: &self.tables.journal,
             index: Some(index),
@@ -363,9 +441,16 @@ mod tests {
             summary: "Em execução: 2 de 7 etapas concluídas.".to_owned(),
         };
         let told = |run: &RunRecord| run.text(at("2026-11-20T15:34:00Z"));
-        assert!(told(&run).ends_with("Término previsto: 20/11/2026 12:35."), "{}", told(&run));
+        assert!(
+            told(&run).ends_with("Término previsto: 20/11/2026 12:35."),
+            "{}",
+            told(&run)
+        );
         let late = run.text(at("2026-11-20T15:35:00Z"));
-        assert!(late.contains("Demora mais que o previsto") && !late.contains("12:35"), "{late}");
+        assert!(
+            late.contains("Demora mais que o previsto") && !late.contains("12:35"),
+            "{late}"
+        );
         run.state = RunState::Done;
         assert_eq!(told(&run), run.summary);
     }

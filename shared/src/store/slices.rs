@@ -62,7 +62,12 @@ pub fn writes(outcome: &Outcome) -> Vec<Write<'_>> {
 /// Cuts writes into slices, in order. The first event is in one slice with the last change, so that whoever compares what is held with Sienge
 /// finds something to do as long as events wait: a slice of events alone would be missed by those who look at differences only.
 #[must_use]
-pub fn cut<T>(writes: Vec<T>, limits: SliceLimits, size: impl Fn(&T) -> usize, is_event: impl Fn(&T) -> bool) -> Vec<Vec<T>> {
+pub fn cut<T>(
+    writes: Vec<T>,
+    limits: SliceLimits,
+    size: impl Fn(&T) -> usize,
+    is_event: impl Fn(&T) -> bool,
+) -> Vec<Vec<T>> {
     let first_event = writes.iter().position(is_event);
     let mut slices: Vec<Vec<T>> = Vec::new();
     let mut bytes = 0;
@@ -72,7 +77,10 @@ pub fn cut<T>(writes: Vec<T>, limits: SliceLimits, size: impl Fn(&T) -> usize, i
         let follows = writes.peek().filter(|(next, _)| Some(*next) == first_event);
         let (with, more_with) = follows.map_or((0, 0), |(_, event)| (1, size(event)));
         match slices.last_mut() {
-            Some(slice) if slice.len() + with < limits.writes && bytes + more + more_with <= limits.bytes => {
+            Some(slice)
+                if slice.len() + with < limits.writes
+                    && bytes + more + more_with <= limits.bytes =>
+            {
                 slice.push(write);
                 bytes += more;
             }
@@ -91,7 +99,10 @@ mod tests {
 
     /// Sizes of the slices of so many changes and events.
     fn sizes(changes: usize, events: usize, writes: usize) -> Vec<usize> {
-        let limits = SliceLimits { writes, bytes: 1_000 };
+        let limits = SliceLimits {
+            writes,
+            bytes: 1_000,
+        };
         let all: Vec<bool> = [vec![false; changes], vec![true; events]].concat();
         let slices = cut(all, limits, |_| 1, |is_event| *is_event);
         assert!(slices.iter().all(|slice| slice.len() <= writes));
@@ -107,6 +118,10 @@ mod tests {
         assert_eq!(sizes(3, 5, 3), [2, 3, 3]);
         assert_eq!(sizes(2, 0, 1), [1, 1]);
         assert_eq!(sizes(0, 3, 2), [2, 1]);
-        assert_eq!(sizes(2, 2, 1), [1, 1, 1, 1], "where each slice is one write there is no such slice");
+        assert_eq!(
+            sizes(2, 2, 1),
+            [1, 1, 1, 1],
+            "where each slice is one write there is no such slice"
+        );
     }
 }

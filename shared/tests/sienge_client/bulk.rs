@@ -48,7 +48,11 @@ async fn every_row_comes() {
         (record.method, record.response_bytes),
         ("ConsultarParcelasPeriodo", ANSWER.len() as u64)
     );
-    assert!(record.response.starts_with("3 registro(s)"), "{}", record.response);
+    assert!(
+        record.response.starts_with("3 registro(s)"),
+        "{}",
+        record.response
+    );
 }
 
 #[tokio::test]
@@ -56,7 +60,11 @@ async fn a_truncation_at_any_byte_is_an_error() {
     for promised in [false, true] {
         let stage = Stage::impatient(1, move |number, _| {
             let reply = Reply::json(ANSWER);
-            if promised { reply.broken_at(number) } else { reply.cut_at(number) }
+            if promised {
+                reply.broken_at(number)
+            } else {
+                reply.cut_at(number)
+            }
         })
         .await;
         for cut in 0..ANSWER.len() {
@@ -87,15 +95,24 @@ async fn after_the_first_row_it_is_not() {
     let stage = Stage::with(|_, _| Reply::json(ANSWER).cut_at(80)).await;
     let (rows, error) = read(&stage).await;
     assert_eq!(rows, 1);
-    assert!(matches!(error, Some(SiengeError::Truncated { rows: 1, .. })));
+    assert!(matches!(
+        error,
+        Some(SiengeError::Truncated { rows: 1, .. })
+    ));
     assert_eq!(stage.server.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn a_stream_that_stops_is_a_timeout() {
-    let stage = Stage::impatient(1, |_, _| Reply::json(ANSWER).pausing(Duration::from_secs(5))).await;
+    let stage = Stage::impatient(1, |_, _| {
+        Reply::json(ANSWER).pausing(Duration::from_secs(5))
+    })
+    .await;
     let (_, error) = read(&stage).await;
-    assert!(matches!(error, Some(SiengeError::Timeout { .. })), "{error:?}");
+    assert!(
+        matches!(error, Some(SiengeError::Timeout { .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +144,10 @@ async fn nothing_found_comes_in_several_shapes() {
         assert_eq!(read(&stage).await, (0, None));
     }
     let stage = Stage::impatient(1, |_, _| Reply::json("")).await;
-    assert!(matches!(read(&stage).await.1, Some(SiengeError::Truncated { .. })));
+    assert!(matches!(
+        read(&stage).await.1,
+        Some(SiengeError::Truncated { .. })
+    ));
 }
 
 #[tokio::test]
@@ -141,14 +161,24 @@ async fn an_odd_row_hides_no_other() {
 async fn many_bills_are_asked_for_in_several_calls() {
     let stage = Stage::with(|_, request| {
         let ids = request.query("billsIds").unwrap();
-        let rows: Vec<String> = ids.split(',').map(|id| format!(r#"{{"billId":{id}}}"#)).collect();
+        let rows: Vec<String> = ids
+            .split(',')
+            .map(|id| format!(r#"{{"billId":{id}}}"#))
+            .collect();
         Reply::json(format!(r#"{{"data":[{}]}}"#, rows.join(",")))
     })
     .await;
     let bills: Vec<BillId> = (1..=250).map(BillId).collect();
-    let rows: Vec<IncomeRow> = stage.client.income_by_bills(&bills).try_collect().await.unwrap();
+    let rows: Vec<IncomeRow> = stage
+        .client
+        .income_by_bills(&bills)
+        .try_collect()
+        .await
+        .unwrap();
     assert_eq!(
-        rows.iter().map(|row| row.bill_id.unwrap()).collect::<Vec<_>>(),
+        rows.iter()
+            .map(|row| row.bill_id.unwrap())
+            .collect::<Vec<_>>(),
         (1..=250).collect::<Vec<_>>()
     );
     let requests = stage.server.requests();
@@ -168,7 +198,10 @@ async fn a_failing_call_ends_the_stream_of_several() {
     .await;
     let bills: Vec<BillId> = (1..=300).map(BillId).collect();
     let rows: Vec<_> = stage.client.income_by_bills(&bills).collect().await;
-    assert_eq!(rows.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        rows.iter().map(Result::is_ok).collect::<Vec<_>>(),
+        [true, false]
+    );
     assert_eq!(stage.server.requests().len(), 2);
 }
 
@@ -179,7 +212,13 @@ async fn a_stream_that_is_left_is_written_down() {
     rows.next().await.unwrap().unwrap();
     drop(rows);
     until(|| !stage.records().is_empty()).await;
-    assert!(stage.records()[0].error.as_deref().unwrap().contains("abandonada"));
+    assert!(
+        stage.records()[0]
+            .error
+            .as_deref()
+            .unwrap()
+            .contains("abandonada")
+    );
 }
 
 #[tokio::test]
@@ -198,7 +237,10 @@ async fn an_asynchronous_job_is_started_followed_and_fetched() {
     .await;
     let job = stage.client.start_income(&window(), 1024).await.unwrap();
     assert_eq!(job.identifier, "oq21");
-    assert_eq!(stage.client.async_status(&job).await, Ok(AsyncStatus::Finished { chunks: 2 }));
+    assert_eq!(
+        stage.client.async_status(&job).await,
+        Ok(AsyncStatus::Finished { chunks: 2 })
+    );
     assert_eq!(
         stage
             .client
@@ -220,6 +262,10 @@ async fn an_asynchronous_job_is_started_followed_and_fetched() {
         assert_eq!(stage.client.async_status(&job).await, Ok(status));
     }
     // A chunk that is gone is not an empty chunk.
-    let gone = stage.client.async_income_chunk(&job, 7).try_collect::<Vec<_>>().await;
+    let gone = stage
+        .client
+        .async_income_chunk(&job, 7)
+        .try_collect::<Vec<_>>()
+        .await;
     assert!(matches!(gone, Err(SiengeError::NotFound { .. })));
 }

@@ -31,9 +31,21 @@ async fn one_object_an_envelope_and_an_array_are_the_same() {
             .await
             .unwrap()
             .unwrap();
-        let owed: Vec<_> = balance.owed().map(|row| (row.installment_id, row.additional_value)).collect();
-        assert_eq!(owed, [(Some(2), Some(Cents::new(9_558))), (Some(3), Some(Cents::ZERO))]);
-        assert_eq!(balance.owed().next().unwrap().current_balance, Some(Cents::new(109_558)));
+        let owed: Vec<_> = balance
+            .owed()
+            .map(|row| (row.installment_id, row.additional_value))
+            .collect();
+        assert_eq!(
+            owed,
+            [
+                (Some(2), Some(Cents::new(9_558))),
+                (Some(3), Some(Cents::ZERO))
+            ]
+        );
+        assert_eq!(
+            balance.owed().next().unwrap().current_balance,
+            Some(Cents::new(109_558))
+        );
         assert_eq!(balance.paid_installments.len(), 1);
         assert_eq!(
             stage.server.requests()[0].target,
@@ -58,16 +70,23 @@ async fn a_cnpj_with_letters_travels_as_a_cnpj_and_is_written_down_nowhere() {
     );
     let record = &stage.records()[0];
     assert!(!record.url.contains("12ABC34501DE35"), "{}", record.url);
-    assert_eq!((record.method, record.bill), ("ConsultarSaldoDevedorPresente", Some(BillId(10))));
+    assert_eq!(
+        (record.method, record.bill),
+        ("ConsultarSaldoDevedorPresente", Some(BillId(10)))
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_customer_and_another_bill_are_no_balance() {
-    let unknown = r#"{"status":404,"developerMessage":"Recurso não encontrado","clientMessage":"x"}"#;
+    let unknown =
+        r#"{"status":404,"developerMessage":"Recurso não encontrado","clientMessage":"x"}"#;
     for (status, body) in [(404, unknown), (200, r#"{"results":[]}"#), (200, ONE)] {
         let stage = Stage::impatient(1, move |_, _| Reply::status(status, body)).await;
         let bill = BillId(if body == ONE { 11 } else { 10 });
-        let found = stage.client.current_debit_balance(&cpf(), bill, date(2026, 11, 22), false).await;
+        let found = stage
+            .client
+            .current_debit_balance(&cpf(), bill, date(2026, 11, 22), false)
+            .await;
         assert_eq!(found.unwrap(), None, "{body}");
     }
 }
@@ -85,6 +104,10 @@ async fn nulls_and_wrong_types_read_as_absent() {
             .await;
         let balance = found.unwrap().unwrap();
         let row = balance.owed().next().unwrap();
-        assert_eq!((row.installment_id, row.current_balance), (None, None), "{body}");
+        assert_eq!(
+            (row.installment_id, row.current_balance),
+            (None, None),
+            "{body}"
+        );
     }
 }

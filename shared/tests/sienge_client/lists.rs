@@ -29,15 +29,32 @@ fn paged(total: usize, most: usize) -> impl Fn(usize, &Request) -> Reply {
 
 async fn ids(stage: &Stage) -> Result<Vec<i64>, SiengeError> {
     let companies: Vec<Company> = stage.client.companies().try_collect().await?;
-    Ok(companies.into_iter().map(|company| company.id.unwrap()).collect())
+    Ok(companies
+        .into_iter()
+        .map(|company| company.id.unwrap())
+        .collect())
 }
 
 #[tokio::test]
 async fn every_row_of_every_page_comes_once() {
-    for (total, most, calls) in [(0, 200, 1), (1, 200, 1), (200, 200, 1), (201, 200, 2), (450, 200, 3), (250, 100, 3)] {
+    for (total, most, calls) in [
+        (0, 200, 1),
+        (1, 200, 1),
+        (200, 200, 1),
+        (201, 200, 2),
+        (450, 200, 3),
+        (250, 100, 3),
+    ] {
         let stage = Stage::with(paged(total, most)).await;
-        assert_eq!(ids(&stage).await.unwrap(), (0..i64::try_from(total).unwrap()).collect::<Vec<_>>());
-        assert_eq!(stage.server.requests().len(), calls, "{total} rows by {most}");
+        assert_eq!(
+            ids(&stage).await.unwrap(),
+            (0..i64::try_from(total).unwrap()).collect::<Vec<_>>()
+        );
+        assert_eq!(
+            stage.server.requests().len(),
+            calls,
+            "{total} rows by {most}"
+        );
     }
 }
 
@@ -52,14 +69,20 @@ async fn an_empty_list_may_be_a_404_or_a_204() {
 #[tokio::test]
 async fn an_empty_200_is_not_an_empty_list() {
     let stage = Stage::with(|_, _| Reply::json("")).await;
-    assert!(matches!(ids(&stage).await, Err(SiengeError::Truncated { .. })));
+    assert!(matches!(
+        ids(&stage).await,
+        Err(SiengeError::Truncated { .. })
+    ));
 }
 
 #[tokio::test]
 async fn without_a_total_a_short_page_ends() {
     let stage = Stage::with(|_, request| {
         let offset = number(request, "offset");
-        Reply::json(format!(r#"{{"results":{}}}"#, rows(offset, (offset + 200).min(230))))
+        Reply::json(format!(
+            r#"{{"results":{}}}"#,
+            rows(offset, (offset + 200).min(230))
+        ))
     })
     .await;
     assert_eq!(ids(&stage).await.unwrap().len(), 230);
@@ -73,14 +96,21 @@ async fn a_bare_array_or_a_single_object_is_the_list() {
     assert_eq!(ids(&stage).await.unwrap().len(), 700);
     let stage = Stage::with(|_, _| Reply::json(r#"{"id":5}"#)).await;
     assert_eq!(ids(&stage).await.unwrap(), [5]);
-    let stage = Stage::with(|_, _| Reply::json(r#"{"resultSetMetadata":null,"results":null}"#)).await;
+    let stage =
+        Stage::with(|_, _| Reply::json(r#"{"resultSetMetadata":null,"results":null}"#)).await;
     assert!(ids(&stage).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_server_that_ignores_the_offset_is_noticed() {
     // With a total: the same page again and again.
-    let stage = Stage::with(|_, _| Reply::json(format!(r#"{{"resultSetMetadata":{{"count":500}},"results":{}}}"#, rows(0, 200)))).await;
+    let stage = Stage::with(|_, _| {
+        Reply::json(format!(
+            r#"{{"resultSetMetadata":{{"count":500}},"results":{}}}"#,
+            rows(0, 200)
+        ))
+    })
+    .await;
     assert!(matches!(ids(&stage).await, Err(SiengeError::Shape { .. })));
     assert_eq!(stage.server.requests().len(), 2);
     // Without one: the whole list had come at once.
@@ -91,11 +121,17 @@ async fn a_server_that_ignores_the_offset_is_noticed() {
 #[tokio::test]
 async fn a_page_that_never_comes_is_not_an_end() {
     let stage = Stage::with(|number, _| match number {
-        0 => Reply::json(format!(r#"{{"resultSetMetadata":{{"count":500}},"results":{}}}"#, rows(0, 200))),
+        0 => Reply::json(format!(
+            r#"{{"resultSetMetadata":{{"count":500}},"results":{}}}"#,
+            rows(0, 200)
+        )),
         _ => Reply::json(r#"{"resultSetMetadata":{"count":500},"results":[]}"#),
     })
     .await;
-    assert!(matches!(ids(&stage).await, Err(SiengeError::Truncated { rows: 200, .. })));
+    assert!(matches!(
+        ids(&stage).await,
+        Err(SiengeError::Truncated { rows: 200, .. })
+    ));
 }
 
 #[tokio::test]
@@ -107,7 +143,10 @@ async fn a_message_in_the_lists_place_is_an_error() {
         r#"{"results":"nada"}"#,
     ] {
         let stage = Stage::with(move |_, _| Reply::json(body)).await;
-        assert!(matches!(ids(&stage).await, Err(SiengeError::Shape { .. })), "{body}");
+        assert!(
+            matches!(ids(&stage).await, Err(SiengeError::Shape { .. })),
+            "{body}"
+        );
     }
 }
 
@@ -118,7 +157,12 @@ async fn filters_reach_the_address() {
         modified_after: Some(jiff::civil::date(2026, 11, 1)),
         ..CustomerFilter::default()
     };
-    stage.client.customers(&filter).try_collect::<Vec<_>>().await.unwrap();
+    stage
+        .client
+        .customers(&filter)
+        .try_collect::<Vec<_>>()
+        .await
+        .unwrap();
     assert_eq!(
         stage.server.requests()[0].target,
         "/v1/customers?modifiedAfter=2026-11-01&limit=200&offset=0"
@@ -133,10 +177,17 @@ async fn a_reading_goes_on_after_the_rows_that_were_read() {
             ..CustomerFilter::default()
         };
         let rows: Result<Vec<_>, SiengeError> = stage.client.customers(&filter).try_collect().await;
-        rows.map(|rows| rows.into_iter().map(|row| row.id.unwrap()).collect::<Vec<_>>())
+        rows.map(|rows| {
+            rows.into_iter()
+                .map(|row| row.id.unwrap())
+                .collect::<Vec<_>>()
+        })
     };
     let stage = Stage::with(paged(450, 200)).await;
-    assert_eq!(after(&stage, 400).await.unwrap(), (400..450).collect::<Vec<_>>());
+    assert_eq!(
+        after(&stage, 400).await.unwrap(),
+        (400..450).collect::<Vec<_>>()
+    );
     assert_eq!(after(&stage, 450).await.unwrap(), Vec::<i64>::new());
     // Some of it was deleted meanwhile.
     assert_eq!(after(&stage, 600).await.unwrap(), Vec::<i64>::new());
@@ -144,5 +195,8 @@ async fn a_reading_goes_on_after_the_rows_that_were_read() {
     assert_eq!(after(&stage, 200).await.unwrap(), Vec::<i64>::new());
     // A server that gives the whole list whatever it is asked for.
     let stage = Stage::with(|_, _| Reply::json(rows(0, 700))).await;
-    assert!(matches!(after(&stage, 200).await, Err(SiengeError::Shape { .. })));
+    assert!(matches!(
+        after(&stage, 200).await,
+        Err(SiengeError::Shape { .. })
+    ));
 }

@@ -52,30 +52,56 @@ fn world(request: &Request) -> Reply {
 }
 
 fn paths(stage: &Stage) -> Vec<String> {
-    stage.server.requests().iter().map(|request| request.path().to_owned()).collect()
+    stage
+        .server
+        .requests()
+        .iter()
+        .map(|request| request.path().to_owned())
+        .collect()
 }
 
 fn prints(observation: &Observation) -> Vec<(InstallmentId, String)> {
-    observation.installments.iter().map(|i| (i.id, i.fingerprint().to_hex())).collect()
+    observation
+        .installments
+        .iter()
+        .map(|i| (i.id, i.fingerprint().to_hex()))
+        .collect()
 }
 
 #[tokio::test]
 async fn both_sources_yield_the_same_fingerprints() {
     let stage = Stage::with(|_, request| world(request)).await;
-    let by_rest = stage.client.observe(&[look(10, Some(3))]).await.unwrap().remove(0);
+    let by_rest = stage
+        .client
+        .observe(&[look(10, Some(3))])
+        .await
+        .unwrap()
+        .remove(0);
     assert!(paths(&stage).iter().all(|path| path.starts_with("/v1/")));
-    let in_bulk = stage.client.confirm(&[look(10, Some(3))]).await.unwrap().remove(0);
+    let in_bulk = stage
+        .client
+        .confirm(&[look(10, Some(3))])
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(
         paths(&stage).last().unwrap(),
         "/bulk-data/v1/income/by-bills",
         "the confirmation asks the other source"
     );
     assert_eq!(prints(&by_rest), prints(&in_bulk));
-    assert_eq!((by_rest.coverage, in_bulk.coverage), (Coverage::WholeOnce, Coverage::WholeOnce));
+    assert_eq!(
+        (by_rest.coverage, in_bulk.coverage),
+        (Coverage::WholeOnce, Coverage::WholeOnce)
+    );
 
     let header = in_bulk.header.unwrap();
     assert_eq!(
-        (header.creditor, header.customer, header.document_type.as_str()),
+        (
+            header.creditor,
+            header.customer,
+            header.document_type.as_str()
+        ),
         (CreditorId(1), CustomerId(3), "CT")
     );
     assert_eq!(
@@ -101,7 +127,11 @@ async fn both_sources_yield_the_same_fingerprints() {
 #[tokio::test]
 async fn an_unknown_bill_is_an_observation_that_says_so() {
     let stage = Stage::with(|_, request| world(request)).await;
-    let seen = stage.client.observe(&[look(11, None), look(10, None)]).await.unwrap();
+    let seen = stage
+        .client
+        .observe(&[look(11, None), look(10, None)])
+        .await
+        .unwrap();
     assert_eq!(paths(&stage), ["/bulk-data/v1/income/by-bills"]);
     assert_eq!((seen[0].bill, seen[0].installments.len()), (BillId(10), 2));
     assert_eq!(
@@ -110,10 +140,16 @@ async fn an_unknown_bill_is_an_observation_that_says_so() {
     );
     assert!(seen[1].installments.is_empty());
     let again = stage.client.confirm(&[look(11, None)]).await.unwrap();
-    assert_eq!(paths(&stage).last().unwrap(), "/v1/accounts-receivable/receivable-bills/11");
+    assert_eq!(
+        paths(&stage).last().unwrap(),
+        "/v1/accounts-receivable/receivable-bills/11"
+    );
     assert_eq!(again[0].header, None);
     let nobody = Stage::with(|_, _| refusal(404)).await;
-    assert_eq!(nobody.client.observe(&[look(1, None)]).await.unwrap()[0].header, None);
+    assert_eq!(
+        nobody.client.observe(&[look(1, None)]).await.unwrap()[0].header,
+        None
+    );
 }
 
 #[tokio::test]
@@ -130,7 +166,10 @@ async fn contradicting_reads_are_replaced_by_the_bulk_read() {
         })
         .await;
         let seen = stage.client.observe(&[look(10, Some(3))]).await.unwrap();
-        assert_eq!(paths(&stage).last().unwrap(), "/bulk-data/v1/income/by-bills");
+        assert_eq!(
+            paths(&stage).last().unwrap(),
+            "/bulk-data/v1/income/by-bills"
+        );
         assert_eq!(seen[0].installments[0].receipts.len(), 2);
     }
 }
@@ -144,7 +183,10 @@ async fn an_installment_that_the_list_leaves_out_is_settled_only_when_the_statem
     })
     .await;
     let seen = stage.client.observe_by_rest(BillId(10)).await.unwrap();
-    assert_eq!((seen.installments.len(), seen.installments[0].balance), (2, Cents::ZERO));
+    assert_eq!(
+        (seen.installments.len(), seen.installments[0].balance),
+        (2, Cents::ZERO)
+    );
     let settled_only = r#"{"results":[{"installmentId":1,"conditionTypeId":"PM","dueDate":"2026-01-10","balanceDue":0}]}"#;
     let stage = Stage::with(move |_, request| match request.path() {
         "/v1/accounts-receivable/receivable-bills/10/installments" => Reply::json(settled_only),
@@ -174,28 +216,50 @@ async fn a_bulk_answer_that_breaks_is_asked_for_again_from_its_start() {
 
 /// A bulk answer about bills 10 and 20, the second with something changed in its first row.
 fn both(change: &str, into: &str) -> String {
-    let other = INCOME.replace(r#""billId":10"#, r#""billId":20"#).replacen(change, into, 1);
-    let (first, second) = (INCOME.strip_suffix("]}").unwrap(), other.strip_prefix(r#"{"data":["#).unwrap());
+    let other = INCOME
+        .replace(r#""billId":10"#, r#""billId":20"#)
+        .replacen(change, into, 1);
+    let (first, second) = (
+        INCOME.strip_suffix("]}").unwrap(),
+        other.strip_prefix(r#"{"data":["#).unwrap(),
+    );
     format!("{first},{second}")
 }
 
 fn unread(observation: &Observation) -> Vec<(i64, String, bool)> {
     let unread = observation.unread.iter();
-    unread.map(|(id, unread)| (id.0, unread.why.to_string(), unread.settled)).collect()
+    unread
+        .map(|(id, unread)| (id.0, unread.why.to_string(), unread.settled))
+        .collect()
 }
 
 #[tokio::test]
 async fn an_unreadable_installment_hides_no_other() {
     for (change, into, field, settled) in [
-        (r#""balanceAmount":0,"#, r#""balanceAmount":null,"#, "balanceAmount", false),
+        (
+            r#""balanceAmount":0,"#,
+            r#""balanceAmount":null,"#,
+            "balanceAmount",
+            false,
+        ),
         (
             r#""paymentTerm":{"id":"PM","descrition":"Mensal"}"#,
             r#""paymentTerm":null"#,
             "paymentTerm.id",
             true,
         ),
-        (r#""dueDate":"2026-01-10""#, r#""dueDate":["2026"]"#, "dueDate", true),
-        (r#""operationTypeName":"Recebimento","#, "", "receipts.operationTypeName", true),
+        (
+            r#""dueDate":"2026-01-10""#,
+            r#""dueDate":["2026"]"#,
+            "dueDate",
+            true,
+        ),
+        (
+            r#""operationTypeName":"Recebimento","#,
+            "",
+            "receipts.operationTypeName",
+            true,
+        ),
         (
             r#""paymentDate":"2026-01-09""#,
             r#""paymentDate":"0000-00-00""#,
@@ -215,7 +279,10 @@ async fn an_unreadable_installment_hides_no_other() {
             .observe(&[look(10, None), look(20, None), look(30, None)])
             .await
             .unwrap();
-        let shown: Vec<(i64, usize)> = seen.iter().map(|seen| (seen.bill.0, seen.installments.len())).collect();
+        let shown: Vec<(i64, usize)> = seen
+            .iter()
+            .map(|seen| (seen.bill.0, seen.installments.len()))
+            .collect();
         assert_eq!(shown, [(10, 2), (20, 1), (30, 0)], "{field}");
         let why = format!("campo {field} ausente ou ilegível");
         assert_eq!(unread(&seen[1]), [(1, why, settled)]);
@@ -230,7 +297,11 @@ async fn an_unreadable_installment_hides_no_other() {
 #[tokio::test]
 async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
     for (change, into, field) in [
-        (r#""installmentId":1,"#, r#""installmentId":null,"#, "installmentId"),
+        (
+            r#""installmentId":1,"#,
+            r#""installmentId":null,"#,
+            "installmentId",
+        ),
         (
             r#""clientId":3,"clientName":"Fulana","billId":20,"#,
             r#""clientId":{},"billId":20,"#,
@@ -238,35 +309,77 @@ async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
         ),
     ] {
         let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
-        let seen = stage.client.observe(&[look(10, None), look(20, None)]).await.unwrap();
+        let seen = stage
+            .client
+            .observe(&[look(10, None), look(20, None)])
+            .await
+            .unwrap();
         let placed = field.is_empty();
         assert_eq!(seen[1].installments.len(), 1 + usize::from(placed));
-        assert_eq!(seen[1].coverage == Coverage::WholeOnce, placed, "another row says whose it is");
-        assert_eq!(seen[1].gap, (!placed).then_some(Oddity::Field("installmentId")));
+        assert_eq!(
+            seen[1].coverage == Coverage::WholeOnce,
+            placed,
+            "another row says whose it is"
+        );
+        assert_eq!(
+            seen[1].gap,
+            (!placed).then_some(Oddity::Field("installmentId"))
+        );
         assert_eq!(seen[0].coverage, Coverage::WholeOnce);
     }
     // A row that names no bill may be of any bill that was asked for.
     let stage = Stage::with(|_, _| Reply::json(both(r#""billId":20,"#, ""))).await;
-    let seen = stage.client.observe(&[look(10, None), look(20, None)]).await.unwrap();
+    let seen = stage
+        .client
+        .observe(&[look(10, None), look(20, None)])
+        .await
+        .unwrap();
     assert!(seen.iter().all(|seen| seen.coverage == Coverage::AllNew));
-    assert_eq!(seen.iter().map(|seen| seen.installments.len()).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(
+        seen.iter()
+            .map(|seen| seen.installments.len())
+            .collect::<Vec<_>>(),
+        [2, 1]
+    );
     // Nobody knows whose a bill is: its installments are read, and no absence counts.
     let nobody = INCOME.replace(r#""clientId":3"#, r#""clientId":"x""#);
     let stage = Stage::with(move |_, _| Reply::json(nobody.clone())).await;
     let seen = stage.client.observe(&[look(10, None)]).await.unwrap();
-    assert_eq!((&seen[0].header, seen[0].gap), (&None, Some(Oddity::Field("clientId"))));
-    assert_eq!((seen[0].installments.len(), seen[0].coverage), (2, Coverage::AllNew));
+    assert_eq!(
+        (&seen[0].header, seen[0].gap),
+        (&None, Some(Oddity::Field("clientId")))
+    );
+    assert_eq!(
+        (seen[0].installments.len(), seen[0].coverage),
+        (2, Coverage::AllNew)
+    );
 }
 
 #[tokio::test]
 async fn an_id_that_sienge_cannot_hold_is_a_field_that_cannot_be_read() {
     for (change, into, field) in [
-        (r#""installmentId":1,"#, r#""installmentId":2147483648,"#, "installmentId"),
-        (r#""installmentId":1,"#, r#""installmentId":-1,"#, "installmentId"),
+        (
+            r#""installmentId":1,"#,
+            r#""installmentId":2147483648,"#,
+            "installmentId",
+        ),
+        (
+            r#""installmentId":1,"#,
+            r#""installmentId":-1,"#,
+            "installmentId",
+        ),
     ] {
         let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
-        let seen = stage.client.observe(&[look(10, None), look(20, None)]).await.unwrap();
-        assert_eq!((seen[1].installments.len(), seen[1].gap), (1, Some(Oddity::Field(field))), "{into}");
+        let seen = stage
+            .client
+            .observe(&[look(10, None), look(20, None)])
+            .await
+            .unwrap();
+        assert_eq!(
+            (seen[1].installments.len(), seen[1].gap),
+            (1, Some(Oddity::Field(field))),
+            "{into}"
+        );
     }
     for (change, into, field) in [
         (r#""clientId":3"#, r#""clientId":-1"#, "clientId"),
@@ -274,8 +387,17 @@ async fn an_id_that_sienge_cannot_hold_is_a_field_that_cannot_be_read() {
     ] {
         let body = INCOME.replace(change, into);
         let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
-        let seen = stage.client.observe(&[look(10, None)]).await.unwrap().remove(0);
-        assert_eq!((seen.header, seen.gap), (None, Some(Oddity::Field(field))), "{into}");
+        let seen = stage
+            .client
+            .observe(&[look(10, None)])
+            .await
+            .unwrap()
+            .remove(0);
+        assert_eq!(
+            (seen.header, seen.gap),
+            (None, Some(Oddity::Field(field))),
+            "{into}"
+        );
         assert_eq!(seen.installments.len(), 2, "{into}");
     }
     let listed = LIST.replace(r#""installmentId":2"#, r#""installmentId":2147483650"#);
@@ -306,7 +428,14 @@ fn a_bill_is_the_same_in_whatever_order_its_rows_come() {
         facts(r#""mainUnit":"AP 303","#, "", 2),
         facts(r#""documentNumber":"UND102B","#, "", 3),
     ];
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
         let shown = order.map(|index| rows[index].clone());
         let header = group(shown, [], Coverage::Rows).remove(0).header.unwrap();
         assert_eq!(header.enterprise, Some(Some(EnterpriseId(42))), "{order:?}");
@@ -320,24 +449,37 @@ fn a_bill_is_the_same_in_whatever_order_its_rows_come() {
 
 #[tokio::test]
 async fn what_one_source_tells_badly_the_other_completes() {
-    let typeless = STATEMENT.replace(r#","receiptType":"Recebimento""#, "").replace(
-        r#""conditionType":"PM","originalValue":1000,"currentBalance":1017.55"#,
-        r#""originalValue":null,"currentBalance":1017.55"#,
-    );
+    let typeless = STATEMENT
+        .replace(r#","receiptType":"Recebimento""#, "")
+        .replace(
+            r#""conditionType":"PM","originalValue":1000,"currentBalance":1017.55"#,
+            r#""originalValue":null,"currentBalance":1017.55"#,
+        );
     let stage = Stage::with(move |_, request| match request.path() {
         "/v1/customer-financial-statements" => Reply::json(typeless.clone()),
         _ => world(request),
     })
     .await;
     let by_rest = stage.client.observe_by_rest(BillId(10)).await.unwrap();
-    let fields: Vec<String> = unread(&by_rest).into_iter().map(|(_, why, _)| why).collect();
+    let fields: Vec<String> = unread(&by_rest)
+        .into_iter()
+        .map(|(_, why, _)| why)
+        .collect();
     assert_eq!(fields.len(), 2, "{fields:?}");
     assert!(
         fields[0].contains("receipts.receiptType") && fields[1].contains("originalValue"),
         "{fields:?}"
     );
-    let seen = stage.client.observe(&[look(10, Some(3))]).await.unwrap().remove(0);
-    assert_eq!(paths(&stage).last().unwrap(), "/bulk-data/v1/income/by-bills");
+    let seen = stage
+        .client
+        .observe(&[look(10, Some(3))])
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(
+        paths(&stage).last().unwrap(),
+        "/bulk-data/v1/income/by-bills"
+    );
     assert_eq!(
         (seen.installments.len(), seen.unread.len(), seen.coverage),
         (2, 0, Coverage::WholeOnce)
@@ -354,12 +496,27 @@ async fn an_installment_told_twice_is_one_when_both_say_the_same() {
         (r#""balanceAmount":900"#, 1),
         (r#""balanceAmount":0"#, 1),
     ] {
-        let body = format!("{all},{}]}}", second.replace(r#""balanceAmount":1000.0"#, into));
+        let body = format!(
+            "{all},{}]}}",
+            second.replace(r#""balanceAmount":1000.0"#, into)
+        );
         let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
-        let seen = stage.client.observe(&[look(10, None)]).await.unwrap().remove(0);
+        let seen = stage
+            .client
+            .observe(&[look(10, None)])
+            .await
+            .unwrap()
+            .remove(0);
         assert_eq!(seen.installments.len(), read, "{into}");
         if read == 1 {
-            assert_eq!(unread(&seen), [(2, "veio duas vezes, com valores diferentes".to_owned(), false)]);
+            assert_eq!(
+                unread(&seen),
+                [(
+                    2,
+                    "veio duas vezes, com valores diferentes".to_owned(),
+                    false
+                )]
+            );
         }
     }
 }
@@ -379,7 +536,10 @@ fn an_amount_is_taken_from_its_fellow_where_no_money_moved() {
         let receipt = net(kind, r#""grossAmount":600,"netAmount":null"#).unwrap();
         assert_eq!(receipt.net, receipt.gross, "{kind}");
     }
-    assert_eq!(net("Recebimento", r#""grossAmount":600"#), Err(Oddity::Field("receipts.netAmount")));
+    assert_eq!(
+        net("Recebimento", r#""grossAmount":600"#),
+        Err(Oddity::Field("receipts.netAmount"))
+    );
     let receipt = net("Recebimento", r#""netAmount":605.1"#).unwrap();
     assert_eq!(receipt.gross, receipt.net, "the gross amount informs only");
 }
@@ -413,7 +573,11 @@ fn row(change: &str, into: &str) -> IncomeRow {
 fn a_row_without_an_essential_field_is_odd_and_names_it() {
     for (change, into, field) in [
         (r#""billId":10,"#, "", "billId"),
-        (r#""installmentId":1,"#, r#""installmentId":"","#, "installmentId"),
+        (
+            r#""installmentId":1,"#,
+            r#""installmentId":"","#,
+            "installmentId",
+        ),
         (r#""companyId":1,"#, r#""companyId":null,"#, "companyId"),
         (r#""clientId":3,"#, "", "clientId"),
         (
@@ -421,12 +585,36 @@ fn a_row_without_an_essential_field_is_odd_and_names_it() {
             r#""documentIdentificationId":" ""#,
             "documentIdentificationId",
         ),
-        (r#""dueDate":"2026-01-10""#, r#""dueDate":"10 jan""#, "dueDate"),
-        (r#""originalAmount":1000.00"#, r#""originalAmount":"mil""#, "originalAmount"),
-        (r#""balanceAmount":0"#, r#""balanceAmount":{}"#, "balanceAmount"),
-        (r#"{"id":"PM","descrition":"Mensal"}"#, "{}", "paymentTerm.id"),
-        (r#""netAmount":605.1"#, r#""netAmount":null"#, "receipts.netAmount"),
-        (r#""paymentDate":"2026-01-09""#, r#""paymentDate":"""#, "receipts.paymentDate"),
+        (
+            r#""dueDate":"2026-01-10""#,
+            r#""dueDate":"10 jan""#,
+            "dueDate",
+        ),
+        (
+            r#""originalAmount":1000.00"#,
+            r#""originalAmount":"mil""#,
+            "originalAmount",
+        ),
+        (
+            r#""balanceAmount":0"#,
+            r#""balanceAmount":{}"#,
+            "balanceAmount",
+        ),
+        (
+            r#"{"id":"PM","descrition":"Mensal"}"#,
+            "{}",
+            "paymentTerm.id",
+        ),
+        (
+            r#""netAmount":605.1"#,
+            r#""netAmount":null"#,
+            "receipts.netAmount",
+        ),
+        (
+            r#""paymentDate":"2026-01-09""#,
+            r#""paymentDate":"""#,
+            "receipts.paymentDate",
+        ),
         (
             r#""operationTypeName":"Recebimento","grossAmount":600.0"#,
             r#""grossAmount":600.0"#,
@@ -455,11 +643,22 @@ fn a_row_without_an_essential_field_is_odd_and_names_it() {
 fn the_enterprise_is_the_cost_centre_of_a_commercial_bill() {
     let enterprise = |change, into| income_facts(row(change, into)).unwrap().1.enterprise;
     assert_eq!(enterprise("", ""), Some(Some(EnterpriseId(42))));
-    assert_eq!(enterprise(r#""originId":"CO""#, r#""originId":"CR""#), Some(None));
-    assert_eq!(enterprise(r#"[{"costCenterId":42}]"#, "[]"), None, "not told by this row");
+    assert_eq!(
+        enterprise(r#""originId":"CO""#, r#""originId":"CR""#),
+        Some(None)
+    );
+    assert_eq!(
+        enterprise(r#"[{"costCenterId":42}]"#, "[]"),
+        None,
+        "not told by this row"
+    );
     assert_eq!(enterprise(r#""originId":"CO","#, ""), None);
     let bare = || [income_facts(row(r#"[{"costCenterId":42}]"#, "[]")).unwrap()];
-    for (coverage, enterprise) in [(Coverage::Rows, None), (Coverage::AllNew, None), (Coverage::WholeOnce, Some(None))] {
+    for (coverage, enterprise) in [
+        (Coverage::Rows, None),
+        (Coverage::AllNew, None),
+        (Coverage::WholeOnce, Some(None)),
+    ] {
         let header = group(bare(), [], coverage).remove(0).header.unwrap();
         assert_eq!(header.enterprise, enterprise, "{coverage:?}");
     }
@@ -475,14 +674,19 @@ fn rows_are_grouped_by_bill_each_installment_once() {
     ];
     let seen = group(rows, Vec::new(), Coverage::Rows);
     assert_eq!(
-        seen.iter().map(|o| (o.bill.0, o.installments.len())).collect::<Vec<_>>(),
+        seen.iter()
+            .map(|o| (o.bill.0, o.installments.len()))
+            .collect::<Vec<_>>(),
         [(9, 1), (10, 2)]
     );
     assert_eq!(seen[1].coverage, Coverage::Rows);
 }
 
 /// Answers every bill but some, and refuses each call that names one of those.
-fn refusing(bad: &'static [i64], status: u16) -> impl Fn(usize, &Request) -> Reply + Send + Sync + 'static {
+fn refusing(
+    bad: &'static [i64],
+    status: u16,
+) -> impl Fn(usize, &Request) -> Reply + Send + Sync + 'static {
     move |_, request| {
         let Some(list) = request.query("billsIds") else {
             return refusal(404);
@@ -492,10 +696,17 @@ fn refusing(bad: &'static [i64], status: u16) -> impl Fn(usize, &Request) -> Rep
             return refusal(status);
         }
         let rows = bills.iter().map(|bill| {
-            let rows = INCOME.strip_prefix(r#"{"data":["#).unwrap().strip_suffix("]}").unwrap();
+            let rows = INCOME
+                .strip_prefix(r#"{"data":["#)
+                .unwrap()
+                .strip_suffix("]}")
+                .unwrap();
             rows.replace(r#""billId":10,"#, &format!(r#""billId":{bill},"#))
         });
-        Reply::json(format!(r#"{{"data":[{}]}}"#, rows.collect::<Vec<_>>().join(",")))
+        Reply::json(format!(
+            r#"{{"data":[{}]}}"#,
+            rows.collect::<Vec<_>>().join(",")
+        ))
     }
 }
 
@@ -504,7 +715,8 @@ fn unknown(bills: std::ops::RangeInclusive<i64>) -> Vec<BillRead> {
 }
 
 #[tokio::test]
-async fn a_bill_that_sienge_refuses_fails_alone_and_its_group_is_read_in_a_bounded_number_of_calls() {
+async fn a_bill_that_sienge_refuses_fails_alone_and_its_group_is_read_in_a_bounded_number_of_calls()
+{
     for (status, most) in [(400, 15), (422, 15), (404, 15), (500, 20)] {
         for bad in [&[1_i64][..], &[37], &[100]] {
             let stage = Stage::with(refusing(bad, status)).await;
@@ -512,12 +724,17 @@ async fn a_bill_that_sienge_refuses_fails_alone_and_its_group_is_read_in_a_bound
             assert_eq!(seen.len(), 100);
             for (bill, seen) in seen {
                 match seen {
-                    Ok(seen) if bad.contains(&bill.0) => assert_eq!((status, seen.header), (404, None), "not found"),
+                    Ok(seen) if bad.contains(&bill.0) => {
+                        assert_eq!((status, seen.header), (404, None), "not found");
+                    }
                     Ok(seen) => assert_eq!(seen.installments.len(), 2, "{status}: {bill}"),
                     Err(error) => {
                         assert_eq!(error, SiengeError::BillRefused { bill, status });
                         assert_eq!((error.remedy(), bad), (Remedy::Never, &[bill.0][..]));
-                        assert!(error.to_string().contains(&format!("título {bill}")), "{error}");
+                        assert!(
+                            error.to_string().contains(&format!("título {bill}")),
+                            "{error}"
+                        );
                     }
                 }
             }
@@ -531,7 +748,11 @@ async fn a_bill_that_sienge_refuses_fails_alone_and_its_group_is_read_in_a_bound
 async fn several_refused_bills_are_found_and_what_is_not_told_apart_comes_again() {
     let stage = Stage::with(refusing(&[3, 4, 90], 400)).await;
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
-    let refused: Vec<i64> = seen.iter().filter(|(_, seen)| seen.is_err()).map(|(bill, _)| bill.0).collect();
+    let refused: Vec<i64> = seen
+        .iter()
+        .filter(|(_, seen)| seen.is_err())
+        .map(|(bill, _)| bill.0)
+        .collect();
     assert_eq!(refused, [3, 4, 90]);
     // So many that the calls end before all are found.
     let stage = Stage::with(refusing(&[1, 11, 21, 31, 41, 51, 61, 71, 81, 91], 400)).await;
@@ -543,35 +764,60 @@ async fn several_refused_bills_are_found_and_what_is_not_told_apart_comes_again(
         match seen {
             Ok(_) => assert_ne!(bill.0 % 10, 1),
             Err(SiengeError::BillRefused { bill, .. }) => assert_eq!(bill.0 % 10, 1),
-            Err(error) => assert_eq!((error.remedy(), error), (Remedy::RetryLater, SiengeError::NotToldApart { bill })),
+            Err(error) => assert_eq!(
+                (error.remedy(), error),
+                (Remedy::RetryLater, SiengeError::NotToldApart { bill })
+            ),
         }
     }
 }
 
 #[tokio::test]
 async fn a_pair_is_told_apart_whichever_is_refused() {
-    for (bad, states) in [(&[1_i64][..], [false, true]), (&[2], [true, false]), (&[1, 2], [false, false])] {
+    for (bad, states) in [
+        (&[1_i64][..], [false, true]),
+        (&[2], [true, false]),
+        (&[1, 2], [false, false]),
+    ] {
         let stage = Stage::with(refusing(bad, 400)).await;
         let seen = stage.client.observe_each(&unknown(1..=2)).await.unwrap();
-        assert_eq!(seen.iter().map(|(_, seen)| seen.is_ok()).collect::<Vec<_>>(), states);
+        assert_eq!(
+            seen.iter()
+                .map(|(_, seen)| seen.is_ok())
+                .collect::<Vec<_>>(),
+            states
+        );
     }
 }
 
 #[tokio::test]
 async fn a_sienge_that_is_down_or_finds_nothing_is_not_asked_for_every_bill() {
     let stage = Stage::with(|_, _| refusal(500)).await;
-    let error = stage.client.observe_each(&unknown(1..=100)).await.unwrap_err();
-    assert!(matches!(error, SiengeError::Server { status: 500, .. }), "{error}");
+    let error = stage
+        .client
+        .observe_each(&unknown(1..=100))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, SiengeError::Server { status: 500, .. }),
+        "{error}"
+    );
     let calls = stage.server.requests().len();
     assert!(calls <= 11, "{calls}");
     let stage = Stage::with(|_, _| refusal(404)).await;
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
-    assert!(seen.iter().all(|(_, seen)| seen.as_ref().is_ok_and(|seen| seen.header.is_none())));
+    assert!(
+        seen.iter()
+            .all(|(_, seen)| seen.as_ref().is_ok_and(|seen| seen.header.is_none()))
+    );
     assert_eq!(stage.server.requests().len(), 3);
     // Whatever is asked for, it is refused who asks.
     for status in [401, 403, 503] {
         let stage = Stage::with(move |_, _| refusal(status)).await;
-        assert!(stage.client.observe_each(&unknown(1..=100)).await.is_err(), "{status}");
+        assert!(
+            stage.client.observe_each(&unknown(1..=100)).await.is_err(),
+            "{status}"
+        );
         assert!(stage.server.requests().len() <= 5, "{status}");
     }
 }
@@ -587,7 +833,10 @@ async fn what_was_read_apart_is_kept_when_the_quota_ends() {
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
     let read = seen.iter().filter(|(_, seen)| seen.is_ok()).count();
     assert_eq!(read, 50, "the half without the refused one");
-    assert!(seen.iter().all(|(_, seen)| !matches!(seen, Err(SiengeError::BillRefused { .. }))));
+    assert!(
+        seen.iter()
+            .all(|(_, seen)| !matches!(seen, Err(SiengeError::BillRefused { .. })))
+    );
 }
 
 #[tokio::test]
@@ -598,7 +847,11 @@ async fn a_bill_that_rest_refuses_is_asked_for_in_bulk_apart_from_the_others() {
         _ => world(request),
     })
     .await;
-    let seen = stage.client.observe_each(&[look(10, Some(3)), look(20, Some(3))]).await.unwrap();
+    let seen = stage
+        .client
+        .observe_each(&[look(10, Some(3)), look(20, Some(3))])
+        .await
+        .unwrap();
     assert!(seen[0].1.is_ok(), "{seen:?}");
     let refused = SiengeError::BillRefused {
         bill: BillId(20),
@@ -636,7 +889,9 @@ fn hanging(bad: i64) -> impl Fn(usize, &Request) -> Reply + Send + Sync + 'stati
 }
 
 fn failed(seen: &[(BillId, Result<Observation, SiengeError>)]) -> Vec<(i64, &SiengeError)> {
-    let failed = seen.iter().filter_map(|(bill, seen)| Some((bill.0, seen.as_ref().err()?)));
+    let failed = seen
+        .iter()
+        .filter_map(|(bill, seen)| Some((bill.0, seen.as_ref().err()?)));
     failed.collect()
 }
 
@@ -651,7 +906,11 @@ async fn a_bill_without_an_answer_in_time_fails_alone_whichever_source_is_asked(
     let calls = stage.server.requests().len();
     assert!(calls <= 15, "{calls}");
     let stage = Stage::impatient(2, hanging(20)).await;
-    let seen = stage.client.observe_each(&[look(10, Some(3)), look(20, Some(3))]).await.unwrap();
+    let seen = stage
+        .client
+        .observe_each(&[look(10, Some(3)), look(20, Some(3))])
+        .await
+        .unwrap();
     assert_eq!((seen.len(), failed(&seen)), (2, vec![(20, &late)]));
 }
 
@@ -659,7 +918,9 @@ async fn a_bill_without_an_answer_in_time_fails_alone_whichever_source_is_asked(
 async fn what_was_read_before_the_time_was_over_is_kept() {
     for reads in [vec![look(10, Some(3)), look(20, Some(3))], unknown(10..=20)] {
         let mut stage = Stage::impatient(9, hanging(20)).await;
-        stage.client = stage.client.with_deadline(tokio::time::Instant::now() + Duration::from_millis(900));
+        stage.client = stage
+            .client
+            .with_deadline(tokio::time::Instant::now() + Duration::from_millis(900));
         let seen = stage.client.observe_each(&reads).await.unwrap();
         assert_eq!(seen.len(), reads.len());
         let failed = failed(&seen);
@@ -673,8 +934,13 @@ async fn what_was_read_before_the_time_was_over_is_kept() {
 
 #[tokio::test]
 async fn a_sienge_that_answers_nothing_in_time_is_not_asked_for_every_bill() {
-    let stage = Stage::impatient(1, |_, _| Reply::json(INCOME).after(Duration::from_secs(30))).await;
-    let error = stage.client.observe_each(&unknown(1..=100)).await.unwrap_err();
+    let stage =
+        Stage::impatient(1, |_, _| Reply::json(INCOME).after(Duration::from_secs(30))).await;
+    let error = stage
+        .client
+        .observe_each(&unknown(1..=100))
+        .await
+        .unwrap_err();
     assert!(matches!(error, SiengeError::Timeout { .. }), "{error}");
     assert!(stage.server.requests().len() <= 7);
 }

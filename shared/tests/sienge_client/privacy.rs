@@ -60,7 +60,10 @@ async fn notes_errors_and_debug_hold_nothing_personal() {
     let client = &stage.client;
     let customer = client.customer(CustomerId(7)).await.unwrap().unwrap();
     assert_eq!(customer.name, Some(Personal::new("Fulana Invisível")));
-    assert_eq!(customer.phones[0].number.as_ref().unwrap().as_str(), "11988887777");
+    assert_eq!(
+        customer.phones[0].number.as_ref().unwrap().as_str(),
+        "11988887777"
+    );
     assert_clean(&format!("{customer:?} {client:?}"));
     let filter = CustomerFilter {
         cpf: Some(Personal::new("52998224725")),
@@ -70,7 +73,11 @@ async fn notes_errors_and_debug_hold_nothing_personal() {
     assert_clean(&format!("{filter:?}"));
     let found: Vec<Customer> = client.customers(&filter).try_collect().await.unwrap();
     assert_eq!(found.len(), 1);
-    assert!(stage.server.requests()[1].target.contains("cpf=52998224725"));
+    assert!(
+        stage.server.requests()[1]
+            .target
+            .contains("cpf=52998224725")
+    );
     client
         .create_hook("https://x.example/w", &Secret::new("t0ken-do-hook"), &["A"])
         .await
@@ -86,5 +93,9 @@ async fn notes_errors_and_debug_hold_nothing_personal() {
         assert_clean(&format!("{record:?}"));
         assert!(record.response.len() <= 4_200 && record.request.len() <= 4_200);
     }
-    assert!(records[1].url.contains("cpf=***&cnpj=***&limit=200"), "{}", records[1].url);
+    assert!(
+        records[1].url.contains("cpf=***&cnpj=***&limit=200"),
+        "{}",
+        records[1].url
+    );
 }

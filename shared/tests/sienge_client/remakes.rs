@@ -37,11 +37,17 @@ fn order() -> RemakeOrder {
 
 #[tokio::test]
 async fn a_remake_is_asked_for_as_sienge_documents_it() {
-    let stage = Stage::with(|_, _| Reply::status(201, r#"[{"installmentId": 153}, {"installmentId": "152"}]"#)).await;
+    let stage = Stage::with(|_, _| {
+        Reply::status(201, r#"[{"installmentId": 153}, {"installmentId": "152"}]"#)
+    })
+    .await;
     let generated = stage.client.remake(&order()).await.unwrap();
     assert_eq!(generated, [152, 153].map(InstallmentId));
     let request = stage.server.requests().remove(0);
-    assert_eq!((request.verb.as_str(), request.path()), ("POST", "/v1/remade-installments"));
+    assert_eq!(
+        (request.verb.as_str(), request.path()),
+        ("POST", "/v1/remade-installments")
+    );
     assert!(
         request.body.contains("\"totalValue\":2000.10,"),
         "amounts are numbers: {}",
@@ -68,14 +74,24 @@ async fn a_remake_is_asked_for_as_sienge_documents_it() {
 #[tokio::test]
 async fn a_remakes_answer_is_a_list_or_one_object() {
     for (answer, ids) in [
-        (r#"{"installmentId": 152, "dueDate": "2026-12-20"}"#, &[152][..]),
-        (r#"[{"installmentId": 152}, {"installmentId": 153}]"#, &[152, 153]),
+        (
+            r#"{"installmentId": 152, "dueDate": "2026-12-20"}"#,
+            &[152][..],
+        ),
+        (
+            r#"[{"installmentId": 152}, {"installmentId": 153}]"#,
+            &[152, 153],
+        ),
         (r#"{"results": [{"installmentId": 152}]}"#, &[152]),
         ("", &[]),
     ] {
         let stage = Stage::with(move |_, _| Reply::status(201, answer)).await;
         let generated = stage.client.remake(&order()).await.unwrap();
-        assert_eq!(generated, ids.iter().copied().map(InstallmentId).collect::<Vec<_>>(), "{answer}");
+        assert_eq!(
+            generated,
+            ids.iter().copied().map(InstallmentId).collect::<Vec<_>>(),
+            "{answer}"
+        );
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ponte::sienge::{
-    CallLog, CallRecord, Client, ClientConfig, Lane, Priority, Quota, QuotaRefusal, Remaining, Retry, Secret, Timeouts, http_client,
+    CallLog, CallRecord, Client, ClientConfig, Lane, Priority, Quota, QuotaRefusal, Remaining,
+    Retry, Secret, Timeouts, http_client,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,9 +30,11 @@ impl Request {
 
     pub fn query(&self, name: &str) -> Option<String> {
         let (_, query) = self.target.split_once('?')?;
-        query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        query.split('&').find_map(|pair| {
+            pair.strip_prefix(name)?
+                .strip_prefix('=')
+                .map(str::to_owned)
+        })
     }
 }
 
@@ -98,7 +101,9 @@ impl Reply {
 
 /// The error body Sienge documents.
 pub fn refusal(status: u16) -> Reply {
-    let body = format!(r#"{{"status":{status},"developerMessage":"Fulana de Tal 52998224725","clientMessage":"x"}}"#);
+    let body = format!(
+        r#"{{"status":{status},"developerMessage":"Fulana de Tal 52998224725","clientMessage":"x"}}"#
+    );
     Reply::status(status, body)
 }
 
@@ -130,11 +135,19 @@ impl Server {
     }
 }
 
-async fn answer(mut stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<Request>>>) -> Option<()> {
+async fn answer(
+    mut stream: TcpStream,
+    script: Arc<Script>,
+    seen: Arc<Mutex<Vec<Request>>>,
+) -> Option<()> {
     let mut read = Vec::new();
     let end = loop {
         let mut block = [0; 4096];
-        let count = stream.read(&mut block).await.ok().filter(|count| *count > 0)?;
+        let count = stream
+            .read(&mut block)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
         read.extend_from_slice(&block[..count]);
         if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
             break end + 4;
@@ -151,7 +164,11 @@ async fn answer(mut stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<
         .unwrap_or(0);
     while read.len() < end + length {
         let mut block = [0; 4096];
-        let count = stream.read(&mut block).await.ok().filter(|count| *count > 0)?;
+        let count = stream
+            .read(&mut block)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
         read.extend_from_slice(&block[..count]);
     }
     let mut first = head.lines().next()?.split(' ');
@@ -260,9 +277,13 @@ impl Stage {
     }
 
     /// With a number of attempts.
-    pub async fn impatient(attempts: u32, script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub async fn impatient(
+        attempts: u32,
+        script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let server = Server::start(script).await;
-        let mut config = ClientConfig::new(&server.base, "robo-da-api", Secret::new("s3nha-secreta"));
+        let mut config =
+            ClientConfig::new(&server.base, "robo-da-api", Secret::new("s3nha-secreta"));
         config.timeouts = Timeouts {
             read: Duration::from_millis(300),
             read_bulk: Duration::from_millis(300),

@@ -23,14 +23,23 @@ async fn the_statement_is_the_same_in_both_shapes() {
     let mut read = Vec::new();
     for body in [production, documented] {
         let stage = answering(body).await;
-        read.push(stage.client.customer_statement(CustomerId(3), Some(BillId(10))).await.unwrap());
+        read.push(
+            stage
+                .client
+                .customer_statement(CustomerId(3), Some(BillId(10)))
+                .await
+                .unwrap(),
+        );
         assert_eq!(
             stage.server.requests()[0].target,
             "/v1/customer-financial-statements?customerId=3&billReceivableId=10&includeSubJudice=true"
         );
     }
     assert_eq!(read[0], read[1]);
-    assert_eq!(read[0][0].installments[0].original_value, Some(Cents::new(100_055)));
+    assert_eq!(
+        read[0][0].installments[0].original_value,
+        Some(Cents::new(100_055))
+    );
 }
 
 #[tokio::test]
@@ -80,7 +89,12 @@ async fn boletos_and_rescissions_come_from_the_extract_history() {
         bill: None,
         changed_since: None,
     };
-    let rows: Vec<_> = stage.client.extract_history(&window).try_collect().await.unwrap();
+    let rows: Vec<_> = stage
+        .client
+        .extract_history(&window)
+        .try_collect()
+        .await
+        .unwrap();
     let first = rows[0].boletos().unwrap();
     assert_eq!(
         (first.bill, first.customer, first.revoked_on),
@@ -90,7 +104,10 @@ async fn boletos_and_rescissions_come_from_the_extract_history() {
         first.boletos.into_iter().collect::<Vec<_>>(),
         [(InstallmentId(1), true), (InstallmentId(2), false)]
     );
-    assert_eq!(rows[1].boletos().unwrap().revoked_on, Some(jiff::civil::date(2026, 2, 1)));
+    assert_eq!(
+        rows[1].boletos().unwrap().revoked_on,
+        Some(jiff::civil::date(2026, 2, 1))
+    );
     assert!(!stage.records()[0].response.contains("Fulana"));
 }
 
@@ -116,17 +133,38 @@ async fn remakes_are_read() {
 
 #[tokio::test]
 async fn small_tables_are_read() {
-    let stage = answering(r#"[{"id":"PM","description":"Parcela Mensal"},{"id":12,"description":null}]"#).await;
-    let types: Vec<_> = stage.client.payment_condition_types().try_collect().await.unwrap();
-    assert_eq!((types[0].id.as_deref(), types[1].id.as_deref()), (Some("PM"), Some("12")));
+    let stage =
+        answering(r#"[{"id":"PM","description":"Parcela Mensal"},{"id":12,"description":null}]"#)
+            .await;
+    let types: Vec<_> = stage
+        .client
+        .payment_condition_types()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(
+        (types[0].id.as_deref(), types[1].id.as_deref()),
+        (Some("PM"), Some("12"))
+    );
     let stage = answering(r#"{"results":[{"id":1,"name":"INCC\t","lastValue":{"date":"2026-01-01","value":518.816}}]}"#).await;
     let indexers: Vec<_> = stage.client.indexers().try_collect().await.unwrap();
     assert_eq!(indexers[0].name.as_deref(), Some("INCC"));
-    assert_eq!(indexers[0].last_value.as_ref().unwrap().value, Some(dec!(518.816)));
+    assert_eq!(
+        indexers[0].last_value.as_ref().unwrap().value,
+        Some(dec!(518.816))
+    );
     let stage = answering(r#"{"id":"CT","name":"Contrato"}"#).await;
-    let document = stage.client.document_identification(&"c/t".into()).await.unwrap().unwrap();
+    let document = stage
+        .client
+        .document_identification(&"c/t".into())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(document.id.as_deref(), Some("CT"));
-    assert_eq!(stage.server.requests()[0].target, "/v1/document-identifications/C%2FT");
+    assert_eq!(
+        stage.server.requests()[0].target,
+        "/v1/document-identifications/C%2FT"
+    );
 }
 
 #[tokio::test]
@@ -138,7 +176,16 @@ async fn nulls_empties_and_wrong_types_are_survived() {
         r#"{"results":[{}]}"#,
     ] {
         let stage = answering(body).await;
-        let customers: Vec<_> = stage.client.customers(&CustomerFilter::default()).try_collect().await.unwrap();
-        assert_eq!((customers.len(), customers[0].id, &customers[0].name), (1, None, &None), "{body}");
+        let customers: Vec<_> = stage
+            .client
+            .customers(&CustomerFilter::default())
+            .try_collect()
+            .await
+            .unwrap();
+        assert_eq!(
+            (customers.len(), customers[0].id, &customers[0].name),
+            (1, None, &None),
+            "{body}"
+        );
     }
 }

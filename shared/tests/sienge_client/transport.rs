@@ -15,18 +15,29 @@ const COMPANY: &str = r#"{"id":1,"name":"Construtora Exemplo"}"#;
 async fn the_first_call_carries_credentials_and_is_written_down() {
     let stage = Stage::with(|_, _| Reply::json(COMPANY)).await;
     let company = stage.client.company(CreditorId(1)).await.unwrap().unwrap();
-    assert_eq!((company.id, company.name.as_deref()), (Some(1), Some("Construtora Exemplo")));
+    assert_eq!(
+        (company.id, company.name.as_deref()),
+        (Some(1), Some("Construtora Exemplo"))
+    );
     let request = &stage.server.requests()[0];
     assert_eq!(request.target, "/v1/companies/1");
     // base64 of robo-da-api:s3nha-secreta
     assert!(
-        request.head.contains("Basic cm9iby1kYS1hcGk6czNuaGEtc2VjcmV0YQ=="),
+        request
+            .head
+            .contains("Basic cm9iby1kYS1hcGk6czNuaGEtc2VjcmV0YQ=="),
         "{}",
         request.head
     );
     let record = &stage.records()[0];
-    assert_eq!((record.method, record.status, record.attempt), ("ConsultarEmpresa", Some(200), 1));
-    assert!(record.url.starts_with("GET http://127.0.0.1:") && record.url.ends_with("/x/public/api/v1/companies/1"));
+    assert_eq!(
+        (record.method, record.status, record.attempt),
+        ("ConsultarEmpresa", Some(200), 1)
+    );
+    assert!(
+        record.url.starts_with("GET http://127.0.0.1:")
+            && record.url.ends_with("/x/public/api/v1/companies/1")
+    );
     assert_eq!(record.response_bytes, COMPANY.len() as u64);
     assert_eq!(record.response, r#"{"id":1,"name":"***"}"#);
     assert_eq!(record.error, None);
@@ -44,11 +55,22 @@ async fn what_may_pass_is_repeated_and_every_attempt_takes_a_right() {
         || Reply::json(""),
     ];
     for fail in failures {
-        let stage = Stage::with(move |number, _| if number < 2 { fail() } else { Reply::json(COMPANY) }).await;
+        let stage = Stage::with(move |number, _| {
+            if number < 2 {
+                fail()
+            } else {
+                Reply::json(COMPANY)
+            }
+        })
+        .await;
         let company = stage.client.company(CreditorId(1)).await;
         assert_eq!(company.unwrap().unwrap().id, Some(1), "{:?}", fail());
         assert_eq!(stage.granted(), 3);
-        let attempts: Vec<u32> = stage.records().iter().map(|record| record.attempt).collect();
+        let attempts: Vec<u32> = stage
+            .records()
+            .iter()
+            .map(|record| record.attempt)
+            .collect();
         assert_eq!(attempts, [1, 2, 3]);
         assert!(stage.records()[0].error.is_some() && stage.records()[2].error.is_none());
     }
@@ -77,7 +99,12 @@ async fn a_silent_server_is_a_timeout() {
     })
     .await;
     let error = stage.client.company(CreditorId(1)).await.unwrap_err();
-    assert_eq!(error, SiengeError::Timeout { resource: "companies" });
+    assert_eq!(
+        error,
+        SiengeError::Timeout {
+            resource: "companies"
+        }
+    );
     assert_eq!(stage.server.requests().len(), 2);
 }
 
@@ -88,14 +115,21 @@ async fn nobody_listening_is_a_connection_error() {
     let closed = tokio::net::TcpSocket::new_v4().unwrap();
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = closed.local_addr().unwrap();
-    let mut config = ponte::sienge::ClientConfig::new(format!("http://{address}/x"), "u", Secret::new("p"));
+    let mut config =
+        ponte::sienge::ClientConfig::new(format!("http://{address}/x"), "u", Secret::new("p"));
     config.retry.attempts = 2;
     config.retry.base = Duration::from_millis(4);
     let http = ponte::sienge::http_client(config.timeouts).unwrap();
-    let client = ponte::sienge::Client::new(http, &config, stage.quota.clone(), stage.log.clone()).unwrap();
+    let client =
+        ponte::sienge::Client::new(http, &config, stage.quota.clone(), stage.log.clone()).unwrap();
     let error = client.company(CreditorId(1)).await.unwrap_err();
     assert_eq!(stage.granted(), 2);
-    assert_eq!(error, SiengeError::Connection { resource: "companies" });
+    assert_eq!(
+        error,
+        SiengeError::Connection {
+            resource: "companies"
+        }
+    );
 }
 
 #[tokio::test]
@@ -133,7 +167,12 @@ async fn a_404_is_nothing_only_when_sienge_wrote_it() {
     assert_eq!(stage.client.company(CreditorId(9)).await, Ok(None));
     let stage = Stage::with(|_, _| Reply::status(404, "<html>no such host</html>")).await;
     let error = stage.client.company(CreditorId(9)).await.unwrap_err();
-    assert_eq!(error, SiengeError::WrongAddress { resource: "companies" });
+    assert_eq!(
+        error,
+        SiengeError::WrongAddress {
+            resource: "companies"
+        }
+    );
     let error = stage
         .client
         .income_by_bills(&[BillId(1)])
@@ -145,11 +184,21 @@ async fn a_404_is_nothing_only_when_sienge_wrote_it() {
 
 #[tokio::test]
 async fn a_429_makes_everybody_wait() {
-    let stage = Stage::with(|number, _| if number == 0 { refusal(429) } else { Reply::json(COMPANY) }).await;
+    let stage = Stage::with(|number, _| {
+        if number == 0 {
+            refusal(429)
+        } else {
+            Reply::json(COMPANY)
+        }
+    })
+    .await;
     let began = Instant::now();
     assert!(stage.client.company(CreditorId(1)).await.unwrap().is_some());
     assert!(began.elapsed() >= Duration::from_millis(30));
-    assert_eq!(*stage.quota.backed_off.lock().unwrap(), [(Lane::Rest, Duration::from_millis(30))]);
+    assert_eq!(
+        *stage.quota.backed_off.lock().unwrap(),
+        [(Lane::Rest, Duration::from_millis(30))]
+    );
 }
 
 #[tokio::test]
@@ -162,16 +211,25 @@ async fn retry_after_is_honoured() {
     let began = Instant::now();
     assert!(stage.client.company(CreditorId(1)).await.unwrap().is_some());
     assert!(began.elapsed() >= Duration::from_secs(1));
-    assert_eq!(*stage.quota.backed_off.lock().unwrap(), [(Lane::Rest, Duration::from_secs(1))]);
+    assert_eq!(
+        *stage.quota.backed_off.lock().unwrap(),
+        [(Lane::Rest, Duration::from_secs(1))]
+    );
 }
 
 #[tokio::test]
 async fn a_wait_beyond_the_deadline_is_an_error_at_once() {
     let stage = Stage::with(|_, _| refusal(429).with("retry-after", "60")).await;
-    let client = stage.client.clone().with_deadline(Instant::now() + Duration::from_secs(30));
+    let client = stage
+        .client
+        .clone()
+        .with_deadline(Instant::now() + Duration::from_secs(30));
     let began = Instant::now();
     let error = client.company(CreditorId(1)).await.unwrap_err();
-    assert!(error.is_quota() && began.elapsed() < Duration::from_secs(20), "{error}");
+    assert!(
+        error.is_quota() && began.elapsed() < Duration::from_secs(20),
+        "{error}"
+    );
 
     stage
         .quota
@@ -204,7 +262,10 @@ async fn a_wait_that_fits_is_waited() {
 #[tokio::test]
 async fn without_a_right_nothing_is_called() {
     for (refusal, expected) in [
-        (QuotaRefusal::DayIsOver, SiengeError::DayIsOver { lane: Lane::Rest }),
+        (
+            QuotaRefusal::DayIsOver,
+            SiengeError::DayIsOver { lane: Lane::Rest },
+        ),
         (QuotaRefusal::Unavailable, SiengeError::QuotaUnavailable),
     ] {
         let stage = Stage::with(|_, _| Reply::json(COMPANY)).await;
@@ -217,14 +278,30 @@ async fn without_a_right_nothing_is_called() {
 #[tokio::test]
 async fn nothing_outlives_the_deadline() {
     let stage = Stage::with(|_, _| Reply::json(COMPANY).after(Duration::from_mins(2))).await;
-    let client = stage.client.clone().with_deadline(Instant::now() + Duration::from_millis(120));
+    let client = stage
+        .client
+        .clone()
+        .with_deadline(Instant::now() + Duration::from_millis(120));
     let began = Instant::now();
     let error = client.company(CreditorId(1)).await.unwrap_err();
-    assert_eq!(error, SiengeError::Deadline { resource: "companies" });
+    assert_eq!(
+        error,
+        SiengeError::Deadline {
+            resource: "companies"
+        }
+    );
     assert!(began.elapsed() < Duration::from_mins(1));
     let error = client.company(CreditorId(1)).await.unwrap_err();
-    assert_eq!(error, SiengeError::Deadline { resource: "companies" });
-    assert!(stage.server.requests().len() <= 1, "nothing is asked after it");
+    assert_eq!(
+        error,
+        SiengeError::Deadline {
+            resource: "companies"
+        }
+    );
+    assert!(
+        stage.server.requests().len() <= 1,
+        "nothing is asked after it"
+    );
 }
 
 #[tokio::test]
@@ -238,7 +315,10 @@ async fn the_priority_reaches_the_quota() {
         .company(CreditorId(1))
         .await
         .unwrap();
-    assert_eq!(*stage.quota.priorities.lock().unwrap(), [Priority::Batch, Priority::Interactive]);
+    assert_eq!(
+        *stage.quota.priorities.lock().unwrap(),
+        [Priority::Batch, Priority::Interactive]
+    );
 }
 
 #[tokio::test]
@@ -247,16 +327,31 @@ async fn a_post_is_not_repeated_after_an_unclear_answer_but_after_a_429() {
         let stage = Stage::with(move |_, _| refusal(unclear)).await;
         let outcome = stage
             .client
-            .create_hook("https://x.example/w", &Secret::new("t"), &["RECEIPT_PROCESSED"])
+            .create_hook(
+                "https://x.example/w",
+                &Secret::new("t"),
+                &["RECEIPT_PROCESSED"],
+            )
             .await;
         assert!(outcome.is_err());
         assert_eq!(stage.server.requests().len(), 1);
     }
     let created = r#"{"id":"0b7e","url":"https://x.example/w","events":["RECEIPT_PROCESSED"]}"#;
-    let stage = Stage::with(move |number, _| if number == 0 { refusal(429) } else { Reply::json(created) }).await;
+    let stage = Stage::with(move |number, _| {
+        if number == 0 {
+            refusal(429)
+        } else {
+            Reply::json(created)
+        }
+    })
+    .await;
     let hook = stage
         .client
-        .create_hook("https://x.example/w", &Secret::new("t0ken"), &["RECEIPT_PROCESSED"])
+        .create_hook(
+            "https://x.example/w",
+            &Secret::new("t0ken"),
+            &["RECEIPT_PROCESSED"],
+        )
         .await
         .unwrap();
     assert_eq!((hook.id.as_deref(), hook.events.len()), (Some("0b7e"), 1));
@@ -270,7 +365,14 @@ async fn a_post_is_not_repeated_after_an_unclear_answer_but_after_a_429() {
 
 #[tokio::test]
 async fn a_hook_is_deleted_with_an_empty_answer() {
-    let stage = Stage::with(|number, _| if number == 0 { Reply::json("") } else { refusal(404) }).await;
+    let stage = Stage::with(|number, _| {
+        if number == 0 {
+            Reply::json("")
+        } else {
+            refusal(404)
+        }
+    })
+    .await;
     assert_eq!(stage.client.delete_hook("0b7e").await, Ok(true));
     assert_eq!(stage.client.delete_hook("0b7e").await, Ok(false));
     assert_eq!(stage.server.requests()[0].verb, "DELETE");

@@ -77,7 +77,9 @@ impl StandIn {
 
 impl Service for Counter {
     async fn answer(&self, request: Request) -> Answer {
-        let operation = request.header("x-amz-target").and_then(|target| target.split('.').next_back());
+        let operation = request
+            .header("x-amz-target")
+            .and_then(|target| target.split('.').next_back());
         let operation = operation.unwrap_or_default().to_owned();
         let answer = match operation.as_str() {
             "SendMessage" => {
@@ -94,7 +96,8 @@ impl Service for Counter {
                 let sent: Value = serde_json::from_slice(&request.body).unwrap_or_default();
                 let entries = sent["Entries"].as_array().cloned().unwrap_or_default();
                 let ids: Vec<Value> = entries.iter().map(|_| json!({"EventId": "1"})).collect();
-                self.published.fetch_add(entries.len() as u64, Ordering::Relaxed);
+                self.published
+                    .fetch_add(entries.len() as u64, Ordering::Relaxed);
                 self.events.lock().unwrap().extend(entries);
                 json!({"FailedEntryCount": 0, "Entries": ids})
             }

@@ -37,7 +37,10 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
         let again = one(&stack, options, INVOCATION).await?;
         row(table, &again);
         if again.used.portfolio_writes > 0 {
-            return Err(format!("an unchanged batimento wrote {} times", again.used.portfolio_writes));
+            return Err(format!(
+                "an unchanged batimento wrote {} times",
+                again.used.portfolio_writes
+            ));
         }
         if again.memory_mb >= MEMORY_LIMIT_MB {
             return Err(format!("a batimento took {:.0} MB", again.memory_mb));
@@ -51,17 +54,28 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
         format!("{} µs", linear.join(", ")),
     );
     table.note("Batimento, by size", details(&first, &unchanged));
-    let mut time = Plot::new("Batimento: CPU time", "open installments", "CPU seconds").logarithmic();
+    let mut time =
+        Plot::new("Batimento: CPU time", "open installments", "CPU seconds").logarithmic();
     let mut memory = Plot::new("Batimento: peak memory", "open installments", "MB").logarithmic();
     for (name, runs) in [("first", &first), ("unchanged", &unchanged)] {
-        time.series(Series::new(name, runs.iter().map(|run| (run.open, run.cpu_seconds)).collect()));
-        memory.series(Series::new(name, runs.iter().map(|run| (run.open, run.memory_mb)).collect()));
+        time.series(Series::new(
+            name,
+            runs.iter().map(|run| (run.open, run.cpu_seconds)).collect(),
+        ));
+        memory.series(Series::new(
+            name,
+            runs.iter().map(|run| (run.open, run.memory_mb)).collect(),
+        ));
     }
     Ok(vec![time, memory])
 }
 
 /// A world with about so many open installments.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most two million")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most two million"
+)]
 async fn world(open: u32) -> Result<Stack, String> {
     Stack::start((f64::from(open) / OPEN_SHARE) as u32, None).await
 }
@@ -88,9 +102,16 @@ async fn one(stack: &Stack, options: &Options, time: Duration) -> Result<Measure
     Ok(measured)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count"
+)]
 fn row(table: &mut Table, run: &Measured) {
-    let name = format!("unchanged batimento of {} open installments", grouped(run.open as u64));
+    let name = format!(
+        "unchanged batimento of {} open installments",
+        grouped(run.open as u64)
+    );
     table.row(
         &format!("{name}: peak memory"),
         format!("{:.0} MB", run.memory_mb),
@@ -108,7 +129,11 @@ fn row(table: &mut Table, run: &Measured) {
     );
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count"
+)]
 fn details(first: &[Measured], unchanged: &[Measured]) -> String {
     let mut text = "| run | open installments | CPU s | wall s | peak MB | invocations | bulk | REST | read units | write units |\n|---|---|---|---|---|---|---|---|---|---|".to_owned();
     for (name, runs) in [("first", first), ("unchanged", unchanged)] {

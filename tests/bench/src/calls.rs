@@ -22,7 +22,11 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
     let mut daily = Vec::new();
     for contracts in &options.contracts {
         // The simulator adds a twentieth of installments in bills entered by hand.
-        let stack = Stack::start(contracts * INSTALLMENTS_OF_A_CONTRACT * 20 / 19, Some(*contracts)).await?;
+        let stack = Stack::start(
+            contracts * INSTALLMENTS_OF_A_CONTRACT * 20 / 19,
+            Some(*contracts),
+        )
+        .await?;
         stack.only_contracts();
         let import = stack.function(options, "import").await?;
         stack.sienge_calls().await?;
@@ -61,7 +65,11 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
             ));
         }
     }
-    let mut plot = Plot::new("Calls to Sienge for a first import", "contracts of 120 installments", "calls");
+    let mut plot = Plot::new(
+        "Calls to Sienge for a first import",
+        "contracts of 120 installments",
+        "calls",
+    );
     let lanes: [(&str, fn(&SiengeCalls) -> u64, f64); 2] = [
         ("REST", |calls| calls.rest, REST_PER_1000),
         ("bulk", |calls| calls.bulk, BULK_PER_1000),
@@ -74,7 +82,9 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<Vec<Plot>, 
         let (fixed, per_contract) = line(&points);
         let counted: Vec<String> = first
             .iter()
-            .map(|(contracts, calls)| format!("{} for {}", count(calls), grouped(u64::from(*contracts))))
+            .map(|(contracts, calls)| {
+                format!("{} for {}", count(calls), grouped(u64::from(*contracts)))
+            })
             .collect();
         let within = per_contract * 1000.0 <= limit + 0.05 && fixed <= HANDFUL;
         table.row(
@@ -123,7 +133,10 @@ fn by_route(first: &[(u32, SiengeCalls)]) -> String {
                 let found = calls.routes.iter().find(|(name, _)| name == route);
                 found.map_or(0, |(_, count)| *count).to_string()
             });
-            text += &format!("\n| `{route}` | {} |", counts.collect::<Vec<_>>().join(" | "));
+            text += &format!(
+                "\n| `{route}` | {} |",
+                counts.collect::<Vec<_>>().join(" | ")
+            );
         }
     }
     text
@@ -135,8 +148,14 @@ fn line(points: &[(f64, f64)]) -> (f64, f64) {
     let count = points.len() as f64;
     let mean = |value: fn(&(f64, f64)) -> f64| points.iter().map(value).sum::<f64>() / count;
     let (x, y) = (mean(|point| point.0), mean(|point| point.1));
-    let slope = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum::<f64>()
-        / points.iter().map(|point| (point.0 - x).powi(2)).sum::<f64>();
+    let slope = points
+        .iter()
+        .map(|point| (point.0 - x) * (point.1 - y))
+        .sum::<f64>()
+        / points
+            .iter()
+            .map(|point| (point.0 - x).powi(2))
+            .sum::<f64>();
     let slope = if slope.is_finite() { slope } else { 0.0 };
     (y - slope * x, slope)
 }

@@ -83,12 +83,18 @@ impl Prices {
     fn lines(&self, usage: Usage) -> Vec<(&'static str, f64)> {
         let million = 1e6;
         let lines = [
-            ("HTTP API requests", usage.api / million * self.price("httpApiPerMillionRequests")),
+            (
+                "HTTP API requests",
+                usage.api / million * self.price("httpApiPerMillionRequests"),
+            ),
             (
                 "Lambda requests",
                 usage.invocations / million * self.price("lambdaPerMillionRequests"),
             ),
-            ("Lambda duration", usage.gb_seconds * self.price("lambdaArmPerGbSecond")),
+            (
+                "Lambda duration",
+                usage.gb_seconds * self.price("lambdaArmPerGbSecond"),
+            ),
             (
                 "DynamoDB write units",
                 usage.write_units / million * self.price("dynamoDbPerMillionWriteUnits"),
@@ -97,12 +103,18 @@ impl Prices {
                 "DynamoDB read units",
                 usage.read_units / million * self.price("dynamoDbPerMillionReadUnits"),
             ),
-            ("SQS requests", usage.queue / million * self.price("sqsPerMillionRequests")),
+            (
+                "SQS requests",
+                usage.queue / million * self.price("sqsPerMillionRequests"),
+            ),
             (
                 "EventBridge events",
                 usage.events / million * self.price("eventBridgePerMillionEvents"),
             ),
-            ("CloudWatch Logs", usage.log_bytes / 1e9 * self.price("logsPerGb")),
+            (
+                "CloudWatch Logs",
+                usage.log_bytes / 1e9 * self.price("logsPerGb"),
+            ),
         ];
         lines.to_vec()
     }
@@ -127,7 +139,8 @@ struct Counted {
 
 /// Measures, adds the rows and returns the page.
 pub async fn measure(options: &Options, table: &mut Table) -> Result<String, String> {
-    let text = std::fs::read_to_string(options.root.join("tests/bench/prices.json")).map_err(|error| error.to_string())?;
+    let text = std::fs::read_to_string(options.root.join("tests/bench/prices.json"))
+        .map_err(|error| error.to_string())?;
     let prices: Prices = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let counted = count(options, &prices).await?;
     let million = 1e6;
@@ -150,8 +163,13 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<String, Str
     );
     for contracts in [10_000.0, 100_000.0] {
         let (lines, fixed) = month(&prices, &counted, contracts);
-        let total: f64 = lines.iter().map(|line| line.1).sum::<f64>() + fixed.iter().map(|line| line.1).sum::<f64>();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        let total: f64 = lines.iter().map(|line| line.1).sum::<f64>()
+            + fixed.iter().map(|line| line.1).sum::<f64>();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count"
+        )]
         table.report(
             &format!("cost of a month, {} contracts", grouped(contracts as u64)),
             format!("${total:.2}"),
@@ -220,7 +238,15 @@ async fn count(options: &Options, prices: &Prices) -> Result<Counted, String> {
     let apply = stack.function(options, "apply").await?;
     let (alone, batched) = messages.split_at(ALONE);
     let apply_alone = applied(&stack, &apply, alone, 1, prices, "applyMillisecondsAlone").await?;
-    let apply_batched = applied(&stack, &apply, batched, FULL_BATCH, prices, "applyMillisecondsOfAFullBatch").await?;
+    let apply_batched = applied(
+        &stack,
+        &apply,
+        batched,
+        FULL_BATCH,
+        prices,
+        "applyMillisecondsOfAFullBatch",
+    )
+    .await?;
     apply.stop().await;
     let payments = stack.function(options, "payments").await?;
     payments.runtime.ask(&json!({}), TIME).await?;
@@ -261,13 +287,19 @@ fn payments(stack: &Stack, count: usize) -> Result<Vec<Value>, String> {
             .values()
             .filter(|bill| bill.contract.is_some() && bill.cancelled.is_none());
         let row = |bill: &sienge_simulator::world::Bill| {
-            let open = bill.installments.iter().find(|row| row.open() && row.receipts.is_empty());
+            let open = bill
+                .installments
+                .iter()
+                .find(|row| row.open() && row.receipts.is_empty());
             open.map(|row| (bill.id, row.id))
         };
         bills.filter_map(row).take(count).collect::<Vec<_>>()
     });
     if open.len() < count {
-        return Err(format!("only {} contracts have something to pay", open.len()));
+        return Err(format!(
+            "only {} contracts have something to pay",
+            open.len()
+        ));
     }
     let pay = |(bill, installment): (u32, u32)| -> Result<Value, String> {
         let change = json!({"billId": bill, "installmentId": installment});
@@ -279,7 +311,14 @@ fn payments(stack: &Stack, count: usize) -> Result<Vec<Value>, String> {
 
 /// Hands messages to `apply` in batches; what each message cost.
 #[expect(clippy::cast_precision_loss, reason = "small counts")]
-async fn applied(stack: &Stack, apply: &Process, messages: &[String], batch: usize, prices: &Prices, time: &str) -> Result<Usage, String> {
+async fn applied(
+    stack: &Stack,
+    apply: &Process,
+    messages: &[String],
+    batch: usize,
+    prices: &Prices,
+    time: &str,
+) -> Result<Usage, String> {
     stack.used();
     stack.stand_in.published();
     let before = apply.log_bytes();
@@ -290,8 +329,14 @@ async fn applied(stack: &Stack, apply: &Process, messages: &[String], batch: usi
             .enumerate()
             .map(|(index, body)| json!({"messageId": index.to_string(), "body": body, "attributes": {"ApproximateReceiveCount": "1"}}))
             .collect();
-        let answer = apply.runtime.ask(&json!({"Records": records}), TIME).await?;
-        if answer["batchItemFailures"].as_array().is_none_or(|failures| !failures.is_empty()) {
+        let answer = apply
+            .runtime
+            .ask(&json!({"Records": records}), TIME)
+            .await?;
+        if answer["batchItemFailures"]
+            .as_array()
+            .is_none_or(|failures| !failures.is_empty())
+        {
             return Err(format!("messages failed: {answer}"));
         }
         batches += 1.0;
@@ -309,35 +354,58 @@ async fn applied(stack: &Stack, apply: &Process, messages: &[String], batch: usi
         read_units: used.read_units,
         queue: 2.0 * receives,
         events: stack.stand_in.published() as f64,
-        log_bytes: (apply.log_bytes() - before) as f64 + batches * prices.assume("systemLogBytesPerInvocation"),
+        log_bytes: (apply.log_bytes() - before) as f64
+            + batches * prices.assume("systemLogBytesPerInvocation"),
         ..Usage::default()
     };
     Ok(total.times(1.0 / messages.len() as f64))
 }
 
 /// The lines of a month: what grows with the contracts, and what does not.
-fn month(prices: &Prices, counted: &Counted, contracts: f64) -> (Vec<(String, f64)>, Vec<(String, f64)>) {
+fn month(
+    prices: &Prices,
+    counted: &Counted,
+    contracts: f64,
+) -> (Vec<(String, f64)>, Vec<(String, f64)>) {
     let webhooks = contracts * prices.assume("webhooksPerContractAndMonth");
     let days = prices.assume("daysPerMonth");
     let gigabytes = counted.portfolio_bytes * contracts / 1e9;
-    let stored = gigabytes * (prices.price("dynamoDbPerGbMonth") + prices.price("dynamoDbRecoveryPerGbMonth"));
+    let stored = gigabytes
+        * (prices.price("dynamoDbPerGbMonth") + prices.price("dynamoDbRecoveryPerGbMonth"));
     let growing = vec![
-        ("webhooks received".to_owned(), prices.total(counted.accept.times(webhooks))),
+        (
+            "webhooks received".to_owned(),
+            prices.total(counted.accept.times(webhooks)),
+        ),
         (
             "webhooks applied, half of them one by one".to_owned(),
-            prices.total(counted.apply_alone.times(webhooks / 2.0)) + prices.total(counted.apply_batched.times(webhooks / 2.0)),
+            prices.total(counted.apply_alone.times(webhooks / 2.0))
+                + prices.total(counted.apply_batched.times(webhooks / 2.0)),
         ),
-        ("daily loads".to_owned(), prices.total(counted.daily.times(contracts * days))),
+        (
+            "daily loads".to_owned(),
+            prices.total(counted.daily.times(contracts * days)),
+        ),
         (
             "batimentos".to_owned(),
-            prices.total(counted.batimento.times(contracts * prices.assume("batimentosPerMonth"))),
+            prices.total(
+                counted
+                    .batimento
+                    .times(contracts * prices.assume("batimentosPerMonth")),
+            ),
         ),
-        (format!("portfolio stored, {gigabytes:.1} GB with recovery"), stored),
+        (
+            format!("portfolio stored, {gigabytes:.1} GB with recovery"),
+            stored,
+        ),
     ];
     let sweeps = days * 24.0 * 6.0;
     let metrics = 2.0 * prices.assume("metricsOfATenant") * prices.price("metricPerMonth");
     let fixed = vec![
-        ("sweeps".to_owned(), prices.total(counted.sweep.times(sweeps))),
+        (
+            "sweeps".to_owned(),
+            prices.total(counted.sweep.times(sweeps)),
+        ),
         (
             "polling the empty queue".to_owned(),
             prices.assume("queuePollsPerMonth") / 1e6 * prices.price("sqsPerMillionRequests"),
@@ -347,11 +415,15 @@ fn month(prices: &Prices, counted: &Counted, contracts: f64) -> (Vec<(String, f6
             format!("{:.0} alarms", counted.alarms),
             counted.alarms * prices.price("alarmPerMonth"),
         ),
-        ("the tenant's secret".to_owned(), prices.price("secretPerMonth")),
+        (
+            "the tenant's secret".to_owned(),
+            prices.price("secretPerMonth"),
+        ),
     ];
     (growing, fixed)
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn page(prices: &Prices, counted: &Counted) -> String {
     let mut page = String::from("# What it costs\n\n");
     let _ = writeln!(
@@ -364,9 +436,15 @@ fn page(prices: &Prices, counted: &Counted) -> String {
     page += "| | received | applied in full batches | applied one by one |\n|---|---|---|---|\n";
     let million = 1e6;
     let columns = [counted.accept, counted.apply_batched, counted.apply_alone];
-    let all: Vec<Vec<(&str, f64)>> = columns.iter().map(|usage| prices.lines(usage.times(million))).collect();
+    let all: Vec<Vec<(&str, f64)>> = columns
+        .iter()
+        .map(|usage| prices.lines(usage.times(million)))
+        .collect();
     for (index, (name, _)) in all[0].iter().enumerate() {
-        let cells: Vec<String> = all.iter().map(|lines| format!("${:.2}", lines[index].1)).collect();
+        let cells: Vec<String> = all
+            .iter()
+            .map(|lines| format!("${:.2}", lines[index].1))
+            .collect();
         let _ = writeln!(page, "| {name} | {} |", cells.join(" | "));
     }
     let totals: Vec<String> = columns
@@ -383,7 +461,13 @@ fn page(prices: &Prices, counted: &Counted) -> String {
         let _ = writeln!(
             page,
             "| {name} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.2} | {:.4} |",
-            usage.write_units, usage.read_units, usage.queue, usage.events, usage.log_bytes, usage.invocations, usage.gb_seconds
+            usage.write_units,
+            usage.read_units,
+            usage.queue,
+            usage.events,
+            usage.log_bytes,
+            usage.invocations,
+            usage.gb_seconds
         );
     }
     page += "\nEach cell above is its count times 1,000,000 times its price: for example write units of a webhook received, ";
@@ -395,13 +479,37 @@ fn page(prices: &Prices, counted: &Counted) -> String {
         counted.accept.write_units * prices.price("dynamoDbPerMillionWriteUnits")
     );
     page += "## A month\n\nOne tenant and creditor.\n\n| | 10,000 contracts | 100,000 contracts |\n|---|---|---|\n";
-    let (small, large) = (month(prices, counted, 10_000.0), month(prices, counted, 100_000.0));
-    for (a, b) in small.0.iter().chain(&small.1).zip(large.0.iter().chain(&large.1)) {
-        let name = if a.0 == b.0 { a.0.clone() } else { format!("{} / {}", a.0, b.0) };
+    let (small, large) = (
+        month(prices, counted, 10_000.0),
+        month(prices, counted, 100_000.0),
+    );
+    for (a, b) in small
+        .0
+        .iter()
+        .chain(&small.1)
+        .zip(large.0.iter().chain(&large.1))
+    {
+        let name = if a.0 == b.0 {
+            a.0.clone()
+        } else {
+            format!("{} / {}", a.0, b.0)
+        };
         let _ = writeln!(page, "| {name} | ${:.2} | ${:.2} |", a.1, b.1);
     }
-    let total = |month: &(Vec<(String, f64)>, Vec<(String, f64)>)| month.0.iter().chain(&month.1).map(|line| line.1).sum::<f64>();
-    let _ = writeln!(page, "| **total** | **${:.2}** | **${:.2}** |\n", total(&small), total(&large));
+    let total = |month: &(Vec<(String, f64)>, Vec<(String, f64)>)| {
+        month
+            .0
+            .iter()
+            .chain(&month.1)
+            .map(|line| line.1)
+            .sum::<f64>()
+    };
+    let _ = writeln!(
+        page,
+        "| **total** | **${:.2}** | **${:.2}** |\n",
+        total(&small),
+        total(&large)
+    );
     page += "Counted for each contract and run:\n\n| | write units | read units | events | log bytes |\n|---|---|---|---|---|\n";
     for (name, usage) in [
         ("first import", counted.first),
@@ -426,7 +534,11 @@ fn page(prices: &Prices, counted: &Counted) -> String {
     }
     page += "\n## Assumptions\n\n| | value | why |\n|---|---|---|\n";
     for (name, assumption) in &prices.assumptions {
-        let _ = writeln!(page, "| {name} | {} | {} |", assumption.value, assumption.why);
+        let _ = writeln!(
+            page,
+            "| {name} | {} | {} |",
+            assumption.value, assumption.why
+        );
     }
     page
 }

@@ -33,7 +33,11 @@ const FIRST_IMPORT: Duration = Duration::from_mins(15);
 
 /// Measures and adds the rows.
 pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String> {
-    let stack = Stack::start(CONTRACTS * INSTALLMENTS_OF_A_CONTRACT * 20 / 19, Some(CONTRACTS)).await?;
+    let stack = Stack::start(
+        CONTRACTS * INSTALLMENTS_OF_A_CONTRACT * 20 / 19,
+        Some(CONTRACTS),
+    )
+    .await?;
     stack.only_contracts();
     let import = stack.function(options, "import").await?;
     stack.run(&import, FIRST_IMPORT).await?;
@@ -77,7 +81,9 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
         format!("{told:.0} s, {applied:.0} s"),
     );
     if open > 0 {
-        return Err(format!("{open} of the payments told are not in the portfolio"));
+        return Err(format!(
+            "{open} of the payments told are not in the portfolio"
+        ));
     }
     Ok(())
 }
@@ -94,7 +100,12 @@ async fn still_open(stack: &Stack, paid: &[(u32, u32)]) -> Result<usize, String>
     let mut open = BTreeSet::new();
     for (bill, held) in held {
         let held = held.map_err(|error| error.to_string())?;
-        open.extend(held.installments.values().filter(|one| one.is_open()).map(|one| (bill, one.id)));
+        open.extend(
+            held.installments
+                .values()
+                .filter(|one| one.is_open())
+                .map(|one| (bill, one.id)),
+        );
     }
     let told = paid
         .iter()
@@ -123,7 +134,12 @@ fn payments(stack: &Stack) -> Result<Vec<(u32, u32)>, String> {
 }
 
 /// Makes each payment in Sienge at its moment of the minute, and delivers its webhook.
-async fn tell(stack: &Stack, options: &Options, payments: &[(u32, u32)], began: Instant) -> Result<(), String> {
+async fn tell(
+    stack: &Stack,
+    options: &Options,
+    payments: &[(u32, u32)],
+    began: Instant,
+) -> Result<(), String> {
     let processes = try_join_all((0..CLIENTS).map(|_| stack.function(options, "webhook"))).await?;
     let next = &AtomicU32::new(0);
     let clients = processes.iter().map(|process| async move {
@@ -137,7 +153,8 @@ async fn tell(stack: &Stack, options: &Options, payments: &[(u32, u32)], began: 
             stack.sienge.operate("receive", &body)?;
             let event = event_with(&format!("flood-{bill}-{installment}"), &body);
             let answer = process.runtime.invoke(event, TIME).await?;
-            let answer: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
+            let answer: Value =
+                serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
             if answer["statusCode"] != 200 {
                 return Err(format!("a webhook was answered {answer}"));
             }
@@ -186,8 +203,14 @@ impl Flood {
             let records = batch.iter().enumerate().map(|(index, (body, delivery))| {
                 json!({"messageId": index.to_string(), "body": body, "attributes": {"ApproximateReceiveCount": delivery.to_string()}})
             });
-            let answer = process.runtime.ask(&json!({"Records": records.collect::<Vec<_>>()}), TIME).await?;
-            let failed = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
+            let answer = process
+                .runtime
+                .ask(&json!({"Records": records.collect::<Vec<_>>()}), TIME)
+                .await?;
+            let failed = answer["batchItemFailures"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
             let failed = failed
                 .iter()
                 .filter_map(|failure| failure["itemIdentifier"].as_str()?.parse::<usize>().ok());

@@ -77,9 +77,14 @@ async fn converse(mut connection: TcpStream, service: &impl Service) -> std::io:
     connection.set_nodelay(true)?;
     let mut left = Vec::new();
     while let Some(request) = read(&mut connection, &mut left).await? {
-        let Answer { status, headers, body } = service.answer(request).await;
+        let Answer {
+            status,
+            headers,
+            body,
+        } = service.answer(request).await;
         let length = body.len();
-        let mut bytes = format!("HTTP/1.1 {status} -\r\n{headers}content-length: {length}\r\n\r\n").into_bytes();
+        let mut bytes = format!("HTTP/1.1 {status} -\r\n{headers}content-length: {length}\r\n\r\n")
+            .into_bytes();
         bytes.extend_from_slice(&body);
         connection.write_all(&bytes).await?;
     }
@@ -97,13 +102,18 @@ async fn read(connection: &mut TcpStream, left: &mut Vec<u8>) -> std::io::Result
         }
     };
     let wrong = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
-    let head = String::from_utf8(bytes[..end].to_vec()).map_err(|_| wrong("the head is no text"))?;
+    let head =
+        String::from_utf8(bytes[..end].to_vec()).map_err(|_| wrong("the head is no text"))?;
     if header(&head, "transfer-encoding").is_some() {
         return Err(wrong("a chunked body"));
     }
-    let length: usize = header(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let length: usize = header(&head, "content-length")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
     if header(&head, "expect").is_some() {
-        connection.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+        connection
+            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+            .await?;
     }
     while bytes.len() < end + length {
         if connection.read_buf(&mut bytes).await? == 0 {
@@ -117,7 +127,12 @@ async fn read(connection: &mut TcpStream, left: &mut Vec<u8>) -> std::io::Result
         words.next().unwrap_or_default().to_owned(),
     );
     let body = bytes.split_off(end);
-    Ok(Some(Request { method, path, head, body }))
+    Ok(Some(Request {
+        method,
+        path,
+        head,
+        body,
+    }))
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {

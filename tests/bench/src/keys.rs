@@ -32,8 +32,16 @@ impl Spread {
     #[expect(clippy::cast_precision_loss, reason = "millions")]
     fn fullest(&self) -> (&str, u64, f64) {
         let total: u64 = self.0.values().sum();
-        let (key, most) = self.0.iter().max_by_key(|(_, weight)| **weight).expect("keys were added");
-        (key, *most, *most as f64 * self.0.len() as f64 / total as f64)
+        let (key, most) = self
+            .0
+            .iter()
+            .max_by_key(|(_, weight)| **weight)
+            .expect("keys were added");
+        (
+            key,
+            *most,
+            *most as f64 * self.0.len() as f64 / total as f64,
+        )
     }
 
     /// The same keys on physical partitions: how much fuller than the mean the fullest is.
@@ -44,7 +52,10 @@ impl Spread {
             let partition = usize::try_from(fnv(key) % PARTITIONS).unwrap_or(0);
             partitions[partition] += weight;
         }
-        let (total, most) = (partitions.iter().sum::<u64>(), partitions.iter().max().copied().unwrap_or(0));
+        let (total, most) = (
+            partitions.iter().sum::<u64>(),
+            partitions.iter().max().copied().unwrap_or(0),
+        );
         most as f64 * PARTITIONS as f64 / total as f64
     }
 }
@@ -68,7 +79,12 @@ fn fnv(text: &str) -> u64 {
 pub fn measure(table: &mut Table) -> Result<(), String> {
     let mut rng = fastrand::Rng::with_seed(7);
     let harmonic: f64 = (1..=TENANTS).map(|rank| 1.0 / f64::from(rank)).sum();
-    let (mut bills, mut open, mut outbox, mut pending) = (Spread::default(), Spread::default(), Spread::default(), Spread::default());
+    let (mut bills, mut open, mut outbox, mut pending) = (
+        Spread::default(),
+        Spread::default(),
+        Spread::default(),
+        Spread::default(),
+    );
     let mut shards: HashMap<String, Spread> = HashMap::new();
     for rank in 1..=TENANTS {
         let tenant = TenantId::parse(&rank.to_string())?;
@@ -82,7 +98,10 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
             bills.add(keys::bill_partition(&tenant, bill), OPEN_OF_A_BILL);
             let shard = keys::open_shard_of(&tenant, creditor, bill);
             if bills_of_tenant > 5_000 {
-                shards.entry(format!("{tenant}/{creditor}")).or_default().add(shard.clone(), 1);
+                shards
+                    .entry(format!("{tenant}/{creditor}"))
+                    .or_default()
+                    .add(shard.clone(), 1);
             }
             open.add(shard, OPEN_OF_A_BILL);
             outbox.add(keys::outbox_shard_of(bill), 1);
@@ -93,7 +112,10 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
     let total: u64 = open.0.values().sum();
     let (_, largest_bill, _) = bills.fullest();
     let (fullest_key, most, _) = open.fullest();
-    let worst_shard = shards.values().map(|spread| spread.fullest().2).fold(0.0, f64::max);
+    let worst_shard = shards
+        .values()
+        .map(|spread| spread.fullest().2)
+        .fold(0.0, f64::max);
     let (outbox_share, pending_share) = (outbox.fullest().2, pending.fullest().2);
     let installments = grouped(total);
     table.report(
@@ -136,7 +158,10 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
         "Fullest open-installments key",
         format!("`{fullest_key}`, {} entries.", grouped(most)),
     );
-    if worst_shard > 2.0 * EVEN_WITHIN || pending_share > 2.0 * EVEN_WITHIN || outbox_share > 2.0 * EVEN_WITHIN {
+    if worst_shard > 2.0 * EVEN_WITHIN
+        || pending_share > 2.0 * EVEN_WITHIN
+        || outbox_share > 2.0 * EVEN_WITHIN
+    {
         return Err("a key builder does not spread its keys".to_owned());
     }
     Ok(())

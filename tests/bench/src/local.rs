@@ -27,8 +27,12 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
         .map_err(|error| format!("{}: {error}", options.python.display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().last().unwrap_or_default();
-    let latency: Latency =
-        serde_json::from_str(last).map_err(|_| format!("the local stack: {}", String::from_utf8_lossy(&output.stderr)))?;
+    let latency: Latency = serde_json::from_str(last).map_err(|_| {
+        format!(
+            "the local stack: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })?;
     let left = latency.webhook - latency.request - latency.message;
     table.row(
         "webhook to portfolio on the idle local stack, less its fixed cost",

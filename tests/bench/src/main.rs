@@ -41,7 +41,9 @@ pub use options::Options;
 use table::Table;
 
 fn main() -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let mut words = std::env::args().skip(1).peekable();
     if words.next_if(|word| word == quota::CALLER).is_some() {

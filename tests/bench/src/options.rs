@@ -36,7 +36,8 @@ impl Options {
     pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
         let root = root.canonicalize().map_err(|error| error.to_string())?;
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root.join("target"), |target| root.join(target));
         let binaries = target.join("release");
         let mut options = Self {
             only: Vec::new(),
@@ -96,5 +97,7 @@ impl Options {
 }
 
 fn numbers(text: &str) -> Result<Vec<u32>, String> {
-    text.split(',').map(|part| part.parse().map_err(|_| USAGE.to_owned())).collect()
+    text.split(',')
+        .map(|part| part.parse().map_err(|_| USAGE.to_owned()))
+        .collect()
 }

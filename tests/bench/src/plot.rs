@@ -107,7 +107,10 @@ impl Plot {
                 short(tick)
             );
         }
-        let _ = writeln!(svg, "<path d=\"M{LEFT} {TOP}V{bottom}H{right}\" fill=\"none\" stroke=\"#333\"/>");
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{LEFT} {TOP}V{bottom}H{right}\" fill=\"none\" stroke=\"#333\"/>"
+        );
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
@@ -170,8 +173,15 @@ impl Axis {
             (low, high) = (low.min(value), high.max(value));
         }
         if logarithmic {
-            let (low, high) = (10_f64.powf(low.log10().floor()), 10_f64.powf(high.log10().ceil()));
-            return Self { low, high, logarithmic };
+            let (low, high) = (
+                10_f64.powf(low.log10().floor()),
+                10_f64.powf(high.log10().ceil()),
+            );
+            return Self {
+                low,
+                high,
+                logarithmic,
+            };
         }
         Self {
             low: 0.0,
@@ -182,7 +192,8 @@ impl Axis {
 
     fn share(&self, value: f64) -> f64 {
         if self.logarithmic {
-            return (value.max(self.low).log10() - self.low.log10()) / (self.high.log10() - self.low.log10()).max(1.0);
+            return (value.max(self.low).log10() - self.low.log10())
+                / (self.high.log10() - self.low.log10()).max(1.0);
         }
         value / self.high
     }

@@ -24,7 +24,11 @@ pub struct Process {
 impl Process {
     /// Starts a program with an environment and nothing else, and waits until it polls. What it prints is counted, and
     /// shown when `BENCH_LOGS` is set.
-    pub async fn start(program: &Path, arguments: &[&str], environment: &[(String, String)]) -> Result<Self, String> {
+    pub async fn start(
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Result<Self, String> {
         let runtime = Runtime::start().await.map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
         let quiet = std::env::var_os("BENCH_LOGS").is_none();
@@ -47,7 +51,9 @@ impl Process {
             .stdout(Stdio::piped())
             .kill_on_drop(true);
         let started = Instant::now();
-        let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
         let log_bytes = Arc::new(AtomicU64::new(0));
         if let Some(output) = child.stdout.take() {
             tokio::spawn(count(output, Arc::clone(&log_bytes), quiet));
@@ -64,7 +70,8 @@ impl Process {
 
     /// CPU used so far, in seconds, by user and system: what the scheduler counted for each thread.
     pub fn cpu_seconds(&self) -> f64 {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
+        let threads =
+            std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process runs");
         let nanoseconds = threads.flatten().map(|thread| {
             // A thread may end meanwhile.
             let stat = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
@@ -78,9 +85,19 @@ impl Process {
 
     /// Most memory resident at any time, in megabytes (10^6 bytes).
     pub fn peak_memory_mb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() * 1024.0 / 1e6
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
+            .expect("the process runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        line.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<f64>()
+            .unwrap()
+            * 1024.0
+            / 1e6
     }
 
     /// What it wrote to standard output so far, in bytes: the log, and the metrics in it.

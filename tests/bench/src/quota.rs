@@ -12,7 +12,9 @@ use ponte::aws::{self, variable};
 use ponte::calendar::Timestamp;
 use ponte::ids::{BillId, CreditorId};
 use ponte::settings::Package;
-use ponte::sienge::{CallLog, CallRecord, Client, ClientConfig, Priority, Secret, SiengeError, Timeouts, http_client};
+use ponte::sienge::{
+    CallLog, CallRecord, Client, ClientConfig, Priority, Secret, SiengeError, Timeouts, http_client,
+};
 use ponte::store::{SharedQuota, Store, Tables, client};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,7 +61,9 @@ pub async fn measure(table: &mut Table) -> Result<(), String> {
         quotas: true,
         ..World::default()
     };
-    let sienge = sienge_simulator::start(world).await.map_err(|error| error.to_string())?;
+    let sienge = sienge_simulator::start(world)
+        .await
+        .map_err(|error| error.to_string())?;
     let address = database.config.endpoint_url().unwrap_or_default();
     let priorities = std::iter::repeat_n("batch", BATCHES).chain(["interactive"]);
     let callers: Vec<_> = priorities
@@ -73,13 +77,25 @@ pub async fn measure(table: &mut Table) -> Result<(), String> {
     }
     let mut called = Vec::new();
     for caller in callers {
-        let output = caller.wait_with_output().await.map_err(|error| error.to_string())?;
-        called.push(serde_json::from_slice::<Called>(&output.stdout).map_err(|error| format!("a caller failed: {error}"))?);
+        let output = caller
+            .wait_with_output()
+            .await
+            .map_err(|error| error.to_string())?;
+        called.push(
+            serde_json::from_slice::<Called>(&output.stdout)
+                .map_err(|error| format!("a caller failed: {error}"))?,
+        );
     }
-    let (refused, most) = (calls(&sienge, "refused").await?, calls(&sienge, "maxPerMinute").await?);
+    let (refused, most) = (
+        calls(&sienge, "refused").await?,
+        calls(&sienge, "maxPerMinute").await?,
+    );
     let mut least_share: f64 = 1.0;
     for (index, (lane, limit)) in LIMITS.into_iter().enumerate() {
-        let each: Vec<u64> = minutes.windows(2).map(|pair| pair[1][index] - pair[0][index]).collect();
+        let each: Vec<u64> = minutes
+            .windows(2)
+            .map(|pair| pair[1][index] - pair[0][index])
+            .collect();
         #[expect(clippy::cast_precision_loss, reason = "hundreds")]
         let share = each.iter().min().copied().unwrap_or_default() as f64 / limit as f64;
         least_share = least_share.min(share);
@@ -92,7 +108,10 @@ pub async fn measure(table: &mut Table) -> Result<(), String> {
         );
         table.row(
             &format!("quota, 8 processes: {lane} calls in the minutes after the first"),
-            format!("{each:?}: {:.0}% of the quota in the least of them", share * 100.0),
+            format!(
+                "{each:?}: {:.0}% of the quota in the least of them",
+                share * 100.0
+            ),
             "at least 95%",
             share >= USED_SHARE,
         );
@@ -126,7 +145,9 @@ pub async fn measure(table: &mut Table) -> Result<(), String> {
     }
     let served = called.last().map_or(0, |person| person.calls);
     if served < PERSON_AT_LEAST {
-        return Err(format!("a person was served {served} times beside the batches"));
+        return Err(format!(
+            "a person was served {served} times beside the batches"
+        ));
     }
     Ok(())
 }
@@ -152,43 +173,73 @@ fn start(priority: &str, database: &str, sienge: &str) -> Result<tokio::process:
 
 /// One number of both lanes, from the server's own account.
 async fn calls(sienge: &Running, number: &str) -> Result<[u64; 2], String> {
-    let read = async { reqwest::get(format!("{}/_control/calls", sienge.base_url)).await?.bytes().await };
-    let report: Value = serde_json::from_slice(&read.await.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    let read = async {
+        reqwest::get(format!("{}/_control/calls", sienge.base_url))
+            .await?
+            .bytes()
+            .await
+    };
+    let report: Value = serde_json::from_slice(&read.await.map_err(|error| error.to_string())?)
+        .map_err(|error| error.to_string())?;
     let lanes = report["subdomains"].as_array().cloned().unwrap_or_default();
     Ok(LIMITS.map(|(lane, _)| {
         let found = lanes.iter().find(|found| found["kind"] == lane);
-        found.and_then(|found| found[number].as_u64()).unwrap_or_default()
+        found
+            .and_then(|found| found[number].as_u64())
+            .unwrap_or_default()
     }))
 }
 
 /// A calling process: calls as often as it may until its time is over, and prints how that went.
 pub async fn call(priority: &str) -> Result<(), String> {
-    let store = Store::new(client(&aws::config(PATIENCE)?, PATIENCE), Tables::from_env()?);
+    let store = Store::new(
+        client(&aws::config(PATIENCE)?, PATIENCE),
+        Tables::from_env()?,
+    );
     let quota = SharedQuota::new(store, "obra", Package::Infinity, Arc::new(Timestamp::now));
     let config = ClientConfig::new(variable("SIENGE")?, "demo", Secret::new("demo"));
     let http = http_client(Timeouts::default()).map_err(|error| error.to_string())?;
     let end = tokio::time::Instant::now() + MINUTE * MINUTES;
-    let sienge = Client::new(http, &config, Arc::new(quota), Arc::new(NotWritten)).map_err(|error| error.to_string())?;
+    let sienge = Client::new(http, &config, Arc::new(quota), Arc::new(NotWritten))
+        .map_err(|error| error.to_string())?;
     let mut called = Called::default();
     if priority == "batch" {
         let sienge = sienge.with_priority(Priority::Batch).with_deadline(end);
         let (rest, bulk) = tokio::join!(
-            repeat(end, Duration::ZERO, || async { sienge.company(CreditorId(1)).await.map(drop) }),
             repeat(end, Duration::ZERO, || async {
-                sienge.income_by_bills(&[BillId(10_001)]).try_collect::<Vec<_>>().await.map(drop)
+                sienge.company(CreditorId(1)).await.map(drop)
+            }),
+            repeat(end, Duration::ZERO, || async {
+                sienge
+                    .income_by_bills(&[BillId(10_001)])
+                    .try_collect::<Vec<_>>()
+                    .await
+                    .map(drop)
             })
         );
         called.calls = rest.calls + bulk.calls;
         called.waited_ms = rest.waited_ms;
     } else {
-        let sienge = sienge.with_priority(Priority::Interactive).with_deadline(end);
-        called = repeat(end, PERSON_EVERY, || async { sienge.company(CreditorId(1)).await.map(drop) }).await;
+        let sienge = sienge
+            .with_priority(Priority::Interactive)
+            .with_deadline(end);
+        called = repeat(end, PERSON_EVERY, || async {
+            sienge.company(CreditorId(1)).await.map(drop)
+        })
+        .await;
     }
-    println!("{}", serde_json::to_string(&called).map_err(|error| error.to_string())?);
+    println!(
+        "{}",
+        serde_json::to_string(&called).map_err(|error| error.to_string())?
+    );
     Ok(())
 }
 
-async fn repeat<F: Future<Output = Result<(), SiengeError>>>(end: tokio::time::Instant, pause: Duration, call: impl Fn() -> F) -> Called {
+async fn repeat<F: Future<Output = Result<(), SiengeError>>>(
+    end: tokio::time::Instant,
+    pause: Duration,
+    call: impl Fn() -> F,
+) -> Called {
     let mut called = Called::default();
     while tokio::time::Instant::now() < end {
         let began = Instant::now();

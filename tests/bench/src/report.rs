@@ -14,7 +14,8 @@ const END: &str = "<!-- results: end -->\n";
 /// Puts the results between the marks of the page, and the plots beside it.
 pub fn write(root: &Path, table: &Table, plots: &[Plot], command: &str) -> Result<(), String> {
     let file = root.join("docs/bench.md");
-    let page = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let page =
+        std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let wrong = "docs/bench.md has no marks for the results";
     let (before, rest) = page.split_once(BEGIN).ok_or(wrong)?;
     let (_, after) = rest.split_once(END).ok_or(wrong)?;
@@ -39,12 +40,23 @@ pub fn save(file: &Path, text: &str) -> Result<(), String> {
 fn machine() -> String {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or_default();
     let model = model.trim_start_matches([' ', '\t', ':']);
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let memory = read("/proc/meminfo");
-    let kilobytes = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
-    let kilobytes: f64 = kilobytes.trim().trim_end_matches("kB").trim().parse().unwrap_or(0.0);
+    let kilobytes = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .unwrap_or_default();
+    let kilobytes: f64 = kilobytes
+        .trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse()
+        .unwrap_or(0.0);
     let load = read("/proc/loadavg");
     let load = load.split_whitespace().nth(2).unwrap_or("?").to_owned();
     format!(

@@ -65,7 +65,10 @@ impl Runtime {
 
     /// Invokes the function with so much time, as text.
     pub async fn invoke(&self, event: Vec<u8>, time: Duration) -> Result<Vec<u8>, String> {
-        let id = format!("00000000-0000-4000-8000-{:012}", self.number.fetch_add(1, Ordering::Relaxed));
+        let id = format!(
+            "00000000-0000-4000-8000-{:012}",
+            self.number.fetch_add(1, Ordering::Relaxed)
+        );
         let (send, receive) = oneshot::channel();
         self.desk.answers.lock().unwrap().insert(id.clone(), send);
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
@@ -74,7 +77,9 @@ impl Runtime {
             event,
             deadline_ms: deadline.as_millis(),
         };
-        self.give.send(invocation).map_err(|_| "the runtime is gone".to_owned())?;
+        self.give
+            .send(invocation)
+            .map_err(|_| "the runtime is gone".to_owned())?;
         // The function ends by itself before its deadline; much later it hangs or is dead.
         match tokio::time::timeout(time + Duration::from_secs(30), receive).await {
             Ok(Ok(answer)) => answer,
@@ -120,18 +125,27 @@ impl Service for Desk {
 
 impl Desk {
     async fn next(&self) -> Answer {
-        self.first_poll.lock().unwrap().get_or_insert_with(Instant::now);
+        self.first_poll
+            .lock()
+            .unwrap()
+            .get_or_insert_with(Instant::now);
         self.polled.notify_waiters();
         let Some(invocation) = self.waiting.lock().await.recv().await else {
             return Answer::new(500, "{}");
         };
         Answer::new(200, invocation.event)
             .with("lambda-runtime-aws-request-id", &invocation.id)
-            .with("lambda-runtime-deadline-ms", &invocation.deadline_ms.to_string())
+            .with(
+                "lambda-runtime-deadline-ms",
+                &invocation.deadline_ms.to_string(),
+            )
             .with(
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:us-east-1:000000000000:function:bench",
             )
-            .with("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000;Sampled=0")
+            .with(
+                "lambda-runtime-trace-id",
+                "Root=1-00000000-000000000000000000000000;Sampled=0",
+            )
     }
 }

@@ -62,7 +62,9 @@ impl Stack {
             contracts,
             ..World::default()
         };
-        let sienge = sienge_simulator::start(world).await.map_err(|error| error.to_string())?;
+        let sienge = sienge_simulator::start(world)
+            .await
+            .map_err(|error| error.to_string())?;
         sienge.with_world(|world| {
             for enterprise in world.enterprises.values_mut() {
                 enterprise.company = CREDITOR;
@@ -102,7 +104,12 @@ impl Stack {
     /// Starts a function that reaches all of it.
     pub async fn function(&self, options: &Options, name: &str) -> Result<Process, String> {
         let database = self.database.config.endpoint_url();
-        Process::start(&options.function(name), &[], &self.stand_in.environment(database)).await
+        Process::start(
+            &options.function(name),
+            &[],
+            &self.stand_in.environment(database),
+        )
+        .await
     }
 
     /// Installments open in Sienge.
@@ -121,14 +128,19 @@ impl Stack {
         self.stand_in.events();
         for invocation in 1..=MAX_INVOCATIONS {
             let summary = process.runtime.ask(&event, time).await?;
-            let asked = self.stand_in.events().into_iter().find(|told| told["DetailType"] == TASK_REQUESTED);
+            let asked = self
+                .stand_in
+                .events()
+                .into_iter()
+                .find(|told| told["DetailType"] == TASK_REQUESTED);
             let Some(asked) = asked else {
                 if summary["situacao"] != "concluído" {
                     return Err(format!("the run did not finish: {summary}"));
                 }
                 return Ok((summary, invocation));
             };
-            let detail: Value = serde_json::from_str(asked["Detail"].as_str().unwrap_or_default()).map_err(|error| error.to_string())?;
+            let detail: Value = serde_json::from_str(asked["Detail"].as_str().unwrap_or_default())
+                .map_err(|error| error.to_string())?;
             event = json!({"version": "0", "source": "ponte", "detail-type": TASK_REQUESTED, "detail": detail});
         }
         Err("the run never ends".to_owned())
@@ -137,11 +149,19 @@ impl Stack {
     /// What was done with DynamoDB since the last time this was asked.
     pub fn used(&self) -> Used {
         let mut used = Used {
-            portfolio_writes: self.database.writes().get("portfolio").copied().unwrap_or_default(),
+            portfolio_writes: self
+                .database
+                .writes()
+                .get("portfolio")
+                .copied()
+                .unwrap_or_default(),
             ..Used::default()
         };
         for (operation, units) in self.database.units() {
-            if matches!(operation.as_str(), "Query" | "GetItem" | "BatchGetItem" | "Scan") {
+            if matches!(
+                operation.as_str(),
+                "Query" | "GetItem" | "BatchGetItem" | "Scan"
+            ) {
                 used.read_units += units;
             } else {
                 used.write_units += units;
@@ -168,7 +188,8 @@ impl Stack {
             client.delete(&address).send().await?;
             Ok::<_, reqwest::Error>(bytes)
         };
-        let report: Value = serde_json::from_slice(&read.await.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+        let report: Value = serde_json::from_slice(&read.await.map_err(|error| error.to_string())?)
+            .map_err(|error| error.to_string())?;
         let mut calls = SiengeCalls::default();
         for lane in report["subdomains"].as_array().into_iter().flatten() {
             let count = lane["calls"].as_u64().unwrap_or_default();
@@ -183,7 +204,9 @@ impl Stack {
         }
         for route in report["routes"].as_array().into_iter().flatten() {
             let name = route["route"].as_str().unwrap_or_default().to_owned();
-            calls.routes.push((name, route["calls"].as_u64().unwrap_or_default()));
+            calls
+                .routes
+                .push((name, route["calls"].as_u64().unwrap_or_default()));
         }
         Ok(calls)
     }
@@ -191,7 +214,11 @@ impl Stack {
 
 fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
     const OVERHEAD: usize = 100;
-    OVERHEAD + item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum::<usize>()
+    OVERHEAD
+        + item
+            .iter()
+            .map(|(name, value)| name.len() + value_bytes(value))
+            .sum::<usize>()
 }
 
 fn value_bytes(value: &AttributeValue) -> usize {
@@ -199,8 +226,18 @@ fn value_bytes(value: &AttributeValue) -> usize {
         AttributeValue::S(text) => text.len(),
         AttributeValue::N(number) => number.len() / 2 + 1,
         AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + value_bytes(value)).sum::<usize>(),
-        AttributeValue::M(map) => 3 + map.iter().map(|(name, value)| 1 + name.len() + value_bytes(value)).sum::<usize>(),
+        AttributeValue::L(list) => {
+            3 + list
+                .iter()
+                .map(|value| 1 + value_bytes(value))
+                .sum::<usize>()
+        }
+        AttributeValue::M(map) => {
+            3 + map
+                .iter()
+                .map(|(name, value)| 1 + name.len() + value_bytes(value))
+                .sum::<usize>()
+        }
         _ => 1,
     }
 }

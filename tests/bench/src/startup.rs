@@ -24,7 +24,10 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
             let process = Process::start(program, &[], &environment).await?;
             // The first of each reads its file from the disk.
             if repetition > 0 {
-                times.push((process.start_up.as_secs_f64() * 1e3, process.peak_memory_mb()));
+                times.push((
+                    process.start_up.as_secs_f64() * 1e3,
+                    process.peak_memory_mb(),
+                ));
             }
             process.stop().await;
         }
@@ -38,22 +41,36 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
     let ((our_ms, our_mb), (floor_ms, floor_mb)) = (middle(&ours), middle(&floors));
     table.row(
         "`webhook`: spawn to first runtime poll",
-        format!("{our_ms:.1} ms, {:.2}x the floor's {floor_ms:.1} ms", our_ms / floor_ms),
+        format!(
+            "{our_ms:.1} ms, {:.2}x the floor's {floor_ms:.1} ms",
+            our_ms / floor_ms
+        ),
         "at most 1.2x the floor",
         our_ms / floor_ms <= FLOOR_RATIO,
     );
     table.row(
         "`webhook`: peak memory when it polls",
-        format!("{our_mb:.1} MB, {:.2}x the floor's {floor_mb:.1} MB", our_mb / floor_mb),
+        format!(
+            "{our_mb:.1} MB, {:.2}x the floor's {floor_mb:.1} MB",
+            our_mb / floor_mb
+        ),
         "at most 1.2x the floor",
         our_mb / floor_mb <= FLOOR_RATIO,
     );
     let floor_zip = zipped_mb(&floor)?;
     for name in FUNCTIONS {
         let zip = zipped_mb(&options.function(name))?;
-        let value = format!("{zip:.2} MB, {:.2}x the floor's {floor_zip:.2} MB", zip / floor_zip);
+        let value = format!(
+            "{zip:.2} MB, {:.2}x the floor's {floor_zip:.2} MB",
+            zip / floor_zip
+        );
         if name == "webhook" {
-            table.row("`webhook`: zip", value, "at most 2.4 MB", zip <= ZIP_LIMIT_MB);
+            table.row(
+                "`webhook`: zip",
+                value,
+                "at most 2.4 MB",
+                zip <= ZIP_LIMIT_MB,
+            );
         } else {
             table.report(&format!("`{name}`: zip"), value);
         }
@@ -66,7 +83,9 @@ fn zipped_mb(file: &Path) -> Result<f64, String> {
     const ZIP_FRAME_BYTES: usize = 150;
     let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-    packed.write_all(&bytes).map_err(|error| error.to_string())?;
+    packed
+        .write_all(&bytes)
+        .map_err(|error| error.to_string())?;
     let packed = packed.finish().map_err(|error| error.to_string())?;
     #[expect(clippy::cast_precision_loss, reason = "shown with two places")]
     Ok((packed.len() + ZIP_FRAME_BYTES) as f64 / 1e6)

@@ -68,7 +68,10 @@ impl Table {
 
 fn line(row: &Row) -> String {
     let met = row.met.map_or("", |met| if met { "yes" } else { "**no**" });
-    format!("| {} | {} | {} | {met} |", row.measure, row.value, row.target)
+    format!(
+        "| {} | {} | {} | {met} |",
+        row.measure, row.value, row.target
+    )
 }
 
 /// The middle one.

@@ -30,9 +30,13 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
                 return Ok::<_, String>(times);
             }
             let began = Instant::now();
-            let answer = process.runtime.invoke(event(&format!("id-{number}")), TIME).await?;
+            let answer = process
+                .runtime
+                .invoke(event(&format!("id-{number}")), TIME)
+                .await?;
             times.push(began.elapsed().as_secs_f64() * 1e3);
-            let answer: Value = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
+            let answer: Value =
+                serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
             if answer["statusCode"] != 200 {
                 return Err(format!("webhook id-{number} was answered {answer}"));
             }
@@ -47,7 +51,10 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
         .map(|number| format!("tenant#617#webhook#id-{number}"))
         .collect();
     let items = stack.database.items("journal").await;
-    let stored: BTreeSet<String> = items.iter().map(|item| item["pk"].as_s().unwrap().clone()).collect();
+    let stored: BTreeSet<String> = items
+        .iter()
+        .map(|item| item["pk"].as_s().unwrap().clone())
+        .collect();
     let queued = stack.stand_in.messages().into_iter().map(|message| {
         let message: Value = serde_json::from_str(&message).unwrap_or_default();
         message["key"].as_str().unwrap_or_default().to_owned()
@@ -55,12 +62,18 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
     let queued: Vec<String> = queued.collect();
     let once = queued.len() == wanted.len();
     let queued: BTreeSet<String> = queued.into_iter().collect();
-    let lost = wanted.iter().filter(|id| !stored.contains(*id) || !queued.contains(*id)).count();
+    let lost = wanted
+        .iter()
+        .filter(|id| !stored.contains(*id) || !queued.contains(*id))
+        .count();
     let percentile = |share| quantile(&times, share);
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let rate = times.len() as f64 / seconds;
     table.report(
-        &format!("webhook throughput, {CLIENTS} clients, {} webhooks", grouped(times.len() as u64)),
+        &format!(
+            "webhook throughput, {CLIENTS} clients, {} webhooks",
+            grouped(times.len() as u64)
+        ),
         format!(
             "{rate:.0} a second; p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms",
             percentile(0.5),
@@ -72,7 +85,11 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
         "webhooks lost of these (every id looked for in journal and queue)",
         format!(
             "{lost} lost, {}",
-            if once { "each queued once" } else { "some queued more than once" }
+            if once {
+                "each queued once"
+            } else {
+                "some queued more than once"
+            }
         ),
         "0",
         lost == 0 && once,

@@ -26,12 +26,22 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
         .spawn()
         .map_err(|error| format!("{}: {error}", options.python.display()))?;
     let mut told = BufReader::new(server.stdout.take().ok_or("no output")?).lines();
-    let first = told.next_line().await.ok().flatten().ok_or("the TLS stand-in needs openssl")?;
-    let (port, certificate) = first.split_once(' ').ok_or("the TLS stand-in told no port")?;
+    let first = told
+        .next_line()
+        .await
+        .ok()
+        .flatten()
+        .ok_or("the TLS stand-in needs openssl")?;
+    let (port, certificate) = first
+        .split_once(' ')
+        .ok_or("the TLS stand-in told no port")?;
     let stand_in = StandIn::start().await.map_err(|error| error.to_string())?;
     let mut environment = stand_in.environment(None);
     for (_, value) in &mut environment {
-        *value = value.replace(&format!("http://{}", stand_in.address), &format!("https://127.0.0.1:{port}"));
+        *value = value.replace(
+            &format!("http://{}", stand_in.address),
+            &format!("https://127.0.0.1:{port}"),
+        );
     }
     environment.push(("SSL_CERT_FILE".to_owned(), certificate.to_owned()));
     let process = Process::start(&options.function("webhook"), &[], &environment).await?;
@@ -39,7 +49,10 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
     let mut millis = Vec::new();
     for number in 0..2 {
         let began = Instant::now();
-        let answer = process.runtime.invoke(event(&format!("tls-{number}")), TIME).await?;
+        let answer = process
+            .runtime
+            .invoke(event(&format!("tls-{number}")), TIME)
+            .await?;
         millis.push(began.elapsed().as_secs_f64() * 1e3);
         let answer = String::from_utf8_lossy(&answer).into_owned();
         if !answer.contains("\"statusCode\":200") {

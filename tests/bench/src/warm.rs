@@ -65,22 +65,37 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
     }
     let cpu: Vec<f64> = sides.iter().map(|side| median(&side.micros)).collect();
     let wall: Vec<f64> = sides.iter().map(|side| median(&side.millis)).collect();
-    let memory: Vec<f64> = sides.iter().map(|side| side.process.peak_memory_mb()).collect();
+    let memory: Vec<f64> = sides
+        .iter()
+        .map(|side| side.process.peak_memory_mb())
+        .collect();
     table.row(
         "`webhook`, warm: CPU per event",
-        format!("{:.0} µs, {:.2}x the floor's {:.0} µs", cpu[0], cpu[0] / cpu[1], cpu[1]),
+        format!(
+            "{:.0} µs, {:.2}x the floor's {:.0} µs",
+            cpu[0],
+            cpu[0] / cpu[1],
+            cpu[1]
+        ),
         "at most 1.2x the floor",
         cpu[0] / cpu[1] <= 1.2,
     );
     table.row(
         "the same against Python with boto3",
-        format!("{:.0} µs there: {:.1} times as much", cpu[2], cpu[2] / cpu[0]),
+        format!(
+            "{:.0} µs there: {:.1} times as much",
+            cpu[2],
+            cpu[2] / cpu[0]
+        ),
         "at least 10 times",
         cpu[2] / cpu[0] >= 10.0,
     );
     table.report(
         "time per event, warm, one at a time",
-        format!("{:.2} ms; floor {:.2} ms; Python {:.2} ms", wall[0], wall[1], wall[2]),
+        format!(
+            "{:.2} ms; floor {:.2} ms; Python {:.2} ms",
+            wall[0], wall[1], wall[2]
+        ),
     );
     table.row(
         "`webhook`: peak memory after the events",
@@ -104,9 +119,16 @@ impl Side {
     async fn send(&mut self, count: u64) -> Result<(), String> {
         for _ in 0..count {
             self.sent += 1;
-            let answer = self.process.runtime.invoke(event(&format!("warm-{}", self.sent)), TIME).await?;
+            let answer = self
+                .process
+                .runtime
+                .invoke(event(&format!("warm-{}", self.sent)), TIME)
+                .await?;
             let answer = String::from_utf8_lossy(&answer);
-            if !(answer == "\"ok\"" || answer.contains("\"statusCode\":200") || answer.contains("\"statusCode\": 200")) {
+            if !(answer == "\"ok\""
+                || answer.contains("\"statusCode\":200")
+                || answer.contains("\"statusCode\": 200"))
+            {
                 return Err(format!("refused: {answer}"));
             }
         }
@@ -118,8 +140,10 @@ impl Side {
         let (cpu, began) = (self.process.cpu_seconds(), std::time::Instant::now());
         self.send(self.events).await?;
         let events = self.events as f64;
-        self.micros.push((self.process.cpu_seconds() - cpu) * 1e6 / events);
-        self.millis.push(began.elapsed().as_secs_f64() * 1e3 / events);
+        self.micros
+            .push((self.process.cpu_seconds() - cpu) * 1e6 / events);
+        self.millis
+            .push(began.elapsed().as_secs_f64() * 1e3 / events);
         Ok(())
     }
 }

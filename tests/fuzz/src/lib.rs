@@ -3,14 +3,18 @@
 //! Each target panics when that does not hold. `tests/short_run.rs` runs them over the corpus and seeded mutations of it;
 //! `libfuzzer/` runs them under cargo-fuzz for as long as one likes.
 
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a panic is what a fuzzer looks for")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a panic is what a fuzzer looks for"
+)]
 
 use ponte::intake::{Event, Receiver, Unreadable, authorized, credential, event_id, read};
 use ponte::portfolio::Coverage;
 use ponte::sienge::{
-    BillInstallment, Company, CostCenter, Customer, DefaulterRow, Enterprise, ExtractHistoryRow, Hook, IncomeRow, Indexer,
-    PaymentConditionType, ReceivableBill, RemadeInstallments, RowSplitter, SalesContract, SplitError, StatementBill, Unit, group,
-    income_facts, rest_facts,
+    BillInstallment, Company, CostCenter, Customer, DefaulterRow, Enterprise, ExtractHistoryRow,
+    Hook, IncomeRow, Indexer, PaymentConditionType, ReceivableBill, RemadeInstallments,
+    RowSplitter, SalesContract, SplitError, StatementBill, Unit, group, income_facts, rest_facts,
 };
 use serde::de::DeserializeOwned;
 
@@ -18,7 +22,11 @@ use serde::de::DeserializeOwned;
 pub type Target = fn(&[u8]);
 
 /// Every target with the name of its corpus.
-pub const TARGETS: [(&str, Target); 3] = [("webhook", webhook), ("bulk_answer", bulk_answer), ("rest_answer", rest_answer)];
+pub const TARGETS: [(&str, Target); 3] = [
+    ("webhook", webhook),
+    ("bulk_answer", bulk_answer),
+    ("rest_answer", rest_answer),
+];
 
 /// A delivery: a line with the receiver, one with the event, one with the id, then the body.
 pub fn webhook(data: &[u8]) {
@@ -27,36 +35,69 @@ pub fn webhook(data: &[u8]) {
     let (receiver, event, id, body) = (line(), line(), line(), line());
     let text = |bytes| std::str::from_utf8(bytes).ok();
     if let Some(header) = text(id) {
-        let _ = credential(header).map(|credential| authorized(credential, &["token".to_owned(), String::new()]));
+        let _ = credential(header)
+            .map(|credential| authorized(credential, &["token".to_owned(), String::new()]));
     }
-    let receiver = text(receiver).and_then(Receiver::find).unwrap_or(Receiver::Sienge);
+    let receiver = text(receiver)
+        .and_then(Receiver::find)
+        .unwrap_or(Receiver::Sienge);
     let event = text(event);
     let key = event_id(receiver, event, text(id), body).text;
-    assert!((1..=128).contains(&key.len()) && !key.contains('#'), "{key}");
+    assert!(
+        (1..=128).contains(&key.len()) && !key.contains('#'),
+        "{key}"
+    );
     if let Some(name) = receiver.unknown_event(event) {
-        let is_name = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let is_name = name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
         assert!(is_name && name.len() <= 60, "{name}");
     }
     match read(receiver, event, body) {
         Ok((event, hints)) => {
             assert!(hints.bills.len() <= 1_000);
-            let ids = hints.bills.iter().map(|id| id.0).chain(hints.customers.iter().map(|id| id.0));
+            let ids = hints
+                .bills
+                .iter()
+                .map(|id| id.0)
+                .chain(hints.customers.iter().map(|id| id.0));
             let ids = ids
                 .chain(hints.sales_contracts.iter().map(|id| id.0))
                 .chain(hints.units.iter().map(|id| id.0));
-            let ids = ids.chain(hints.installment.map(|id| id.0)).chain(hints.gone.map(|id| id.0));
-            assert!(ids.into_iter().all(|id| (1..=2_147_483_647).contains(&id)), "{hints:?}");
+            let ids = ids
+                .chain(hints.installment.map(|id| id.0))
+                .chain(hints.gone.map(|id| id.0));
+            assert!(
+                ids.into_iter().all(|id| (1..=2_147_483_647).contains(&id)),
+                "{hints:?}"
+            );
             assert!(event != Event::ReceiptProcessed || !hints.bills.is_empty());
         }
         Err(error) => {
             // Fixed texts: nothing of the body is in them.
             let field = |field| Unreadable::Field { field };
-            let fields = ["billId", "receivableBillId", "salesContractId", "customerId", "unitId"].map(field);
-            let known = [Unreadable::NotJson, Unreadable::NotAnObject, Unreadable::NoEvent]
-                .into_iter()
-                .chain(fields);
+            let fields = [
+                "billId",
+                "receivableBillId",
+                "salesContractId",
+                "customerId",
+                "unitId",
+            ]
+            .map(field);
+            let known = [
+                Unreadable::NotJson,
+                Unreadable::NotAnObject,
+                Unreadable::NoEvent,
+            ]
+            .into_iter()
+            .chain(fields);
             let shown = error.to_string();
-            assert!(known.map(|error| error.to_string()).any(|text| text == shown), "{shown}");
+            assert!(
+                known
+                    .map(|error| error.to_string())
+                    .any(|text| text == shown),
+                "{shown}"
+            );
         }
     }
 }
@@ -75,7 +116,10 @@ pub fn bulk_answer(data: &[u8]) {
             }
             Ok(Err(odd)) => {
                 let named = odd.bill.is_some();
-                assert_eq!(group([], [odd], Coverage::WholeOnce).len(), usize::from(named));
+                assert_eq!(
+                    group([], [odd], Coverage::WholeOnce).len(),
+                    usize::from(named)
+                );
             }
             Err(_) => {}
         }
@@ -130,7 +174,15 @@ pub fn rest_answer(data: &[u8]) {
     let bill = ponte::ids::BillId(295);
     if let Ok(seen) = rest_facts(bill, header, list, statement) {
         assert_eq!(seen.bill, bill);
-        let ids: std::collections::BTreeSet<_> = seen.installments.iter().map(|installment| installment.id).collect();
-        assert_eq!(ids.len(), seen.installments.len(), "one installment told twice");
+        let ids: std::collections::BTreeSet<_> = seen
+            .installments
+            .iter()
+            .map(|installment| installment.id)
+            .collect();
+        assert_eq!(
+            ids.len(),
+            seen.installments.len(),
+            "one installment told twice"
+        );
     }
 }

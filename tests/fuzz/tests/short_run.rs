@@ -37,14 +37,25 @@ const TOKENS: [&[u8]; 24] = [
 ];
 
 fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(otherwise)
 }
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     files.sort();
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+    files
+        .iter()
+        .map(|file| std::fs::read(file).unwrap())
+        .collect()
 }
 
 fn mutated(rng: &mut fastrand::Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
@@ -74,7 +85,10 @@ fn mutated(rng: &mut fastrand::Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn nothing_from_outside_breaks_what_must_hold() {
-    let (rounds, first) = (number("PONTE_FUZZ_ROUNDS", 20_000), number("PONTE_FUZZ_SEED", 1));
+    let (rounds, first) = (
+        number("PONTE_FUZZ_ROUNDS", 20_000),
+        number("PONTE_FUZZ_SEED", 1),
+    );
     for (name, target) in TARGETS {
         let corpus = corpus(name);
         assert!(corpus.len() >= 5, "the corpus of {name} is small");

@@ -3,7 +3,8 @@
 use jiff::civil::{Date, date};
 use ponte::agreement::{AgreementKind, NewAgreement, Start};
 use ponte::calculation::{
-    CalculationSettings, Campaign, Correction, Debt, Discounts, Payment, Periodicity, PlanInterest, PlanRequest, Planned, Request, plan,
+    CalculationSettings, Campaign, Correction, Debt, Discounts, Payment, Periodicity, PlanInterest,
+    PlanRequest, Planned, Request, plan,
 };
 use ponte::ids::{AgreementId, BillId, CreditorId, InstallmentId};
 use ponte::money::Cents;
@@ -30,19 +31,21 @@ pub fn monthly(installments: u16) -> PlanRequest {
 
 /// The installments' balances, quoted without charges on a day, and their plan.
 pub fn planned(owed: &[Owed], on: Date, asked: &PlanRequest) -> Planned {
-    let debts = owed.iter().map(|(bill, installment, due_on, balance)| Debt {
-        bill: *bill,
-        installment: *installment,
-        due_on: *due_on,
-        original: *balance,
-        enterprise: None,
-        document_type: None,
-        condition: "PM".to_owned(),
-        correction: Correction::None,
-        sienge: None,
-        partly_paid: false,
-        late_terms: None,
-    });
+    let debts = owed
+        .iter()
+        .map(|(bill, installment, due_on, balance)| Debt {
+            bill: *bill,
+            installment: *installment,
+            due_on: *due_on,
+            original: *balance,
+            enterprise: None,
+            document_type: None,
+            condition: "PM".to_owned(),
+            correction: Correction::None,
+            sienge: None,
+            partly_paid: false,
+            late_terms: None,
+        });
     let debts: Vec<Debt> = debts.collect();
     let campaign: Campaign = serde_json::from_value(json!({
         "id": "padrao", "name": "Padrão", "creditor": 1, "validFrom": "2020-01-01", "active": true,
@@ -91,10 +94,17 @@ impl Rig {
     /// What is owed of some installments of a bill in Sienge.
     pub fn owed(&self, bill: u32, installments: &[u32]) -> Vec<Owed> {
         self.sienge.with_world(|world| {
-            let rows = installments.iter().map(|id| world.bills[&bill].installment(*id).unwrap());
+            let rows = installments
+                .iter()
+                .map(|id| world.bills[&bill].installment(*id).unwrap());
             let owed = rows.map(|row| {
                 let id = InstallmentId(i64::from(row.id));
-                (BillId(i64::from(bill)), id, row.due, Cents::new(row.balance.0))
+                (
+                    BillId(i64::from(bill)),
+                    id,
+                    row.due,
+                    Cents::new(row.balance.0),
+                )
             });
             owed.collect()
         })
@@ -102,14 +112,24 @@ impl Rig {
 
     /// One of the newest bills of company 1 with an open installment more than wanted, and those wanted, all of one indexer.
     pub fn to_agree_on(&self, place: usize, installments: usize) -> (u32, Vec<u32>) {
-        let (bill, open) = self.contracts(&[1], installments + 1).into_iter().nth_back(place).unwrap();
+        let (bill, open) = self
+            .contracts(&[1], installments + 1)
+            .into_iter()
+            .nth_back(place)
+            .unwrap();
         let same: Vec<u32> = self.sienge.with_world(|world| {
             let bill = &world.bills[&bill];
             let indexer = bill.installment(open[0]).unwrap().indexer;
-            let same = open.iter().filter(|id| bill.installment(**id).unwrap().indexer == indexer);
+            let same = open
+                .iter()
+                .filter(|id| bill.installment(**id).unwrap().indexer == indexer);
             same.copied().take(installments).collect()
         });
-        assert_eq!(same.len(), installments, "the bill has enough installments of one indexer");
+        assert_eq!(
+            same.len(),
+            installments,
+            "the bill has enough installments of one indexer"
+        );
         (bill, same)
     }
 
@@ -117,12 +137,14 @@ impl Rig {
     pub fn generated(&self, bill: u32) -> Vec<u32> {
         self.sienge.with_world(|world| {
             let last = world.bills[&bill].remakes.last();
-            last.map(|remake| remake.generated.clone()).unwrap_or_default()
+            last.map(|remake| remake.generated.clone())
+                .unwrap_or_default()
         })
     }
 
     /// Remakes of a bill in Sienge.
     pub fn remakes(&self, bill: u32) -> usize {
-        self.sienge.with_world(|world| world.bills[&bill].remakes.len())
+        self.sienge
+            .with_world(|world| world.bills[&bill].remakes.len())
     }
 }

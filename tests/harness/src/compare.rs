@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ponte::ids::{BillId, CustomerId, InstallmentId};
-use ponte::portfolio::{ContractKey, ContractState, HeldBill, Installment, SettlementClasses, SettlementKind};
+use ponte::portfolio::{
+    ContractKey, ContractState, HeldBill, Installment, SettlementClasses, SettlementKind,
+};
 use sienge_simulator::world;
 
 /// What both sides say of one installment, in the same words.
@@ -62,7 +64,9 @@ pub fn differences(
 /// Installments that came paid since their contract was opened, and are not held. What a batimento alone sees is not among them, nor
 /// what was told on the contract that the bill has left.
 pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<String> {
-    let told = |receipt: &world::Receipt| SettlementClasses::default().is_told(&SettlementKind::from(receipt.kind.as_ref()));
+    let told = |receipt: &world::Receipt| {
+        SettlementClasses::default().is_told(&SettlementKind::from(receipt.kind.as_ref()))
+    };
     let reversed = |row: &world::Installment| {
         row.receipts
             .iter()
@@ -78,9 +82,16 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
             continue;
         };
         let is_news = |receipt: &world::Receipt| receipt.date >= opened.on && told(receipt);
-        let came = bill.installments.iter().filter(|row| i64::from(row.id) > opened.last.0);
-        for row in came.filter(|row| !row.open() && row.receipts.iter().any(is_news) && !reversed(row)) {
-            let told_before = |held: &Installment| i64::from(row.id) == held.id.0 && held.receipts.len() == row.receipts.len();
+        let came = bill
+            .installments
+            .iter()
+            .filter(|row| i64::from(row.id) > opened.last.0);
+        for row in
+            came.filter(|row| !row.open() && row.receipts.iter().any(is_news) && !reversed(row))
+        {
+            let told_before = |held: &Installment| {
+                i64::from(row.id) == held.id.0 && held.receipts.len() == row.receipts.len()
+            };
             if find(mine, row, bill).is_none() && !mine.installments.values().any(told_before) {
                 lines.push(format!(
                     "bill {} installment {}: paid since its contract was opened, not held",
@@ -94,9 +105,13 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
 
 /// Whether an installment is held as Sienge has it, its boleto apart.
 pub fn knows(held: &HeldBill, bill: &world::Bill, row: &world::Installment) -> bool {
-    let but_boleto = |facts: Facts| Facts { boleto: None, ..facts };
+    let but_boleto = |facts: Facts| Facts {
+        boleto: None,
+        ..facts
+    };
     let contract = held.contracts.get(&key_of(bill));
-    let left = contract.is_none_or(|contract| matches!(contract.state, ContractState::Assigned { .. }));
+    let left =
+        contract.is_none_or(|contract| matches!(contract.state, ContractState::Assigned { .. }));
     match find(held, row, bill) {
         // What was assigned, to somebody new or back, comes with a batimento.
         _ if left => true,
@@ -105,8 +120,13 @@ pub fn knows(held: &HeldBill, bill: &world::Bill, row: &world::Installment) -> b
     }
 }
 
-fn find<'a>(held: &'a HeldBill, row: &world::Installment, bill: &world::Bill) -> Option<&'a Installment> {
-    held.installments.get(&(key_of(bill), InstallmentId(i64::from(row.id))))
+fn find<'a>(
+    held: &'a HeldBill,
+    row: &world::Installment,
+    bill: &world::Bill,
+) -> Option<&'a Installment> {
+    held.installments
+        .get(&(key_of(bill), InstallmentId(i64::from(row.id))))
 }
 
 /// The contract that Sienge names for a bill.
@@ -121,7 +141,11 @@ pub fn key_of(bill: &world::Bill) -> ContractKey {
 fn of_sienge(row: &world::Installment) -> Facts {
     let receipts = row.receipts.iter().map(|receipt| {
         let kind = SettlementKind::from(receipt.kind.as_ref());
-        (receipt.date.to_string(), kind.to_string(), receipt.net().text())
+        (
+            receipt.date.to_string(),
+            kind.to_string(),
+            receipt.net().text(),
+        )
     });
     Facts {
         open: row.open(),
@@ -135,10 +159,13 @@ fn of_sienge(row: &world::Installment) -> Facts {
 }
 
 fn of_portfolio(mine: &Installment) -> Facts {
-    let receipts = mine
-        .receipts
-        .iter()
-        .map(|receipt| (receipt.paid_on.to_string(), receipt.kind.to_string(), receipt.net.to_string()));
+    let receipts = mine.receipts.iter().map(|receipt| {
+        (
+            receipt.paid_on.to_string(),
+            receipt.kind.to_string(),
+            receipt.net.to_string(),
+        )
+    });
     Facts {
         open: mine.is_open(),
         due: mine.due_on.to_string(),

@@ -111,7 +111,11 @@ impl Database {
 
     /// A store without the proxy: quick, and nothing of it is counted.
     pub fn direct_store(&self) -> Store {
-        let config = self.config.to_builder().endpoint_url(format!("http://{}", self.upstream)).build();
+        let config = self
+            .config
+            .to_builder()
+            .endpoint_url(format!("http://{}", self.upstream))
+            .build();
         Store::new(client(&config, PATIENCE), tables())
     }
 
@@ -158,12 +162,21 @@ impl Database {
     }
 
     /// All items of a table.
-    pub async fn items(&self, table: &str) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+    pub async fn items(
+        &self,
+        table: &str,
+    ) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
         let raw = self.raw();
         let mut items = Vec::new();
         let mut start = None;
         loop {
-            let page = raw.scan().table_name(table).set_exclusive_start_key(start).send().await.unwrap();
+            let page = raw
+                .scan()
+                .table_name(table)
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .unwrap();
             items.extend(page.items.unwrap_or_default());
             match page.last_evaluated_key {
                 Some(next) => start = Some(next),
@@ -196,20 +209,31 @@ async fn listen(upstream: SocketAddr, caller: Caller, watch: &Arc<Mutex<Watch>>)
     let watch = Arc::clone(watch);
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(proxy(connection, upstream, caller.clone(), Arc::clone(&watch)));
+            tokio::spawn(proxy(
+                connection,
+                upstream,
+                caller.clone(),
+                Arc::clone(&watch),
+            ));
         }
     });
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("sa-east-1"))
         .endpoint_url(format!("http://{address}"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "test", "test", None, None, "test",
+        )))
         .build()
 }
 
 fn fragile(config: &SdkConfig) -> Store {
-    let config = aws_sdk_dynamodb::config::Builder::from(config).retry_config(RetryConfig::disabled());
-    Store::new(aws_sdk_dynamodb::Client::from_conf(config.build()), tables())
+    let config =
+        aws_sdk_dynamodb::config::Builder::from(config).retry_config(RetryConfig::disabled());
+    Store::new(
+        aws_sdk_dynamodb::Client::from_conf(config.build()),
+        tables(),
+    )
 }
 
 fn tables() -> Tables {
@@ -230,7 +254,12 @@ pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-async fn proxy(mut client: TcpStream, upstream: SocketAddr, caller: Caller, watch: Arc<Mutex<Watch>>) {
+async fn proxy(
+    mut client: TcpStream,
+    upstream: SocketAddr,
+    caller: Caller,
+    watch: Arc<Mutex<Watch>>,
+) {
     let Caller { function, effects } = caller;
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         return;
@@ -239,11 +268,18 @@ async fn proxy(mut client: TcpStream, upstream: SocketAddr, caller: Caller, watc
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
     while let Some((head, body)) = message(&mut client).await {
-        let operation = header(&head, "x-amz-target").and_then(|target| target.split('.').nth(1).map(str::to_owned));
+        let operation = header(&head, "x-amz-target")
+            .and_then(|target| target.split('.').nth(1).map(str::to_owned));
         let operation = operation.unwrap_or_default();
-        if let Some(refusal) = function.and_then(|function| refuse(function, &operation, &body, &mut watch.lock().unwrap())) {
+        if let Some(refusal) = function
+            .and_then(|function| refuse(function, &operation, &body, &mut watch.lock().unwrap()))
+        {
             let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0";
-            if client.write_all(&with_length(head, refusal.to_string().as_bytes())).await.is_err() {
+            if client
+                .write_all(&with_length(head, refusal.to_string().as_bytes()))
+                .await
+                .is_err()
+            {
                 return;
             }
             continue;
@@ -257,7 +293,10 @@ async fn proxy(mut client: TcpStream, upstream: SocketAddr, caller: Caller, watc
             let count = watch.calls.entry(operation.clone()).or_default();
             *count += 1;
             let count = *count;
-            watch.plan.as_mut().map_or(Fault::Pass, |plan| plan(&operation, count))
+            watch
+                .plan
+                .as_mut()
+                .map_or(Fault::Pass, |plan| plan(&operation, count))
         };
         if fault == Fault::Process(0) {
             let (_, all) = cut(&body, &operation, 0);
@@ -265,7 +304,11 @@ async fn proxy(mut client: TcpStream, upstream: SocketAddr, caller: Caller, watc
                 Value::Object([(name.to_owned(), left)].into_iter().collect())
             });
             let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0";
-            if client.write_all(&with_length(head, answer.to_string().as_bytes())).await.is_err() {
+            if client
+                .write_all(&with_length(head, answer.to_string().as_bytes()))
+                .await
+                .is_err()
+            {
                 return;
             }
             continue;
@@ -283,7 +326,8 @@ async fn proxy(mut client: TcpStream, upstream: SocketAddr, caller: Caller, watc
         let Some((answer_head, answer)) = message(&mut server).await else {
             return;
         };
-        if fault == Fault::LoseAnswer || effect.as_ref().is_some_and(|effect| !effect.is_answered()) {
+        if fault == Fault::LoseAnswer || effect.as_ref().is_some_and(|effect| !effect.is_answered())
+        {
             return;
         }
         drop(effect);
@@ -293,14 +337,23 @@ async fn proxy(mut client: TcpStream, upstream: SocketAddr, caller: Caller, watc
             json[name] = left;
             serde_json::to_vec(&json).unwrap()
         });
-        if client.write_all(&with_length(&answer_head, &answer)).await.is_err() {
+        if client
+            .write_all(&with_length(&answer_head, &answer))
+            .await
+            .is_err()
+        {
             return;
         }
     }
 }
 
 /// The answer to a call that the function's role does not allow.
-fn refuse(function: &'static str, operation: &str, body: &[u8], watch: &mut Watch) -> Option<Value> {
+fn refuse(
+    function: &'static str,
+    operation: &str,
+    body: &[u8],
+    watch: &mut Watch,
+) -> Option<Value> {
     let needed = permissions::needed(operation, body);
     let allowed = permissions::of_function(function);
     let missing: Vec<String> = needed
@@ -310,7 +363,10 @@ fn refuse(function: &'static str, operation: &str, body: &[u8], watch: &mut Watc
     if missing.is_empty() {
         return None;
     }
-    let why = format!("{function} is not authorized to perform {}", missing.join(", "));
+    let why = format!(
+        "{function} is not authorized to perform {}",
+        missing.join(", ")
+    );
     watch.denied.push(why.clone());
     Some(json!({"__type": "com.amazon.coral.service#AccessDeniedException", "message": why}))
 }
@@ -321,10 +377,18 @@ fn note_writes(writes: &mut BTreeMap<String, usize>, operation: &str, body: &[u8
     let mut tables = BTreeSet::new();
     match operation {
         "PutItem" | "UpdateItem" | "DeleteItem" => tables.extend(json["TableName"].as_str()),
-        "BatchWriteItem" => tables.extend(json["RequestItems"].as_object().unwrap().keys().map(String::as_str)),
+        "BatchWriteItem" => tables.extend(
+            json["RequestItems"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str),
+        ),
         "TransactWriteItems" => {
             let items = json["TransactItems"].as_array().unwrap();
-            let changes = items.iter().flat_map(|item| item.as_object().unwrap().values());
+            let changes = items
+                .iter()
+                .flat_map(|item| item.as_object().unwrap().values());
             tables.extend(changes.filter_map(|change| change["TableName"].as_str()));
         }
         _ => {}
@@ -346,7 +410,10 @@ fn measured(operation: &str, body: &[u8]) -> Vec<u8> {
 fn consumed(answer: &[u8]) -> f64 {
     let json: Value = serde_json::from_slice(answer).unwrap_or_default();
     match &json["ConsumedCapacity"] {
-        Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+        Value::Array(tables) => tables
+            .iter()
+            .filter_map(|table| table["CapacityUnits"].as_f64())
+            .sum(),
         table => table["CapacityUnits"].as_f64().unwrap_or(0.0),
     }
 }
@@ -360,7 +427,10 @@ fn cut(body: &[u8], operation: &str, count: usize) -> (Vec<u8>, Option<(&'static
     for table in &tables {
         let (list, rest) = match operation {
             "BatchWriteItem" => (&mut json["RequestItems"][table], &mut left[table]),
-            "BatchGetItem" => (&mut json["RequestItems"][table]["Keys"], &mut left[table]["Keys"]),
+            "BatchGetItem" => (
+                &mut json["RequestItems"][table]["Keys"],
+                &mut left[table]["Keys"],
+            ),
             other => panic!("{other} is no batch"),
         };
         let all = list.as_array().unwrap().clone();
@@ -374,7 +444,10 @@ fn cut(body: &[u8], operation: &str, count: usize) -> (Vec<u8>, Option<(&'static
     } else {
         "UnprocessedKeys"
     };
-    (serde_json::to_vec(&json).unwrap(), anything_left.then_some((name, left)))
+    (
+        serde_json::to_vec(&json).unwrap(),
+        anything_left.then_some((name, left)),
+    )
 }
 
 /// One HTTP message with a content length; `None` when the connection ends.
@@ -406,7 +479,9 @@ async fn message(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 fn header(head: &str, name: &str) -> Option<String> {
     head.lines().skip(1).find_map(|line| {
         let (found, value) = line.split_once(':')?;
-        found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        found
+            .eq_ignore_ascii_case(name)
+            .then(|| value.trim().to_owned())
     })
 }
 

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets, TenantSecret};
+use ponte::aws::{
+    Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets,
+    TenantSecret,
+};
 use ponte::ids::TenantId;
 
 /// SQS and EventBridge take, and hand out, ten entries a call.
@@ -72,7 +75,13 @@ impl MemoryInbox {
 
     /// The oldest dead letters, as many as one call of SQS hands out; they stay until they are deleted.
     pub(crate) fn receive_dead(&self) -> Vec<Queued> {
-        self.dead.lock().unwrap().iter().take(MESSAGES_PER_CALL).cloned().collect()
+        self.dead
+            .lock()
+            .unwrap()
+            .iter()
+            .take(MESSAGES_PER_CALL)
+            .cloned()
+            .collect()
     }
 
     /// Puts copies of dead letters into the queue, to be delivered as if for the first time.
@@ -95,7 +104,10 @@ impl MemoryInbox {
             return Err(InboxError("out of order".to_owned()));
         }
         let body = serde_json::to_string(message).unwrap();
-        self.put(Queued { body, deliveries: 0 });
+        self.put(Queued {
+            body,
+            deliveries: 0,
+        });
         Ok(())
     }
 }
@@ -110,7 +122,9 @@ impl Inbox for MemoryInbox {
 #[async_trait]
 impl Requeue for MemoryInbox {
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError> {
-        messages.iter().try_for_each(|message| self.accept(message))?;
+        messages
+            .iter()
+            .try_for_each(|message| self.accept(message))?;
         Ok(messages.len())
     }
 
@@ -187,7 +201,10 @@ impl MemorySecrets {
 
     /// Stores a tenant's secret; a warm function goes on with the old one until it reads again.
     pub fn store(&self, tenant: &TenantId, secret: TenantSecret) {
-        self.stored.lock().unwrap().insert(tenant.clone(), Arc::new(secret));
+        self.stored
+            .lock()
+            .unwrap()
+            .insert(tenant.clone(), Arc::new(secret));
     }
 }
 
@@ -204,7 +221,10 @@ impl Secrets for MemorySecrets {
     async fn refresh(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
         let stored = self.stored.lock().unwrap().get(tenant).cloned();
         let secret = stored.ok_or(SecretError::Missing)?;
-        self.remembered.lock().unwrap().insert(tenant.clone(), Arc::clone(&secret));
+        self.remembered
+            .lock()
+            .unwrap()
+            .insert(tenant.clone(), Arc::clone(&secret));
         Ok(secret)
     }
 }

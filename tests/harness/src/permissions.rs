@@ -13,10 +13,13 @@ pub type Permission = (String, String);
 
 static ROLES: LazyLock<BTreeMap<String, BTreeSet<Permission>>> = LazyLock::new(|| {
     let functions = at(&TEMPLATE, &["Resources"]).as_mapping().unwrap().values();
-    let functions = functions.filter(|resource| at(resource, &["Type"]).as_str() == Some("AWS::Serverless::Function"));
+    let functions = functions
+        .filter(|resource| at(resource, &["Type"]).as_str() == Some("AWS::Serverless::Function"));
     functions
         .map(|function| {
-            let name = at(function, &["Metadata", "BuildProperties", "Binary"]).as_str().unwrap();
+            let name = at(function, &["Metadata", "BuildProperties", "Binary"])
+                .as_str()
+                .unwrap();
             let role = text(at(function, &["Properties", "Role"])).trim_end_matches(".Arn");
             (name.to_owned(), of_role(role))
         })
@@ -25,13 +28,25 @@ static ROLES: LazyLock<BTreeMap<String, BTreeSet<Permission>>> = LazyLock::new(|
 
 /// Everything that the role of a function allows it to do with the tables.
 pub fn of_function(name: &str) -> &'static BTreeSet<Permission> {
-    ROLES.get(name).unwrap_or_else(|| panic!("template.yaml has no function {name}"))
+    ROLES
+        .get(name)
+        .unwrap_or_else(|| panic!("template.yaml has no function {name}"))
 }
 
 /// Deliveries of a message of the inbox queue before it is put aside.
 pub fn inbox_deliveries() -> u32 {
-    let path = ["Resources", "InboxQueue", "Properties", "RedrivePolicy", "maxReceiveCount"];
-    at(&TEMPLATE, &path).as_integer().unwrap().try_into().unwrap()
+    let path = [
+        "Resources",
+        "InboxQueue",
+        "Properties",
+        "RedrivePolicy",
+        "maxReceiveCount",
+    ];
+    at(&TEMPLATE, &path)
+        .as_integer()
+        .unwrap()
+        .try_into()
+        .unwrap()
 }
 
 /// What a call to DynamoDB needs to be allowed.
@@ -42,7 +57,9 @@ pub fn needed(operation: &str, body: &[u8]) -> BTreeSet<Permission> {
     match operation {
         "BatchGetItem" | "BatchWriteItem" => {
             let tables = json["RequestItems"].as_object().unwrap().keys();
-            tables.map(|name| (action(operation), name.clone())).collect()
+            tables
+                .map(|name| (action(operation), name.clone()))
+                .collect()
         }
         "TransactWriteItems" => {
             let parts = json["TransactItems"].as_array().unwrap().iter();
@@ -58,7 +75,9 @@ pub fn needed(operation: &str, body: &[u8]) -> BTreeSet<Permission> {
             named.collect()
         }
         _ => {
-            let index = json["IndexName"].as_str().map(|name| format!("/index/{name}"));
+            let index = json["IndexName"]
+                .as_str()
+                .map(|name| format!("/index/{name}"));
             BTreeSet::from([(action(operation), table(&json) + &index.unwrap_or_default())])
         }
     }
@@ -75,15 +94,27 @@ fn of_role(name: &str) -> BTreeSet<Permission> {
             .filter_map(|resource| table(text(resource)));
         let resources: Vec<String> = resources.collect();
         let actions = list(at(statement, &["Action"])).into_iter().map(text);
-        actions.flat_map(move |action| resources.clone().into_iter().map(move |resource| (action.to_owned(), resource)))
+        actions.flat_map(move |action| {
+            resources
+                .clone()
+                .into_iter()
+                .map(move |resource| (action.to_owned(), resource))
+        })
     });
     pairs.collect()
 }
 
 /// `PortfolioTable.Arn` and `${PortfolioTable.Arn}/index/outbox` as the harness names them.
 fn table(resource: &str) -> Option<String> {
-    let plain = resource.replace("${", "").replace(".Arn}", "").replace(".Arn", "");
+    let plain = resource
+        .replace("${", "")
+        .replace(".Arn}", "")
+        .replace(".Arn", "");
     let (name, index) = plain.split_once('/').unwrap_or((&plain, ""));
     let name = name.strip_suffix("Table")?.to_lowercase();
-    Some(if index.is_empty() { name } else { format!("{name}/{index}") })
+    Some(if index.is_empty() {
+        name
+    } else {
+        format!("{name}/{index}")
+    })
 }

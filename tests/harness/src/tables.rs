@@ -7,7 +7,12 @@ use serde_json::{Map, Value, json};
 use crate::template::{TEMPLATE, at, text};
 
 /// What a table's properties have in common with the call that makes one.
-const SHAPE: [&str; 4] = ["AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema"];
+const SHAPE: [&str; 4] = [
+    "AttributeDefinitions",
+    "BillingMode",
+    "GlobalSecondaryIndexes",
+    "KeySchema",
+];
 
 /// Makes every table of the template, named as the harness names it: `PortfolioTable` is `portfolio`.
 pub fn create(engine: &Database) {
@@ -27,7 +32,9 @@ pub fn create(engine: &Database) {
             .unwrap();
         if let Some(expiry) = properties.as_mapping_get("TimeToLiveSpecification") {
             let request = json!({"TableName": name, "TimeToLiveSpecification": json_of(expiry)});
-            engine.update_time_to_live(serde_json::from_value(request).unwrap()).unwrap();
+            engine
+                .update_time_to_live(serde_json::from_value(request).unwrap())
+                .unwrap();
         }
     }
 }
@@ -36,7 +43,10 @@ fn json_of(yaml: &YamlOwned) -> Value {
     if let Some(list) = yaml.as_sequence() {
         list.iter().map(json_of).collect()
     } else if let Some(fields) = yaml.as_mapping() {
-        fields.iter().map(|(key, value)| (text(key).to_owned(), json_of(value))).collect()
+        fields
+            .iter()
+            .map(|(key, value)| (text(key).to_owned(), json_of(value)))
+            .collect()
     } else if let Some(flag) = yaml.as_bool() {
         json!(flag)
     } else {

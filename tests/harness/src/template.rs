@@ -30,5 +30,6 @@ pub fn text(yaml: &YamlOwned) -> &str {
 
 /// The items of a list; what is none is a list of itself.
 pub fn list(yaml: &YamlOwned) -> Vec<&YamlOwned> {
-    yaml.as_sequence().map_or_else(|| vec![yaml], |items| items.iter().collect())
+    yaml.as_sequence()
+        .map_or_else(|| vec![yaml], |items| items.iter().collect())
 }

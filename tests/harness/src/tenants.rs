@@ -27,7 +27,11 @@ impl Rig {
     pub async fn add_tenant(&self, tenant: &TenantId, sienge: &str, package: Package) {
         let plain = json!({"siengeBaseUrl": sienge, "subdomain": "vizinha", "package": package});
         let settings: TenantSettings = from_value(plain).unwrap();
-        self.adapters.store.put_tenant(tenant, &settings).await.unwrap();
+        self.adapters
+            .store
+            .put_tenant(tenant, &settings)
+            .await
+            .unwrap();
         self.adapters
             .store
             .put_creditor(tenant, &CreditorSettings::new(CreditorId(1)))

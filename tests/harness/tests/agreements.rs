@@ -10,7 +10,9 @@ use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
 use harness::rig::{PLENTY, TODAY, Told};
-use ponte::agreement::{Agreement, AgreementKind, AgreementState, DraftError, NewAgreement, Start, StateName};
+use ponte::agreement::{
+    Agreement, AgreementKind, AgreementState, DraftError, NewAgreement, Start, StateName,
+};
 use ponte::aws::BusEvent;
 use ponte::calculation::PlanInterest;
 use ponte::flow::{Adapters, AgreementError, MAX_ATTEMPTS, Session};
@@ -29,7 +31,9 @@ async fn rig() -> Rig {
 }
 
 async fn session_on(adapters: &Adapters) -> Session {
-    Session::open(adapters, &tenant(), false, Instant::now() + PLENTY).await.unwrap()
+    Session::open(adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap()
 }
 
 async fn session(rig: &Rig) -> Session {
@@ -47,7 +51,8 @@ async fn save(rig: &Rig, new: NewAgreement) -> Result<Agreement, AgreementError>
 /// Saves an integrated agreement of which nobody can read the bill after its remake.
 async fn save_unread(rig: &Rig, mut new: NewAgreement) {
     new.indexer = Some(1);
-    rig.faults(json!({"kind": "status", "status": 403, "method": "GET"})).await;
+    rig.faults(json!({"kind": "status", "status": 403, "method": "GET"}))
+        .await;
     Box::pin(save(rig, new)).await.unwrap();
     rig.faults(json!([])).await;
 }
@@ -57,7 +62,12 @@ fn id(text: &str) -> AgreementId {
 }
 
 async fn stored(rig: &Rig, name: &str) -> Agreement {
-    rig.adapters.store.agreement(&tenant(), &id(name)).await.unwrap().unwrap()
+    rig.adapters
+        .store
+        .agreement(&tenant(), &id(name))
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 async fn state(rig: &Rig, name: &str) -> StateName {
@@ -93,7 +103,11 @@ async fn tell_remake(rig: &Rig, bill: u32) {
 }
 
 async fn pay(rig: &Rig, bill: u32, installment: u32) {
-    rig.happen("receive", json!({"billId": bill, "installmentId": installment})).await;
+    rig.happen(
+        "receive",
+        json!({"billId": bill, "installmentId": installment}),
+    )
+    .await;
     rig.apply().await;
 }
 
@@ -103,7 +117,9 @@ async fn sweep(rig: &Rig) {
 
 /// How often each agreement event was published.
 fn published(events: &[BusEvent]) -> BTreeMap<&'static str, usize> {
-    let told = events.iter().filter(|event| event.detail_type.starts_with("agreement."));
+    let told = events
+        .iter()
+        .filter(|event| event.detail_type.starts_with("agreement."));
     told.fold(BTreeMap::new(), |mut counts, event| {
         *counts.entry(event.detail_type).or_default() += 1;
         counts
@@ -111,23 +127,51 @@ fn published(events: &[BusEvent]) -> BTreeMap<&'static str, usize> {
 }
 
 async fn texts(rig: &Rig, bill: u32) -> Vec<String> {
-    rig.timeline(bill).await.iter().map(ponte::portfolio::TimelineEvent::text).collect()
+    rig.timeline(bill)
+        .await
+        .iter()
+        .map(ponte::portfolio::TimelineEvent::text)
+        .collect()
 }
 
 #[tokio::test]
 async fn an_integrated_agreement_is_remade_comes_back_is_paid_and_settles() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    let saved = save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(3)))
-        .await
-        .unwrap();
+    let saved = save(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(3)),
+    )
+    .await
+    .unwrap();
     assert_eq!(saved.state, AgreementState::Active);
     let generated = rig.generated(bill);
     let remade = saved.remake.as_ref().unwrap();
-    let confirmed: Vec<i64> = remade.generated.iter().map(|one| one.installment.0).collect();
-    assert_eq!(confirmed, generated.iter().map(|id| i64::from(*id)).collect::<Vec<_>>());
-    let amounts: Vec<i64> = rig.owed(bill, &generated).iter().map(|(.., balance)| balance.get()).collect();
-    assert_eq!(amounts, saved.rows.iter().map(|row| row.amount.get()).collect::<Vec<_>>());
+    let confirmed: Vec<i64> = remade
+        .generated
+        .iter()
+        .map(|one| one.installment.0)
+        .collect();
+    assert_eq!(
+        confirmed,
+        generated
+            .iter()
+            .map(|id| i64::from(*id))
+            .collect::<Vec<_>>()
+    );
+    let amounts: Vec<i64> = rig
+        .owed(bill, &generated)
+        .iter()
+        .map(|(.., balance)| balance.get())
+        .collect();
+    assert_eq!(
+        amounts,
+        saved
+            .rows
+            .iter()
+            .map(|row| row.amount.get())
+            .collect::<Vec<_>>()
+    );
 
     tell_remake(&rig, bill).await;
     rig.assert_equal().await;
@@ -153,7 +197,14 @@ async fn an_integrated_agreement_is_remade_comes_back_is_paid_and_settles() {
         BTreeMap::from([("agreement.created", 1), ("agreement.settled", 1)])
     );
     let texts = texts(&rig, bill).await;
-    assert_eq!(texts.iter().filter(|text| text.starts_with("Pagamento\n")).count(), 3, "{texts:#?}");
+    assert_eq!(
+        texts
+            .iter()
+            .filter(|text| text.starts_with("Pagamento\n"))
+            .count(),
+        3,
+        "{texts:#?}"
+    );
     rig.assert_equal().await;
 }
 
@@ -163,9 +214,12 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
     for way in ["webhook", "import", "sync"] {
         let rig = rig().await;
         let (bill, ids) = rig.to_agree_on(0, 2);
-        save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-            .await
-            .unwrap();
+        save(
+            &rig,
+            wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+        )
+        .await
+        .unwrap();
         tell_remake(&rig, bill).await;
         let generated = rig.generated(bill);
         rig.bus.take();
@@ -173,10 +227,15 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
         rig.happen("remake", undo).await;
         match way {
             "webhook" => rig.apply().await,
-            "import" => drop(rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap()),
+            "import" => drop(
+                rig.import(json!({"tenant": "617", "creditor": 1}))
+                    .await
+                    .unwrap(),
+            ),
             _ => {
                 let session = session(&rig).await;
-                let bills = BTreeMap::from([(bill_id(bill), ponte::flow::ReadRequest::with_boletos())]);
+                let bills =
+                    BTreeMap::from([(bill_id(bill), ponte::flow::ReadRequest::with_boletos())]);
                 session
                     .sync_bills(Scope::Sync, &bills, &mut ponte::flow::Report::default())
                     .await
@@ -186,8 +245,17 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
         }
         let broken = stored(&rig, "a1").await;
         let how = Breaking::ErpGone;
-        assert_eq!(broken.state, AgreementState::Broken { on: TODAY, how }, "{way}");
-        let held = rig.adapters.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
+        assert_eq!(
+            broken.state,
+            AgreementState::Broken { on: TODAY, how },
+            "{way}"
+        );
+        let held = rig
+            .adapters
+            .store
+            .load_bill(&tenant(), bill_id(bill))
+            .await
+            .unwrap();
         let open = |id: &u32| {
             held.installments
                 .values()
@@ -196,7 +264,11 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
         assert!(ids.iter().all(open) && !generated.iter().any(open), "{way}");
         assert!(held.claims.live.is_empty(), "{way}");
         rig.assert_equal().await;
-        assert_eq!(published(&rig.bus.take()), BTreeMap::from([("agreement.broken", 1)]), "{way}");
+        assert_eq!(
+            published(&rig.bus.take()),
+            BTreeMap::from([("agreement.broken", 1)]),
+            "{way}"
+        );
         let texts = texts(&rig, bill).await;
         let wanted = "Quebra automática: Identificado que o acordo está quebrado na API Sienge";
         assert!(
@@ -212,8 +284,15 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
 async fn a_remake_deleted_before_any_look_is_noticed_by_the_daily_sweep() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save_unread(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2))).await;
-    rig.change("remake", json!({"billId": bill, "undo": true, "silent": true}));
+    save_unread(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await;
+    rig.change(
+        "remake",
+        json!({"billId": bill, "undo": true, "silent": true}),
+    );
     sweep(&rig).await;
     assert_eq!(state(&rig, "a1").await, StateName::Active);
     rig.pass(Duration::from_hours(25));
@@ -225,7 +304,11 @@ async fn a_remake_deleted_before_any_look_is_noticed_by_the_daily_sweep() {
 async fn a_remake_that_was_not_looked_at_yet_is_not_taken_for_gone() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save_unread(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2))).await;
+    save_unread(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await;
     rig.pass(Duration::from_hours(25));
     sweep(&rig).await;
     assert_eq!(state(&rig, "a1").await, StateName::Active);
@@ -238,18 +321,27 @@ async fn a_remake_that_was_not_looked_at_yet_is_not_taken_for_gone() {
 async fn a_renegotiation_made_in_sienge_is_not_taken_for_ours() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save(&rig, wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)))
-        .await
-        .unwrap();
-    rig.happen("remake", json!({"billId": bill, "installmentIds": ids, "count": 2}))
-        .await;
+    save(
+        &rig,
+        wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)),
+    )
+    .await
+    .unwrap();
+    rig.happen(
+        "remake",
+        json!({"billId": bill, "installmentIds": ids, "count": 2}),
+    )
+    .await;
     rig.apply().await;
     rig.assert_equal().await;
     let told = rig.told_of(bill).await;
     let motive = ReturnReason::Renegotiation;
     assert!(told.contains(&EventKind::Returned { motive }), "{told:?}");
     let how = Breaking::EndedInErp;
-    assert_eq!(stored(&rig, "a1").await.state, AgreementState::Broken { on: TODAY, how });
+    assert_eq!(
+        stored(&rig, "a1").await.state,
+        AgreementState::Broken { on: TODAY, how }
+    );
 }
 
 #[tokio::test]
@@ -258,7 +350,9 @@ async fn a_non_integrated_agreement_settles_with_its_originals_over_two_contract
     let ((one, of_one), (other, of_other)) = (rig.to_agree_on(0, 1), rig.to_agree_on(1, 1));
     let mut owed = rig.owed(one, &of_one);
     owed.extend(rig.owed(other, &of_other));
-    let saved = save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1))).await.unwrap();
+    let saved = save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1)))
+        .await
+        .unwrap();
     assert_eq!(saved.state, AgreementState::Active);
     assert_eq!((claims(&rig, one).await, claims(&rig, other).await), (1, 1));
     pay(&rig, one, of_one[0]).await;
@@ -267,18 +361,31 @@ async fn a_non_integrated_agreement_settles_with_its_originals_over_two_contract
     assert_eq!(state(&rig, "a1").await, StateName::Settled);
     assert_eq!((claims(&rig, one).await, claims(&rig, other).await), (0, 0));
     let counts = published(&rig.bus.take());
-    assert_eq!(counts, BTreeMap::from([("agreement.created", 1), ("agreement.settled", 1)]));
+    assert_eq!(
+        counts,
+        BTreeMap::from([("agreement.created", 1), ("agreement.settled", 1)])
+    );
     let store = &rig.adapters.store;
-    assert_eq!(store.agreements_of_bill(&tenant(), bill_id(other), 10).await.unwrap().len(), 1);
+    assert_eq!(
+        store
+            .agreements_of_bill(&tenant(), bill_id(other), 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn a_term_that_lapses_unpaid_breaks_a_non_integrated_agreement_and_the_originals_stay() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save(&rig, wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)),
+    )
+    .await
+    .unwrap();
     // Due on Monday 21 December; the payment must have arrived three days later.
     rig.pass(Duration::from_hours(24 * 34));
     sweep(&rig).await;
@@ -292,7 +399,8 @@ async fn a_term_that_lapses_unpaid_breaks_a_non_integrated_agreement_and_the_ori
     assert!(
         texts
             .iter()
-            .any(|text| text.ends_with("Quebra automática: Prazo de pagamento vencido em 21/12/2026")),
+            .any(|text| text
+                .ends_with("Quebra automática: Prazo de pagamento vencido em 21/12/2026")),
         "{texts:#?}"
     );
 }
@@ -306,21 +414,42 @@ async fn breaking_returns_the_originals_where_the_creditor_wants_that() {
     })
     .await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save(&rig, wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)))
+    save(
+        &rig,
+        wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)),
+    )
+    .await
+    .unwrap();
+    let session = session(&rig).await;
+    let broken = session
+        .break_agreement(&id("a1"), "Cliente desistiu")
         .await
         .unwrap();
-    let session = session(&rig).await;
-    let broken = session.break_agreement(&id("a1"), "Cliente desistiu").await.unwrap();
     assert_eq!(broken.state.name(), StateName::Broken);
     assert_eq!(
-        session.break_agreement(&id("a1"), "Cliente desistiu").await.unwrap(),
+        session
+            .break_agreement(&id("a1"), "Cliente desistiu")
+            .await
+            .unwrap(),
         broken,
         "again"
     );
-    let refused = session.cancel_agreement(&id("a1"), "x").await.unwrap_err().to_string();
-    assert_eq!(refused, "não é possível cancelar um acordo quebrado: só proposta ou em andamento");
+    let refused = session
+        .cancel_agreement(&id("a1"), "x")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        refused,
+        "não é possível cancelar um acordo quebrado: só proposta ou em andamento"
+    );
     session.close().await;
-    let held = rig.adapters.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
+    let held = rig
+        .adapters
+        .store
+        .load_bill(&tenant(), bill_id(bill))
+        .await
+        .unwrap();
     let closed = held
         .installments
         .values()
@@ -328,7 +457,9 @@ async fn breaking_returns_the_originals_where_the_creditor_wants_that() {
     assert!(closed.into_iter().all(|row| !row.is_open()));
     let texts = texts(&rig, bill).await;
     assert!(
-        texts.iter().any(|text| text.starts_with("Devolução\nQUEBRA DE ACORDO")),
+        texts
+            .iter()
+            .any(|text| text.starts_with("Devolução\nQUEBRA DE ACORDO")),
         "{texts:#?}"
     );
 }
@@ -340,11 +471,17 @@ async fn a_proposal_holds_nothing_until_it_is_confirmed_and_expires_by_itself() 
     for name in ["p1", "p2", "p3"] {
         let mut new = wanted(name, NonIntegrated, &rig.owed(bill, &ids), monthly(1));
         new.start = Start::Proposal { expires_on: None };
-        assert_eq!(save(&rig, new).await.unwrap().state.name(), StateName::Proposed);
+        assert_eq!(
+            save(&rig, new).await.unwrap().state.name(),
+            StateName::Proposed
+        );
     }
     assert_eq!(claims(&rig, bill).await, 0);
     let session = session(&rig).await;
-    assert_eq!(session.confirm_agreement(&id("p1")).await.unwrap().state, AgreementState::Active);
+    assert_eq!(
+        session.confirm_agreement(&id("p1")).await.unwrap().state,
+        AgreementState::Active
+    );
     assert_eq!(
         session.confirm_agreement(&id("p1")).await.unwrap().state,
         AgreementState::Active,
@@ -366,7 +503,10 @@ async fn a_proposal_holds_nothing_until_it_is_confirmed_and_expires_by_itself() 
     );
     assert!(rig.nothing_waits().await);
     let counts = published(&rig.bus.take());
-    assert_eq!(counts, BTreeMap::from([("agreement.cancelled", 1), ("agreement.created", 1)]));
+    assert_eq!(
+        counts,
+        BTreeMap::from([("agreement.cancelled", 1), ("agreement.created", 1)])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -386,8 +526,16 @@ async fn of_eight_agreements_at_once_on_one_installment_exactly_one_wins() {
         assert_eq!((won.len(), lost.len()), (1, 7), "{lost:?}");
         for refused in lost {
             let refused = refused.unwrap_err();
-            let taken = |error: &DraftError| matches!(error, DraftError::InAnotherAgreement { .. } | DraftError::AnotherRemake { .. });
-            assert!(matches!(&refused, AgreementError::Draft(error) if taken(error)), "{refused}");
+            let taken = |error: &DraftError| {
+                matches!(
+                    error,
+                    DraftError::InAnotherAgreement { .. } | DraftError::AnotherRemake { .. }
+                )
+            };
+            assert!(
+                matches!(&refused, AgreementError::Draft(error) if taken(error)),
+                "{refused}"
+            );
         }
         assert_eq!(rig.remakes(bill), usize::from(kind == Integrated));
         assert_eq!(claims(&rig, bill).await, 1);
@@ -401,10 +549,18 @@ async fn saving_the_same_again_answers_the_stored_one_and_something_else_is_refu
     let new = wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2));
     let other = wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(3));
     let sessions = join_all((0..4).map(|_| session(&rig))).await;
-    let saved = join_all(sessions.iter().map(|session| session.save_agreement(new.clone()))).await;
+    let saved = join_all(
+        sessions
+            .iter()
+            .map(|session| session.save_agreement(new.clone())),
+    )
+    .await;
     assert!(saved.iter().all(Result::is_ok), "{saved:?}");
     assert_eq!(rig.remakes(bill), 1);
-    assert_eq!(save(&rig, new.clone()).await.unwrap(), stored(&rig, "a1").await);
+    assert_eq!(
+        save(&rig, new.clone()).await.unwrap(),
+        stored(&rig, "a1").await
+    );
     let refused = save(&rig, other).await.unwrap_err();
     assert!(
         matches!(&refused, AgreementError::OtherRequest(other) if *other == id("a1")),
@@ -418,9 +574,12 @@ async fn what_sienge_refuses_is_cancelled_with_its_reason_and_holds_nothing() {
     let (bill, ids) = rig.to_agree_on(0, 2);
     rig.faults(json!({"kind": "status", "status": 422, "route": "v1/remade-installments", "method": "POST"}))
         .await;
-    let saved = save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    let saved = save(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     let AgreementState::Cancelled { reason, .. } = &saved.state else {
         panic!("{:?}", saved.state)
     };
@@ -430,9 +589,12 @@ async fn what_sienge_refuses_is_cancelled_with_its_reason_and_holds_nothing() {
     );
     assert_eq!((rig.remakes(bill), claims(&rig, bill).await), (0, 0));
     rig.faults(json!([])).await;
-    let again = save(&rig, wanted("a2", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    let again = save(
+        &rig,
+        wanted("a2", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     assert_eq!(again.state, AgreementState::Active);
 }
 
@@ -450,10 +612,16 @@ async fn an_answer_lost_after_the_remake_is_looked_up_and_never_remade_twice() {
         let (bill, ids) = rig.to_agree_on(0, 2);
         rig.faults(fault).await;
         let name = format!("a{place}");
-        let saved = save(&rig, wanted(&name, Integrated, &rig.owed(bill, &ids), monthly(2)))
-            .await
-            .unwrap();
-        assert_eq!((saved.state, rig.remakes(bill)), (AgreementState::Active, 1));
+        let saved = save(
+            &rig,
+            wanted(&name, Integrated, &rig.owed(bill, &ids), monthly(2)),
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            (saved.state, rig.remakes(bill)),
+            (AgreementState::Active, 1)
+        );
     }
 }
 
@@ -463,9 +631,12 @@ async fn an_attempt_without_effect_is_made_again_after_its_time_and_given_up_aft
     let (bill, ids) = rig.to_agree_on(0, 2);
     let broken = json!({"kind": "status", "status": 500, "route": "v1/remade-installments", "method": "POST", "count": 1});
     rig.faults(broken).await;
-    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     assert_eq!(state(&rig, "a1").await, StateName::AwaitingErp);
     rig.pass(Duration::from_mins(10));
     sweep(&rig).await;
@@ -476,27 +647,38 @@ async fn an_attempt_without_effect_is_made_again_after_its_time_and_given_up_aft
     );
     rig.pass(Duration::from_mins(10));
     sweep(&rig).await;
-    assert_eq!((state(&rig, "a1").await, rig.remakes(bill)), (StateName::Active, 1));
+    assert_eq!(
+        (state(&rig, "a1").await, rig.remakes(bill)),
+        (StateName::Active, 1)
+    );
 
     let (bill, ids) = rig.to_agree_on(0, 2);
     rig.faults(json!({"kind": "status", "status": 500, "route": "v1/remade-installments", "method": "POST"}))
         .await;
-    save(&rig, wanted("a2", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a2", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     for _ in 0..MAX_ATTEMPTS {
         assert_eq!(state(&rig, "a2").await, StateName::AwaitingErp);
         rig.pass(Duration::from_mins(20));
         sweep(&rig).await;
     }
-    assert_eq!((state(&rig, "a2").await, claims(&rig, bill).await), (StateName::Cancelled, 0));
+    assert_eq!(
+        (state(&rig, "a2").await, claims(&rig, bill).await),
+        (StateName::Cancelled, 0)
+    );
 }
 
 /// How often a remake was asked of Sienge since its calls were forgotten.
 async fn asked(rig: &Rig) -> u64 {
     let calls = rig.control("GET", "calls", Value::Null).await;
     let routes = calls["routes"].as_array().unwrap();
-    let posted = routes.iter().find(|route| route["route"] == "POST v1/remade-installments");
+    let posted = routes
+        .iter()
+        .find(|route| route["route"] == "POST v1/remade-installments");
     posted.map_or(0, |route| route["calls"].as_u64().unwrap())
 }
 
@@ -506,13 +688,19 @@ async fn of_two_sweeps_at_once_one_sends_the_remake_again() {
     let (bill, ids) = rig.to_agree_on(0, 2);
     let broken = json!({"kind": "status", "status": 500, "route": "v1/remade-installments", "method": "POST", "count": 1});
     rig.faults(broken).await;
-    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     rig.pass(Duration::from_mins(20));
     rig.control("DELETE", "calls", Value::Null).await;
     join_all((0..4).map(|_| sweep(&rig))).await;
-    assert_eq!((state(&rig, "a1").await, rig.remakes(bill)), (StateName::Active, 1));
+    assert_eq!(
+        (state(&rig, "a1").await, rig.remakes(bill)),
+        (StateName::Active, 1)
+    );
     assert_eq!(asked(&rig).await, 1);
 }
 
@@ -520,9 +708,12 @@ async fn of_two_sweeps_at_once_one_sends_the_remake_again() {
 async fn sienge_refuses_a_second_remake_of_the_same_installments() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    let saved = save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    let saved = save(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     let order = ponte::agreement::remake_order(&saved).unwrap();
     let session = session(&rig).await;
     let refused = session.sienge.remake(&order).await.unwrap_err();
@@ -538,23 +729,38 @@ async fn a_price_plan_with_a_down_payment_comes_back_with_the_agreed_sum() {
     let mut asked = monthly(6);
     asked.interest = PlanInterest::Price;
     asked.down_payment = Cents::new(30_000);
-    let saved = save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), asked)).await.unwrap();
-    assert_eq!((saved.state.clone(), saved.rows.len()), (AgreementState::Active, 7));
+    let saved = save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), asked))
+        .await
+        .unwrap();
+    assert_eq!(
+        (saved.state.clone(), saved.rows.len()),
+        (AgreementState::Active, 7)
+    );
     assert!(saved.plan_interest > Cents::ZERO && saved.rows[0].down_payment);
     let generated = rig.owed(bill, &rig.generated(bill));
     assert_eq!(generated.len(), 7);
     for ((_, _, due_on, balance), row) in generated.iter().zip(&saved.rows) {
         assert_eq!(*due_on, row.due_on, "row {}", row.number);
         // Sienge computes Price itself, and puts the cents of the division where it likes.
-        assert!((balance.get() - row.amount.get()).abs() < 6, "{balance} for {}", row.amount);
+        assert!(
+            (balance.get() - row.amount.get()).abs() < 6,
+            "{balance} for {}",
+            row.amount
+        );
     }
     let sum: i64 = generated.iter().map(|(.., balance)| balance.get()).sum();
-    assert_eq!((sum, generated[0].3), (saved.total.get(), saved.rows[0].amount));
+    assert_eq!(
+        (sum, generated[0].3),
+        (saved.total.get(), saved.rows[0].amount)
+    );
     tell_remake(&rig, bill).await;
     rig.assert_equal().await;
     pay(&rig, bill, rig.generated(bill)[0]).await;
     let paid = stored(&rig, "a1").await;
-    assert_eq!((paid.rows[0].paid_on, paid.rows[1].paid_on), (Some(TODAY), None));
+    assert_eq!(
+        (paid.rows[0].paid_on, paid.rows[1].paid_on),
+        (Some(TODAY), None)
+    );
 }
 
 #[tokio::test]
@@ -563,15 +769,27 @@ async fn a_down_payment_is_a_payment_in_part_and_keeps_a_non_integrated_agreemen
     let (bill, ids) = rig.to_agree_on(0, 1);
     let mut asked = monthly(2);
     asked.down_payment = Cents::new(10_000);
-    let saved = save(&rig, wanted("a1", NonIntegrated, &rig.owed(bill, &ids), asked)).await.unwrap();
+    let saved = save(
+        &rig,
+        wanted("a1", NonIntegrated, &rig.owed(bill, &ids), asked),
+    )
+    .await
+    .unwrap();
     assert_eq!(saved.next_row().unwrap().due_on, TODAY);
-    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0], "value": "100.00"}))
-        .await;
+    rig.happen(
+        "receive",
+        json!({"billId": bill, "installmentId": ids[0], "value": "100.00"}),
+    )
+    .await;
     rig.apply().await;
     assert_eq!(stored(&rig, "a1").await.rows[0].paid_on, Some(TODAY));
     rig.pass(Duration::from_hours(24 * 20));
     sweep(&rig).await;
-    assert_eq!(state(&rig, "a1").await, StateName::Active, "the next row is not due yet");
+    assert_eq!(
+        state(&rig, "a1").await,
+        StateName::Active,
+        "the next row is not due yet"
+    );
     pay(&rig, bill, ids[0]).await;
     assert_eq!(state(&rig, "a1").await, StateName::Settled);
     rig.assert_equal().await;
@@ -581,20 +799,34 @@ async fn a_down_payment_is_a_payment_in_part_and_keeps_a_non_integrated_agreemen
 async fn many_rows_paid_by_one_original_settle_with_one_look() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 1);
-    save(&rig, wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(150)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(150)),
+    )
+    .await
+    .unwrap();
     pay(&rig, bill, ids[0]).await;
     let settled = stored(&rig, "a1").await;
     assert_eq!(settled.state.name(), StateName::Settled);
     let texts = texts(&rig, bill).await;
-    assert_eq!(texts.iter().filter(|text| text.starts_with("Pagamento\n")).count(), 150);
+    assert_eq!(
+        texts
+            .iter()
+            .filter(|text| text.starts_with("Pagamento\n"))
+            .count(),
+        150
+    );
 }
 
 /// Agreements that the sweep would look at now.
 async fn due_now(rig: &Rig) -> usize {
     let now = (rig.adapters.clock)();
-    rig.adapters.store.due_agreements(now, 10).await.unwrap().len()
+    rig.adapters
+        .store
+        .due_agreements(now, 10)
+        .await
+        .unwrap()
+        .len()
 }
 
 #[tokio::test]
@@ -603,9 +835,14 @@ async fn a_term_does_not_lapse_while_sienge_has_the_payments_and_the_webhooks_ar
     let ((one, of_one), (other, of_other)) = (rig.to_agree_on(0, 1), rig.to_agree_on(1, 1));
     let mut owed = rig.owed(one, &of_one);
     owed.extend(rig.owed(other, &of_other));
-    save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1))).await.unwrap();
+    save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1)))
+        .await
+        .unwrap();
     for (bill, installment) in [(one, of_one[0]), (other, of_other[0])] {
-        rig.change("receive", json!({"billId": bill, "installmentId": installment, "silent": true}));
+        rig.change(
+            "receive",
+            json!({"billId": bill, "installmentId": installment, "silent": true}),
+        );
     }
     rig.pass(Duration::from_hours(24 * 36));
     sweep(&rig).await;
@@ -617,14 +854,20 @@ async fn a_term_does_not_lapse_while_sienge_has_the_payments_and_the_webhooks_ar
 async fn what_cannot_be_asked_of_sienge_does_not_lapse_and_is_put_off() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 1);
-    save(&rig, wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a1", NonIntegrated, &rig.owed(bill, &ids), monthly(1)),
+    )
+    .await
+    .unwrap();
     rig.pass(Duration::from_hours(24 * 36));
     assert_eq!(due_now(&rig).await, 1);
     rig.faults(json!({"kind": "status", "status": 403})).await;
     sweep(&rig).await;
-    assert_eq!((state(&rig, "a1").await, due_now(&rig).await), (StateName::Active, 0));
+    assert_eq!(
+        (state(&rig, "a1").await, due_now(&rig).await),
+        (StateName::Active, 0)
+    );
     rig.faults(json!([])).await;
     rig.pass(Duration::from_mins(61));
     assert_eq!(due_now(&rig).await, 1);
@@ -645,16 +888,22 @@ async fn a_remake_is_not_asked_for_again_on_another_day() {
     let (bill, ids) = rig.to_agree_on(0, 2);
     let broken = json!({"kind": "status", "status": 500, "route": "v1/remade-installments", "method": "POST", "count": 1});
     rig.faults(broken).await;
-    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     rig.pass(Duration::from_hours(24));
     sweep(&rig).await;
     let cancelled = stored(&rig, "a1").await;
     let AgreementState::Cancelled { reason, .. } = &cancelled.state else {
         panic!("{:?}", cancelled.state)
     };
-    assert!(reason.ends_with("a simulação é desse dia; simule de novo"), "{reason}");
+    assert!(
+        reason.ends_with("a simulação é desse dia; simule de novo"),
+        "{reason}"
+    );
     assert_eq!((rig.remakes(bill), claims(&rig, bill).await), (0, 0));
 }
 
@@ -663,12 +912,16 @@ async fn a_remake_is_not_asked_for_again_on_another_day() {
 #[tokio::test]
 async fn death_while_an_agreement_is_broken_leaves_it_broken_and_its_originals_returned() {
     let rig = rig().await;
-    rig.creditor(1, |settings| settings.agreements.return_originals_on_break = true)
-        .await;
+    rig.creditor(1, |settings| {
+        settings.agreements.return_originals_on_break = true;
+    })
+    .await;
     let ((one, of_one), (other, of_other)) = (rig.to_agree_on(0, 1), rig.to_agree_on(1, 1));
     let mut owed = rig.owed(one, &of_one);
     owed.extend(rig.owed(other, &of_other));
-    save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1))).await.unwrap();
+    save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1)))
+        .await
+        .unwrap();
     let clean = rig.save();
     let mut points = 0;
     for number in 1.. {
@@ -677,7 +930,8 @@ async fn death_while_an_agreement_is_broken_leaves_it_broken_and_its_originals_r
         let effects = Effects::struck(number, Blow::DiesAfter);
         let adapters = rig.watched_adapters("payments", &effects).await;
         let invocation = async {
-            let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await?;
+            let session =
+                Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await?;
             let done = session.break_agreement(&id("a1"), "Cliente desistiu").await;
             session.close().await;
             done.map(drop)
@@ -690,7 +944,10 @@ async fn death_while_an_agreement_is_broken_leaves_it_broken_and_its_originals_r
         let place = format!("death at {number} ({})", effects.names()[number - 1]);
         if state(&rig, "a1").await == StateName::Active {
             let session = session(&rig).await;
-            session.break_agreement(&id("a1"), "Cliente desistiu").await.unwrap();
+            session
+                .break_agreement(&id("a1"), "Cliente desistiu")
+                .await
+                .unwrap();
             session.close().await;
         }
         rig.pass(Duration::from_mins(17));
@@ -707,12 +964,26 @@ async fn death_while_an_agreement_is_broken_leaves_it_broken_and_its_originals_r
             "{place}"
         );
         for (bill, installment) in [(one, of_one[0]), (other, of_other[0])] {
-            let held = rig.adapters.store.load_bill(&tenant(), bill_id(bill)).await.unwrap();
+            let held = rig
+                .adapters
+                .store
+                .load_bill(&tenant(), bill_id(bill))
+                .await
+                .unwrap();
             let wanted = InstallmentId(i64::from(installment));
-            assert!(held.installments.values().all(|row| row.id != wanted || !row.is_open()), "{place}");
+            assert!(
+                held.installments
+                    .values()
+                    .all(|row| row.id != wanted || !row.is_open()),
+                "{place}"
+            );
             let told = texts(&rig, bill).await;
             for title in ["Quebra de Acordo", "Devolução\nQUEBRA DE ACORDO"] {
-                assert_eq!(told.iter().filter(|text| text.starts_with(title)).count(), 1, "{place}: {title}");
+                assert_eq!(
+                    told.iter().filter(|text| text.starts_with(title)).count(),
+                    1,
+                    "{place}: {title}"
+                );
             }
         }
         rig.pass(Duration::from_hours(1));
@@ -735,7 +1006,12 @@ enum Struck {
     SweepUndone,
 }
 
-const WAYS: [Struck; 4] = [Struck::Save, Struck::Confirm, Struck::SweepDone, Struck::SweepUndone];
+const WAYS: [Struck; 4] = [
+    Struck::Save,
+    Struck::Confirm,
+    Struck::SweepDone,
+    Struck::SweepUndone,
+];
 
 /// Strikes at every effect of an invocation that leads to a remake; afterwards the caller repeats what was not answered, the sweep runs, and
 /// there is one agreement with one remake. `PONTE_CRASHES=all` strikes in every way.
@@ -744,13 +1020,19 @@ async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
     let rig = rig().await;
     let wire = Wire::before(&rig.sienge.base_url).await;
     let address = format!("{}/obra/public/api", wire.base_url);
-    rig.settings(|settings| settings.sienge_base_url = address).await;
+    rig.settings(|settings| settings.sienge_base_url = address)
+        .await;
     let (bill, ids) = rig.to_agree_on(0, 2);
     let clean = rig.save();
     // To die before an effect is to die after the one before it, but for the first.
     let all = std::env::var("PONTE_CRASHES").is_ok_and(|wanted| wanted == "all");
     let blows = if all {
-        &[Blow::DiesAfter, Blow::DiesBefore, Blow::FailsBefore, Blow::FailsAfter][..]
+        &[
+            Blow::DiesAfter,
+            Blow::DiesBefore,
+            Blow::FailsBefore,
+            Blow::FailsAfter,
+        ][..]
     } else {
         &[Blow::DiesAfter]
     };
@@ -769,25 +1051,45 @@ async fn death_between_any_two_steps_ends_with_one_agreement_and_one_remake() {
                     break;
                 }
                 points += 1;
-                let place = format!("{way:?}, {blow:?} at {number} ({})", effects.names()[number - 1]);
+                let place = format!(
+                    "{way:?}, {blow:?} at {number} ({})",
+                    effects.names()[number - 1]
+                );
                 afterwards(&rig, way, &new).await;
                 assert!(rig.nothing_waits().await, "{place}");
                 let agreement = stored(&rig, "a1").await;
                 if *blow == Blow::FailsBefore && place.contains("POST") {
                     // A clear refusal, and nothing there: it ends with nothing done.
                     assert_eq!(agreement.state.name(), StateName::Cancelled, "{place}");
-                    assert_eq!((rig.remakes(bill), claims(&rig, bill).await), (0, 0), "{place}");
+                    assert_eq!(
+                        (rig.remakes(bill), claims(&rig, bill).await),
+                        (0, 0),
+                        "{place}"
+                    );
                     continue;
                 }
                 assert_eq!(agreement.state, AgreementState::Active, "{place}");
                 assert_eq!(rig.remakes(bill), 1, "{place}");
                 // The intention whose remake was made asked before it was struck.
                 let once = u64::from(!matches!(way, Struck::SweepDone));
-                assert_eq!(asked(&rig).await, once, "{place}: Sienge is not asked for a second one");
-                let generated: Vec<i64> = agreement.remake.unwrap().generated.iter().map(|one| one.installment.0).collect();
+                assert_eq!(
+                    asked(&rig).await,
+                    once,
+                    "{place}: Sienge is not asked for a second one"
+                );
+                let generated: Vec<i64> = agreement
+                    .remake
+                    .unwrap()
+                    .generated
+                    .iter()
+                    .map(|one| one.installment.0)
+                    .collect();
                 assert_eq!(
                     generated,
-                    rig.generated(bill).iter().map(|id| i64::from(*id)).collect::<Vec<_>>(),
+                    rig.generated(bill)
+                        .iter()
+                        .map(|id| i64::from(*id))
+                        .collect::<Vec<_>>(),
                     "{place}"
                 );
                 assert_eq!(claims(&rig, bill).await, 1, "{place}");
@@ -837,7 +1139,8 @@ async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects
     let invocation = async {
         match way {
             Struck::Save | Struck::Confirm => {
-                let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await?;
+                let session =
+                    Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await?;
                 let done = match way {
                     Struck::Save => session.save_agreement(new.clone()).await,
                     _ => session.confirm_agreement(&new.id).await,
@@ -846,7 +1149,12 @@ async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects
                 done.map(drop)
             }
             _ => {
-                let swept: Result<Value, _> = Box::pin(payments::handle(&adapters, json!({}), Instant::now() + PLENTY)).await;
+                let swept: Result<Value, _> = Box::pin(payments::handle(
+                    &adapters,
+                    json!({}),
+                    Instant::now() + PLENTY,
+                ))
+                .await;
                 swept.map(drop).map_err(AgreementError::from)
             }
         }
@@ -877,9 +1185,12 @@ async fn afterwards(rig: &Rig, way: Struck, new: &NewAgreement) {
 async fn death_while_a_look_ends_an_agreement_ends_it_once() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save(&rig, wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)))
-        .await
-        .unwrap();
+    save(
+        &rig,
+        wanted("a1", Integrated, &rig.owed(bill, &ids), monthly(2)),
+    )
+    .await
+    .unwrap();
     tell_remake(&rig, bill).await;
     let generated = rig.generated(bill);
     let clean = rig.save();
@@ -888,10 +1199,15 @@ async fn death_while_a_look_ends_an_agreement_ends_it_once() {
         rig.bus.take();
         if ending == StateName::Settled {
             for installment in &generated {
-                rig.happen("receive", json!({"billId": bill, "installmentId": installment})).await;
+                rig.happen(
+                    "receive",
+                    json!({"billId": bill, "installmentId": installment}),
+                )
+                .await;
             }
         } else {
-            rig.happen("remake", json!({"billId": bill, "undo": true})).await;
+            rig.happen("remake", json!({"billId": bill, "undo": true}))
+                .await;
         }
         let saved = rig.save();
         let all = std::env::var("PONTE_CRASHES").is_ok_and(|wanted| wanted == "all");
@@ -902,7 +1218,10 @@ async fn death_while_a_look_ends_an_agreement_ends_it_once() {
             if !effects.fell() {
                 break;
             }
-            let place = format!("{ending:?}, death at {number} ({})", effects.names()[number - 1]);
+            let place = format!(
+                "{ending:?}, death at {number} ({})",
+                effects.names()[number - 1]
+            );
             rig.pass(Duration::from_mins(17));
             sweep(&rig).await;
             rig.apply().await;
@@ -919,7 +1238,11 @@ async fn death_while_a_look_ends_an_agreement_ends_it_once() {
             } else {
                 "Quebra de Acordo"
             };
-            assert_eq!(told.iter().filter(|text| text.starts_with(title)).count(), 1, "{place}: told once");
+            assert_eq!(
+                told.iter().filter(|text| text.starts_with(title)).count(),
+                1,
+                "{place}: told once"
+            );
             assert!(rig.nothing_waits().await, "{place}");
         }
     }
@@ -929,22 +1252,38 @@ async fn death_while_a_look_ends_an_agreement_ends_it_once() {
 async fn a_bill_without_agreements_costs_nothing_more() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]}))
+        .await;
     rig.database.calls();
     rig.apply().await;
     let without = rig.database.calls();
     let owed = rig.owed(bill, &ids[1..]);
-    save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1))).await.unwrap();
+    save(&rig, wanted("a1", NonIntegrated, &owed, monthly(1)))
+        .await
+        .unwrap();
     let (other, open) = rig.to_agree_on(1, 2);
-    rig.happen("receive", json!({"billId": other, "installmentId": open[0]})).await;
+    rig.happen(
+        "receive",
+        json!({"billId": other, "installmentId": open[0]}),
+    )
+    .await;
     rig.database.calls();
     rig.apply().await;
-    assert_eq!(rig.database.calls(), without, "another bill's agreement is not looked at");
+    assert_eq!(
+        rig.database.calls(),
+        without,
+        "another bill's agreement is not looked at"
+    );
 }
 
 #[test]
 fn the_plan_of_the_tests_is_a_real_one() {
-    let owed = [(BillId(1), InstallmentId(1), TODAY, ponte::money::Cents::new(100_000))];
+    let owed = [(
+        BillId(1),
+        InstallmentId(1),
+        TODAY,
+        ponte::money::Cents::new(100_000),
+    )];
     let planned = planned(&owed, TODAY, &monthly(3));
     assert_eq!(planned.plan.installments.len(), 3);
     assert_eq!(planned.plan.total, ponte::money::Cents::new(100_000));

@@ -47,9 +47,17 @@ impl Contract {
                     .collect::<Vec<_>>()
             };
             let (pattern, path) = (parts(pattern), parts(path));
-            pattern.len() == path.len() && pattern.iter().zip(&path).all(|(a, b)| a.starts_with('{') || a == b)
+            pattern.len() == path.len()
+                && pattern
+                    .iter()
+                    .zip(&path)
+                    .all(|(a, b)| a.starts_with('{') || a == b)
         };
-        let (_, operations) = self.0["paths"].as_object().unwrap().iter().find(|(pattern, _)| matches(pattern))?;
+        let (_, operations) = self.0["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .find(|(pattern, _)| matches(pattern))?;
         operations.get(method.to_lowercase())
     }
 
@@ -63,7 +71,11 @@ impl Contract {
             .iter_errors(what)
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
-        if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors.join("\n"))
+        }
     }
 }
 
@@ -104,13 +116,25 @@ impl Scene {
     }
 
     /// Calls, and holds request and answer to the document.
-    pub(crate) async fn call_as(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn call_as(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> (u16, Value) {
         let headers = json!({"authorization": format!("Bearer {key}")});
         self.call_with(headers, method, path, body).await
     }
 
     /// As [`Scene::call_as`], with these headers.
-    pub(crate) async fn call_with(&self, headers: Value, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn call_with(
+        &self,
+        headers: Value,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> (u16, Value) {
         let (status, answer) = self.rig.call_with(headers, method, path, &body).await;
         let Some(operation) = self.contract.operation(method, path) else {
             assert!(
@@ -121,9 +145,13 @@ impl Scene {
         };
         let responses = &operation["responses"];
         if status == 200 {
-            self.contract.fits(&responses["200"], "application/json", &answer).unwrap();
+            self.contract
+                .fits(&responses["200"], "application/json", &answer)
+                .unwrap();
             if let Some(request) = operation.get("requestBody") {
-                self.contract.fits(request, "application/json", &body).unwrap();
+                self.contract
+                    .fits(request, "application/json", &body)
+                    .unwrap();
             }
         } else {
             self.contract
@@ -133,7 +161,9 @@ impl Scene {
             if status == 400 {
                 let request = &operation["requestBody"];
                 assert!(
-                    self.contract.fits(request, "application/json", &body).is_err(),
+                    self.contract
+                        .fits(request, "application/json", &body)
+                        .is_err(),
                     "refused and in the document: {body}"
                 );
             }
@@ -153,17 +183,25 @@ impl Scene {
         let (store, other) = (&self.rig.adapters.store, TenantId::parse("618").unwrap());
         let settings = store.tenant_settings(&tenant()).await.unwrap().unwrap();
         store.put_tenant(&other, &settings).await.unwrap();
-        store.put_creditor(&other, &CreditorSettings::new(CreditorId(1))).await.unwrap();
+        store
+            .put_creditor(&other, &CreditorSettings::new(CreditorId(1)))
+            .await
+            .unwrap();
         self.rig.secrets.store(&other, harness::rig::secret(&["x"]));
         let until = at("2027-01-01T00:00:00Z");
-        store.put_api_key(KEY, Role::Administrator, until).await.unwrap();
+        store
+            .put_api_key(KEY, Role::Administrator, until)
+            .await
+            .unwrap();
         KEY
     }
 
     /// The path and text of the one fault.
     async fn fault(&self, path: &str, body: Value) -> (u16, String, String) {
         let (status, answer) = self.call("POST", path, body).await;
-        let errors = answer["errors"].as_array().unwrap_or_else(|| panic!("{status} {answer}"));
+        let errors = answer["errors"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{status} {answer}"));
         assert_eq!(errors.len(), 1, "{answer}");
         let text = |name: &str| errors[0][name].as_str().unwrap().to_owned();
         (status, text("path"), text("detail"))
@@ -171,7 +209,11 @@ impl Scene {
 
     /// The bill and some untouched open installments of a contract of a company.
     fn contract(&self, company: i64) -> (u32, Vec<u32>) {
-        self.rig.contracts(&[company], 4).into_iter().next().unwrap()
+        self.rig
+            .contracts(&[company], 4)
+            .into_iter()
+            .next()
+            .unwrap()
     }
 
     /// Makes an installment that of the worked example's first row: 1,000.00, 142 days late.
@@ -186,7 +228,10 @@ impl Scene {
 pub(crate) async fn calls_to_sienge(rig: &Rig) -> u64 {
     let report = rig.control("GET", "calls", Value::Null).await;
     let lanes = report["subdomains"].as_array().unwrap();
-    lanes.iter().map(|lane| lane["calls"].as_u64().unwrap()).sum()
+    lanes
+        .iter()
+        .map(|lane| lane["calls"].as_u64().unwrap())
+        .sum()
 }
 
 fn text_of(answer: &Value, step: &str) -> String {
@@ -206,17 +251,29 @@ async fn an_integrated_quote_is_siengess_figure_explained_line_by_line() {
     let terms = json!({"billId": bill, "fine": "2", "interest": "1", "proRata": "0.54"});
     scene.rig.change("terms", terms);
     let settings: ponte::calculation::CalculationSettings =
-        serde_json::from_value(json!({"rounding": "cobmais", "fees": true, "proRata": "0.54"})).unwrap();
-    scene.rig.creditor(1, |creditor| creditor.calculation = settings).await;
+        serde_json::from_value(json!({"rounding": "cobmais", "fees": true, "proRata": "0.54"}))
+            .unwrap();
+    scene
+        .rig
+        .creditor(1, |creditor| creditor.calculation = settings)
+        .await;
 
-    let answer = scene.quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]})).await;
+    let answer = scene
+        .quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]}))
+        .await;
     let row = &answer["rows"][0];
-    assert_eq!((row["mode"].as_str(), row["daysLate"].as_i64()), (Some("integrated"), Some(142)));
+    assert_eq!(
+        (row["mode"].as_str(), row["daysLate"].as_i64()),
+        (Some("integrated"), Some(142))
+    );
     assert_eq!(
         (row["interest"].as_str(), row["updated"].as_str()),
         (Some("95.58"), Some("1095.58"))
     );
-    assert_eq!(row["fee"], "109.55", "truncated in total, as the preset says");
+    assert_eq!(
+        row["fee"], "109.55",
+        "truncated in total, as the preset says"
+    );
     assert_eq!(answer["totals"]["total"], "1205.13");
     assert_eq!(answer["campaign"]["id"], "padrao");
     assert_eq!(answer["on"], "2026-11-20");
@@ -232,12 +289,20 @@ async fn an_integrated_quote_is_siengess_figure_explained_line_by_line() {
 
     // Nobody told us of the index: the figure is Sienge's all the same, and the quote says what explains it.
     scene.rig.creditor(1, |_| {}).await;
-    let answer = scene.quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]})).await;
+    let answer = scene
+        .quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]}))
+        .await;
     assert_eq!(answer["rows"][0]["interest"], "95.58");
     let warnings = answer["warnings"].as_array().unwrap();
-    let differs = warnings.iter().find(|warning| warning["kind"] == "siengeDiffers").unwrap();
+    let differs = warnings
+        .iter()
+        .find(|warning| warning["kind"] == "siengeDiffers")
+        .unwrap();
     assert!(
-        differs["text"].as_str().unwrap().contains("indexador pró-rata de 0,54%"),
+        differs["text"]
+            .as_str()
+            .unwrap()
+            .contains("indexador pró-rata de 0,54%"),
         "{differs}"
     );
 }
@@ -254,9 +319,15 @@ async fn without_late_charge_terms_in_sienge_the_campaigns_tier_holds() {
         .await;
     let row = &answer["rows"][0];
     assert_eq!(row["mode"], "internal");
-    assert_eq!((row["fine"].as_str(), row["interest"].as_str()), (Some("20.00"), Some("47.33")));
     assert_eq!(
-        (row["discounts"]["principal"].as_str(), row["discount"].as_str()),
+        (row["fine"].as_str(), row["interest"].as_str()),
+        (Some("20.00"), Some("47.33"))
+    );
+    assert_eq!(
+        (
+            row["discounts"]["principal"].as_str(),
+            row["discount"].as_str()
+        ),
         (Some("100.00"), Some("101.00"))
     );
     assert_eq!(answer["warnings"][0]["kind"], "feesWithoutSwitch");
@@ -274,25 +345,44 @@ async fn what_is_due_on_the_years_last_business_day_is_charged_nothing_on_the_ne
         let asked = json!({"bills": [{"bill": bill, "installments": [ids[0]]}], "on": on});
         let row = scene.quote(asked).await["rows"][0].clone();
         let amount = |name: &str| row[name].as_str().unwrap().to_owned();
-        (row["daysLate"].as_i64().unwrap(), amount("fine"), amount("interest"))
+        (
+            row["daysLate"].as_i64().unwrap(),
+            amount("fine"),
+            amount("interest"),
+        )
     };
     let free = (0, "0.00".to_owned(), "0.00".to_owned());
     assert_eq!(row("2027-01-04").await, free);
     assert_eq!(row("2027-01-05").await.0, 1);
     scene
         .rig
-        .creditor(1, |creditor| creditor.calculation.holidays.attended_at_year_end = true)
+        .creditor(1, |creditor| {
+            creditor.calculation.holidays.attended_at_year_end = true;
+        })
         .await;
-    assert_eq!(row("2027-01-04").await, (4, "20.00".to_owned(), "1.33".to_owned()));
+    assert_eq!(
+        row("2027-01-04").await,
+        (4, "20.00".to_owned(), "1.33".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_whole_contract_and_two_of_them_are_quoted_and_planned() {
     let scene = Scene::start().await;
     let contracts = scene.rig.contracts(&[1], 4);
-    let bills: Vec<Value> = contracts.iter().take(2).map(|(bill, _)| json!({"bill": bill})).collect();
+    let bills: Vec<Value> = contracts
+        .iter()
+        .take(2)
+        .map(|(bill, _)| json!({"bill": bill}))
+        .collect();
     let open: usize = scene.rig.sienge.with_world(|world| {
-        let open = |bill: &u32| world.bills[bill].installments.iter().filter(|row| row.open()).count();
+        let open = |bill: &u32| {
+            world.bills[bill]
+                .installments
+                .iter()
+                .filter(|row| row.open())
+                .count()
+        };
         contracts.iter().take(2).map(|(bill, _)| open(bill)).sum()
     });
     let answer = scene.quote(json!({"bills": bills})).await;
@@ -303,20 +393,40 @@ async fn a_whole_contract_and_two_of_them_are_quoted_and_planned() {
     let one = json!([{"bill": contracts[0].0, "installments": [contracts[0].1[0]]}]);
     let answer = scene.quote(json!({"bills": one, "plan": plan})).await;
     let plan = &answer["plan"];
-    assert_eq!(answer["payment"], json!({"kind": "plan", "installments": 3}));
+    assert_eq!(
+        answer["payment"],
+        json!({"kind": "plan", "installments": 3})
+    );
     assert_eq!(plan["debt"], answer["totals"]["total"]);
-    let cents = |value: &Value| value.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+    let cents = |value: &Value| {
+        value
+            .as_str()
+            .unwrap()
+            .replace('.', "")
+            .parse::<i64>()
+            .unwrap()
+    };
     let installments = plan["installments"].as_array().unwrap();
     let sum: i64 = installments.iter().map(|row| cents(&row["amount"])).sum();
     assert_eq!(sum + 10_000, cents(&plan["total"]));
     assert_eq!(installments[2]["dueOn"], "2027-02-10");
 
-    let largest = installments.iter().map(|row| cents(&row["amount"])).max().unwrap();
+    let largest = installments
+        .iter()
+        .map(|row| cents(&row["amount"]))
+        .max()
+        .unwrap();
     let affordable = format!("{}.{:02}", largest / 100, largest % 100);
     let terms = json!({"interest": "price", "downPayment": "100.00", "firstDue": "2026-12-10"});
     let asked = json!({"bills": one, "affordable": affordable, "plan": terms});
     let (status, answer) = scene.call("POST", "/v1/quotes/smallest-plan", asked).await;
-    assert_eq!((status, answer["plan"]["installments"].as_array().unwrap().len()), (200, 3));
+    assert_eq!(
+        (
+            status,
+            answer["plan"]["installments"].as_array().unwrap().len()
+        ),
+        (200, 3)
+    );
     let (status, path, detail) = scene
         .fault(
             "/v1/quotes/smallest-plan",
@@ -324,15 +434,22 @@ async fn a_whole_contract_and_two_of_them_are_quoted_and_planned() {
         )
         .await;
     assert_eq!((status, path.as_str()), (422, "affordable"));
-    assert!(detail.contains("nenhum plano da campanha cabe em R$ 0,01"), "{detail}");
+    assert!(
+        detail.contains("nenhum plano da campanha cabe em R$ 0,01"),
+        "{detail}"
+    );
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 async fn bad_input_is_refused_at_its_field_in_words() {
     let scene = Scene::start().await;
     let (bill, ids) = scene.contract(1);
     let (others, _) = scene.contract(2);
-    scene.rig.happen("receive", json!({"billId": bill, "installmentId": ids[1]})).await;
+    scene
+        .rig
+        .happen("receive", json!({"billId": bill, "installmentId": ids[1]}))
+        .await;
     scene.rig.apply().await;
     let one = json!([{"bill": bill, "installments": [ids[0]]}]);
     let plan = |installments: u16| json!({"installments": installments, "firstDue": "2026-12-10"});
@@ -368,23 +485,56 @@ async fn bad_input_is_refused_at_its_field_in_words() {
             "on",
             "19/11/2026 já passou; informe 20/11/2026",
         ),
-        (json!({"bills": one, "on": "2028-11-19"}), 422, "on", "está fora do intervalo"),
-        (json!({"bills": one, "portal": true}), 422, "campaign", "nenhuma campanha ativa"),
-        (json!({"bills": []}), 422, "bills", "nenhum título selecionado"),
-        (json!({"bills": one, "tenant": "618"}), 400, "tenant", "campo desconhecido"),
+        (
+            json!({"bills": one, "on": "2028-11-19"}),
+            422,
+            "on",
+            "está fora do intervalo",
+        ),
+        (
+            json!({"bills": one, "portal": true}),
+            422,
+            "campaign",
+            "nenhuma campanha ativa",
+        ),
+        (
+            json!({"bills": []}),
+            422,
+            "bills",
+            "nenhum título selecionado",
+        ),
+        (
+            json!({"bills": one, "tenant": "618"}),
+            400,
+            "tenant",
+            "campo desconhecido",
+        ),
         (
             json!({"bills": one, "discounts": {"principal": {"amount": "10.005"}}}),
             400,
             "discounts.principal.amount",
             "tem mais de duas casas decimais",
         ),
-        (json!({"bills": one, "on": "20/11/2026"}), 400, "on", "não é uma data"),
+        (
+            json!({"bills": one, "on": "20/11/2026"}),
+            400,
+            "on",
+            "não é uma data",
+        ),
     ] {
         let (told_status, told_path, told) = scene.fault("/v1/quotes", body.clone()).await;
-        assert_eq!((told_status, told_path.as_str()), (status, path), "{body}: {told}");
+        assert_eq!(
+            (told_status, told_path.as_str()),
+            (status, path),
+            "{body}: {told}"
+        );
         assert!(told.contains(detail), "{body}: {told}");
     }
-    assert_eq!(calls_to_sienge(&scene.rig).await, before, "what is refused costs no call to Sienge");
+    assert_eq!(
+        calls_to_sienge(&scene.rig).await,
+        before,
+        "what is refused costs no call to Sienge"
+    );
     for (body, path, detail) in [
         (
             json!({"bills": one, "discounts": {"principal": {"percent": "10.5"}}}),
@@ -406,7 +556,11 @@ async fn bad_input_is_refused_at_its_field_in_words() {
             "plan.installments",
             "escolha dentro de: 2 a 12 parcelas",
         ),
-        (json!({"bills": one, "plan": plan(0)}), "plan.installments", "parcelas"),
+        (
+            json!({"bills": one, "plan": plan(0)}),
+            "plan.installments",
+            "parcelas",
+        ),
         (
             json!({"bills": one, "plan": {"installments": 2, "firstDue": "2026-11-01"}}),
             "plan.firstDue",
@@ -439,12 +593,20 @@ async fn a_customer_with_letters_in_the_cnpj_is_quoted_and_one_without_a_documen
     })
     .await;
     let bill = scene.rig.sienge.with_world(|world| {
-        let lettered = |customer: &u32| world.customers[customer].document().bytes().any(|b| b.is_ascii_alphabetic());
-        let open = |bill: &&sienge_simulator::world::Bill| bill.installments.iter().any(sienge_simulator::world::Installment::open);
-        let mut bills = world
-            .bills
-            .values()
-            .filter(|bill| bill.company == 1 && bill.cancelled.is_none() && lettered(&bill.customer));
+        let lettered = |customer: &u32| {
+            world.customers[customer]
+                .document()
+                .bytes()
+                .any(|b| b.is_ascii_alphabetic())
+        };
+        let open = |bill: &&sienge_simulator::world::Bill| {
+            bill.installments
+                .iter()
+                .any(sienge_simulator::world::Installment::open)
+        };
+        let mut bills = world.bills.values().filter(|bill| {
+            bill.company == 1 && bill.cancelled.is_none() && lettered(&bill.customer)
+        });
         bills.find(open).map(|bill| (bill.id, bill.customer))
     });
     let (bill, customer) = bill.expect("somebody has letters in the CNPJ");
@@ -455,17 +617,37 @@ async fn a_customer_with_letters_in_the_cnpj_is_quoted_and_one_without_a_documen
         (person.name.clone(), person.document().to_owned())
     });
     let journal = format!("{:?}", scene.rig.database.items("journal").await);
-    assert!(journal.contains("ConsultarSaldoDevedorPresente"), "the calls are written down");
+    assert!(
+        journal.contains("ConsultarSaldoDevedorPresente"),
+        "the calls are written down"
+    );
     for personal in [name, document] {
-        assert!(!answer.to_string().contains(&personal), "answers tell ids alone");
-        assert!(!journal.contains(&personal), "calls are written down masked");
+        assert!(
+            !answer.to_string().contains(&personal),
+            "answers tell ids alone"
+        );
+        assert!(
+            !journal.contains(&personal),
+            "calls are written down masked"
+        );
     }
 
     let nobody = ponte::portfolio::Customer::unread(ponte::ids::CustomerId(i64::from(customer)));
-    scene.rig.adapters.store.put_if_changed(&tenant(), &[nobody]).await.unwrap();
-    let (status, path, detail) = scene.fault("/v1/quotes", json!({"bills": [{"bill": bill}]})).await;
+    scene
+        .rig
+        .adapters
+        .store
+        .put_if_changed(&tenant(), &[nobody])
+        .await
+        .unwrap();
+    let (status, path, detail) = scene
+        .fault("/v1/quotes", json!({"bills": [{"bill": bill}]}))
+        .await;
     assert_eq!((status, path.as_str()), (422, "bills[0].bill"));
-    assert!(detail.contains("CNPJ (14 caracteres, letras inclusive)"), "{detail}");
+    assert!(
+        detail.contains("CNPJ (14 caracteres, letras inclusive)"),
+        "{detail}"
+    );
 }
 
 #[tokio::test]
@@ -473,7 +655,9 @@ async fn what_sienge_settled_meanwhile_is_told_and_its_refusals_are_answered() {
     let scene = Scene::start().await;
     let (bill, ids) = scene.contract(1);
     let asked = json!({"bills": [{"bill": bill, "installments": [ids[0]]}]});
-    scene.rig.change("receive", json!({"billId": bill, "installmentId": ids[0]}));
+    scene
+        .rig
+        .change("receive", json!({"billId": bill, "installmentId": ids[0]}));
     let (status, path, detail) = scene.fault("/v1/quotes", asked).await;
     assert_eq!((status, path.as_str()), (422, "bills[0].bill"));
     assert!(detail.contains("já está quitada no Sienge"), "{detail}");
@@ -484,8 +668,17 @@ async fn what_sienge_settled_meanwhile_is_told_and_its_refusals_are_answered() {
         .faults(json!([{"kind": "status", "status": 403, "route": "v1/current-debit-balance"}]))
         .await;
     let (status, answer) = scene.call("POST", "/v1/quotes", asked.clone()).await;
-    assert_eq!((status, answer["type"].as_str()), (502, Some("urn:ponte:problem:sienge")));
-    assert!(answer["detail"].as_str().unwrap().contains("Painel de Integrações"), "{answer}");
+    assert_eq!(
+        (status, answer["type"].as_str()),
+        (502, Some("urn:ponte:problem:sienge"))
+    );
+    assert!(
+        answer["detail"]
+            .as_str()
+            .unwrap()
+            .contains("Painel de Integrações"),
+        "{answer}"
+    );
     scene
         .rig
         .faults(json!([{"kind": "empty", "route": "v1/current-debit-balance", "count": 1}]))
@@ -503,11 +696,22 @@ async fn a_sienge_that_hangs_is_answered_in_time() {
     let event = json!({"version": "2.0", "rawPath": "/v1/quotes", "headers": {"x-api-key": API_KEY},
         "body": json!({"bills": [{"bill": bill, "installments": [ids[0]]}]}).to_string(), "requestContext": {"http": {"method": "POST"}}});
     let began = tokio::time::Instant::now();
-    let answer = scene.rig.api.handle(event, began + Duration::from_secs(3)).await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(30), "long before Sienge answers");
+    let answer = scene
+        .rig
+        .api
+        .handle(event, began + Duration::from_secs(3))
+        .await
+        .unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "long before Sienge answers"
+    );
     assert_eq!(answer["statusCode"], 503, "{answer}");
     assert_eq!(answer["headers"]["retry-after"], "5");
-    assert_eq!(answer["headers"]["content-type"], "application/problem+json; charset=utf-8");
+    assert_eq!(
+        answer["headers"]["content-type"],
+        "application/problem+json; charset=utf-8"
+    );
 }
 
 #[tokio::test]
@@ -518,9 +722,17 @@ async fn nobody_sees_another_tenants_data_whatever_they_send() {
     let theirs = scene.another_tenant().await;
 
     let (status, answer) = scene.call_as(theirs, "GET", CAMPAIGNS, Value::Null).await;
-    assert_eq!((status, &answer["campaigns"], &answer["version"]), (200, &json!([]), &json!(0)));
+    assert_eq!(
+        (status, &answer["campaigns"], &answer["version"]),
+        (200, &json!([]), &json!(0))
+    );
     let (status, answer) = scene
-        .call_as(theirs, "POST", "/v1/quotes", json!({"bills": [{"bill": bill}]}))
+        .call_as(
+            theirs,
+            "POST",
+            "/v1/quotes",
+            json!({"bills": [{"bill": bill}]}),
+        )
         .await;
     assert_eq!(status, 422);
     assert!(
@@ -531,24 +743,39 @@ async fn nobody_sees_another_tenants_data_whatever_they_send() {
         "{answer}"
     );
     let (status, _) = scene
-        .call_as(theirs, "PUT", CAMPAIGNS, json!({"version": 0, "campaigns": [campaign("delas")]}))
+        .call_as(
+            theirs,
+            "PUT",
+            CAMPAIGNS,
+            json!({"version": 0, "campaigns": [campaign("delas")]}),
+        )
         .await;
     assert_eq!(status, 200);
     let (_, ours) = scene.call("GET", CAMPAIGNS, Value::Null).await;
     assert_eq!(
-        (ours["version"].as_u64(), ours["campaigns"][0]["id"].as_str()),
+        (
+            ours["version"].as_u64(),
+            ours["campaigns"][0]["id"].as_str()
+        ),
         (Some(1), Some("padrao"))
     );
 
     // A key works for its own tenant alone, and claims count on the people's route alone.
     let (_, rest) = theirs.split_once("618.").unwrap();
     assert_eq!(
-        scene.call_as(&format!("ponte.617.{rest}"), "GET", CAMPAIGNS, Value::Null).await.0,
+        scene
+            .call_as(&format!("ponte.617.{rest}"), "GET", CAMPAIGNS, Value::Null)
+            .await
+            .0,
         401
     );
     let claims = json!({"jwt": {"claims": {"tenant": "617", "role": "administrator"}}});
     let event = |path: &str, claims: &Value| json!({"version": "2.0", "rawPath": path, "headers": {}, "requestContext": {"http": {"method": "GET"}, "authorizer": claims}});
-    let status = async |event: Value| rig.api(event).await.unwrap()["statusCode"].as_u64().unwrap();
+    let status = async |event: Value| {
+        rig.api(event).await.unwrap()["statusCode"]
+            .as_u64()
+            .unwrap()
+    };
     assert_eq!(status(event(CAMPAIGNS, &claims)).await, 401);
     let people = format!("/sso{CAMPAIGNS}");
     assert_eq!(status(event(&people, &claims)).await, 200);
@@ -556,7 +783,11 @@ async fn nobody_sees_another_tenants_data_whatever_they_send() {
     let strangers = json!({"jwt": {"claims": {"tenant": "619", "role": "administrator"}}});
     assert_eq!(status(event(&people, &strangers)).await, 401);
     let key = json!({"authorization": format!("Bearer {API_KEY}")});
-    assert_eq!(rig.call_with(key, "GET", &people, &Value::Null).await.0, 401, "a key is no token");
+    assert_eq!(
+        rig.call_with(key, "GET", &people, &Value::Null).await.0,
+        401,
+        "a key is no token"
+    );
 }
 
 #[tokio::test]
@@ -573,22 +804,47 @@ async fn keys_end_are_revoked_and_have_roles() {
     let wrong = format!("{READER}x");
     for bad in [expired, unknown, &wrong, "", "ponte", "ponte.6#7.a.b"] {
         let (status, answer) = scene.call_as(bad, "GET", CAMPAIGNS, Value::Null).await;
-        assert_eq!((status, answer["title"].as_str()), (401, Some("Não autenticado")), "{bad}");
+        assert_eq!(
+            (status, answer["title"].as_str()),
+            (401, Some("Não autenticado")),
+            "{bad}"
+        );
     }
-    assert_eq!(rig.call_with(json!({}), "GET", CAMPAIGNS, &Value::Null).await.0, 401);
     assert_eq!(
-        rig.call_with(json!({"x-api-key": READER}), "GET", CAMPAIGNS, &Value::Null).await.0,
+        rig.call_with(json!({}), "GET", CAMPAIGNS, &Value::Null)
+            .await
+            .0,
+        401
+    );
+    assert_eq!(
+        rig.call_with(json!({"x-api-key": READER}), "GET", CAMPAIGNS, &Value::Null)
+            .await
+            .0,
         200
     );
-    assert_eq!(scene.call("GET", CAMPAIGNS, Value::Null).await.0, 200, "two keys at once");
+    assert_eq!(
+        scene.call("GET", CAMPAIGNS, Value::Null).await.0,
+        200,
+        "two keys at once"
+    );
     let (status, answer) = scene
-        .call_as(READER, "PUT", CAMPAIGNS, json!({"version": 1, "campaigns": []}))
+        .call_as(
+            READER,
+            "PUT",
+            CAMPAIGNS,
+            json!({"version": 1, "campaigns": []}),
+        )
         .await;
     assert_eq!(status, 403);
-    assert!(answer["detail"].as_str().unwrap().contains("administrator"), "{answer}");
+    assert!(
+        answer["detail"].as_str().unwrap().contains("administrator"),
+        "{answer}"
+    );
     assert_eq!(scene.call("DELETE", CAMPAIGNS, Value::Null).await.0, 405);
     assert_eq!(scene.call("GET", "/v1/nothing", Value::Null).await.0, 404);
-    let (status, document) = rig.call_with(json!({}), "GET", "/v1/openapi.json", &Value::Null).await;
+    let (status, document) = rig
+        .call_with(json!({}), "GET", "/v1/openapi.json", &Value::Null)
+        .await;
     assert_eq!(
         (status, &document),
         (200, &api::document::document()),
@@ -597,25 +853,39 @@ async fn keys_end_are_revoked_and_have_roles() {
 
     rig.settings(|settings| settings.active = false).await;
     let fresh = api::Api::new(rig.api.adapters().clone(), api::ClaimNames::default());
-    let event =
-        json!({"version": "2.0", "rawPath": CAMPAIGNS, "headers": {"x-api-key": READER}, "requestContext": {"http": {"method": "GET"}}});
+    let event = json!({"version": "2.0", "rawPath": CAMPAIGNS, "headers": {"x-api-key": READER}, "requestContext": {"http": {"method": "GET"}}});
     let deadline = tokio::time::Instant::now() + harness::rig::PLENTY;
     let answer = fresh.handle(event, deadline).await.unwrap();
-    assert_eq!(answer["statusCode"], 401, "an inactive tenant calls nothing");
+    assert_eq!(
+        answer["statusCode"], 401,
+        "an inactive tenant calls nothing"
+    );
 }
 
 #[tokio::test]
 async fn campaigns_are_saved_on_the_version_that_was_read() {
     let scene = Scene::start().await;
     let (_, read) = scene.call("GET", CAMPAIGNS, Value::Null).await;
-    assert_eq!((read["version"].as_u64(), read["creditor"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(
+        (read["version"].as_u64(), read["creditor"].as_u64()),
+        (Some(1), Some(1))
+    );
     let mut changed = read["campaigns"].clone();
     changed[0]["priority"] = json!(5);
     let saved = json!({"version": 1, "campaigns": changed});
-    assert_eq!(scene.call("PUT", CAMPAIGNS, saved.clone()).await.1["version"], 2);
+    assert_eq!(
+        scene.call("PUT", CAMPAIGNS, saved.clone()).await.1["version"],
+        2
+    );
     let (status, answer) = scene.call("PUT", CAMPAIGNS, saved).await;
     assert_eq!(status, 409);
-    assert!(answer["detail"].as_str().unwrap().contains("desde a versão 1"), "{answer}");
+    assert!(
+        answer["detail"]
+            .as_str()
+            .unwrap()
+            .contains("desde a versão 1"),
+        "{answer}"
+    );
 
     let mut overlapping = campaign("a");
     let tier = overlapping["tiers"][0].clone();
@@ -623,37 +893,77 @@ async fn campaigns_are_saved_on_the_version_that_was_read() {
     let mut foreign = campaign("a");
     foreign["creditor"] = json!(2);
     let (status, answer) = scene
-        .call("PUT", CAMPAIGNS, json!({"version": 2, "campaigns": [overlapping, foreign]}))
+        .call(
+            "PUT",
+            CAMPAIGNS,
+            json!({"version": 2, "campaigns": [overlapping, foreign]}),
+        )
         .await;
     assert_eq!(status, 422);
     let errors = answer["errors"].as_array().unwrap();
-    let paths: Vec<&str> = errors.iter().map(|error| error["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["campaigns[0]", "campaigns[1].creditor", "campaigns[1].id"]);
+    let paths: Vec<&str> = errors
+        .iter()
+        .map(|error| error["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        paths,
+        ["campaigns[0]", "campaigns[1].creditor", "campaigns[1].id"]
+    );
     let detail = errors[0]["detail"].as_str().unwrap();
     assert!(
-        detail.contains("faixa à vista 1") && detail.contains("faixa à vista 2") && detail.contains("se sobrepõem"),
+        detail.contains("faixa à vista 1")
+            && detail.contains("faixa à vista 2")
+            && detail.contains("se sobrepõem"),
         "{detail}"
     );
-    assert_eq!(scene.call("GET", "/v1/creditors/99/campaigns", Value::Null).await.0, 404);
-    assert_eq!(scene.call("GET", "/v1/creditors/x/campaigns", Value::Null).await.0, 422);
+    assert_eq!(
+        scene
+            .call("GET", "/v1/creditors/99/campaigns", Value::Null)
+            .await
+            .0,
+        404
+    );
+    assert_eq!(
+        scene
+            .call("GET", "/v1/creditors/x/campaigns", Value::Null)
+            .await
+            .0,
+        422
+    );
 }
 
 #[tokio::test]
 async fn a_repeated_call_is_answered_as_the_first_time() {
     let scene = Scene::start().await;
     let headers = |key: &str| json!({"x-api-key": API_KEY, "idempotency-key": key});
-    let put = async |key: &str, body: &Value| scene.rig.call_with(headers(key), "PUT", CAMPAIGNS, body).await;
+    let put = async |key: &str, body: &Value| {
+        scene
+            .rig
+            .call_with(headers(key), "PUT", CAMPAIGNS, body)
+            .await
+    };
     let body = json!({"version": 1, "campaigns": [campaign("nova")]});
     let first = put("pedido-1", &body).await;
     assert_eq!((first.0, &first.1["version"]), (200, &json!(2)));
-    assert_eq!(put("pedido-1", &body).await, first, "not the conflict that a new call would meet");
+    assert_eq!(
+        put("pedido-1", &body).await,
+        first,
+        "not the conflict that a new call would meet"
+    );
     assert_eq!(put("pedido-2", &body).await.0, 409);
     let (status, answer) = put("pedido-1", &json!({"version": 2, "campaigns": []})).await;
-    assert_eq!((status, answer["errors"][0]["path"].as_str()), (422, Some("Idempotency-Key")));
+    assert_eq!(
+        (status, answer["errors"][0]["path"].as_str()),
+        (422, Some("Idempotency-Key"))
+    );
     // A conflict may pass: it is not what a repetition is answered.
     let (_, read) = scene.call("GET", CAMPAIGNS, Value::Null).await;
     assert_eq!(read["version"], 2);
-    let (status, _) = put("pedido-2", &json!({"version": 2, "campaigns": [campaign("nova")]})).await;
+    let (status, _) = put(
+        "pedido-2",
+        &json!({"version": 2, "campaigns": [campaign("nova")]}),
+    )
+    .await;
     assert_eq!(status, 200, "a key whose call had no effect is free again");
     let long = "x".repeat(256);
     assert_eq!(put(&long, &body).await.0, 422);
@@ -668,28 +978,55 @@ async fn a_person_who_waits_goes_ahead_of_the_batches() {
     })
     .await;
     let (bill, ids) = scene.contract(1);
-    let quota = SharedQuota::new(scene.rig.adapters.store.clone(), "obra", Package::Ultimate, Arc::new(clock));
+    let quota = SharedQuota::new(
+        scene.rig.adapters.store.clone(),
+        "obra",
+        Package::Ultimate,
+        Arc::new(clock),
+    );
     // Nothing of this minute is left to the batches for a long while, and some calls to people.
     scene.rig.pass(Duration::from_mins(1));
     for _ in 0..175 {
-        quota.acquire(Lane::Rest, Priority::Interactive).await.unwrap();
+        quota
+            .acquire(Lane::Rest, Priority::Interactive)
+            .await
+            .unwrap();
     }
-    let refused = quota.acquire(Lane::Rest, Priority::Batch).await.unwrap_err();
+    let refused = quota
+        .acquire(Lane::Rest, Priority::Batch)
+        .await
+        .unwrap_err();
     assert!(
         matches!(refused, QuotaRefusal::Wait(wait) if wait > Duration::from_secs(30)),
         "{refused:?}"
     );
-    let answer = scene.quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]})).await;
+    let answer = scene
+        .quote(json!({"bills": [{"bill": bill, "installments": [ids[0]]}]}))
+        .await;
     assert_eq!(answer["rows"][0]["bill"], bill);
     // Saving quotes anew, and remakes.
     let quote = json!({"bills": [{"bill": bill, "installments": [ids[0]]}], "plan": {"installments": 2, "firstDue": "2026-12-21"}});
     let (status, saved) = scene
-        .call("POST", "/v1/agreements", json!({"quote": quote, "kind": "integrated"}))
+        .call(
+            "POST",
+            "/v1/agreements",
+            json!({"quote": quote, "kind": "integrated"}),
+        )
         .await;
-    assert_eq!((status, saved["state"]["is"].as_str()), (200, Some("active")), "{saved}");
+    assert_eq!(
+        (status, saved["state"]["is"].as_str()),
+        (200, Some("active")),
+        "{saved}"
+    );
     assert_eq!(scene.rig.remakes(bill), 1);
-    let (status, opened) = scene.call("POST", &format!("/v1/contracts/{bill}/open"), Value::Null).await;
-    assert_eq!((status, &opened["synchronised"]), (200, &json!(true)), "{opened}");
+    let (status, opened) = scene
+        .call("POST", &format!("/v1/contracts/{bill}/open"), Value::Null)
+        .await;
+    assert_eq!(
+        (status, &opened["synchronised"]),
+        (200, &json!(true)),
+        "{opened}"
+    );
 }
 
 #[tokio::test]
@@ -699,7 +1036,10 @@ async fn an_operator_commands_from_the_console() {
     let command = |call: &str, body: Value| json!({"tenant": "617", "call": call, "body": body});
     let answer = scene
         .rig
-        .api(command("POST /v1/quotes", json!({"bills": [{"bill": bill}]})))
+        .api(command(
+            "POST /v1/quotes",
+            json!({"bills": [{"bill": bill}]}),
+        ))
         .await
         .unwrap();
     assert_eq!(answer["creditor"], 1);
@@ -709,24 +1049,58 @@ async fn an_operator_commands_from_the_console() {
         .await
         .unwrap_err();
     assert_eq!(refused.kind, "Pedido inválido");
-    assert!(refused.text.contains("bills[0].bill: título 1 não encontrado"), "{refused:?}");
-    assert!(scene.rig.api(json!({"tenant": "617"})).await.unwrap_err().text.contains("Exemplo"));
-    let stranger = json!({"tenant": "999", "call": "POST /v1/quotes", "body": {"bills": [{"bill": bill}]}});
-    assert!(scene.rig.api(stranger).await.unwrap_err().text.contains("não cadastrada"));
+    assert!(
+        refused
+            .text
+            .contains("bills[0].bill: título 1 não encontrado"),
+        "{refused:?}"
+    );
+    assert!(
+        scene
+            .rig
+            .api(json!({"tenant": "617"}))
+            .await
+            .unwrap_err()
+            .text
+            .contains("Exemplo")
+    );
+    let stranger =
+        json!({"tenant": "999", "call": "POST /v1/quotes", "body": {"bills": [{"bill": bill}]}});
+    assert!(
+        scene
+            .rig
+            .api(stranger)
+            .await
+            .unwrap_err()
+            .text
+            .contains("não cadastrada")
+    );
 }
 
 #[tokio::test]
 async fn a_command_ignores_nothing_it_is_given() {
     let rig = Rig::of_one_creditor().await;
     for (event, named) in [
-        (json!({"tenant": "617", "call": "GET /v1/runs", "body": {"task": "import"}}), "body"),
+        (
+            json!({"tenant": "617", "call": "GET /v1/runs", "body": {"task": "import"}}),
+            "body",
+        ),
         (
             json!({"tenant": "617", "call": "GET /v1/runs", "idempotencyKey": "a"}),
             "idempotencyKey",
         ),
-        (json!({"tenant": "617", "call": "GET /v1/runs?task"}), "task"),
-        (json!({"tenant": "617", "call": "GET /v1/runs?dryRun=true"}), "dryRun"),
-        (json!({"tenant": "617", "call": "GET /v1/runs", "dryRun": true}), "dryRun"),
+        (
+            json!({"tenant": "617", "call": "GET /v1/runs?task"}),
+            "task",
+        ),
+        (
+            json!({"tenant": "617", "call": "GET /v1/runs?dryRun=true"}),
+            "dryRun",
+        ),
+        (
+            json!({"tenant": "617", "call": "GET /v1/runs", "dryRun": true}),
+            "dryRun",
+        ),
     ] {
         let refused = rig.api(event.clone()).await.unwrap_err();
         assert!(refused.text.contains(named), "{event}: {refused:?}");

@@ -51,10 +51,16 @@ async fn no_route_lets_another_tenant_see_or_touch_anything_or_a_reader_write() 
         .unwrap();
     for (path, list) in [("/v1/runs", "runs"), ("/v1/critiques", "critiques")] {
         let (status, ours) = scene.call("GET", path, Value::Null).await;
-        assert!(status == 200 && !ours[list].as_array().unwrap().is_empty(), "{ours}");
+        assert!(
+            status == 200 && !ours[list].as_array().unwrap().is_empty(),
+            "{ours}"
+        );
     }
     let theirs = scene.another_tenant().await;
-    let (before, calls) = (scene.rig.portfolio().await, calls_to_sienge(&scene.rig).await);
+    let (before, calls) = (
+        scene.rig.portfolio().await,
+        calls_to_sienge(&scene.rig).await,
+    );
     for route in ROUTES.iter().filter(|route| route.role.is_some()) {
         let path = [
             ("{bill}", bill.to_string()),
@@ -63,7 +69,9 @@ async fn no_route_lets_another_tenant_see_or_touch_anything_or_a_reader_write() 
             ("{id}", "1".to_owned()),
         ]
         .iter()
-        .fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value));
+        .fold(route.path.to_owned(), |path, (name, value)| {
+            path.replace(name, value)
+        });
         let body = body_of(route.name, bill, ids[1]);
         let paths = match route.name {
             "listAgreements" => vec![
@@ -75,23 +83,39 @@ async fn no_route_lets_another_tenant_see_or_touch_anything_or_a_reader_write() 
         };
         for path in paths {
             let what = format!("{} {path}", route.method);
-            let (status, answer) = scene.call_as(theirs, route.method, &path, body.clone()).await;
+            let (status, answer) = scene
+                .call_as(theirs, route.method, &path, body.clone())
+                .await;
             match route.name {
-                "listAgreements" => assert_eq!((status, &answer), (200, &json!({"agreements": []})), "{what}"),
+                "listAgreements" => assert_eq!(
+                    (status, &answer),
+                    (200, &json!({"agreements": []})),
+                    "{what}"
+                ),
                 // Their own creditor 1, who has none.
-                "readCampaigns" | "replaceCampaigns" => assert_eq!((status, &answer["campaigns"]), (200, &json!([])), "{what}"),
+                "readCampaigns" | "replaceCampaigns" => {
+                    assert_eq!((status, &answer["campaigns"]), (200, &json!([])), "{what}");
+                }
                 "listRuns" => assert_eq!((status, &answer), (200, &json!({"runs": []})), "{what}"),
-                "listCritiques" => assert_eq!((status, &answer["critiques"]), (200, &json!([])), "{what}"),
+                "listCritiques" => {
+                    assert_eq!((status, &answer["critiques"]), (200, &json!([])), "{what}");
+                }
                 _ => assert!(status == 404 || status == 422, "{what}: {status} {answer}"),
             }
             if route.role > Some(Role::Reader) {
-                let (status, answer) = scene.call_as(READER, route.method, &path, body.clone()).await;
+                let (status, answer) = scene
+                    .call_as(READER, route.method, &path, body.clone())
+                    .await;
                 assert_eq!(status, 403, "{what}: {answer}");
             }
         }
     }
     scene.rig.assert_portfolio_is(&before).await;
-    assert_eq!(calls_to_sienge(&scene.rig).await, calls, "nor was Sienge asked");
+    assert_eq!(
+        calls_to_sienge(&scene.rig).await,
+        calls,
+        "nor was Sienge asked"
+    );
     assert_eq!(read(&scene, &agreement).await, ours);
 }
 
@@ -116,19 +140,32 @@ async fn a_key_stands_for_one_agreement_as_long_as_that_lives() {
         (200, Some(id.as_str())),
         "the right request still is answered"
     );
-    assert_eq!(save(&scene, "pedido-2", other).await.0, 200, "nothing was held by the refused one");
+    assert_eq!(
+        save(&scene, "pedido-2", other).await.0,
+        200,
+        "nothing was held by the refused one"
+    );
 }
 
 /// A contract with a boleto; the path that sends it.
 async fn boleto(scene: &Scene) -> String {
     let (bill, ids) = scene.rig.to_agree_on(0, 1);
-    scene.rig.happen("boleto", json!({"billId": bill, "installmentId": ids[0]})).await;
+    scene
+        .rig
+        .happen("boleto", json!({"billId": bill, "installmentId": ids[0]}))
+        .await;
     scene.rig.apply().await;
     format!("/v1/contracts/{bill}/installments/{}/boleto/email", ids[0])
 }
 
 async fn emails(scene: &Scene) -> usize {
-    scene.rig.control("GET", "emails", json!({})).await.as_array().unwrap().len()
+    scene
+        .rig
+        .control("GET", "emails", json!({}))
+        .await
+        .as_array()
+        .unwrap()
+        .len()
 }
 
 #[tokio::test]
@@ -138,7 +175,12 @@ async fn an_email_whose_sending_is_unclear_is_not_sent_again_under_its_key() {
     let send = async |key: &str| {
         let headers = json!({"x-api-key": API_KEY, "idempotency-key": key});
         scene
-            .call_with(headers, "POST", &path, json!({"to": "cliente@exemplo.com.br"}))
+            .call_with(
+                headers,
+                "POST",
+                &path,
+                json!({"to": "cliente@exemplo.com.br"}),
+            )
             .await
     };
     // Sent, and the answer lost.
@@ -148,14 +190,22 @@ async fn an_email_whose_sending_is_unclear_is_not_sent_again_under_its_key() {
         .await;
     let (status, unclear) = send("envio-1").await;
     assert_eq!((status, emails(&scene).await), (502, 1), "{unclear}");
-    assert!(unclear["detail"].as_str().unwrap().contains("pode ter sido enviado"), "{unclear}");
+    assert!(
+        unclear["detail"]
+            .as_str()
+            .unwrap()
+            .contains("pode ter sido enviado"),
+        "{unclear}"
+    );
     scene.rig.pass(Duration::from_mins(10));
     assert_eq!(send("envio-1").await, (502, unclear));
     assert_eq!(emails(&scene).await, 1);
     // What surely was not sent may be.
     scene
         .rig
-        .faults(json!([{"kind": "status", "status": 403, "route": MAIL, "method": "POST", "count": 1}]))
+        .faults(
+            json!([{"kind": "status", "status": 403, "route": MAIL, "method": "POST", "count": 1}]),
+        )
         .await;
     assert_eq!(send("envio-2").await.0, 502);
     assert_eq!(send("envio-2").await.0, 200);
@@ -166,12 +216,16 @@ async fn an_email_whose_sending_is_unclear_is_not_sent_again_under_its_key() {
 async fn a_call_for_an_email_that_died_is_not_carried_out_again() {
     let scene = Scene::start().await;
     let path = boleto(&scene).await;
-    let hang = json!([{"kind": "hang", "seconds": 60, "route": MAIL, "method": "POST", "count": 1}]);
+    let hang =
+        json!([{"kind": "hang", "seconds": 60, "route": MAIL, "method": "POST", "count": 1}]);
     scene.rig.faults(hang).await;
     let headers = json!({"x-api-key": API_KEY, "idempotency-key": "envio-1"});
     let body = json!({"to": "cliente@exemplo.com.br"});
     let event = json!({"version": "2.0", "rawPath": path, "headers": headers, "body": body.to_string(), "requestContext": {"http": {"method": "POST"}}});
-    let dies = scene.rig.api.handle(event, Instant::now() + harness::rig::PLENTY);
+    let dies = scene
+        .rig
+        .api
+        .handle(event, Instant::now() + harness::rig::PLENTY);
     let before = calls_to_sienge(&scene.rig).await;
     let asked = async {
         while calls_to_sienge(&scene.rig).await == before {
@@ -183,11 +237,21 @@ async fn a_call_for_an_email_that_died_is_not_carried_out_again() {
         () = asked => {}
     }
     let before = emails(&scene).await;
-    let again = async || scene.call_with(headers.clone(), "POST", &path, body.clone()).await;
+    let again = async || {
+        scene
+            .call_with(headers.clone(), "POST", &path, body.clone())
+            .await
+    };
     assert_eq!(again().await.0, 409, "it may still be at work");
     scene.rig.pass(Duration::from_mins(2));
     let (status, answer) = again().await;
     assert_eq!(status, 502, "{answer}");
-    assert!(answer["detail"].as_str().unwrap().contains("não se sabe o que ela fez"), "{answer}");
+    assert!(
+        answer["detail"]
+            .as_str()
+            .unwrap()
+            .contains("não se sabe o que ela fez"),
+        "{answer}"
+    );
     assert_eq!(emails(&scene).await, before);
 }

@@ -35,7 +35,9 @@ async fn run(rig: &Rig, event: Value, at: usize) -> Option<Value> {
     let effects = Effects::struck(at, Blow::DiesAfter);
     let adapters = rig.watched_adapters("reconcile", &effects).await;
     let deadline = Instant::now() + MINUTE;
-    let answer = effects.run(Box::pin(reconcile::handle(&adapters, event, deadline))).await;
+    let answer = effects
+        .run(Box::pin(reconcile::handle(&adapters, event, deadline)))
+        .await;
     answer.map(Result::unwrap)
 }
 
@@ -61,7 +63,10 @@ async fn load(rig: &Rig, creditor: i64) -> usize {
             summary = run(rig, again[0].clone(), usize::MAX).await;
         }
         let summary = summary.unwrap();
-        println!("creditor {creditor}, invocation {invocations}: {}", summary["resumo"]);
+        println!(
+            "creditor {creditor}, invocation {invocations}: {}",
+            summary["resumo"]
+        );
         if summary["situacao"] == "concluído" {
             return invocations;
         }
@@ -75,8 +80,15 @@ async fn assert_opened_once(rig: &Rig, held: &BTreeMap<BillId, HeldBill>) {
     // Records of sales contracts are kept beside contracts that were never opened.
     for (bill, held) in held.iter().filter(|(_, held)| !held.contracts.is_empty()) {
         let timeline = rig.timeline(u32::try_from(bill.0).unwrap()).await;
-        let openings: Vec<_> = timeline.iter().filter(|event| event.kind == EventKind::ContractOpened).collect();
-        let open = held.installments.values().filter(|row| row.is_open()).count();
+        let openings: Vec<_> = timeline
+            .iter()
+            .filter(|event| event.kind == EventKind::ContractOpened)
+            .collect();
+        let open = held
+            .installments
+            .values()
+            .filter(|row| row.is_open())
+            .count();
         assert_eq!(openings.len(), 1, "bill {bill}: {timeline:?}");
         assert_eq!(openings[0].installments.len(), open, "bill {bill}");
         assert!(timeline.len() <= 2, "bill {bill}: {timeline:?}");
@@ -126,16 +138,26 @@ async fn a_first_load_in_windows_opens_each_contract_once_and_reads_no_bill_alon
     rig.adapters.timeouts.total = Duration::from_secs(8);
     rig.faults(json!([{"kind": "drip", "seconds": 3, "route": "bulk-data/v1/income", "count": 1}]))
         .await;
-    let summary = rig.reconcile(json!({"tenant": "617", "creditor": 1})).await.unwrap();
+    let summary = rig
+        .reconcile(json!({"tenant": "617", "creditor": 1}))
+        .await
+        .unwrap();
     assert_eq!(summary["situacao"], "concluído", "{summary}");
     let differences = rig.compare_wanted(|bill, _| bill.company == 1).await;
     assert_eq!(differences, Vec::<String>::new());
     let calls = rig.control("GET", "calls", Value::Null).await;
     let alone = |route: &&Value| route["route"].as_str().unwrap().contains("by-bills");
     assert_eq!(calls["routes"].as_array().unwrap().iter().find(alone), None);
-    for (bill, _) in rig.held().await.iter().filter(|(_, held)| !held.contracts.is_empty()) {
+    for (bill, _) in rig
+        .held()
+        .await
+        .iter()
+        .filter(|(_, held)| !held.contracts.is_empty())
+    {
         let told = rig.told_of(u32::try_from(bill.0).unwrap()).await;
-        let openings = told.iter().filter(|kind| **kind == EventKind::ContractOpened);
+        let openings = told
+            .iter()
+            .filter(|kind| **kind == EventKind::ContractOpened);
         assert_eq!(openings.count(), 1, "bill {bill}: {told:?}");
     }
 }
@@ -145,17 +167,26 @@ async fn a_first_load_in_windows_opens_each_contract_once_and_reads_no_bill_alon
 async fn a_contract_found_in_windows_of_due_dates_opens_once() {
     let mut rig = world(Order::Due).await;
     let (bill, _) = rig.contracts(&[1], 60).remove(0);
-    let there = rig.sienge.with_world(|world| world.bills.remove(&bill).unwrap());
+    let there = rig
+        .sienge
+        .with_world(|world| world.bills.remove(&bill).unwrap());
     rig.run_all("reconcile").await;
-    rig.sienge.with_world(|world| drop(world.bills.insert(bill, there)));
+    rig.sienge
+        .with_world(|world| drop(world.bills.insert(bill, there)));
     rig.adapters.timeouts.total = Duration::from_secs(8);
     rig.faults(json!([{"kind": "drip", "seconds": 3, "route": "bulk-data/v1/income", "count": 1}]))
         .await;
-    let summary = rig.reconcile(json!({"tenant": "617", "creditor": 1})).await.unwrap();
+    let summary = rig
+        .reconcile(json!({"tenant": "617", "creditor": 1}))
+        .await
+        .unwrap();
     assert_eq!(summary["situacao"], "concluído", "{summary}");
     rig.assert_equal().await;
     let told = rig.timeline(bill).await;
-    let openings: Vec<_> = told.iter().filter(|event| event.kind == EventKind::ContractOpened).collect();
+    let openings: Vec<_> = told
+        .iter()
+        .filter(|event| event.kind == EventKind::ContractOpened)
+        .collect();
     assert_eq!(openings.len(), 1, "{told:?}");
     assert!(openings[0].installments.len() >= 60, "{told:?}");
 }
@@ -165,9 +196,12 @@ async fn a_contract_found_in_windows_of_due_dates_opens_once() {
 async fn a_contract_found_by_one_changed_installment_opens_with_all() {
     let rig = world(Order::Shuffled(5)).await;
     let (bill, open) = rig.contracts(&[1], 60).remove(0);
-    let there = rig.sienge.with_world(|world| world.bills.remove(&bill).unwrap());
+    let there = rig
+        .sienge
+        .with_world(|world| world.bills.remove(&bill).unwrap());
     rig.run_all("reconcile").await;
-    rig.sienge.with_world(|world| drop(world.bills.insert(bill, there)));
+    rig.sienge
+        .with_world(|world| drop(world.bills.insert(bill, there)));
     for change in ["boleto", "change"] {
         let due = (change == "change").then_some("2027-06-06");
         let mut body = json!({"billId": bill, "installmentId": open[3], "silent": true});

@@ -34,28 +34,51 @@ impl Scene {
             ..World::default()
         })
         .await;
-        rig.creditor(1, |creditor| "Construtora São João".clone_into(&mut creditor.name))
-            .await;
-        let enterprise = rig
-            .sienge
-            .with_world(|world| world.enterprises.values().find(|each| each.company == 1).unwrap().id);
+        rig.creditor(1, |creditor| {
+            "Construtora São João".clone_into(&mut creditor.name);
+        })
+        .await;
+        let enterprise = rig.sienge.with_world(|world| {
+            world
+                .enterprises
+                .values()
+                .find(|each| each.company == 1)
+                .unwrap()
+                .id
+        });
         let contract = json!({"installments": 4, "value": "1086.80", "firstDueDate": DUE.to_string(), "enterpriseId": enterprise});
-        let answer = rig.sienge.operate("add", &json!({"contract": contract, "silent": true})).unwrap();
-        let number = |name: &str| u32::try_from(answer["changed"][0][name].as_u64().unwrap()).unwrap();
+        let answer = rig
+            .sienge
+            .operate("add", &json!({"contract": contract, "silent": true}))
+            .unwrap();
+        let number =
+            |name: &str| u32::try_from(answer["changed"][0][name].as_u64().unwrap()).unwrap();
         let (bill, installment) = (number("billId"), number("installmentId"));
-        rig.change("boleto", json!({"billId": bill, "installmentId": installment, "silent": true}));
+        rig.change(
+            "boleto",
+            json!({"billId": bill, "installmentId": installment, "silent": true}),
+        );
         rig.run_all("reconcile").await;
-        let scene = Self { rig, bill, installment };
+        let scene = Self {
+            rig,
+            bill,
+            installment,
+        };
         scene.forget_calls().await;
         scene
     }
 
     async fn session(&self, adapters: &Adapters) -> Session {
-        Session::open(adapters, &tenant(), false, Instant::now() + PLENTY).await.unwrap()
+        Session::open(adapters, &tenant(), false, Instant::now() + PLENTY)
+            .await
+            .unwrap()
     }
 
     fn ids(&self) -> (BillId, InstallmentId) {
-        (BillId(i64::from(self.bill)), InstallmentId(i64::from(self.installment)))
+        (
+            BillId(i64::from(self.bill)),
+            InstallmentId(i64::from(self.installment)),
+        )
     }
 
     async fn copy(&self, new_due_on: Option<Date>) -> Result<SecondCopy, BoletoError> {
@@ -63,7 +86,12 @@ impl Scene {
         self.copy_of(bill, installment, new_due_on).await
     }
 
-    async fn copy_of(&self, bill: BillId, installment: InstallmentId, new_due_on: Option<Date>) -> Result<SecondCopy, BoletoError> {
+    async fn copy_of(
+        &self,
+        bill: BillId,
+        installment: InstallmentId,
+        new_due_on: Option<Date>,
+    ) -> Result<SecondCopy, BoletoError> {
         self.rig.fresh_minute().await;
         let session = self.session(&self.rig.adapters).await;
         let copy = second_copy(&session, bill, installment, new_due_on).await;
@@ -104,11 +132,21 @@ impl Scene {
     }
 
     async fn emails(&self) -> Vec<Value> {
-        self.rig.control("GET", "emails", json!({})).await.as_array().unwrap().clone()
+        self.rig
+            .control("GET", "emails", json!({}))
+            .await
+            .as_array()
+            .unwrap()
+            .clone()
     }
 
     async fn told(&self, kind: &EventKind) -> usize {
-        self.rig.told_of(self.bill).await.iter().filter(|told| *told == kind).count()
+        self.rig
+            .told_of(self.bill)
+            .await
+            .iter()
+            .filter(|told| *told == kind)
+            .count()
     }
 }
 
@@ -116,24 +154,39 @@ impl Scene {
 async fn the_second_copy_of_an_open_installment_is_sienges_boleto_checked() {
     let scene = Scene::new().await;
     let copy = scene.copy(None).await.unwrap();
-    assert_eq!((copy.amount, copy.due_on, &copy.warnings[..]), (Cents::new(108_680), DUE, &[][..]));
+    assert_eq!(
+        (copy.amount, copy.due_on, &copy.warnings[..]),
+        (Cents::new(108_680), DUE, &[][..])
+    );
     assert!(copy.url.as_deref().unwrap().contains(LINK), "Sienge's link");
     assert_eq!(copy.expires_in_seconds, 300);
     let boleto = Boleto::parse(&copy.digitable_line).unwrap();
-    assert_eq!((boleto.barcode(), boleto.bank()), (copy.barcode.clone(), copy.bank.clone()));
+    assert_eq!(
+        (boleto.barcode(), boleto.bank()),
+        (copy.barcode.clone(), copy.bank.clone())
+    );
     assert!(
-        copy.sms_text
-            .starts_with("Construtora Sao Joao: parcela 1/4, venc. 10/12/2026, R$ 1.086,80. Boleto: 001"),
+        copy.sms_text.starts_with(
+            "Construtora Sao Joao: parcela 1/4, venc. 10/12/2026, R$ 1.086,80. Boleto: 001"
+        ),
         "{}",
         copy.sms_text
     );
-    assert_eq!((scene.calls("").await, scene.told(&EventKind::BoletoIssued).await), (1, 1));
+    assert_eq!(
+        (
+            scene.calls("").await,
+            scene.told(&EventKind::BoletoIssued).await
+        ),
+        (1, 1)
+    );
     // Neither the link nor the line is kept anywhere.
     for table in ["portfolio", "journal", "control"] {
         for item in scene.rig.database.items(table).await {
             let item = format!("{item:?}");
             assert!(
-                !item.contains(LINK) && !item.contains(&copy.digitable_line) && !item.contains(&copy.barcode),
+                !item.contains(LINK)
+                    && !item.contains(&copy.digitable_line)
+                    && !item.contains(&copy.barcode),
                 "{item}"
             );
         }
@@ -158,13 +211,18 @@ async fn a_boleto_that_says_something_else_than_the_installment_is_given_with_a_
 async fn a_line_that_cannot_be_right_is_not_passed_on() {
     let scene = Scene::new().await;
     let line = "00190.00009 01234.567004 00001.234178 1 87890000108681";
-    let body = json!({"results": [{"urlReport": "https://boletos.example/1", "digitableNumber": line}]}).to_string();
+    let body =
+        json!({"results": [{"urlReport": "https://boletos.example/1", "digitableNumber": line}]})
+            .to_string();
     scene
         .rig
         .faults(json!([{"kind": "status", "status": 200, "body": body, "route": "v1/payment-slip-notification"}]))
         .await;
     let error = scene.copy(None).await.unwrap_err();
-    assert!(matches!(error, BoletoError::InvalidBoleto { .. }), "{error:?}");
+    assert!(
+        matches!(error, BoletoError::InvalidBoleto { .. }),
+        "{error:?}"
+    );
     let text = error.to_string();
     assert!(
         text.contains("não foi repassado") && !text.contains("0019") && !text.contains(LINK),
@@ -181,9 +239,14 @@ async fn without_a_registered_charge_there_is_nothing_to_copy_or_send() {
         scene.copy(None).await.unwrap_err(),
         scene.send("a@exemplo.com.br").await.unwrap_err(),
     ] {
-        assert!(matches!(error, BoletoError::NoRegisteredCharge { .. }), "{error:?}");
         assert!(
-            error.to_string().contains("não tem cobrança registrada no Sienge: gere o boleto"),
+            matches!(error, BoletoError::NoRegisteredCharge { .. }),
+            "{error:?}"
+        );
+        assert!(
+            error
+                .to_string()
+                .contains("não tem cobrança registrada no Sienge: gere o boleto"),
             "{error}"
         );
     }
@@ -203,7 +266,9 @@ async fn what_is_settled_has_no_boleto_and_is_not_asked_for() {
     ] {
         assert!(matches!(error, BoletoError::NotOpen { .. }), "{error:?}");
         assert!(
-            error.to_string().contains("não está em aberto (Recebimento em 20/11/2026)"),
+            error
+                .to_string()
+                .contains("não está em aberto (Recebimento em 20/11/2026)"),
             "{error}"
         );
     }
@@ -217,11 +282,18 @@ async fn what_the_tenant_does_not_hold_is_not_found_and_not_asked_for() {
     for (bill, installment, word) in [
         (BillId(1), installment, "não está na carteira"),
         (bill, InstallmentId(9_999), "não tem a parcela 9999"),
-        (BillId(i64::MIN), InstallmentId(i64::MAX), "não está na carteira"),
+        (
+            BillId(i64::MIN),
+            InstallmentId(i64::MAX),
+            "não está na carteira",
+        ),
     ] {
         let error = scene.copy_of(bill, installment, None).await.unwrap_err();
         assert!(
-            matches!(error, BoletoError::UnknownBill(_) | BoletoError::UnknownInstallment { .. }) && error.to_string().contains(word),
+            matches!(
+                error,
+                BoletoError::UnknownBill(_) | BoletoError::UnknownInstallment { .. }
+            ) && error.to_string().contains(word),
             "{error:?}"
         );
     }
@@ -229,17 +301,24 @@ async fn what_the_tenant_does_not_hold_is_not_found_and_not_asked_for() {
     let other = TenantId::parse("618").unwrap();
     let settings = json!({"siengeBaseUrl": scene.rig.sienge.api("obra"), "subdomain": "obra", "package": "ultimate"});
     let store = &scene.rig.adapters.store;
-    store.put_tenant(&other, &serde_json::from_value(settings).unwrap()).await.unwrap();
+    store
+        .put_tenant(&other, &serde_json::from_value(settings).unwrap())
+        .await
+        .unwrap();
     scene.rig.secrets.store(&other, secret(&[TOKEN]));
     let session = Session::open(&scene.rig.adapters, &other, false, Instant::now() + PLENTY)
         .await
         .unwrap();
-    let copied = second_copy(&session, bill, installment, None).await.unwrap_err();
+    let copied = second_copy(&session, bill, installment, None)
+        .await
+        .unwrap_err();
     let wanted = BoletoEmail {
         to: "a@exemplo.com.br".to_owned(),
         ..BoletoEmail::default()
     };
-    let sent = email(&session, bill, installment, &wanted).await.unwrap_err();
+    let sent = email(&session, bill, installment, &wanted)
+        .await
+        .unwrap_err();
     for error in [copied, sent] {
         assert!(matches!(error, BoletoError::UnknownBill(_)), "{error:?}");
     }
@@ -256,9 +335,15 @@ async fn an_email_is_sent_by_sienge_once_and_a_wrong_address_never() {
         (&emails[0]["to"], &emails[0]["billId"]),
         (&json!("fulana@exemplo.com.br"), &json!(scene.bill))
     );
-    assert_eq!(emails[0]["title"], "Segunda via do boleto - Construtora São João");
+    assert_eq!(
+        emails[0]["title"],
+        "Segunda via do boleto - Construtora São João"
+    );
     assert!(
-        emails[0]["body"].as_str().unwrap().contains("parcela 1/4 do contrato"),
+        emails[0]["body"]
+            .as_str()
+            .unwrap()
+            .contains("parcela 1/4 do contrato"),
         "{}",
         emails[0]
     );
@@ -281,7 +366,10 @@ async fn an_email_of_which_sienge_says_nothing_is_not_sent_again_by_itself() {
         .await;
     let error = scene.send("a@exemplo.com.br").await.unwrap_err();
     assert!(matches!(error, BoletoError::EmailUnclear(_)), "{error:?}");
-    assert!(error.to_string().contains("pode ter sido enviado"), "{error}");
+    assert!(
+        error.to_string().contains("pode ter sido enviado"),
+        "{error}"
+    );
     assert_eq!(scene.calls("POST").await, 1);
 }
 
@@ -289,9 +377,15 @@ async fn an_email_of_which_sienge_says_nothing_is_not_sent_again_by_itself() {
 async fn a_blocking_creditor_keeps_the_due_date_of_the_boleto() {
     let scene = Scene::new().await;
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
-    assert!(matches!(error, BoletoError::NewDueDateBlocked { .. }), "{error:?}");
+    assert!(
+        matches!(error, BoletoError::NewDueDateBlocked { .. }),
+        "{error:?}"
+    );
     let text = error.to_string();
-    assert!(text.contains("Bloquear novo vencimento") && text.contains("10/12/2026"), "{text}");
+    assert!(
+        text.contains("Bloquear novo vencimento") && text.contains("10/12/2026"),
+        "{text}"
+    );
     assert_eq!(scene.calls("").await, 0);
     // The date that it has is no new one.
     assert_eq!(scene.copy(Some(DUE)).await.unwrap().due_on, DUE);
@@ -300,7 +394,8 @@ async fn a_blocking_creditor_keeps_the_due_date_of_the_boleto() {
     scene.silently("change", json!({"dueDate": "2026-12-21"}));
     let error = scene.copy(Some(DUE)).await.unwrap_err();
     assert!(
-        matches!(error, BoletoError::NewDueDateBlocked { .. }) && error.to_string().contains("21/12/2026"),
+        matches!(error, BoletoError::NewDueDateBlocked { .. })
+            && error.to_string().contains("21/12/2026"),
         "{error:?}"
     );
     assert_eq!(scene.calls("PATCH").await, 0);
@@ -309,10 +404,21 @@ async fn a_blocking_creditor_keeps_the_due_date_of_the_boleto() {
 #[tokio::test]
 async fn a_new_due_date_comes_with_the_boleto_once_it_is_registered() {
     let scene = Scene::new().await;
-    scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;
+    scene
+        .rig
+        .creditor(1, |creditor| creditor.block_new_due_date = false)
+        .await;
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
-    assert!(matches!(error, BoletoError::NoRegisteredCharge { .. }), "{error:?}");
-    assert!(error.to_string().contains("já vence em 14/12/2026 no Sienge"), "{error}");
+    assert!(
+        matches!(error, BoletoError::NoRegisteredCharge { .. }),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("já vence em 14/12/2026 no Sienge"),
+        "{error}"
+    );
     scene.rig.assert_equal().await;
     scene.silently("boleto", json!({}));
     let copy = scene.copy(Some(NEW_DUE)).await.unwrap();
@@ -338,23 +444,35 @@ async fn the_date_in_sienge_counts_where_the_creditor_keeps_ours() {
 #[tokio::test]
 async fn no_boleto_is_handed_to_the_former_customer_while_an_assignment_waits() {
     let scene = Scene::new().await;
-    scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;
+    scene
+        .rig
+        .creditor(1, |creditor| creditor.block_new_due_date = false)
+        .await;
     scene.copy(None).await.unwrap();
     // Nobody was told of it: the read before a new due date finds it, and asks for nothing.
-    scene.rig.change("assign", json!({"billId": scene.bill, "silent": true}));
+    scene
+        .rig
+        .change("assign", json!({"billId": scene.bill, "silent": true}));
     let calls = scene.calls("PATCH").await;
     let refused = scene.copy(Some(NEW_DUE)).await.unwrap_err();
-    assert!(refused.to_string().contains("Cessão de direitos"), "{refused}");
+    assert!(
+        refused.to_string().contains("Cessão de direitos"),
+        "{refused}"
+    );
     let before = scene.calls("").await;
     for refused in [
         scene.copy(None).await.unwrap_err(),
         scene.copy(Some(NEW_DUE)).await.unwrap_err(),
         scene.send("fulana@exemplo.com.br").await.unwrap_err(),
     ] {
-        assert!(matches!(refused, BoletoError::AssignmentWaits(_)), "{refused:?}");
+        assert!(
+            matches!(refused, BoletoError::AssignmentWaits(_)),
+            "{refused:?}"
+        );
         let told = refused.to_string();
         assert!(
-            told.contains("Cessão de direitos") && told.contains("próximo batimento (domingo, 07:30"),
+            told.contains("Cessão de direitos")
+                && told.contains("próximo batimento (domingo, 07:30"),
             "{told}"
         );
     }
@@ -371,14 +489,26 @@ async fn no_boleto_is_handed_to_the_former_customer_while_an_assignment_waits() 
 #[tokio::test]
 async fn a_new_due_date_is_a_business_day_from_today_on() {
     let scene = Scene::new().await;
-    scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;
+    scene
+        .rig
+        .creditor(1, |creditor| creditor.block_new_due_date = false)
+        .await;
     for (wrong, word) in [
-        (date(2026, 11, 19), "não pode ser anterior a hoje, 20/11/2026"),
-        (date(2026, 12, 12), "12/12/2026 não é dia útil; o próximo é 14/12/2026"),
+        (
+            date(2026, 11, 19),
+            "não pode ser anterior a hoje, 20/11/2026",
+        ),
+        (
+            date(2026, 12, 12),
+            "12/12/2026 não é dia útil; o próximo é 14/12/2026",
+        ),
         (date(2026, 12, 25), "o próximo é 28/12/2026"),
     ] {
         let error = scene.copy(Some(wrong)).await.unwrap_err();
-        let refused = matches!(error, BoletoError::DueDatePassed { .. } | BoletoError::NotABusinessDay { .. });
+        let refused = matches!(
+            error,
+            BoletoError::DueDatePassed { .. } | BoletoError::NotABusinessDay { .. }
+        );
         assert!(refused && error.to_string().contains(word), "{error:?}");
     }
     assert_eq!(scene.calls("").await, 0);
@@ -386,7 +516,8 @@ async fn a_new_due_date_is_a_business_day_from_today_on() {
     scene.silently("receive", json!({"value": "0.01"}));
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
     assert!(
-        matches!(error, BoletoError::DueDateRefused { .. }) && error.to_string().contains("O Sienge recusou"),
+        matches!(error, BoletoError::DueDateRefused { .. })
+            && error.to_string().contains("O Sienge recusou"),
         "{error:?}"
     );
 }
@@ -394,7 +525,10 @@ async fn a_new_due_date_is_a_business_day_from_today_on() {
 #[tokio::test]
 async fn a_sienge_that_is_down_is_said() {
     let scene = Scene::new().await;
-    scene.rig.faults(json!([{"kind": "status", "status": 503}])).await;
+    scene
+        .rig
+        .faults(json!([{"kind": "status", "status": 503}]))
+        .await;
     let error = scene.copy(None).await.unwrap_err();
     assert!(matches!(error, BoletoError::Sienge(_)), "{error:?}");
     assert!(
@@ -403,18 +537,30 @@ async fn a_sienge_that_is_down_is_said() {
             .starts_with("O Sienge não atendeu ao pedido do boleto. O Sienge falhou em payment-slip-notification (503)"),
         "{error}"
     );
-    scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;
+    scene
+        .rig
+        .creditor(1, |creditor| creditor.block_new_due_date = false)
+        .await;
     scene
         .rig
         .faults(json!([{"kind": "status", "status": 503, "method": "PATCH"}]))
         .await;
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
     assert!(matches!(error, BoletoError::DueDateUnclear(_)), "{error:?}");
-    assert!(error.to_string().contains("pode ter sido gravado: repita o pedido"), "{error}");
-    let only_the_boleto = json!([{"kind": "status", "status": 503, "route": "v1/payment-slip-notification"}]);
+    assert!(
+        error
+            .to_string()
+            .contains("pode ter sido gravado: repita o pedido"),
+        "{error}"
+    );
+    let only_the_boleto =
+        json!([{"kind": "status", "status": 503, "route": "v1/payment-slip-notification"}]);
     scene.rig.faults(only_the_boleto).await;
     let error = scene.copy(Some(NEW_DUE)).await.unwrap_err();
-    assert!(matches!(error, BoletoError::ChangedAndUnread { .. }), "{error:?}");
+    assert!(
+        matches!(error, BoletoError::ChangedAndUnread { .. }),
+        "{error:?}"
+    );
     assert!(
         error
             .to_string()
@@ -428,8 +574,14 @@ async fn killed_anywhere_and_asked_again_the_due_date_is_changed_once() {
     let scene = Scene::new().await;
     let wire = Wire::before(&scene.rig.sienge.base_url).await;
     let address = format!("{}/obra/public/api", wire.base_url);
-    scene.rig.settings(|settings| settings.sienge_base_url = address).await;
-    scene.rig.creditor(1, |creditor| creditor.block_new_due_date = false).await;
+    scene
+        .rig
+        .settings(|settings| settings.sienge_base_url = address)
+        .await;
+    scene
+        .rig
+        .creditor(1, |creditor| creditor.block_new_due_date = false)
+        .await;
     scene.rig.fresh_minute().await;
     let saved = scene.rig.save();
     let (bill, installment) = scene.ids();
@@ -442,7 +594,9 @@ async fn killed_anywhere_and_asked_again_the_due_date_is_changed_once() {
             let adapters = scene.rig.watched_adapters("apply", &effects).await;
             wire.watch(Some(effects.clone()));
             let invocation = async {
-                let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await.ok()?;
+                let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY)
+                    .await
+                    .ok()?;
                 let copy = second_copy(&session, bill, installment, Some(NEW_DUE)).await;
                 session.close().await;
                 copy.ok()
@@ -450,10 +604,17 @@ async fn killed_anywhere_and_asked_again_the_due_date_is_changed_once() {
             effects.run(Box::pin(invocation)).await;
             wire.watch(None);
             let again = scene.copy(Some(NEW_DUE)).await.unwrap_err();
-            assert!(matches!(again, BoletoError::NoRegisteredCharge { .. }), "{at} {blow:?}: {again:?}");
+            assert!(
+                matches!(again, BoletoError::NoRegisteredCharge { .. }),
+                "{at} {blow:?}: {again:?}"
+            );
             scene.silently("boleto", json!({}));
             let copy = scene.copy(Some(NEW_DUE)).await.unwrap();
-            assert_eq!((copy.due_on, &copy.warnings[..]), (NEW_DUE, &[][..]), "{at} {blow:?}");
+            assert_eq!(
+                (copy.due_on, &copy.warnings[..]),
+                (NEW_DUE, &[][..]),
+                "{at} {blow:?}"
+            );
             assert_eq!(scene.calls("PATCH").await, 1, "{at} {blow:?}");
             scene.rig.assert_equal().await;
             if !effects.fell() {
@@ -462,6 +623,12 @@ async fn killed_anywhere_and_asked_again_the_due_date_is_changed_once() {
             }
         }
     }
-    let patch = named.iter().position(|name| name.starts_with("PATCH")).unwrap();
-    assert!(named[patch..].iter().any(|name| name.starts_with("GET")), "{named:?}");
+    let patch = named
+        .iter()
+        .position(|name| name.starts_with("PATCH"))
+        .unwrap();
+    assert!(
+        named[patch..].iter().any(|name| name.starts_with("GET")),
+        "{named:?}"
+    );
 }

@@ -11,16 +11,26 @@ use serde_json::json;
 async fn filled() -> Rig {
     let rig = Rig::filled().await;
     let first = rig.bus.take();
-    assert!(first.iter().any(|event| event.detail_type == "contract.opened"));
+    assert!(
+        first
+            .iter()
+            .any(|event| event.detail_type == "contract.opened")
+    );
     assert_eq!(
-        first.iter().filter(|event| event.detail_type == "reconciliation.finished").count(),
+        first
+            .iter()
+            .filter(|event| event.detail_type == "reconciliation.finished")
+            .count(),
         1
     );
     rig
 }
 
 fn of_type<'a>(events: &'a [BusEvent], detail_type: &str) -> Vec<&'a BusEvent> {
-    events.iter().filter(|event| event.detail_type == detail_type).collect()
+    events
+        .iter()
+        .filter(|event| event.detail_type == detail_type)
+        .collect()
 }
 
 fn receipt(rig: &Rig) -> (u32, Told) {
@@ -50,8 +60,14 @@ async fn a_payment_is_told_once_whatever_comes_twice() {
     let paid = of_type(&events, "payment.applied");
     assert_eq!(paid.len(), 1, "{events:?}");
     let detail = &paid[0].detail;
-    assert_eq!((&detail["tenant"], &detail["billId"]), (&json!("617"), &json!(bill.to_string())));
-    assert_eq!((&detail["paid"], &detail["total"]), (&json!("12.34"), &json!(false)));
+    assert_eq!(
+        (&detail["tenant"], &detail["billId"]),
+        (&json!("617"), &json!(bill.to_string()))
+    );
+    assert_eq!(
+        (&detail["paid"], &detail["total"]),
+        (&json!("12.34"), &json!(false))
+    );
 }
 
 #[tokio::test]
@@ -59,15 +75,23 @@ async fn each_change_has_its_event() {
     let rig = filled().await;
     let contracts = rig.contracts(&[1], 2);
     let (bill, open) = &contracts[0];
-    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]})).await;
-    rig.apply().await;
-    rig.happen("reverse", json!({"billId": bill, "installmentId": open[0], "notify": true}))
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]}))
         .await;
     rig.apply().await;
-    rig.happen("change", json!({"billId": bill, "installmentId": open[0], "dueDate": "2027-05-05"}))
-        .await;
+    rig.happen(
+        "reverse",
+        json!({"billId": bill, "installmentId": open[0], "notify": true}),
+    )
+    .await;
     rig.apply().await;
-    rig.happen("remove", json!({"billId": bill, "installmentId": open[1]})).await;
+    rig.happen(
+        "change",
+        json!({"billId": bill, "installmentId": open[0], "dueDate": "2027-05-05"}),
+    )
+    .await;
+    rig.apply().await;
+    rig.happen("remove", json!({"billId": bill, "installmentId": open[1]}))
+        .await;
     rig.apply().await;
     rig.happen("cancel", json!({"billId": bill})).await;
     rig.apply().await;
@@ -95,10 +119,17 @@ async fn what_the_bus_did_not_take_is_published_by_the_sweep_once() {
         rig.assert_equal().await;
         rig.bus.be(BusMood::Takes);
         rig.payments(json!({})).await.unwrap();
-        assert!(rig.bus.take().is_empty(), "an event just committed is left to its own function");
+        assert!(
+            rig.bus.take().is_empty(),
+            "an event just committed is left to its own function"
+        );
         rig.pass(Duration::from_mins(3));
         rig.payments(json!({})).await.unwrap();
-        assert_eq!(of_type(&rig.bus.take(), "payment.applied").len(), 1, "{mood:?}");
+        assert_eq!(
+            of_type(&rig.bus.take(), "payment.applied").len(),
+            1,
+            "{mood:?}"
+        );
         rig.pass(Duration::from_mins(3));
         rig.payments(json!({})).await.unwrap();
         assert!(rig.bus.take().is_empty(), "{mood:?}");
@@ -115,13 +146,19 @@ async fn the_sweep_says_how_many_events_the_bus_took() {
     rig.pass(Duration::from_mins(3));
     let summary = rig.payments(json!({})).await.unwrap();
     assert!(
-        summary["resumo"].as_str().unwrap().contains("0 evento(s) publicado(s)"),
+        summary["resumo"]
+            .as_str()
+            .unwrap()
+            .contains("0 evento(s) publicado(s)"),
         "{summary}"
     );
     rig.bus.be(BusMood::Takes);
     let summary = rig.payments(json!({})).await.unwrap();
     assert!(
-        summary["resumo"].as_str().unwrap().contains("1 evento(s) publicado(s)"),
+        summary["resumo"]
+            .as_str()
+            .unwrap()
+            .contains("1 evento(s) publicado(s)"),
         "{summary}"
     );
 }

@@ -80,7 +80,8 @@ pub(crate) async fn rig() -> (Rig, Wire) {
     );
     let wire = Wire::before(&rig.sienge.base_url).await;
     let address = format!("{}/obra/public/api", wire.base_url);
-    rig.settings(|settings| settings.sienge_base_url = address).await;
+    rig.settings(|settings| settings.sienge_base_url = address)
+        .await;
     rig.run_all("reconcile").await;
     rig.run_all("import").await;
     rig.bus.take();
@@ -95,7 +96,10 @@ fn work(rig: &Rig, silently: bool) -> Vec<Told> {
     let mut operations: Vec<(&str, Value)> = Vec::new();
     let (bill, i) = next();
     operations.push(("receive", json!({"billId": bill, "installmentId": i[0]})));
-    operations.push(("receive", json!({"billId": bill, "installmentId": i[1], "value": "10.01"})));
+    operations.push((
+        "receive",
+        json!({"billId": bill, "installmentId": i[1], "value": "10.01"}),
+    ));
     operations.push((
         "add",
         json!({"contract": {"installments": 101, "value": "30300.33", "enterpriseId": enterprise(rig)}}),
@@ -105,7 +109,10 @@ fn work(rig: &Rig, silently: bool) -> Vec<Told> {
     let (bill, _) = next();
     operations.push(("cancel", json!({"billId": bill, "reason": "Distrato"})));
     let (bill, i) = next();
-    operations.push(("remake", json!({"billId": bill, "installmentIds": [i[0], i[1]], "count": 3})));
+    operations.push((
+        "remake",
+        json!({"billId": bill, "installmentIds": [i[0], i[1]], "count": 3}),
+    ));
     // On a bill of its own: payments and other changes come in two reads of the redundancy, so in two commits.
     let (bill, i) = next();
     operations.push((
@@ -135,13 +142,19 @@ fn unknown(rig: &Rig) -> Vec<Told> {
             .find(|bill| bill.company == 3 && bill.document == "NF")
             .map(|bill| bill.id)
     });
-    rig.change("receive", json!({"billId": bill.unwrap(), "installmentId": 1, "value": "1.00"}))
+    rig.change(
+        "receive",
+        json!({"billId": bill.unwrap(), "installmentId": 1, "value": "1.00"}),
+    )
 }
 
 /// An enterprise of company 1.
 fn enterprise(rig: &Rig) -> u32 {
     rig.sienge.with_world(|world| {
-        let found = world.enterprises.values().find(|enterprise| enterprise.company == 1);
+        let found = world
+            .enterprises
+            .values()
+            .find(|enterprise| enterprise.company == 1);
         found.unwrap().id
     })
 }
@@ -180,16 +193,30 @@ impl Case {
                 let adapters = self.rig.watched_adapters(function, effects).await;
                 let event = event.clone();
                 let answer = match *function {
-                    "import" => effects.run(Box::pin(import::handle(&adapters, event, end))).await,
-                    "payments" => effects.run(Box::pin(payments::handle(&adapters, event, end))).await,
-                    "reconcile" => effects.run(Box::pin(reconcile::handle(&adapters, event, end))).await,
+                    "import" => {
+                        effects
+                            .run(Box::pin(import::handle(&adapters, event, end)))
+                            .await
+                    }
+                    "payments" => {
+                        effects
+                            .run(Box::pin(payments::handle(&adapters, event, end)))
+                            .await
+                    }
+                    "reconcile" => {
+                        effects
+                            .run(Box::pin(reconcile::handle(&adapters, event, end)))
+                            .await
+                    }
                     other => panic!("no function {other}"),
                 };
                 answer.map(|answer| answer.map(|summary| ending(&summary)))
             }
             Invocation::Command(event) => {
                 let adapters = self.rig.watched_adapters("payments", effects).await;
-                let answer = effects.run(Box::pin(payments::handle(&adapters, event.clone(), end))).await;
+                let answer = effects
+                    .run(Box::pin(payments::handle(&adapters, event.clone(), end)))
+                    .await;
                 answer.map(|answer| answer.map(|summary| ending(&summary)))
             }
         };
@@ -241,7 +268,10 @@ impl Case {
                     };
                     let (summaries, more) = rig.route().await;
                     published.extend(more);
-                    let mut ends = [answer.unwrap()].into_iter().chain(summaries).map(|summary| ending(&summary));
+                    let mut ends = [answer.unwrap()]
+                        .into_iter()
+                        .chain(summaries)
+                        .map(|summary| ending(&summary));
                     finished = ends.any(|word| has_ended(&word));
                     event.as_object_mut().unwrap().remove("confirm");
                 }
@@ -275,7 +305,11 @@ impl Case {
         }
         let control = rig.database.items("control").await;
         // A customer that could not be read when its contract opened, and a unit, are read by the next daily load.
-        let is_unread = |item: &Value| item["document_key"].as_str().is_some_and(|key| key.ends_with("#unread"));
+        let is_unread = |item: &Value| {
+            item["document_key"]
+                .as_str()
+                .is_some_and(|key| key.ends_with("#unread"))
+        };
         let units = unharmed
             .iter()
             .flat_map(|story| &story.portfolio)
@@ -285,7 +319,9 @@ impl Case {
             .map(|(key, _)| key.clone())
             .collect();
         if portfolio.values().any(is_unread) || !unread_units.is_empty() {
-            rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap();
+            rig.import(json!({"tenant": "617", "creditor": 1}))
+                .await
+                .unwrap();
             let after = rig.portfolio().await;
             for (key, item) in portfolio.iter_mut().filter(|(_, item)| is_unread(item)) {
                 item.clone_from(&after[key]);
@@ -297,7 +333,9 @@ impl Case {
             );
         }
         let text = |value: &AttributeValue| value.as_s().unwrap().clone();
-        let key = |item: &HashMap<String, AttributeValue>| format!("{} {}", text(&item["pk"]), text(&item["sk"]));
+        let key = |item: &HashMap<String, AttributeValue>| {
+            format!("{} {}", text(&item["pk"]), text(&item["sk"]))
+        };
         let told = match &self.invocation {
             Invocation::Webhook(told) => Some(told.id.clone()),
             _ => None,
@@ -343,11 +381,20 @@ impl Case {
         assert!(self.rig.nothing_waits().await);
         let unharmed = self.story(published, None).await;
         let mut points = 0;
-        let ways = [Blow::DiesAfter, Blow::DiesBefore, Blow::FailsBefore, Blow::FailsAfter];
+        let ways = [
+            Blow::DiesAfter,
+            Blow::DiesBefore,
+            Blow::FailsBefore,
+            Blow::FailsAfter,
+        ];
         let every = all() || count <= DEATHS;
         let stride = if every { 1 } else { count.div_ceil(DEATHS) };
         for (index, number) in (1..).step_by(stride).enumerate() {
-            let ways = if every { &ways[..] } else { &ways[index % ways.len()..][..1] };
+            let ways = if every {
+                &ways[..]
+            } else {
+                &ways[index % ways.len()..][..1]
+            };
             let mut fell = false;
             for blow in ways.iter().copied() {
                 self.rig.restore(&saved);
@@ -358,20 +405,38 @@ impl Case {
                 }
                 fell = true;
                 points += 1;
-                let place = format!("{name}, {blow:?} at effect {number} ({}): {answer:?}", effects.names()[number - 1]);
+                let place = format!(
+                    "{name}, {blow:?} at effect {number} ({}): {answer:?}",
+                    effects.names()[number - 1]
+                );
                 if matches!(blow, Blow::DiesBefore | Blow::DiesAfter) {
                     assert!(answer.is_none(), "{place}");
-                    assert_no_half_commit(&before, &self.rig.portfolio().await, &unharmed.portfolio, &place);
+                    assert_no_half_commit(
+                        &before,
+                        &self.rig.portfolio().await,
+                        &unharmed.portfolio,
+                        &place,
+                    );
                 }
                 let published = self.time_passes(answer).await;
-                assert!(self.rig.nothing_waits().await, "{place}: something waits for ever");
-                assert_same(&self.story(published, Some(&unharmed)).await, &unharmed, &place);
+                assert!(
+                    self.rig.nothing_waits().await,
+                    "{place}: something waits for ever"
+                );
+                assert_same(
+                    &self.story(published, Some(&unharmed)).await,
+                    &unharmed,
+                    &place,
+                );
             }
             if !fell {
                 break;
             }
         }
-        println!("{name}: {count} effects, {points} points in {:.1?}", began.elapsed());
+        println!(
+            "{name}: {count} effects, {points} points in {:.1?}",
+            began.elapsed()
+        );
         self.rig.restore(&saved);
         unharmed
     }
@@ -402,7 +467,9 @@ fn assert_no_half_commit(before: &Portfolio, now: &Portfolio, after: &Portfolio,
     let of = |portfolio: &Portfolio, bill: &str| -> Portfolio {
         let items = portfolio.iter().filter(|((pk, _), _)| pk == bill);
         items
-            .filter(|((_, sk), _)| sk.starts_with(keys::CONTRACT_PREFIX) || sk.starts_with(keys::INSTALLMENT_PREFIX))
+            .filter(|((_, sk), _)| {
+                sk.starts_with(keys::CONTRACT_PREFIX) || sk.starts_with(keys::INSTALLMENT_PREFIX)
+            })
             .map(|(key, item)| (key.clone(), item.clone()))
             .collect()
     };
@@ -416,19 +483,36 @@ fn assert_no_half_commit(before: &Portfolio, now: &Portfolio, after: &Portfolio,
         let whole = [before, after].iter().any(|whole| of(whole, bill) == held);
         let head = now.get(&(bill.clone(), keys::BILL_HEAD.to_owned()));
         let pending = head.is_some_and(|head| !head["pending_events"].is_null());
-        assert!(whole || pending, "{place}: {bill} is half written: {held:#?}");
+        assert!(
+            whole || pending,
+            "{place}: {bill} is half written: {held:#?}"
+        );
     }
 }
 
 fn assert_same(story: &Story, unharmed: &Story, place: &str) {
-    let keys: BTreeSet<_> = story.portfolio.keys().chain(unharmed.portfolio.keys()).collect();
+    let keys: BTreeSet<_> = story
+        .portfolio
+        .keys()
+        .chain(unharmed.portfolio.keys())
+        .collect();
     for key in keys {
-        assert_eq!(story.portfolio.get(key), unharmed.portfolio.get(key), "{place}: {key:?}");
+        assert_eq!(
+            story.portfolio.get(key),
+            unharmed.portfolio.get(key),
+            "{place}: {key:?}"
+        );
     }
     assert_eq!(story.bus, unharmed.bus, "{place}: events on the bus");
-    assert_eq!(story.control, unharmed.control, "{place}: leases, checkpoints, cursors");
+    assert_eq!(
+        story.control, unharmed.control,
+        "{place}: leases, checkpoints, cursors"
+    );
     assert_eq!(story.states, unharmed.states, "{place}: webhooks");
-    assert_eq!(story.dead_letters, unharmed.dead_letters, "{place}: dead letters");
+    assert_eq!(
+        story.dead_letters, unharmed.dead_letters,
+        "{place}: dead letters"
+    );
 }
 
 pub(crate) async fn tell_all(rig: &Rig, told: &[Told]) -> Vec<String> {
@@ -444,15 +528,22 @@ async fn a_webhook_survives_death_at_every_await() {
     for length in [0, 410_000] {
         let (rig, wire) = rig().await;
         let (bill, open) = rig.contracts(&[1], 1).remove(0);
-        let mut told = rig.change("receive", json!({"billId": bill, "installmentId": open[0]})).remove(0);
-        told.body["nota"] = json!(std::iter::repeat_with(fastrand::alphanumeric).take(length).collect::<String>());
+        let mut told = rig
+            .change("receive", json!({"billId": bill, "installmentId": open[0]}))
+            .remove(0);
+        told.body["nota"] = json!(
+            std::iter::repeat_with(fastrand::alphanumeric)
+                .take(length)
+                .collect::<String>()
+        );
         let case = Case {
             rig,
             wire,
             invocation: Invocation::Webhook(told),
             accepted: Vec::new(),
         };
-        case.survives(&format!("webhook with {length} bytes more")).await;
+        case.survives(&format!("webhook with {length} bytes more"))
+            .await;
     }
 }
 
@@ -469,8 +560,10 @@ async fn apply_survives_death_at_every_await() {
         accepted,
     };
     let unharmed = case.survives("apply").await;
-    let (unmatched, done): (Vec<&Option<WebhookState>>, Vec<_>) =
-        unharmed.states.iter().partition(|state| **state == Some(WebhookState::Unmatched));
+    let (unmatched, done): (Vec<&Option<WebhookState>>, Vec<_>) = unharmed
+        .states
+        .iter()
+        .partition(|state| **state == Some(WebhookState::Unmatched));
     assert!(done.iter().all(|state| **state == Some(WebhookState::Done)));
     assert_eq!(unmatched.len(), 1);
     case.rig.apply().await;
@@ -487,7 +580,12 @@ async fn the_sweep_survives_death_at_every_await() {
     // Events that the bus did not take, webhooks whose messages were lost, a run whose process died.
     rig.bus.be(BusMood::Fails);
     let (bill, open) = rig.contracts(&[1], 3).remove(0);
-    let paid = |index: usize| rig.change("receive", json!({"billId": bill, "installmentId": open[index], "value": "1.00"}));
+    let paid = |index: usize| {
+        rig.change(
+            "receive",
+            json!({"billId": bill, "installmentId": open[index], "value": "1.00"}),
+        )
+    };
     accepted.extend(tell_all(&rig, &paid(0)).await);
     rig.apply().await;
     rig.bus.be(BusMood::Takes);
@@ -508,7 +606,11 @@ async fn the_sweep_survives_death_at_every_await() {
     let case = Case { invocation, ..case };
     let unharmed = case.survives("sweep").await;
     assert_eq!(unharmed.states[0], None, "it is past its days");
-    assert!(unharmed.states[1..].iter().all(|state| *state == Some(WebhookState::Done)));
+    assert!(
+        unharmed.states[1..]
+            .iter()
+            .all(|state| *state == Some(WebhookState::Done))
+    );
     assert!(
         !unharmed
             .control
@@ -550,12 +652,24 @@ async fn an_import_survives_death_at_every_await() {
 
 #[tokio::test]
 async fn an_import_of_everybody_survives_death_at_every_await() {
-    Box::pin(run_survives("import of everybody", "import", json!({"tenant": "617"}), PLENTY)).await;
+    Box::pin(run_survives(
+        "import of everybody",
+        "import",
+        json!({"tenant": "617"}),
+        PLENTY,
+    ))
+    .await;
 }
 
 #[tokio::test]
 async fn an_import_out_of_time_survives_death_at_every_await() {
-    Box::pin(run_survives("import out of time", "import", OF_ONE(), Duration::from_secs(20))).await;
+    Box::pin(run_survives(
+        "import out of time",
+        "import",
+        OF_ONE(),
+        Duration::from_secs(20),
+    ))
+    .await;
 }
 
 /// The installments of a company with a boleto.
@@ -603,7 +717,10 @@ async fn a_reconciliation_that_asks_survives_death_at_every_await_before_and_aft
     let (rig, wire) = rig().await;
     for (bill, open) in rig.contracts(&[1], 4) {
         for installment in &open[..2] {
-            rig.change("remove", json!({"billId": bill, "installmentId": installment, "silent": true}));
+            rig.change(
+                "remove",
+                json!({"billId": bill, "installmentId": installment, "silent": true}),
+            );
         }
     }
     let case = Case {
@@ -617,7 +734,14 @@ async fn a_reconciliation_that_asks_survives_death_at_every_await_before_and_aft
     let invocation = Invocation::Task("reconcile", summary["proximoPasso"].clone(), PLENTY);
     let case = Case { invocation, ..case };
     case.survives("confirmed reconciliation").await;
-    let summary = case.rig.reconcile(summary["proximoPasso"].clone()).await.unwrap();
-    assert!(summary["contagens"]["returned"].as_u64().unwrap() >= 12, "{summary}");
+    let summary = case
+        .rig
+        .reconcile(summary["proximoPasso"].clone())
+        .await
+        .unwrap();
+    assert!(
+        summary["contagens"]["returned"].as_u64().unwrap() >= 12,
+        "{summary}"
+    );
     case.rig.assert_equal().await;
 }

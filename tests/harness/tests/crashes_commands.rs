@@ -24,7 +24,11 @@ async fn moving_the_dead_letters_back_survives_death_at_every_await() {
     let (rig, wire) = rig().await;
     let mut told = Vec::new();
     for (bill, open) in rig.contracts(&[1], 2) {
-        told.extend(open[..2].iter().flat_map(|id| rig.change("receive", receipt(bill, *id))));
+        told.extend(
+            open[..2]
+                .iter()
+                .flat_map(|id| rig.change("receive", receipt(bill, *id))),
+        );
     }
     let accepted = tell_all(&rig, &told).await;
     rig.faults(json!([{"kind": "status", "status": 403}])).await;
@@ -41,7 +45,12 @@ async fn moving_the_dead_letters_back_survives_death_at_every_await() {
         accepted,
     };
     let unharmed = case.survives("redrive").await;
-    assert!(unharmed.states.iter().all(|state| *state == Some(WebhookState::Done)));
+    assert!(
+        unharmed
+            .states
+            .iter()
+            .all(|state| *state == Some(WebhookState::Done))
+    );
     case.rig.payments(json!({"redrive": true})).await.unwrap();
     case.rig.apply().await;
     assert_eq!(case.rig.inbox.dead(), 0);
@@ -80,19 +89,37 @@ async fn processing_a_webhook_again_survives_death_at_every_await() {
 async fn erasing_a_customer_survives_death_at_every_await() {
     let (rig, wire) = rig().await;
     let (bill, open) = rig.contracts(&[1], 4).remove(0);
-    let held = rig.adapters.store.load_bill(&tenant(), BillId(i64::from(bill))).await.unwrap();
+    let held = rig
+        .adapters
+        .store
+        .load_bill(&tenant(), BillId(i64::from(bill)))
+        .await
+        .unwrap();
     let customer = held.contracts.keys().next().unwrap().customer;
     // An agreement whose words name somebody, ended with others that do.
     let words = "Combinado com a vizinha Marieta";
-    let mut agreed = wanted("a1", AgreementKind::NonIntegrated, &rig.owed(bill, &open[..1]), monthly(1));
+    let mut agreed = wanted(
+        "a1",
+        AgreementKind::NonIntegrated,
+        &rig.owed(bill, &open[..1]),
+        monthly(1),
+    );
     (agreed.notes, agreed.public_notes) = (words.to_owned(), words.to_owned());
-    let session = Session::open(&rig.adapters_of("payments"), &tenant(), false, Instant::now() + PLENTY)
-        .await
-        .unwrap();
+    let session = Session::open(
+        &rig.adapters_of("payments"),
+        &tenant(),
+        false,
+        Instant::now() + PLENTY,
+    )
+    .await
+    .unwrap();
     let agreed = session.save_agreement(agreed).await.unwrap();
     session.break_agreement(&agreed.id, words).await.unwrap();
     session.close().await;
-    let theirs = |(bill, _): &(u32, Vec<u32>)| rig.sienge.with_world(|world| i64::from(world.bills[bill].customer) == customer.0);
+    let theirs = |(bill, _): &(u32, Vec<u32>)| {
+        rig.sienge
+            .with_world(|world| i64::from(world.bills[bill].customer) == customer.0)
+    };
     for (bill, _) in rig.contracts(&[1], 1).into_iter().filter(theirs) {
         rig.happen("cancel", json!({"billId": bill})).await;
     }
@@ -108,10 +135,16 @@ async fn erasing_a_customer_survives_death_at_every_await() {
     case.survives("erase").await;
     case.rig.payments(command).await.unwrap();
     let erased = case.rig.customer(customer).await.unwrap();
-    assert_eq!(erased, Customer::erased(customer, erased.erased_on.unwrap()));
+    assert_eq!(
+        erased,
+        Customer::erased(customer, erased.erased_on.unwrap())
+    );
     assert!(!names_somebody(&case.rig, words).await);
 }
 
 async fn names_somebody(rig: &Rig, words: &str) -> bool {
-    rig.portfolio().await.values().any(|item| item.to_string().contains(words))
+    rig.portfolio()
+        .await
+        .values()
+        .any(|item| item.to_string().contains(words))
 }

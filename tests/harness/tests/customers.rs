@@ -14,9 +14,13 @@ use webhook::Answer;
 
 /// A customer that the portfolio has no contract of, known to Sienge for long.
 async fn stranger(rig: &Rig) -> CustomerId {
-    let ids: Vec<CustomerId> = rig
-        .sienge
-        .with_world(|world| world.customers.keys().map(|id| CustomerId(i64::from(*id))).collect());
+    let ids: Vec<CustomerId> = rig.sienge.with_world(|world| {
+        world
+            .customers
+            .keys()
+            .map(|id| CustomerId(i64::from(*id)))
+            .collect()
+    });
     for id in ids {
         if rig.customer(id).await.is_none() {
             return id;
@@ -26,8 +30,14 @@ async fn stranger(rig: &Rig) -> CustomerId {
 }
 
 fn enterprise(rig: &Rig) -> u32 {
-    rig.sienge
-        .with_world(|world| world.enterprises.values().find(|each| each.company == 1).unwrap().id)
+    rig.sienge.with_world(|world| {
+        world
+            .enterprises
+            .values()
+            .find(|each| each.company == 1)
+            .unwrap()
+            .id
+    })
 }
 
 /// A new contract of the customer, applied.
@@ -46,13 +56,21 @@ fn forbidden(customer: CustomerId) -> Value {
 
 async fn customer_of(rig: &Rig, bill: u32) -> CustomerId {
     let held = rig.held().await;
-    held[&BillId(i64::from(bill))].contracts.keys().next().unwrap().customer
+    held[&BillId(i64::from(bill))]
+        .contracts
+        .keys()
+        .next()
+        .unwrap()
+        .customer
 }
 
 /// The bills of a customer in Sienge.
 fn bills_of(rig: &Rig, customer: CustomerId) -> Vec<u32> {
     rig.sienge.with_world(|world| {
-        let bills = world.bills.values().filter(|bill| i64::from(bill.customer) == customer.0);
+        let bills = world
+            .bills
+            .values()
+            .filter(|bill| i64::from(bill.customer) == customer.0);
         bills.map(|bill| bill.id).collect()
     })
 }
@@ -72,13 +90,21 @@ async fn erase(rig: &Rig, customer: CustomerId) {
     rig.assert_portfolio_is(&before).await;
     let event = json!({"tenant": "617", "eraseCustomer": customer.0});
     let summary = rig.payments(event).await.unwrap();
-    assert!(summary["resumo"].as_str().unwrap().contains("eliminados"), "{summary}");
+    assert!(
+        summary["resumo"].as_str().unwrap().contains("eliminados"),
+        "{summary}"
+    );
 }
 
 /// The items of the portfolio that hold something of what makes the customer a person.
 async fn items_naming(rig: &Rig, customer: &Customer) -> Vec<(String, String)> {
     let mut words = vec![customer.name.clone()];
-    words.extend(customer.document.iter().map(|document| document.as_str().to_owned()));
+    words.extend(
+        customer
+            .document
+            .iter()
+            .map(|document| document.as_str().to_owned()),
+    );
     words.extend(customer.email.clone());
     words.extend(customer.phones.iter().map(|phone| phone.number.clone()));
     words.retain(|word| !word.is_empty());
@@ -96,7 +122,10 @@ async fn one_that_could_not_be_read_is_read_by_the_daily_load() {
     let customer = stranger(&rig).await;
     rig.faults(forbidden(customer)).await;
     sell_to(&rig, customer).await;
-    assert_eq!(rig.customer(customer).await, Some(Customer::unread(customer)));
+    assert_eq!(
+        rig.customer(customer).await,
+        Some(Customer::unread(customer))
+    );
     rig.faults(json!([])).await;
     rig.run_all("import").await;
     let read = rig.customer(customer).await.unwrap();
@@ -111,10 +140,16 @@ async fn one_that_can_never_be_read_does_not_keep_the_daily_load_from_a_lost_pay
     rig.faults(forbidden(customer)).await;
     sell_to(&rig, customer).await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
-    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": open[0], "silent": true}),
+    );
     rig.run_all("import").await;
     rig.assert_equal().await;
-    assert_eq!(rig.customer(customer).await, Some(Customer::unread(customer)));
+    assert_eq!(
+        rig.customer(customer).await,
+        Some(Customer::unread(customer))
+    );
 }
 
 #[tokio::test]
@@ -128,17 +163,34 @@ async fn the_unit_of_a_new_contract_comes_with_the_daily_load() {
         .await
         .unwrap();
     // As if this unit had never been told.
-    let sold = before.iter().find(|unit| unit.stock.as_deref() == Some("V")).unwrap().clone();
-    assert!(sold.property_type.is_some() && sold.private_area.is_some(), "{sold:?}");
+    let sold = before
+        .iter()
+        .find(|unit| unit.stock.as_deref() == Some("V"))
+        .unwrap()
+        .clone();
+    assert!(
+        sold.property_type.is_some() && sold.private_area.is_some(),
+        "{sold:?}"
+    );
     let key = ponte::store::keys::unit(&tenant(), sold.enterprise, sold.id);
     let delete = rig.database.raw().delete_item().table_name("portfolio");
     let text = aws_sdk_dynamodb::types::AttributeValue::S;
-    delete.key("pk", text(key.pk)).key("sk", text(key.sk)).send().await.unwrap();
+    delete
+        .key("pk", text(key.pk))
+        .key("sk", text(key.sk))
+        .send()
+        .await
+        .unwrap();
     // Every contract counts as changed since then.
     rig.import(json!({"tenant": "617", "creditor": 1, "from": "2000-01-01"}))
         .await
         .unwrap();
-    let after = rig.adapters.store.units(&tenant(), sold.enterprise).await.unwrap();
+    let after = rig
+        .adapters
+        .store
+        .units(&tenant(), sold.enterprise)
+        .await
+        .unwrap();
     assert!(after.contains(&sold), "{after:?}");
 }
 
@@ -147,14 +199,20 @@ async fn one_that_may_not_be_read_fails_its_own_webhook_and_no_payment_beside_it
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     let customer = customer_of(&rig, bill).await;
-    let changed = rig.change("customer", json!({"customerId": customer.0, "name": "Outro Nome"}));
+    let changed = rig.change(
+        "customer",
+        json!({"customerId": customer.0, "name": "Outro Nome"}),
+    );
     let received = rig.change("receive", json!({"billId": bill, "installmentId": open[0]}));
     for told in changed.iter().chain(&received) {
         rig.tell(told).await;
     }
     rig.faults(forbidden(customer)).await;
     assert_eq!(rig.apply_once().await, changed.len());
-    assert_eq!(rig.stored(&received[0].id).await.unwrap().state, WebhookState::Done);
+    assert_eq!(
+        rig.stored(&received[0].id).await.unwrap().state,
+        WebhookState::Done
+    );
     rig.assert_equal().await;
     rig.faults(json!([])).await;
     rig.apply().await;
@@ -168,7 +226,10 @@ async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_ope
     let customer = customer_of(&rig, bill).await;
     let erase = json!({"tenant": "617", "eraseCustomer": customer.0});
     let refused = rig.payments(erase.clone()).await.unwrap_err().to_string();
-    assert!(refused.contains("em aberto") && refused.contains("LGPD"), "{refused}");
+    assert!(
+        refused.contains("em aberto") && refused.contains("LGPD"),
+        "{refused}"
+    );
     let unknown = rig
         .payments(json!({"tenant": "617", "eraseCustomer": 1}))
         .await
@@ -181,12 +242,22 @@ async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_ope
     rig.run_all("reconcile").await;
     let before = rig.held().await;
     let summary = rig.payments(erase).await.unwrap();
-    assert!(summary["resumo"].as_str().unwrap().contains("eliminados"), "{summary}");
+    assert!(
+        summary["resumo"].as_str().unwrap().contains("eliminados"),
+        "{summary}"
+    );
     let erased = rig.customer(customer).await.unwrap();
-    assert_eq!(erased, Customer::erased(customer, erased.erased_on.unwrap()));
+    assert_eq!(
+        erased,
+        Customer::erased(customer, erased.erased_on.unwrap())
+    );
 
     // Sienge tells of the customer in every way; nothing comes back, and what is owed and was paid is as it was.
-    rig.happen("customer", json!({"customerId": customer.0, "name": "Nome Novo"})).await;
+    rig.happen(
+        "customer",
+        json!({"customerId": customer.0, "name": "Nome Novo"}),
+    )
+    .await;
     rig.apply().await;
     rig.run_all("import").await;
     rig.run_all("reconcile").await;
@@ -202,7 +273,10 @@ async fn news_of_before_the_erasure_are_still_known_when_they_come_again() {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     let customer = customer_of(&rig, bill).await;
-    let mut told = rig.change("customer", json!({"customerId": customer.0, "name": "Nome de Antes"}));
+    let mut told = rig.change(
+        "customer",
+        json!({"customerId": customer.0, "name": "Nome de Antes"}),
+    );
     told.extend(rig.change("receive", json!({"billId": bill, "installmentId": open[0]})));
     for each in bills_of(&rig, customer) {
         told.extend(rig.change("cancel", json!({"billId": each})));
@@ -241,12 +315,20 @@ async fn new_news_of_an_erased_ones_bills_bring_no_personal_data_back() {
     erase(&rig, customer).await;
     let (erased, before) = (rig.customer(customer).await.unwrap(), rig.held().await);
 
-    let contract = rig.sienge.with_world(|world| world.bills[&bill].contract.as_ref().unwrap().id);
+    let contract = rig
+        .sienge
+        .with_world(|world| world.bills[&bill].contract.as_ref().unwrap().id);
     let named = json!({"receivableBillId": bill, "installmentId": open[0]});
     let news = [
-        ("RECEIPT_PROCESSED", json!({"billId": bill, "installmentId": open[0]})),
+        (
+            "RECEIPT_PROCESSED",
+            json!({"billId": bill, "installmentId": open[0]}),
+        ),
         ("RECEIVABLE_INSTALLMENT_UPDATED", named),
-        ("SALES_CONTRACT_CANCELED", json!({"salesContractId": contract})),
+        (
+            "SALES_CONTRACT_CANCELED",
+            json!({"salesContractId": contract}),
+        ),
         ("CUSTOMER_UPDATED", json!({"customerId": customer.0})),
     ];
     for (event, body) in news {
@@ -259,7 +341,11 @@ async fn new_news_of_an_erased_ones_bills_bring_no_personal_data_back() {
         rig.pass(Duration::from_mins(1));
         assert_eq!(rig.tell(&told).await, Answer::Received, "{event}");
         rig.apply().await;
-        assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done, "{event}");
+        assert_eq!(
+            rig.stored(&told.id).await.unwrap().state,
+            WebhookState::Done,
+            "{event}"
+        );
         assert_eq!(rig.customer(customer).await.unwrap(), erased, "{event}");
         assert_eq!(items_naming(&rig, &known).await, [], "{event}");
         assert_eq!(rig.held().await, before, "{event}");
@@ -272,11 +358,15 @@ async fn erased_after_the_last_payment() -> (Rig, u32, u32, Customer) {
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     let customer = customer_of(&rig, bill).await;
     let known = rig.customer(customer).await.unwrap();
-    for other in bills_of(&rig, customer).into_iter().filter(|other| *other != bill) {
+    for other in bills_of(&rig, customer)
+        .into_iter()
+        .filter(|other| *other != bill)
+    {
         rig.happen("cancel", json!({"billId": other})).await;
     }
     for id in &open {
-        rig.happen("receive", json!({"billId": bill, "installmentId": id})).await;
+        rig.happen("receive", json!({"billId": bill, "installmentId": id}))
+            .await;
     }
     rig.apply().await;
     rig.run_all("reconcile").await;
@@ -292,8 +382,11 @@ async fn an_erased_one_is_known_again_when_a_contract_opens_again() {
     assert_eq!(items_naming(&rig, &known).await, []);
 
     // A cheque bounced: the last payment is undone, and the debt is to be collected again.
-    rig.happen("reverse", json!({"billId": bill, "installmentId": last, "notify": true}))
-        .await;
+    rig.happen(
+        "reverse",
+        json!({"billId": bill, "installmentId": last, "notify": true}),
+    )
+    .await;
     rig.apply().await;
     assert_eq!(rig.customer(customer).await.unwrap(), known);
     rig.assert_equal().await;
@@ -304,8 +397,11 @@ async fn an_erased_one_is_known_again_when_a_contract_opens_again() {
 async fn death_while_a_contract_opens_again_leaves_no_erased_customer_with_an_open_contract() {
     let (rig, bill, last, known) = Box::pin(erased_after_the_last_payment()).await;
     let customer = known.id;
-    rig.happen("reverse", json!({"billId": bill, "installmentId": last, "notify": true}))
-        .await;
+    rig.happen(
+        "reverse",
+        json!({"billId": bill, "installmentId": last, "notify": true}),
+    )
+    .await;
     let saved = rig.save();
     for number in 1.. {
         rig.restore(&saved);
@@ -318,6 +414,10 @@ async fn death_while_a_contract_opens_again_leaves_no_erased_customer_with_an_op
         rig.apply().await;
         rig.run_all("import").await;
         let place = &effects.names()[number - 1];
-        assert_eq!(rig.customer(customer).await.unwrap(), known, "death at {number} ({place})");
+        assert_eq!(
+            rig.customer(customer).await.unwrap(),
+            known,
+            "death at {number} ({place})"
+        );
     }
 }

@@ -17,21 +17,37 @@ struct Samples(BTreeMap<String, String>);
 impl Samples {
     fn read() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
-        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        let json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let json = files.filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        });
         let named = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
-        Self(json.map(|path| (named(&path), std::fs::read_to_string(&path).unwrap())).collect())
+        Self(
+            json.map(|path| (named(&path), std::fs::read_to_string(&path).unwrap()))
+                .collect(),
+        )
     }
 
     fn text(&mut self, name: &str) -> String {
-        self.0.remove(name).unwrap_or_else(|| panic!("events/{name}.json is missing"))
+        self.0
+            .remove(name)
+            .unwrap_or_else(|| panic!("events/{name}.json is missing"))
     }
 
     /// The id that a webhook's sample brings.
     fn event_id(&self, name: &str) -> String {
-        let text = self.0.get(name).unwrap_or_else(|| panic!("events/{name}.json is missing"));
+        let text = self
+            .0
+            .get(name)
+            .unwrap_or_else(|| panic!("events/{name}.json is missing"));
         let request: Value = serde_json::from_str(text).unwrap();
-        request["headers"]["x-sienge-id"].as_str().unwrap().to_owned()
+        request["headers"]["x-sienge-id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     fn event(&mut self, name: &str) -> Value {
@@ -42,14 +58,26 @@ impl Samples {
 /// Sends a sample through the HTTP edge; answers the status and the word.
 async fn post(rig: &Rig, samples: &mut Samples, name: &str) -> (u16, String) {
     let request = lambda_http::request::from_str(&samples.text(name)).unwrap();
-    let answer = http::answer(&rig.webhook, request).await.unwrap().into_response().await;
+    let answer = http::answer(&rig.webhook, request)
+        .await
+        .unwrap()
+        .into_response()
+        .await;
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
-    (answer.status().as_u16(), body["status"].as_str().unwrap().to_owned())
+    (
+        answer.status().as_u16(),
+        body["status"].as_str().unwrap().to_owned(),
+    )
 }
 
 async fn failures(rig: &Rig, samples: &mut Samples, name: &str) -> Vec<String> {
     let event: SqsEvent = serde_json::from_str(&samples.text(name)).unwrap();
-    let answer = Box::pin(apply::handle(&rig.adapters_of("apply"), event, Instant::now() + PLENTY)).await;
+    let answer = Box::pin(apply::handle(
+        &rig.adapters_of("apply"),
+        event,
+        Instant::now() + PLENTY,
+    ))
+    .await;
     answer
         .batch_item_failures
         .into_iter()
@@ -59,7 +87,10 @@ async fn failures(rig: &Rig, samples: &mut Samples, name: &str) -> Vec<String> {
 
 fn is(summary: &Value, state: &str, text: &str) {
     assert_eq!(summary["situacao"], state, "{summary}");
-    assert!(summary["resumo"].as_str().unwrap().contains(text), "{summary}");
+    assert!(
+        summary["resumo"].as_str().unwrap().contains(text),
+        "{summary}"
+    );
 }
 
 #[tokio::test]
@@ -73,9 +104,19 @@ async fn every_sample_does_what_it_says() {
     agreements(&rig, &mut samples).await;
     rig.assert_equal().await;
 
-    assert!(samples.0.is_empty(), "not used by a test: {:?}", samples.0.keys());
+    assert!(
+        samples.0.is_empty(),
+        "not used by a test: {:?}",
+        samples.0.keys()
+    );
     assert_eq!(
-        json!(rig.bus.take().iter().filter(|event| event.detail_type == "task.requested").count()),
+        json!(
+            rig.bus
+                .take()
+                .iter()
+                .filter(|event| event.detail_type == "task.requested")
+                .count()
+        ),
         json!(3)
     );
 }
@@ -95,13 +136,17 @@ async fn runs(rig: &Rig, samples: &mut Samples) {
     );
     assert!(rig.portfolio().await.is_empty());
     is(
-        &rig.reconcile(samples.event("reconcile-dry-run")).await.unwrap(),
+        &rig.reconcile(samples.event("reconcile-dry-run"))
+            .await
+            .unwrap(),
         "concluído",
         "incluída",
     );
     assert!(rig.portfolio().await.is_empty());
     is(
-        &rig.reconcile(samples.event("reconcile-creditor")).await.unwrap(),
+        &rig.reconcile(samples.event("reconcile-creditor"))
+            .await
+            .unwrap(),
         "concluído",
         "incluída",
     );
@@ -116,12 +161,16 @@ async fn runs(rig: &Rig, samples: &mut Samples) {
         "alterações desde 01/11/2026",
     );
     is(
-        &rig.import(samples.event("import-from-the-bus")).await.unwrap(),
+        &rig.import(samples.event("import-from-the-bus"))
+            .await
+            .unwrap(),
         "concluído",
         "Primeira carga",
     );
     is(
-        &rig.reconcile(samples.event("reconcile-everybody")).await.unwrap(),
+        &rig.reconcile(samples.event("reconcile-everybody"))
+            .await
+            .unwrap(),
         "solicitado",
         "3 execução(ões)",
     );
@@ -129,7 +178,9 @@ async fn runs(rig: &Rig, samples: &mut Samples) {
     assert_eq!(summaries.len(), 3);
     rig.assert_equal().await;
     is(
-        &rig.reconcile(samples.event("reconcile-confirm")).await.unwrap(),
+        &rig.reconcile(samples.event("reconcile-confirm"))
+            .await
+            .unwrap(),
         "falhou",
         "Não há batimento aguardando confirmação",
     );
@@ -139,12 +190,16 @@ async fn runs(rig: &Rig, samples: &mut Samples) {
         "Varredura",
     );
     is(
-        &rig.payments(samples.event("payments-redundancy")).await.unwrap(),
+        &rig.payments(samples.event("payments-redundancy"))
+            .await
+            .unwrap(),
         "solicitado",
         "3 execução(ões)",
     );
     is(
-        &rig.payments(samples.event("payments-redundancy-creditor")).await.unwrap(),
+        &rig.payments(samples.event("payments-redundancy-creditor"))
+            .await
+            .unwrap(),
         "concluído",
         "Redundância de pagamentos concluída",
     );
@@ -174,7 +229,11 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
     let mut ids = Vec::new();
     for name in accepted {
         ids.push(samples.event_id(name));
-        assert_eq!(post(rig, samples, name).await, (200, "received".to_owned()), "{name}");
+        assert_eq!(
+            post(rig, samples, name).await,
+            (200, "received".to_owned()),
+            "{name}"
+        );
     }
     for (name, status, word) in [
         ("webhook-unused-event", 200, "unused"),
@@ -183,37 +242,63 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
         ("webhook-unknown-tenant", 404, "unknown-tenant"),
         ("webhook-wrong-token", 401, "unauthorized"),
     ] {
-        assert_eq!(post(rig, samples, name).await, (status, word.to_owned()), "{name}");
+        assert_eq!(
+            post(rig, samples, name).await,
+            (status, word.to_owned()),
+            "{name}"
+        );
     }
     assert_eq!(rig.inbox.len(), accepted.len());
 
     let receipt = "0b0c6c1e-2f57-4c1a-9f0e-000000000001";
-    assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Pending);
-    assert_eq!(failures(rig, samples, "apply-unreadable-body").await, ["mensagem-2"]);
+    assert_eq!(
+        rig.stored(receipt).await.unwrap().state,
+        WebhookState::Pending
+    );
+    assert_eq!(
+        failures(rig, samples, "apply-unreadable-body").await,
+        ["mensagem-2"]
+    );
     assert_eq!(rig.stored(receipt).await.unwrap().state, WebhookState::Done);
     assert!(failures(rig, samples, "apply-batch").await.is_empty());
     rig.apply().await;
     for id in ids {
-        assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done, "{id}");
+        assert_eq!(
+            rig.stored(&id).await.unwrap().state,
+            WebhookState::Done,
+            "{id}"
+        );
     }
 }
 
 /// The HTTP API, as commands and as requests.
 async fn calls(rig: &Rig, samples: &mut Samples) {
     let saved = rig.api(samples.event("api-campaigns-save")).await.unwrap();
-    assert_eq!(rig.api(samples.event("api-campaigns")).await.unwrap(), saved);
+    assert_eq!(
+        rig.api(samples.event("api-campaigns")).await.unwrap(),
+        saved
+    );
     let cash = rig.api(samples.event("api-quote")).await.unwrap();
     assert!(!cash["rows"].as_array().unwrap().is_empty(), "{cash}");
     let plan = rig.api(samples.event("api-quote-plan")).await.unwrap();
     assert_eq!(plan["plan"]["installments"].as_array().unwrap().len(), 6);
     let smallest = rig.api(samples.event("api-smallest-plan")).await.unwrap();
-    assert_eq!(smallest["plan"]["installments"].as_array().unwrap().len(), 1);
-    let refused = rig.api(samples.event("api-quote-unknown-contract")).await.unwrap_err();
+    assert_eq!(
+        smallest["plan"]["installments"].as_array().unwrap().len(),
+        1
+    );
+    let refused = rig
+        .api(samples.event("api-quote-unknown-contract"))
+        .await
+        .unwrap_err();
     assert!(refused.text.contains("999999999"), "{refused:?}");
     let person = rig.api(samples.event("api-http-person")).await.unwrap();
     let body: Value = serde_json::from_str(person["body"].as_str().unwrap()).unwrap();
     assert_eq!((person["statusCode"].as_u64(), body), (Some(200), cash));
-    assert_eq!(rig.api(samples.event("api-http-wrong-key")).await.unwrap()["statusCode"], 401);
+    assert_eq!(
+        rig.api(samples.event("api-http-wrong-key")).await.unwrap()["statusCode"],
+        401
+    );
     let runs = rig.api(samples.event("api-runs")).await.unwrap();
     assert_eq!(runs["runs"][0]["task"], "reconcile", "{runs}");
     let critiques = rig.api(samples.event("api-critiques")).await.unwrap();
@@ -225,13 +310,35 @@ async fn agreements(rig: &Rig, samples: &mut Samples) {
     let stands = |answer: &Value, state: &str| assert_eq!(answer["state"]["is"], state, "{answer}");
     let saved = rig.api(samples.event("api-agreement-save")).await.unwrap();
     stands(&saved, "active");
-    assert_eq!(rig.api(samples.event("api-agreement-read")).await.unwrap(), saved);
-    let listed = rig.api(samples.event("api-agreements-of-a-contract")).await.unwrap();
+    assert_eq!(
+        rig.api(samples.event("api-agreement-read")).await.unwrap(),
+        saved
+    );
+    let listed = rig
+        .api(samples.event("api-agreements-of-a-contract"))
+        .await
+        .unwrap();
     assert_eq!(listed["agreements"], json!([saved]));
-    stands(&rig.api(samples.event("api-agreement-break")).await.unwrap(), "broken");
-    stands(&rig.api(samples.event("api-proposal-save")).await.unwrap(), "proposed");
-    stands(&rig.api(samples.event("api-proposal-confirm")).await.unwrap(), "active");
-    stands(&rig.api(samples.event("api-agreement-cancel")).await.unwrap(), "cancelled");
+    stands(
+        &rig.api(samples.event("api-agreement-break")).await.unwrap(),
+        "broken",
+    );
+    stands(
+        &rig.api(samples.event("api-proposal-save")).await.unwrap(),
+        "proposed",
+    );
+    stands(
+        &rig.api(samples.event("api-proposal-confirm"))
+            .await
+            .unwrap(),
+        "active",
+    );
+    stands(
+        &rig.api(samples.event("api-agreement-cancel"))
+            .await
+            .unwrap(),
+        "cancelled",
+    );
 
     let opened = rig.api(samples.event("api-contract-open")).await.unwrap();
     assert_eq!(
@@ -239,29 +346,45 @@ async fn agreements(rig: &Rig, samples: &mut Samples) {
         (&json!(true), &json!(true)),
         "{opened}"
     );
-    rig.happen("boleto", json!({"billId": 10001, "installmentId": 32})).await;
+    rig.happen("boleto", json!({"billId": 10001, "installmentId": 32}))
+        .await;
     rig.apply().await;
     let copy = rig.api(samples.event("api-boleto")).await.unwrap();
     assert!(copy["url"].is_string(), "{copy}");
-    assert_eq!(rig.api(samples.event("api-boleto-email")).await.unwrap(), json!({"sent": true}));
-    let refused = rig.api(samples.event("api-boleto-renew")).await.unwrap_err();
-    assert!(refused.text.contains("Bloquear novo vencimento"), "{refused:?}");
+    assert_eq!(
+        rig.api(samples.event("api-boleto-email")).await.unwrap(),
+        json!({"sent": true})
+    );
+    let refused = rig
+        .api(samples.event("api-boleto-renew"))
+        .await
+        .unwrap_err();
+    assert!(
+        refused.text.contains("Bloquear novo vencimento"),
+        "{refused:?}"
+    );
 }
 
 /// What operators ask for.
 async fn commands(rig: &Rig, samples: &mut Samples) {
     is(
-        &rig.payments(samples.event("payments-redrive")).await.unwrap(),
+        &rig.payments(samples.event("payments-redrive"))
+            .await
+            .unwrap(),
         "concluído",
         "Fila de erros: 0 mensagem(ns)",
     );
     is(
-        &rig.payments(samples.event("payments-reprocess")).await.unwrap(),
+        &rig.payments(samples.event("payments-reprocess"))
+            .await
+            .unwrap(),
         "concluído",
         "reprocessado",
     );
     is(
-        &rig.payments(samples.event("payments-reprocess-dry-run")).await.unwrap(),
+        &rig.payments(samples.event("payments-reprocess-dry-run"))
+            .await
+            .unwrap(),
         "concluído",
         "em simulação",
     );

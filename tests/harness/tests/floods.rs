@@ -51,7 +51,10 @@ async fn of_a_return_files_payments_each_contract_is_read_once() {
     for round in 0..5 {
         for (bill, open) in &paid {
             let told = rig
-                .change("receive", json!({"billId": bill, "installmentId": open[round]}))
+                .change(
+                    "receive",
+                    json!({"billId": bill, "installmentId": open[round]}),
+                )
                 .remove(0);
             rig.tell(&told).await;
             ids.push(told.id);
@@ -60,7 +63,11 @@ async fn of_a_return_files_payments_each_contract_is_read_once() {
     rig.pass(A_MOMENT);
     let before = calls_to_sienge(&rig).await;
     apply_in_batches(&rig, 2).await;
-    assert_eq!(calls_to_sienge(&rig).await - before, 6, "three REST reads of each contract");
+    assert_eq!(
+        calls_to_sienge(&rig).await - before,
+        6,
+        "three REST reads of each contract"
+    );
     rig.assert_equal().await;
     for id in ids {
         assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Done);
@@ -71,7 +78,10 @@ async fn of_a_return_files_payments_each_contract_is_read_once() {
 async fn news_that_came_while_a_bill_was_read_is_read_anew_however_late_that_read_is_committed() {
     let rig = filled().await;
     let (bill, open) = rig.contracts(&[1], 2).remove(0);
-    rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+    rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": open[0], "silent": true}),
+    );
     let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
         .await
         .unwrap();
@@ -80,9 +90,13 @@ async fn news_that_came_while_a_bill_was_read_is_read_anew_however_late_that_rea
     rig.pass(A_MOMENT);
     let mut view = Reading::begin(Scope::Webhook, session.now()).knowing(id, held.version);
     let seen = session.sienge.observe_by_rest(id).await.unwrap();
-    rig.happen("receive", json!({"billId": bill, "installmentId": open[1]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[1]}))
+        .await;
     rig.pass(A_MOMENT);
-    let again = session.sync_seen(&mut view, vec![seen], &mut Report::default()).await.unwrap();
+    let again = session
+        .sync_seen(&mut view, vec![seen], &mut Report::default())
+        .await
+        .unwrap();
     assert!(again.is_empty());
     session.close().await;
     let held = rig.adapters.store.load_bill(&tenant(), id).await.unwrap();
@@ -97,7 +111,8 @@ async fn news_of_boletos_is_always_read() {
     let rig = filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     // Only some reads tell of boletos; what is committed does not say which it was.
-    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]}))
+        .await;
     let event = "PAYMENT_SLIP_REGISTERED";
     let body = json!({"billReceivableId": bill, "installmentId": open[0]}).to_string();
     let answer = rig

@@ -32,12 +32,18 @@ async fn begun(task: &'static str, windows: i32) -> Rig {
         rig.run_all("reconcile").await;
         // For it to find.
         for (bill, open) in rig.contracts(&[1], 1) {
-            rig.change("receive", json!({"billId": bill, "installmentId": open[0], "silent": true}));
+            rig.change(
+                "receive",
+                json!({"billId": bill, "installmentId": open[0], "silent": true}),
+            );
         }
         rig.pass(Duration::from_mins(5));
         rig.bus.take();
     }
-    stands_at(&rig, task, |progress| progress["windows"] = json!(cut(windows))).await;
+    stands_at(&rig, task, |progress| {
+        progress["windows"] = json!(cut(windows));
+    })
+    .await;
     rig
 }
 
@@ -73,7 +79,11 @@ fn cut(count: i32) -> Vec<Value> {
     let first: Date = date(2020, 1, 1);
     let day = |index: i32| first.saturating_add((index * 20).days());
     let window = |index: i32| {
-        let from = if index == 0 { date(1970, 1, 1) } else { day(index) };
+        let from = if index == 0 {
+            date(1970, 1, 1)
+        } else {
+            day(index)
+        };
         let to = if index + 1 == count {
             date(2149, 12, 31)
         } else {
@@ -86,7 +96,9 @@ fn cut(count: i32) -> Vec<Value> {
 
 async fn checkpoint(rig: &Rig, task: &str) -> Option<(u64, Value)> {
     let store = &rig.adapters.store;
-    let saved = store.load_checkpoint::<Value>(&tenant(), Some(CreditorId(1)), task).await;
+    let saved = store
+        .load_checkpoint::<Value>(&tenant(), Some(CreditorId(1)), task)
+        .await;
     saved.unwrap().map(|saved| (saved.version, saved.content))
 }
 
@@ -97,13 +109,27 @@ async fn told(rig: &Rig, task: &str) -> Option<String> {
     answer["runs"][0]["text"].as_str().map(str::to_owned)
 }
 
-async fn run(rig: &Rig, task: &'static str, event: Value, effects: &std::sync::Arc<Effects>, time: Duration) -> Option<Value> {
+async fn run(
+    rig: &Rig,
+    task: &'static str,
+    event: Value,
+    effects: &std::sync::Arc<Effects>,
+    time: Duration,
+) -> Option<Value> {
     rig.fresh_minute().await;
     let adapters = rig.watched_adapters(task, effects).await;
     let deadline = Instant::now() + time;
     let answer = match task {
-        "import" => effects.run(Box::pin(import::handle(&adapters, event, deadline))).await,
-        _ => effects.run(Box::pin(reconcile::handle(&adapters, event, deadline))).await,
+        "import" => {
+            effects
+                .run(Box::pin(import::handle(&adapters, event, deadline)))
+                .await
+        }
+        _ => {
+            effects
+                .run(Box::pin(reconcile::handle(&adapters, event, deadline)))
+                .await
+        }
     };
     answer.map(Result::unwrap)
 }
@@ -125,7 +151,9 @@ fn rows(rig: &Rig) -> usize {
 }
 
 fn windows_left(checkpoint: Option<&(u64, Value)>) -> usize {
-    checkpoint.map_or(0, |(_, content)| content["progress"]["windows"].as_array().unwrap().len())
+    checkpoint.map_or(0, |(_, content)| {
+        content["progress"]["windows"].as_array().unwrap().len()
+    })
 }
 
 async fn survives_kills_over_210_windows(task: &'static str) {
@@ -146,14 +174,25 @@ async fn survives_kills_over_210_windows(task: &'static str) {
         let answer = run(&rig, task, event, &effects, PLENTY).await;
         let saved = checkpoint(&rig, task).await;
         let now = windows_left(saved.as_ref());
-        assert!(now <= left, "it goes on where it stopped: {left} then {now}");
+        assert!(
+            now <= left,
+            "it goes on where it stopped: {left} then {now}"
+        );
         left = now;
         if let Some(summary) = answer {
             break summary;
         }
         kills += 1;
-        if let Some(text) = told(&rig, task).await.filter(|text| text.starts_with("Em execução: ")) {
-            let done: usize = text["Em execução: ".len()..].split(' ').next().unwrap().parse().unwrap();
+        if let Some(text) = told(&rig, task)
+            .await
+            .filter(|text| text.starts_with("Em execução: "))
+        {
+            let done: usize = text["Em execução: ".len()..]
+                .split(' ')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap();
             assert!(done >= steps_told, "{text}");
             steps_told = done;
             end_told |= text.contains("Término previsto: ");
@@ -162,9 +201,16 @@ async fn survives_kills_over_210_windows(task: &'static str) {
     };
     println!("{task} killed {kills} times");
     assert!(kills > LOOP_DETECTION);
-    assert!(steps_told > 0 && end_told, "progress and expected end can be read meanwhile");
+    assert!(
+        steps_told > 0 && end_told,
+        "progress and expected end can be read meanwhile"
+    );
     assert_eq!(summary["situacao"], "concluído", "{summary}");
-    assert_eq!(summary["contagens"]["rowsRead"], rows(&rig), "every record once");
+    assert_eq!(
+        summary["contagens"]["rowsRead"],
+        rows(&rig),
+        "every record once"
+    );
     rig.assert_equal().await;
 }
 
@@ -188,13 +234,18 @@ async fn goes_on_beyond_loop_detection(task: &'static str) {
         // Each next invocation is asked for through the bus, which loop detection does not follow.
         let event = asked_for(&rig);
         let time = Duration::from_secs(40) + more;
-        let summary = run(&rig, task, event, &Effects::counted(), time).await.unwrap();
+        let summary = run(&rig, task, event, &Effects::counted(), time)
+            .await
+            .unwrap();
         hops += 1;
         if summary["situacao"] != "continua" {
             break summary;
         }
         let now = windows_left(checkpoint(&rig, task).await.as_ref());
-        assert!(now <= left, "it goes on where it stopped: {left} then {now}");
+        assert!(
+            now <= left,
+            "it goes on where it stopped: {left} then {now}"
+        );
         more = if now == left { more * 2 } else { more / 2 };
         left = now;
     };
@@ -221,7 +272,11 @@ async fn a_reconciliation_goes_on_in_a_list_after_the_rows_that_it_has_read() {
     let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
         .await
         .unwrap();
-    let listed: Vec<_> = session.sienge.customers(&CustomerFilter::default()).collect().await;
+    let listed: Vec<_> = session
+        .sienge
+        .customers(&CustomerFilter::default())
+        .collect()
+        .await;
     let mut known = Vec::new();
     for (row, customer) in listed.into_iter().enumerate() {
         let id = CustomerId(customer.unwrap().id.unwrap());
@@ -229,7 +284,10 @@ async fn a_reconciliation_goes_on_in_a_list_after_the_rows_that_it_has_read() {
     }
     let (before, (skip, after)) = (known[0].1.clone(), known.pop().unwrap());
     for id in [before.id, after.id] {
-        rig.change("customer", json!({"customerId": id.0, "name": "Outro Nome", "silent": true}));
+        rig.change(
+            "customer",
+            json!({"customerId": id.0, "name": "Outro Nome", "silent": true}),
+        );
     }
     stands_at(&rig, "reconcile", |progress| {
         progress["windows"] = json!([]);
@@ -238,10 +296,22 @@ async fn a_reconciliation_goes_on_in_a_list_after_the_rows_that_it_has_read() {
     })
     .await;
     rig.payments(json!({})).await.unwrap();
-    let summary = run(&rig, "reconcile", asked_for(&rig), &Effects::counted(), PLENTY).await.unwrap();
+    let summary = run(
+        &rig,
+        "reconcile",
+        asked_for(&rig),
+        &Effects::counted(),
+        PLENTY,
+    )
+    .await
+    .unwrap();
     assert_eq!(summary["situacao"], "concluído", "{summary}");
     assert_eq!(rig.customer(after.id).await.unwrap().name, "Outro Nome");
-    assert_eq!(rig.customer(before.id).await.unwrap(), before, "it was read before");
+    assert_eq!(
+        rig.customer(before.id).await.unwrap(),
+        before,
+        "it was read before"
+    );
 
     rig.run_all("reconcile").await;
     assert_eq!(rig.customer(before.id).await.unwrap().name, "Outro Nome");
@@ -256,11 +326,25 @@ async fn a_reconciliation_that_died_before_it_could_ask_asks_when_it_is_resumed(
     })
     .await;
     rig.payments(json!({})).await.unwrap();
-    let summary = run(&rig, "reconcile", asked_for(&rig), &Effects::counted(), PLENTY).await.unwrap();
+    let summary = run(
+        &rig,
+        "reconcile",
+        asked_for(&rig),
+        &Effects::counted(),
+        PLENTY,
+    )
+    .await
+    .unwrap();
     assert_eq!(summary["situacao"], "aguardando confirmação", "{summary}");
-    let confirmed = run(&rig, "reconcile", summary["proximoPasso"].clone(), &Effects::counted(), PLENTY)
-        .await
-        .unwrap();
+    let confirmed = run(
+        &rig,
+        "reconcile",
+        summary["proximoPasso"].clone(),
+        &Effects::counted(),
+        PLENTY,
+    )
+    .await
+    .unwrap();
     assert_eq!(confirmed["situacao"], "concluído", "{confirmed}");
 }
 
@@ -270,11 +354,23 @@ async fn a_function_too_short_for_any_step_does_not_ask_for_itself_for_ever() {
     rig.payments(json!({})).await.unwrap();
     for _ in 0..LOOP_DETECTION {
         let event = asked_for(&rig);
-        let summary = run(&rig, "reconcile", event, &Effects::counted(), Duration::from_secs(20))
-            .await
-            .unwrap();
+        let summary = run(
+            &rig,
+            "reconcile",
+            event,
+            &Effects::counted(),
+            Duration::from_secs(20),
+        )
+        .await
+        .unwrap();
         if summary["situacao"] == "falhou" {
-            assert!(summary["resumo"].as_str().unwrap().contains("aumente o tempo limite"), "{summary}");
+            assert!(
+                summary["resumo"]
+                    .as_str()
+                    .unwrap()
+                    .contains("aumente o tempo limite"),
+                "{summary}"
+            );
             assert!(rig.bus.take().is_empty());
             return;
         }

@@ -32,7 +32,10 @@ fn day(rig: &Rig) -> Day {
 
     let (bill, i) = next();
     does("receive", json!({"billId": bill, "installmentId": i[0]}));
-    does("receive", json!({"billId": bill, "installmentId": i[1], "value": "10.01"}));
+    does(
+        "receive",
+        json!({"billId": bill, "installmentId": i[1], "value": "10.01"}),
+    );
     does(
         "receive",
         json!({"billId": bill, "installmentId": i[2], "value": "20.00", "total": true}),
@@ -43,23 +46,41 @@ fn day(rig: &Rig) -> Day {
     );
     let (bill, i) = next();
     does("receive", json!({"billId": bill, "installmentId": i[0]}));
-    does("reverse", json!({"billId": bill, "installmentId": i[0], "notify": true}));
-    does("receive", json!({"billId": bill, "installmentId": i[1], "value": "33.33"}));
+    does(
+        "reverse",
+        json!({"billId": bill, "installmentId": i[0], "notify": true}),
+    );
+    does(
+        "receive",
+        json!({"billId": bill, "installmentId": i[1], "value": "33.33"}),
+    );
     does(
         "reverse",
         json!({"billId": bill, "installmentId": i[1], "mode": "receipt", "notify": true}),
     );
     let (bill, i) = next();
-    does("change", json!({"billId": bill, "installmentId": i[0], "dueDate": "2027-03-15"}));
-    does("change", json!({"billId": bill, "installmentId": i[1], "value": "777.77"}));
-    does("change", json!({"billId": bill, "installmentId": i[2], "conditionTypeId": "PI"}));
+    does(
+        "change",
+        json!({"billId": bill, "installmentId": i[0], "dueDate": "2027-03-15"}),
+    );
+    does(
+        "change",
+        json!({"billId": bill, "installmentId": i[1], "value": "777.77"}),
+    );
+    does(
+        "change",
+        json!({"billId": bill, "installmentId": i[2], "conditionTypeId": "PI"}),
+    );
     does("change", json!({"billId": bill, "situation": "subjudice"}));
     let (bill, _) = next();
     does(
         "add",
         json!({"billId": bill, "installments": [{"dueDate": "2027-01-10", "value": "150.00"}, {"dueDate": "2027-02-10", "value": "150.01"}]}),
     );
-    does("add", json!({"contract": {"installments": 4, "value": "1234.56"}}));
+    does(
+        "add",
+        json!({"contract": {"installments": 4, "value": "1234.56"}}),
+    );
     does(
         "add",
         json!({"bill": {"companyId": 2, "documentId": "NF", "installments": [{"dueDate": "2026-12-24", "value": "99.90"}]}}),
@@ -71,14 +92,26 @@ fn day(rig: &Rig) -> Day {
     let (assigned, _) = next();
     does("assign", json!({"billId": assigned}));
     let (bill, i) = next();
-    does("remake", json!({"billId": bill, "installmentIds": [i[0], i[1]], "count": 3}));
+    does(
+        "remake",
+        json!({"billId": bill, "installmentIds": [i[0], i[1]], "count": 3}),
+    );
     let (undone, i) = next();
-    does("remake", json!({"billId": undone, "installmentIds": [i[0], i[1]], "count": 2}));
+    does(
+        "remake",
+        json!({"billId": undone, "installmentIds": [i[0], i[1]], "count": 2}),
+    );
     does("remake", json!({"billId": undone, "undo": true}));
     let (bill, i) = next();
-    does("boleto", json!({"billId": bill, "installmentIds": [i[0], i[1]]}));
+    does(
+        "boleto",
+        json!({"billId": bill, "installmentIds": [i[0], i[1]]}),
+    );
     let customer = rig.sienge.with_world(|world| world.bills[&bill].customer);
-    does("customer", json!({"customerId": customer, "email": "novo@exemplo.com.br"}));
+    does(
+        "customer",
+        json!({"customerId": customer, "email": "novo@exemplo.com.br"}),
+    );
     Day {
         operations,
         assigned,
@@ -104,7 +137,10 @@ async fn assert_nothing_to_change(rig: &Rig) {
     rig.database.writes();
     for summary in rig.run_all("reconcile").await {
         assert!(
-            summary["resumo"].as_str().unwrap().contains("Nada a alterar na carteira."),
+            summary["resumo"]
+                .as_str()
+                .unwrap()
+                .contains("Nada a alterar na carteira."),
             "{summary}"
         );
     }
@@ -117,13 +153,19 @@ async fn the_first_import_is_a_reconciliation_and_fills_the_portfolio() {
     let rig = Rig::start().await;
     for summary in rig.run_all("import").await {
         let text = summary["resumo"].as_str().unwrap();
-        assert!(text.starts_with("Primeira carga do credor, executada como batimento."), "{text}");
+        assert!(
+            text.starts_with("Primeira carga do credor, executada como batimento."),
+            "{text}"
+        );
     }
     assert!(rig.held().await.len() > 10);
     rig.assert_equal().await;
     for summary in rig.run_all("import").await {
         assert!(
-            summary["resumo"].as_str().unwrap().starts_with("Carga diária concluída"),
+            summary["resumo"]
+                .as_str()
+                .unwrap()
+                .starts_with("Carga diária concluída"),
             "{summary}"
         );
     }
@@ -152,7 +194,11 @@ async fn a_day_of_webhooks_keeps_the_portfolio_equal_and_the_batimento_brings_th
         rig.apply().await;
     }
     let differences = rig.compare_with_sienge().await;
-    assert_eq!(bills(&differences), BTreeSet::from([day.assigned]), "{differences:#?}");
+    assert_eq!(
+        bills(&differences),
+        BTreeSet::from([day.assigned]),
+        "{differences:#?}"
+    );
     rig.run_all("reconcile").await;
     rig.assert_equal().await;
     assert_nothing_to_change(&rig).await;
@@ -172,12 +218,20 @@ async fn webhooks_in_any_order_and_twice_lead_to_the_same_state() {
     for each in &twice {
         assert_eq!(rig.tell(each).await.status(), 200);
     }
-    assert_eq!(rig.inbox.len(), twice.len() / 2, "a duplicate is not queued");
+    assert_eq!(
+        rig.inbox.len(),
+        twice.len() / 2,
+        "a duplicate is not queued"
+    );
     rig.apply().await;
     // Many bills are read in bulk, which does not tell boletos: the daily load does.
     rig.run_all("import").await;
     let differences = rig.compare_with_sienge().await;
-    assert_eq!(bills(&differences), BTreeSet::from([day.assigned]), "{differences:#?}");
+    assert_eq!(
+        bills(&differences),
+        BTreeSet::from([day.assigned]),
+        "{differences:#?}"
+    );
     // The queue may deliver a message again, long after.
     let before = rig.portfolio().await;
     for each in &twice {
@@ -202,7 +256,10 @@ async fn the_redundancy_and_the_daily_load_bring_what_lost_webhooks_did_not_tell
         .installments
         .values()
         .find(|row| Some(row.id.0) == paid["installmentId"].as_i64());
-    assert!(!installment.unwrap().is_open(), "the payment came with the redundancy");
+    assert!(
+        !installment.unwrap().is_open(),
+        "the payment came with the redundancy"
+    );
     rig.run_all("import").await;
     let differences = rig.compare_with_sienge().await;
     let may_wait: BTreeSet<u32> = day.removed.iter().copied().chain([day.assigned]).collect();

@@ -16,7 +16,10 @@ fn receipts(rig: &Rig, count: usize) -> Vec<(u32, Told)> {
     assert!(contracts.len() >= count);
     let mut received = Vec::new();
     for (bill, open) in contracts.into_iter().take(count) {
-        let mut told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
+        let mut told = rig.change(
+            "receive",
+            json!({"billId": bill, "installmentId": open[0], "value": "5.00"}),
+        );
         received.push((bill, told.remove(0)));
     }
     received
@@ -71,17 +74,29 @@ async fn an_unreadable_bill_fails_only_its_own_messages_and_is_given_up_after_fi
     }
     assert_eq!((rig.inbox.len(), rig.inbox.dead()), (0, 1));
     let note = rig.stored(&bad_told.id).await.unwrap().note.unwrap();
-    assert!(note.contains(&bad.to_string()), "the operator is told which bill: {note}");
+    assert!(
+        note.contains(&bad.to_string()),
+        "the operator is told which bill: {note}"
+    );
     rig.pass(Duration::from_hours(1));
     rig.payments(json!({})).await.unwrap();
     assert!(rig.inbox.is_empty(), "the sweep leaves it to the operator");
     // What was wrong is put right, and the operator moves the message out of the dead-letter queue.
     rig.faults(json!([])).await;
     let summary = rig.payments(json!({"redrive": true})).await.unwrap();
-    assert!(summary["resumo"].as_str().unwrap().contains("1 mensagem(ns)"), "{summary}");
+    assert!(
+        summary["resumo"]
+            .as_str()
+            .unwrap()
+            .contains("1 mensagem(ns)"),
+        "{summary}"
+    );
     assert_eq!((rig.inbox.len(), rig.inbox.dead()), (1, 0));
     rig.apply().await;
-    assert_eq!(rig.stored(&bad_told.id).await.unwrap().state, WebhookState::Done);
+    assert_eq!(
+        rig.stored(&bad_told.id).await.unwrap().state,
+        WebhookState::Done
+    );
     rig.assert_equal().await;
 }
 
@@ -90,14 +105,24 @@ async fn an_operator_has_one_webhook_processed_again_whatever_became_of_it() {
     let rig = Rig::filled().await;
     let (bill, told) = receipts(&rig, 1).remove(0);
     let again = |id: &str| json!({"tenant": "617", "webhook": id});
-    let unknown = rig.payments(again("nunca-visto")).await.unwrap_err().to_string();
-    assert!(unknown.contains("não encontrado") && unknown.contains("x-sienge-id"), "{unknown}");
+    let unknown = rig
+        .payments(again("nunca-visto"))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        unknown.contains("não encontrado") && unknown.contains("x-sienge-id"),
+        "{unknown}"
+    );
     rig.tell(&told).await;
     // Its message was lost; nobody waits for the sweep.
     rig.inbox.take();
     let summary = rig.payments(again(&told.id)).await.unwrap();
     assert_eq!(summary["situacao"], "concluído", "{summary}");
-    assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done);
+    assert_eq!(
+        rig.stored(&told.id).await.unwrap().state,
+        WebhookState::Done
+    );
     rig.assert_equal().await;
     // Done once, and something changed since that nobody told.
     rig.change(
@@ -105,11 +130,17 @@ async fn an_operator_has_one_webhook_processed_again_whatever_became_of_it() {
         json!({"billId": bill, "installmentId": told.body["installmentId"], "silent": true}),
     );
     let summary = rig.payments(again(&told.id)).await.unwrap();
-    assert!(summary["resumo"].as_str().unwrap().contains("quitada"), "{summary}");
+    assert!(
+        summary["resumo"].as_str().unwrap().contains("quitada"),
+        "{summary}"
+    );
     rig.assert_equal().await;
     // Sienge does not answer: the operator is told why.
     rig.faults(json!([{"kind": "status", "status": 401}])).await;
-    assert!(rig.payments(again(&told.id)).await.is_err() || rig.payments(again(&told.id)).await.unwrap()["situacao"] == "falhou");
+    assert!(
+        rig.payments(again(&told.id)).await.is_err()
+            || rig.payments(again(&told.id)).await.unwrap()["situacao"] == "falhou"
+    );
 }
 
 #[tokio::test]
@@ -148,30 +179,51 @@ async fn a_bill_that_sienge_refuses_takes_no_neighbour_with_it_and_neither_does_
     for (_, told) in &received {
         rig.tell(told).await;
     }
-    rig.faults(json!([{"kind": "status", "status": 400, "about": [bad]}])).await;
+    rig.faults(json!([{"kind": "status", "status": 400, "about": [bad]}]))
+        .await;
     for delivery in 1..=5 {
         assert_eq!(rig.apply_once().await, 1, "delivery {delivery}");
         for (_, told) in received.iter().filter(|(bill, _)| *bill != bad) {
-            assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done, "delivery {delivery}");
+            assert_eq!(
+                rig.stored(&told.id).await.unwrap().state,
+                WebhookState::Done,
+                "delivery {delivery}"
+            );
         }
     }
     assert_eq!((rig.inbox.len(), rig.inbox.dead()), (0, 1));
     let failed = rig.stored(&bad_told.id).await.unwrap();
     assert_eq!(failed.state, WebhookState::Failed);
-    assert!(failed.note.as_ref().unwrap().contains(&format!("título {bad} (400)")), "{failed:?}");
+    assert!(
+        failed
+            .note
+            .as_ref()
+            .unwrap()
+            .contains(&format!("título {bad} (400)")),
+        "{failed:?}"
+    );
     // It goes back beside news of its neighbours, and still fails alone.
     rig.payments(json!({"redrive": true})).await.unwrap();
-    let more: Vec<(u32, Told)> = receipts(&rig, 3).into_iter().filter(|(bill, _)| *bill != bad).collect();
+    let more: Vec<(u32, Told)> = receipts(&rig, 3)
+        .into_iter()
+        .filter(|(bill, _)| *bill != bad)
+        .collect();
     for (_, told) in &more {
         rig.tell(told).await;
     }
     assert_eq!(rig.apply_once().await, 1);
     for (_, told) in &more {
-        assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done);
+        assert_eq!(
+            rig.stored(&told.id).await.unwrap().state,
+            WebhookState::Done
+        );
     }
     rig.faults(json!([])).await;
     rig.apply().await;
-    assert_eq!(rig.stored(&bad_told.id).await.unwrap().state, WebhookState::Done);
+    assert_eq!(
+        rig.stored(&bad_told.id).await.unwrap().state,
+        WebhookState::Done
+    );
     rig.assert_equal().await;
 }
 
@@ -187,7 +239,11 @@ async fn a_bill_of_which_sienge_fails_takes_no_neighbour_with_it() {
     assert_eq!(rig.apply_once().await, 1);
     for (index, (_, told)) in received.iter().enumerate() {
         let state = rig.stored(&told.id).await.unwrap().state;
-        assert_eq!(state == WebhookState::Done, index != 2, "{index}: {state:?}");
+        assert_eq!(
+            state == WebhookState::Done,
+            index != 2,
+            "{index}: {state:?}"
+        );
     }
     rig.faults(json!([])).await;
     rig.apply().await;
@@ -210,9 +266,13 @@ async fn an_id_that_sienge_cannot_hold_is_refused_at_the_door_and_a_list_keeps_i
         matches!(&beyond, Answer::Unreadable(why) if why.contains("billId") && why.contains("2147483647")),
         "{beyond:?}"
     );
-    assert_eq!(rig.stored("b-1").await.unwrap().state, WebhookState::Rejected);
+    assert_eq!(
+        rig.stored("b-1").await.unwrap().state,
+        WebhookState::Rejected
+    );
     let (bill, told) = receipts(&rig, 1).remove(0);
-    let list = format!(r#"{{"receivableBillId": [4294967296, {bill}.0, null], "situation": 1e400}}"#);
+    let list =
+        format!(r#"{{"receivableBillId": [4294967296, {bill}.0, null], "situation": 1e400}}"#);
     let listed = rig
         .deliver(|delivery| Delivery {
             id: Some("b-2"),
@@ -231,10 +291,14 @@ async fn an_id_that_sienge_cannot_hold_is_refused_at_the_door_and_a_list_keeps_i
 #[tokio::test]
 async fn a_record_that_cannot_be_read_fails_only_the_webhooks_that_name_it() {
     let rig = Rig::filled().await;
-    let units: Vec<u32> = rig.sienge.with_world(|world| world.units.keys().take(3).copied().collect());
+    let units: Vec<u32> = rig
+        .sienge
+        .with_world(|world| world.units.keys().take(3).copied().collect());
     let (bill, receipt) = receipts(&rig, 1).remove(0);
-    rig.faults(json!([{"kind": "status", "status": 400, "route": "v1/units", "about": [units[1]]}]))
-        .await;
+    rig.faults(
+        json!([{"kind": "status", "status": 400, "route": "v1/units", "about": [units[1]]}]),
+    )
+    .await;
     for unit in &units {
         let (id, body) = (format!("unit-{unit}"), json!({"unitId": unit}).to_string());
         let answer = rig
@@ -263,7 +327,11 @@ async fn a_record_that_cannot_be_read_fails_only_the_webhooks_that_name_it() {
             assert_eq!(stored.state, WebhookState::Done, "{unit}");
         }
     }
-    assert_eq!(rig.stored(&receipt.id).await.unwrap().state, WebhookState::Done, "bill {bill}");
+    assert_eq!(
+        rig.stored(&receipt.id).await.unwrap().state,
+        WebhookState::Done,
+        "bill {bill}"
+    );
     rig.assert_equal().await;
 }
 
@@ -272,7 +340,11 @@ async fn a_stored_webhook_that_cannot_be_read_any_more_fails_and_says_why() {
     let rig = Rig::filled().await;
     let (_, receipt) = receipts(&rig, 1).remove(0);
     for (id, receiver, body) in [
-        ("old-1", "SiengePagamentos", &br#"{"billId": 4294967296}"#[..]),
+        (
+            "old-1",
+            "SiengePagamentos",
+            &br#"{"billId": 4294967296}"#[..],
+        ),
         ("old-2", "SiengePagamentos", b"not json"),
         ("old-3", "SiengeAntigo", br#"{"billId": 10001}"#),
     ] {
@@ -297,10 +369,20 @@ async fn a_stored_webhook_that_cannot_be_read_any_more_fails_and_says_why() {
     for _ in 0..5 {
         assert_eq!(rig.apply_once().await, 3);
     }
-    assert_eq!(rig.stored(&receipt.id).await.unwrap().state, WebhookState::Done);
-    for (id, why) in [("old-1", "2147483647"), ("old-2", "não é JSON"), ("old-3", "SiengeAntigo")] {
+    assert_eq!(
+        rig.stored(&receipt.id).await.unwrap().state,
+        WebhookState::Done
+    );
+    for (id, why) in [
+        ("old-1", "2147483647"),
+        ("old-2", "não é JSON"),
+        ("old-3", "SiengeAntigo"),
+    ] {
         let stored = rig.stored(id).await.unwrap();
         let note = stored.note.unwrap();
-        assert!(stored.state == WebhookState::Failed && note.contains(why), "{id}: {note}");
+        assert!(
+            stored.state == WebhookState::Failed && note.contains(why),
+            "{id}: {note}"
+        );
     }
 }

@@ -38,7 +38,9 @@ async fn process(rig: &Rig) -> Adapters {
 }
 
 async fn call(adapters: Adapters) -> Result<(), SiengeError> {
-    let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY).await.unwrap();
+    let session = Session::open(&adapters, &tenant(), false, Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let rest = async {
         for _ in 0..REST_CALLS {
             session.sienge.company(CreditorId(1)).await?;
@@ -47,7 +49,11 @@ async fn call(adapters: Adapters) -> Result<(), SiengeError> {
     };
     let bulk = async {
         for _ in 0..BULK_CALLS {
-            session.sienge.income_by_bills(&[BillId(10_001)]).try_collect::<Vec<_>>().await?;
+            session
+                .sienge
+                .income_by_bills(&[BillId(10_001)])
+                .try_collect::<Vec<_>>()
+                .await?;
         }
         Ok(())
     };
@@ -66,10 +72,17 @@ async fn eight_processes_together_stay_within_sienges_quotas_and_make_all_their_
     }
     // Sienge's own account.
     let account = rig.control("GET", "calls", json!({})).await;
-    for (kind, made, most) in [("rest", CALLERS * REST_CALLS, 200), ("bulk", CALLERS * BULK_CALLS, 20)] {
+    for (kind, made, most) in [
+        ("rest", CALLERS * REST_CALLS, 200),
+        ("bulk", CALLERS * BULK_CALLS, 20),
+    ] {
         let lanes = account["subdomains"].as_array().unwrap();
         let lane = lanes.iter().find(|lane| lane["kind"] == kind).unwrap();
-        assert_eq!((&lane["refused"], &lane["calls"]), (&json!(0), &json!(made)), "{lane}");
+        assert_eq!(
+            (&lane["refused"], &lane["calls"]),
+            (&json!(0), &json!(made)),
+            "{lane}"
+        );
         assert!(lane["maxPerMinute"].as_u64().unwrap() <= most, "{lane}");
     }
 }
@@ -78,14 +91,22 @@ async fn eight_processes_together_stay_within_sienges_quotas_and_make_all_their_
 async fn a_refused_call_is_waited_out_and_the_run_finishes() {
     let rig = rig().await;
     // Another program uses the same subdomain: less is left than we think.
-    rig.control("PUT", "quota", json!({"bulk": 1, "windowMilliseconds": 1500, "retryAfter": 1}))
-        .await;
+    rig.control(
+        "PUT",
+        "quota",
+        json!({"bulk": 1, "windowMilliseconds": 1500, "retryAfter": 1}),
+    )
+    .await;
     rig.run_all("reconcile").await;
     rig.assert_equal().await;
     let calls = rig.control("GET", "calls", json!({})).await;
     let refused = |lane: &serde_json::Value| lane["refused"].as_u64().unwrap();
     assert!(
-        calls["subdomains"].as_array().unwrap().iter().any(|lane| refused(lane) > 0),
+        calls["subdomains"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|lane| refused(lane) > 0),
         "{calls}"
     );
 }

@@ -29,10 +29,21 @@ async fn of_64_deliveries_of_an_event_at_once_one_takes_effect_and_63_are_duplic
     let database = Database::start().await;
     let settings = json!({"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra"});
     let settings = serde_json::from_value(settings).unwrap();
-    database.store.put_tenant(&tenant(), &settings).await.unwrap();
-    let (inbox, secrets) = (Arc::new(MemoryInbox::default()), Arc::new(MemorySecrets::default()));
+    database
+        .store
+        .put_tenant(&tenant(), &settings)
+        .await
+        .unwrap();
+    let (inbox, secrets) = (
+        Arc::new(MemoryInbox::default()),
+        Arc::new(MemorySecrets::default()),
+    );
     secrets.store(&tenant(), secret(&[TOKEN]));
-    let webhook = Arc::new(Webhook::new(database.direct_store(), Arc::clone(&inbox) as _, secrets));
+    let webhook = Arc::new(Webhook::new(
+        database.direct_store(),
+        Arc::clone(&inbox) as _,
+        secrets,
+    ));
     let rounds = std::env::var("PONTE_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
     let began = std::time::Instant::now();
     for round in 0..rounds {
@@ -49,15 +60,28 @@ async fn of_64_deliveries_of_an_event_at_once_one_takes_effect_and_63_are_duplic
             answers.push(delivery.await.unwrap());
         }
         // An overloaded machine may have answered 503: then Sienge sends it again.
-        for answer in answers.iter_mut().filter(|answer| **answer == Answer::NotStored) {
+        for answer in answers
+            .iter_mut()
+            .filter(|answer| **answer == Answer::NotStored)
+        {
             late += 1;
             while *answer == Answer::NotStored {
                 *answer = deliver(&webhook, &id).await;
             }
         }
-        let received = answers.iter().filter(|answer| **answer == Answer::Received).count();
-        let duplicates = answers.iter().filter(|answer| **answer == Answer::Duplicate).count();
-        assert_eq!(received + duplicates, DELIVERIES, "round {round}: {answers:?}");
+        let received = answers
+            .iter()
+            .filter(|answer| **answer == Answer::Received)
+            .count();
+        let duplicates = answers
+            .iter()
+            .filter(|answer| **answer == Answer::Duplicate)
+            .count();
+        assert_eq!(
+            received + duplicates,
+            DELIVERIES,
+            "round {round}: {answers:?}"
+        );
         let queued = inbox.take().len();
         // The one that was stored and answered 503 is queued by the sweep.
         assert!(
@@ -67,7 +91,10 @@ async fn of_64_deliveries_of_an_event_at_once_one_takes_effect_and_63_are_duplic
     }
     assert_eq!(database.items("journal").await.len(), rounds);
     assert!(inbox.is_empty());
-    println!("{rounds} rounds of {DELIVERIES} deliveries in {:.1?}", began.elapsed());
+    println!(
+        "{rounds} rounds of {DELIVERIES} deliveries in {:.1?}",
+        began.elapsed()
+    );
 }
 
 async fn deliver(webhook: &Webhook, id: &str) -> Answer {
@@ -103,7 +130,8 @@ async fn an_apply_an_import_and_an_opening_of_the_same_contract_at_once_end_in_s
         let mut rng = Rng::with_seed(seed);
         let mut touched = BTreeSet::new();
         for _ in 0..6 {
-            let Some((name, body)) = rig.sienge.with_world(|world| operation(world, &mut rng)) else {
+            let Some((name, body)) = rig.sienge.with_world(|world| operation(world, &mut rng))
+            else {
                 continue;
             };
             // An assignment waits for the batimento.
@@ -115,11 +143,16 @@ async fn an_apply_an_import_and_an_opening_of_the_same_contract_at_once_end_in_s
             }
             touched.extend(body["billId"].as_i64().map(BillId));
         }
-        let pauses: Vec<Duration> = (0..5).map(|_| Duration::from_millis(rng.u64(0..40))).collect();
+        let pauses: Vec<Duration> = (0..5)
+            .map(|_| Duration::from_millis(rng.u64(0..40)))
+            .collect();
         let after = |index: usize| tokio::time::sleep(pauses[index]);
         let import = async |creditor: i64, index: usize| {
             after(index).await;
-            let summary = rig.import(json!({"tenant": "617", "creditor": creditor})).await.unwrap();
+            let summary = rig
+                .import(json!({"tenant": "617", "creditor": creditor}))
+                .await
+                .unwrap();
             assert_eq!(summary["situacao"], "concluído", "seed {seed}: {summary}");
         };
         let open = async {
@@ -157,16 +190,28 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
     let mut view = Reading::begin(Scope::Webhook, session.now());
     let before = session.sienge.observe_by_rest(id).await.unwrap();
 
-    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]}))
+        .await;
     rig.apply().await;
     let told = rig.timeline(bill).await.len();
     let mut report = Report::default();
-    let again = session.sync_seen(&mut view, vec![before], &mut report).await.unwrap();
+    let again = session
+        .sync_seen(&mut view, vec![before], &mut report)
+        .await
+        .unwrap();
     assert_eq!(again, BTreeSet::from([id]), "to be read anew");
-    assert_eq!(rig.timeline(bill).await.len(), told, "no reversal of a payment that stands");
+    assert_eq!(
+        rig.timeline(bill).await.len(),
+        told,
+        "no reversal of a payment that stands"
+    );
     rig.assert_equal().await;
     let outcomes = session
-        .sync_bills(Scope::Webhook, &BTreeMap::from([(id, ReadRequest::default())]), &mut report)
+        .sync_bills(
+            Scope::Webhook,
+            &BTreeMap::from([(id, ReadRequest::default())]),
+            &mut report,
+        )
         .await
         .unwrap();
     assert_eq!(outcomes[&id], SyncOutcome::InSync);
@@ -187,22 +232,34 @@ async fn a_stream_stays_older_than_a_commit_however_many_of_the_bills_rows_it_to
     let row_of = |installment: u32| {
         let mut rows = whole.clone();
         rows.coverage = Coverage::Rows;
-        rows.installments.retain(|row| row.id.0 == i64::from(installment));
+        rows.installments
+            .retain(|row| row.id.0 == i64::from(installment));
         rows.boletos.retain(|id, _| id.0 == i64::from(installment));
         rows
     };
-    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": ids[0]}))
+        .await;
     rig.apply().await;
     let told = rig.timeline(bill).await.len();
     let mut report = Report::default();
     // A batch with a row that did not change, and a later one with the row that was paid meanwhile.
-    let again = session.sync_seen(&mut view, vec![row_of(ids[1])], &mut report).await.unwrap();
+    let again = session
+        .sync_seen(&mut view, vec![row_of(ids[1])], &mut report)
+        .await
+        .unwrap();
     assert_eq!(again, BTreeSet::new(), "nothing to do");
     for _ in 0..2 {
-        let again = session.sync_seen(&mut view, vec![row_of(ids[0])], &mut report).await.unwrap();
+        let again = session
+            .sync_seen(&mut view, vec![row_of(ids[0])], &mut report)
+            .await
+            .unwrap();
         assert_eq!(again, BTreeSet::from([id]), "to be read anew");
     }
-    assert_eq!(rig.timeline(bill).await.len(), told, "no reversal of a payment that stands");
+    assert_eq!(
+        rig.timeline(bill).await.len(),
+        told,
+        "no reversal of a payment that stands"
+    );
     rig.assert_equal().await;
     session.close().await;
 }
@@ -214,7 +271,10 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
     let (bill, ids) = rig.to_agree_on(0, 4);
     let id = BillId(i64::from(bill));
     // Nothing of this is taken over before a second look.
-    rig.change("remove", json!({"billId": bill, "installmentId": ids[0], "silent": true}));
+    rig.change(
+        "remove",
+        json!({"billId": bill, "installmentId": ids[0], "silent": true}),
+    );
     rig.change(
         "remake",
         json!({"billId": bill, "installmentIds": &ids[2..], "count": 1, "silent": true}),
@@ -229,14 +289,20 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
     let look = async {
         let mut report = Report::default();
         let bills = BTreeMap::from([(id, ReadRequest::with_boletos())]);
-        let outcomes = session.sync_bills(Scope::Sync, &bills, &mut report).await.unwrap();
+        let outcomes = session
+            .sync_bills(Scope::Sync, &bills, &mut report)
+            .await
+            .unwrap();
         (outcomes, Instant::now())
     };
     let meanwhile = async {
         while calls_to_sienge(&rig).await < calls + 3 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        rig.change("boleto", json!({"billId": bill, "installmentId": ids[1], "silent": true}));
+        rig.change(
+            "boleto",
+            json!({"billId": bill, "installmentId": ids[1], "silent": true}),
+        );
         let boleto = Observation {
             bill: id,
             header: None,
@@ -247,7 +313,10 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
             coverage: Coverage::Rows,
         };
         let mut view = Reading::begin(Scope::Daily, session.now());
-        session.sync_seen(&mut view, vec![boleto], &mut Report::default()).await.unwrap();
+        session
+            .sync_seen(&mut view, vec![boleto], &mut Report::default())
+            .await
+            .unwrap();
         let committed = Instant::now();
         rig.control("DELETE", "faults", Value::Null).await;
         committed
@@ -265,8 +334,14 @@ async fn open_all(rig: &Rig, bills: &BTreeSet<BillId>) -> BTreeSet<BillId> {
     let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
         .await
         .unwrap();
-    let bills: BTreeMap<BillId, ReadRequest> = bills.iter().map(|bill| (*bill, ReadRequest::with_boletos())).collect();
-    let outcomes = session.sync_bills(Scope::Sync, &bills, &mut Report::default()).await.unwrap();
+    let bills: BTreeMap<BillId, ReadRequest> = bills
+        .iter()
+        .map(|bill| (*bill, ReadRequest::with_boletos()))
+        .collect();
+    let outcomes = session
+        .sync_bills(Scope::Sync, &bills, &mut Report::default())
+        .await
+        .unwrap();
     session.close().await;
     let failed = outcomes
         .into_iter()
@@ -288,17 +363,27 @@ async fn a_removal_told_before_sienge_shows_it_is_looked_for_again() {
         })
         .await;
     }
-    assert_eq!(rig.apply_once().await, 2, "both are shown still: they come again");
+    assert_eq!(
+        rig.apply_once().await,
+        2,
+        "both are shown still: they come again"
+    );
     rig.assert_equal().await;
 
-    rig.change("remove", json!({"billId": bill, "installmentId": gone, "silent": true}));
+    rig.change(
+        "remove",
+        json!({"billId": bill, "installmentId": gone, "silent": true}),
+    );
     rig.pass(Duration::from_mins(1));
     // One is gone; the other one, whatever was told, is there.
     rig.apply().await;
     rig.assert_equal().await;
     // An operator's word is no news: it is read once more, and it is as it is.
     let id = "evento-2";
-    let summary = rig.payments(json!({"tenant": "617", "webhook": id})).await.unwrap();
+    let summary = rig
+        .payments(json!({"tenant": "617", "webhook": id}))
+        .await
+        .unwrap();
     assert_eq!(summary["situacao"], "concluído", "{summary}");
     rig.assert_equal().await;
 }

@@ -22,7 +22,12 @@ fn critiques(summary: &Value) -> Vec<&str> {
 /// Whether an installment is held open.
 async fn is_open(rig: &Rig, bill: u32, id: u32) -> bool {
     let tenant = harness::database::tenant();
-    let held = rig.adapters.store.load_bill(&tenant, BillId(bill.into())).await.unwrap();
+    let held = rig
+        .adapters
+        .store
+        .load_bill(&tenant, BillId(bill.into()))
+        .await
+        .unwrap();
     held.installments
         .values()
         .any(|row| row.id == InstallmentId(id.into()) && row.is_open())
@@ -52,7 +57,8 @@ async fn a_contract_with_a_bad_row_is_opened_with_a_warning_and_the_rest_as_sien
             "change",
             json!({"billId": bill, "installmentId": ids[0], "value": format!("{value}.00"), "silent": true}),
         );
-        rig.faults(everywhere(&json!({format!("{bill}/{}", ids[1]): odd}))).await;
+        rig.faults(everywhere(&json!({format!("{bill}/{}", ids[1]): odd})))
+            .await;
         let (status, opened) = scene.call("POST", &path, Value::Null).await;
         assert_eq!(status, 200, "{odd}: {opened}");
         let warnings = opened["warnings"].as_array().unwrap();
@@ -61,9 +67,16 @@ async fn a_contract_with_a_bad_row_is_opened_with_a_warning_and_the_rest_as_sien
             warnings.len() == 1 && warnings[0].as_str().unwrap().starts_with(&names),
             "{odd}: {warnings:?}"
         );
-        let mut rows = opened["contracts"][0]["installments"].as_array().unwrap().iter();
+        let mut rows = opened["contracts"][0]["installments"]
+            .as_array()
+            .unwrap()
+            .iter();
         let changed = rows.find(|row| row["id"] == ids[0]).unwrap();
-        assert_eq!(changed["balance"], format!("{value}.00"), "{odd}: the rest is mirrored");
+        assert_eq!(
+            changed["balance"],
+            format!("{value}.00"),
+            "{odd}: the rest is mirrored"
+        );
         assert!(is_open(rig, bill, ids[1]).await, "{odd}");
         rig.faults(json!([])).await;
     }
@@ -71,10 +84,12 @@ async fn a_contract_with_a_bad_row_is_opened_with_a_warning_and_the_rest_as_sien
     assert_eq!(opened["warnings"], json!([]));
     rig.assert_equal().await;
     // A settled one is nobody's trouble.
-    rig.happen("receive", json!({"billId": bill, "installmentId": ids[2]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": ids[2]}))
+        .await;
     rig.apply().await;
     let typeless = json!({"receipts.receiptType": null, "receipts.operationTypeName": null});
-    rig.faults(everywhere(&json!({format!("{bill}/{}", ids[2]): typeless}))).await;
+    rig.faults(everywhere(&json!({format!("{bill}/{}", ids[2]): typeless})))
+        .await;
     let (status, opened) = scene.call("POST", &path, Value::Null).await;
     assert_eq!((status, &opened["warnings"]), (200, &json!([])), "{opened}");
     rig.assert_equal().await;
@@ -91,7 +106,10 @@ async fn a_quote_names_the_installment_that_it_cannot_calculate_and_calculates_t
         .await;
     let (status, answer) = scene.call("POST", "/v1/quotes", asked(&ids)).await;
     assert_eq!(status, 422, "{answer}");
-    let names = format!("a parcela {} do título {bill} está ilegível no saldo devedor do Sienge", ids[0]);
+    let names = format!(
+        "a parcela {} do título {bill} está ilegível no saldo devedor do Sienge",
+        ids[0]
+    );
     assert!(answer.to_string().contains(&names), "{answer}");
     let (status, answer) = scene.call("POST", "/v1/quotes", asked(&ids[1..])).await;
     assert_eq!(status, 200, "{answer}");
@@ -100,12 +118,23 @@ async fn a_quote_names_the_installment_that_it_cannot_calculate_and_calculates_t
         "change",
         json!({"billId": bill, "installmentId": ids[0], "dueDate": "2206-05-10", "silent": true}),
     );
-    let (status, opened) = scene.call("POST", &format!("/v1/contracts/{bill}/open"), Value::Null).await;
-    assert!(status == 200 && opened["warnings"].to_string().contains("10/05/2206"), "{opened}");
+    let (status, opened) = scene
+        .call("POST", &format!("/v1/contracts/{bill}/open"), Value::Null)
+        .await;
+    assert!(
+        status == 200 && opened["warnings"].to_string().contains("10/05/2206"),
+        "{opened}"
+    );
     let (status, answer) = scene.call("POST", "/v1/quotes", asked(&ids)).await;
     let names = format!("a parcela {} do título {bill} vence em 10/05/2206", ids[0]);
-    assert!(status == 422 && answer.to_string().contains(&names), "{status} {answer}");
-    assert_eq!(scene.call("POST", "/v1/quotes", asked(&ids[1..])).await.0, 200);
+    assert!(
+        status == 422 && answer.to_string().contains(&names),
+        "{status} {answer}"
+    );
+    assert_eq!(
+        scene.call("POST", "/v1/quotes", asked(&ids[1..])).await.0,
+        200
+    );
 }
 
 #[tokio::test]
@@ -119,13 +148,23 @@ async fn a_batimento_leaves_what_it_could_not_read_as_it_is_and_says_so() {
         format!("{}/{}", other.0, other.1[0]): {"installmentId": null},
         format!("{}/{}", other.0, other.1[1]): {"billId": null},
     });
-    rig.change("receive", json!({"billId": bill, "installmentId": ids[1], "silent": true}));
-    rig.change("remove", json!({"billId": bill, "installmentId": ids[2], "silent": true}));
+    rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": ids[1], "silent": true}),
+    );
+    rig.change(
+        "remove",
+        json!({"billId": bill, "installmentId": ids[2], "silent": true}),
+    );
     rig.faults(json!([{"kind": "odd", "rows": rows, "route": "bulk-data/v1/income"}]))
         .await;
     let summary = rig.reconcile(event()).await.unwrap();
     assert_eq!(summary["situacao"], "concluído", "{summary}");
-    assert_eq!((count(&summary, "rowsUnread"), count(&summary, "rowsAstray")), (2, 1), "{summary}");
+    assert_eq!(
+        (count(&summary, "rowsUnread"), count(&summary, "rowsAstray")),
+        (2, 1),
+        "{summary}"
+    );
     assert_eq!(
         (count(&summary, "settled"), count(&summary, "returned")),
         (1, 1),
@@ -159,13 +198,23 @@ async fn a_batimento_leaves_what_it_could_not_read_as_it_is_and_says_so() {
 async fn a_daily_run_that_could_not_read_a_row_reads_from_the_same_day_again() {
     let rig = Rig::filled().await;
     let (bill, ids) = rig.contracts(&[1], 2).remove(0);
-    rig.change("receive", json!({"billId": bill, "installmentId": ids[0], "silent": true}));
-    rig.change("receive", json!({"billId": bill, "installmentId": ids[1], "silent": true}));
+    rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": ids[0], "silent": true}),
+    );
+    rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": ids[1], "silent": true}),
+    );
     let rows = json!({format!("{bill}/{}", ids[0]): {"originalAmount": {}, "balanceAmount": null}});
     rig.faults(json!([{"kind": "odd", "rows": rows, "route": "bulk-data/v1/income"}]))
         .await;
     let summary = rig.import(event()).await.unwrap();
-    assert_eq!((count(&summary, "rowsUnread"), count(&summary, "settled")), (1, 1), "{summary}");
+    assert_eq!(
+        (count(&summary, "rowsUnread"), count(&summary, "settled")),
+        (1, 1),
+        "{summary}"
+    );
     assert!(is_open(&rig, bill, ids[0]).await);
     rig.faults(json!([])).await;
     rig.pass(std::time::Duration::from_hours(72));
@@ -179,20 +228,29 @@ async fn a_row_told_twice_counts_once_and_two_that_contradict_each_other_not_at_
     let rig = Rig::filled().await;
     let (bill, ids) = rig.contracts(&[1], 2).remove(0);
     let before = rig.portfolio().await;
-    for (order, balance) in [("true-first", 0), ("true-first", 1), ("odd-first", 0), ("odd-first", 1)] {
+    for (order, balance) in [
+        ("true-first", 0),
+        ("true-first", 1),
+        ("odd-first", 0),
+        ("odd-first", 1),
+    ] {
         let rows = json!({format!("{bill}/{}", ids[0]): {"mainUnit": null}, format!("{bill}/{}", ids[1]): {"balanceAmount": balance}});
-        rig.faults(json!([{"kind": "odd", "twice": order, "rows": rows}])).await;
+        rig.faults(json!([{"kind": "odd", "twice": order, "rows": rows}]))
+            .await;
         let summary = rig.reconcile(event()).await.unwrap();
         assert_eq!(summary["situacao"], "concluído", "{order}: {summary}");
         rig.assert_portfolio_is(&before).await;
     }
     // Of two that differ from what is held neither is believed: the bill is read whole.
     for order in ["true-first", "odd-first"] {
-        let payment = json!({"billId": bill, "installmentId": ids[1], "value": "1.00", "silent": true});
+        let payment =
+            json!({"billId": bill, "installmentId": ids[1], "value": "1.00", "silent": true});
         rig.change("receive", payment);
         let rows = json!({format!("{bill}/{}", ids[1]): {"balanceAmount": 1}});
-        rig.faults(json!([{"kind": "odd", "twice": order, "rows": rows, "route": "bulk-data/v1/income"}]))
-            .await;
+        rig.faults(
+            json!([{"kind": "odd", "twice": order, "rows": rows, "route": "bulk-data/v1/income"}]),
+        )
+        .await;
         let summary = rig.reconcile(event()).await.unwrap();
         assert_eq!(
             (count(&summary, "paidInPart"), count(&summary, "events")),
@@ -207,7 +265,12 @@ async fn a_row_told_twice_counts_once_and_two_that_contradict_each_other_not_at_
 /// The enterprise of a held bill's contract.
 async fn enterprise(rig: &Rig, bill: u32) -> Option<EnterpriseId> {
     let tenant = harness::database::tenant();
-    let held = rig.adapters.store.load_bill(&tenant, BillId(bill.into())).await.unwrap();
+    let held = rig
+        .adapters
+        .store
+        .load_bill(&tenant, BillId(bill.into()))
+        .await
+        .unwrap();
     held.contracts.values().next().unwrap().enterprise
 }
 
@@ -217,14 +280,19 @@ async fn a_row_that_names_no_enterprise_takes_none_from_its_contract() {
     let (bill, ids) = rig.contracts(&[1], 2).remove(0);
     let named = enterprise(&rig, bill).await;
     assert!(named.is_some());
-    for (value, odd) in [("701.00", &ids[..1]), ("702.00", &ids[1..]), ("703.00", &ids[..])] {
+    for (value, odd) in [
+        ("701.00", &ids[..1]),
+        ("702.00", &ids[1..]),
+        ("703.00", &ids[..]),
+    ] {
         let rows: serde_json::Map<String, Value> = odd
             .iter()
             .map(|id| (format!("{bill}/{id}"), json!({"receiptsCategories": null})))
             .collect();
         rig.faults(everywhere(&json!(rows))).await;
         for id in &ids[..2] {
-            let change = json!({"billId": bill, "installmentId": id, "value": value, "silent": true});
+            let change =
+                json!({"billId": bill, "installmentId": id, "value": value, "silent": true});
             rig.change("change", change);
         }
         let summary = rig.reconcile(event()).await.unwrap();
@@ -250,7 +318,11 @@ async fn a_due_date_that_nobody_can_mean_is_included_and_criticised_once() {
     for (bill, ids) in &contracts[..4] {
         assert!(is_open(&rig, *bill, ids[0]).await);
         let names = format!("Parcela {} do contrato {bill} com vencimento em", ids[0]);
-        assert_eq!(told.iter().filter(|text| text.starts_with(&names)).count(), 1, "{told:?}");
+        assert_eq!(
+            told.iter().filter(|text| text.starts_with(&names)).count(),
+            1,
+            "{told:?}"
+        );
     }
     rig.assert_equal().await;
     let again = rig.reconcile(event()).await.unwrap();
@@ -259,7 +331,8 @@ async fn a_due_date_that_nobody_can_mean_is_included_and_criticised_once() {
 }
 
 #[tokio::test]
-async fn newly_ignored_conditions_stay_until_the_batimento_is_confirmed_also_where_a_bill_is_read_whole() {
+async fn newly_ignored_conditions_stay_until_the_batimento_is_confirmed_also_where_a_bill_is_read_whole()
+ {
     let rig = Rig::filled().await;
     let bills = rig.contracts(&[1], 2);
     let ((bill, ids), (assigned, of_assigned)) = (&bills[0], &bills[1]);
@@ -269,8 +342,10 @@ async fn newly_ignored_conditions_stay_until_the_batimento_is_confirmed_also_whe
     );
     rig.reconcile(event()).await.unwrap();
     rig.change("assign", json!({"billId": assigned, "silent": true}));
-    rig.settings(|settings| settings.ignore_condition_types = serde_json::from_str("\"PM\"").unwrap())
-        .await;
+    rig.settings(|settings| {
+        settings.ignore_condition_types = serde_json::from_str("\"PM\"").unwrap();
+    })
+    .await;
     let open = rig.portfolio().await;
     let rows = json!({format!("{bill}/{}", ids[1]): {"balanceAmount": 1}});
     rig.faults(json!([{"kind": "odd", "twice": "true-first", "rows": rows, "route": "bulk-data/v1/income", "count": 1}]))
@@ -287,15 +362,21 @@ async fn newly_ignored_conditions_stay_until_the_batimento_is_confirmed_also_whe
     assert_eq!(confirmed["situacao"], "concluído", "{confirmed}");
     assert_eq!(count(&confirmed, "contractsAssigned"), 1, "{confirmed}");
     let again = rig.reconcile(event()).await.unwrap();
-    assert_eq!((&again["situacao"], count(&again, "returned")), (&json!("concluído"), 0), "{again}");
+    assert_eq!(
+        (&again["situacao"], count(&again, "returned")),
+        (&json!("concluído"), 0),
+        "{again}"
+    );
 }
 
 #[tokio::test]
 async fn newly_ignored_conditions_are_told_as_left_out_by_the_settings() {
     let rig = Rig::filled().await;
     let open = rig.portfolio().await;
-    rig.settings(|settings| settings.ignore_condition_types = serde_json::from_str("\"PM\"").unwrap())
-        .await;
+    rig.settings(|settings| {
+        settings.ignore_condition_types = serde_json::from_str("\"PM\"").unwrap();
+    })
+    .await;
     let asks = rig.reconcile(event()).await.unwrap();
     assert_eq!(asks["situacao"], "aguardando confirmação", "{asks}");
     let text = asks["resumo"].as_str().unwrap();
@@ -309,5 +390,9 @@ async fn newly_ignored_conditions_are_told_as_left_out_by_the_settings() {
     assert_eq!(confirmed["situacao"], "concluído", "{confirmed}");
     assert!(count(&confirmed, "returned") > 0, "{confirmed}");
     let again = rig.reconcile(event()).await.unwrap();
-    assert_eq!((&again["situacao"], count(&again, "returned")), (&json!("concluído"), 0), "{again}");
+    assert_eq!(
+        (&again["situacao"], count(&again, "returned")),
+        (&json!("concluído"), 0),
+        "{again}"
+    );
 }

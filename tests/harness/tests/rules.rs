@@ -27,19 +27,28 @@ async fn ignored_companies_conditions_and_documents_do_not_come_in() {
     });
     rig.settings(|settings| {
         settings.ignore_companies = CodeList::from("3".to_owned());
-        settings.ignore_condition_types = CodeList::from(format!(" {};XX", condition.to_lowercase()));
+        settings.ignore_condition_types =
+            CodeList::from(format!(" {};XX", condition.to_lowercase()));
         settings.ignore_document_types = CodeList::from(document.clone());
     })
     .await;
     rig.run_all("reconcile").await;
-    let wanted = |bill: &Bill, row: &Installment| bill.company != 3 && row.condition != condition && bill.document != document;
+    let wanted = |bill: &Bill, row: &Installment| {
+        bill.company != 3 && row.condition != condition && bill.document != document
+    };
     let differences = rig.compare_wanted(wanted).await;
     assert!(differences.is_empty(), "{differences:#?}");
-    assert!(!rig.compare_with_sienge().await.is_empty(), "the lists leave something out");
+    assert!(
+        !rig.compare_with_sienge().await.is_empty(),
+        "the lists leave something out"
+    );
     // Nor through a webhook.
     let (bill, open) = rig.contracts(&[3], 1).remove(0);
-    rig.happen("receive", json!({"billId": bill, "installmentId": open[0], "value": "1.00"}))
-        .await;
+    rig.happen(
+        "receive",
+        json!({"billId": bill, "installmentId": open[0], "value": "1.00"}),
+    )
+    .await;
     rig.apply().await;
     assert!(rig.compare_wanted(wanted).await.is_empty());
 }
@@ -70,7 +79,11 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
     let critique = format!("Filial não cadastrada: empreendimento {missing}");
     let critiques = summary["contagens"]["critiques"].to_string();
     assert!(critiques.contains(&critique), "{summary}");
-    assert!(rig.compare_wanted(|bill, _| bill.enterprise() != Some(missing)).await.is_empty());
+    assert!(
+        rig.compare_wanted(|bill, _| bill.enterprise() != Some(missing))
+            .await
+            .is_empty()
+    );
     let day = business_date(harness::rig::clock());
     let noted = rig
         .adapters
@@ -78,7 +91,10 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
         .journal_of_day(&harness::database::tenant(), day, "critique", 100)
         .await
         .unwrap();
-    assert!(noted.iter().any(|entry| entry.summary.contains(&critique)), "{noted:?}");
+    assert!(
+        noted.iter().any(|entry| entry.summary.contains(&critique)),
+        "{noted:?}"
+    );
 
     rig.creditor(1, |_| {}).await;
     rig.run_all("reconcile").await;
@@ -89,6 +105,10 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
 async fn an_inactive_creditor_is_treated_as_not_registered() {
     let rig = Rig::of_one_creditor().await;
     rig.creditor(1, |settings| settings.active = false).await;
-    let refused = rig.import(json!({"tenant": "617", "creditor": 1})).await.unwrap_err().to_string();
+    let refused = rig
+        .import(json!({"tenant": "617", "creditor": 1}))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("credor 1 não cadastrado"), "{refused}");
 }

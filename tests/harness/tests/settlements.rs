@@ -21,9 +21,14 @@ async fn rig() -> Rig {
 
 async fn save(rig: &Rig, new: NewAgreement) -> Agreement {
     rig.fresh_minute().await;
-    let session = Session::open(&rig.adapters_of("payments"), &tenant(), false, Instant::now() + PLENTY)
-        .await
-        .unwrap();
+    let session = Session::open(
+        &rig.adapters_of("payments"),
+        &tenant(),
+        false,
+        Instant::now() + PLENTY,
+    )
+    .await
+    .unwrap();
     let saved = session.save_agreement(new).await.unwrap();
     session.close().await;
     saved
@@ -31,39 +36,64 @@ async fn save(rig: &Rig, new: NewAgreement) -> Agreement {
 
 async fn stored(rig: &Rig) -> Agreement {
     let id = AgreementId::parse("a1").unwrap();
-    rig.adapters.store.agreement(&tenant(), &id).await.unwrap().unwrap()
+    rig.adapters
+        .store
+        .agreement(&tenant(), &id)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 /// What the bus heard of installments and payments, as `payment.applied` or `installment.changed writtenOff`.
 fn heard(rig: &Rig) -> Vec<String> {
     let events = rig.bus.take().into_iter();
-    let told = events.filter(|event| event.detail_type.starts_with("payment.") || event.detail_type.starts_with("installment."));
+    let told = events.filter(|event| {
+        event.detail_type.starts_with("payment.") || event.detail_type.starts_with("installment.")
+    });
     told.map(|event| {
-        format!("{} {}", event.detail_type, event.detail["action"].as_str().unwrap_or_default())
-            .trim()
-            .to_owned()
+        format!(
+            "{} {}",
+            event.detail_type,
+            event.detail["action"].as_str().unwrap_or_default()
+        )
+        .trim()
+        .to_owned()
     })
     .collect()
 }
 
 async fn settle(rig: &Rig, bill: u32, installment: u32, kind: &str) {
-    rig.happen("receive", json!({"billId": bill, "installmentId": installment, "type": kind}))
-        .await;
+    rig.happen(
+        "receive",
+        json!({"billId": bill, "installmentId": installment, "type": kind}),
+    )
+    .await;
     // The ERP tells of few types: the others are found by the daily load.
     rig.apply().await;
     rig.run_all("import").await;
 }
 
 async fn state_of(rig: &Rig, bill: u32, installment: u32) -> InstallmentState {
-    let held = rig.adapters.store.load_bill(&tenant(), BillId(i64::from(bill))).await.unwrap();
+    let held = rig
+        .adapters
+        .store
+        .load_bill(&tenant(), BillId(i64::from(bill)))
+        .await
+        .unwrap();
     let id = InstallmentId(i64::from(installment));
     let row = held.installments.values().find(|row| row.id == id);
-    row.unwrap_or_else(|| panic!("installment {id} is not held")).state
+    row.unwrap_or_else(|| panic!("installment {id} is not held"))
+        .state
 }
 
 async fn critiques(rig: &Rig) -> Vec<String> {
     let day = business_date(harness::rig::clock());
-    let noted = rig.adapters.store.journal_of_day(&tenant(), day, "critique", 100).await.unwrap();
+    let noted = rig
+        .adapters
+        .store
+        .journal_of_day(&tenant(), day, "critique", 100)
+        .await
+        .unwrap();
     noted.into_iter().map(|entry| entry.summary).collect()
 }
 
@@ -73,7 +103,11 @@ async fn only_what_brings_value_is_heard_as_a_payment_and_everything_is_shown() 
     let (bill, ids) = rig.to_agree_on(0, 3);
     for (id, kind, told) in [
         (ids[0], "Recebimento", Some("payment.applied")),
-        (ids[1], "Bonificac\u{327}a\u{303}o", Some("installment.changed writtenOff")),
+        (
+            ids[1],
+            "Bonificac\u{327}a\u{303}o",
+            Some("installment.changed writtenOff"),
+        ),
         (ids[2], "Repactuação - Título 12", None),
     ] {
         settle(&rig, bill, id, kind).await;
@@ -83,17 +117,36 @@ async fn only_what_brings_value_is_heard_as_a_payment_and_everything_is_shown() 
             told == Some("payment.applied"),
             "{kind}: {heard:?}"
         );
-        assert!(told.is_none_or(|told| heard.iter().any(|one| one == told)), "{kind}: {heard:?}");
+        assert!(
+            told.is_none_or(|told| heard.iter().any(|one| one == told)),
+            "{kind}: {heard:?}"
+        );
     }
-    let texts: Vec<String> = rig.timeline(bill).await.iter().map(TimelineEvent::text).collect();
+    let texts: Vec<String> = rig
+        .timeline(bill)
+        .await
+        .iter()
+        .map(TimelineEvent::text)
+        .collect();
     assert!(
-        texts.iter().any(|text| text.starts_with("Pagamento Direto\nBonificação (total)")),
+        texts
+            .iter()
+            .any(|text| text.starts_with("Pagamento Direto\nBonificação (total)")),
         "{texts:#?}"
     );
-    assert!(!texts.iter().any(|text| text.contains("Repactua")), "{texts:#?}");
+    assert!(
+        !texts.iter().any(|text| text.contains("Repactua")),
+        "{texts:#?}"
+    );
     let closed = |motive| InstallmentState::Closed { motive, on: TODAY };
-    assert_eq!(state_of(&rig, bill, ids[1]).await, closed(ReturnReason::WrittenOff));
-    assert_eq!(state_of(&rig, bill, ids[2]).await, closed(ReturnReason::Renegotiation));
+    assert_eq!(
+        state_of(&rig, bill, ids[1]).await,
+        closed(ReturnReason::WrittenOff)
+    );
+    assert_eq!(
+        state_of(&rig, bill, ids[2]).await,
+        closed(ReturnReason::Renegotiation)
+    );
     rig.assert_equal().await;
 }
 
@@ -101,7 +154,16 @@ async fn only_what_brings_value_is_heard_as_a_payment_and_everything_is_shown() 
 async fn a_type_nobody_knows_is_criticised_and_pays_once_the_settings_say_so() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 1);
-    save(&rig, wanted("a1", AgreementKind::NonIntegrated, &rig.owed(bill, &ids), monthly(1))).await;
+    save(
+        &rig,
+        wanted(
+            "a1",
+            AgreementKind::NonIntegrated,
+            &rig.owed(bill, &ids),
+            monthly(1),
+        ),
+    )
+    .await;
     rig.bus.take();
     settle(&rig, bill, ids[0], "Dação em pagamento").await;
     assert_eq!(stored(&rig).await.state, AgreementState::Active);
@@ -109,22 +171,27 @@ async fn a_type_nobody_knows_is_criticised_and_pays_once_the_settings_say_so() {
     let told = critiques(&rig).await;
     assert!(
         told.iter()
-            .any(|text| text.contains("\"Dação em pagamento\"") && text.contains("settlementClasses")),
+            .any(|text| text.contains("\"Dação em pagamento\"")
+                && text.contains("settlementClasses")),
         "{told:?}"
     );
     // Neither does the term lapse while nobody said what it is.
     rig.pass(Duration::from_hours(24 * 40));
     rig.payments(json!({})).await.unwrap();
     assert_eq!(stored(&rig).await.state, AgreementState::Active);
-    rig.settings(|settings| settings.settlement_classes = serde_json::from_str(r#"{"dacao em pagamento": "pays"}"#).unwrap())
-        .await;
+    rig.settings(|settings| {
+        settings.settlement_classes =
+            serde_json::from_str(r#"{"dacao em pagamento": "pays"}"#).unwrap();
+    })
+    .await;
     rig.pass(Duration::from_hours(25));
     rig.payments(json!({})).await.unwrap();
     assert_eq!(stored(&rig).await.state.name(), StateName::Settled);
 }
 
 #[tokio::test]
-async fn originals_that_are_written_off_break_the_agreement_and_those_paid_down_to_a_write_off_settle_it() {
+async fn originals_that_are_written_off_break_the_agreement_and_those_paid_down_to_a_write_off_settle_it()
+ {
     for (paid, ends) in [
         (None, StateName::Broken),
         (Some("100.00"), StateName::Broken),
@@ -132,15 +199,23 @@ async fn originals_that_are_written_off_break_the_agreement_and_those_paid_down_
     ] {
         let rig = rig().await;
         let (bill, ids) = rig.to_agree_on(0, 1);
-        let mut new = wanted("a1", AgreementKind::NonIntegrated, &rig.owed(bill, &ids), monthly(1));
+        let mut new = wanted(
+            "a1",
+            AgreementKind::NonIntegrated,
+            &rig.owed(bill, &ids),
+            monthly(1),
+        );
         // Agreed on with a discount of a real.
         for row in &mut new.planned.quote.amounts.rows {
             row.figures.total = ponte::money::Cents::new(99_900);
         }
         save(&rig, new).await;
         if let Some(value) = paid {
-            rig.happen("receive", json!({"billId": bill, "installmentId": ids[0], "value": value}))
-                .await;
+            rig.happen(
+                "receive",
+                json!({"billId": bill, "installmentId": ids[0], "value": value}),
+            )
+            .await;
             rig.apply().await;
         }
         settle(&rig, bill, ids[0], "Substituição").await;
@@ -158,7 +233,16 @@ async fn originals_that_are_written_off_break_the_agreement_and_those_paid_down_
 async fn an_agreements_remake_is_read_at_once_although_nobody_tells_of_it() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    save(&rig, wanted("a1", AgreementKind::Integrated, &rig.owed(bill, &ids), monthly(2))).await;
+    save(
+        &rig,
+        wanted(
+            "a1",
+            AgreementKind::Integrated,
+            &rig.owed(bill, &ids),
+            monthly(2),
+        ),
+    )
+    .await;
     rig.assert_equal().await;
     for id in rig.generated(bill) {
         assert_eq!(state_of(&rig, bill, id).await, InstallmentState::Open);
@@ -169,21 +253,33 @@ async fn an_agreements_remake_is_read_at_once_although_nobody_tells_of_it() {
 async fn generated_installments_that_are_paid_before_anybody_saw_them_settle_the_agreement() {
     let rig = rig().await;
     let (bill, ids) = rig.to_agree_on(0, 2);
-    let mut new = wanted("a1", AgreementKind::Integrated, &rig.owed(bill, &ids), monthly(2));
+    let mut new = wanted(
+        "a1",
+        AgreementKind::Integrated,
+        &rig.owed(bill, &ids),
+        monthly(2),
+    );
     new.indexer = Some(1);
     // The bill cannot be read after the remake; the sweep reads it.
-    rig.faults(json!({"kind": "status", "status": 403, "method": "GET"})).await;
+    rig.faults(json!({"kind": "status", "status": 403, "method": "GET"}))
+        .await;
     save(&rig, new).await;
     rig.faults(json!([])).await;
     let generated = rig.generated(bill);
     for id in &generated {
-        rig.change("receive", json!({"billId": bill, "installmentId": id, "silent": true}));
+        rig.change(
+            "receive",
+            json!({"billId": bill, "installmentId": id, "silent": true}),
+        );
     }
     rig.bus.take();
     rig.pass(Duration::from_mins(20));
     rig.payments(json!({})).await.unwrap();
     assert_eq!(stored(&rig).await.state.name(), StateName::Settled);
-    let paid = heard(&rig).into_iter().filter(|told| told == "payment.applied").count();
+    let paid = heard(&rig)
+        .into_iter()
+        .filter(|told| told == "payment.applied")
+        .count();
     assert_eq!(paid, generated.len());
     rig.assert_equal().await;
 }
@@ -195,9 +291,13 @@ async fn an_installment_added_and_paid_before_its_news_is_included_with_its_paym
     let before = rig.timeline(bill).await.len();
     for (received, events) in [("500.00", 1), ("200.00", 1)] {
         let row = json!({"dueDate": "2027-01-20", "value": "500.00", "received": received});
-        rig.happen("add", json!({"billId": bill, "installments": [row]})).await;
+        rig.happen("add", json!({"billId": bill, "installments": [row]}))
+            .await;
         rig.apply().await;
-        let paid = heard(&rig).into_iter().filter(|told| told == "payment.applied").count();
+        let paid = heard(&rig)
+            .into_iter()
+            .filter(|told| told == "payment.applied")
+            .count();
         assert_eq!(paid, events, "{received}");
     }
     let told = rig.timeline(bill).await.len();
@@ -217,7 +317,10 @@ async fn the_paid_history_of_a_contract_is_no_news_after_its_first_load() {
     let settled: Vec<u32> = rig.sienge.with_world(|world| {
         let ours = world.bills.values().filter(|bill| bill.company <= 2);
         let mixed = ours.filter(|bill| {
-            bill.installments.iter().any(sienge_simulator::world::Installment::open) && bill.installments.iter().any(|row| !row.open())
+            bill.installments
+                .iter()
+                .any(sienge_simulator::world::Installment::open)
+                && bill.installments.iter().any(|row| !row.open())
         });
         mixed.map(|bill| bill.id).collect()
     });
@@ -248,13 +351,14 @@ async fn an_estorno_of_a_repactuation_takes_no_payment_back() {
     rig.happen("receive", part("Repactuação")).await;
     rig.apply().await;
     rig.run_all("import").await;
-    let reverse: Value =
-        json!({"billId": bill, "installmentId": ids[0], "mode": "receipt", "type": "Estorno de Repactuação", "notify": true});
+    let reverse: Value = json!({"billId": bill, "installmentId": ids[0], "mode": "receipt", "type": "Estorno de Repactuação", "notify": true});
     rig.happen("reverse", reverse).await;
     rig.apply().await;
     let told = rig.told_of(bill).await;
     assert!(
-        !told.iter().any(|kind| matches!(kind, EventKind::PaymentReversed { .. })),
+        !told
+            .iter()
+            .any(|kind| matches!(kind, EventKind::PaymentReversed { .. })),
         "{told:#?}"
     );
     rig.assert_equal().await;

@@ -39,7 +39,10 @@ fn whatever_happens_one_sync_and_one_batimento_find_both_sides_equal() {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let done = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>()
     });
     let (mut sum, mut failed) = (Counts::default(), Vec::new());
     for (counts, seeds) in done {
@@ -60,7 +63,10 @@ fn whatever_happens_one_sync_and_one_batimento_find_both_sides_equal() {
             sum.withheld,
             sum.unread,
         ];
-        assert!(met.iter().all(|count| *count > 0), "something never happened: {sum:?}");
+        assert!(
+            met.iter().all(|count| *count > 0),
+            "something never happened: {sum:?}"
+        );
     }
     let first = failed.first().copied().unwrap_or_default();
     assert!(

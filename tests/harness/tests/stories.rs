@@ -57,7 +57,12 @@ async fn story(seed: u64) {
         }
         trouble(&rig, &mut rng).await;
         let effects = if rng.bool() {
-            let blows = [Blow::DiesBefore, Blow::DiesAfter, Blow::FailsBefore, Blow::FailsAfter];
+            let blows = [
+                Blow::DiesBefore,
+                Blow::DiesAfter,
+                Blow::FailsBefore,
+                Blow::FailsAfter,
+            ];
             Effects::struck(rng.usize(1..60), blows[rng.usize(0..blows.len())])
         } else {
             Effects::counted()
@@ -128,9 +133,15 @@ async fn tell(rig: &Rig, rng: &mut Rng, told: &harness::rig::Told) {
 async fn trouble(rig: &Rig, rng: &mut Rng) {
     let bulk = "bulk-data/v1";
     let fault = match rng.u32(0..8) {
-        0 => json!({"kind": "missing", "share": rng.f64(), "route": "bulk-data/v1/income", "count": 1}),
-        1 => json!({"kind": "truncated", "afterBytes": rng.u32(10..6_000), "route": bulk, "count": 6}),
-        2 => json!({"kind": "api-error", "afterBytes": rng.u32(10..6_000), "route": bulk, "count": 6}),
+        0 => {
+            json!({"kind": "missing", "share": rng.f64(), "route": "bulk-data/v1/income", "count": 1})
+        }
+        1 => {
+            json!({"kind": "truncated", "afterBytes": rng.u32(10..6_000), "route": bulk, "count": 6})
+        }
+        2 => {
+            json!({"kind": "api-error", "afterBytes": rng.u32(10..6_000), "route": bulk, "count": 6})
+        }
         3 => json!({"kind": "empty", "route": "bulk-data/v1/income", "count": 1}),
         4 => json!({"kind": "status", "status": 403, "route": "v1/", "probability": 0.3}),
         5 => json!({"kind": "blank", "route": "v1/sales-contracts", "count": 6}),
@@ -150,7 +161,9 @@ async fn trouble(rig: &Rig, rng: &mut Rng) {
         _ => json!(null),
     };
     let refusal = json!({"kind": "status", "status": 400, "about": [REFUSED]});
-    let faults = [refusal, fault].into_iter().filter(|fault| !fault.is_null());
+    let faults = [refusal, fault]
+        .into_iter()
+        .filter(|fault| !fault.is_null());
     rig.faults(json!(faults.collect::<Vec<_>>())).await;
 }
 
@@ -164,20 +177,36 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
         0..4 => drop(rig.apply_watched(effects).await),
         4..6 => {
             let adapters = rig.watched_adapters("import", effects).await;
-            drop(effects.run(Box::pin(import::handle(&adapters, event, end))).await);
+            drop(
+                effects
+                    .run(Box::pin(import::handle(&adapters, event, end)))
+                    .await,
+            );
         }
         6..8 => {
             let adapters = rig.watched_adapters("reconcile", effects).await;
-            drop(effects.run(Box::pin(reconcile::handle(&adapters, event, end))).await);
+            drop(
+                effects
+                    .run(Box::pin(reconcile::handle(&adapters, event, end)))
+                    .await,
+            );
         }
         8 => {
             let adapters = rig.watched_adapters("payments", effects).await;
             let event = json!({"tenant": "617", "creditor": creditor, "redundancy": true});
-            drop(effects.run(Box::pin(payments::handle(&adapters, event, end))).await);
+            drop(
+                effects
+                    .run(Box::pin(payments::handle(&adapters, event, end)))
+                    .await,
+            );
         }
         _ => {
             let adapters = rig.watched_adapters("payments", effects).await;
-            drop(effects.run(Box::pin(payments::handle(&adapters, json!({}), end))).await);
+            drop(
+                effects
+                    .run(Box::pin(payments::handle(&adapters, json!({}), end)))
+                    .await,
+            );
         }
     }
 }
@@ -197,22 +226,38 @@ async fn end(rig: &Rig, seed: u64) {
             .unwrap();
         let mut report = Report::default();
         session
-            .sync_bills(Scope::Sync, &BTreeMap::from([(bill, ReadRequest::with_boletos())]), &mut report)
+            .sync_bills(
+                Scope::Sync,
+                &BTreeMap::from([(bill, ReadRequest::with_boletos())]),
+                &mut report,
+            )
             .await
             .unwrap();
         session.close().await;
         assert!(report.failures.is_empty(), "story {seed}: {report:?}");
     }
     let assigned: BTreeSet<u32> = rig.sienge.with_world(|world| {
-        let assigned = world.bills.values().filter(|bill| !bill.assignments.is_empty());
+        let assigned = world
+            .bills
+            .values()
+            .filter(|bill| !bill.assignments.is_empty());
         assigned.map(|bill| bill.id).collect()
     });
-    let differences = rig.compare_wanted(|bill, _| !assigned.contains(&bill.id)).await;
+    let differences = rig
+        .compare_wanted(|bill, _| !assigned.contains(&bill.id))
+        .await;
     let unexplained: Vec<&String> = differences
         .iter()
-        .filter(|line| !assigned.iter().any(|bill| line.starts_with(&format!("bill {bill} "))))
+        .filter(|line| {
+            !assigned
+                .iter()
+                .any(|bill| line.starts_with(&format!("bill {bill} ")))
+        })
         .collect();
-    assert!(unexplained.is_empty(), "story {seed}, after a sync: {unexplained:#?}");
+    assert!(
+        unexplained.is_empty(),
+        "story {seed}, after a sync: {unexplained:#?}"
+    );
     rig.pass(Duration::from_mins(17));
     rig.bus.take();
     for creditor in [1, 2] {
@@ -222,12 +267,18 @@ async fn end(rig: &Rig, seed: u64) {
             if summary["situacao"] == "concluído" {
                 break;
             }
-            assert_eq!(summary["situacao"], "aguardando confirmação", "story {seed}: {summary}");
+            assert_eq!(
+                summary["situacao"], "aguardando confirmação",
+                "story {seed}: {summary}"
+            );
             event = summary["proximoPasso"].clone();
         }
     }
     let differences = rig.compare_with_sienge().await;
-    assert!(differences.is_empty(), "story {seed}, after a batimento: {differences:#?}");
+    assert!(
+        differences.is_empty(),
+        "story {seed}, after a batimento: {differences:#?}"
+    );
     let mut sweeps = 0;
     while !rig.nothing_waits().await {
         sweeps += 1;
@@ -239,5 +290,8 @@ async fn end(rig: &Rig, seed: u64) {
     }
     assert_eq!(rig.inbox.dead(), 0, "story {seed}");
     let differences = rig.compare_with_sienge().await;
-    assert!(differences.is_empty(), "story {seed}, at the end: {differences:#?}");
+    assert!(
+        differences.is_empty(),
+        "story {seed}, at the end: {differences:#?}"
+    );
 }

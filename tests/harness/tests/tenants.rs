@@ -46,22 +46,39 @@ fn good_sienge(rig: &Rig) -> String {
 /// A payment that both tenants are told of: the neighbour first.
 async fn told_both(rig: &Rig) -> (BillId, InstallmentId, Told) {
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
-    let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0]})).remove(0);
+    let told = rig
+        .change("receive", json!({"billId": bill, "installmentId": open[0]}))
+        .remove(0);
     assert_eq!(rig.tell_tenant(&neighbour(), &told).await.status(), 200);
     assert_eq!(rig.tell(&told).await.status(), 200);
-    (BillId(i64::from(bill)), InstallmentId(i64::from(open[0])), told)
+    (
+        BillId(i64::from(bill)),
+        InstallmentId(i64::from(open[0])),
+        told,
+    )
 }
 
 /// The queue delivers all it has to `apply`: answers the places of what failed. The payment must be in the portfolio while the
 /// invocation still runs.
-async fn apply_and_see_paid(rig: &Rig, time: Duration, bill: BillId, installment: InstallmentId) -> Vec<String> {
+async fn apply_and_see_paid(
+    rig: &Rig,
+    time: Duration,
+    bill: BillId,
+    installment: InstallmentId,
+) -> Vec<String> {
     let (adapters, batch) = (rig.adapters_of("apply"), delivery(&rig.inbox.take()));
     let is_paid = async || {
         let held = rig.adapters.store.load_bill(&tenant(), bill).await.unwrap();
-        held.installments.values().any(|row| row.id == installment && !row.is_open())
+        held.installments
+            .values()
+            .any(|row| row.id == installment && !row.is_open())
     };
     assert!(!is_paid().await);
-    let answer: SqsBatchResponse = meanwhile(apply::handle(&adapters, batch, Instant::now() + time), is_paid).await;
+    let answer: SqsBatchResponse = meanwhile(
+        apply::handle(&adapters, batch, Instant::now() + time),
+        is_paid,
+    )
+    .await;
     answer
         .batch_item_failures
         .into_iter()
@@ -70,7 +87,10 @@ async fn apply_and_see_paid(rig: &Rig, time: Duration, bill: BillId, installment
 }
 
 /// The answer of an invocation that waits for somebody, during which something must come about.
-async fn meanwhile<T>(invocation: impl Future<Output = T>, came_about: impl AsyncFn() -> bool) -> T {
+async fn meanwhile<T>(
+    invocation: impl Future<Output = T>,
+    came_about: impl AsyncFn() -> bool,
+) -> T {
     let mut invocation = pin!(invocation);
     let seen = timeout(PATIENCE, async {
         while !came_about().await {
@@ -96,19 +116,24 @@ fn quota_of(rig: &Rig, subdomain: &str, package: Package) -> SharedQuota {
 #[tokio::test]
 async fn a_sienge_that_does_not_answer_fails_only_its_own_tenants_messages() {
     let rig = rig().await;
-    rig.add_tenant(&neighbour(), &silent_sienge().await, Package::Ultimate).await;
+    rig.add_tenant(&neighbour(), &silent_sienge().await, Package::Ultimate)
+        .await;
     let (bill, installment, told) = told_both(&rig).await;
     rig.fresh_minute().await;
     let failed = apply_and_see_paid(&rig, SHORT, bill, installment).await;
     assert_eq!(failed, ["0"], "the neighbour's, and no other");
-    assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done);
+    assert_eq!(
+        rig.stored(&told.id).await.unwrap().state,
+        WebhookState::Done
+    );
     rig.assert_equal().await;
 }
 
 #[tokio::test]
 async fn a_back_off_keeps_only_its_own_subdomain_waiting() {
     let rig = rig().await;
-    rig.add_tenant(&neighbour(), &good_sienge(&rig), Package::Ultimate).await;
+    rig.add_tenant(&neighbour(), &good_sienge(&rig), Package::Ultimate)
+        .await;
     let (bill, installment, _) = told_both(&rig).await;
     rig.fresh_minute().await;
     let quota = quota_of(&rig, "vizinha", Package::Ultimate);
@@ -117,15 +142,22 @@ async fn a_back_off_keeps_only_its_own_subdomain_waiting() {
     }
     let failed = apply_and_see_paid(&rig, PLENTY, bill, installment).await;
     assert!(failed.is_empty(), "the neighbour's waited: {failed:?}");
-    let theirs = rig.adapters.store.load_bill(&neighbour(), bill).await.unwrap();
+    let theirs = rig
+        .adapters
+        .store
+        .load_bill(&neighbour(), bill)
+        .await
+        .unwrap();
     assert!(!theirs.contracts.is_empty());
 }
 
 #[tokio::test]
 async fn a_day_that_is_used_up_stops_only_its_own_subdomain() {
     let rig = rig().await;
-    rig.settings(|settings| settings.package = Package::Free).await;
-    rig.add_tenant(&neighbour(), &good_sienge(&rig), Package::Free).await;
+    rig.settings(|settings| settings.package = Package::Free)
+        .await;
+    rig.add_tenant(&neighbour(), &good_sienge(&rig), Package::Free)
+        .await;
     let (_, _, told) = told_both(&rig).await;
     rig.fresh_minute().await;
     let quota = quota_of(&rig, "vizinha", Package::Free);
@@ -139,29 +171,61 @@ async fn a_day_that_is_used_up_stops_only_its_own_subdomain() {
     }
     let batch = delivery(&rig.inbox.take());
     let answer = apply::handle(&rig.adapters_of("apply"), batch, Instant::now() + PLENTY).await;
-    let failed = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str());
-    assert_eq!(failed.collect::<Vec<_>>(), ["0"], "the neighbour's, and no other");
-    assert_eq!(rig.stored(&told.id).await.unwrap().state, WebhookState::Done);
+    let failed = answer
+        .batch_item_failures
+        .iter()
+        .map(|failure| failure.item_identifier.as_str());
+    assert_eq!(
+        failed.collect::<Vec<_>>(),
+        ["0"],
+        "the neighbour's, and no other"
+    );
+    assert_eq!(
+        rig.stored(&told.id).await.unwrap().state,
+        WebhookState::Done
+    );
     rig.assert_equal().await;
 }
 
 /// An agreement of a tenant that lapses unpaid in a month.
 async fn agree(rig: &Rig, tenant: &TenantId) {
     let (bill, ids) = rig.to_agree_on(0, 1);
-    let session = ponte::flow::Session::open(&rig.adapters_of("payments"), tenant, false, Instant::now() + PLENTY).await;
-    let new = wanted("a1", AgreementKind::NonIntegrated, &rig.owed(bill, &ids), monthly(1));
+    let session = ponte::flow::Session::open(
+        &rig.adapters_of("payments"),
+        tenant,
+        false,
+        Instant::now() + PLENTY,
+    )
+    .await;
+    let new = wanted(
+        "a1",
+        AgreementKind::NonIntegrated,
+        &rig.owed(bill, &ids),
+        monthly(1),
+    );
     session.unwrap().save_agreement(new).await.unwrap();
 }
 
 async fn state(rig: &Rig, tenant: &TenantId) -> StateName {
     let id = AgreementId::parse("a1").unwrap();
-    rig.adapters.store.agreement(tenant, &id).await.unwrap().unwrap().state.name()
+    rig.adapters
+        .store
+        .agreement(tenant, &id)
+        .await
+        .unwrap()
+        .unwrap()
+        .state
+        .name()
 }
 
 /// A tenant that holds what company 1 has, and an agreement.
 async fn add_with_agreement(rig: &Rig, tenant: &TenantId) {
-    rig.add_tenant(tenant, &good_sienge(rig), Package::Ultimate).await;
-    let summary = rig.reconcile(json!({"tenant": tenant.as_str(), "creditor": 1})).await.unwrap();
+    rig.add_tenant(tenant, &good_sienge(rig), Package::Ultimate)
+        .await;
+    let summary = rig
+        .reconcile(json!({"tenant": tenant.as_str(), "creditor": 1}))
+        .await
+        .unwrap();
     assert_eq!(summary["situacao"], "concluído", "{summary}");
     agree(rig, tenant).await;
 }
@@ -172,12 +236,28 @@ async fn a_sienge_that_does_not_answer_keeps_no_other_tenants_agreement_from_bei
     let rig = rig().await;
     agree(&rig, &tenant()).await;
     add_with_agreement(&rig, &neighbour()).await;
-    rig.add_tenant(&neighbour(), &silent_sienge().await, Package::Ultimate).await;
+    rig.add_tenant(&neighbour(), &silent_sienge().await, Package::Ultimate)
+        .await;
     rig.pass(Duration::from_hours(24 * 36));
-    rig.payments_within(json!({}), Duration::from_mins(1)).await.unwrap();
-    assert_eq!(state(&rig, &tenant()).await, StateName::Broken, "its term passed unpaid");
-    assert_eq!(state(&rig, &neighbour()).await, StateName::Active, "Sienge could not be asked");
-    let due = rig.adapters.store.due_agreements((rig.adapters.clock)(), 10).await.unwrap();
+    rig.payments_within(json!({}), Duration::from_mins(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        state(&rig, &tenant()).await,
+        StateName::Broken,
+        "its term passed unpaid"
+    );
+    assert_eq!(
+        state(&rig, &neighbour()).await,
+        StateName::Active,
+        "Sienge could not be asked"
+    );
+    let due = rig
+        .adapters
+        .store
+        .due_agreements((rig.adapters.clock)(), 10)
+        .await
+        .unwrap();
     assert!(due.is_empty(), "the neighbour's is put off: {due:?}");
 }
 
@@ -186,33 +266,47 @@ async fn damage(rig: &Rig, keys::ItemKey { pk, sk }: keys::ItemKey) {
     let text = AttributeValue::S;
     let put = rig.database.raw().put_item().table_name("control");
     let put = put.item("pk", text(pk)).item("sk", text(sk));
-    put.item("settings", text("estragado".to_owned())).send().await.unwrap();
+    put.item("settings", text("estragado".to_owned()))
+        .send()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn the_sweep_puts_right_what_is_stuck_of_one_tenant_whatever_is_wrong_with_the_others() {
     let rig = rig().await;
-    let [unreadable, secretless, neighbour] = ["614", "615", "616"].map(|id| TenantId::parse(id).unwrap());
+    let [unreadable, secretless, neighbour] =
+        ["614", "615", "616"].map(|id| TenantId::parse(id).unwrap());
     for each in [&unreadable, &neighbour] {
-        rig.add_tenant(each, &good_sienge(&rig), Package::Ultimate).await;
+        rig.add_tenant(each, &good_sienge(&rig), Package::Ultimate)
+            .await;
     }
     add_with_agreement(&rig, &secretless).await;
     agree(&rig, &tenant()).await;
     let (unknown, open) = rig.contracts(&[3], 1).remove(0);
     let unmatched = rig
-        .change("receive", json!({"billId": unknown, "installmentId": open[0]}))
+        .change(
+            "receive",
+            json!({"billId": unknown, "installmentId": open[0]}),
+        )
         .remove(0);
     rig.tell(&unmatched).await;
     rig.apply().await;
-    assert_eq!(rig.stored(&unmatched.id).await.unwrap().state, WebhookState::Unmatched);
+    assert_eq!(
+        rig.stored(&unmatched.id).await.unwrap().state,
+        WebhookState::Unmatched
+    );
     rig.pass(Duration::from_hours(24 * 36));
     // Events that the bus did not take, webhooks whose messages were lost.
     rig.bus.be(BusMood::Fails);
     let (bill, open) = rig.contracts(&[1], 2).remove(0);
-    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]})).await;
+    rig.happen("receive", json!({"billId": bill, "installmentId": open[0]}))
+        .await;
     rig.apply().await;
     rig.bus.be(BusMood::Takes);
-    let told = rig.change("receive", json!({"billId": bill, "installmentId": open[1]})).remove(0);
+    let told = rig
+        .change("receive", json!({"billId": bill, "installmentId": open[1]}))
+        .remove(0);
     for each in [&unreadable, &secretless, &neighbour, &tenant()] {
         assert_eq!(rig.tell_tenant(each, &told).await.status(), 200);
     }
@@ -224,13 +318,30 @@ async fn the_sweep_puts_right_what_is_stuck_of_one_tenant_whatever_is_wrong_with
     rig.pass(Duration::from_mins(5));
 
     rig.payments(json!({})).await.unwrap();
-    let queued: BTreeSet<String> = rig.inbox.take().into_iter().map(|queued| tenant_in(&queued.body)).collect();
-    assert_eq!(queued, BTreeSet::from(["614", "615", "616", "617"].map(str::to_owned)));
+    let queued: BTreeSet<String> = rig
+        .inbox
+        .take()
+        .into_iter()
+        .map(|queued| tenant_in(&queued.body))
+        .collect();
+    assert_eq!(
+        queued,
+        BTreeSet::from(["614", "615", "616", "617"].map(str::to_owned))
+    );
     let published = rig.bus.take();
-    let of_payment = |event: &&ponte::aws::BusEvent| event.detail["tenant"] == "617" && event.detail_type.starts_with("payment.");
+    let of_payment = |event: &&ponte::aws::BusEvent| {
+        event.detail["tenant"] == "617" && event.detail_type.starts_with("payment.")
+    };
     assert!(published.iter().find(of_payment).is_some(), "{published:?}");
-    assert!(rig.stored(&unmatched.id).await.is_none(), "it is past its days");
-    assert_eq!(state(&rig, &tenant()).await, StateName::Broken, "its term passed unpaid");
+    assert!(
+        rig.stored(&unmatched.id).await.is_none(),
+        "it is past its days"
+    );
+    assert_eq!(
+        state(&rig, &tenant()).await,
+        StateName::Broken,
+        "its term passed unpaid"
+    );
     assert_eq!(state(&rig, &secretless).await, StateName::Active);
 }
 

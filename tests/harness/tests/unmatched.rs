@@ -12,11 +12,17 @@ const DAY: Duration = Duration::from_hours(24);
 async fn unmatched() -> (Rig, String) {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[3], 1).remove(0);
-    let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "10.00"}));
+    let told = rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": open[0], "value": "10.00"}),
+    );
     assert_eq!(rig.tell(&told[0]).await.status(), 200);
     rig.apply().await;
     let id = told[0].id.clone();
-    assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Unmatched);
+    assert_eq!(
+        rig.stored(&id).await.unwrap().state,
+        WebhookState::Unmatched
+    );
     (rig, id)
 }
 
@@ -24,7 +30,10 @@ async fn unmatched() -> (Rig, String) {
 async fn the_daily_load_applies_it_once_its_creditor_is_registered() {
     let (mut rig, id) = unmatched().await;
     rig.run_all("import").await;
-    assert_eq!(rig.stored(&id).await.unwrap().state, WebhookState::Unmatched);
+    assert_eq!(
+        rig.stored(&id).await.unwrap().state,
+        WebhookState::Unmatched
+    );
     rig.register(3).await;
     rig.run_all("import").await;
     rig.run_all("import").await;
@@ -39,7 +48,8 @@ async fn it_is_dropped_after_the_creditors_days() {
     rig.payments(json!({})).await.unwrap();
     assert!(rig.stored(&id).await.is_some());
     assert!(rig.inbox.is_empty(), "the sweep does not queue it again");
-    rig.creditor(1, |settings| settings.unused_webhook_days = 10).await;
+    rig.creditor(1, |settings| settings.unused_webhook_days = 10)
+        .await;
     rig.pass(2 * DAY);
     rig.payments(json!({})).await.unwrap();
     assert!(rig.stored(&id).await.is_some());

@@ -32,7 +32,10 @@ async fn a_good_webhook_is_stored_and_queued_once() {
         })
     };
     assert_eq!(send().await, Answer::Received);
-    assert_eq!(rig.stored("a-1").await.unwrap().state, WebhookState::Pending);
+    assert_eq!(
+        rig.stored("a-1").await.unwrap().state,
+        WebhookState::Pending
+    );
     assert_eq!(send().await, Answer::Duplicate);
     assert_eq!(send().await.status(), 200);
     assert_eq!(rig.inbox.len(), 1);
@@ -44,7 +47,14 @@ async fn a_good_webhook_is_stored_and_queued_once() {
         })
         .await;
     assert_eq!(other_body, Answer::Duplicate, "the first body counts");
-    assert!(rig.stored("a-1").await.unwrap().webhook.body.starts_with(br#"{"billId": 10001"#));
+    assert!(
+        rig.stored("a-1")
+            .await
+            .unwrap()
+            .webhook
+            .body
+            .starts_with(br#"{"billId": 10001"#)
+    );
 }
 
 #[tokio::test]
@@ -65,7 +75,10 @@ async fn without_an_id_the_body_tells_deliveries_apart() {
 
 /// A part of an installment is paid; the webhook comes without an id, as always the same body.
 async fn pay_a_part(rig: &Rig, bill: u32, installment: u32) -> Answer {
-    rig.change("receive", json!({"billId": bill, "installmentId": installment, "value": "5.00"}));
+    rig.change(
+        "receive",
+        json!({"billId": bill, "installmentId": installment, "value": "5.00"}),
+    );
     let body = json!({"billId": bill, "installmentId": installment}).to_string();
     rig.deliver(|delivery| Delivery {
         id: None,
@@ -95,9 +108,17 @@ async fn without_an_id_a_second_payment_that_looks_like_the_first_is_seen_too() 
 async fn a_word_that_stands_for_no_id_makes_no_two_payments_one() {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
-    for id in ["null", "undefined", "NULL,null", "00000000-0000-0000-0000-000000000000"] {
+    for id in [
+        "null",
+        "undefined",
+        "NULL,null",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
         for _ in 0..2 {
-            let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
+            let told = rig.change(
+                "receive",
+                json!({"billId": bill, "installmentId": open[0], "value": "5.00"}),
+            );
             let body = told[0].body.to_string();
             let answer = rig
                 .deliver(|delivery| Delivery {
@@ -118,11 +139,18 @@ async fn a_header_of_many_events_is_kept_as_it_was_read() {
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     for others in [
-        "SALES_COMMISSION_INSTALLMENTS_AUTHORIZED, SALES_COMMISSION_INSTALLMENTS_RELEASED, ".to_owned(),
+        "SALES_COMMISSION_INSTALLMENTS_AUTHORIZED, SALES_COMMISSION_INSTALLMENTS_RELEASED, "
+            .to_owned(),
         "RECEIPT_SPLIT, ".repeat(40),
     ] {
-        let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
-        let (event, body) = (format!("{others}RECEIPT_PROCESSED"), told[0].body.to_string());
+        let told = rig.change(
+            "receive",
+            json!({"billId": bill, "installmentId": open[0], "value": "5.00"}),
+        );
+        let (event, body) = (
+            format!("{others}RECEIPT_PROCESSED"),
+            told[0].body.to_string(),
+        );
         let answer = rig
             .deliver(|delivery| Delivery {
                 event: Some(&event),
@@ -147,7 +175,12 @@ async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again
     let adapters = rig.adapters_of("apply");
     let loaded = {
         let body = json!({"billId": bill, "installmentId": open[0]}).to_string();
-        let id = ponte::intake::event_id(ponte::intake::Receiver::Sienge, Some("RECEIPT_PROCESSED"), None, body.as_bytes());
+        let id = ponte::intake::event_id(
+            ponte::intake::Receiver::Sienge,
+            Some("RECEIPT_PROCESSED"),
+            None,
+            body.as_bytes(),
+        );
         rig.stored(&id.text).await.unwrap()
     };
     assert_eq!(pay_a_part(&rig, bill, open[0]).await, Answer::Duplicate);
@@ -158,7 +191,11 @@ async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again
         note: None,
         bill: None,
     };
-    adapters.store.finish(&finish, harness::rig::clock()).await.unwrap();
+    adapters
+        .store
+        .finish(&finish, harness::rig::clock())
+        .await
+        .unwrap();
     assert_eq!(first.len(), 1);
     rig.apply().await;
     rig.assert_equal().await;
@@ -172,7 +209,11 @@ async fn an_id_too_long_for_a_key_is_an_id_all_the_same() {
     let body = json!({"billId": bill, "installmentId": open[0]}).to_string();
     let body = body.as_bytes();
     let long = "x".repeat(200);
-    for (id, other) in [(long.as_str(), "y"), ("a#b c", "a#b d"), ("n\u{ba} 1", "n\u{ba} 2")] {
+    for (id, other) in [
+        (long.as_str(), "y"),
+        ("a#b c", "a#b d"),
+        ("n\u{ba} 1", "n\u{ba} 2"),
+    ] {
         let send = |id| {
             rig.deliver(move |delivery| Delivery {
                 id: Some(id),
@@ -186,7 +227,10 @@ async fn an_id_too_long_for_a_key_is_an_id_all_the_same() {
         assert_eq!(send(id).await, Answer::Duplicate, "{id}: for ever");
         assert_eq!(send(other).await, Answer::Received, "{other}");
         rig.apply().await;
-        let again = rig.payments(json!({"tenant": "617", "webhook": id})).await.unwrap();
+        let again = rig
+            .payments(json!({"tenant": "617", "webhook": id}))
+            .await
+            .unwrap();
         assert_eq!(again["situacao"], "concluído", "{again}");
     }
 }
@@ -194,7 +238,12 @@ async fn an_id_too_long_for_a_key_is_an_id_all_the_same() {
 /// Critiques of the day that name an event.
 async fn criticised(rig: &Rig, event: &str) -> Vec<String> {
     let day = ponte::calendar::business_date(harness::rig::clock());
-    let critiques = rig.adapters.store.journal_of_day(&tenant(), day, "critique", 100).await.unwrap();
+    let critiques = rig
+        .adapters
+        .store
+        .journal_of_day(&tenant(), day, "critique", 100)
+        .await
+        .unwrap();
     let texts = critiques.into_iter().map(|critique| critique.summary);
     texts.filter(|text| text.contains(event)).collect()
 }
@@ -204,7 +253,10 @@ async fn an_event_that_nobody_knows_is_looked_at_where_the_address_says_and_told
     let rig = Rig::filled().await;
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     let send = |receiver, event, id| {
-        let told = rig.change("receive", json!({"billId": bill, "installmentId": open[0], "value": "5.00"}));
+        let told = rig.change(
+            "receive",
+            json!({"billId": bill, "installmentId": open[0], "value": "5.00"}),
+        );
         let body = told[0].body.to_string();
         let rig = &rig;
         async move {
@@ -229,12 +281,19 @@ async fn an_event_that_nobody_knows_is_looked_at_where_the_address_says_and_told
     .enumerate()
     {
         let id: &'static str = ["n-0", "n-1", "n-2", "n-3", "n-4"][index];
-        assert_eq!(send("SiengePagamentos", event, id).await, Answer::Received, "{event}");
+        assert_eq!(
+            send("SiengePagamentos", event, id).await,
+            Answer::Received,
+            "{event}"
+        );
         rig.apply().await;
         rig.assert_equal().await;
     }
     let told = criticised(&rig, "RECEIPT_PROCESSED_V2").await;
-    assert!(told.len() == 1 && told[0].contains("SiengePagamentos"), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains("SiengePagamentos"),
+        "{told:?}"
+    );
     let nothing = rig.deliver(|delivery| Delivery {
         receiver: "SiengePagamentos",
         event: Some("PAYMENT_RECEIPT_CREATED"),
@@ -247,7 +306,10 @@ async fn an_event_that_nobody_knows_is_looked_at_where_the_address_says_and_told
         let stored = rig.stored(id).await.unwrap();
         assert_eq!(
             (stored.state, stored.note.as_deref()),
-            (WebhookState::Done, Some("evento desconhecido: RECEIPT_SPLIT"))
+            (
+                WebhookState::Done,
+                Some("evento desconhecido: RECEIPT_SPLIT")
+            )
         );
     }
     assert_eq!(criticised(&rig, "RECEIPT_SPLIT").await.len(), 1);
@@ -293,7 +355,11 @@ async fn what_cannot_be_read_is_refused_as_often_as_it_comes_and_stored_as_rejec
                 })
                 .await;
             assert_eq!(answer.status(), 400, "{id}");
-            assert!(answer.text().contains("295"), "shows a correct value: {}", answer.text());
+            assert!(
+                answer.text().contains("295"),
+                "shows a correct value: {}",
+                answer.text()
+            );
         }
         let stored = rig.stored(id).await.unwrap();
         assert_eq!(
@@ -314,13 +380,22 @@ async fn what_cannot_be_read_is_refused_as_often_as_it_comes_and_stored_as_rejec
         nameless.status() == 400 && nameless.text().contains("x-sienge-event"),
         "{nameless:?}"
     );
-    assert_eq!(rig.stored("r-8").await.unwrap().state, WebhookState::Rejected);
+    assert_eq!(
+        rig.stored("r-8").await.unwrap().state,
+        WebhookState::Rejected
+    );
     assert!(rig.inbox.is_empty());
 }
 
 /// A webhook as API Gateway hands it over: it decides by the content type whether the body comes as text or as base64.
-fn handed_over(id: &str, content_type: Option<&str>, body: &str, is_base64: bool) -> lambda_http::Request {
-    let mut event: Value = serde_json::from_str(include_str!("../../../events/webhook-receipt.json")).unwrap();
+fn handed_over(
+    id: &str,
+    content_type: Option<&str>,
+    body: &str,
+    is_base64: bool,
+) -> lambda_http::Request {
+    let mut event: Value =
+        serde_json::from_str(include_str!("../../../events/webhook-receipt.json")).unwrap();
     let headers = event["headers"].as_object_mut().unwrap();
     headers.insert("x-sienge-id".to_owned(), json!(id));
     headers.remove("content-type");
@@ -353,9 +428,12 @@ async fn the_body_decides_and_not_the_content_type() {
     for (index, (content_type, encoded)) in types.into_iter().enumerate() {
         let (good, bad) = (format!("json-{index}"), format!("form-{index}"));
         let body = if encoded { BODY_ENCODED } else { BODY };
-        let answer = http::answer(&rig.webhook, handed_over(&good, content_type, body, encoded))
-            .await
-            .unwrap();
+        let answer = http::answer(
+            &rig.webhook,
+            handed_over(&good, content_type, body, encoded),
+        )
+        .await
+        .unwrap();
         assert_eq!(answer, Answer::Received, "{content_type:?}");
         let stored = rig.stored(&good).await.unwrap();
         assert_eq!(
@@ -397,7 +475,11 @@ async fn only_a_valid_token_opens_and_nothing_is_stored_otherwise() {
         Some("Digest dXN1YXJpbzpzZW5oYQ=="),
     ];
     for authorization in wrong {
-        assert_eq!(send(authorization).await, Answer::Unauthorized, "{authorization:?}");
+        assert_eq!(
+            send(authorization).await,
+            Answer::Unauthorized,
+            "{authorization:?}"
+        );
     }
     assert!(rig.stored("t-1").await.is_none() && rig.inbox.is_empty());
     let basic = format!("Basic {TOKEN}");
@@ -438,16 +520,40 @@ async fn a_rotated_token_counts_at_once_and_the_old_one_no_more() {
 #[tokio::test]
 async fn unknown_tenants_and_receivers_are_not_found() {
     let rig = rig().await;
-    for tenant in [None, Some(""), Some("999"), Some("6 17"), Some("617#settings")] {
-        let answer = rig.deliver(|delivery| Delivery { tenant, ..delivery }).await;
-        assert_eq!((answer.clone(), answer.status()), (Answer::UnknownTenant, 404), "{tenant:?}");
+    for tenant in [
+        None,
+        Some(""),
+        Some("999"),
+        Some("6 17"),
+        Some("617#settings"),
+    ] {
+        let answer = rig
+            .deliver(|delivery| Delivery { tenant, ..delivery })
+            .await;
+        assert_eq!(
+            (answer.clone(), answer.status()),
+            (Answer::UnknownTenant, 404),
+            "{tenant:?}"
+        );
     }
     for receiver in ["", "outro", "SiengePagamento"] {
-        let answer = rig.deliver(|delivery| Delivery { receiver, ..delivery }).await;
-        assert_eq!((answer.clone(), answer.status()), (Answer::UnknownReceiver, 404), "{receiver:?}");
+        let answer = rig
+            .deliver(|delivery| Delivery {
+                receiver,
+                ..delivery
+            })
+            .await;
+        assert_eq!(
+            (answer.clone(), answer.status()),
+            (Answer::UnknownReceiver, 404),
+            "{receiver:?}"
+        );
     }
     rig.settings(|settings| settings.active = false).await;
-    assert_eq!(rig.deliver(|delivery| delivery).await, Answer::UnknownTenant);
+    assert_eq!(
+        rig.deliver(|delivery| delivery).await,
+        Answer::UnknownTenant
+    );
     assert!(rig.inbox.is_empty());
 }
 
@@ -501,7 +607,11 @@ async fn a_webhook_that_names_no_bill_is_found_by_its_contracts_bill_once_it_is_
     rig.run_all("reconcile").await;
     let (bill, _) = rig.contracts(&[1, 2, 3], 1).remove(0);
     let told = rig.change("cancel", json!({"billId": bill}));
-    assert!(!told[0].body.to_string().contains(&bill.to_string()), "{:?}", told[0]);
+    assert!(
+        !told[0].body.to_string().contains(&bill.to_string()),
+        "{:?}",
+        told[0]
+    );
     rig.tell(&told[0]).await;
     rig.apply().await;
     let found = rig
@@ -511,7 +621,10 @@ async fn a_webhook_that_names_no_bill_is_found_by_its_contracts_bill_once_it_is_
         .await
         .unwrap();
     let found = found.iter().filter(|entry| entry.kind == "webhook");
-    assert_eq!(found.map(|entry| entry.state.as_str()).collect::<Vec<_>>(), ["done"]);
+    assert_eq!(
+        found.map(|entry| entry.state.as_str()).collect::<Vec<_>>(),
+        ["done"]
+    );
 }
 
 #[tokio::test]
@@ -534,17 +647,36 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
         body: br#"{"billId": 10001}"#,
         at: harness::rig::clock(),
     };
-    rig.database
-        .faults(|operation, _| if operation == "GetItem" { Fault::Lose } else { Fault::Pass });
-    assert_eq!(webhook.deliver(delivery).await, Answer::NotStored, "the tenant could not be read");
-    rig.database
-        .faults(|operation, _| if operation == "PutItem" { Fault::Lose } else { Fault::Pass });
+    rig.database.faults(|operation, _| {
+        if operation == "GetItem" {
+            Fault::Lose
+        } else {
+            Fault::Pass
+        }
+    });
+    assert_eq!(
+        webhook.deliver(delivery).await,
+        Answer::NotStored,
+        "the tenant could not be read"
+    );
+    rig.database.faults(|operation, _| {
+        if operation == "PutItem" {
+            Fault::Lose
+        } else {
+            Fault::Pass
+        }
+    });
     let answer = webhook.deliver(delivery).await;
     assert_eq!((answer.clone(), answer.status()), (Answer::NotStored, 503));
     assert!(rig.inbox.is_empty());
     // Stored, but the answer was lost: Sienge sends it again and is told that all is well; the sweep queues it.
-    rig.database
-        .faults(|operation, _| if operation == "PutItem" { Fault::LoseAnswer } else { Fault::Pass });
+    rig.database.faults(|operation, _| {
+        if operation == "PutItem" {
+            Fault::LoseAnswer
+        } else {
+            Fault::Pass
+        }
+    });
     assert_eq!(webhook.deliver(delivery).await, Answer::NotStored);
     rig.database.no_faults();
     assert_eq!(webhook.deliver(delivery).await, Answer::Duplicate);
@@ -557,8 +689,18 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
 async fn a_tenant_whose_secret_cannot_be_read_is_asked_to_send_again() {
     let rig = rig().await;
     let bare = TenantId::parse("bare").unwrap();
-    let settings = rig.adapters.store.tenant_settings(&tenant()).await.unwrap().unwrap();
-    rig.adapters.store.put_tenant(&bare, &settings).await.unwrap();
+    let settings = rig
+        .adapters
+        .store
+        .tenant_settings(&tenant())
+        .await
+        .unwrap()
+        .unwrap();
+    rig.adapters
+        .store
+        .put_tenant(&bare, &settings)
+        .await
+        .unwrap();
     let answer = rig
         .deliver(|delivery| Delivery {
             tenant: Some("bare"),
@@ -583,14 +725,20 @@ async fn a_webhook_that_could_not_be_queued_is_received_and_queued_by_the_sweep(
     rig.pass(Duration::from_mins(3));
     let broken = rig.payments(json!({})).await.unwrap();
     assert!(
-        broken["resumo"].as_str().unwrap().contains(": 0 webhook(s)"),
+        broken["resumo"]
+            .as_str()
+            .unwrap()
+            .contains(": 0 webhook(s)"),
         "the queue is still out of order: {broken}"
     );
     rig.inbox.fail(false);
     assert!(rig.inbox.is_empty());
     let summary = rig.payments(json!({})).await.unwrap();
     assert!(
-        summary["resumo"].as_str().unwrap().contains("1 webhook(s) recolocado(s) na fila"),
+        summary["resumo"]
+            .as_str()
+            .unwrap()
+            .contains("1 webhook(s) recolocado(s) na fila"),
         "{summary}"
     );
     assert_eq!(rig.inbox.len(), 1);
@@ -619,8 +767,14 @@ async fn of_sixteen_at_once_one_is_received_and_queued() {
         })
     });
     let answers = join_all(sending).await;
-    let received = answers.iter().filter(|answer| **answer == Answer::Received).count();
-    let duplicate = answers.iter().filter(|answer| **answer == Answer::Duplicate).count();
+    let received = answers
+        .iter()
+        .filter(|answer| **answer == Answer::Received)
+        .count();
+    let duplicate = answers
+        .iter()
+        .filter(|answer| **answer == Answer::Duplicate)
+        .count();
     assert_eq!((received, duplicate, rig.inbox.len()), (1, 15, 1));
 }
 
@@ -629,10 +783,19 @@ async fn only_post_is_answered_and_the_answer_is_readable_json() {
     let rig = rig().await;
     let sample = include_str!("../../../events/webhook-receipt.json");
     for method in ["GET", "PUT", "DELETE"] {
-        let request = lambda_http::request::from_str(&sample.replace("\"POST\"", &format!("\"{method}\""))).unwrap();
-        let answer = http::answer(&rig.webhook, request).await.unwrap().into_response().await;
+        let request =
+            lambda_http::request::from_str(&sample.replace("\"POST\"", &format!("\"{method}\"")))
+                .unwrap();
+        let answer = http::answer(&rig.webhook, request)
+            .await
+            .unwrap()
+            .into_response()
+            .await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
         let body: Value = serde_json::from_slice(answer.body()).unwrap();
-        assert_eq!(body, json!({"status": "not-post", "mensagem": "Use o método POST."}));
+        assert_eq!(
+            body,
+            json!({"status": "not-post", "mensagem": "Use o método POST."})
+        );
     }
 }

@@ -38,14 +38,19 @@ struct House {
 #[must_use]
 pub fn arrows(folder: &Path, roots: &[Root]) -> BTreeSet<Arrow> {
     let house = House {
-        crates: roots.iter().map(|root| modules(folder, &root.file)).collect(),
+        crates: roots
+            .iter()
+            .map(|root| modules(folder, &root.file))
+            .collect(),
         by_name: libraries(roots),
     };
     let mut all = BTreeSet::new();
     for (place, modules) in house.crates.iter().enumerate() {
         for (inside, module) in modules.iter().enumerate() {
             for path in &module.names {
-                let Some(Found::Item(krate, defined)) = house.find((place, inside), path, MAX_STEPS) else {
+                let Some(Found::Item(krate, defined)) =
+                    house.find((place, inside), path, MAX_STEPS)
+                else {
                     continue;
                 };
                 let to = &house.crates[krate][defined].file;
@@ -65,15 +70,22 @@ pub fn arrows(folder: &Path, roots: &[Root]) -> BTreeSet<Arrow> {
 /// The places of the crates that others may use, by name.
 fn libraries(roots: &[Root]) -> BTreeMap<String, usize> {
     let named = (0..).zip(roots).filter(|(_, root)| root.library);
-    named.map(|(place, root)| (root.name.clone(), place)).collect()
+    named
+        .map(|(place, root)| (root.name.clone(), place))
+        .collect()
 }
 
 /// Files that use each other in a circle, each circle in alphabetical order.
 #[must_use]
 pub fn circles(arrows: &BTreeSet<Arrow>) -> Vec<Vec<&Path>> {
-    let edges = arrows.iter().map(|arrow| (arrow.from.as_path(), arrow.to.as_path()));
+    let edges = arrows
+        .iter()
+        .map(|arrow| (arrow.from.as_path(), arrow.to.as_path()));
     let graph: DiGraphMap<&Path, ()> = DiGraphMap::from_edges(edges);
-    let mut found: Vec<Vec<&Path>> = tarjan_scc(&graph).into_iter().filter(|files| files.len() > 1).collect();
+    let mut found: Vec<Vec<&Path>> = tarjan_scc(&graph)
+        .into_iter()
+        .filter(|files| files.len() > 1)
+        .collect();
     for files in &mut found {
         files.sort_unstable();
     }
@@ -102,7 +114,9 @@ impl House {
 
     fn follow(&self, mut found: Found, rest: &[String], steps: usize) -> Option<Found> {
         for name in rest {
-            let Found::Module(krate, place) = found else { return Some(found) };
+            let Found::Module(krate, place) = found else {
+                return Some(found);
+            };
             found = match name.as_str() {
                 "super" => Found::Module(krate, self.module((krate, place)).parent?),
                 name => self.look_up((krate, place), name, steps)?,
@@ -129,12 +143,23 @@ impl House {
                 self.find(at, path, steps)
             };
         }
-        module.takes_all.iter().find_map(|path| self.in_all_of(at, path, name, steps))
+        module
+            .takes_all
+            .iter()
+            .find_map(|path| self.in_all_of(at, path, name, steps))
     }
 
-    fn in_all_of(&self, at: (usize, usize), path: &Segments, name: &str, steps: usize) -> Option<Found> {
+    fn in_all_of(
+        &self,
+        at: (usize, usize),
+        path: &Segments,
+        name: &str,
+        steps: usize,
+    ) -> Option<Found> {
         match self.find(at, path, steps)? {
-            Found::Module(krate, place) if (krate, place) != at => self.look_up((krate, place), name, steps),
+            Found::Module(krate, place) if (krate, place) != at => {
+                self.look_up((krate, place), name, steps)
+            }
             // The variants of an enum, by its name.
             Found::Module(..) | Found::Item(..) => None,
         }

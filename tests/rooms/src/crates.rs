@@ -24,11 +24,18 @@ pub struct Root {
 #[must_use]
 pub fn roots(folder: &Path) -> Vec<Root> {
     let told = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(folder)
         .output()
         .expect("cargo runs");
-    let told: Value = serde_json::from_slice(&told.stdout).expect("cargo tells the workspace as JSON");
+    let told: Value =
+        serde_json::from_slice(&told.stdout).expect("cargo tells the workspace as JSON");
     let targets = list(&told["packages"]).flat_map(|package| list(&package["targets"]));
     targets
         .filter(|target| is(target, "lib") || is(target, "bin"))
@@ -43,8 +50,14 @@ fn is(target: &Value, kind: &str) -> bool {
 fn root(target: &Value, folder: &Path) -> Root {
     let file = Path::new(target["src_path"].as_str().expect("a target has a file"));
     Root {
-        name: target["name"].as_str().expect("a target has a name").replace('-', "_"),
-        file: file.strip_prefix(folder).expect("a target lies in the workspace").to_owned(),
+        name: target["name"]
+            .as_str()
+            .expect("a target has a name")
+            .replace('-', "_"),
+        file: file
+            .strip_prefix(folder)
+            .expect("a target lies in the workspace")
+            .to_owned(),
         library: is(target, "lib"),
     }
 }

@@ -44,25 +44,45 @@ pub fn modules(folder: &Path, file: &Path) -> Vec<Module> {
     all
 }
 
-fn read_file(folder: &Path, file: &Path, inside: &Path, parent: Option<usize>, all: &mut Vec<Module>) -> usize {
-    let text = fs::read_to_string(folder.join(file)).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+fn read_file(
+    folder: &Path,
+    file: &Path,
+    inside: &Path,
+    parent: Option<usize>,
+    all: &mut Vec<Module>,
+) -> usize {
+    let text = fs::read_to_string(folder.join(file))
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let parsed =
+        syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     read_items(folder, file, inside, parent, &parsed.items, all)
 }
 
-fn read_items(folder: &Path, file: &Path, inside: &Path, parent: Option<usize>, items: &[Item], all: &mut Vec<Module>) -> usize {
+fn read_items(
+    folder: &Path,
+    file: &Path,
+    inside: &Path,
+    parent: Option<usize>,
+    items: &[Item],
+    all: &mut Vec<Module>,
+) -> usize {
     let place = all.len();
     all.push(Module {
         file: file.to_owned(),
         parent,
         ..Module::default()
     });
-    for item in items.iter().filter(|item| !attributes(item).iter().any(is_test)) {
+    for item in items
+        .iter()
+        .filter(|item| !attributes(item).iter().any(is_test))
+    {
         if let Item::Mod(inner) = item {
             let child = read_module(folder, file, inside, place, inner, all);
             all[place].children.insert(inner.ident.to_string(), child);
         } else {
-            let mut reader = Reader { module: &mut all[place] };
+            let mut reader = Reader {
+                module: &mut all[place],
+            };
             reader.define(item);
             reader.visit_item(item);
         }
@@ -70,20 +90,32 @@ fn read_items(folder: &Path, file: &Path, inside: &Path, parent: Option<usize>, 
     place
 }
 
-fn read_module(folder: &Path, file: &Path, inside: &Path, parent: usize, inner: &ItemMod, all: &mut Vec<Module>) -> usize {
+fn read_module(
+    folder: &Path,
+    file: &Path,
+    inside: &Path,
+    parent: usize,
+    inner: &ItemMod,
+    all: &mut Vec<Module>,
+) -> usize {
     let name = inner.ident.to_string();
     let below = inside.join(&name);
     if let Some((_, items)) = &inner.content {
         return read_items(folder, file, &below, Some(parent), items, all);
     }
     let flat = inside.join(format!("{name}.rs"));
-    let file = if folder.join(&flat).exists() { flat } else { below.join("mod.rs") };
+    let file = if folder.join(&flat).exists() {
+        flat
+    } else {
+        below.join("mod.rs")
+    };
     read_file(folder, &file, &below, Some(parent), all)
 }
 
 /// Whether it is built for tests alone.
 fn is_test(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("cfg") && matches!(&attribute.meta, syn::Meta::List(list) if list.tokens.to_string() == "test")
+    attribute.path().is_ident("cfg")
+        && matches!(&attribute.meta, syn::Meta::List(list) if list.tokens.to_string() == "test")
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
@@ -147,8 +179,18 @@ impl Reader<'_> {
                 }
             }
             UseTree::Glob(_) => self.module.takes_all.push(path),
-            UseTree::Name(name) => self.bind(path, &name.ident.to_string(), &name.ident.to_string(), handed_on),
-            UseTree::Rename(name) => self.bind(path, &name.ident.to_string(), &name.rename.to_string(), handed_on),
+            UseTree::Name(name) => self.bind(
+                path,
+                &name.ident.to_string(),
+                &name.ident.to_string(),
+                handed_on,
+            ),
+            UseTree::Rename(name) => self.bind(
+                path,
+                &name.ident.to_string(),
+                &name.rename.to_string(),
+                handed_on,
+            ),
         }
     }
 
@@ -208,7 +250,10 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments = path.segments.iter().map(|segment| segment.ident.to_string());
+        let segments = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string());
         self.module.names.insert(segments.collect());
         visit::visit_path(self, path);
     }

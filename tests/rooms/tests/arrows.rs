@@ -1,6 +1,9 @@
 //! What counts as an arrow, on small houses of invented files.
 
-#![allow(clippy::unwrap_used, reason = "a failure is to be seen where it happens")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure is to be seen where it happens"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,7 +81,10 @@ fn files_that_use_each_other_are_a_circle_and_tests_do_not_count() {
         "tests",
         &[
             ("lib.rs", "mod a; mod b;"),
-            ("a.rs", "pub struct A; #[cfg(test)] mod tests { use crate::b::B; }"),
+            (
+                "a.rs",
+                "pub struct A; #[cfg(test)] mod tests { use crate::b::B; }",
+            ),
             ("b.rs", "pub struct B(crate::a::A);"),
         ],
     );

@@ -1,6 +1,9 @@
 //! The house has floors: what stands on one uses only what lies below it. `docs/architecture.md` shows them; here they are held.
 
-#![allow(clippy::unwrap_used, reason = "a failure is to be seen where it happens")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure is to be seen where it happens"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +18,10 @@ static ARROWS: LazyLock<BTreeSet<Arrow>> = LazyLock::new(|| {
 });
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// The floor of each room, as the picture in `docs/architecture.md` says: a line is a number, a room and what it is for.
@@ -37,7 +43,10 @@ fn picture() -> BTreeMap<PathBuf, u32> {
 /// The room a file lies in.
 fn room_of<'a>(file: &Path, rooms: &'a BTreeMap<PathBuf, u32>) -> Option<(&'a PathBuf, u32)> {
     let inside = |room: &&PathBuf| file.starts_with(room) || file.with_extension("") == **room;
-    let room = rooms.keys().filter(inside).max_by_key(|room| room.components().count())?;
+    let room = rooms
+        .keys()
+        .filter(inside)
+        .max_by_key(|room| room.components().count())?;
     Some((room, rooms[room]))
 }
 
@@ -51,11 +60,18 @@ fn no_file_uses_one_that_uses_it() {
     let told: Vec<String> = circles(&ARROWS)
         .iter()
         .map(|files| {
-            let among = ARROWS
-                .iter()
-                .filter(|arrow| files.contains(&arrow.from.as_path()) && files.contains(&arrow.to.as_path()));
+            let among = ARROWS.iter().filter(|arrow| {
+                files.contains(&arrow.from.as_path()) && files.contains(&arrow.to.as_path())
+            });
             let lines: Vec<String> = among
-                .map(|arrow| format!("  {} -> {}: {}", arrow.from.display(), arrow.to.display(), arrow.name))
+                .map(|arrow| {
+                    format!(
+                        "  {} -> {}: {}",
+                        arrow.from.display(),
+                        arrow.to.display(),
+                        arrow.name
+                    )
+                })
                 .collect();
             lines.join("\n")
         })
@@ -68,14 +84,24 @@ fn no_room_uses_one_that_is_not_below_it() {
     let rooms = picture();
     let mut climbing = Vec::new();
     for arrow in &*ARROWS {
-        let (Some(from), Some(to)) = (room_of(&arrow.from, &rooms), room_of(&arrow.to, &rooms)) else {
+        let (Some(from), Some(to)) = (room_of(&arrow.from, &rooms), room_of(&arrow.to, &rooms))
+        else {
             continue;
         };
         if from.0 != to.0 && from.1 <= to.1 {
-            climbing.push(format!("{} -> {}: {}", arrow.from.display(), arrow.to.display(), arrow.name));
+            climbing.push(format!(
+                "{} -> {}: {}",
+                arrow.from.display(),
+                arrow.to.display(),
+                arrow.name
+            ));
         }
     }
-    assert!(climbing.is_empty(), "arrows that climb:\n{}", climbing.join("\n"));
+    assert!(
+        climbing.is_empty(),
+        "arrows that climb:\n{}",
+        climbing.join("\n")
+    );
 }
 
 #[test]
@@ -84,12 +110,23 @@ fn every_file_that_deploys_lies_in_a_room_of_the_picture() {
     let files = arrows(&folder, &roots(&folder))
         .into_iter()
         .flat_map(|arrow| [arrow.from, arrow.to]);
-    let deploys = |file: &PathBuf| (file.starts_with("shared") || file.starts_with("functions")) && !is_face(file);
-    let outside: Vec<PathBuf> = files.filter(deploys).filter(|file| room_of(file, &rooms).is_none()).collect();
+    let deploys = |file: &PathBuf| {
+        (file.starts_with("shared") || file.starts_with("functions")) && !is_face(file)
+    };
+    let outside: Vec<PathBuf> = files
+        .filter(deploys)
+        .filter(|file| room_of(file, &rooms).is_none())
+        .collect();
     assert_eq!(outside, Vec::<PathBuf>::new());
     let gone: Vec<_> = rooms
         .keys()
-        .filter(|room| !folder.join(room).exists() && !folder.join(room.with_extension("rs")).exists())
+        .filter(|room| {
+            !folder.join(room).exists() && !folder.join(room.with_extension("rs")).exists()
+        })
         .collect();
-    assert_eq!(gone, Vec::<&PathBuf>::new(), "rooms of the picture that are not there");
+    assert_eq!(
+        gone,
+        Vec::<&PathBuf>::new(),
+        "rooms of the picture that are not there"
+    );
 }

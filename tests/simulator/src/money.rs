@@ -34,7 +34,10 @@ impl Cents {
         } else {
             format!("{fraction:0<2}").parse().ok()?
         };
-        whole.checked_mul(100)?.checked_add(cents).map(|value| Self(sign * value))
+        whole
+            .checked_mul(100)?
+            .checked_add(cents)
+            .map(|value| Self(sign * value))
     }
 
     /// The amount as text with two places, as the control calls print it.
@@ -172,7 +175,11 @@ impl Charges {
         let pro_rata = daily(corrected, terms.pro_rata);
         let interest = daily(corrected + pro_rata, terms.interest);
         let fine = (corrected + pro_rata + interest).portion(terms.fine.0, 10_000);
-        Self { pro_rata, interest, fine }
+        Self {
+            pro_rata,
+            interest,
+            fine,
+        }
     }
 
     /// All of them together.
@@ -194,12 +201,21 @@ mod tests {
             })
             .unwrap()
         };
-        assert_eq!((printed(34_123_377, 2), printed(0, 0)), ("341233.77".to_owned(), "0.0".to_owned()));
-        assert_eq!((printed(0, 1), printed(0, 3)), ("4.5e-13".to_owned(), "-1.2e-12".to_owned()));
+        assert_eq!(
+            (printed(34_123_377, 2), printed(0, 0)),
+            ("341233.77".to_owned(), "0.0".to_owned())
+        );
+        assert_eq!(
+            (printed(0, 1), printed(0, 3)),
+            ("4.5e-13".to_owned(), "-1.2e-12".to_owned())
+        );
         for grain in [1, 3] {
             let dusty = printed(34_123_377, grain);
             assert!(dusty.len() > 12, "{dusty}");
-            assert!((dusty.parse::<f64>().unwrap() - 341_233.77).abs() < 1e-5, "{dusty}");
+            assert!(
+                (dusty.parse::<f64>().unwrap() - 341_233.77).abs() < 1e-5,
+                "{dusty}"
+            );
         }
     }
 
@@ -219,13 +235,22 @@ mod tests {
         let charges = Charges::late(Cents(1_000_000), 9, &LateTerms::USUAL);
         assert_eq!(charges.interest, Cents(3_000));
         assert_eq!(charges.fine, Cents(20_060));
-        assert_eq!(Charges::late(Cents(1_000_000), 0, &LateTerms::USUAL), Charges::default());
+        assert_eq!(
+            Charges::late(Cents(1_000_000), 0, &LateTerms::USUAL),
+            Charges::default()
+        );
         let indexed = LateTerms {
             pro_rata: Cents(54),
             ..LateTerms::USUAL
         };
         let charges = Charges::late(Cents(100_000), 142, &indexed);
-        assert_eq!([charges.pro_rata, charges.interest, charges.fine], [2_556, 4_854, 2_148].map(Cents));
-        assert_eq!(Charges::late(Cents(100_000), 142, &LateTerms::default()), Charges::default());
+        assert_eq!(
+            [charges.pro_rata, charges.interest, charges.fine],
+            [2_556, 4_854, 2_148].map(Cents)
+        );
+        assert_eq!(
+            Charges::late(Cents(100_000), 142, &LateTerms::default()),
+            Charges::default()
+        );
     }
 }

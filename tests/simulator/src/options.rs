@@ -75,7 +75,9 @@ impl Options {
             ..Self::default()
         };
         while let Some(name) = words.next() {
-            let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
+            let value = words
+                .next()
+                .ok_or_else(|| format!("{name} needs a value"))?;
             let wrong = || format!("{name} cannot be {value:?}");
             match name.as_str() {
                 "--port" => options.port = value.parse().map_err(|_| wrong())?,
@@ -109,10 +111,15 @@ impl Options {
                     };
                 }
                 "--async-delay-ms" => {
-                    options.async_delay = Duration::from_millis(value.parse().map_err(|_| wrong())?);
+                    options.async_delay =
+                        Duration::from_millis(value.parse().map_err(|_| wrong())?);
                 }
                 "--delivery-concurrency" => {
-                    options.delivery_concurrency = value.parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or_else(wrong)?;
+                    options.delivery_concurrency = value
+                        .parse()
+                        .ok()
+                        .filter(|count| (1..=1_000).contains(count))
+                        .ok_or_else(wrong)?;
                 }
                 _ => return Err(format!("unknown option {name}\n{USAGE}")),
             }
@@ -134,8 +141,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_read_strictly() {
-        let options = parse("--port 1 --installments 10 --contracts 2 --time-scale 60 --quotas off").unwrap();
-        assert_eq!((options.port, options.installments, options.contracts), (1, 10, Some(2)));
+        let options =
+            parse("--port 1 --installments 10 --contracts 2 --time-scale 60 --quotas off").unwrap();
+        assert_eq!(
+            (options.port, options.installments, options.contracts),
+            (1, 10, Some(2))
+        );
         assert!(!options.quotas);
         for wrong in [
             "--port",

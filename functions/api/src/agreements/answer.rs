@@ -1,6 +1,8 @@
 //! An agreement as callers read it.
 
-use ponte::agreement::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, AgreementState};
+use ponte::agreement::{
+    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, AgreementState,
+};
 use ponte::calculation::{Periodicity, PlanInterest};
 use ponte::calendar::Date;
 use ponte::ids::{AgreementId, CreditorId, CustomerId};

@@ -22,8 +22,9 @@ fn made(agreement: Agreement) -> Result<Answer, Problem> {
     match &agreement.state {
         AgreementState::Cancelled { reason, .. } if agreement.kind == AgreementKind::Integrated => {
             let (id, reason) = (&agreement.id, reason.trim_end_matches('.'));
-            let detail =
-                format!("o acordo {id} foi cancelado: {reason}. Para tentar de novo, corrija a causa e use uma Idempotency-Key nova");
+            let detail = format!(
+                "o acordo {id} foi cancelado: {reason}. Para tentar de novo, corrija a causa e use uma Idempotency-Key nova"
+            );
             Err(Problem::field("", detail))
         }
         _ => Answer::ok(&AgreementAnswer::from(agreement)),

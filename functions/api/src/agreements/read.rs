@@ -12,7 +12,15 @@ use crate::route::Parameter;
 use crate::{Answer, Call, Problem, Repeat, Route};
 
 /// As in [`StateName`].
-const STATES: &[&str] = &["proposed", "awaitingErp", "active", "settled", "broken", "cancelled", "expired"];
+const STATES: &[&str] = &[
+    "proposed",
+    "awaitingErp",
+    "active",
+    "settled",
+    "broken",
+    "cancelled",
+    "expired",
+];
 
 pub(crate) const LIST: Route = Route {
     method: "GET",
@@ -49,14 +57,32 @@ pub(crate) const READ: Route = Route {
 async fn list(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let (store, tenant) = (&adapters.store, call.tenant()?);
     let limit = call.limit()?;
-    let state = call
-        .word("state")
-        .and_then(|text| StateName::ALL.into_iter().find(|state| state.as_str() == text));
-    let by = (call.number("bill"), call.number("customer"), call.number("creditor"));
+    let state = call.word("state").and_then(|text| {
+        StateName::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    });
+    let by = (
+        call.number("bill"),
+        call.number("customer"),
+        call.number("creditor"),
+    );
     let found = match (by, state) {
-        ((Some(bill), None, None), None) => store.agreements_of_bill(tenant, BillId(bill), limit).await?,
-        ((None, Some(customer), None), None) => store.agreements_of_customer(tenant, CustomerId(customer), limit).await?,
-        ((None, None, Some(creditor)), state) => store.agreements_of_creditor(tenant, CreditorId(creditor), state, limit).await?,
+        ((Some(bill), None, None), None) => {
+            store
+                .agreements_of_bill(tenant, BillId(bill), limit)
+                .await?
+        }
+        ((None, Some(customer), None), None) => {
+            store
+                .agreements_of_customer(tenant, CustomerId(customer), limit)
+                .await?
+        }
+        ((None, None, Some(creditor)), state) => {
+            store
+                .agreements_of_creditor(tenant, CreditorId(creditor), state, limit)
+                .await?
+        }
         _ => {
             return Err(Problem::field(
                 "",

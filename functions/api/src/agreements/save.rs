@@ -81,14 +81,21 @@ async fn save(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     made(saved?)
 }
 
-async fn quoted_and_saved(session: &Session, id: AgreementId, content: String, asked: AgreementRequest) -> Result<Agreement, Problem> {
+async fn quoted_and_saved(
+    session: &Session,
+    id: AgreementId,
+    content: String,
+    asked: AgreementRequest,
+) -> Result<Agreement, Problem> {
     let Some(plan) = asked.quote.plan else {
         return Err(Problem::field(
             "quote.plan",
             "informe o plano; à vista é uma parcela, com o vencimento do pagamento",
         ));
     };
-    let quoted = quote_selection(session, &asked.quote).await.map_err(within_quote)?;
+    let quoted = quote_selection(session, &asked.quote)
+        .await
+        .map_err(within_quote)?;
     let planned = quoted.planned().ok_or_else(Problem::internal)?;
     if let Some(told) = asked.total
         && told != planned.plan.total
@@ -117,9 +124,11 @@ async fn quoted_and_saved(session: &Session, id: AgreementId, content: String, a
         indexer,
         planned,
         asked: plan,
-        start: asked.proposal.map_or(Start::Now, |proposal| Start::Proposal {
-            expires_on: proposal.expires_on,
-        }),
+        start: asked
+            .proposal
+            .map_or(Start::Now, |proposal| Start::Proposal {
+                expires_on: proposal.expires_on,
+            }),
     };
     Ok(session.save_agreement(new).await?)
 }

@@ -49,16 +49,34 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(_) => f.write_str("campo obrigatório ausente"),
-            Self::Unknown { known: [] } => f.write_str("campo desconhecido; nenhum campo é aceito aqui"),
-            Self::Unknown { known } => write!(f, "campo desconhecido; os campos aceitos são: {}", known.join(", ")),
+            Self::Unknown { known: [] } => {
+                f.write_str("campo desconhecido; nenhum campo é aceito aqui")
+            }
+            Self::Unknown { known } => write!(
+                f,
+                "campo desconhecido; os campos aceitos são: {}",
+                known.join(", ")
+            ),
             Self::Repeated(_) => f.write_str("campo repetido; escreva-o uma vez"),
             Self::NoneOf([]) => f.write_str("valor desconhecido; nenhum valor é aceito aqui"),
-            Self::NoneOf(names) => write!(f, "valor desconhecido; os valores aceitos são: {}", names.join(", ")),
+            Self::NoneOf(names) => write!(
+                f,
+                "valor desconhecido; os valores aceitos são: {}",
+                names.join(", ")
+            ),
             Self::Kind {
                 given,
                 wanted: Some(wanted),
-            } => write!(f, "veio {}, mas o campo é {}", given.given(), wanted.wanted()),
-            Self::Kind { given, wanted: None } => write!(
+            } => write!(
+                f,
+                "veio {}, mas o campo é {}",
+                given.given(),
+                wanted.wanted()
+            ),
+            Self::Kind {
+                given,
+                wanted: None,
+            } => write!(
                 f,
                 "veio {}, que este campo não aceita; confira o formato em /v1/openapi.json",
                 given.given()
@@ -78,7 +96,10 @@ impl de::Error for Fault {
 
     fn invalid_type(given: Unexpected<'_>, _: &dyn Expected) -> Self {
         let given = Kind::of(given);
-        Self::Kind { given, wanted: None }
+        Self::Kind {
+            given,
+            wanted: None,
+        }
     }
 
     fn invalid_value(_: Unexpected<'_>, _: &dyn Expected) -> Self {
@@ -113,7 +134,9 @@ impl Kind {
             Unexpected::Unsigned(_) | Unexpected::Signed(_) => Self::Integer,
             Unexpected::Float(_) => Self::Number,
             Unexpected::Seq | Unexpected::TupleVariant => Self::List,
-            Unexpected::Map | Unexpected::StructVariant | Unexpected::NewtypeVariant => Self::Object,
+            Unexpected::Map | Unexpected::StructVariant | Unexpected::NewtypeVariant => {
+                Self::Object
+            }
             Unexpected::Unit | Unexpected::Option => Self::Null,
             _ => Self::Text,
         }
@@ -133,7 +156,9 @@ impl Kind {
     const fn wanted(self) -> &'static str {
         match self {
             Self::Integer => "um número inteiro, sem aspas",
-            Self::Text => "um texto entre aspas (valores como \"1205.13\", datas como \"2026-11-30\")",
+            Self::Text => {
+                "um texto entre aspas (valores como \"1205.13\", datas como \"2026-11-30\")"
+            }
             other => other.given(),
         }
     }

@@ -18,10 +18,16 @@ use tree::Json;
 /// Reads a body as its type.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(unreadable(whole("corpo vazio: envie um objeto JSON".to_owned())));
+        return Err(unreadable(whole(
+            "corpo vazio: envie um objeto JSON".to_owned(),
+        )));
     }
     let json: Json = serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("não é JSON válido (linha {}, coluna {})", error.line(), error.column());
+        let detail = format!(
+            "não é JSON válido (linha {}, coluna {})",
+            error.line(),
+            error.column()
+        );
         unreadable(whole(detail))
     })?;
     parse(json).map_err(unreadable)

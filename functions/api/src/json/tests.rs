@@ -12,7 +12,10 @@ use crate::boletos::RenewRequest;
 
 fn fault<T: DeserializeOwned>(body: &str) -> (String, String) {
     let answer = Answer::from(read::<T>(body.as_bytes()).err().unwrap());
-    assert_eq!((answer.status, answer.content_type), (400, "application/problem+json"));
+    assert_eq!(
+        (answer.status, answer.content_type),
+        (400, "application/problem+json")
+    );
     let problem: Value = serde_json::from_str(&answer.body).unwrap();
     let error = &problem["errors"][0];
     (
@@ -42,16 +45,32 @@ fn a_field_that_is_not_right_is_named() {
             "bills[0].x",
             "os campos aceitos são: bill, installments",
         ),
-        (r#"{"bills":[{"bills":2}]}"#, "bills[0].bills", "campo desconhecido"),
-        (r#"{"on":"2026-11-30"}"#, "bills", "campo obrigatório ausente"),
-        (r#"{"bills":[{}]}"#, "bills[0].bill", "campo obrigatório ausente"),
+        (
+            r#"{"bills":[{"bills":2}]}"#,
+            "bills[0].bills",
+            "campo desconhecido",
+        ),
+        (
+            r#"{"on":"2026-11-30"}"#,
+            "bills",
+            "campo obrigatório ausente",
+        ),
+        (
+            r#"{"bills":[{}]}"#,
+            "bills[0].bill",
+            "campo obrigatório ausente",
+        ),
         (
             r#"{"bills":[],"plan":{"installments":2}}"#,
             "plan.firstDue",
             "campo obrigatório ausente",
         ),
         (r#"{"bills":[],"bills":[]}"#, "bills", "campo repetido"),
-        (r#"{"bills":[{"bill":1,"bill":1}]}"#, "bills[0].bill", "campo repetido"),
+        (
+            r#"{"bills":[{"bill":1,"bill":1}]}"#,
+            "bills[0].bill",
+            "campo repetido",
+        ),
     ]);
 }
 
@@ -78,13 +97,21 @@ fn a_value_of_another_kind_is_told_at_its_field() {
             "bills[0].bill",
             "veio null, mas o campo é um número",
         ),
-        (r#"{"bills":{"bill":1}}"#, "bills", "veio um objeto, mas o campo é uma lista"),
+        (
+            r#"{"bills":{"bill":1}}"#,
+            "bills",
+            "veio um objeto, mas o campo é uma lista",
+        ),
         (
             r#"{"bills":[],"portal":"sim"}"#,
             "portal",
             "veio um texto, mas o campo é true ou false",
         ),
-        (r#"{"bills":[],"on":20261130}"#, "on", "veio um número, mas o campo é um texto"),
+        (
+            r#"{"bills":[],"on":20261130}"#,
+            "on",
+            "veio um número, mas o campo é um texto",
+        ),
         (
             r#"{"bills":[],"discounts":{"fine":{"amount":10}}}"#,
             "discounts.fine.amount",
@@ -97,7 +124,11 @@ fn a_value_of_another_kind_is_told_at_its_field() {
 #[test]
 fn a_value_that_is_not_right_says_what_is() {
     check(&[
-        (r#"{"bills":[],"on":"30/11/2026"}"#, "on", "não é uma data; escreva por exemplo"),
+        (
+            r#"{"bills":[],"on":"30/11/2026"}"#,
+            "on",
+            "não é uma data; escreva por exemplo",
+        ),
         (r#"{"bills":[],"on":"2026-02-30"}"#, "on", "não é uma data"),
         (
             r#"{"bills":[],"plan":{"installments":2,"firstDue":"amanhã"}}"#,
@@ -150,7 +181,11 @@ fn a_value_that_is_not_right_says_what_is() {
 #[test]
 fn what_is_no_json_is_told_with_its_place() {
     check(&[
-        (r#"{"bills":[}"#, "", "não é JSON válido (linha 1, coluna 11)"),
+        (
+            r#"{"bills":[}"#,
+            "",
+            "não é JSON válido (linha 1, coluna 11)",
+        ),
         (r#"{"bills":[]} x"#, "", "não é JSON válido"),
         ("  ", "", "corpo vazio"),
     ]);
@@ -161,8 +196,12 @@ fn a_campaign_is_read_as_strictly() {
     let body = r#"[{"id":"a","name":"A","creditor":1,"validFrom":"2026-01-01","tiers":[{"fromDays":-9999,"toDays":9999,"charges":{"fine":"2,0"}}]}]"#;
     let (path, detail) = fault::<Vec<Campaign>>(body);
     assert_eq!(path, "[0].tiers[0].charges.fine");
-    assert!(detail.contains("não é um número decimal com ponto"), "{detail}");
-    let body = r#"[{"id":"a","name":"A","creditor":1,"validFrom":"2026-01-01","validUntil":"2026"}]"#;
+    assert!(
+        detail.contains("não é um número decimal com ponto"),
+        "{detail}"
+    );
+    let body =
+        r#"[{"id":"a","name":"A","creditor":1,"validFrom":"2026-01-01","validUntil":"2026"}]"#;
     let (path, detail) = fault::<Vec<Campaign>>(body);
     assert_eq!(path, "[0].validUntil");
     assert!(detail.starts_with("não é uma data"), "{detail}");
@@ -173,15 +212,19 @@ fn a_day_is_read_alike_in_every_body() {
     let day = "não é uma data; escreva por exemplo \"2026-11-30\"";
     let (path, told) = fault::<RenewRequest>(r#"{"newDueOn":"amanhã"}"#);
     assert_eq!((path.as_str(), told.as_str()), ("newDueOn", day));
-    let (path, told) = fault::<SmallestPlanRequest>(r#"{"bills":[],"affordable":"1","plan":{"firstDue":""}}"#);
+    let (path, told) =
+        fault::<SmallestPlanRequest>(r#"{"bills":[],"affordable":"1","plan":{"firstDue":""}}"#);
     assert_eq!((path.as_str(), told.as_str()), ("plan.firstDue", day));
-    let (path, told) = fault::<AgreementRequest>(r#"{"quote":{"bills":[]},"kind":"integrated","proposal":{"expiresOn":"31"}}"#);
+    let (path, told) = fault::<AgreementRequest>(
+        r#"{"quote":{"bills":[]},"kind":"integrated","proposal":{"expiresOn":"31"}}"#,
+    );
     assert_eq!((path.as_str(), told.as_str()), ("proposal.expiresOn", day));
 }
 
 #[test]
 fn a_value_in_memory_is_read_alike() {
-    let read: BTreeMap<String, Option<i64>> = read_value(json!({"a": 1, "b": -1, "c": null})).unwrap();
+    let read: BTreeMap<String, Option<i64>> =
+        read_value(json!({"a": 1, "b": -1, "c": null})).unwrap();
     assert_eq!(read["b"], Some(-1));
     let wrong = read_value::<BTreeMap<String, TenantId>>(json!({"tenant": "6#7"})).unwrap_err();
     assert_eq!(wrong.path, "tenant");

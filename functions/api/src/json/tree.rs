@@ -161,21 +161,35 @@ impl<'de> Deserializer<'de> for Json {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         self.only(Kind::Object, visitor)
     }
 
     /// A name, or an object with one field of that name.
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, names: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         match self {
             Self::Text(name) => visitor.visit_enum(name.into_deserializer()),
-            Self::Object(fields) if fields.len() == 1 => {
-                visitor.visit_enum(MapAccessDeserializer::new(MapDeserializer::new(fields.into_iter())))
-            }
+            Self::Object(fields) if fields.len() == 1 => visitor.visit_enum(
+                MapAccessDeserializer::new(MapDeserializer::new(fields.into_iter())),
+            ),
             _ => Err(Fault::NoneOf(names)),
         }
     }

@@ -8,9 +8,17 @@ impl Agreement {
     /// A bill's claims once the agreement is as it is now; equal when nothing changes.
     #[must_use]
     pub fn claims_on(&self, bill: BillId, before: &Claims) -> Claims {
-        let mut live: Vec<Claim> = before.live.iter().filter(|claim| claim.agreement != self.id).cloned().collect();
+        let mut live: Vec<Claim> = before
+            .live
+            .iter()
+            .filter(|claim| claim.agreement != self.id)
+            .cloned()
+            .collect();
         if self.state.name().claims() {
-            let remake = self.remake.as_ref().filter(|_| self.kind == AgreementKind::Integrated);
+            let remake = self
+                .remake
+                .as_ref()
+                .filter(|_| self.kind == AgreementKind::Integrated);
             live.push(Claim {
                 agreement: self.id.clone(),
                 remade_on: remake.map(|remake| remake.remade_on),

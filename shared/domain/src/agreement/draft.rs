@@ -8,12 +8,17 @@ use super::error::DraftError;
 use super::event::emit;
 use super::limits::{check_integrated, indexer_base};
 use super::payments::received;
-use super::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, AgreementSettings, AgreementState, Transition};
+use super::{
+    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind,
+    AgreementSettings, AgreementState, Transition,
+};
 use crate::calculation::{Key, PlanRequest, Planned, RetroactiveBases};
 use crate::calendar::{Date, Timestamp};
 use crate::ids::{AgreementId, BillId, CreditorId, TenantId};
 use crate::money::Cents;
-use crate::portfolio::{AgreementTold, Contract, ContractState, HeldBill, Installment, SettlementClasses};
+use crate::portfolio::{
+    AgreementTold, Contract, ContractState, HeldBill, Installment, SettlementClasses,
+};
 
 /// Most installments of one agreement: its item stays far below the store's limit.
 pub const MAX_INSTALLMENTS: usize = 240;
@@ -97,7 +102,9 @@ pub fn draft(
     let amounts = &new.planned.quote.amounts;
     check_size(new)?;
     if amounts.on < today {
-        return Err(DraftError::QuotePassed { quoted_on: amounts.on });
+        return Err(DraftError::QuotePassed {
+            quoted_on: amounts.on,
+        });
     }
     let debts = debts(new, bills, terms)?;
     let customer = debts.first().map(|debt| debt.contract.customer);
@@ -167,7 +174,12 @@ fn begin(
     })
 }
 
-fn validity(agreement: &Agreement, asked: Option<Date>, settings: &AgreementSettings, today: Date) -> Result<Date, DraftError> {
+fn validity(
+    agreement: &Agreement,
+    asked: Option<Date>,
+    settings: &AgreementSettings,
+    today: Date,
+) -> Result<Date, DraftError> {
     let first_due = agreement.rows.first().map_or(today, |row| row.due_on);
     let usual = today
         .saturating_add(Span::new().days(i64::from(settings.proposal_days)))
@@ -204,14 +216,21 @@ fn check_size(new: &NewAgreement) -> Result<(), DraftError> {
     }
     for (public, notes) in [(false, &new.notes), (true, &new.public_notes)] {
         if notes.chars().count() > MAX_NOTES {
-            return Err(DraftError::NotesTooLong { public, most: MAX_NOTES });
+            return Err(DraftError::NotesTooLong {
+                public,
+                most: MAX_NOTES,
+            });
         }
     }
     Ok(())
 }
 
 /// The installments selected, as they are held now and with the values of the quote.
-fn debts(new: &NewAgreement, bills: &BTreeMap<BillId, HeldBill>, terms: Terms<'_>) -> Result<Vec<AgreedDebt>, DraftError> {
+fn debts(
+    new: &NewAgreement,
+    bills: &BTreeMap<BillId, HeldBill>,
+    terms: Terms<'_>,
+) -> Result<Vec<AgreedDebt>, DraftError> {
     let rows = &new.planned.quote.amounts.rows;
     let mut debts = Vec::with_capacity(rows.len());
     for row in rows {
@@ -237,28 +256,48 @@ fn debts(new: &NewAgreement, bills: &BTreeMap<BillId, HeldBill>, terms: Terms<'_
 /// The payments of the plan: the down payment, due on the date of the calculation, and the installments.
 fn rows(new: &NewAgreement) -> Vec<AgreedRow> {
     let plan = &new.planned.plan;
-    let down = (!plan.down_payment.is_zero()).then_some((new.planned.quote.amounts.on, plan.down_payment, plan.down_payment, true));
-    let installments = plan.installments.iter().map(|row| (row.due_on, row.amount, row.principal, false));
+    let down = (!plan.down_payment.is_zero()).then_some((
+        new.planned.quote.amounts.on,
+        plan.down_payment,
+        plan.down_payment,
+        true,
+    ));
+    let installments = plan
+        .installments
+        .iter()
+        .map(|row| (row.due_on, row.amount, row.principal, false));
     (1..)
         .zip(down.into_iter().chain(installments))
-        .map(|(number, (due_on, amount, principal, down_payment))| AgreedRow {
-            number,
-            due_on,
-            amount,
-            principal,
-            down_payment,
-            paid_on: None,
-        })
+        .map(
+            |(number, (due_on, amount, principal, down_payment))| AgreedRow {
+                number,
+                due_on,
+                amount,
+                principal,
+                down_payment,
+                paid_on: None,
+            },
+        )
         .collect()
 }
 
 /// The contract that holds an installment now, and the installment.
-fn held(bills: &BTreeMap<BillId, HeldBill>, key: Key) -> Result<(&Contract, &Installment), DraftError> {
-    let bill = bills.get(&key.bill).filter(|bill| !bill.contracts.is_empty());
+fn held(
+    bills: &BTreeMap<BillId, HeldBill>,
+    key: Key,
+) -> Result<(&Contract, &Installment), DraftError> {
+    let bill = bills
+        .get(&key.bill)
+        .filter(|bill| !bill.contracts.is_empty());
     let bill = bill.ok_or(DraftError::UnknownBill(key.bill))?;
-    let mut found = bill.installments.values().filter(|row| row.id == key.installment);
+    let mut found = bill
+        .installments
+        .values()
+        .filter(|row| row.id == key.installment);
     let open = found.clone().find(|row| row.is_open());
-    let row = open.or_else(|| found.next_back()).ok_or(DraftError::UnknownInstallment(key))?;
+    let row = open
+        .or_else(|| found.next_back())
+        .ok_or(DraftError::UnknownInstallment(key))?;
     let contract = bill.contracts.get(&row.contract);
     let contract = contract.ok_or(DraftError::UnknownBill(key.bill))?;
     if matches!(contract.state, ContractState::Cancelled { .. }) {
@@ -268,7 +307,10 @@ fn held(bills: &BTreeMap<BillId, HeldBill>, key: Key) -> Result<(&Contract, &Ins
 }
 
 /// What must be true of the bills whenever an agreement begins to hold installments.
-pub fn check_held(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> Result<(), DraftError> {
+pub fn check_held(
+    agreement: &Agreement,
+    bills: &BTreeMap<BillId, HeldBill>,
+) -> Result<(), DraftError> {
     for debt in &agreement.debts {
         let bill_id = debt.contract.bill;
         let key = Key {

@@ -32,7 +32,9 @@ pub enum DraftError {
     #[error("as parcelas são de clientes diferentes; salve um acordo por cliente")]
     SeveralCustomers,
     /// The operator's id is no code.
-    #[error("informe um código, não um nome: até {most} letras sem acento, algarismos, \".\", \"_\" ou \"-\"")]
+    #[error(
+        "informe um código, não um nome: até {most} letras sem acento, algarismos, \".\", \"_\" ou \"-\""
+    )]
     OperatorNotACode {
         /// The longest one.
         most: usize,
@@ -77,7 +79,9 @@ pub enum DraftError {
         expected: CreditorId,
     },
     /// An integrated agreement is of one bill.
-    #[error("um acordo integrado é um reparcelamento de um só contrato (título); salve um acordo por contrato")]
+    #[error(
+        "um acordo integrado é um reparcelamento de um só contrato (título); salve um acordo por contrato"
+    )]
     SeveralBills,
     /// An integrated agreement is monthly.
     #[error("um acordo integrado é mensal (condição PM); informe \"M\"")]
@@ -117,7 +121,9 @@ pub enum DraftError {
         agreement: AgreementId,
     },
     /// Another integrated agreement holds the bill.
-    #[error("Só é possível realizar um reparcelamento por contrato (título): o contrato {bill} já está no acordo integrado {agreement}")]
+    #[error(
+        "Só é possível realizar um reparcelamento por contrato (título): o contrato {bill} já está no acordo integrado {agreement}"
+    )]
     AnotherRemake {
         /// The bill.
         bill: BillId,

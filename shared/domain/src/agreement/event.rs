@@ -13,7 +13,13 @@ pub(super) fn emit(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec
         .enumerate()
         .map(|(index, (contract, installments))| {
             let event = event_of(agreement, told.clone(), index == 0);
-            timeline(contract, on, event, installments, &agreement.revision.to_string())
+            timeline(
+                contract,
+                on,
+                event,
+                installments,
+                &agreement.revision.to_string(),
+            )
         })
         .collect()
 }
@@ -46,12 +52,21 @@ fn event_of(agreement: &Agreement, told: AgreementTold, leads: bool) -> Agreemen
         discount: agreement.totals.discount,
         total: agreement.total,
         payments: u16::try_from(agreement.rows.len()).unwrap_or(u16::MAX),
-        first_due: agreement.rows.first().map_or(agreement.created_on, |row| row.due_on),
+        first_due: agreement
+            .rows
+            .first()
+            .map_or(agreement.created_on, |row| row.due_on),
     }
 }
 
 /// The id follows from what is told and the revision it was told with: the same step taken again says the same.
-fn timeline(contract: &ContractKey, on: Date, event: AgreementEvent, installments: Vec<InstallmentId>, detail: &str) -> TimelineEvent {
+fn timeline(
+    contract: &ContractKey,
+    on: Date,
+    event: AgreementEvent,
+    installments: Vec<InstallmentId>,
+    detail: &str,
+) -> TimelineEvent {
     let parts = [
         event.agreement.as_str(),
         event.told.name(),

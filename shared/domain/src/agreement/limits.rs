@@ -54,7 +54,10 @@ pub fn indexer_base(bases: &RetroactiveBases, indexer: i32, on: Date) -> Date {
 }
 
 /// Whether an agreement keeps to the limits; answers the bill it remakes.
-pub fn check_integrated(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill>) -> Result<BillId, DraftError> {
+pub fn check_integrated(
+    agreement: &Agreement,
+    bills: &BTreeMap<BillId, HeldBill>,
+) -> Result<BillId, DraftError> {
     let of = agreement.bills();
     let (Some(bill), 1) = (of.first().copied(), of.len()) else {
         return Err(DraftError::SeveralBills);
@@ -69,12 +72,19 @@ pub fn check_integrated(agreement: &Agreement, bills: &BTreeMap<BillId, HeldBill
     if let Some(row) = agreement.rows.iter().find(|row| row.amount <= Cents::ZERO) {
         return Err(DraftError::RowWithoutValue { number: row.number });
     }
-    let mut days = agreement.rows.iter().filter(|row| !row.down_payment).map(|row| row.due_on);
+    let mut days = agreement
+        .rows
+        .iter()
+        .filter(|row| !row.down_payment)
+        .map(|row| row.due_on);
     let first = days.next();
     let monthly = first.is_some_and(|first| {
         (1..).zip(days).all(|(months, due)| {
-            let month = first.first_of_month().saturating_add(jiff::Span::new().months(months));
-            due == month.saturating_add(jiff::Span::new().days(first.day().min(month.days_in_month()) - 1))
+            let month = first
+                .first_of_month()
+                .saturating_add(jiff::Span::new().months(months));
+            due == month
+                .saturating_add(jiff::Span::new().days(first.day().min(month.days_in_month()) - 1))
         })
     });
     if !monthly {
@@ -92,8 +102,10 @@ fn living_remake<'a>(agreement: &Agreement, held: Option<&'a HeldBill>) -> Optio
 #[must_use]
 pub fn remake_order(agreement: &Agreement) -> Option<RemakeOrder> {
     let remake = agreement.remake.as_ref()?;
-    let price = (agreement.interest == PlanInterest::Price && !agreement.rate.is_zero()).then_some(agreement.rate);
-    let (down, installments): (Vec<_>, Vec<_>) = agreement.rows.iter().partition(|row| row.down_payment);
+    let price = (agreement.interest == PlanInterest::Price && !agreement.rate.is_zero())
+        .then_some(agreement.rate);
+    let (down, installments): (Vec<_>, Vec<_>) =
+        agreement.rows.iter().partition(|row| row.down_payment);
     let down = down.first().map(|row| RemakeCondition {
         value: row.amount,
         installments: 1,
@@ -102,7 +114,11 @@ pub fn remake_order(agreement: &Agreement) -> Option<RemakeOrder> {
     });
     // Of a Price plan Sienge is told what is financed, and computes the interest.
     let value = installments.iter().fold(Cents::ZERO, |sum, row| {
-        sum + if price.is_some() { row.principal } else { row.amount }
+        sum + if price.is_some() {
+            row.principal
+        } else {
+            row.amount
+        }
     });
     let rest = installments.first().map(|row| RemakeCondition {
         value,

@@ -25,8 +25,12 @@ mod transition;
 
 pub use draft::{MAX_BILLS, MAX_INSTALLMENTS, NewAgreement, Start, Terms, check_held, draft};
 pub use error::DraftError;
-pub use limits::{REMAKE_CONDITION, RemakeCondition, RemakeOrder, check_integrated, indexer_base, remake_order};
-pub use record::{AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, Generated};
+pub use limits::{
+    REMAKE_CONDITION, RemakeCondition, RemakeOrder, check_integrated, indexer_base, remake_order,
+};
+pub use record::{
+    AgreedAmounts, AgreedDebt, AgreedRemake, AgreedRow, Agreement, AgreementKind, Generated,
+};
 pub use recuperador::{Parties, recuperador_payload};
 pub use review::{holds_remake, remake_is_unread, review, unclassified};
 pub use settings::AgreementSettings;

@@ -7,13 +7,19 @@ use super::{AgreedRow, Agreement};
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{AgreementTold, ContractKey, Installment, SettlementClasses, TimelineEvent, effective_receipts};
+use crate::portfolio::{
+    AgreementTold, ContractKey, Installment, SettlementClasses, TimelineEvent, effective_receipts,
+};
 
 /// Rows told in one step: with the claims and the settlement of [`super::MAX_BILLS`] bills they are fewer than the 100 items of one transaction.
 const ROWS_AT_ONCE: usize = 60;
 
 /// What was paid of an installment, by day, beyond what was paid of it before. Only what brings value pays.
-pub(super) fn received(row: &Installment, mut before: Cents, classes: &SettlementClasses) -> BTreeMap<Date, Cents> {
+pub(super) fn received(
+    row: &Installment,
+    mut before: Cents,
+    classes: &SettlementClasses,
+) -> BTreeMap<Date, Cents> {
     let mut by_day = BTreeMap::new();
     let paid = effective_receipts(&row.receipts, classes).into_iter();
     for receipt in paid.filter(|receipt| classes.pays(&receipt.kind)) {
@@ -46,7 +52,11 @@ pub(super) fn note(
         return reversed;
     }
     let mut taken_back = false;
-    for debt in after.debts.iter_mut().filter(|debt| debt.contract.bill == bill) {
+    for debt in after
+        .debts
+        .iter_mut()
+        .filter(|debt| debt.contract.bill == bill)
+    {
         settle(debt.installment, &mut debt.paid_on);
         let now = received.get(&debt.installment).cloned().unwrap_or_default();
         taken_back |= sum(&now) < sum(&debt.received);
@@ -56,13 +66,17 @@ pub(super) fn note(
 }
 
 pub(super) fn sum(by_day: &BTreeMap<Date, Cents>) -> Cents {
-    by_day.values().fold(Cents::ZERO, |sum, amount| sum + *amount)
+    by_day
+        .values()
+        .fold(Cents::ZERO, |sum, amount| sum + *amount)
 }
 
 /// Whether nothing is to be paid any more.
 pub(super) fn all_paid(agreement: &Agreement) -> bool {
     match &agreement.remake {
-        Some(remake) => !remake.generated.is_empty() && remake.generated.iter().all(|one| one.paid_on.is_some()),
+        Some(remake) => {
+            !remake.generated.is_empty() && remake.generated.iter().all(|one| one.paid_on.is_some())
+        }
         None => agreement.debts.iter().all(|debt| debt.paid_on.is_some()),
     }
 }
@@ -74,7 +88,12 @@ pub(super) fn is_untold(agreement: &Agreement) -> bool {
 }
 
 /// Marks the rows that are paid now, and tells those that were not before: the first [`ROWS_AT_ONCE`] of them, the others stay for the next step.
-pub(super) fn emit_paid_rows(before: &Agreement, after: &mut Agreement, bill: BillId, today: Date) -> Vec<TimelineEvent> {
+pub(super) fn emit_paid_rows(
+    before: &Agreement,
+    after: &mut Agreement,
+    bill: BillId,
+    today: Date,
+) -> Vec<TimelineEvent> {
     let mut fresh: Vec<AgreedRow> = Vec::new();
     let days = paid_days(after);
     for (row, day) in after.rows.iter_mut().zip(days) {
@@ -87,7 +106,12 @@ pub(super) fn emit_paid_rows(before: &Agreement, after: &mut Agreement, bill: Bi
         }
     }
     let of = u16::try_from(after.rows.len()).unwrap_or(u16::MAX);
-    let Some(contract) = after.debts.iter().map(|debt| &debt.contract).find(|contract| contract.bill == bill) else {
+    let Some(contract) = after
+        .debts
+        .iter()
+        .map(|debt| &debt.contract)
+        .find(|contract| contract.bill == bill)
+    else {
         return Vec::new();
     };
     fresh
@@ -101,15 +125,32 @@ pub(super) fn emit_paid_rows(before: &Agreement, after: &mut Agreement, bill: Bi
                 paid_on,
             };
             let index = usize::from(row.number - 1);
-            emit_payment(after, told, contract, paid_by(before, after, contract, index, paid_on), today)
+            emit_payment(
+                after,
+                told,
+                contract,
+                paid_by(before, after, contract, index, paid_on),
+                today,
+            )
         })
         .collect()
 }
 
 /// The installments whose payment paid a row: of originals those paid on that day, else those that this look showed.
-fn paid_by(before: &Agreement, after: &Agreement, contract: &ContractKey, index: usize, day: Date) -> Vec<InstallmentId> {
+fn paid_by(
+    before: &Agreement,
+    after: &Agreement,
+    contract: &ContractKey,
+    index: usize,
+    day: Date,
+) -> Vec<InstallmentId> {
     if let Some(remake) = &after.remake {
-        return remake.generated.get(index).map(|one| one.installment).into_iter().collect();
+        return remake
+            .generated
+            .get(index)
+            .map(|one| one.installment)
+            .into_iter()
+            .collect();
     }
     let debts = before
         .debts
@@ -123,7 +164,9 @@ fn paid_by(before: &Agreement, after: &Agreement, contract: &ContractKey, index:
     if !that_day.is_empty() {
         return that_day;
     }
-    let fresh = debts.filter(|(before, after)| before.paid_on != after.paid_on || before.received != after.received);
+    let fresh = debts.filter(|(before, after)| {
+        before.paid_on != after.paid_on || before.received != after.received
+    });
     fresh.map(|(_, debt)| debt.installment).collect()
 }
 
@@ -138,7 +181,11 @@ fn paid_days(agreement: &Agreement) -> Vec<Option<Date>> {
     for debt in &agreement.debts {
         payments.extend(debt.received.iter().map(|(day, amount)| (*day, *amount)));
         let left = debt.amounts.total - sum(&debt.received);
-        payments.extend(debt.paid_on.filter(|_| left > Cents::ZERO).map(|day| (day, left)));
+        payments.extend(
+            debt.paid_on
+                .filter(|_| left > Cents::ZERO)
+                .map(|day| (day, left)),
+        );
     }
     payments.sort_unstable();
     if all_paid(agreement) {

@@ -204,7 +204,10 @@ impl Agreement {
     pub fn originals(&self) -> BTreeMap<&ContractKey, Vec<InstallmentId>> {
         let mut by_contract: BTreeMap<&ContractKey, Vec<InstallmentId>> = BTreeMap::new();
         for debt in &self.debts {
-            by_contract.entry(&debt.contract).or_default().push(debt.installment);
+            by_contract
+                .entry(&debt.contract)
+                .or_default()
+                .push(debt.installment);
         }
         by_contract
     }

@@ -93,7 +93,11 @@ fn amount(cents: Cents) -> JsonNumber {
 }
 
 /// The payload as JSON text; `webhook` is the delivery's own number.
-pub fn recuperador_payload(agreement: &Agreement, parties: &Parties<'_>, webhook: i64) -> Result<String, serde_json::Error> {
+pub fn recuperador_payload(
+    agreement: &Agreement,
+    parties: &Parties<'_>,
+    webhook: i64,
+) -> Result<String, serde_json::Error> {
     let ended = ended(&agreement.state);
     let settled = matches!(agreement.state, AgreementState::Settled { .. });
     let oldest = agreement.debts.iter().min_by_key(|debt| debt.due_on);
@@ -112,7 +116,9 @@ pub fn recuperador_payload(agreement: &Agreement, parties: &Parties<'_>, webhook
         nome_consultor: parties.consultant.1,
         data: agreement.created_on.to_string(),
         atraso: oldest.map_or(0, |debt| debt.days_late.max(0)),
-        datavencto_original: oldest.map(|debt| debt.due_on.to_string()).unwrap_or_default(),
+        datavencto_original: oldest
+            .map(|debt| debt.due_on.to_string())
+            .unwrap_or_default(),
         valor_original: amount(totals.original),
         valor_acordo: amount(agreement.total),
         parcelas: agreement.rows.len(),
@@ -126,7 +132,9 @@ pub fn recuperador_payload(agreement: &Agreement, parties: &Parties<'_>, webhook
         data_entrada: down.map(|row| row.due_on.to_string()),
         valor_entrada: amount(down.map_or(Cents::ZERO, |row| row.amount)),
         feito_via_portal_negociacao: yes_no(agreement.via_portal),
-        valor_desconto_juros_multa_correcao: amount(totals.interest_discount + totals.fine_discount),
+        valor_desconto_juros_multa_correcao: amount(
+            totals.interest_discount + totals.fine_discount,
+        ),
         valor_desconto_principal: amount(totals.principal_discount + totals.anticipation),
         valor_juros_proporcional_acordado: amount(totals.interest_discount),
         valor_multa_proporcional_acordada: amount(totals.fine_discount),
@@ -143,7 +151,11 @@ pub fn recuperador_payload(agreement: &Agreement, parties: &Parties<'_>, webhook
         } else {
             "A"
         },
-        lista_dividas: agreement.debts.iter().map(|debt| debt_of(agreement, debt)).collect(),
+        lista_dividas: agreement
+            .debts
+            .iter()
+            .map(|debt| debt_of(agreement, debt))
+            .collect(),
         lista_parcelas: agreement.rows.iter().map(row_of).collect(),
     })
 }
@@ -166,11 +178,19 @@ fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> Debt<'a> {
         _ => None,
     };
     Debt {
-        id: bill.0.saturating_mul(1_000_000).saturating_add(debt.installment.0),
+        id: bill
+            .0
+            .saturating_mul(1_000_000)
+            .saturating_add(debt.installment.0),
         datavencto: debt.due_on.to_string(),
         datapagto: settled_on.map(|day| day.to_string()),
         valor: amount(debt.amounts.original),
-        descricao: format!("Parcela {}", debt.label.clone().unwrap_or_else(|| debt.installment.to_string())),
+        descricao: format!(
+            "Parcela {}",
+            debt.label
+                .clone()
+                .unwrap_or_else(|| debt.installment.to_string())
+        ),
         obs: "",
         contrato: bill.to_string(),
         unidade: debt.unit.as_deref().unwrap_or(""),

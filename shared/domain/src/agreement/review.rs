@@ -10,7 +10,8 @@ use crate::calendar::{Date, HolidayRules};
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    Breaking, Critique, HeldBill, Installment, InstallmentState, Receipt, SettlementClasses, SettlementKind, effective_receipts,
+    Breaking, Critique, HeldBill, Installment, InstallmentState, Receipt, SettlementClasses,
+    SettlementKind, effective_receipts,
 };
 
 type Received = BTreeMap<InstallmentId, BTreeMap<Date, Cents>>;
@@ -30,7 +31,9 @@ pub fn review(
     today: Date,
 ) -> Option<Step> {
     match &agreement.state {
-        AgreementState::Proposed { expires_on } if today > *expires_on => return Some(Step::Expire),
+        AgreementState::Proposed { expires_on } if today > *expires_on => {
+            return Some(Step::Expire);
+        }
         AgreementState::Active => {}
         _ => return None,
     }
@@ -39,10 +42,19 @@ pub fn review(
     }
     let tracked = tracked(agreement, bill);
     let last = |id: &InstallmentId| last_known(held, *id);
-    let known: BTreeMap<InstallmentId, Date> = tracked.iter().filter_map(|(id, day)| Some((*id, (*day)?))).collect();
+    let known: BTreeMap<InstallmentId, Date> = tracked
+        .iter()
+        .filter_map(|(id, day)| Some((*id, (*day)?)))
+        .collect();
     let integrated = agreement.kind == AgreementKind::Integrated;
-    let debts = agreement.debts.iter().filter(|debt| debt.contract.bill == bill && !integrated);
-    let noted: Received = debts.clone().map(|debt| (debt.installment, debt.received.clone())).collect();
+    let debts = agreement
+        .debts
+        .iter()
+        .filter(|debt| debt.contract.bill == bill && !integrated);
+    let noted: Received = debts
+        .clone()
+        .map(|debt| (debt.installment, debt.received.clone()))
+        .collect();
     let received: Received = debts
         .map(|debt| {
             let row = last(&debt.installment);
@@ -57,7 +69,10 @@ pub fn review(
         classes,
     };
     let rows: Vec<&Installment> = tracked.keys().filter_map(last).collect();
-    let ends: Vec<(InstallmentId, End)> = rows.iter().map(|row| (row.id, reading.end_of(row))).collect();
+    let ends: Vec<(InstallmentId, End)> = rows
+        .iter()
+        .map(|row| (row.id, reading.end_of(row)))
+        .collect();
     let paid: BTreeMap<InstallmentId, Date> = ends
         .iter()
         .filter_map(|(id, end)| match end {
@@ -66,10 +81,22 @@ pub fn review(
         })
         .collect();
     if paid != known || received != noted || is_untold(agreement) {
-        return Some(Step::Seen { bill, paid, received });
+        return Some(Step::Seen {
+            bill,
+            paid,
+            received,
+        });
     }
-    if integrated && agreement.originals_of(bill).iter().filter_map(last).any(Installment::is_open) {
-        return Some(Step::Break { how: Breaking::ErpGone });
+    if integrated
+        && agreement
+            .originals_of(bill)
+            .iter()
+            .filter_map(last)
+            .any(Installment::is_open)
+    {
+        return Some(Step::Break {
+            how: Breaking::ErpGone,
+        });
     }
     let any = |wanted: End| ends.iter().any(|(_, end)| *end == wanted);
     // Of a remake, one installment returned alone may be another's doing; it has ended when all are known and none is open any more.
@@ -87,7 +114,12 @@ pub fn review(
 }
 
 /// The due date that passed unpaid, of a non-integrated agreement: its day (or the next one that banks attend) and the days a payment takes to arrive.
-fn lapsed(agreement: &Agreement, settings: &AgreementSettings, holidays: &HolidayRules, today: Date) -> Option<Date> {
+fn lapsed(
+    agreement: &Agreement,
+    settings: &AgreementSettings,
+    holidays: &HolidayRules,
+    today: Date,
+) -> Option<Date> {
     if agreement.kind == AgreementKind::Integrated {
         return None;
     }
@@ -101,11 +133,16 @@ fn lapsed(agreement: &Agreement, settings: &AgreementSettings, holidays: &Holida
 /// What is to be paid on a bill, with the payments noted so far: the generated installments, or the originals.
 fn tracked(agreement: &Agreement, bill: BillId) -> BTreeMap<InstallmentId, Option<Date>> {
     match &agreement.remake {
-        Some(remake) if agreement.kind == AgreementKind::Integrated => {
-            remake.generated.iter().map(|one| (one.installment, one.paid_on)).collect()
-        }
+        Some(remake) if agreement.kind == AgreementKind::Integrated => remake
+            .generated
+            .iter()
+            .map(|one| (one.installment, one.paid_on))
+            .collect(),
         _ => {
-            let debts = agreement.debts.iter().filter(|debt| debt.contract.bill == bill);
+            let debts = agreement
+                .debts
+                .iter()
+                .filter(|debt| debt.contract.bill == bill);
             debts.map(|debt| (debt.installment, debt.paid_on)).collect()
         }
     }
@@ -147,13 +184,24 @@ impl Reading<'_> {
         }
         let told = effective_receipts(&row.receipts, self.classes);
         let pays = |receipt: &&&Receipt| self.classes.pays(&receipt.kind);
-        let last = told.iter().filter(pays).map(|receipt| receipt.paid_on).max().unwrap_or(on);
+        let last = told
+            .iter()
+            .filter(pays)
+            .map(|receipt| receipt.paid_on)
+            .max()
+            .unwrap_or(on);
         let since = |receipt: &&&Receipt| receipt.paid_on >= self.agreement.created_on;
-        let (money, others): (Vec<&&Receipt>, Vec<&&Receipt>) = told.iter().filter(since).partition(pays);
+        let (money, others): (Vec<&&Receipt>, Vec<&&Receipt>) =
+            told.iter().filter(since).partition(pays);
         let (came, received) = (!money.is_empty(), self.money_of(row));
-        if (came || !received.is_zero()) && (others.is_empty() || self.is_enough(row, received, &others)) {
+        if (came || !received.is_zero())
+            && (others.is_empty() || self.is_enough(row, received, &others))
+        {
             End::Paid(last)
-        } else if told.iter().any(|receipt| self.classes.of(&receipt.kind).is_none()) {
+        } else if told
+            .iter()
+            .any(|receipt| self.classes.of(&receipt.kind).is_none())
+        {
             End::Undecided
         } else {
             End::Unpaid
@@ -173,17 +221,28 @@ impl Reading<'_> {
     /// reach what was agreed of it, or of all. The agency's fee is not paid in Sienge.
     fn is_enough(&self, row: &Installment, money: Cents, others: &[&&Receipt]) -> bool {
         if self.agreement.kind == AgreementKind::Integrated {
-            return money >= row.original || others.iter().all(|other| self.classes.of(&other.kind).is_some());
+            return money >= row.original
+                || others
+                    .iter()
+                    .all(|other| self.classes.of(&other.kind).is_some());
         }
-        let value = |debt: &AgreedDebt| debt.amounts.total - debt.amounts.fee + debt.amounts.fee_discount;
+        let value =
+            |debt: &AgreedDebt| debt.amounts.total - debt.amounts.fee + debt.amounts.fee_discount;
         let debts = &self.agreement.debts;
-        let is_of = |debt: &&AgreedDebt| debt.contract.bill == self.bill && debt.installment == row.id;
-        let all = |of: &dyn Fn(&AgreedDebt) -> Cents| debts.iter().fold(Cents::ZERO, |sum, debt| sum + of(debt));
+        let is_of =
+            |debt: &&AgreedDebt| debt.contract.bill == self.bill && debt.installment == row.id;
+        let all = |of: &dyn Fn(&AgreedDebt) -> Cents| {
+            debts.iter().fold(Cents::ZERO, |sum, debt| sum + of(debt))
+        };
         let came = |debt: &AgreedDebt| match self.received.get(&debt.installment) {
             Some(received) if debt.contract.bill == self.bill => sum(received),
             _ => sum(&debt.received),
         };
-        debts.iter().find(is_of).is_some_and(|debt| money >= value(debt)) || all(&came) >= all(&value)
+        debts
+            .iter()
+            .find(is_of)
+            .is_some_and(|debt| money >= value(debt))
+            || all(&came) >= all(&value)
     }
 }
 
@@ -198,16 +257,25 @@ pub fn holds_remake(agreement: &Agreement, held: &HeldBill) -> bool {
 
 /// What keeps an active agreement waiting: settlements of what it is paid by, of types that nobody classified.
 #[must_use]
-pub fn unclassified(agreement: &Agreement, bill: BillId, held: &HeldBill, classes: &SettlementClasses) -> Vec<Critique> {
+pub fn unclassified(
+    agreement: &Agreement,
+    bill: BillId,
+    held: &HeldBill,
+    classes: &SettlementClasses,
+) -> Vec<Critique> {
     if agreement.state != AgreementState::Active {
         return Vec::new();
     }
     let tracked = tracked(agreement, bill);
-    let rows = tracked.keys().filter_map(|id| last_known(held, *id)).filter(|row| row.is_settled());
+    let rows = tracked
+        .keys()
+        .filter_map(|id| last_known(held, *id))
+        .filter(|row| row.is_settled());
     let told = rows
         .flat_map(|row| effective_receipts(&row.receipts, classes))
         .map(|receipt| &receipt.kind);
-    let unknown: BTreeSet<&SettlementKind> = told.filter(|kind| classes.of(kind).is_none()).collect();
+    let unknown: BTreeSet<&SettlementKind> =
+        told.filter(|kind| classes.of(kind).is_none()).collect();
     let critique = |settlement: &SettlementKind| Critique::SettlementNotClassified {
         bill,
         settlement: settlement.clone(),
@@ -218,10 +286,20 @@ pub fn unclassified(agreement: &Agreement, bill: BillId, held: &HeldBill, classe
 /// Whether no look has shown the remake yet: an original is still collected, or something it generated is not held.
 #[must_use]
 pub fn remake_is_unread(agreement: &Agreement, held: &HeldBill) -> bool {
-    let Some(remake) = agreement.remake.as_ref().filter(|_| agreement.state == AgreementState::Active) else {
+    let Some(remake) = agreement
+        .remake
+        .as_ref()
+        .filter(|_| agreement.state == AgreementState::Active)
+    else {
         return false;
     };
     let originals = agreement.originals_of(remake.bill);
-    originals.iter().filter_map(|id| last_known(held, *id)).any(Installment::is_open)
-        || remake.generated.iter().any(|one| last_known(held, one.installment).is_none())
+    originals
+        .iter()
+        .filter_map(|id| last_known(held, *id))
+        .any(Installment::is_open)
+        || remake
+            .generated
+            .iter()
+            .any(|one| last_known(held, one.installment).is_none())
 }

@@ -107,7 +107,10 @@ impl StateName {
     /// Whether nothing follows it.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Settled | Self::Broken | Self::Cancelled | Self::Expired)
+        matches!(
+            self,
+            Self::Settled | Self::Broken | Self::Cancelled | Self::Expired
+        )
     }
 
     /// Whether an agreement in it holds its installments.

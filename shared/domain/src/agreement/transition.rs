@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::emit;
-use super::{Agreement, AgreementKind, AgreementSettings, AgreementState, Generated, StateName, payments};
+use super::{
+    Agreement, AgreementKind, AgreementSettings, AgreementState, Generated, StateName, payments,
+};
 use crate::calendar::{Date, Timestamp};
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
@@ -110,7 +112,12 @@ fn allowed_text(allowed: &[StateName]) -> String {
 }
 
 /// Takes a step, or says which states allow it. Total: every step has an answer in every state.
-pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettings, today: Date) -> Result<Transition, NotAllowed> {
+pub fn transition(
+    agreement: &Agreement,
+    step: &Step,
+    settings: &AgreementSettings,
+    today: Date,
+) -> Result<Transition, NotAllowed> {
     check(agreement, step, settings)?;
     let mut after = agreement.clone();
     after.revision += 1;
@@ -147,9 +154,15 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
                 on: today,
                 reason: reason.clone(),
             };
-            Some(AgreementTold::Cancelled { reason: reason.clone() })
+            Some(AgreementTold::Cancelled {
+                reason: reason.clone(),
+            })
         }
-        Step::Seen { bill, paid, received } => {
+        Step::Seen {
+            bill,
+            paid,
+            received,
+        } => {
             let reversed = payments::note(&mut after, *bill, paid, received);
             events = payments::emit_paid_rows(agreement, &mut after, *bill, today);
             ended_by_payments(&mut after, reversed, settings, today)
@@ -163,7 +176,10 @@ pub fn transition(agreement: &Agreement, step: &Step, settings: &AgreementSettin
     if let Some(told) = told {
         events.extend(emit(&after, &told, today));
     }
-    Ok(Transition { agreement: after, events })
+    Ok(Transition {
+        agreement: after,
+        events,
+    })
 }
 
 /// Sienge made the remake, with these installments.
@@ -182,14 +198,24 @@ fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> 
 }
 
 /// What the payments that were seen end: all of it is paid, or the only payment was taken back.
-fn ended_by_payments(agreement: &mut Agreement, reversed: bool, settings: &AgreementSettings, today: Date) -> Option<AgreementTold> {
+fn ended_by_payments(
+    agreement: &mut Agreement,
+    reversed: bool,
+    settings: &AgreementSettings,
+    today: Date,
+) -> Option<AgreementTold> {
     if payments::is_untold(agreement) {
         None
     } else if payments::all_paid(agreement) {
         agreement.state = AgreementState::Settled { on: today };
         Some(AgreementTold::Settled)
     } else if reversed && ends_when_reversed(agreement, settings) {
-        Some(break_it(agreement, &Breaking::ActivationReversed, settings, today))
+        Some(break_it(
+            agreement,
+            &Breaking::ActivationReversed,
+            settings,
+            today,
+        ))
     } else {
         None
     }
@@ -199,7 +225,10 @@ fn ended_by_payments(agreement: &mut Agreement, reversed: bool, settings: &Agree
 pub(super) fn confirm(agreement: &mut Agreement, today: Date, sent_at: Timestamp) -> AgreementTold {
     match agreement.kind {
         AgreementKind::Integrated => {
-            agreement.state = AgreementState::AwaitingErp { sent_at, attempts: 1 };
+            agreement.state = AgreementState::AwaitingErp {
+                sent_at,
+                attempts: 1,
+            };
             AgreementTold::Sent
         }
         AgreementKind::NonIntegrated => {
@@ -210,14 +239,21 @@ pub(super) fn confirm(agreement: &mut Agreement, today: Date, sent_at: Timestamp
     }
 }
 
-fn check(agreement: &Agreement, step: &Step, settings: &AgreementSettings) -> Result<(), NotAllowed> {
+fn check(
+    agreement: &Agreement,
+    step: &Step,
+    settings: &AgreementSettings,
+) -> Result<(), NotAllowed> {
     use StateName::{Active, AwaitingErp, Proposed};
     let state = agreement.state.name();
     let integrated = agreement.kind == AgreementKind::Integrated;
     let (verb, allowed): (&'static str, &'static [StateName]) = match step {
         Step::Confirm { .. } => ("confirmar", &[Proposed]),
         Step::Expire => ("expirar", &[Proposed]),
-        Step::ErpAgain { .. } | Step::ErpNotSent | Step::ErpDone { .. } | Step::ErpRefused { .. } => ("gravar no Sienge", &[AwaitingErp]),
+        Step::ErpAgain { .. }
+        | Step::ErpNotSent
+        | Step::ErpDone { .. }
+        | Step::ErpRefused { .. } => ("gravar no Sienge", &[AwaitingErp]),
         Step::Seen { .. } => ("registrar pagamentos em", &[Active]),
         Step::Break {
             how: Breaking::Command { .. },
@@ -239,7 +275,9 @@ fn check(agreement: &Agreement, step: &Step, settings: &AgreementSettings) -> Re
         Step::Break {
             how: Breaking::Command { .. } | Breaking::Lapsed { .. },
         } if integrated && state == Active => Err(NotAllowed::EndsInErp("quebrado")),
-        Step::Cancel { .. } if integrated && state == Active => Err(NotAllowed::EndsInErp("cancelado")),
+        Step::Cancel { .. } if integrated && state == Active => {
+            Err(NotAllowed::EndsInErp("cancelado"))
+        }
         Step::Cancel { .. } if agreement.is_paid_in_part() => Err(NotAllowed::Paid),
         _ => Ok(()),
     }
@@ -247,11 +285,19 @@ fn check(agreement: &Agreement, step: &Step, settings: &AgreementSettings) -> Re
 
 /// 7.3.3: an integrated agreement is broken in Sienge alone; while its remake is there, a payment taken back is one that is owed again.
 fn ends_when_reversed(after: &Agreement, settings: &AgreementSettings) -> bool {
-    after.kind == AgreementKind::NonIntegrated && !after.is_paid_in_part() && settings.remove_reneg_on_reversed_activation
+    after.kind == AgreementKind::NonIntegrated
+        && !after.is_paid_in_part()
+        && settings.remove_reneg_on_reversed_activation
 }
 
-fn break_it(after: &mut Agreement, how: &Breaking, settings: &AgreementSettings, today: Date) -> AgreementTold {
-    after.withdrawn = *how == Breaking::ActivationReversed || (settings.remove_reneg_on_unpaid_break && !after.is_paid_in_part());
+fn break_it(
+    after: &mut Agreement,
+    how: &Breaking,
+    settings: &AgreementSettings,
+    today: Date,
+) -> AgreementTold {
+    after.withdrawn = *how == Breaking::ActivationReversed
+        || (settings.remove_reneg_on_unpaid_break && !after.is_paid_in_part());
     after.state = AgreementState::Broken {
         on: today,
         how: how.clone(),

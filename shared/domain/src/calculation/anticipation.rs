@@ -44,7 +44,8 @@ impl Anticipation {
             (Some(monthly), None) => Ok(monthly),
             (None, Some(annual)) => Ok(monthly_from_annual(annual)),
             (None, None) => Err(Error::MissingRate {
-                setting: "configurações do credor, antecipação, annualRate ou monthlyRate".to_owned(),
+                setting: "configurações do credor, antecipação, annualRate ou monthlyRate"
+                    .to_owned(),
             }),
             (Some(_), Some(_)) => Err(Error::Invalid {
                 field: "antecipação",
@@ -67,7 +68,9 @@ impl Anticipation {
 /// `base - base / (1 + i)^months`, rounded half-up.
 pub(super) fn compound_discount(base: Cents, rate: Rate, months: u32) -> Cents {
     let step = Decimal::ONE.checked_div(Decimal::ONE + rate.fraction());
-    let factor = step.and_then(|step| power(step, months)).unwrap_or_default();
+    let factor = step
+        .and_then(|step| power(step, months))
+        .unwrap_or_default();
     discount(base, factor)
 }
 
@@ -141,14 +144,23 @@ mod tests {
         assert_eq!(simple_discount(value, monthly, 4), Cents::new(140_076));
         assert_eq!(compound_discount(value, monthly, 4), Cents::new(142_782));
         assert_eq!(compound_discount(value, monthly, 0), Cents::ZERO);
-        assert_eq!(compound_discount(Cents::MAX, Rate::WHOLE, 3_600), Cents::MAX);
+        assert_eq!(
+            compound_discount(Cents::MAX, Rate::WHOLE, 3_600),
+            Cents::MAX
+        );
     }
 
     #[test]
     fn no_rate_is_assumed() {
         let none: Anticipation = serde_json::from_str("{}").unwrap();
-        assert!(none.monthly().unwrap_err().to_string().contains("annualRate ou monthlyRate"));
-        let both: Anticipation = serde_json::from_str(r#"{"annualRate":"12","monthlyRate":"1"}"#).unwrap();
+        assert!(
+            none.monthly()
+                .unwrap_err()
+                .to_string()
+                .contains("annualRate ou monthlyRate")
+        );
+        let both: Anticipation =
+            serde_json::from_str(r#"{"annualRate":"12","monthlyRate":"1"}"#).unwrap();
         both.monthly().unwrap_err();
     }
 }

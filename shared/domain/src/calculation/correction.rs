@@ -13,7 +13,11 @@ const USUAL_MONTHS: u8 = 1;
 
 /// How an installment is corrected where Sienge gives no corrected value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Correction {
     /// No correction (indexer REAL).
     #[default]
@@ -32,7 +36,9 @@ pub enum Correction {
 
 /// Index numbers are positive and below a million million, with at most ten places, so that no product overflows.
 fn check_index(field: &'static str, value: Decimal) -> Result<(), Error> {
-    let bounded = value > Decimal::ZERO && value < Decimal::from(1_000_000_000_000_i64) && value.normalize().scale() <= 10;
+    let bounded = value > Decimal::ZERO
+        && value < Decimal::from(1_000_000_000_000_i64)
+        && value.normalize().scale() <= 10;
     if bounded {
         return Ok(());
     }
@@ -44,7 +50,11 @@ fn check_index(field: &'static str, value: Decimal) -> Result<(), Error> {
 }
 
 /// `base * index / base index - base`, rounded half-up to cents.
-pub(super) fn index_correction(base: Cents, base_index: Decimal, index: Decimal) -> Result<Cents, Error> {
+pub(super) fn index_correction(
+    base: Cents,
+    base_index: Decimal,
+    index: Decimal,
+) -> Result<Cents, Error> {
     check_index("índice da data base", base_index)?;
     check_index("índice do cálculo", index)?;
     let corrected = base
@@ -68,10 +78,17 @@ pub(super) fn correct<E: Explain>(
     match *correction {
         Correction::None => Ok(Cents::ZERO),
         Correction::Index { annual: true, .. } if !annual_correction => {
-            sink.line(Line::given(of, Component::Correction, Step::AnnualCorrectionOff, Cents::ZERO));
+            sink.line(Line::given(
+                of,
+                Component::Correction,
+                Step::AnnualCorrectionOff,
+                Cents::ZERO,
+            ));
             Ok(Cents::ZERO)
         }
-        Correction::Index { base_index, index, .. } => {
+        Correction::Index {
+            base_index, index, ..
+        } => {
             let result = index_correction(original, base_index, index)?;
             sink.line(Line {
                 of,
@@ -99,7 +116,8 @@ impl RetroactiveBases {
         let fail = |entry: &str| Error::Invalid {
             field: "data base retroativa de indexador",
             reason: format!("\"{entry}\" não pode ser lido"),
-            hint: "escreva código-meses separados por ponto e vírgula, por exemplo \"8-2;9-1\"".to_owned(),
+            hint: "escreva código-meses separados por ponto e vírgula, por exemplo \"8-2;9-1\""
+                .to_owned(),
         };
         if text.is_empty() {
             return Ok(Self::default());
@@ -112,17 +130,27 @@ impl RetroactiveBases {
         let pairs = text
             .split(';')
             .map(|entry| {
-                let (indexer, months) = entry.split_once(['-', '.']).ok_or_else(|| fail(entry.trim()))?;
-                number(indexer).zip(number(months)).ok_or_else(|| fail(entry.trim()))
+                let (indexer, months) = entry
+                    .split_once(['-', '.'])
+                    .ok_or_else(|| fail(entry.trim()))?;
+                number(indexer)
+                    .zip(number(months))
+                    .ok_or_else(|| fail(entry.trim()))
             })
             .collect::<Result<Vec<_>, _>>()?;
         Self::pairs(pairs, || fail(text))
     }
 
-    fn pairs(pairs: impl IntoIterator<Item = (u16, u16)>, fail: impl Fn() -> Error) -> Result<Self, Error> {
+    fn pairs(
+        pairs: impl IntoIterator<Item = (u16, u16)>,
+        fail: impl Fn() -> Error,
+    ) -> Result<Self, Error> {
         let mut bases = BTreeMap::new();
         for (indexer, months) in pairs {
-            let months = u8::try_from(months).ok().filter(|months| *months <= 24).ok_or_else(&fail)?;
+            let months = u8::try_from(months)
+                .ok()
+                .filter(|months| *months <= 24)
+                .ok_or_else(&fail)?;
             if bases.insert(i32::from(indexer), months).is_some() {
                 return Err(fail());
             }
@@ -146,7 +174,10 @@ impl RetroactiveBases {
 
 fn number(text: &str) -> Option<u16> {
     let text = text.trim().trim_matches('"');
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 impl TryFrom<String> for RetroactiveBases {
@@ -158,7 +189,11 @@ impl TryFrom<String> for RetroactiveBases {
 
 impl From<RetroactiveBases> for String {
     fn from(bases: RetroactiveBases) -> Self {
-        let pairs: Vec<String> = bases.0.iter().map(|(indexer, months)| format!("{indexer}-{months}")).collect();
+        let pairs: Vec<String> = bases
+            .0
+            .iter()
+            .map(|(indexer, months)| format!("{indexer}-{months}"))
+            .collect();
         pairs.join(";")
     }
 }
@@ -171,7 +206,8 @@ mod tests {
 
     #[test]
     fn correction_is_a_ratio_of_index_numbers() {
-        let corrected = index_correction(Cents::new(120_000), dec!(518.816), dec!(521.638)).unwrap();
+        let corrected =
+            index_correction(Cents::new(120_000), dec!(518.816), dec!(521.638)).unwrap();
         assert_eq!(corrected, Cents::new(653));
         assert_eq!(
             index_correction(Cents::new(120_000), dec!(2), dec!(1)).unwrap(),
@@ -193,7 +229,10 @@ mod tests {
             annual: true,
         };
         let mut lines = Vec::new();
-        assert_eq!(correct(key, Cents::new(100_000), &annual, false, &mut lines).unwrap(), Cents::ZERO);
+        assert_eq!(
+            correct(key, Cents::new(100_000), &annual, false, &mut lines).unwrap(),
+            Cents::ZERO
+        );
         assert_eq!(lines[0].step, Step::AnnualCorrectionOff);
         assert_eq!(
             correct(key, Cents::new(100_000), &annual, true, &mut lines).unwrap(),
@@ -205,12 +244,19 @@ mod tests {
     fn the_retroactive_base_is_read_in_every_way_the_playbook_prints_it() {
         for text in ["8-2", "8.2", "8;2", "08;02", "\"8\"-\"2\"", " 8 - 2 "] {
             let bases = RetroactiveBases::parse(text).unwrap();
-            assert_eq!((bases.months(8), String::from(bases.clone()).as_str()), (2, "8-2"), "{text}");
+            assert_eq!(
+                (bases.months(8), String::from(bases.clone()).as_str()),
+                (2, "8-2"),
+                "{text}"
+            );
         }
         let two = RetroactiveBases::parse("8-2;9-1").unwrap();
         assert_eq!(two.base_month(8, date(2026, 1, 31)), date(2025, 11, 1));
         assert_eq!(two.base_month(5, date(2026, 1, 31)), date(2025, 12, 1));
-        assert_eq!(RetroactiveBases::parse("").unwrap(), RetroactiveBases::default());
+        assert_eq!(
+            RetroactiveBases::parse("").unwrap(),
+            RetroactiveBases::default()
+        );
     }
 
     #[test]

@@ -59,14 +59,31 @@ impl Debt {
         check_due(self.due_on, on)?;
         self.bounded("valor original", self.original, Cents::new(1))?;
         if let Some(sienge) = &self.sienge {
-            self.bounded("valor corrigido (adjustedValue)", sienge.adjusted, Cents::ZERO)?;
-            self.bounded("valor adicional (additionalValue)", sienge.additional, Cents::ZERO)?;
-            self.bounded("saldo presente (currentBalance)", sienge.current, Cents::ZERO)?;
+            self.bounded(
+                "valor corrigido (adjustedValue)",
+                sienge.adjusted,
+                Cents::ZERO,
+            )?;
+            self.bounded(
+                "valor adicional (additionalValue)",
+                sienge.additional,
+                Cents::ZERO,
+            )?;
+            self.bounded(
+                "saldo presente (currentBalance)",
+                sienge.current,
+                Cents::ZERO,
+            )?;
         }
         Ok(())
     }
 
-    pub(super) fn bounded(&self, field: &'static str, value: Cents, minimum: Cents) -> Result<(), Error> {
+    pub(super) fn bounded(
+        &self,
+        field: &'static str,
+        value: Cents,
+        minimum: Cents,
+    ) -> Result<(), Error> {
         if (minimum..=Cents::MAX).contains(&value) {
             return Ok(());
         }

@@ -54,7 +54,11 @@ const KINDS: [Kind; 4] = [
 ];
 
 /// Grants what is asked for, and notes the most that could be.
-pub(super) fn grant<E: Explain>(works: &mut [Work<'_>], asked: &Discounts, sink: &mut E) -> Result<(), Error> {
+pub(super) fn grant<E: Explain>(
+    works: &mut [Work<'_>],
+    asked: &Discounts,
+    sink: &mut E,
+) -> Result<(), Error> {
     let asked = [asked.principal, asked.fine, asked.interest, asked.fee];
     for (kind, asked) in KINDS.iter().zip(asked) {
         if works.iter().all(|work| (kind.maximum)(work).is_zero()) && asked.is_none() {
@@ -91,12 +95,26 @@ fn room(work: &Work<'_>, kind: &Kind) -> Cents {
 
 fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &Kind, sink: &mut E) {
     let maximum = (kind.maximum)(work);
-    let cap = take(work, kind, maximum, Component::MaximumDiscount, kind.step_of_maximum, sink);
+    let cap = take(
+        work,
+        kind,
+        maximum,
+        Component::MaximumDiscount,
+        kind.step_of_maximum,
+        sink,
+    );
     work.row.figures.maximum_discount += cap;
 }
 
 /// A percentage of a row's component, told in one line or (when the room is smaller) two.
-fn take<E: Explain>(work: &Work<'_>, kind: &Kind, rate: Rate, component: Component, step: Step, sink: &mut E) -> Cents {
+fn take<E: Explain>(
+    work: &Work<'_>,
+    kind: &Kind,
+    rate: Rate,
+    component: Component,
+    step: Step,
+    sink: &mut E,
+) -> Cents {
     let base = (kind.base)(&work.row.figures);
     let (full, limit) = (rate.of(base, Rounding::HalfUp), room(work, kind));
     if full.is_zero() {
@@ -105,7 +123,11 @@ fn take<E: Explain>(work: &Work<'_>, kind: &Kind, rate: Rate, component: Compone
     let limited = full > limit;
     sink.line(Line {
         of: Some(work.row.key),
-        component: if limited { Component::Working } else { component },
+        component: if limited {
+            Component::Working
+        } else {
+            component
+        },
         step,
         base,
         operation: Operation::Percent { rate },
@@ -126,8 +148,15 @@ fn take<E: Explain>(work: &Work<'_>, kind: &Kind, rate: Rate, component: Compone
     full.min(limit)
 }
 
-fn by_percent<E: Explain>(works: &mut [Work<'_>], kind: &Kind, rate: Rate, sink: &mut E) -> Result<(), Error> {
-    let charged = works.iter().filter(|work| !(kind.base)(&work.row.figures).is_zero());
+fn by_percent<E: Explain>(
+    works: &mut [Work<'_>],
+    kind: &Kind,
+    rate: Rate,
+    sink: &mut E,
+) -> Result<(), Error> {
+    let charged = works
+        .iter()
+        .filter(|work| !(kind.base)(&work.row.figures).is_zero());
     if let Some(maximum) = charged.map(|work| (kind.maximum)(work)).min()
         && rate > maximum
     {
@@ -138,13 +167,25 @@ fn by_percent<E: Explain>(works: &mut [Work<'_>], kind: &Kind, rate: Rate, sink:
         });
     }
     for work in works {
-        let granted = take(work, kind, rate, kind.component, Step::CampaignDiscount, sink);
+        let granted = take(
+            work,
+            kind,
+            rate,
+            kind.component,
+            Step::CampaignDiscount,
+            sink,
+        );
         *(kind.target)(&mut work.row.figures) = granted;
     }
     Ok(())
 }
 
-fn by_amount<E: Explain>(works: &mut [Work<'_>], kind: &Kind, amount: Cents, sink: &mut E) -> Result<(), Error> {
+fn by_amount<E: Explain>(
+    works: &mut [Work<'_>],
+    kind: &Kind,
+    amount: Cents,
+    sink: &mut E,
+) -> Result<(), Error> {
     let over = Cents::sum(works.iter().map(|work| cap(work, kind)))?;
     if amount.is_negative() || amount > over {
         return Err(Error::DiscountAmount {
@@ -191,5 +232,7 @@ fn by_amount<E: Explain>(works: &mut [Work<'_>], kind: &Kind, amount: Cents, sin
 /// `amount * part / whole`, truncated: never more than `part` while the amount is not more than the whole.
 pub(super) fn share(amount: Cents, part: Cents, whole: Cents) -> Option<Cents> {
     let product = i128::from(amount.get()) * i128::from(part.get());
-    i64::try_from(product.checked_div(i128::from(whole.get()))?).ok().map(Cents::new)
+    i64::try_from(product.checked_div(i128::from(whole.get()))?)
+        .ok()
+        .map(Cents::new)
 }

@@ -29,7 +29,9 @@ pub enum Error {
     #[error("valor: a soma passa do que se pode calcular; selecione menos parcelas")]
     TooLarge,
     /// A rate nobody filled in; none is assumed.
-    #[error("taxa ausente: preencha \"{setting}\"; nenhuma taxa é presumida (para não cobrar, escreva \"0\")")]
+    #[error(
+        "taxa ausente: preencha \"{setting}\"; nenhuma taxa é presumida (para não cobrar, escreva \"0\")"
+    )]
     #[allow(missing_docs)]
     MissingRate { setting: String },
     /// Nothing was selected.
@@ -40,13 +42,19 @@ pub enum Error {
     #[allow(missing_docs)]
     TooMany { count: usize, maximum: usize },
     /// The same installment twice.
-    #[error("parcelas: a parcela {installment} do título {bill} foi selecionada duas vezes; selecione-a uma vez")]
+    #[error(
+        "parcelas: a parcela {installment} do título {bill} foi selecionada duas vezes; selecione-a uma vez"
+    )]
     #[allow(missing_docs)]
     Repeated { bill: i64, installment: i64 },
     /// A date that has passed.
     #[error("{field}: {} já passou; informe {} ou uma data posterior", brazilian(*given), brazilian(*earliest))]
     #[allow(missing_docs)]
-    DateInThePast { field: &'static str, given: Date, earliest: Date },
+    DateInThePast {
+        field: &'static str,
+        given: Date,
+        earliest: Date,
+    },
     /// A date too far away to be meant.
     #[error("{field}: {} está fora do intervalo; informe uma data entre {} e {}", brazilian(*given), brazilian(*earliest), brazilian(*latest))]
     #[allow(missing_docs)]
@@ -65,15 +73,26 @@ pub enum Error {
         "campanha: nenhuma campanha ativa em {} cobre {what} do credor {creditor}; cadastre ou amplie uma faixa da campanha de cálculo", brazilian(*on)
     )]
     #[allow(missing_docs)]
-    NoCampaign { creditor: i64, on: Date, what: String },
+    NoCampaign {
+        creditor: i64,
+        on: Date,
+        what: String,
+    },
     /// No tier of the campaign covers this.
     #[error("campanha \"{campaign}\": nenhuma faixa cobre {what}; {hint}")]
     #[allow(missing_docs)]
-    NoTier { campaign: String, what: String, hint: String },
+    NoTier {
+        campaign: String,
+        what: String,
+        hint: String,
+    },
     /// A campaign that cannot be saved; every fault is named.
     #[error("campanha \"{campaign}\": {}", faults.join("; "))]
     #[allow(missing_docs)]
-    Campaign { campaign: String, faults: Vec<String> },
+    Campaign {
+        campaign: String,
+        faults: Vec<String>,
+    },
     /// A percentage discount above the tier's maximum.
     #[error("desconto de {component}: {} passa do máximo de {} da campanha; informe até {}", given.brazilian(), maximum.brazilian(), maximum.brazilian())]
     #[allow(missing_docs)]
@@ -101,7 +120,11 @@ pub enum Error {
     /// Any other value that cannot be used.
     #[error("{field}: {reason}; {hint}")]
     #[allow(missing_docs)]
-    Invalid { field: &'static str, reason: String, hint: String },
+    Invalid {
+        field: &'static str,
+        reason: String,
+        hint: String,
+    },
 }
 
 impl Error {
@@ -115,8 +138,14 @@ impl Error {
             | Self::DateInThePast { field, .. }
             | Self::DateOutOfRange { field, .. }
             | Self::Invalid { field, .. } => field,
-            Self::TooLarge | Self::NothingSelected | Self::TooMany { .. } | Self::Repeated { .. } => "parcelas",
-            Self::MissingRate { .. } | Self::NoCampaign { .. } | Self::NoTier { .. } | Self::Campaign { .. } => "campanha",
+            Self::TooLarge
+            | Self::NothingSelected
+            | Self::TooMany { .. }
+            | Self::Repeated { .. } => "parcelas",
+            Self::MissingRate { .. }
+            | Self::NoCampaign { .. }
+            | Self::NoTier { .. }
+            | Self::Campaign { .. } => "campanha",
             Self::DueDay { .. } => "diaVencimento",
             Self::DiscountRate { .. } | Self::DiscountAmount { .. } => "descontos",
             Self::DownPayment { .. } => "entrada",

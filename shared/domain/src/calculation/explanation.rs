@@ -108,7 +108,11 @@ pub enum Step {
 
 /// How a line's result follows from its base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "operation", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "operation",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Operation {
     /// Taken as given: the result is the base.
     Given,
@@ -211,7 +215,12 @@ pub struct Line {
 
 impl Line {
     /// A line with an amount taken as given.
-    pub(super) const fn given(of: Option<Key>, component: Component, step: Step, amount: Cents) -> Self {
+    pub(super) const fn given(
+        of: Option<Key>,
+        component: Component,
+        step: Step,
+        amount: Cents,
+    ) -> Self {
         Self {
             of,
             component,
@@ -224,7 +233,13 @@ impl Line {
     }
 
     /// A line whose result is a difference.
-    pub(super) fn minus(of: Option<Key>, component: Component, step: Step, base: Cents, subtracted: Cents) -> Self {
+    pub(super) fn minus(
+        of: Option<Key>,
+        component: Component,
+        step: Step,
+        base: Cents,
+        subtracted: Cents,
+    ) -> Self {
         Self {
             of,
             component,

@@ -7,7 +7,11 @@ use super::{Component, Error, Explain, Line, Operation, Residue, RoundingRules, 
 use crate::money::{Cents, Rate};
 
 /// Sets every row's fee.
-pub(super) fn charge<E: Explain>(works: &mut [Work<'_>], rules: RoundingRules, sink: &mut E) -> Result<(), Error> {
+pub(super) fn charge<E: Explain>(
+    works: &mut [Work<'_>],
+    rules: RoundingRules,
+    sink: &mut E,
+) -> Result<(), Error> {
     let mut rates: Vec<Rate> = Vec::new();
     for work in works.iter() {
         if !work.fee.is_zero() && rates.last() != Some(&work.fee) && !rates.contains(&work.fee) {
@@ -20,7 +24,12 @@ pub(super) fn charge<E: Explain>(works: &mut [Work<'_>], rules: RoundingRules, s
     Ok(())
 }
 
-fn charge_rate<E: Explain>(works: &mut [Work<'_>], rate: Rate, rules: RoundingRules, sink: &mut E) -> Result<(), Error> {
+fn charge_rate<E: Explain>(
+    works: &mut [Work<'_>],
+    rate: Rate,
+    rules: RoundingRules,
+    sink: &mut E,
+) -> Result<(), Error> {
     let percent = |of, component, step, base, rounding, result| Line {
         of,
         component,
@@ -48,7 +57,14 @@ fn charge_rate<E: Explain>(works: &mut [Work<'_>], rate: Rate, rules: RoundingRu
         rounded = rounded.plus(figures.fee)?;
     }
     let total = Rate::round_exact(exact, rules.total)?;
-    sink.line(percent(None, Component::Working, Step::FeeTotal, base, rules.total, total));
+    sink.line(percent(
+        None,
+        Component::Working,
+        Step::FeeTotal,
+        base,
+        rules.total,
+        total,
+    ));
     if total != rounded {
         let rows = works.iter_mut().filter(|work| work.fee == rate);
         match rules.residue {
@@ -60,7 +76,12 @@ fn charge_rate<E: Explain>(works: &mut [Work<'_>], rate: Rate, rules: RoundingRu
 }
 
 /// Puts `total - rounded` on the first row given, and on the next ones what would make a fee negative.
-fn carry<'w, 'c: 'w, E: Explain>(rows: impl Iterator<Item = &'w mut Work<'c>>, total: Cents, rounded: Cents, sink: &mut E) {
+fn carry<'w, 'c: 'w, E: Explain>(
+    rows: impl Iterator<Item = &'w mut Work<'c>>,
+    total: Cents,
+    rounded: Cents,
+    sink: &mut E,
+) {
     let mut left = total - rounded;
     for work in rows {
         let fee = &mut work.row.figures.fee;

@@ -93,7 +93,8 @@ impl Figures {
             total.discounts.fee = total.discounts.fee.plus(row.discounts.fee)?;
             total.anticipation = total.anticipation.plus(row.anticipation)?;
             total.maximum_discount = total.maximum_discount.plus(row.maximum_discount)?;
-            total.remittance.principal = total.remittance.principal.plus(row.remittance.principal)?;
+            total.remittance.principal =
+                total.remittance.principal.plus(row.remittance.principal)?;
             total.remittance.fine = total.remittance.fine.plus(row.remittance.fine)?;
             total.remittance.interest = total.remittance.interest.plus(row.remittance.interest)?;
         }

@@ -21,7 +21,13 @@ pub struct InternalTerms {
 
 /// Fine and interest of an installment charged for so many days; nothing when it is not late.
 #[inline]
-pub fn internal_charges<E: Explain>(key: Key, original: Cents, days: i32, terms: &InternalTerms, sink: &mut E) -> (Cents, Cents) {
+pub fn internal_charges<E: Explain>(
+    key: Key,
+    original: Cents,
+    days: i32,
+    terms: &InternalTerms,
+    sink: &mut E,
+) -> (Cents, Cents) {
     if days <= 0 {
         return (Cents::ZERO, Cents::ZERO);
     }

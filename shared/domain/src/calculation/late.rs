@@ -49,7 +49,11 @@ impl DaysPolicy {
 /// Days that are charged: none within the grace, all of them (from the due date) after it.
 #[must_use]
 pub const fn charged_days(days_late: i32, grace_days: u16) -> i32 {
-    if days_late > grace_days as i32 { days_late } else { 0 }
+    if days_late > grace_days as i32 {
+        days_late
+    } else {
+        0
+    }
 }
 
 /// Days from one date to the other.
@@ -62,9 +66,20 @@ pub(super) fn days_between(from: Date, to: Date) -> i32 {
 /// first day is `(153 * month + 2) / 5`. Written out because a calculation of a million installments spends most of its time on dates.
 #[inline]
 fn day_number(date: Date) -> i32 {
-    let (year, month, day) = (i32::from(date.year()), i32::from(date.month()), i32::from(date.day()));
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day
+    let (year, month, day) = (
+        i32::from(date.year()),
+        i32::from(date.month()),
+        i32::from(date.day()),
+    );
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    365 * year + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (153 * month + 2) / 5
+        + day
 }
 
 /// Whole months from one date to the other as the playbook counts them: the next calendar month is 1, whatever the day.
@@ -116,14 +131,30 @@ mod tests {
     fn the_three_policies_differ_only_off_business_days() {
         let national = HolidayRules::default();
         let (saturday, on) = (date(2021, 10, 30), date(2021, 11, 19));
-        assert_eq!(DaysPolicy::NextBusinessDay.days_late(saturday, on, &national), 18);
-        assert_eq!(DaysPolicy::OriginalIfLate.days_late(saturday, on, &national), 20);
+        assert_eq!(
+            DaysPolicy::NextBusinessDay.days_late(saturday, on, &national),
+            18
+        );
+        assert_eq!(
+            DaysPolicy::OriginalIfLate.days_late(saturday, on, &national),
+            20
+        );
         assert_eq!(DaysPolicy::Raw.days_late(saturday, on, &national), 20);
         let monday = date(2021, 11, 1);
-        assert_eq!(DaysPolicy::NextBusinessDay.days_late(saturday, monday, &national), 0);
-        assert_eq!(DaysPolicy::OriginalIfLate.days_late(saturday, monday, &national), 0);
+        assert_eq!(
+            DaysPolicy::NextBusinessDay.days_late(saturday, monday, &national),
+            0
+        );
+        assert_eq!(
+            DaysPolicy::OriginalIfLate.days_late(saturday, monday, &national),
+            0
+        );
         assert_eq!(DaysPolicy::Raw.days_late(saturday, monday, &national), 2);
-        for policy in [DaysPolicy::NextBusinessDay, DaysPolicy::OriginalIfLate, DaysPolicy::Raw] {
+        for policy in [
+            DaysPolicy::NextBusinessDay,
+            DaysPolicy::OriginalIfLate,
+            DaysPolicy::Raw,
+        ] {
             assert_eq!(policy.days_late(date(2021, 11, 10), on, &national), 9);
             assert_eq!(policy.days_late(on, on, &national), 0);
             assert_eq!(policy.days_late(date(2021, 11, 30), on, &national), -11);
@@ -145,10 +176,22 @@ mod tests {
             let (raw, after) = (days_between(due, paid), paid.tomorrow().unwrap());
             for policy in [DaysPolicy::NextBusinessDay, DaysPolicy::OriginalIfLate] {
                 assert_eq!(policy.days_late(due, paid, &banks), 0, "{due} {policy:?}");
-                assert_eq!(policy.days_late(due, paid, &attending), raw, "{due} {policy:?}");
+                assert_eq!(
+                    policy.days_late(due, paid, &attending),
+                    raw,
+                    "{due} {policy:?}"
+                );
             }
-            assert_eq!(DaysPolicy::NextBusinessDay.days_late(due, after, &banks), 1, "{due}");
-            assert_eq!(DaysPolicy::OriginalIfLate.days_late(due, after, &banks), raw + 1, "{due}");
+            assert_eq!(
+                DaysPolicy::NextBusinessDay.days_late(due, after, &banks),
+                1,
+                "{due}"
+            );
+            assert_eq!(
+                DaysPolicy::OriginalIfLate.days_late(due, after, &banks),
+                raw + 1,
+                "{due}"
+            );
             assert_eq!(DaysPolicy::Raw.days_late(due, paid, &banks), raw, "{due}");
         }
     }
@@ -161,7 +204,11 @@ mod tests {
         };
         // Saturday, then a bridged Monday and Finados: charged from Wednesday 3 November.
         assert_eq!(
-            DaysPolicy::NextBusinessDay.days_late(date(2021, 10, 30), date(2021, 11, 19), &bridging),
+            DaysPolicy::NextBusinessDay.days_late(
+                date(2021, 10, 30),
+                date(2021, 11, 19),
+                &bridging
+            ),
             16
         );
     }
@@ -176,7 +223,10 @@ mod tests {
         }
         assert_eq!(days_between(date(2021, 6, 30), date(2021, 11, 19)), 142);
         assert_eq!(days_between(Date::MIN, Date::MAX), 7_304_483);
-        assert_eq!(Date::MAX.duration_since(Date::MIN).as_hours() / 24, 7_304_483);
+        assert_eq!(
+            Date::MAX.duration_since(Date::MIN).as_hours() / 24,
+            7_304_483
+        );
     }
 
     #[test]
@@ -196,8 +246,13 @@ mod tests {
 
     #[test]
     fn absurd_dates_are_refused() {
-        let told = check_due(date(3021, 1, 1), date(2026, 1, 1)).unwrap_err().to_string();
-        assert!(told.starts_with("vencimento: 01/01/3021 está fora do intervalo"), "{told}");
+        let told = check_due(date(3021, 1, 1), date(2026, 1, 1))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.starts_with("vencimento: 01/01/3021 está fora do intervalo"),
+            "{told}"
+        );
         check_due(date(2150, 1, 1), date(2026, 1, 1)).unwrap_err();
         check_due(date(2060, 1, 1), date(2026, 1, 1)).unwrap();
     }

@@ -38,8 +38,8 @@ mod tests;
 
 pub use anticipation::{Anticipation, Method};
 pub use campaign::{
-    Campaign, Charges, Components, DownPaymentRule, Filter, MAX_PLAN, MAX_TIERS, PlanTier, Portion, Remittance, Selection, TIER_DAYS, Tier,
-    select,
+    Campaign, Charges, Components, DownPaymentRule, Filter, MAX_PLAN, MAX_TIERS, PlanTier, Portion,
+    Remittance, Selection, TIER_DAYS, Tier, select,
 };
 pub use correction::{Correction, RetroactiveBases};
 pub use debt::{Debt, LateTerms, Mode, SiengeBalance};
@@ -49,7 +49,9 @@ pub use figures::Figures;
 pub use internal::{InternalTerms, internal_charges};
 pub use late::{DaysPolicy, MAX_DAYS, charged_days, is_computable};
 pub use payment::{Imputation, ImputedRow, Parts, impute};
-pub use plan::{Periodicity, Plan, PlanInstallment, PlanInterest, PlanRequest, Planned, plan, smallest_plan};
+pub use plan::{
+    Periodicity, Plan, PlanInstallment, PlanInterest, PlanRequest, Planned, plan, smallest_plan,
+};
 pub use quote::{Amounts, MAX_AHEAD_DAYS, MAX_ROWS, Quote, quote, quote_with};
 pub use request::{Discounts, Payment, Request};
 pub use rounding::{Residue, RoundingRules};

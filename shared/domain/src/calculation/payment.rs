@@ -87,7 +87,10 @@ fn owed(figures: &Figures, order: ImputationOrder) -> [(Component, Cents); 4] {
     let mut parts = [
         (Component::PaidFee, figures.fee - discounts.fee),
         (Component::PaidFine, figures.fine - discounts.fine),
-        (Component::PaidInterest, figures.interest - discounts.interest),
+        (
+            Component::PaidInterest,
+            figures.interest - discounts.interest,
+        ),
         (Component::PaidPrincipal, net_principal(figures)),
     ];
     if order == ImputationOrder::PrincipalFirst {
@@ -100,7 +103,13 @@ fn net_principal(figures: &Figures) -> Cents {
     figures.principal() - figures.discounts.principal - figures.anticipation
 }
 
-fn impute_row(key: Key, figures: &Figures, order: ImputationOrder, left: &mut Cents, lines: &mut Vec<Line>) -> ImputedRow {
+fn impute_row(
+    key: Key,
+    figures: &Figures,
+    order: ImputationOrder,
+    left: &mut Cents,
+    lines: &mut Vec<Line>,
+) -> ImputedRow {
     let before = *left;
     let mut paid = Parts::default();
     for (component, limit) in owed(figures, order) {

@@ -48,7 +48,9 @@ pub struct Quote {
 impl Quote {
     /// The steps of one installment.
     pub fn lines_of(&self, key: Key) -> impl Iterator<Item = &Line> {
-        self.explanation.iter().filter(move |line| line.of == Some(key))
+        self.explanation
+            .iter()
+            .filter(move |line| line.of == Some(key))
     }
 }
 
@@ -56,7 +58,10 @@ impl Quote {
 pub fn quote(request: &Request<'_>) -> Result<Quote, Error> {
     let mut explanation = Vec::with_capacity(request.debts.len().min(MAX_ROWS) * 6);
     let amounts = quote_with(request, &mut explanation)?;
-    Ok(Quote { amounts, explanation })
+    Ok(Quote {
+        amounts,
+        explanation,
+    })
 }
 
 /// Quotes, telling each step to a sink; [`super::Silent`] for bulk use.
@@ -102,7 +107,9 @@ fn ordered<'a>(request: &Request<'a>) -> Result<Vec<&'a Debt>, Error> {
             field: "data do cálculo",
             given: request.on,
             earliest: request.business_date,
-            latest: request.business_date.saturating_add(jiff::Span::new().days(MAX_AHEAD_DAYS)),
+            latest: request
+                .business_date
+                .saturating_add(jiff::Span::new().days(MAX_AHEAD_DAYS)),
         });
     }
     if request.debts.is_empty() {

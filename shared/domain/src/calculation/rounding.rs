@@ -52,7 +52,11 @@ impl Default for RoundingRules {
 #[serde(untagged)]
 enum Written {
     Preset(String),
-    Rules { row: Rounding, total: Rounding, residue: Residue },
+    Rules {
+        row: Rounding,
+        total: Rounding,
+        residue: Residue,
+    },
 }
 
 impl TryFrom<Written> for RoundingRules {
@@ -66,7 +70,15 @@ impl TryFrom<Written> for RoundingRules {
                     "arredondamento: \"{name}\" não é conhecido; escreva \"cobmais\" ou \"standard\""
                 )),
             },
-            Written::Rules { row, total, residue } => Ok(Self { row, total, residue }),
+            Written::Rules {
+                row,
+                total,
+                residue,
+            } => Ok(Self {
+                row,
+                total,
+                residue,
+            }),
         }
     }
 }
@@ -76,7 +88,15 @@ impl From<RoundingRules> for Written {
         match rules {
             RoundingRules::COBMAIS => Self::Preset("cobmais".to_owned()),
             RoundingRules::STANDARD => Self::Preset("standard".to_owned()),
-            RoundingRules { row, total, residue } => Self::Rules { row, total, residue },
+            RoundingRules {
+                row,
+                total,
+                residue,
+            } => Self::Rules {
+                row,
+                total,
+                residue,
+            },
         }
     }
 }
@@ -89,7 +109,10 @@ mod tests {
     fn presets_have_names_and_anything_else_is_spelled_out() {
         let read = |json: &str| serde_json::from_str::<RoundingRules>(json);
         assert_eq!(read("\"cobmais\"").unwrap(), RoundingRules::COBMAIS);
-        assert_eq!(serde_json::to_string(&RoundingRules::COBMAIS).unwrap(), "\"cobmais\"");
+        assert_eq!(
+            serde_json::to_string(&RoundingRules::COBMAIS).unwrap(),
+            "\"cobmais\""
+        );
         let last = read(r#"{"row":"halfUp","total":"halfUp","residue":"last"}"#).unwrap();
         assert_eq!(last.residue, Residue::Last);
         assert_eq!(read(&serde_json::to_string(&last).unwrap()).unwrap(), last);

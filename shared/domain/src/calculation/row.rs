@@ -7,7 +7,10 @@ use super::correction::correct;
 use super::internal::{InternalTerms, internal_charges};
 use super::late::{charged_days, months_between};
 use super::sienge::{SiengeTerms, explain, sienge_charges};
-use super::{Component, Components, Debt, Error, Explain, Figures, Line, Mode, Payment, Request, SiengeBalance, Step, Tier, Warning};
+use super::{
+    Component, Components, Debt, Error, Explain, Figures, Line, Mode, Payment, Request,
+    SiengeBalance, Step, Tier, Warning,
+};
 use crate::calculation::Key;
 use crate::calendar::Date;
 use crate::money::{Cents, Rate, Rounding};
@@ -28,9 +31,13 @@ pub(super) fn calculate<'a, E: Explain>(
     sink: &mut E,
 ) -> Result<Work<'a>, Error> {
     let (settings, campaign, key) = (request.settings, request.campaign, debt.key());
-    let days_late = settings.days_policy.days_late(debt.due_on, request.on, &settings.holidays);
+    let days_late = settings
+        .days_policy
+        .days_late(debt.due_on, request.on, &settings.holidays);
     let charged = charged_days(days_late, settings.grace_days);
-    let tier = campaign.tier(debt, days_late).ok_or_else(|| no_tier(request, debt, days_late))?;
+    let tier = campaign
+        .tier(debt, days_late)
+        .ok_or_else(|| no_tier(request, debt, days_late))?;
     let mut row = Row {
         key,
         due_on: debt.due_on,
@@ -42,14 +49,27 @@ pub(super) fn calculate<'a, E: Explain>(
             ..Figures::default()
         },
     };
-    sink.line(Line::given(Some(key), Component::Original, Step::Original, debt.original));
+    sink.line(Line::given(
+        Some(key),
+        Component::Original,
+        Step::Original,
+        debt.original,
+    ));
     row.figures.correction = correction(request, debt, sink)?;
     let principal = row.figures.principal();
     debt.bounded("valor corrigido", principal, Cents::ZERO)?;
     charge_late(request, debt, tier, &mut row, warnings, sink)?;
     row.figures.anticipation = anticipation(request, debt, &row, warnings, sink)?;
-    let (maxima, fee) = (maximum_discounts(request, debt, tier, days_late)?, fee(request, tier)?);
-    Ok(Work { row, tier, maxima, fee })
+    let (maxima, fee) = (
+        maximum_discounts(request, debt, tier, days_late)?,
+        fee(request, tier)?,
+    );
+    Ok(Work {
+        row,
+        tier,
+        maxima,
+        fee,
+    })
 }
 
 /// Fine and interest: Sienge's where it tells them, an estimate by the bill's own terms where it was not asked, ours otherwise.
@@ -67,7 +87,15 @@ fn charge_late<E: Explain>(
         (Some(sienge), terms) if terms.is_some() || !sienge.additional.is_zero() => {
             row.mode = Mode::Integrated;
             row.figures.interest = sienge.additional;
-            let explained = explain(key, principal, sienge.additional, charged, debt.partly_paid, terms, sink);
+            let explained = explain(
+                key,
+                principal,
+                sienge.additional,
+                charged,
+                debt.partly_paid,
+                terms,
+                sink,
+            );
             row.days_charged = explained.days;
             if let Some((ours, cause)) = explained.difference {
                 warnings.push(Warning::SiengeDiffers {
@@ -83,17 +111,20 @@ fn charge_late<E: Explain>(
             if charged > 0 {
                 if !pro_rata_known {
                     return Err(Error::MissingRate {
-                        setting: "configurações do credor, indexador para pró-rata (proRata)".to_owned(),
+                        setting: "configurações do credor, indexador para pró-rata (proRata)"
+                            .to_owned(),
                     });
                 }
-                row.figures.interest = sienge_charges(key, principal, charged, &terms, sink).total();
+                row.figures.interest =
+                    sienge_charges(key, principal, charged, &terms, sink).total();
                 warnings.push(Warning::SiengeNotConsulted { of: key });
             }
         }
         _ if charged > 0 => {
             let terms = internal_terms(request, tier)?;
             warn_of_fine(terms.fine, warnings);
-            (row.figures.fine, row.figures.interest) = internal_charges(key, debt.original, charged, &terms, sink);
+            (row.figures.fine, row.figures.interest) =
+                internal_charges(key, debt.original, charged, &terms, sink);
         }
         _ => {}
     }
@@ -118,7 +149,12 @@ fn sienge_terms(request: &Request<'_>, debt: &Debt) -> Option<(SiengeTerms, bool
     Some((rates, pro_rata.is_some()))
 }
 
-fn maximum_discounts(request: &Request<'_>, debt: &Debt, tier: &Tier, days_late: i32) -> Result<Components<Rate>, Error> {
+fn maximum_discounts(
+    request: &Request<'_>,
+    debt: &Debt,
+    tier: &Tier,
+    days_late: i32,
+) -> Result<Components<Rate>, Error> {
     match request.payment {
         Payment::Cash => Ok(tier.maximum_discounts),
         Payment::Plan { installments } => {
@@ -132,7 +168,10 @@ fn maximum_discounts(request: &Request<'_>, debt: &Debt, tier: &Tier, days_late:
 fn fee(request: &Request<'_>, tier: &Tier) -> Result<Rate, Error> {
     match request.settings.fees {
         Some(false) => Ok(Rate::ZERO),
-        Some(true) | None => tier.charges.fee.ok_or_else(|| missing(request, tier, "honorários (charges.fee)")),
+        Some(true) | None => tier
+            .charges
+            .fee
+            .ok_or_else(|| missing(request, tier, "honorários (charges.fee)")),
     }
 }
 
@@ -157,8 +196,13 @@ impl Work<'_> {
             }
             result
         };
-        figures.remittance.principal = remit(Component::PrincipalRemittance, rates.principal, principal);
-        figures.remittance.fine = remit(Component::FineRemittance, rates.fine, figures.fine - figures.discounts.fine);
+        figures.remittance.principal =
+            remit(Component::PrincipalRemittance, rates.principal, principal);
+        figures.remittance.fine = remit(
+            Component::FineRemittance,
+            rates.fine,
+            figures.fine - figures.discounts.fine,
+        );
         figures.remittance.interest = remit(
             Component::InterestRemittance,
             rates.interest,
@@ -170,9 +214,19 @@ impl Work<'_> {
 }
 
 /// Correction: Sienge's corrected value when it answered, else by index numbers.
-fn correction<E: Explain>(request: &Request<'_>, debt: &Debt, sink: &mut E) -> Result<Cents, Error> {
+fn correction<E: Explain>(
+    request: &Request<'_>,
+    debt: &Debt,
+    sink: &mut E,
+) -> Result<Cents, Error> {
     let Some(sienge) = debt.sienge else {
-        return correct(debt.key(), debt.original, &debt.correction, request.annual_correction, sink);
+        return correct(
+            debt.key(),
+            debt.original,
+            &debt.correction,
+            request.annual_correction,
+            sink,
+        );
     };
     let correction = sienge.adjusted - debt.original;
     if !correction.is_zero() {
@@ -201,11 +255,20 @@ fn anticipation<E: Explain>(
         if sienge.current == expected {
             return Ok(Cents::ZERO);
         }
-        if request.on >= debt.due_on || sienge.current > expected || expected - sienge.current > principal {
+        if request.on >= debt.due_on
+            || sienge.current > expected
+            || expected - sienge.current > principal
+        {
             warnings.push(does_not_add(row, &sienge, expected));
             return Ok(Cents::ZERO);
         }
-        let line = Line::minus(of, Component::Anticipation, Step::SiengeAnticipation, expected, sienge.current);
+        let line = Line::minus(
+            of,
+            Component::Anticipation,
+            Step::SiengeAnticipation,
+            expected,
+            sienge.current,
+        );
         sink.line(line);
         return Ok(line.result);
     }
@@ -237,7 +300,10 @@ fn does_not_add(row: &Row, sienge: &SiengeBalance, expected: Cents) -> Warning {
 
 fn internal_terms(request: &Request<'_>, tier: &Tier) -> Result<InternalTerms, Error> {
     Ok(InternalTerms {
-        fine: tier.charges.fine.ok_or_else(|| missing(request, tier, "multa (charges.fine)"))?,
+        fine: tier
+            .charges
+            .fine
+            .ok_or_else(|| missing(request, tier, "multa (charges.fine)"))?,
         interest: tier
             .charges
             .interest
@@ -257,9 +323,18 @@ fn warn_of_fine(rate: Rate, warnings: &mut Vec<Warning>) {
 }
 
 fn missing(request: &Request<'_>, tier: &Tier, rate: &str) -> Error {
-    let index = request.campaign.tiers.iter().position(|other| other == tier).unwrap_or_default();
+    let index = request
+        .campaign
+        .tiers
+        .iter()
+        .position(|other| other == tier)
+        .unwrap_or_default();
     Error::MissingRate {
-        setting: format!("campanha {}, {}, {rate}", request.campaign.name, tier.name(index)),
+        setting: format!(
+            "campanha {}, {}, {rate}",
+            request.campaign.name,
+            tier.name(index)
+        ),
     }
 }
 

@@ -58,7 +58,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(full.rounding, RoundingRules::COBMAIS);
-        let again: CalculationSettings = serde_json::from_str(&serde_json::to_string(&full).unwrap()).unwrap();
+        let again: CalculationSettings =
+            serde_json::from_str(&serde_json::to_string(&full).unwrap()).unwrap();
         assert_eq!(again, full);
     }
 }

@@ -47,7 +47,13 @@ impl SiengeCharges {
 
 /// Late charges on a corrected value for so many days; nothing when it is not late.
 #[inline]
-pub fn sienge_charges<E: Explain>(key: Key, corrected: Cents, days: i32, terms: &SiengeTerms, sink: &mut E) -> SiengeCharges {
+pub fn sienge_charges<E: Explain>(
+    key: Key,
+    corrected: Cents,
+    days: i32,
+    terms: &SiengeTerms,
+    sink: &mut E,
+) -> SiengeCharges {
     if days <= 0 {
         return SiengeCharges::default();
     }
@@ -64,15 +70,34 @@ pub fn sienge_charges<E: Explain>(key: Key, corrected: Cents, days: i32, terms: 
     let daily = |rate| Operation::Daily { rate, days };
     let pro_rata = terms.pro_rata.of_days(corrected, days, rounding);
     if !terms.pro_rata.is_zero() {
-        sink.line(line(Step::ProRata, corrected, daily(terms.pro_rata), pro_rata));
+        sink.line(line(
+            Step::ProRata,
+            corrected,
+            daily(terms.pro_rata),
+            pro_rata,
+        ));
     }
     let base = corrected + pro_rata;
     let interest = terms.interest.of_days(base, days, rounding);
-    sink.line(line(Step::LateInterest, base, daily(terms.interest), interest));
+    sink.line(line(
+        Step::LateInterest,
+        base,
+        daily(terms.interest),
+        interest,
+    ));
     let base = base + interest;
     let fine = terms.fine.of(base, rounding);
-    sink.line(line(Step::Fine, base, Operation::Percent { rate: terms.fine }, fine));
-    SiengeCharges { pro_rata, interest, fine }
+    sink.line(line(
+        Step::Fine,
+        base,
+        Operation::Percent { rate: terms.fine },
+        fine,
+    ));
+    SiengeCharges {
+        pro_rata,
+        interest,
+        fine,
+    }
 }
 
 /// What was found about a reported value.
@@ -98,15 +123,28 @@ pub(super) fn explain<E: Explain>(
 ) -> Explained {
     let Some((terms, pro_rata_known)) = terms else {
         if !reported.is_zero() {
-            sink.line(Line::given(Some(key), Component::Interest, Step::SiengeCharges, reported));
+            sink.line(Line::given(
+                Some(key),
+                Component::Interest,
+                Step::SiengeCharges,
+                reported,
+            ));
         }
-        return Explained { days, difference: None };
+        return Explained {
+            days,
+            difference: None,
+        };
     };
-    let figure = |days: i32, terms: &SiengeTerms| sienge_charges(key, corrected, days, terms, &mut Silent).total();
+    let figure = |days: i32, terms: &SiengeTerms| {
+        sienge_charges(key, corrected, days, terms, &mut Silent).total()
+    };
     let ours = figure(days, &terms);
     if ours == reported {
         sienge_charges(key, corrected, days, &terms, sink);
-        return Explained { days, difference: None };
+        return Explained {
+            days,
+            difference: None,
+        };
     }
     let differs = |days, cause| Explained {
         days,
@@ -115,9 +153,18 @@ pub(super) fn explain<E: Explain>(
     let others = (1..=DAYS_AROUND)
         .flat_map(|around| [days - around, days + around])
         .filter(|d| *d >= 0);
-    if let Some(charged) = others.into_iter().find(|charged| figure(*charged, &terms) == reported) {
+    if let Some(charged) = others
+        .into_iter()
+        .find(|charged| figure(*charged, &terms) == reported)
+    {
         sienge_charges(key, corrected, charged, &terms, sink);
-        return differs(charged, Cause::Days { shown: days, charged });
+        return differs(
+            charged,
+            Cause::Days {
+                shown: days,
+                charged,
+            },
+        );
     }
     // The formula says nothing of charges in money, nor of what accrued before a part was paid: Sienge's figure stands beside ours.
     let in_money = daily_value(corrected, reported, days, &terms);
@@ -130,13 +177,36 @@ pub(super) fn explain<E: Explain>(
     };
     if not_by_rates.is_none()
         && !pro_rata_known
-        && let Some(rate) = only_pro_rata(|rate| figure(days, &SiengeTerms { pro_rata: rate, ..terms }) == reported)
+        && let Some(rate) = only_pro_rata(|rate| {
+            figure(
+                days,
+                &SiengeTerms {
+                    pro_rata: rate,
+                    ..terms
+                },
+            ) == reported
+        })
     {
-        sienge_charges(key, corrected, days, &SiengeTerms { pro_rata: rate, ..terms }, sink);
+        sienge_charges(
+            key,
+            corrected,
+            days,
+            &SiengeTerms {
+                pro_rata: rate,
+                ..terms
+            },
+            sink,
+        );
         return differs(days, Cause::ProRata { rate });
     }
     sienge_charges(key, corrected, days, &terms, sink);
-    sink.line(Line::minus(Some(key), Component::Interest, Step::SiengeDifference, reported, ours));
+    sink.line(Line::minus(
+        Some(key),
+        Component::Interest,
+        Step::SiengeDifference,
+        reported,
+        ours,
+    ));
     let small = (reported - ours).get().abs() <= ROUNDING_CENTS;
     let cause = match (not_by_rates, in_money) {
         (Some(cause), _) => cause,
@@ -151,7 +221,10 @@ pub(super) fn explain<E: Explain>(
 fn daily_value(corrected: Cents, reported: Cents, days: i32, terms: &SiengeTerms) -> Option<Cents> {
     let with_fine = |value: i64| {
         let interest = Cents::new(value.checked_mul(i64::from(days))?);
-        Some((interest + terms.fine.of(corrected + interest, Rounding::HalfUp), value))
+        Some((
+            interest + terms.fine.of(corrected + interest, Rounding::HalfUp),
+            value,
+        ))
     };
     // The fine rises with the value, so the highest that is not too much is the only one that may fit.
     let (mut low, mut high) = (0, reported.get().checked_div(i64::from(days))? + 1);

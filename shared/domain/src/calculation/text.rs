@@ -32,7 +32,9 @@ impl Line {
             Step::SiengeDifference => "Diferença para os encargos informados pelo Sienge",
             Step::Fee => "Honorários sobre o valor atualizado",
             Step::FeeTotal => "Honorários sobre o total atualizado",
-            Step::FeeResidue => "Ajuste de arredondamento dos honorários (total − soma das parcelas)",
+            Step::FeeResidue => {
+                "Ajuste de arredondamento dos honorários (total − soma das parcelas)"
+            }
             Step::CampaignDiscount => "Desconto da campanha",
             Step::SharedDiscount => "Parte do desconto da campanha",
             Step::SharedCent => "Centavo que sobra da divisão do desconto",
@@ -49,7 +51,9 @@ impl Line {
             Step::InstallmentValue => "Valor da parcela",
             Step::PlanTotal => "Total do parcelamento",
             Step::Installments => "Parcelas",
-            Step::PlanResidue => "Ajuste de arredondamento do parcelamento (total − soma das parcelas)",
+            Step::PlanResidue => {
+                "Ajuste de arredondamento do parcelamento (total − soma das parcelas)"
+            }
             Step::Imputation => match self.component {
                 Component::PaidFee => "Pagamento dos honorários",
                 Component::PaidFine => "Pagamento da multa",
@@ -63,20 +67,47 @@ impl Line {
         let base = self.base.brazilian();
         match self.operation {
             Operation::Given => base,
-            Operation::Percent { rate } => format!("{base} × {}{}", rate.brazilian(), self.of_what()),
-            Operation::Daily { rate, days } => format!("{base} × {} ÷ 30 × {}", rate.brazilian(), counted(days, "dia", "dias")),
-            Operation::Index { base_index, index } => format!("{base} × {} ÷ {} − {base}", plain(index), plain(base_index)),
-            Operation::CompoundAnticipation { rate, months } => format!("{base} − {base} ÷ (1 + {})^{months}", rate.brazilian()),
-            Operation::SimpleAnticipation { rate, months } => format!("{base} − {base} ÷ (1 + {} × {months})", rate.brazilian()),
+            Operation::Percent { rate } => {
+                format!("{base} × {}{}", rate.brazilian(), self.of_what())
+            }
+            Operation::Daily { rate, days } => format!(
+                "{base} × {} ÷ 30 × {}",
+                rate.brazilian(),
+                counted(days, "dia", "dias")
+            ),
+            Operation::Index { base_index, index } => {
+                format!("{base} × {} ÷ {} − {base}", plain(index), plain(base_index))
+            }
+            Operation::CompoundAnticipation { rate, months } => {
+                format!("{base} − {base} ÷ (1 + {})^{months}", rate.brazilian())
+            }
+            Operation::SimpleAnticipation { rate, months } => {
+                format!("{base} − {base} ÷ (1 + {} × {months})", rate.brazilian())
+            }
             Operation::AtMost { limit } => format!("o menor entre {base} e {}", limit.brazilian()),
             Operation::Minus { subtracted } => format!("{base} − {}", subtracted.brazilian()),
-            Operation::Share { of, over } => format!("{} × {base} ÷ {}", of.brazilian(), over.brazilian()),
+            Operation::Share { of, over } => {
+                format!("{} × {base} ÷ {}", of.brazilian(), over.brazilian())
+            }
             Operation::Times { count } => format!("{count} × {base}"),
-            Operation::Price { rate, payments, .. } if rate.is_zero() => format!("{base} ÷ {payments}"),
+            Operation::Price { rate, payments, .. } if rate.is_zero() => {
+                format!("{base} ÷ {payments}")
+            }
             Operation::PriceTotal { rate, .. } if rate.is_zero() => format!("{base} sem juros"),
-            Operation::Price { rate, payments, advance } => price(&base, &rate.brazilian(), payments, advance),
-            Operation::PriceTotal { rate, payments, advance } => {
-                format!("{payments} × {}", price(&base, &rate.brazilian(), payments, advance))
+            Operation::Price {
+                rate,
+                payments,
+                advance,
+            } => price(&base, &rate.brazilian(), payments, advance),
+            Operation::PriceTotal {
+                rate,
+                payments,
+                advance,
+            } => {
+                format!(
+                    "{payments} × {}",
+                    price(&base, &rate.brazilian(), payments, advance)
+                )
             }
         }
     }
@@ -84,9 +115,13 @@ impl Line {
     /// What a discount or a remittance is taken of.
     fn of_what(&self) -> &'static str {
         match (self.step, self.component) {
-            (Step::CampaignDiscount, Component::PrincipalDiscount) | (_, Component::PrincipalRemittance) => " do principal",
-            (Step::CampaignDiscount, Component::FineDiscount) | (_, Component::FineRemittance) => " da multa",
-            (Step::CampaignDiscount, Component::InterestDiscount) | (_, Component::InterestRemittance) => " dos juros",
+            (Step::CampaignDiscount, Component::PrincipalDiscount)
+            | (_, Component::PrincipalRemittance) => " do principal",
+            (Step::CampaignDiscount, Component::FineDiscount) | (_, Component::FineRemittance) => {
+                " da multa"
+            }
+            (Step::CampaignDiscount, Component::InterestDiscount)
+            | (_, Component::InterestRemittance) => " dos juros",
             (Step::CampaignDiscount, Component::FeeDiscount) => " dos honorários",
             _ => "",
         }
@@ -94,7 +129,11 @@ impl Line {
 }
 
 fn price(base: &str, rate: &str, payments: u16, advance: bool) -> String {
-    let first = if advance { format!(" ÷ (1 + {rate})") } else { String::new() };
+    let first = if advance {
+        format!(" ÷ (1 + {rate})")
+    } else {
+        String::new()
+    };
     format!("{base} × {rate} ÷ (1 − (1 + {rate})^−{payments}){first}")
 }
 

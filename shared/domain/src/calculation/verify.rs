@@ -31,14 +31,26 @@ impl Line {
             Operation::Given => base,
             Operation::Percent { rate } => rate.of(base, self.rounding),
             Operation::Daily { rate, days } => rate.of_days(base, days, self.rounding),
-            Operation::Index { base_index, index } => index_correction(base, base_index, index).ok()?,
-            Operation::CompoundAnticipation { .. } | Operation::SimpleAnticipation { .. } => self.operation.discount(base),
+            Operation::Index { base_index, index } => {
+                index_correction(base, base_index, index).ok()?
+            }
+            Operation::CompoundAnticipation { .. } | Operation::SimpleAnticipation { .. } => {
+                self.operation.discount(base)
+            }
             Operation::AtMost { limit } => base.min(limit),
             Operation::Minus { subtracted } => base - subtracted,
             Operation::Share { of, over } => share(of, base, over)?,
             Operation::Times { count } => Cents::new(base.get().checked_mul(i64::from(count))?),
-            Operation::Price { rate, payments, advance } => payment(base, rate, payments, advance).ok()?,
-            Operation::PriceTotal { rate, payments, advance } => total(base, rate, payments, advance).ok()?,
+            Operation::Price {
+                rate,
+                payments,
+                advance,
+            } => payment(base, rate, payments, advance).ok()?,
+            Operation::PriceTotal {
+                rate,
+                payments,
+                advance,
+            } => total(base, rate, payments, advance).ok()?,
         })
     }
 }
@@ -64,7 +76,9 @@ impl Sums {
         if sum == shown {
             return Ok(());
         }
-        Err(format!("{component:?} of {of:?} shows {shown} but its lines sum to {sum}"))
+        Err(format!(
+            "{component:?} of {of:?} shows {shown} but its lines sum to {sum}"
+        ))
     }
 }
 
@@ -88,7 +102,10 @@ pub fn verify(quote: &Quote) -> Result<(), String> {
     let totals = &quote.amounts.totals;
     derived(totals)?;
     for (index, (component, shown)) in totals.parts().into_iter().enumerate() {
-        let sum: i64 = rows.iter().map(|row| row.figures.parts()[index].1.get()).sum();
+        let sum: i64 = rows
+            .iter()
+            .map(|row| row.figures.parts()[index].1.get())
+            .sum();
         equal(&format!("total {component:?}"), shown, Cents::new(sum))?;
     }
     let row_totals: i64 = rows.iter().map(|row| row.figures.total.get()).sum();
@@ -113,15 +130,28 @@ fn derived(figures: &Figures) -> Result<(), String> {
 /// Proves a plan.
 pub fn verify_plan(plan: &Plan) -> Result<(), String> {
     let sums = Sums::of(&plan.explanation)?;
-    let sum = |part: fn(&super::PlanInstallment) -> Cents| Cents::new(plan.installments.iter().map(|i| part(i).get()).sum());
+    let sum = |part: fn(&super::PlanInstallment) -> Cents| {
+        Cents::new(plan.installments.iter().map(|i| part(i).get()).sum())
+    };
     let amounts = sum(|installment| installment.amount);
     sums.expect(None, Component::Installments, amounts)?;
     sums.expect(None, Component::DownPayment, plan.down_payment)?;
     equal("plan's total", plan.total, plan.down_payment + amounts)?;
     equal("financed", plan.financed, plan.debt - plan.down_payment)?;
-    equal("principal", plan.financed, sum(|installment| installment.principal))?;
-    equal("interest", plan.interest, sum(|installment| installment.interest))?;
-    let parts = plan.installments.iter().all(|i| i.principal + i.interest == i.amount);
+    equal(
+        "principal",
+        plan.financed,
+        sum(|installment| installment.principal),
+    )?;
+    equal(
+        "interest",
+        plan.interest,
+        sum(|installment| installment.interest),
+    )?;
+    let parts = plan
+        .installments
+        .iter()
+        .all(|i| i.principal + i.interest == i.amount);
     parts
         .then_some(())
         .ok_or_else(|| "an installment is not principal + interest".to_owned())
@@ -136,9 +166,21 @@ pub fn verify_imputation(imputation: &Imputation) -> Result<(), String> {
         sums.expect(of, Component::PaidFine, paid.fine)?;
         sums.expect(of, Component::PaidInterest, paid.interest)?;
         sums.expect(of, Component::PaidPrincipal, paid.principal)?;
-        equal("cash of a row", row.cash, paid.fee + paid.fine + paid.interest + paid.principal)?;
-        equal("principal left", row.principal_left, row.principal_before - paid.principal)?;
+        equal(
+            "cash of a row",
+            row.cash,
+            paid.fee + paid.fine + paid.interest + paid.principal,
+        )?;
+        equal(
+            "principal left",
+            row.principal_left,
+            row.principal_before - paid.principal,
+        )?;
     }
     let cash: i64 = imputation.rows.iter().map(|row| row.cash.get()).sum();
-    equal("cash", imputation.cash, Cents::new(cash) + imputation.excess)
+    equal(
+        "cash",
+        imputation.cash,
+        Cents::new(cash) + imputation.excess,
+    )
 }

@@ -8,7 +8,11 @@ use crate::money::{Cents, Rate};
 
 /// Something the operator should know; the quote stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[allow(missing_docs)] // each is worded below
 pub enum Warning {
     /// Consumer Code art. 52 §1.
@@ -18,14 +22,27 @@ pub enum Warning {
     /// Sienge's formula was used without asking Sienge.
     SiengeNotConsulted { of: Key },
     /// Sienge's additional value is not what we compute.
-    SiengeDiffers { of: Key, ours: Cents, sienge: Cents, cause: Cause },
+    SiengeDiffers {
+        of: Key,
+        ours: Cents,
+        sienge: Cents,
+        cause: Cause,
+    },
     /// `currentBalance` is not the corrected value plus the additional value of a late installment.
-    SiengeDoesNotAdd { of: Key, current: Cents, expected: Cents },
+    SiengeDoesNotAdd {
+        of: Key,
+        current: Cents,
+        expected: Cents,
+    },
 }
 
 /// The likely cause of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(tag = "cause", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "cause",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[allow(missing_docs)]
 pub enum Cause {
     /// Another number of days gives Sienge's value exactly: its calendar is not the creditor's calendar here.

@@ -35,8 +35,16 @@ impl HolidayRules {
     pub fn is_business_day(&self, day: Date) -> bool {
         match day.weekday() {
             Weekday::Saturday | Weekday::Sunday => false,
-            Weekday::Monday if self.bridges && day.tomorrow().is_ok_and(|next| self.is_holiday(next)) => false,
-            Weekday::Friday if self.bridges && day.yesterday().is_ok_and(|before| self.is_holiday(before)) => false,
+            Weekday::Monday
+                if self.bridges && day.tomorrow().is_ok_and(|next| self.is_holiday(next)) =>
+            {
+                false
+            }
+            Weekday::Friday
+                if self.bridges && day.yesterday().is_ok_and(|before| self.is_holiday(before)) =>
+            {
+                false
+            }
             _ => !self.is_holiday(day),
         }
     }
@@ -71,7 +79,9 @@ fn first_from(day: Date, is_open: impl Fn(Date) -> bool) -> Date {
             break;
         }
         // The calendar of jiff ends in the year 9999; dates are bounded long before that.
-        let Ok(next) = candidate.tomorrow() else { break };
+        let Ok(next) = candidate.tomorrow() else {
+            break;
+        };
         candidate = next;
     }
     candidate
@@ -115,7 +125,10 @@ fn easter(year: i16) -> (i8, i8) {
     let late = (golden + 11 * moon + 22 * weekday) / 451;
     let day = moon + weekday - 7 * late + 114;
     // `day` is between 114 and 155, so the month is 3 or 4 and the day 1 to 31.
-    (i8::try_from(day / 31).unwrap_or(4), i8::try_from(day % 31 + 1).unwrap_or(1))
+    (
+        i8::try_from(day / 31).unwrap_or(4),
+        i8::try_from(day % 31 + 1).unwrap_or(1),
+    )
 }
 
 #[cfg(test)]
@@ -166,7 +179,10 @@ mod tests {
             (date(2022, 12, 30), date(2023, 1, 2)),
             (date(2024, 12, 31), date(2025, 1, 2)),
         ] {
-            assert!(banks.is_business_day(due) && !banks.is_attended(due), "{due}");
+            assert!(
+                banks.is_business_day(due) && !banks.is_attended(due),
+                "{due}"
+            );
             assert_eq!(banks.next_attended_day(due), payable, "{due}");
             assert_eq!(banks.next_business_day(due), due, "{due}");
             assert_eq!(attending.next_attended_day(due), due, "{due}");
@@ -181,16 +197,28 @@ mod tests {
             assert_eq!(banks.next_attended_day(attended), attended, "{attended}");
         }
         // A weekend before it moves past it: Saturday 2028-12-30 and Sunday 2023-12-31 are behind the last business day.
-        assert_eq!(banks.next_attended_day(date(2028, 12, 30)), date(2029, 1, 2));
-        assert_eq!(banks.next_attended_day(date(2023, 12, 31)), date(2024, 1, 2));
+        assert_eq!(
+            banks.next_attended_day(date(2028, 12, 30)),
+            date(2029, 1, 2)
+        );
+        assert_eq!(
+            banks.next_attended_day(date(2023, 12, 31)),
+            date(2024, 1, 2)
+        );
         // The creditor's days off come on top, and make no other day the banks' last.
         let closed = HolidayRules {
             extra: [date(2026, 12, 31), date(2027, 1, 4)].into(),
             bridges: true,
             ..HolidayRules::default()
         };
-        assert_eq!(closed.next_attended_day(date(2026, 12, 30)), date(2026, 12, 30));
-        assert_eq!(closed.next_attended_day(date(2026, 12, 31)), date(2027, 1, 5));
+        assert_eq!(
+            closed.next_attended_day(date(2026, 12, 30)),
+            date(2026, 12, 30)
+        );
+        assert_eq!(
+            closed.next_attended_day(date(2026, 12, 31)),
+            date(2027, 1, 5)
+        );
     }
 
     #[test]
@@ -200,13 +228,19 @@ mod tests {
             bridges: true,
             ..HolidayRules::default()
         };
-        assert_eq!(bridging.next_business_day(date(2021, 10, 30)), date(2021, 11, 3));
+        assert_eq!(
+            bridging.next_business_day(date(2021, 10, 30)),
+            date(2021, 11, 3)
+        );
         let local = HolidayRules {
             extra: [date(2021, 11, 1)].into(),
             worked: [date(2021, 11, 2)].into(),
             ..HolidayRules::default()
         };
-        assert_eq!(local.next_business_day(date(2021, 10, 30)), date(2021, 11, 2));
+        assert_eq!(
+            local.next_business_day(date(2021, 10, 30)),
+            date(2021, 11, 2)
+        );
     }
 
     #[test]
@@ -224,7 +258,12 @@ mod tests {
 
     #[test]
     fn rules_are_read_as_settings_write_them() {
-        let rules: HolidayRules = serde_json::from_str(r#"{"extra":["2026-01-25"],"bridges":true,"attendedAtYearEnd":true}"#).unwrap();
-        assert!(rules.bridges && rules.attended_at_year_end && rules.extra.contains(&date(2026, 1, 25)));
+        let rules: HolidayRules = serde_json::from_str(
+            r#"{"extra":["2026-01-25"],"bridges":true,"attendedAtYearEnd":true}"#,
+        )
+        .unwrap();
+        assert!(
+            rules.bridges && rules.attended_at_year_end && rules.extra.contains(&date(2026, 1, 25))
+        );
     }
 }

@@ -65,7 +65,9 @@ pub enum InvalidBoleto {
     #[error("o código da moeda não é 9 (real)")]
     Currency,
     /// A field's modulo-10 digit is wrong.
-    #[error("o dígito verificador do campo {field} da linha digitável não confere: há um dígito errado nesse campo")]
+    #[error(
+        "o dígito verificador do campo {field} da linha digitável não confere: há um dígito errado nesse campo"
+    )]
     Field {
         /// 1 to 3.
         field: u8,
@@ -89,12 +91,16 @@ impl Boleto {
         }
         let digits = digits_of(text)?;
         match (digits.len(), digits.first()) {
-            (COLLECTION_DIGITS | BARCODE_DIGITS, Some(&COLLECTION)) => Err(InvalidBoleto::Collection),
+            (COLLECTION_DIGITS | BARCODE_DIGITS, Some(&COLLECTION)) => {
+                Err(InvalidBoleto::Collection)
+            }
             (LINE_DIGITS, _) => Self::from_line(&digits)?.checked(),
             (BARCODE_DIGITS, _) => Self::from_barcode(&digits)
                 .checked()
                 .or_else(|wrong| Self::from_short_line(&digits).ok_or(wrong)),
-            (count, _) => Self::from_short_line(&digits).ok_or(InvalidBoleto::Length { digits: count }),
+            (count, _) => {
+                Self::from_short_line(&digits).ok_or(InvalidBoleto::Length { digits: count })
+            }
         }
     }
 
@@ -114,10 +120,16 @@ impl Boleto {
         let missing = vec![0; LINE_DIGITS.checked_sub(digits.len())?];
         let (fields, last) = digits.split_at_checked(LAST_FIELD)?;
         let whole = |line: Vec<u8>| Self::from_line(&line).and_then(Self::checked).ok();
-        let is_value = !last.is_empty() && (last.len() <= 10 || last.iter().all(|digit| *digit == 0));
-        let is_factor = last.len() >= 4 && last[0] != 0 && last[4..].iter().all(|digit| *digit == 0);
-        let value = is_value.then(|| [fields, &missing, last].concat()).and_then(whole);
-        let factor = is_factor.then(|| [fields, last, &missing].concat()).and_then(whole);
+        let is_value =
+            !last.is_empty() && (last.len() <= 10 || last.iter().all(|digit| *digit == 0));
+        let is_factor =
+            last.len() >= 4 && last[0] != 0 && last[4..].iter().all(|digit| *digit == 0);
+        let value = is_value
+            .then(|| [fields, &missing, last].concat())
+            .and_then(whole);
+        let factor = is_factor
+            .then(|| [fields, last, &missing].concat())
+            .and_then(whole);
         value.xor(factor)
     }
 
@@ -133,7 +145,13 @@ impl Boleto {
                 return Err(InvalidBoleto::Field { field });
             }
         }
-        let parts = [&line[0..4], &line[32..47], &line[4..9], &line[10..20], &line[21..31]];
+        let parts = [
+            &line[0..4],
+            &line[32..47],
+            &line[4..9],
+            &line[10..20],
+            &line[21..31],
+        ];
         Ok(Self::from_barcode(&parts.concat()))
     }
 
@@ -146,7 +164,10 @@ impl Boleto {
     /// The line's 47 digits.
     #[must_use]
     pub fn line(&self) -> String {
-        self.formatted().chars().filter(char::is_ascii_digit).collect()
+        self.formatted()
+            .chars()
+            .filter(char::is_ascii_digit)
+            .collect()
     }
 
     /// The line as it is printed: `00190.00009 01234.567004 00001.234178 1 87890000108680`.
@@ -157,8 +178,20 @@ impl Boleto {
             self.digits[24..34].to_vec(),
             self.digits[34..44].to_vec(),
         ];
-        let printed = fields.map(|field| format!("{}.{}{}", text_of(&field[..5]), text_of(&field[5..]), field_digit(&field)));
-        format!("{} {} {}", printed.join(" "), self.digits[4], text_of(&self.digits[5..19]))
+        let printed = fields.map(|field| {
+            format!(
+                "{}.{}{}",
+                text_of(&field[..5]),
+                text_of(&field[5..]),
+                field_digit(&field)
+            )
+        });
+        format!(
+            "{} {} {}",
+            printed.join(" "),
+            self.digits[4],
+            text_of(&self.digits[5..19])
+        )
     }
 
     /// The bank's number, three digits.
@@ -183,7 +216,9 @@ impl Boleto {
     /// equally near. Factors below 1000 were in use before the first turn only, until 2000-07-02.
     #[must_use]
     pub fn due_on(&self, reference: Date) -> Option<Date> {
-        let factor = self.digits[5..9].iter().fold(0, |factor, digit| factor * 10 + i32::from(*digit));
+        let factor = self.digits[5..9]
+            .iter()
+            .fold(0, |factor, digit| factor * 10 + i32::from(*digit));
         if factor == 0 {
             return None;
         }
@@ -191,9 +226,13 @@ impl Boleto {
             0
         } else {
             let distance = days_from_base(reference) - factor;
-            (distance + FACTOR_CYCLE_DAYS / 2).div_euclid(FACTOR_CYCLE_DAYS).max(0)
+            (distance + FACTOR_CYCLE_DAYS / 2)
+                .div_euclid(FACTOR_CYCLE_DAYS)
+                .max(0)
         };
-        FACTOR_BASE.checked_add((factor + turns * FACTOR_CYCLE_DAYS).days()).ok()
+        FACTOR_BASE
+            .checked_add((factor + turns * FACTOR_CYCLE_DAYS).days())
+            .ok()
     }
 }
 
@@ -214,7 +253,8 @@ fn digits_of(text: &str) -> Result<Vec<u8>, InvalidBoleto> {
     if touches(before.chars().next_back()) || touches(after.chars().next()) {
         return Err(InvalidBoleto::NotDigits);
     }
-    let printed = |c: &char| !c.is_whitespace() && !matches!(c, '.' | ',' | '-' | '\u{2010}'..='\u{2015}');
+    let printed =
+        |c: &char| !c.is_whitespace() && !matches!(c, '.' | ',' | '-' | '\u{2010}'..='\u{2015}');
     let digit = |c: char| {
         c.to_digit(10)
             .and_then(|digit| u8::try_from(digit).ok())
@@ -229,7 +269,10 @@ fn days_from_base(date: Date) -> i32 {
 }
 
 fn text_of(digits: &[u8]) -> String {
-    digits.iter().map(|digit| char::from(b'0' + digit % 10)).collect()
+    digits
+        .iter()
+        .map(|digit| char::from(b'0' + digit % 10))
+        .collect()
 }
 
 /// Modulo 10: weights 2, 1, 2, ... from the right, products of two digits counted digit by digit.
@@ -251,8 +294,14 @@ fn general_digit(barcode: &[u8; BARCODE_DIGITS]) -> u8 {
 }
 
 fn general_remainder(barcode: &[u8; BARCODE_DIGITS]) -> u8 {
-    let weighed = barcode[..4].iter().chain(&barcode[5..]).rev().zip((2..=9).cycle());
-    let sum: u16 = weighed.map(|(digit, weight)| u16::from(*digit) * weight).sum();
+    let weighed = barcode[..4]
+        .iter()
+        .chain(&barcode[5..])
+        .rev()
+        .zip((2..=9).cycle());
+    let sum: u16 = weighed
+        .map(|(digit, weight)| u16::from(*digit) * weight)
+        .sum();
     // Less than 11.
     u8::try_from(sum % 11).unwrap_or_default()
 }

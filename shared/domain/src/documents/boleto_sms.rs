@@ -29,7 +29,10 @@ impl BoletoSms<'_> {
     /// The text, at most [`SMS_CHARACTERS`] characters, all of the GSM alphabet and of one septet each ([`text::gsm`]). The line comes last and in one piece, so that one touch selects it.
     #[must_use]
     pub fn text(&self) -> String {
-        let label: String = text::gsm(self.label).chars().take(LABEL_CHARACTERS).collect();
+        let label: String = text::gsm(self.label)
+            .chars()
+            .take(LABEL_CHARACTERS)
+            .collect();
         let parcel = if label.is_empty() {
             "parcela".to_owned()
         } else {
@@ -44,7 +47,11 @@ impl BoletoSms<'_> {
         let room = SMS_CHARACTERS.saturating_sub(told.len() + 2);
         let creditor: String = text::gsm(self.creditor).chars().take(room).collect();
         let creditor = creditor.trim_end();
-        if creditor.is_empty() { told } else { format!("{creditor}: {told}") }
+        if creditor.is_empty() {
+            told
+        } else {
+            format!("{creditor}: {told}")
+        }
     }
 }
 
@@ -88,7 +95,11 @@ mod tests {
                 "2/120",
                 "Construcoes Sao Joao: parcela 2/120, ",
             ),
-            ("Conﬁança – “Lar”", "1ª/2", "Confianca - \"Lar\": parcela 1a/2, "),
+            (
+                "Conﬁança – “Lar”",
+                "1ª/2",
+                "Confianca - \"Lar\": parcela 1a/2, ",
+            ),
             ("Дом 🏠", "２", "Dom: parcela 2, "),
             ("\u{200b}\u{301}🏠\r\n", "\u{a0}", "parcela, "),
         ] {
@@ -105,7 +116,10 @@ mod tests {
             Cents::new(9_999_999_999),
         );
         assert_eq!(long.len(), SMS_CHARACTERS, "{long}");
-        assert!(long.ends_with(" 00190000090123456700400001234178187890000108680"), "{long}");
+        assert!(
+            long.ends_with(" 00190000090123456700400001234178187890000108680"),
+            "{long}"
+        );
         assert!(long.starts_with("Incorporadora Imobiliaria"), "{long}");
     }
 

@@ -18,7 +18,10 @@ pub fn is_email_address(text: &str) -> bool {
 }
 
 fn is_local(local: &str) -> bool {
-    local.len() <= LOCAL_LIMIT_BYTES && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte))
+    local.len() <= LOCAL_LIMIT_BYTES
+        && local
+            .split('.')
+            .all(|atom| !atom.is_empty() && atom.bytes().all(is_atom_byte))
 }
 
 fn is_atom_byte(byte: u8) -> bool {
@@ -29,12 +32,17 @@ fn is_domain(domain: &str) -> bool {
     let labels: Vec<&str> = domain.split('.').collect();
     let is_label = |label: &str| {
         (1..=LABEL_LIMIT_BYTES).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    let is_top = |label: &str| label.len() >= 2 && label.bytes().any(|byte| byte.is_ascii_alphabetic());
-    labels.len() >= 2 && labels.iter().all(|label| is_label(label)) && labels.last().is_some_and(|label| is_top(label))
+    let is_top =
+        |label: &str| label.len() >= 2 && label.bytes().any(|byte| byte.is_ascii_alphabetic());
+    labels.len() >= 2
+        && labels.iter().all(|label| is_label(label))
+        && labels.last().is_some_and(|label| is_top(label))
 }
 
 #[cfg(test)]
@@ -86,8 +94,14 @@ mod tests {
         ] {
             assert!(!is_email_address(bad), "{bad}");
         }
-        assert!(!is_email_address(&format!("{}@exemplo.com", "a".repeat(65))));
+        assert!(!is_email_address(&format!(
+            "{}@exemplo.com",
+            "a".repeat(65)
+        )));
         assert!(!is_email_address(&format!("a@{}.com", "b".repeat(64))));
-        assert!(!is_email_address(&format!("a@{}com", "exemplo.".repeat(40))));
+        assert!(!is_email_address(&format!(
+            "a@{}com",
+            "exemplo.".repeat(40)
+        )));
     }
 }

@@ -30,7 +30,9 @@ pub struct AmountError {
 pub struct TooLarge;
 
 /// Cents of a real.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cents(i64);
 
@@ -60,7 +62,11 @@ impl Cents {
     pub fn parse(field: &'static str, value: Decimal) -> Result<Self, AmountError> {
         let fail = |reason| refused(field, value, reason);
         // Trailing zeros are no places; normalizing is slow, and amounts seldom need it.
-        let value = if value.scale() > 2 { value.normalize() } else { value };
+        let value = if value.scale() > 2 {
+            value.normalize()
+        } else {
+            value
+        };
         let factor = match value.scale() {
             0 => 100,
             1 => 10,
@@ -248,8 +254,14 @@ mod tests {
         let amount: Cents = serde_json::from_str("\"1205.13\"").unwrap();
         assert_eq!(amount, Cents::new(120_513));
         assert_eq!(serde_json::to_string(&amount).unwrap(), "\"1205.13\"");
-        assert_eq!(Cents::parse("valor", dec!(1000)).unwrap(), Cents::new(100_000));
-        assert_eq!(Cents::parse("valor", dec!(10.10000)).unwrap(), Cents::new(1_010));
+        assert_eq!(
+            Cents::parse("valor", dec!(1000)).unwrap(),
+            Cents::new(100_000)
+        );
+        assert_eq!(
+            Cents::parse("valor", dec!(10.10000)).unwrap(),
+            Cents::new(1_010)
+        );
         serde_json::from_str::<Cents>("1205.13").unwrap_err();
     }
 

@@ -26,7 +26,9 @@ pub struct RateError {
 }
 
 /// A percentage from 0% to 100%; `"0.54"` in JSON is 0.54%.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rate(i64);
 
@@ -121,7 +123,9 @@ impl Rate {
 
     /// Rounds a sum of [`Rate::exact`].
     pub(crate) fn round_exact(sum: i128, rounding: Rounding) -> Result<Cents, TooLarge> {
-        i64::try_from(divided::<WHOLE>(sum, rounding)).map(Cents::new).map_err(|_| TooLarge)
+        i64::try_from(divided::<WHOLE>(sum, rounding))
+            .map(Cents::new)
+            .map_err(|_| TooLarge)
     }
 }
 
@@ -132,7 +136,12 @@ fn scaled<const D: i64>(a: i64, b: i64, c: i64, rounding: Rounding) -> Cents {
         let (quotient, rest) = (numerator / D, numerator % D);
         return Cents::new(quotient + rounding.steps(rest, D));
     }
-    let wide = divided::<D>(i128::from(a).saturating_mul(i128::from(b)).saturating_mul(i128::from(c)), rounding);
+    let wide = divided::<D>(
+        i128::from(a)
+            .saturating_mul(i128::from(b))
+            .saturating_mul(i128::from(c)),
+        rounding,
+    );
     // Amounts are bounded at the edge, so this never saturates (see `Cents::MAX`); it is the no-panic answer all the same.
     Cents::new(i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX }))
 }
@@ -195,7 +204,10 @@ mod tests {
         let rate: Rate = serde_json::from_str("\"0.033333\"").unwrap();
         assert_eq!(rate.brazilian(), "0,033333%");
         assert_eq!(serde_json::to_string(&rate).unwrap(), "\"0.033333\"");
-        assert_eq!(Rate::percent("juros", dec!(1.50)).unwrap().to_string(), "1.5");
+        assert_eq!(
+            Rate::percent("juros", dec!(1.50)).unwrap().to_string(),
+            "1.5"
+        );
     }
 
     #[test]
@@ -213,7 +225,10 @@ mod tests {
     #[test]
     fn wide_and_narrow_multiplication_agree_on_rounding() {
         let rate = Rate::percent("juros", dec!(1)).unwrap();
-        assert_eq!(rate.of_days(Cents::new(100_000), 142, Rounding::HalfUp), Cents::new(4_733));
+        assert_eq!(
+            rate.of_days(Cents::new(100_000), 142, Rounding::HalfUp),
+            Cents::new(4_733)
+        );
         assert_eq!(
             rate.of_days(Cents::new(100_000_000_000), 30_000, Rounding::HalfUp),
             Cents::new(1_000_000_000_000)

@@ -6,12 +6,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Date;
-use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId};
+use crate::ids::{
+    BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId,
+};
 
 /// A contract's key: bill, document type and customer. The type is part of it, for a bill of another type is another
 /// contract, and so is the customer: an assignment of rights closes the old customer's contract and opens the same one
 /// under the new customer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub struct ContractKey {
     /// The receivable bill; its number is the contract's number for the CRM.
@@ -77,7 +81,9 @@ impl Contract {
     /// Whether only its document type changed: it is no assignment of rights.
     #[must_use]
     pub fn is_retyped(&self) -> bool {
-        self.successor.as_ref().is_some_and(|to| to.customer == self.key.customer)
+        self.successor
+            .as_ref()
+            .is_some_and(|to| to.customer == self.key.customer)
     }
 
     /// Whether the bill is another customer's in Sienge by now, while we hold it under this one still: nothing more is to be asked of this
@@ -109,11 +115,15 @@ impl Contract {
 const NEXT_RECONCILIATION: &str = "no próximo batimento (domingo, 07:30, pelo agendamento padrão; para antes, peça o batimento do credor)";
 
 pub(super) fn assignment_waits(bill: BillId) -> String {
-    format!("Cessão de direitos no contrato {bill}: a troca de titularidade será feita {NEXT_RECONCILIATION}.")
+    format!(
+        "Cessão de direitos no contrato {bill}: a troca de titularidade será feita {NEXT_RECONCILIATION}."
+    )
 }
 
 pub(super) fn type_change_waits(bill: BillId) -> String {
-    format!("Tipo de contrato alterado no contrato {bill}: a troca será feita {NEXT_RECONCILIATION}.")
+    format!(
+        "Tipo de contrato alterado no contrato {bill}: a troca será feita {NEXT_RECONCILIATION}."
+    )
 }
 
 /// Whether a contract is being collected.

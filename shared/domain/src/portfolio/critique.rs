@@ -115,8 +115,16 @@ impl Critique {
             }
             Self::AssignmentWaitsForReconciliation { bill } => assignment_waits(*bill),
             Self::TypeChangeWaitsForReconciliation { bill } => type_change_waits(*bill),
-            Self::InstallmentsUnread { bill, installments, why } => {
-                let named: Vec<String> = installments.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+            Self::InstallmentsUnread {
+                bill,
+                installments,
+                why,
+            } => {
+                let named: Vec<String> = installments
+                    .iter()
+                    .take(MOST_NAMED)
+                    .map(ToString::to_string)
+                    .collect();
                 let more = match installments.len().saturating_sub(MOST_NAMED) {
                     0 => String::new(),
                     more => format!(" e mais {more}"),
@@ -129,7 +137,11 @@ impl Critique {
             Self::BillUnread { bill, why } => format!(
                 "Contrato {bill} ilegível em parte no Sienge: {why}. O que depende disso fica como está, e nenhuma parcela dele é devolvida por não vir; corrija-o no Sienge."
             ),
-            Self::ImplausibleDueDate { bill, installment, due_on } => format!(
+            Self::ImplausibleDueDate {
+                bill,
+                installment,
+                due_on,
+            } => format!(
                 "Parcela {installment} do contrato {bill} com vencimento em {}: confira a data no Sienge.",
                 brazilian(*due_on)
             ),

@@ -9,7 +9,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Date;
-use crate::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, UnitId};
+use crate::ids::{
+    BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, UnitId,
+};
 use crate::text;
 
 /// A CPF or CNPJ: upper-cased letters and digits, no punctuation. CNPJ may hold letters since July 2026.
@@ -33,7 +35,12 @@ impl Document {
 
 impl From<&str> for Document {
     fn from(text: &str) -> Self {
-        Self(text::code(text).chars().filter(char::is_ascii_alphanumeric).collect())
+        Self(
+            text::code(text)
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect(),
+        )
     }
 }
 
@@ -257,9 +264,15 @@ mod tests {
 
     #[test]
     fn a_document_is_upper_cased_and_bare() {
-        assert_eq!(Document::from("12.abc.345/01de-35").as_str(), "12ABC34501DE35");
+        assert_eq!(
+            Document::from("12.abc.345/01de-35").as_str(),
+            "12ABC34501DE35"
+        );
         assert_eq!(Document::from("529.982.247-25").as_str(), "52998224725");
-        assert_eq!(Document::from("\u{feff}５２９.982\u{a0}247–25\u{200b}").as_str(), "52998224725");
+        assert_eq!(
+            Document::from("\u{feff}５２９.982\u{a0}247–25\u{200b}").as_str(),
+            "52998224725"
+        );
     }
 
     #[test]

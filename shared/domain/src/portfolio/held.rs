@@ -36,14 +36,19 @@ impl HeldBill {
                 Some(ContractState::Assigned { .. })
             )
         };
-        self.installments.keys().any(|(contract, held)| *held == id && !is_left(contract))
+        self.installments
+            .keys()
+            .any(|(contract, held)| *held == id && !is_left(contract))
     }
 
     /// The bill as it is once the changes are committed.
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::Contract(contract) => drop(self.contracts.insert(contract.key.clone(), contract.clone())),
+                Change::Contract(contract) => drop(
+                    self.contracts
+                        .insert(contract.key.clone(), contract.clone()),
+                ),
                 Change::Installment(_, installment) => {
                     let key = (installment.contract.clone(), installment.id);
                     self.installments.insert(key, installment.clone());

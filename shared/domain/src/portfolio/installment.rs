@@ -110,7 +110,13 @@ impl Installment {
     /// Fingerprint of what bulk rows say about it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.due_on, &self.condition, self.original, self.balance, &self.receipts)
+        Fingerprint::of(
+            self.due_on,
+            &self.condition,
+            self.original,
+            self.balance,
+            &self.receipts,
+        )
     }
 }
 
@@ -118,7 +124,13 @@ impl ObservedInstallment {
     /// Fingerprint comparable with [`Installment::fingerprint`].
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.due_on, &self.condition, self.original, self.balance, &self.receipts)
+        Fingerprint::of(
+            self.due_on,
+            &self.condition,
+            self.original,
+            self.balance,
+            &self.receipts,
+        )
     }
 }
 
@@ -129,7 +141,13 @@ impl ObservedInstallment {
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    fn of(due_on: Date, condition: &str, original: Cents, balance: Cents, receipts: &[Receipt]) -> Self {
+    fn of(
+        due_on: Date,
+        condition: &str,
+        original: Cents,
+        balance: Cents,
+        receipts: &[Receipt],
+    ) -> Self {
         let mut identities: Vec<String> = receipts
             .iter()
             .map(|r| format!("{}|{}|{}", r.paid_on, r.kind.id(), r.net))

@@ -22,7 +22,9 @@ pub use claims::{Claim, Claims};
 pub use compare::{Outcome, apply, compare, return_installments};
 pub use contract::{Contract, ContractKey, ContractState, Opened};
 pub use critique::Critique;
-pub use customer::{Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit};
+pub use customer::{
+    Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit,
+};
 pub use held::HeldBill;
 pub use installment::{Fingerprint, Installment, InstallmentState, ReturnReason};
 pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Unread};

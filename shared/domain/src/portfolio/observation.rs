@@ -5,7 +5,9 @@ use std::fmt;
 
 use super::Receipt;
 use crate::calendar::Date;
-use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId};
+use crate::ids::{
+    BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId,
+};
 use crate::money::Cents;
 
 /// What Sienge says about one bill.
@@ -62,14 +64,23 @@ impl Observation {
     pub fn after(mut self, first: Self) -> Self {
         let read: BTreeSet<InstallmentId> = self.installments.iter().map(|row| row.id).collect();
         for row in &mut self.installments {
-            let was_open = |before: &&ObservedInstallment| !before.balance.is_zero() && before.receipts == row.receipts;
+            let was_open = |before: &&ObservedInstallment| {
+                !before.balance.is_zero() && before.receipts == row.receipts
+            };
             if row.balance.is_zero()
-                && let Some(before) = first.installments.iter().filter(|before| before.id == row.id).find(was_open)
+                && let Some(before) = first
+                    .installments
+                    .iter()
+                    .filter(|before| before.id == row.id)
+                    .find(was_open)
             {
                 *row = before.clone();
             }
         }
-        let only_first = first.installments.into_iter().filter(|row| !read.contains(&row.id));
+        let only_first = first
+            .installments
+            .into_iter()
+            .filter(|row| !read.contains(&row.id));
         for row in only_first {
             self.unread.remove(&row.id);
             self.installments.push(row);

@@ -78,10 +78,16 @@ impl Policy<'_> {
 
     /// Why the settings leave a row out, when they do.
     #[must_use]
-    pub fn leaves_out(&self, bill: &ObservedBill, installment: Option<&ObservedInstallment>) -> Option<LeftOut> {
+    pub fn leaves_out(
+        &self,
+        bill: &ObservedBill,
+        installment: Option<&ObservedInstallment>,
+    ) -> Option<LeftOut> {
         if self.is_of_another(bill.creditor) {
             Some(LeftOut::OtherCompany)
-        } else if self.ignores_bill(bill) || installment.is_some_and(|row| self.ignores_installment(row)) {
+        } else if self.ignores_bill(bill)
+            || installment.is_some_and(|row| self.ignores_installment(row))
+        {
             Some(LeftOut::BySettings)
         } else {
             None
@@ -97,7 +103,8 @@ impl Policy<'_> {
     }
 
     fn is_of_another(&self, company: CreditorId) -> bool {
-        self.creditor.is_none_or(|creditor| creditor.company != company)
+        self.creditor
+            .is_none_or(|creditor| creditor.company != company)
     }
 
     /// Whether the settings leave the installment out (condition type on the ignore list).
@@ -109,7 +116,10 @@ impl Policy<'_> {
     /// Whether a new contract is wanted depends on its enterprise, and the source (the REST bill) does not tell it.
     #[must_use]
     pub fn must_know_enterprise(&self, bill: &ObservedBill) -> bool {
-        bill.enterprise.is_none() && self.creditor.is_some_and(|creditor| creditor.enterprises.is_some())
+        bill.enterprise.is_none()
+            && self
+                .creditor
+                .is_some_and(|creditor| creditor.enterprises.is_some())
     }
 
     /// The critique for a bill whose enterprise is not registered.
@@ -117,6 +127,9 @@ impl Policy<'_> {
     pub fn enterprise_critique(&self, id: BillId, bill: &ObservedBill) -> Option<Critique> {
         let wanted = self.creditor?.enterprises?;
         let enterprise = bill.enterprise.flatten()?;
-        (!wanted.contains(&enterprise)).then_some(Critique::EnterpriseNotRegistered { bill: id, enterprise })
+        (!wanted.contains(&enterprise)).then_some(Critique::EnterpriseNotRegistered {
+            bill: id,
+            enterprise,
+        })
     }
 }

@@ -33,7 +33,10 @@ impl Receipt {
 }
 
 /// Receipts that are told (payments, write-offs, and those of a type nobody classified) and that no `Estorno` takes back, by identity.
-pub fn effective_receipts<'a>(receipts: &'a [Receipt], classes: &SettlementClasses) -> Vec<&'a Receipt> {
+pub fn effective_receipts<'a>(
+    receipts: &'a [Receipt],
+    classes: &SettlementClasses,
+) -> Vec<&'a Receipt> {
     let mut told = standing_receipts(receipts, classes);
     told.retain(|receipt| classes.is_told(&receipt.kind));
     told.sort_by(|one, other| one.identity().cmp(&other.identity()));
@@ -42,13 +45,27 @@ pub fn effective_receipts<'a>(receipts: &'a [Receipt], classes: &SettlementClass
 
 /// Receipts no `Estorno` takes back. An `Estorno` takes back the last receipt of its amount not after it; one that names what it takes
 /// back takes only that; one without such a receipt says nothing (Sienge removed the receipt it took back).
-pub fn standing_receipts<'a>(receipts: &'a [Receipt], classes: &SettlementClasses) -> Vec<&'a Receipt> {
-    let (mut reversals, mut standing): (Vec<&Receipt>, Vec<&Receipt>) = receipts.iter().partition(|receipt| reverses(receipt, classes));
+pub fn standing_receipts<'a>(
+    receipts: &'a [Receipt],
+    classes: &SettlementClasses,
+) -> Vec<&'a Receipt> {
+    let (mut reversals, mut standing): (Vec<&Receipt>, Vec<&Receipt>) = receipts
+        .iter()
+        .partition(|receipt| reverses(receipt, classes));
     // Of one day, what is told before what is not: it is what people reverse.
-    standing.sort_by_key(|receipt| (receipt.paid_on, classes.is_told(&receipt.kind), &receipt.kind, receipt.net));
+    standing.sort_by_key(|receipt| {
+        (
+            receipt.paid_on,
+            classes.is_told(&receipt.kind),
+            &receipt.kind,
+            receipt.net,
+        )
+    });
     reversals.sort_by(|one, other| one.identity().cmp(&other.identity()));
     for reversal in reversals {
-        let fits = |receipt: &Receipt| receipt.net == reversal.net.abs() && receipt.paid_on <= reversal.paid_on;
+        let fits = |receipt: &Receipt| {
+            receipt.net == reversal.net.abs() && receipt.paid_on <= reversal.paid_on
+        };
         let named = if reversal.kind.is_reversal() {
             reversal.kind.takes_back()
         } else {
@@ -61,8 +78,11 @@ pub fn standing_receipts<'a>(receipts: &'a [Receipt], classes: &SettlementClasse
                 .rposition(|receipt| fits(receipt) && receipt.kind == *kind)
                 .or_else(|| {
                     // "Estorno de Recebimento" is said of any receipt, and a name nobody knows may say anything.
-                    let any = !reversal.kind.is_reversal() || *kind == SettlementKind::Receipt || classes.of(kind).is_none();
-                    let told = |receipt: &&Receipt| any && fits(receipt) && classes.is_told(&receipt.kind);
+                    let any = !reversal.kind.is_reversal()
+                        || *kind == SettlementKind::Receipt
+                        || classes.of(kind).is_none();
+                    let told =
+                        |receipt: &&Receipt| any && fits(receipt) && classes.is_told(&receipt.kind);
                     standing.iter().rposition(told)
                 }),
         };

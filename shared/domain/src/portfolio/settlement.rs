@@ -69,29 +69,83 @@ pub enum SettlementClass {
 }
 
 const KINDS: [(&str, SettlementKind, SettlementClass); 15] = [
-    ("Abatimento de Adiantamento", SettlementKind::AdvanceRebate, SettlementClass::Pays),
-    ("Adiantamento", SettlementKind::Advance, SettlementClass::Pays),
-    ("Bonificação", SettlementKind::Bonus, SettlementClass::WritesOff),
-    ("Cancelamento", SettlementKind::Cancellation, SettlementClass::WritesOff),
-    ("Estorno", SettlementKind::Reversal, SettlementClass::Nothing),
+    (
+        "Abatimento de Adiantamento",
+        SettlementKind::AdvanceRebate,
+        SettlementClass::Pays,
+    ),
+    (
+        "Adiantamento",
+        SettlementKind::Advance,
+        SettlementClass::Pays,
+    ),
+    (
+        "Bonificação",
+        SettlementKind::Bonus,
+        SettlementClass::WritesOff,
+    ),
+    (
+        "Cancelamento",
+        SettlementKind::Cancellation,
+        SettlementClass::WritesOff,
+    ),
+    (
+        "Estorno",
+        SettlementKind::Reversal,
+        SettlementClass::Nothing,
+    ),
     ("Outros", SettlementKind::Other, SettlementClass::Pays),
-    ("Outros com Resíduo", SettlementKind::OtherWithResidue, SettlementClass::Pays),
+    (
+        "Outros com Resíduo",
+        SettlementKind::OtherWithResidue,
+        SettlementClass::Pays,
+    ),
     ("Por Bens", SettlementKind::Goods, SettlementClass::Pays),
-    ("Promoção", SettlementKind::Promotion, SettlementClass::WritesOff),
-    ("Recebimento", SettlementKind::Receipt, SettlementClass::Pays),
+    (
+        "Promoção",
+        SettlementKind::Promotion,
+        SettlementClass::WritesOff,
+    ),
+    (
+        "Recebimento",
+        SettlementKind::Receipt,
+        SettlementClass::Pays,
+    ),
     ("Sorteio", SettlementKind::Draw, SettlementClass::WritesOff),
-    ("Substituição", SettlementKind::Replacement, SettlementClass::WritesOff),
-    ("Reparcelamento", SettlementKind::Remade, SettlementClass::Nothing),
-    ("Repactuação", SettlementKind::Renegotiation, SettlementClass::Nothing),
-    ("Distrato", SettlementKind::Rescission, SettlementClass::Nothing),
+    (
+        "Substituição",
+        SettlementKind::Replacement,
+        SettlementClass::WritesOff,
+    ),
+    (
+        "Reparcelamento",
+        SettlementKind::Remade,
+        SettlementClass::Nothing,
+    ),
+    (
+        "Repactuação",
+        SettlementKind::Renegotiation,
+        SettlementClass::Nothing,
+    ),
+    (
+        "Distrato",
+        SettlementKind::Rescission,
+        SettlementClass::Nothing,
+    ),
 ];
 
 /// Kinds that Sienge writes with anything behind them (`Reparcelamento - Título 12/3`, `Distrato contratual`).
-const WITH_ANY_SUFFIX: [SettlementKind; 3] = [SettlementKind::Remade, SettlementKind::Renegotiation, SettlementKind::Rescission];
+const WITH_ANY_SUFFIX: [SettlementKind; 3] = [
+    SettlementKind::Remade,
+    SettlementKind::Renegotiation,
+    SettlementKind::Rescission,
+];
 /// Where a name ends and a remark begins.
 const SEPARATORS: [char; 6] = [':', '(', '[', '/', ',', ';'];
 /// The same, with a blank on either side: without one they join words.
-const DASHES: [char; 6] = ['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}', '\u{2212}'];
+const DASHES: [char; 6] = [
+    '-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}', '\u{2212}',
+];
 /// How words begin that, in a remark, take a settlement back or put something else in its place.
 const UNDOES: [&str; 6] = ["anul", "cancel", "devol", "distrat", "reparcel", "repactu"];
 /// Longest name that is kept, in characters.
@@ -147,7 +201,10 @@ impl SettlementKind {
     pub fn name(&self) -> &str {
         match self {
             Self::Unknown(name) | Self::ReversalOf(name) => &name.text,
-            known => KINDS.iter().find(|(_, kind, _)| kind == known).map_or("", |(name, ..)| name),
+            known => KINDS
+                .iter()
+                .find(|(_, kind, _)| kind == known)
+                .map_or("", |(name, ..)| name),
         }
     }
 
@@ -181,7 +238,10 @@ impl SettlementKind {
         match self {
             Self::Unknown(_) => None,
             Self::ReversalOf(_) => Some(SettlementClass::Nothing),
-            known => KINDS.iter().find(|(_, kind, _)| kind == known).map(|(.., class)| *class),
+            known => KINDS
+                .iter()
+                .find(|(_, kind, _)| kind == known)
+                .map(|(.., class)| *class),
         }
     }
 }
@@ -208,10 +268,14 @@ impl From<&str> for SettlementKind {
             return match taken_back(&text) {
                 None => Self::Reversal,
                 Some(Self::Unknown(_)) => Self::ReversalOf(KindName::new(text)),
-                Some(kind) => Self::ReversalOf(KindName::new(format!("Estorno de {}", kind.name()))),
+                Some(kind) => {
+                    Self::ReversalOf(KindName::new(format!("Estorno de {}", kind.name())))
+                }
             };
         }
-        let any_suffix = WITH_ANY_SUFFIX.into_iter().find(|kind| key.starts_with(&self::key(kind.name())));
+        let any_suffix = WITH_ANY_SUFFIX
+            .into_iter()
+            .find(|kind| key.starts_with(&self::key(kind.name())));
         let before_remark = || BY_KEY.get(&self::key(head(&text)?)).cloned();
         any_suffix
             .or_else(before_remark)
@@ -235,7 +299,9 @@ impl fmt::Display for SettlementKind {
 fn taken_back(name: &str) -> Option<SettlementKind> {
     let named = |name: &str| {
         let others = words(name).filter(|word| !word.starts_with(REVERSES));
-        let others: Vec<String> = others.skip_while(|word| PARTICLES.contains(&word.as_str())).collect();
+        let others: Vec<String> = others
+            .skip_while(|word| PARTICLES.contains(&word.as_str()))
+            .collect();
         (!others.is_empty()).then(|| SettlementKind::from(others.join(" ").as_str()))
     };
     let reversals = heads(name).filter(|head| words(head).any(|word| word.starts_with(REVERSES)));
@@ -256,16 +322,21 @@ fn is_in_doubt(head: &str, remark: &str) -> bool {
     let begins = |text: &str, stem: &str| words(text).any(|word| word.starts_with(stem));
     let class = |name: &str| BY_KEY.get(&key(name)).and_then(SettlementKind::class);
     let of_head = class(head);
-    UNDOES.iter().any(|stem| begins(remark, stem) && !begins(head, stem))
+    UNDOES
+        .iter()
+        .any(|stem| begins(remark, stem) && !begins(head, stem))
         || words(remark).any(|word| class(&word).is_some_and(|class| Some(class) != of_head))
 }
 
 /// What stands before each separator, the shortest first.
 fn heads(text: &str) -> impl Iterator<Item = &str> {
     let is_blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
-    let parts = text.char_indices().map(move |(at, c)| (c, &text[..at], &text[at + c.len_utf8()..]));
+    let parts = text
+        .char_indices()
+        .map(move |(at, c)| (c, &text[..at], &text[at + c.len_utf8()..]));
     let ends = parts.filter(move |(c, before, after)| {
-        let stands_apart = || is_blank(before.chars().next_back()) || is_blank(after.chars().next());
+        let stands_apart =
+            || is_blank(before.chars().next_back()) || is_blank(after.chars().next());
         SEPARATORS.contains(c) || (DASHES.contains(c) && stands_apart())
     });
     ends.map(|(_, before, _)| before)
@@ -273,8 +344,12 @@ fn heads(text: &str) -> impl Iterator<Item = &str> {
 
 /// The kinds by the keys of their names; "Bens" is how Sienge's income-tax report calls one.
 static BY_KEY: LazyLock<HashMap<String, SettlementKind>> = LazyLock::new(|| {
-    let named = KINDS.iter().map(|(name, kind, _)| (key(name), kind.clone()));
-    named.chain([(key("Bens"), SettlementKind::Goods)]).collect()
+    let named = KINDS
+        .iter()
+        .map(|(name, kind, _)| (key(name), kind.clone()));
+    named
+        .chain([(key("Bens"), SettlementKind::Goods)])
+        .collect()
 });
 
 /// The words of a name in the singular, joined.
@@ -284,7 +359,9 @@ fn key(name: &str) -> String {
         (None, Some(stem)) => stem.to_owned(),
         (None, None) => word,
     };
-    words(&text::one_line(name, MAX_NAME)).map(singular).collect()
+    words(&text::one_line(name, MAX_NAME))
+        .map(singular)
+        .collect()
 }
 
 /// The words of a composed name, made comparable.
@@ -295,7 +372,10 @@ fn words(name: &str) -> impl Iterator<Item = String> {
 
 /// What settlements mean in one tenant's Sienge: the classes above, and those its settings assign (`settlementClasses`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, SettlementClass>", into = "BTreeMap<String, SettlementClass>")]
+#[serde(
+    try_from = "BTreeMap<String, SettlementClass>",
+    into = "BTreeMap<String, SettlementClass>"
+)]
 pub struct SettlementClasses(BTreeMap<String, (String, SettlementClass)>);
 
 impl SettlementClasses {
@@ -340,7 +420,9 @@ impl TryFrom<BTreeMap<String, SettlementClass>> for SettlementClasses {
                 return Err("settlementClasses: informe o nome do tipo de baixa, por exemplo \"Dação em pagamento\"".to_owned());
             }
             if is_fixed(&kind) {
-                return Err(format!("settlementClasses: \"{name}\" nunca movimenta valor; retire-o"));
+                return Err(format!(
+                    "settlementClasses: \"{name}\" nunca movimenta valor; retire-o"
+                ));
             }
             if let Some((other, _)) = classes.insert(key, (name.clone(), class)) {
                 return Err(format!(
@@ -366,7 +448,9 @@ mod tests {
     use SettlementClass::{Nothing, Pays, WritesOff};
 
     fn decomposed(name: &str) -> String {
-        let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(name).into_owned();
+        let decomposed = DecomposingNormalizerBorrowed::new_nfd()
+            .normalize(name)
+            .into_owned();
         assert!(decomposed != name || name.is_ascii());
         decomposed
     }
@@ -385,7 +469,13 @@ mod tests {
             "Por Bens",
             "Recebimento",
         ];
-        let writes_off = ["Bonificação", "Cancelamento", "Promoção", "Sorteio", "Substituição"];
+        let writes_off = [
+            "Bonificação",
+            "Cancelamento",
+            "Promoção",
+            "Sorteio",
+            "Substituição",
+        ];
         let nothing = [
             "Estorno",
             "Estorno de Recebimento",
@@ -398,7 +488,11 @@ mod tests {
             "Distrato",
             "Distrato contratual",
         ];
-        for (names, wanted) in [(&pays[..], Pays), (&writes_off, WritesOff), (&nothing, Nothing)] {
+        for (names, wanted) in [
+            (&pays[..], Pays),
+            (&writes_off, WritesOff),
+            (&nothing, Nothing),
+        ] {
             for name in names {
                 assert_eq!(class(name), Some(wanted), "{name}");
             }
@@ -445,26 +539,51 @@ mod tests {
             "Outro",
             "Bens",
         ] {
-            assert!(!matches!(SettlementKind::from(plural), SettlementKind::Unknown(_)), "{plural}");
+            assert!(
+                !matches!(SettlementKind::from(plural), SettlementKind::Unknown(_)),
+                "{plural}"
+            );
         }
     }
 
     #[test]
     fn a_dash_within_a_word_begins_no_remark() {
-        for name in ["Recebimento-provisório", "Outros-valores", "Adiantamento\u{2010}caução"] {
-            assert!(matches!(SettlementKind::from(name), SettlementKind::Unknown(_)), "{name}");
+        for name in [
+            "Recebimento-provisório",
+            "Outros-valores",
+            "Adiantamento\u{2010}caução",
+        ] {
+            assert!(
+                matches!(SettlementKind::from(name), SettlementKind::Unknown(_)),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn a_remark_behind_a_reversal_hides_nothing_of_what_it_takes_back() {
         for (name, taken) in [
-            ("Estorno de Bonificação - Título 12", Some(SettlementKind::Bonus)),
-            ("ESTORNO DE BONIFICAC\u{327}A\u{303}O (título 12/3)", Some(SettlementKind::Bonus)),
-            ("Estorno: Adiantamento - parcela 2", Some(SettlementKind::Advance)),
-            ("Estorno de Recebimento, parcial", Some(SettlementKind::Receipt)),
+            (
+                "Estorno de Bonificação - Título 12",
+                Some(SettlementKind::Bonus),
+            ),
+            (
+                "ESTORNO DE BONIFICAC\u{327}A\u{303}O (título 12/3)",
+                Some(SettlementKind::Bonus),
+            ),
+            (
+                "Estorno: Adiantamento - parcela 2",
+                Some(SettlementKind::Advance),
+            ),
+            (
+                "Estorno de Recebimento, parcial",
+                Some(SettlementKind::Receipt),
+            ),
             ("Recebimento - estornado", Some(SettlementKind::Receipt)),
-            ("Estorno - Título 12", Some(SettlementKind::from("titulo 12"))),
+            (
+                "Estorno - Título 12",
+                Some(SettlementKind::from("titulo 12")),
+            ),
             (
                 "Bonificação (estorno de Recebimento)",
                 Some(SettlementKind::from("bonificacao de recebimento")),
@@ -472,8 +591,16 @@ mod tests {
             ("Estorno", None),
         ] {
             let kind = SettlementKind::from(name);
-            assert_eq!((kind.is_reversal(), kind.takes_back()), (true, taken), "{name}");
-            assert_eq!(SettlementKind::from(kind.name()), kind, "what is kept reads as itself");
+            assert_eq!(
+                (kind.is_reversal(), kind.takes_back()),
+                (true, taken),
+                "{name}"
+            );
+            assert_eq!(
+                SettlementKind::from(kind.name()),
+                kind,
+                "what is kept reads as itself"
+            );
         }
     }
 
@@ -501,7 +628,10 @@ mod tests {
             assert_eq!(SettlementKind::from(kind.name()), kind);
         }
         let kind = SettlementKind::from("Estorno - Dação em pagamento");
-        assert_eq!(kind.takes_back(), Some(SettlementKind::from("Dação em pagamento")));
+        assert_eq!(
+            kind.takes_back(),
+            Some(SettlementKind::from("Dação em pagamento"))
+        );
         assert_eq!(SettlementKind::from("ESTORNOS"), SettlementKind::Reversal);
         assert_eq!(
             SettlementKind::from("Cancelamento de recebimento").class(),
@@ -529,17 +659,33 @@ mod tests {
         }
         for (name, kind) in [
             ("Recebimento - outros títulos", SettlementKind::Receipt),
-            ("Cancelamento - título cancelado", SettlementKind::Cancellation),
-            ("Abatimento de Adiantamento - Adiantamento 15", SettlementKind::AdvanceRebate),
+            (
+                "Cancelamento - título cancelado",
+                SettlementKind::Cancellation,
+            ),
+            (
+                "Abatimento de Adiantamento - Adiantamento 15",
+                SettlementKind::AdvanceRebate,
+            ),
             ("Bonificação - Promoção de Natal", SettlementKind::Bonus),
-            ("Reparcelamento - Título 12, cancelado", SettlementKind::Remade),
+            (
+                "Reparcelamento - Título 12, cancelado",
+                SettlementKind::Remade,
+            ),
         ] {
             assert_eq!(SettlementKind::from(name), kind, "{name}");
         }
-        let classes = settings(r#"{"Dação": "pays", "Outros": "writesOff", "Outros - Repactuação": "nothing"}"#).unwrap();
+        let classes = settings(
+            r#"{"Dação": "pays", "Outros": "writesOff", "Outros - Repactuação": "nothing"}"#,
+        )
+        .unwrap();
         let of = |name: &str| classes.of(&SettlementKind::from(name));
         assert_eq!(of("Dação - Título 77"), Some(Pays));
-        assert_eq!(of("Dação - Cancelada"), None, "whoever says what it means names all of it");
+        assert_eq!(
+            of("Dação - Cancelada"),
+            None,
+            "whoever says what it means names all of it"
+        );
         assert_eq!(of("OUTROS (repactuação)"), Some(Nothing));
         assert_eq!(of("Outros - Distrato"), None);
     }
@@ -560,7 +706,10 @@ mod tests {
 
     #[test]
     fn the_settings_give_an_unknown_type_its_class_whatever_its_spelling_and_remark() {
-        let classes = settings(r#"{"Dação em pagamento": "pays", "Acerto": "nothing", "outros": "writesOff"}"#).unwrap();
+        let classes = settings(
+            r#"{"Dação em pagamento": "pays", "Acerto": "nothing", "outros": "writesOff"}"#,
+        )
+        .unwrap();
         let of = |name: &str| classes.of(&SettlementKind::from(name));
         assert_eq!(of("DACAO EM PAGAMENTO"), Some(Pays));
         assert_eq!(of("Dação em Pagamento - Título 77"), Some(Pays));
@@ -579,6 +728,8 @@ mod tests {
         assert!(wrong.contains("`pays`, `writesOff`, `nothing`"), "{wrong}");
         assert!(error(r#"{"Estorno": "pays"}"#).contains("nunca movimenta valor"));
         assert!(error(r#"{" ": "pays"}"#).contains("informe o nome"));
-        assert!(error(r#"{"Dação": "pays", "DACAO": "nothing"}"#).contains("o mesmo tipo de baixa"));
+        assert!(
+            error(r#"{"Dação": "pays", "DACAO": "nothing"}"#).contains("o mesmo tipo de baixa")
+        );
     }
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::save::claims_of;
 use super::{AgreementError, MAX_CONFLICTS};
-use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated, indexer_base, transition};
+use crate::agreement::{
+    Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated,
+    indexer_base, transition,
+};
 use crate::flow::Session;
 use crate::ids::{AgreementId, InstallmentId};
 use crate::portfolio::{Breaking, ReturnReason, return_installments};
@@ -56,18 +59,35 @@ impl Session {
     }
 
     /// Breaks a non-integrated agreement (or a proposal, where the creditor allows it). Breaking again answers the broken one.
-    pub async fn break_agreement(&self, id: &AgreementId, reason: &str) -> Result<Agreement, AgreementError> {
-        let how = Breaking::Command { reason: said(reason)? };
-        self.command(id, &Step::Break { how }, StateName::Broken).await
+    pub async fn break_agreement(
+        &self,
+        id: &AgreementId,
+        reason: &str,
+    ) -> Result<Agreement, AgreementError> {
+        let how = Breaking::Command {
+            reason: said(reason)?,
+        };
+        self.command(id, &Step::Break { how }, StateName::Broken)
+            .await
     }
 
     /// Cancels a proposal, or a non-integrated agreement without payments. Cancelling again answers the cancelled one.
-    pub async fn cancel_agreement(&self, id: &AgreementId, reason: &str) -> Result<Agreement, AgreementError> {
+    pub async fn cancel_agreement(
+        &self,
+        id: &AgreementId,
+        reason: &str,
+    ) -> Result<Agreement, AgreementError> {
         let reason = said(reason)?;
-        self.command(id, &Step::Cancel { reason }, StateName::Cancelled).await
+        self.command(id, &Step::Cancel { reason }, StateName::Cancelled)
+            .await
     }
 
-    async fn command(&self, id: &AgreementId, step: &Step, target: StateName) -> Result<Agreement, AgreementError> {
+    async fn command(
+        &self,
+        id: &AgreementId,
+        step: &Step,
+        target: StateName,
+    ) -> Result<Agreement, AgreementError> {
         for _ in 0..MAX_CONFLICTS {
             let agreement = self.agreement(id).await?;
             if agreement.state.name() == target {
@@ -82,7 +102,11 @@ impl Session {
     }
 
     /// Takes a step; after a break, the originals are returned where the creditor wants that. What fails or dies after the break is done by the sweep.
-    pub(super) async fn take(&self, agreement: &Agreement, step: &Step) -> Result<Agreement, AgreementError> {
+    pub(super) async fn take(
+        &self,
+        agreement: &Agreement,
+        step: &Step,
+    ) -> Result<Agreement, AgreementError> {
         let after = self.step_from(agreement, step).await?;
         if self.returns_originals(&after)
             && let Err(error) = self.return_originals(&after).await
@@ -97,22 +121,43 @@ impl Session {
         matches!(agreement.state, AgreementState::Broken { .. })
             && agreement.kind == AgreementKind::NonIntegrated
             && agreement.confirmed_on.is_some()
-            && self.agreement_settings(agreement.creditor).return_originals_on_break
+            && self
+                .agreement_settings(agreement.creditor)
+                .return_originals_on_break
     }
 
     /// Returns what is open of a broken agreement's originals and in no other agreement; then nothing is due of it any more.
-    pub(super) async fn return_originals(&self, agreement: &Agreement) -> Result<(), AgreementError> {
+    pub(super) async fn return_originals(
+        &self,
+        agreement: &Agreement,
+    ) -> Result<(), AgreementError> {
         for (contract, ids) in agreement.originals() {
             let held = self.whole_bill(contract.bill).await?;
-            let ids: BTreeSet<InstallmentId> = ids.into_iter().filter(|id| held.claims.owner(*id).is_none()).collect();
-            let outcome = return_installments(&held, contract, &ids, ReturnReason::BrokenAgreement, self.today);
+            let ids: BTreeSet<InstallmentId> = ids
+                .into_iter()
+                .filter(|id| held.claims.owner(*id).is_none())
+                .collect();
+            let outcome = return_installments(
+                &held,
+                contract,
+                &ids,
+                ReturnReason::BrokenAgreement,
+                self.today,
+            );
             let stamp = Stamp {
                 at: self.now(),
                 read_at: None,
             };
             let store = &self.adapters.store;
             let committed = store
-                .commit(&self.tenant, contract.bill, agreement.creditor, &held, &outcome, stamp)
+                .commit(
+                    &self.tenant,
+                    contract.bill,
+                    agreement.creditor,
+                    &held,
+                    &outcome,
+                    stamp,
+                )
                 .await?;
             crate::flow::sync::publish(&self.adapters, &self.tenant, &committed.events).await;
         }

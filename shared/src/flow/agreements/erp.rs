@@ -29,7 +29,9 @@ impl Session {
         };
         let (id, bill) = (&agreement.id, order.bill);
         let step = match self.sienge.remake(&order).await {
-            Ok(generated) if generated.len() == agreement.rows.len() => Some(Step::ErpDone { generated }),
+            Ok(generated) if generated.len() == agreement.rows.len() => {
+                Some(Step::ErpDone { generated })
+            }
             // Done, but not all of it was told.
             Ok(_) => self.found(&agreement).await,
             Err(error) if error.is_quota() => {
@@ -40,7 +42,9 @@ impl Session {
                 tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "unclear answer to a remake; looking it up");
                 match self.find_remake(&agreement).await {
                     Ok(Some(generated)) => Some(Step::ErpDone { generated }),
-                    Ok(None) if refuses(&error) => Some(Step::ErpRefused { reason: error.to_string() }),
+                    Ok(None) if refuses(&error) => Some(Step::ErpRefused {
+                        reason: error.to_string(),
+                    }),
                     Ok(None) => None,
                     Err(error) => {
                         tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not looked up; the payments sweep does");
@@ -56,7 +60,10 @@ impl Session {
     }
 
     /// What to do about an intention whose attempt must be over: confirm what Sienge has, try again, or give up.
-    pub(super) async fn resume_erp(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
+    pub(super) async fn resume_erp(
+        &self,
+        agreement: Agreement,
+    ) -> Result<Agreement, AgreementError> {
         let AgreementState::AwaitingErp { sent_at, attempts } = agreement.state else {
             return Ok(agreement);
         };
@@ -70,10 +77,16 @@ impl Session {
             let reason = format!("O Sienge não gravou o reparcelamento em {attempts} tentativas");
             return self.conclude(agreement, Step::ErpRefused { reason }).await;
         }
-        if let Some(remake) = agreement.remake.as_ref().filter(|remake| self.today > remake.remade_on) {
+        if let Some(remake) = agreement
+            .remake
+            .as_ref()
+            .filter(|remake| self.today > remake.remade_on)
+        {
             // Both the figures and the date of the remake are of that day.
             let day = brazilian(remake.remade_on);
-            let reason = format!("O Sienge não gravou o reparcelamento em {day}, e a simulação é desse dia; simule de novo");
+            let reason = format!(
+                "O Sienge não gravou o reparcelamento em {day}, e a simulação é desse dia; simule de novo"
+            );
             return self.conclude(agreement, Step::ErpRefused { reason }).await;
         }
         let bills = self.bills_of(agreement.bills()).await?;
@@ -82,13 +95,19 @@ impl Session {
             return self.conclude(agreement, Step::ErpRefused { reason }).await;
         }
         // Stored before the call, and conditional: of two sweeps at once one sends.
-        let again = Step::ErpAgain { sent_at: self.now() };
+        let again = Step::ErpAgain {
+            sent_at: self.now(),
+        };
         let agreement = self.step_from(&agreement, &again).await?;
         self.ask_erp(agreement).await
     }
 
     /// Takes the step, and reads the bill when it has a remake now.
-    async fn conclude(&self, agreement: Agreement, step: Step) -> Result<Agreement, AgreementError> {
+    async fn conclude(
+        &self,
+        agreement: Agreement,
+        step: Step,
+    ) -> Result<Agreement, AgreementError> {
         let concluded = self.concluded(agreement, step).await?;
         if concluded.state == AgreementState::Active {
             return self.read_remade(concluded).await;
@@ -98,23 +117,38 @@ impl Session {
 
     /// Reads a bill that a remake changed: nobody may tell of it, and what it generated may be paid before anybody does. Without an answer the sweep
     /// reads it. Answers the agreement as the read leaves it.
-    pub(super) async fn read_remade(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
+    pub(super) async fn read_remade(
+        &self,
+        agreement: Agreement,
+    ) -> Result<Agreement, AgreementError> {
         if self.time_left() < READING {
             return Ok(agreement);
         }
         let (id, bills) = (&agreement.id, agreement.bills());
-        match self.sync_bills(Scope::Webhook, &whole(&bills), &mut Report::default()).await {
-            Ok(outcomes) if outcomes.values().all(|synced| *synced == SyncOutcome::InSync) => {}
+        match self
+            .sync_bills(Scope::Webhook, &whole(&bills), &mut Report::default())
+            .await
+        {
+            Ok(outcomes)
+                if outcomes
+                    .values()
+                    .all(|synced| *synced == SyncOutcome::InSync) => {}
             Ok(outcomes) => {
                 tracing::warn!(tenant = %self.tenant, agreement = %id, ?outcomes, "bill not read after its remake; the sweep does");
             }
-            Err(error) => tracing::warn!(tenant = %self.tenant, agreement = %id, %error, "bill not read after its remake; the sweep does"),
+            Err(error) => {
+                tracing::warn!(tenant = %self.tenant, agreement = %id, %error, "bill not read after its remake; the sweep does");
+            }
         }
         self.agreement(id).await
     }
 
     /// Takes the step; when somebody else moved the agreement meanwhile, that stands.
-    async fn concluded(&self, agreement: Agreement, step: Step) -> Result<Agreement, AgreementError> {
+    async fn concluded(
+        &self,
+        agreement: Agreement,
+        step: Step,
+    ) -> Result<Agreement, AgreementError> {
         match self.step_from(&agreement, &step).await {
             Err(AgreementError::NotAllowed(_)) => self.agreement(&agreement.id).await,
             Err(error) if error.is_conflict() => {
@@ -132,11 +166,17 @@ impl Session {
         let found = self.find_remake(agreement).await;
         let found =
             found.inspect_err(|error| tracing::warn!(tenant = %self.tenant, agreement = %agreement.id, %error, "remake not looked up"));
-        found.ok().flatten().map(|generated| Step::ErpDone { generated })
+        found
+            .ok()
+            .flatten()
+            .map(|generated| Step::ErpDone { generated })
     }
 
     /// What the agreement's remake generated, if Sienge has it.
-    pub(super) async fn find_remake(&self, agreement: &Agreement) -> Result<Option<Vec<InstallmentId>>, SiengeError> {
+    pub(super) async fn find_remake(
+        &self,
+        agreement: &Agreement,
+    ) -> Result<Option<Vec<InstallmentId>>, SiengeError> {
         let Some(remake) = &agreement.remake else {
             return Ok(None);
         };
@@ -145,7 +185,10 @@ impl Session {
             ..RemadeFilter::default()
         };
         let rows = self.sienge.remade_installments(&filter).await?;
-        Ok(rows.iter().find(|row| is_of(row, agreement)).map(RemadeInstallments::generated))
+        Ok(rows
+            .iter()
+            .find(|row| is_of(row, agreement))
+            .map(RemadeInstallments::generated))
     }
 }
 
@@ -157,7 +200,11 @@ fn is_of(row: &RemadeInstallments, agreement: &Agreement) -> bool {
     };
     row.receivable_bill_id == Some(remake.bill.0)
         && row.remade_date == Some(remake.remade_on)
-        && row.remade().into_iter().collect::<std::collections::BTreeSet<_>>() == agreement.originals_of(remake.bill)
+        && row
+            .remade()
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            == agreement.originals_of(remake.bill)
         && !row.generated().is_empty()
 }
 

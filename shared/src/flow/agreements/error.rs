@@ -23,10 +23,14 @@ pub enum AgreementError {
     #[error(transparent)]
     Draft(#[from] DraftError),
     /// Sienge does not tell the indexer of the installments.
-    #[error("o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado")]
+    #[error(
+        "o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado"
+    )]
     IndexerNotTold,
     /// The installments have more than one indexer.
-    #[error("as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador")]
+    #[error(
+        "as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador"
+    )]
     SeveralIndexers,
     /// The proposal's last day passed.
     #[error("a proposta {id} expirou em {}; simule de novo", brazilian(*.expired_on))]

@@ -19,7 +19,9 @@ pub use error::AgreementError;
 pub use process_due::sweep;
 
 use super::{FlowError, Session};
-use crate::agreement::{Agreement, AgreementSettings, AgreementState, Step, Transition, transition};
+use crate::agreement::{
+    Agreement, AgreementSettings, AgreementState, Step, Transition, transition,
+};
 use crate::calendar::{self, HolidayRules, Timestamp};
 use crate::ids::{AgreementId, BillId, CreditorId};
 use crate::portfolio::{Claims, HeldBill};
@@ -35,10 +37,14 @@ const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 /// When the sweep must look at an agreement next.
 fn due(agreement: &Agreement, now: Timestamp) -> Option<Timestamp> {
     match agreement.state {
-        AgreementState::Proposed { expires_on } => Some(calendar::begins(expires_on.tomorrow().unwrap_or(expires_on))),
+        AgreementState::Proposed { expires_on } => Some(calendar::begins(
+            expires_on.tomorrow().unwrap_or(expires_on),
+        )),
         AgreementState::AwaitingErp { sent_at, .. } => Some(later(sent_at, erp::GRACE)),
         // Its bill was read at once, unless somebody died.
-        AgreementState::Active if agreement.is_just_remade(calendar::business_date(now)) => Some(later(now, erp::GRACE)),
+        AgreementState::Active if agreement.is_just_remade(calendar::business_date(now)) => {
+            Some(later(now, erp::GRACE))
+        }
         AgreementState::Active => Some(later(now, DAILY)),
         _ => None,
     }
@@ -57,18 +63,28 @@ impl Session {
 
     fn agreement_settings(&self, creditor: CreditorId) -> AgreementSettings {
         let creditor = self.creditors.get(&creditor);
-        creditor.map(|creditor| creditor.agreements.clone()).unwrap_or_default()
+        creditor
+            .map(|creditor| creditor.agreements.clone())
+            .unwrap_or_default()
     }
 
     fn holidays(&self, creditor: CreditorId) -> HolidayRules {
         let creditor = self.creditors.get(&creditor);
-        creditor.map(|creditor| creditor.calculation.holidays.clone()).unwrap_or_default()
+        creditor
+            .map(|creditor| creditor.calculation.holidays.clone())
+            .unwrap_or_default()
     }
 
-    async fn bills_of(&self, bills: impl IntoIterator<Item = BillId>) -> Result<BTreeMap<BillId, HeldBill>, StoreError> {
+    async fn bills_of(
+        &self,
+        bills: impl IntoIterator<Item = BillId>,
+    ) -> Result<BTreeMap<BillId, HeldBill>, StoreError> {
         let bills: Vec<BillId> = bills.into_iter().collect();
         let loaded = self.adapters.store.load_bills(&self.tenant, &bills).await;
-        loaded.into_iter().map(|(bill, held)| Ok((bill, held?))).collect()
+        loaded
+            .into_iter()
+            .map(|(bill, held)| Ok((bill, held?)))
+            .collect()
     }
 
     /// A bill of which no commit is under way: what it shows is all that was seen.
@@ -82,13 +98,20 @@ impl Session {
     }
 
     /// Writes a transition, then publishes what it tells. A publication that fails is no loss: the events are in the outbox.
-    async fn write_agreement(&self, step: &Transition, claims: &BTreeMap<BillId, Claims>) -> Result<(), StoreError> {
+    async fn write_agreement(
+        &self,
+        step: &Transition,
+        claims: &BTreeMap<BillId, Claims>,
+    ) -> Result<(), StoreError> {
         let now = self.now();
         let write = AgreementWrite {
             agreement: &step.agreement,
             claims,
             events: &step.events,
-            due_at: due(&step.agreement, now).or_else(|| self.returns_originals(&step.agreement).then(|| later(now, erp::GRACE))),
+            due_at: due(&step.agreement, now).or_else(|| {
+                self.returns_originals(&step.agreement)
+                    .then(|| later(now, erp::GRACE))
+            }),
             now,
         };
         self.adapters.store.save_agreement(&write).await?;
@@ -97,10 +120,18 @@ impl Session {
     }
 
     /// Takes a step from the agreement as it was read. [`StoreError::Conflict`]: it is not so any more.
-    async fn step_from(&self, agreement: &Agreement, step: &Step) -> Result<Agreement, AgreementError> {
+    async fn step_from(
+        &self,
+        agreement: &Agreement,
+        step: &Step,
+    ) -> Result<Agreement, AgreementError> {
         let settings = self.agreement_settings(agreement.creditor);
         let moved = transition(agreement, step, &settings, self.today)?;
-        let claims = self.adapters.store.claims(&self.tenant, agreement.bills()).await?;
+        let claims = self
+            .adapters
+            .store
+            .claims(&self.tenant, agreement.bills())
+            .await?;
         self.write_agreement(&moved, &claims).await?;
         Ok(moved.agreement)
     }

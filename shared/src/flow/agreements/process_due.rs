@@ -7,7 +7,10 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::{AgreementError, DAILY, HOURLY, later};
-use crate::agreement::{Agreement, AgreementState, StateName, Step, holds_remake, remake_is_unread, review, unclassified};
+use crate::agreement::{
+    Agreement, AgreementState, StateName, Step, holds_remake, remake_is_unread, review,
+    unclassified,
+};
 use crate::calendar::Timestamp;
 use crate::flow::reading::whole;
 use crate::flow::{Adapters, FlowError, Report, Session, SyncOutcome};
@@ -27,18 +30,31 @@ const LEAST: Duration = Duration::from_secs(30);
 impl Session {
     /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge. True when one broke of which installments are
     /// still collected, because not the whole bill was read: a whole look returns them.
-    pub(in crate::flow) async fn review_agreements(&self, bill: BillId, held: &HeldBill, changes: &[Change]) -> Result<bool, FlowError> {
+    pub(in crate::flow) async fn review_agreements(
+        &self,
+        bill: BillId,
+        held: &HeldBill,
+        changes: &[Change],
+    ) -> Result<bool, FlowError> {
         let mut after = held.clone();
         after.apply(changes);
         let mut left_behind = false;
         for claim in &held.claims.live {
-            left_behind |= self.review_one(&claim.agreement, bill, &after).await.map_err(only_flow)?;
+            left_behind |= self
+                .review_one(&claim.agreement, bill, &after)
+                .await
+                .map_err(only_flow)?;
         }
         Ok(left_behind)
     }
 
     /// Takes every step that the bill as held calls for; answers as [`Session::review_agreements`].
-    async fn review_one(&self, id: &AgreementId, bill: BillId, held: &HeldBill) -> Result<bool, AgreementError> {
+    async fn review_one(
+        &self,
+        id: &AgreementId,
+        bill: BillId,
+        held: &HeldBill,
+    ) -> Result<bool, AgreementError> {
         let mut fresh: Option<HeldBill> = None;
         for _ in 0..MAX_STEPS {
             let Some(agreement) = self.adapters.store.agreement(&self.tenant, id).await? else {
@@ -46,16 +62,22 @@ impl Session {
             };
             let now = fresh.as_ref().unwrap_or(held);
             // A lapse is no news of a look: only the sweep finds it, after it asked Sienge.
-            let step = self.next_step(&agreement, bill, now).filter(|step| !is_lapse(step));
+            let step = self
+                .next_step(&agreement, bill, now)
+                .filter(|step| !is_lapse(step));
             let Some(step) = step else {
-                return Ok(agreement.state.name() == StateName::Broken && holds_remake(&agreement, now));
+                return Ok(
+                    agreement.state.name() == StateName::Broken && holds_remake(&agreement, now)
+                );
             };
             if fresh.is_none() {
                 // Somebody may have looked at the bill since; a step is taken on what is held now.
                 fresh = Some(self.adapters.store.load_bill(&self.tenant, bill).await?);
                 continue;
             }
-            let gone = Step::Break { how: Breaking::ErpGone };
+            let gone = Step::Break {
+                how: Breaking::ErpGone,
+            };
             if step == gone && self.find_remake(&agreement).await?.is_some() {
                 // Sienge has it; the next look shows it.
                 return Ok(false);
@@ -90,7 +112,9 @@ impl Session {
     async fn lapse_of(&self, agreement: &Agreement) -> Result<Option<Step>, AgreementError> {
         let bills = self.bills_of(agreement.bills()).await?;
         let settled = bills.values().all(|held| held.pending_events.is_empty());
-        let mut steps = bills.iter().map(|(bill, held)| self.next_step(agreement, *bill, held));
+        let mut steps = bills
+            .iter()
+            .map(|(bill, held)| self.next_step(agreement, *bill, held));
         let lapse = steps.next().flatten().filter(is_lapse);
         Ok(lapse.filter(|lapse| settled && steps.all(|step| step.as_ref() == Some(lapse))))
     }
@@ -100,9 +124,17 @@ impl Session {
     async fn lapse(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
         let bills = agreement.bills();
         let reads = whole(&bills);
-        let outcomes = self.sync_bills(Scope::Webhook, &reads, &mut Report::default()).await?;
-        if let Some((bill, synced)) = outcomes.iter().find(|(_, synced)| **synced != SyncOutcome::InSync) {
-            return Err(FlowError::Stopped(format!("contrato {bill} não conferido no Sienge antes da quebra: {synced:?}")).into());
+        let outcomes = self
+            .sync_bills(Scope::Webhook, &reads, &mut Report::default())
+            .await?;
+        if let Some((bill, synced)) = outcomes
+            .iter()
+            .find(|(_, synced)| **synced != SyncOutcome::InSync)
+        {
+            return Err(FlowError::Stopped(format!(
+                "contrato {bill} não conferido no Sienge antes da quebra: {synced:?}"
+            ))
+            .into());
         }
         for bill in bills {
             // What the look told of it, and what an earlier one left undone.
@@ -123,8 +155,12 @@ impl Session {
         };
         match agreement.state.name() {
             StateName::AwaitingErp => return self.resume_erp(agreement).await.map(drop),
-            StateName::Broken if self.returns_originals(&agreement) => return self.return_originals(&agreement).await,
-            name if name.is_final() => return Ok(self.adapters.store.agreement_is_done(&agreement).await?),
+            StateName::Broken if self.returns_originals(&agreement) => {
+                return self.return_originals(&agreement).await;
+            }
+            name if name.is_final() => {
+                return Ok(self.adapters.store.agreement_is_done(&agreement).await?);
+            }
             _ => {}
         }
         let (mut unread, mut critiques) = (false, Vec::new());
@@ -132,25 +168,37 @@ impl Session {
             let held = self.whole_bill(bill).await?;
             self.review_one(id, bill, &held).await?;
             unread |= remake_is_unread(&agreement, &held);
-            critiques.extend(unclassified(&agreement, bill, &held, &self.settings.settlement_classes));
+            critiques.extend(unclassified(
+                &agreement,
+                bill,
+                &held,
+                &self.settings.settlement_classes,
+            ));
         }
         if !critiques.is_empty() {
             // Told day by day: nothing else is heard of an agreement that waits.
             let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
             let (store, creditor) = (&self.adapters.store, Some(agreement.creditor));
-            store.record_critiques(&self.tenant, creditor, &notes, self.now()).await?;
+            store
+                .record_critiques(&self.tenant, creditor, &notes, self.now())
+                .await?;
         }
         agreement = self.agreement(id).await?;
         if unread && agreement.state == AgreementState::Active {
             agreement = self.read_remade(agreement).await?;
         }
-        let is_late = agreement.next_row().is_some_and(|row| row.due_on < self.today);
+        let is_late = agreement
+            .next_row()
+            .is_some_and(|row| row.due_on < self.today);
         if is_late && self.lapse_of(&agreement).await?.is_some() {
             agreement = Box::pin(self.lapse(agreement)).await?;
         }
         if agreement.state == AgreementState::Active {
             let due = later(self.now(), DAILY);
-            self.adapters.store.put_off_agreement(&agreement, due).await?;
+            self.adapters
+                .store
+                .put_off_agreement(&agreement, due)
+                .await?;
         }
         Ok(())
     }
@@ -168,7 +216,11 @@ const fn is_lapse(step: &Step) -> bool {
 
 /// Agreements that something is due of: intentions without a known end, proposals past their day, and once a day everything being paid.
 /// Answers how many were seen to, by tenant.
-pub async fn sweep(adapters: &Adapters, now: Timestamp, deadline: Instant) -> Result<BTreeMap<TenantId, usize>, FlowError> {
+pub async fn sweep(
+    adapters: &Adapters,
+    now: Timestamp,
+    deadline: Instant,
+) -> Result<BTreeMap<TenantId, usize>, FlowError> {
     let mut due: BTreeMap<TenantId, Vec<AgreementId>> = BTreeMap::new();
     for agreement in adapters.store.due_agreements(now, AT_ONCE).await? {
         due.entry(agreement.tenant).or_default().push(agreement.id);
@@ -179,7 +231,8 @@ pub async fn sweep(adapters: &Adapters, now: Timestamp, deadline: Instant) -> Re
         // Each tenant has an equal share of the time that is left, and at least one agreement. The session ends with it: one whose Sienge does not
         // answer would wait until nothing is left for the others.
         let begun = Instant::now();
-        let share = deadline.saturating_duration_since(begun) / u32::try_from(tenants - place).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(begun)
+            / u32::try_from(tenants - place).unwrap_or(u32::MAX);
         let (until, end) = (begun + share, deadline.min(begun + share.max(LEAST)));
         let session = match Session::open(adapters, &tenant, false, end).await {
             Ok(session) => session,
@@ -212,12 +265,22 @@ pub async fn sweep(adapters: &Adapters, now: Timestamp, deadline: Instant) -> Re
 }
 
 /// An agreement that cannot be seen to must not keep the others waiting: the oldest come first.
-async fn put_off(adapters: &Adapters, tenant: &TenantId, id: AgreementId, now: Timestamp, wait: SignedDuration) {
+async fn put_off(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    id: AgreementId,
+    now: Timestamp,
+    wait: SignedDuration,
+) {
     let due = DueAgreement {
         tenant: tenant.clone(),
         id,
     };
-    if let Err(error) = adapters.store.put_off_due(&due, now, later(now, wait)).await {
+    if let Err(error) = adapters
+        .store
+        .put_off_due(&due, now, later(now, wait))
+        .await
+    {
         tracing::warn!(%tenant, agreement = %due.id, %error, "agreement not put off");
     }
 }

@@ -21,7 +21,9 @@ impl Session {
         content: &str,
     ) -> Result<Option<Agreement>, AgreementError> {
         match adapters.store.agreement(tenant, id).await? {
-            Some(stored) if stored.content != content => Err(AgreementError::OtherRequest(stored.id)),
+            Some(stored) if stored.content != content => {
+                Err(AgreementError::OtherRequest(stored.id))
+            }
             stored => Ok(stored),
         }
     }
@@ -46,7 +48,8 @@ impl Session {
         };
         for _ in 0..MAX_CONFLICTS {
             let bills = self.bills_of(selected.iter().copied()).await?;
-            if new.kind == AgreementKind::Integrated && new.indexer.is_none() && selected.len() == 1 {
+            if new.kind == AgreementKind::Integrated && new.indexer.is_none() && selected.len() == 1
+            {
                 new.indexer = Some(self.indexer_of(&new).await?);
             }
             let saved = draft(&self.tenant, &new, &bills, terms, self.today, self.now())?;
@@ -82,21 +85,31 @@ impl Session {
 
     /// The indexer of the selected installments in Sienge ("utilizar indexador do contrato").
     async fn indexer_of(&self, new: &NewAgreement) -> Result<i32, AgreementError> {
-        let wanted: BTreeMap<BillId, BTreeSet<InstallmentId>> = new.keys().fold(BTreeMap::new(), |mut wanted, key| {
-            wanted.entry(key.bill).or_insert_with(BTreeSet::new).insert(key.installment);
-            wanted
-        });
+        let wanted: BTreeMap<BillId, BTreeSet<InstallmentId>> =
+            new.keys().fold(BTreeMap::new(), |mut wanted, key| {
+                wanted
+                    .entry(key.bill)
+                    .or_insert_with(BTreeSet::new)
+                    .insert(key.installment);
+                wanted
+            });
         let bills: Vec<BillId> = wanted.keys().copied().collect();
         let mut indexers = BTreeSet::new();
         let mut rows = self.sienge.income_by_bills(&bills);
         while let Some(row) = rows.next().await {
             let row = row?;
-            let selected = row.bill_id.zip(row.installment_id).is_some_and(|(bill, installment)| {
-                let ids = wanted.get(&BillId(bill));
-                ids.is_some_and(|ids| ids.contains(&InstallmentId(installment)))
-            });
+            let selected =
+                row.bill_id
+                    .zip(row.installment_id)
+                    .is_some_and(|(bill, installment)| {
+                        let ids = wanted.get(&BillId(bill));
+                        ids.is_some_and(|ids| ids.contains(&InstallmentId(installment)))
+                    });
             if selected {
-                indexers.extend(row.indexer_id.and_then(|indexer| i32::try_from(indexer).ok()));
+                indexers.extend(
+                    row.indexer_id
+                        .and_then(|indexer| i32::try_from(indexer).ok()),
+                );
             }
         }
         match (indexers.pop_first(), indexers.is_empty()) {
@@ -108,5 +121,8 @@ impl Session {
 }
 
 pub(super) fn claims_of(bills: &BTreeMap<BillId, HeldBill>) -> BTreeMap<BillId, Claims> {
-    bills.iter().map(|(bill, held)| (*bill, held.claims.clone())).collect()
+    bills
+        .iter()
+        .map(|(bill, held)| (*bill, held.claims.clone()))
+        .collect()
 }

@@ -32,7 +32,11 @@ impl fmt::Debug for BoletoEmail {
 
 impl BoletoEmail {
     /// The e-mail to send for an installment, once every field is right.
-    pub(super) fn checked(&self, held: &Installment, creditor: &str) -> Result<SlipEmail, BoletoError> {
+    pub(super) fn checked(
+        &self,
+        held: &Installment,
+        creditor: &str,
+    ) -> Result<SlipEmail, BoletoError> {
         let to = self.to.trim();
         if !is_email_address(to) {
             return Err(BoletoError::NotAnAddress);
@@ -41,14 +45,18 @@ impl BoletoEmail {
             Some(title) => text(title, TITLE_CHARACTERS, |character| {
                 !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}')
             })
-            .ok_or(BoletoError::TitleUnfit { most: TITLE_CHARACTERS })?,
+            .ok_or(BoletoError::TitleUnfit {
+                most: TITLE_CHARACTERS,
+            })?,
             None => default_title(creditor),
         };
         let body = match &self.body {
             Some(body) => text(body, BODY_CHARACTERS, |character| {
                 !character.is_control() || matches!(character, '\n' | '\r' | '\t')
             })
-            .ok_or(BoletoError::BodyUnfit { most: BODY_CHARACTERS })?,
+            .ok_or(BoletoError::BodyUnfit {
+                most: BODY_CHARACTERS,
+            })?,
             None => default_body(held, creditor),
         };
         Ok(SlipEmail {
@@ -113,33 +121,52 @@ mod tests {
             plain.body,
             "Olá.\n\nSegue a segunda via do boleto da parcela 2/120 do contrato 10001, com vencimento em 10/12/2026.\nSe o pagamento já foi feito, desconsidere este e-mail.\n\nConstrutora Boa"
         );
-        let nameless = email("a@b.co", None, None).checked(&installment(), "").unwrap();
+        let nameless = email("a@b.co", None, None)
+            .checked(&installment(), "")
+            .unwrap();
         assert_eq!(nameless.title, "Segunda via do boleto");
         let odd = email("a@b.co", None, None)
-            .checked(&installment(), &"Construc\u{327}o\u{303}es\r\nBcc: x\u{200b} ".repeat(20))
+            .checked(
+                &installment(),
+                &"Construc\u{327}o\u{303}es\r\nBcc: x\u{200b} ".repeat(20),
+            )
             .unwrap();
         assert!(
-            odd.title.starts_with("Segunda via do boleto - Construções Bcc: x Construções "),
+            odd.title
+                .starts_with("Segunda via do boleto - Construções Bcc: x Construções "),
             "{}",
             odd.title
         );
-        assert!(odd.title.chars().count() <= TITLE_CHARACTERS && !odd.body.contains('\r'), "{odd:?}");
+        assert!(
+            odd.title.chars().count() <= TITLE_CHARACTERS && !odd.body.contains('\r'),
+            "{odd:?}"
+        );
         let own = email("a@b.co", Some(" Seu boleto "), Some("Linha 1\nLinha 2"))
             .checked(&installment(), "X")
             .unwrap();
-        assert_eq!((own.title.as_str(), own.body.as_str()), ("Seu boleto", "Linha 1\nLinha 2"));
+        assert_eq!(
+            (own.title.as_str(), own.body.as_str()),
+            ("Seu boleto", "Linha 1\nLinha 2")
+        );
     }
 
     #[test]
     fn what_is_wrong_is_told_and_not_repeated() {
         let (long_title, long_body) = ("t".repeat(151), "b".repeat(5_001));
-        let (to, title, body) = ("um endereço", "de 1 a 150 caracteres", "de 1 a 5000 caracteres");
+        let (to, title, body) = (
+            "um endereço",
+            "de 1 a 150 caracteres",
+            "de 1 a 5000 caracteres",
+        );
         for (wrong, told) in [
             (email("segredo", None, None), to),
             (email("segredo@x.co;b@x.co", None, None), to),
             (email("a@b.co", Some("  "), None), title),
             (email("a@b.co", Some("segredo\r\nBcc: x@y.co"), None), title),
-            (email("a@b.co", Some("segredo\u{2028}Bcc: x@y.co"), None), title),
+            (
+                email("a@b.co", Some("segredo\u{2028}Bcc: x@y.co"), None),
+                title,
+            ),
             (email("a@b.co", Some(&long_title), None), title),
             (email("a@b.co", None, Some("")), body),
             (email("a@b.co", None, Some("segredo\u{0}")), body),
@@ -147,7 +174,10 @@ mod tests {
         ] {
             let error = wrong.checked(&installment(), "X").unwrap_err().to_string();
             assert!(error.starts_with(&format!("informe {told}")), "{error}");
-            assert!(!error.contains("segredo") && !format!("{wrong:?}").contains("segredo"), "{error}");
+            assert!(
+                !error.contains("segredo") && !format!("{wrong:?}").contains("segredo"),
+                "{error}"
+            );
         }
     }
 }

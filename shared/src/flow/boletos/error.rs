@@ -15,7 +15,9 @@ pub enum BoletoError {
     #[error("O contrato {0} não está na carteira: confira o número do título no Sienge")]
     UnknownBill(BillId),
     /// The bill has no such installment.
-    #[error("O contrato {bill} não tem a parcela {installment}: confira o código da parcela no Sienge")]
+    #[error(
+        "O contrato {bill} não tem a parcela {installment}: confira o código da parcela no Sienge"
+    )]
     UnknownInstallment {
         /// The bill.
         bill: BillId,
@@ -23,7 +25,9 @@ pub enum BoletoError {
         installment: InstallmentId,
     },
     /// The installment is held, and Sienge does not have it any more.
-    #[error("O Sienge não tem mais a parcela {installment} do contrato {bill}: ela sai da carteira no próximo batimento")]
+    #[error(
+        "O Sienge não tem mais a parcela {installment} do contrato {bill}: ela sai da carteira no próximo batimento"
+    )]
     GoneInSienge {
         /// The bill.
         bill: BillId,
@@ -134,7 +138,9 @@ pub enum BoletoError {
         fault: Option<InvalidBoleto>,
     },
     /// Sienge was asked to send the e-mail and did not say whether it did.
-    #[error("O Sienge não confirmou o envio, e o e-mail pode ter sido enviado: confirme com o devedor antes de enviar de novo. {0}")]
+    #[error(
+        "O Sienge não confirmou o envio, e o e-mail pode ter sido enviado: confirme com o devedor antes de enviar de novo. {0}"
+    )]
     EmailUnclear(SiengeError),
     /// Sienge was asked for the due date and did not say whether it changed it.
     #[error(
@@ -168,11 +174,16 @@ fn unregistered(new_due_on: Option<Date>) -> String {
 }
 
 fn unfit(most: usize) -> String {
-    format!("informe de 1 a {most} caracteres, sem caracteres de controle, ou deixe fora para usar o texto padrão")
+    format!(
+        "informe de 1 a {most} caracteres, sem caracteres de controle, ou deixe fora para usar o texto padrão"
+    )
 }
 
 fn fault_of_line(fault: Option<&InvalidBoleto>) -> String {
-    fault.map_or_else(|| "a linha digitável não veio".to_owned(), ToString::to_string)
+    fault.map_or_else(
+        || "a linha digitável não veio".to_owned(),
+        ToString::to_string,
+    )
 }
 
 impl From<SiengeError> for BoletoError {

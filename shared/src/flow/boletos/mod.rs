@@ -18,7 +18,9 @@ use super::{Reading, Report, Session};
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{EventKind, HeldBill, Installment, InstallmentState, Observation, Scope, TimelineEvent};
+use crate::portfolio::{
+    EventKind, HeldBill, Installment, InstallmentState, Observation, Scope, TimelineEvent,
+};
 use crate::settings::CreditorSettings;
 use crate::sienge::{Client, DueDateChange, Priority, SiengeError, SlipAnswer};
 
@@ -57,10 +59,18 @@ pub async fn second_copy(
 }
 
 /// Has Sienge send the boleto of an open installment that we hold by e-mail. Never repeated by itself: see [`BoletoError::Unclear`].
-pub async fn email(session: &Session, bill: BillId, installment: InstallmentId, email: &BoletoEmail) -> Result<(), BoletoError> {
+pub async fn email(
+    session: &Session,
+    bill: BillId,
+    installment: InstallmentId,
+    email: &BoletoEmail,
+) -> Result<(), BoletoError> {
     let subject = subject(session, bill, installment).await?;
     let email = email.checked(&subject.installment, &subject.creditor.name)?;
-    match interactive(session).send_payment_slip(bill, installment, &email).await {
+    match interactive(session)
+        .send_payment_slip(bill, installment, &email)
+        .await
+    {
         Ok(SlipAnswer::Done(())) => {
             note(session, &subject.installment, EventKind::BoletoEmailed).await;
             Ok(())
@@ -78,8 +88,16 @@ fn interactive(session: &Session) -> Client {
 }
 
 /// The installment, if it is this tenant's and open, and its customer is still the bill's.
-async fn subject(session: &Session, bill: BillId, installment: InstallmentId) -> Result<Subject<'_>, BoletoError> {
-    let held = session.adapters.store.load_bill(&session.tenant, bill).await?;
+async fn subject(
+    session: &Session,
+    bill: BillId,
+    installment: InstallmentId,
+) -> Result<Subject<'_>, BoletoError> {
+    let held = session
+        .adapters
+        .store
+        .load_bill(&session.tenant, bill)
+        .await?;
     let installment = open_installment(&held, bill, installment)?;
     let contract = held.contracts.get(&installment.contract);
     let contract = contract.ok_or(BoletoError::UnknownBill(bill))?;
@@ -93,8 +111,16 @@ async fn subject(session: &Session, bill: BillId, installment: InstallmentId) ->
 }
 
 /// After an assignment of rights two contracts of a bill hold installments of the same ids; those of one of them are open.
-fn open_installment(held: &HeldBill, bill: BillId, id: InstallmentId) -> Result<&Installment, BoletoError> {
-    let found: Vec<&Installment> = held.installments.values().filter(|row| row.id == id).collect();
+fn open_installment(
+    held: &HeldBill,
+    bill: BillId,
+    id: InstallmentId,
+) -> Result<&Installment, BoletoError> {
+    let found: Vec<&Installment> = held
+        .installments
+        .values()
+        .filter(|row| row.id == id)
+        .collect();
     if let Some(open) = found.iter().find(|row| row.is_open()) {
         return Ok(open);
     }
@@ -106,12 +132,20 @@ fn open_installment(held: &HeldBill, bill: BillId, id: InstallmentId) -> Result<
             on,
         }),
         _ if held.contracts.is_empty() => Err(BoletoError::UnknownBill(bill)),
-        _ => Err(BoletoError::UnknownInstallment { bill, installment: id }),
+        _ => Err(BoletoError::UnknownInstallment {
+            bill,
+            installment: id,
+        }),
     }
 }
 
 /// Sees that the installment has the due date in Sienge, asking for it only when Sienge says another one now.
-async fn with_due_date<'a>(session: &'a Session, sienge: &Client, subject: Subject<'a>, due_on: Date) -> Result<Subject<'a>, BoletoError> {
+async fn with_due_date<'a>(
+    session: &'a Session,
+    sienge: &Client,
+    subject: Subject<'a>,
+    due_on: Date,
+) -> Result<Subject<'a>, BoletoError> {
     // What is refused anyway costs no call.
     must_change(&subject, due_on, session.today)?;
     let (bill, id) = (subject.installment.contract.bill, subject.installment.id);
@@ -164,14 +198,21 @@ async fn as_sienge_says<'a>(
     bill: BillId,
     installment: InstallmentId,
 ) -> Result<Subject<'a>, BoletoError> {
-    let held = session.adapters.store.load_bill(&session.tenant, bill).await?;
+    let held = session
+        .adapters
+        .store
+        .load_bill(&session.tenant, bill)
+        .await?;
     let mut view = Reading::begin(Scope::Sync, session.now()).knowing(bill, held.version);
     let seen = sienge.observe_by_rest(bill).await?;
     let told = told_of(&seen, installment);
     // Should the commit fail, the next webhook or load does it; the boleto does not wait for it.
-    session.sync_seen(&mut view, vec![seen], &mut Report::default()).await?;
+    session
+        .sync_seen(&mut view, vec![seen], &mut Report::default())
+        .await?;
     let mut subject = subject(session, bill, installment).await?;
-    (subject.installment.due_on, subject.installment.balance) = told.ok_or_else(|| gone(bill, installment))?;
+    (subject.installment.due_on, subject.installment.balance) =
+        told.ok_or_else(|| gone(bill, installment))?;
     Ok(subject)
 }
 
@@ -227,7 +268,12 @@ async fn note(session: &Session, installment: &Installment, kind: EventKind) {
         revisions: vec![installment.revision],
         contract_revision: 0,
     };
-    if let Err(error) = session.adapters.store.note_event(&session.tenant, &event).await {
+    if let Err(error) = session
+        .adapters
+        .store
+        .note_event(&session.tenant, &event)
+        .await
+    {
         let bill = installment.contract.bill;
         tracing::warn!(tenant = %session.tenant, %bill, %error, "the boleto is not on the timeline");
     }

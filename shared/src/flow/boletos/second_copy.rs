@@ -59,7 +59,11 @@ impl fmt::Debug for SecondCopy {
 impl SecondCopy {
     /// Checks Sienge's answer. A line whose check digits are wrong is an error, for paying it would pay somebody else or nobody; a value
     /// or due date other than the installment's is a warning, for the bank's boleto may carry charges or another date.
-    pub(super) fn of(slip: &PaymentSlip, held: &Installment, creditor: &str) -> Result<Self, BoletoError> {
+    pub(super) fn of(
+        slip: &PaymentSlip,
+        held: &Installment,
+        creditor: &str,
+    ) -> Result<Self, BoletoError> {
         let bill = held.contract.bill;
         let unusable = |fault| BoletoError::InvalidBoleto {
             bill,
@@ -101,10 +105,18 @@ impl SecondCopy {
     }
 }
 
-fn warnings(held: &Installment, value: Option<Cents>, due_on: Option<Date>, has_link: bool) -> Vec<String> {
+fn warnings(
+    held: &Installment,
+    value: Option<Cents>,
+    due_on: Option<Date>,
+    has_link: bool,
+) -> Vec<String> {
     let balance = held.balance;
     let by_value = match value {
-        None => Some(format!("O boleto não traz valor: o saldo da parcela é R$ {}", balance.brazilian())),
+        None => Some(format!(
+            "O boleto não traz valor: o saldo da parcela é R$ {}",
+            balance.brazilian()
+        )),
         Some(value) if value != balance => Some(format!(
             "O valor do boleto (R$ {}) é diferente do saldo da parcela (R$ {}): confira se ele inclui correção, encargos ou desconto",
             value.brazilian(),
@@ -113,7 +125,10 @@ fn warnings(held: &Installment, value: Option<Cents>, due_on: Option<Date>, has_
         Some(_) => None,
     };
     let by_date = match due_on {
-        None => Some(format!("O boleto não traz vencimento: o da parcela é {}", day(held.due_on))),
+        None => Some(format!(
+            "O boleto não traz vencimento: o da parcela é {}",
+            day(held.due_on)
+        )),
         Some(due_on) if due_on != held.due_on => Some(format!(
             "O vencimento do boleto ({}) é diferente do da parcela ({})",
             day(due_on),
@@ -121,7 +136,9 @@ fn warnings(held: &Installment, value: Option<Cents>, due_on: Option<Date>, has_
         )),
         Some(_) => None,
     };
-    let by_link = (!has_link).then(|| "O Sienge não informou um link https para o boleto: use a linha digitável".to_owned());
+    let by_link = (!has_link).then(|| {
+        "O Sienge não informou um link https para o boleto: use a linha digitável".to_owned()
+    });
     [by_value, by_date, by_link].into_iter().flatten().collect()
 }
 
@@ -144,23 +161,44 @@ mod tests {
 
     #[test]
     fn a_boleto_that_agrees_with_the_installment_has_no_warnings() {
-        let copy = SecondCopy::of(&slip("https://b.example/1", LINE), &installment(), "Construtora Boa").unwrap();
+        let copy = SecondCopy::of(
+            &slip("https://b.example/1", LINE),
+            &installment(),
+            "Construtora Boa",
+        )
+        .unwrap();
         assert!(copy.warnings.is_empty(), "{:?}", copy.warnings);
-        assert_eq!((copy.url.as_deref(), copy.expires_in_seconds), (Some("https://b.example/1"), 300));
+        assert_eq!(
+            (copy.url.as_deref(), copy.expires_in_seconds),
+            (Some("https://b.example/1"), 300)
+        );
         assert!(copy.notice.contains("5 minutos"));
         assert_eq!(
-            (copy.digitable_line.as_str(), copy.bank.as_str(), copy.barcode.len()),
+            (
+                copy.digitable_line.as_str(),
+                copy.bank.as_str(),
+                copy.barcode.len()
+            ),
             (LINE, "001", 44)
         );
-        assert_eq!((copy.amount, copy.due_on), (Cents::new(108_680), date(2026, 12, 10)));
+        assert_eq!(
+            (copy.amount, copy.due_on),
+            (Cents::new(108_680), date(2026, 12, 10))
+        );
         assert_eq!(
             copy.sms_text,
             "Construtora Boa: parcela 2/120, venc. 10/12/2026, R$ 1.086,80. Boleto: 00190000090123456700400001234178716560000108680"
         );
         let json = serde_json::to_value(&copy).unwrap();
-        assert_eq!((&json["amount"], &json["dueOn"]), (&"1086.80".into(), &"2026-12-10".into()));
+        assert_eq!(
+            (&json["amount"], &json["dueOn"]),
+            (&"1086.80".into(), &"2026-12-10".into())
+        );
         let printed = format!("{copy:?}");
-        assert!(!printed.contains("b.example") && !printed.contains("0019"), "{printed}");
+        assert!(
+            !printed.contains("b.example") && !printed.contains("0019"),
+            "{printed}"
+        );
     }
 
     #[test]
@@ -191,7 +229,10 @@ mod tests {
         // Factor 0000 and value zero.
         let open = "00190.00009 01234.567004 00001.234178 4 00000000000000";
         let copy = SecondCopy::of(&slip("", open), &installment(), "").unwrap();
-        assert_eq!((copy.amount, copy.due_on), (Cents::new(108_680), date(2026, 12, 10)));
+        assert_eq!(
+            (copy.amount, copy.due_on),
+            (Cents::new(108_680), date(2026, 12, 10))
+        );
         assert_eq!(copy.warnings.len(), 3, "{:?}", copy.warnings);
     }
 
@@ -209,15 +250,28 @@ mod tests {
     fn an_invalid_line_is_an_error_that_passes_nothing_on() {
         for (line, why) in [
             ("", "a linha digitável não veio"),
-            ("00190.00009 01234.567104 00001.234178 7 16560000108680", "campo 2"),
-            ("00190.00009 01234.567004 00001.234178 7 16560000108681", "dígito verificador geral"),
+            (
+                "00190.00009 01234.567104 00001.234178 7 16560000108680",
+                "campo 2",
+            ),
+            (
+                "00190.00009 01234.567004 00001.234178 7 16560000108681",
+                "dígito verificador geral",
+            ),
             ("123", "deve ter 47 dígitos"),
         ] {
-            let error = SecondCopy::of(&slip("https://b.example/1", line), &installment(), "").unwrap_err();
+            let error =
+                SecondCopy::of(&slip("https://b.example/1", line), &installment(), "").unwrap_err();
             let text = error.to_string();
             assert!(matches!(error, BoletoError::InvalidBoleto { .. }), "{text}");
-            assert!(text.contains(why) && text.contains("parcela 3 do contrato 10001"), "{text}");
-            assert!(!text.contains("0019") && !text.contains("b.example"), "{text}");
+            assert!(
+                text.contains(why) && text.contains("parcela 3 do contrato 10001"),
+                "{text}"
+            );
+            assert!(
+                !text.contains("0019") && !text.contains("b.example"),
+                "{text}"
+            );
         }
     }
 }

@@ -42,7 +42,9 @@ impl QuoteError {
 fn path(error: &calculation::Error) -> &'static str {
     use calculation::Error as E;
     match error {
-        E::DateInThePast { field, .. } | E::DateOutOfRange { field, .. } | E::Invalid { field, .. } => match *field {
+        E::DateInThePast { field, .. }
+        | E::DateOutOfRange { field, .. }
+        | E::Invalid { field, .. } => match *field {
             "data do cálculo" => "on",
             "primeiro vencimento" => "plan.firstDue",
             "parcelas" => "plan.installments",
@@ -54,7 +56,8 @@ fn path(error: &calculation::Error) -> &'static str {
         E::NoPlanFits { .. } => "affordable",
         // A cash tier was found for every installment when the campaign was chosen: what is missing is a plan's.
         E::NoTier { .. } => "plan.installments",
-        E::DiscountRate { component, .. } | E::DiscountAmount { component, .. } => match *component {
+        E::DiscountRate { component, .. } | E::DiscountAmount { component, .. } => match *component
+        {
             "principal" => "discounts.principal",
             "multa" => "discounts.fine",
             "juros" => "discounts.interest",

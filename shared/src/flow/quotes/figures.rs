@@ -11,16 +11,23 @@ use crate::portfolio::Document;
 use crate::sienge::{DebitBalance, DebitInstallment, Priority, SiengeError, StatementBill};
 
 /// Fills in what Sienge says about the debts. A person waits: the calls go ahead of the batches.
-pub(super) async fn read(session: &Session, chosen: &mut Chosen, on: Date) -> Result<(), QuoteError> {
+pub(super) async fn read(
+    session: &Session,
+    chosen: &mut Chosen,
+    on: Date,
+) -> Result<(), QuoteError> {
     let (bill, customer) = (chosen.bill, chosen.customer);
-    let refuse = |detail: String| QuoteError::fault(format!("bills[{}].bill", chosen.index), detail);
+    let refuse =
+        |detail: String| QuoteError::fault(format!("bills[{}].bill", chosen.index), detail);
     let customers = session
         .adapters
         .store
         .customers(&session.tenant, &[customer])
         .await
         .map_err(FlowError::from)?;
-    let document = customers.get(&customer).and_then(|customer| customer.document.clone());
+    let document = customers
+        .get(&customer)
+        .and_then(|customer| customer.document.clone());
     let document = document.filter(is_usable).ok_or_else(|| {
         refuse(format!(
             "o cliente do título {bill} não tem na carteira um CPF (11 dígitos) ou CNPJ (14 caracteres, letras inclusive) utilizável, e o Sienge só \
@@ -87,7 +94,10 @@ fn is_usable(document: &Document) -> bool {
 }
 
 fn not_owed(balance: &DebitBalance, id: InstallmentId) -> &'static str {
-    let paid = balance.paid_installments.iter().any(|row| row.installment_id == Some(id.0));
+    let paid = balance
+        .paid_installments
+        .iter()
+        .any(|row| row.installment_id == Some(id.0));
     if paid {
         "já está quitada no Sienge; a baixa ainda não chegou à carteira"
     } else {
@@ -147,7 +157,13 @@ mod tests {
     #[test]
     fn the_indexer_is_known_when_all_have_the_same() {
         assert_eq!(one_indexer(&[Some(8), Some(8)]), Some(8));
-        for unknown in [&[][..], &[None], &[Some(8), None], &[Some(8), Some(9)], &[Some(i64::MAX)]] {
+        for unknown in [
+            &[][..],
+            &[None],
+            &[Some(8), None],
+            &[Some(8), Some(9)],
+            &[Some(i64::MAX)],
+        ] {
             assert_eq!(one_indexer(unknown), None, "{unknown:?}");
         }
     }
@@ -160,9 +176,15 @@ mod tests {
             ..StatementBill::default()
         };
         assert_eq!(late_terms(&bill(None, None)).unwrap(), None);
-        assert_eq!(late_terms(&bill(Some(dec!(0)), Some(dec!(0.00)))).unwrap(), None);
+        assert_eq!(
+            late_terms(&bill(Some(dec!(0)), Some(dec!(0.00)))).unwrap(),
+            None
+        );
         let terms = late_terms(&bill(Some(dec!(2)), None)).unwrap().unwrap();
-        assert_eq!((terms.fine, terms.interest, terms.pro_rata), (Rate::TWO_PERCENT, Rate::ZERO, None));
+        assert_eq!(
+            (terms.fine, terms.interest, terms.pro_rata),
+            (Rate::TWO_PERCENT, Rate::ZERO, None)
+        );
         assert!(late_terms(&bill(Some(dec!(200)), None)).is_err());
     }
 
@@ -174,7 +196,10 @@ mod tests {
             ..DebitInstallment::default()
         };
         let balance = amounts(&row).unwrap();
-        assert_eq!((balance.adjusted, balance.current), (Cents::new(100_001), Cents::new(109_559)));
+        assert_eq!(
+            (balance.adjusted, balance.current),
+            (Cents::new(100_001), Cents::new(109_559))
+        );
         assert_eq!(amounts(&DebitInstallment::default()), None);
     }
 }

@@ -16,8 +16,8 @@ pub use selection::{Selected, SelectedBill};
 
 use super::{FlowError, Session};
 use crate::calculation::{
-    Campaign, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest, PlanRequest, Planned, Quote, Request,
-    Selection, plan, quote, select, smallest_plan,
+    Campaign, Debt, Discounts, Error, MAX_AHEAD_DAYS, Payment, Periodicity, Plan, PlanInterest,
+    PlanRequest, Planned, Quote, Request, Selection, plan, quote, select, smallest_plan,
 };
 use crate::calendar::{self, Date};
 use crate::ids::{BillId, CreditorId};
@@ -122,7 +122,10 @@ impl Quoted {
 }
 
 /// Quotes a selection, and plans its payment when that is asked for.
-pub async fn quote_selection(session: &Session, asked: &QuoteRequest) -> Result<Quoted, QuoteError> {
+pub async fn quote_selection(
+    session: &Session,
+    asked: &QuoteRequest,
+) -> Result<Quoted, QuoteError> {
     let ready = prepare(session, &asked.bills, asked.on, asked.portal).await?;
     let request = ready.request(session, asked.discounts);
     let (quote, plan) = match &asked.plan {
@@ -136,7 +139,10 @@ pub async fn quote_selection(session: &Session, asked: &QuoteRequest) -> Result<
 }
 
 /// The smallest plan none of whose installments passes what the debtor can pay.
-pub async fn smallest_plan_for(session: &Session, asked: &SmallestPlanRequest) -> Result<Quoted, QuoteError> {
+pub async fn smallest_plan_for(
+    session: &Session,
+    asked: &SmallestPlanRequest,
+) -> Result<Quoted, QuoteError> {
     let ready = prepare(session, &asked.bills, asked.on, asked.portal).await?;
     let request = ready.request(session, asked.discounts);
     let terms = &asked.plan;
@@ -149,11 +155,12 @@ pub async fn smallest_plan_for(session: &Session, asked: &SmallestPlanRequest) -
         due_day: terms.due_day,
         business_days_only: terms.business_days_only,
     };
-    let Planned { quote, plan } = smallest_plan(&request, &terms, asked.affordable).map_err(|error| match error {
-        // This request names no number of installments.
-        Error::NoTier { .. } => QuoteError::fault("plan", error.to_string()),
-        error => QuoteError::of(error),
-    })?;
+    let Planned { quote, plan } =
+        smallest_plan(&request, &terms, asked.affordable).map_err(|error| match error {
+            // This request names no number of installments.
+            Error::NoTier { .. } => QuoteError::fault("plan", error.to_string()),
+            error => QuoteError::of(error),
+        })?;
     Ok(ready.quoted(quote, Some(plan)))
 }
 
@@ -168,13 +175,23 @@ struct Ready<'a> {
 }
 
 /// Reads what a calculation needs; Sienge last, so that what is refused costs none of its quota.
-async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Date>, portal: bool) -> Result<Ready<'a>, QuoteError> {
+async fn prepare<'a>(
+    session: &'a Session,
+    bills: &[SelectedBill],
+    on: Option<Date>,
+    portal: bool,
+) -> Result<Ready<'a>, QuoteError> {
     let on = on.unwrap_or(session.today);
     check_date(session.today, on)?;
     selection::check_bills(bills)?;
     let ids: Vec<BillId> = bills.iter().map(|selected| selected.bill).collect();
     let mut held = Vec::with_capacity(ids.len());
-    for (bill, read) in session.adapters.store.load_bills(&session.tenant, &ids).await {
+    for (bill, read) in session
+        .adapters
+        .store
+        .load_bills(&session.tenant, &ids)
+        .await
+    {
         held.push((bill, read.map_err(FlowError::from)?));
     }
     let (creditor, mut chosen) = selection::choose(bills, &held)?;
@@ -190,7 +207,12 @@ async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Da
         .await
         .map_err(FlowError::from)?
         .campaigns;
-    let debts = |chosen: &[Chosen]| -> Vec<Debt> { chosen.iter().flat_map(|chosen| chosen.debts.clone()).collect() };
+    let debts = |chosen: &[Chosen]| -> Vec<Debt> {
+        chosen
+            .iter()
+            .flat_map(|chosen| chosen.debts.clone())
+            .collect()
+    };
     let unread = debts(&chosen);
     let wanted = Selection {
         creditor,
@@ -200,7 +222,12 @@ async fn prepare<'a>(session: &'a Session, bills: &[SelectedBill], on: Option<Da
         settings: &settings.calculation,
     };
     let campaign = select(&campaigns, &wanted).map_err(QuoteError::of)?.clone();
-    try_join_all(chosen.iter_mut().map(|chosen| figures::read(session, chosen, on))).await?;
+    try_join_all(
+        chosen
+            .iter_mut()
+            .map(|chosen| figures::read(session, chosen, on)),
+    )
+    .await?;
     Ok(Ready {
         creditor,
         settings,

@@ -48,10 +48,16 @@ impl Chosen {
 /// What can be said of a selection before anything is read.
 pub(super) fn check_bills(bills: &[SelectedBill]) -> Result<(), QuoteError> {
     if bills.is_empty() {
-        return Err(QuoteError::fault("bills", "nenhum título selecionado; selecione ao menos um"));
+        return Err(QuoteError::fault(
+            "bills",
+            "nenhum título selecionado; selecione ao menos um",
+        ));
     }
     if bills.len() > MAX_BILLS {
-        let detail = format!("{} títulos selecionados; selecione no máximo {MAX_BILLS}", bills.len());
+        let detail = format!(
+            "{} títulos selecionados; selecione no máximo {MAX_BILLS}",
+            bills.len()
+        );
         return Err(QuoteError::fault("bills", detail));
     }
     let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
@@ -65,8 +71,13 @@ pub(super) fn check_bills(bills: &[SelectedBill]) -> Result<(), QuoteError> {
         let mut ids = BTreeSet::new();
         for (place, id) in installments.iter().flatten().enumerate() {
             if !ids.insert(*id) {
-                let detail = format!("a parcela {id} do título {bill} foi selecionada duas vezes; selecione-a uma vez");
-                faults.push(fault(format!("bills[{index}].installments[{place}]"), detail));
+                let detail = format!(
+                    "a parcela {id} do título {bill} foi selecionada duas vezes; selecione-a uma vez"
+                );
+                faults.push(fault(
+                    format!("bills[{index}].installments[{place}]"),
+                    detail,
+                ));
             }
         }
         if installments.as_ref().is_some_and(Vec::is_empty) {
@@ -82,11 +93,17 @@ pub(super) fn check_bills(bills: &[SelectedBill]) -> Result<(), QuoteError> {
 }
 
 /// The creditor and the debts of each bill, in the request's order.
-pub(super) fn choose(bills: &[SelectedBill], held: &[(BillId, HeldBill)]) -> Result<(CreditorId, Vec<Chosen>), QuoteError> {
+pub(super) fn choose(
+    bills: &[SelectedBill],
+    held: &[(BillId, HeldBill)],
+) -> Result<(CreditorId, Vec<Chosen>), QuoteError> {
     let mut faults = Vec::new();
     let mut chosen: Vec<Chosen> = Vec::with_capacity(bills.len());
     for (index, selected) in bills.iter().enumerate() {
-        let held = held.iter().find(|(bill, _)| *bill == selected.bill).map(|(_, held)| held);
+        let held = held
+            .iter()
+            .find(|(bill, _)| *bill == selected.bill)
+            .map(|(_, held)| held);
         match open_contract(selected.bill, held) {
             Err(detail) => faults.push(fault(format!("bills[{index}].bill"), detail)),
             Ok((held, contract)) => {
@@ -121,31 +138,64 @@ pub(super) fn choose(bills: &[SelectedBill], held: &[(BillId, HeldBill)]) -> Res
 }
 
 fn open_contract(bill: BillId, held: Option<&HeldBill>) -> Result<(&HeldBill, &Contract), String> {
-    let unknown = || format!("título {bill} não encontrado na carteira; confira o número ou aguarde a próxima carga");
-    let held = held.filter(|held| !held.contracts.is_empty()).ok_or_else(unknown)?;
-    if let Some(contract) = held.contracts.values().find(|contract| contract.state == ContractState::Open) {
+    let unknown = || {
+        format!(
+            "título {bill} não encontrado na carteira; confira o número ou aguarde a próxima carga"
+        )
+    };
+    let held = held
+        .filter(|held| !held.contracts.is_empty())
+        .ok_or_else(unknown)?;
+    if let Some(contract) = held
+        .contracts
+        .values()
+        .find(|contract| contract.state == ContractState::Open)
+    {
         return match contract.waiting() {
             Some(waiting) if contract.waits_for_assignment() => Err(waiting),
             _ => Ok((held, contract)),
         };
     }
-    let ended = held.contracts.values().max_by_key(|contract| match contract.state {
-        ContractState::Finished { on } | ContractState::Cancelled { on } | ContractState::Assigned { on } => Some(on),
-        ContractState::Open => None,
-    });
+    let ended = held
+        .contracts
+        .values()
+        .max_by_key(|contract| match contract.state {
+            ContractState::Finished { on }
+            | ContractState::Cancelled { on }
+            | ContractState::Assigned { on } => Some(on),
+            ContractState::Open => None,
+        });
     let retyped = ended.is_some_and(Contract::is_retyped);
     Err(match ended.map(|contract| contract.state) {
-        Some(ContractState::Finished { on }) => format!("o título {bill} está finalizado desde {}: nada em aberto", brazilian(on)),
-        Some(ContractState::Cancelled { on }) => format!("o título {bill} foi cancelado (distrato) em {}", brazilian(on)),
+        Some(ContractState::Finished { on }) => format!(
+            "o título {bill} está finalizado desde {}: nada em aberto",
+            brazilian(on)
+        ),
+        Some(ContractState::Cancelled { on }) => format!(
+            "o título {bill} foi cancelado (distrato) em {}",
+            brazilian(on)
+        ),
         Some(ContractState::Assigned { on }) if retyped => {
-            format!("o título {bill} mudou de tipo em {}; aguarde a próxima carga", brazilian(on))
+            format!(
+                "o título {bill} mudou de tipo em {}; aguarde a próxima carga",
+                brazilian(on)
+            )
         }
-        Some(ContractState::Assigned { on }) => format!("o título {bill} mudou de titular em {}; aguarde a próxima carga", brazilian(on)),
+        Some(ContractState::Assigned { on }) => format!(
+            "o título {bill} mudou de titular em {}; aguarde a próxima carga",
+            brazilian(on)
+        ),
         _ => unknown(),
     })
 }
 
-fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract: &Contract, faults: &mut Vec<Fault>) -> Vec<Debt> {
+fn installments(
+    index: usize,
+    selected: &SelectedBill,
+    held: &HeldBill,
+    contract: &Contract,
+    faults: &mut Vec<Fault>,
+) -> Vec<Debt> {
     let of_contract = || {
         held.installments
             .iter()
@@ -154,7 +204,11 @@ fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract
     };
     let mut found = Vec::new();
     let Some(ids) = &selected.installments else {
-        found.extend(of_contract().filter(|row| row.is_open()).map(|row| debt(row, contract)));
+        found.extend(
+            of_contract()
+                .filter(|row| row.is_open())
+                .map(|row| debt(row, contract)),
+        );
         if found.is_empty() {
             let detail = format!("o título {} não tem parcelas em aberto", selected.bill);
             faults.push(fault(format!("bills[{index}].bill"), detail));
@@ -164,7 +218,10 @@ fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract
     for (place, id) in ids.iter().enumerate() {
         let row = of_contract().find(|row| row.id == *id);
         let read = match row.map(|row| (row, row.state)) {
-            None => Err(format!("a parcela {id} não existe no título {}", selected.bill)),
+            None => Err(format!(
+                "a parcela {id} não existe no título {}",
+                selected.bill
+            )),
             Some((_, InstallmentState::Closed { motive, on })) => Err(format!(
                 "a parcela {id} do título {} não está em aberto: {} em {}",
                 selected.bill,
@@ -175,7 +232,10 @@ fn installments(index: usize, selected: &SelectedBill, held: &HeldBill, contract
         };
         match read {
             Ok(debt) => found.push(debt),
-            Err(detail) => faults.push(fault(format!("bills[{index}].installments[{place}]"), detail)),
+            Err(detail) => faults.push(fault(
+                format!("bills[{index}].installments[{place}]"),
+                detail,
+            )),
         }
     }
     found
@@ -201,7 +261,11 @@ fn debt(row: &Installment, contract: &Contract) -> Debt {
 pub(super) fn check_due_dates(chosen: &[Chosen], on: Date) -> Result<(), QuoteError> {
     let mut faults = Vec::new();
     for chosen in chosen {
-        for debt in chosen.debts.iter().filter(|debt| !is_computable(debt.due_on, on)) {
+        for debt in chosen
+            .debts
+            .iter()
+            .filter(|debt| !is_computable(debt.due_on, on))
+        {
             let detail = format!(
                 "a parcela {} do título {} vence em {}, o que não pode estar certo; corrija o vencimento no Sienge ou calcule as outras parcelas",
                 debt.installment,

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{FlowError, Report, Session, SyncOutcome};
 use crate::calendar::Date;
-use crate::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId};
+use crate::ids::{
+    BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId,
+};
 use crate::portfolio::{CreditBureauRecord, Customer, Enterprise, Scope};
 use crate::sienge::{self, CustomerFilter, Rows, SalesContractFilter, SiengeError};
 use rows::{to_customer, to_sales_contract, to_unit};
@@ -48,7 +50,9 @@ impl AllRecords {
     const fn after(self, listed: usize) -> Self {
         match self {
             Self::Enterprises => Self::SalesContracts(0),
-            Self::SalesContracts(skip) if listed == ROWS_IN_A_STEP => Self::SalesContracts(skip + listed),
+            Self::SalesContracts(skip) if listed == ROWS_IN_A_STEP => {
+                Self::SalesContracts(skip + listed)
+            }
             Self::SalesContracts(_) => Self::Customers(0),
             Self::Customers(skip) if listed == ROWS_IN_A_STEP => Self::Customers(skip + listed),
             Self::Customers(_) | Self::Done => Self::Done,
@@ -83,10 +87,17 @@ struct FailureStreak(usize);
 
 impl FailureStreak {
     /// Whether to go on; an error that concerns everything else too is handed on.
-    fn should_continue(&mut self, tenant: &TenantId, what: &str, read: Result<(), FlowError>) -> Result<bool, FlowError> {
+    fn should_continue(
+        &mut self,
+        tenant: &TenantId,
+        what: &str,
+        read: Result<(), FlowError>,
+    ) -> Result<bool, FlowError> {
         match read {
             Ok(()) => self.0 = 0,
-            Err(FlowError::Sienge(error)) if !error.is_quota() && !matches!(error, SiengeError::Deadline { .. }) => {
+            Err(FlowError::Sienge(error))
+                if !error.is_quota() && !matches!(error, SiengeError::Deadline { .. }) =>
+            {
                 tracing::warn!(%tenant, record = what, %error, "a record could not be read; the next daily load or reconciliation reads it");
                 self.0 += 1;
             }
@@ -99,7 +110,12 @@ impl FailureStreak {
 impl Session {
     /// Makes sure that the customers of new contracts are in the portfolio. Webhooks and imports open few contracts and read each
     /// customer; a reconciliation opens many, and reads all customers in pages at its end, so it only notes that they are wanted.
-    pub(super) async fn know_customers(&self, scope: Scope, ids: &BTreeSet<CustomerId>, report: &mut Report) -> Result<(), FlowError> {
+    pub(super) async fn know_customers(
+        &self,
+        scope: Scope,
+        ids: &BTreeSet<CustomerId>,
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         if ids.is_empty() || self.dry_run {
             return Ok(());
         }
@@ -119,7 +135,10 @@ impl Session {
             .copied()
             .filter(|id| known.get(id).is_none_or(|held| held.erased_on.is_some()))
             .collect();
-        self.adapters.store.note_unread_customers(&self.tenant, &new).await?;
+        self.adapters
+            .store
+            .note_unread_customers(&self.tenant, &new)
+            .await?;
         if !scope.reconciles() {
             self.read_customers(&unknown, report).await?;
         }
@@ -127,18 +146,30 @@ impl Session {
     }
 
     /// Reads again those of the customers that the portfolio has; answers those that could not be read.
-    pub(super) async fn refresh_customers(&self, ids: &BTreeSet<CustomerId>, report: &mut Report) -> BTreeMap<CustomerId, SyncOutcome> {
+    pub(super) async fn refresh_customers(
+        &self,
+        ids: &BTreeSet<CustomerId>,
+        report: &mut Report,
+    ) -> BTreeMap<CustomerId, SyncOutcome> {
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
         let held = match self.adapters.store.customers(&self.tenant, &wanted).await {
             Ok(held) => held.into_values(),
             Err(error) => return unread("cliente", ids.iter().copied(), &error.into()),
         };
-        let known = held.filter(|held| held.erased_on.is_none()).map(|held| held.id);
-        self.read_each("cliente", known, async |id| self.read_customers(&[id], report).await)
-            .await
+        let known = held
+            .filter(|held| held.erased_on.is_none())
+            .map(|held| held.id);
+        self.read_each("cliente", known, async |id| {
+            self.read_customers(&[id], report).await
+        })
+        .await
     }
 
-    async fn read_customers(&self, ids: &[CustomerId], report: &mut Report) -> Result<(), FlowError> {
+    async fn read_customers(
+        &self,
+        ids: &[CustomerId],
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         for id in ids {
             // A customer that can't be read yet (Sienge announces some before they are readable) stays wanted.
             if let Some(customer) = self.sienge.customer(*id).await?
@@ -151,9 +182,14 @@ impl Session {
     }
 
     /// Reads units that a webhook named; answers those that could not be read.
-    pub(super) async fn refresh_units(&self, ids: &BTreeSet<UnitId>, report: &mut Report) -> BTreeMap<UnitId, SyncOutcome> {
+    pub(super) async fn refresh_units(
+        &self,
+        ids: &BTreeSet<UnitId>,
+        report: &mut Report,
+    ) -> BTreeMap<UnitId, SyncOutcome> {
         let ids = ids.iter().copied();
-        self.read_each("unidade", ids, async |id| self.read_unit(id, report).await).await
+        self.read_each("unidade", ids, async |id| self.read_unit(id, report).await)
+            .await
     }
 
     async fn read_unit(&self, id: UnitId, report: &mut Report) -> Result<(), FlowError> {
@@ -168,7 +204,10 @@ impl Session {
         &self,
         ids: &BTreeSet<SalesContractId>,
         report: &mut Report,
-    ) -> (BTreeMap<SalesContractId, Option<BillId>>, BTreeMap<SalesContractId, SyncOutcome>) {
+    ) -> (
+        BTreeMap<SalesContractId, Option<BillId>>,
+        BTreeMap<SalesContractId, SyncOutcome>,
+    ) {
         let mut bills = BTreeMap::new();
         let ids = ids.iter().copied();
         let read = async |id| {
@@ -180,7 +219,11 @@ impl Session {
         (bills, unread)
     }
 
-    async fn read_sales_contract(&self, id: SalesContractId, report: &mut Report) -> Result<Option<BillId>, FlowError> {
+    async fn read_sales_contract(
+        &self,
+        id: SalesContractId,
+        report: &mut Report,
+    ) -> Result<Option<BillId>, FlowError> {
         let contract = self.sienge.sales_contract(id).await?;
         let Some(contract) = contract.as_ref().and_then(to_sales_contract) else {
             return Ok(None);
@@ -242,8 +285,16 @@ impl Session {
             ..SalesContractFilter::default()
         };
         let list = self.read_contract_list(changed, report).await?;
-        let held = self.adapters.store.held_units(&self.tenant, &list.units).await?;
-        let new = list.units.iter().map(|(_, unit)| *unit).filter(|unit| !held.contains(unit));
+        let held = self
+            .adapters
+            .store
+            .held_units(&self.tenant, &list.units)
+            .await?;
+        let new = list
+            .units
+            .iter()
+            .map(|(_, unit)| *unit)
+            .filter(|unit| !held.contains(unit));
         let units: BTreeSet<UnitId> = list.freed.iter().copied().chain(new).collect();
         let mut streak = FailureStreak::default();
         for unit in units.into_iter().take(ONE_BY_ONE) {
@@ -284,7 +335,11 @@ impl Session {
                     skip,
                     ..SalesContractFilter::default()
                 };
-                let rows = self.sienge.sales_contracts(&of_creditor).take(ROWS_IN_A_STEP).boxed();
+                let rows = self
+                    .sienge
+                    .sales_contracts(&of_creditor)
+                    .take(ROWS_IN_A_STEP)
+                    .boxed();
                 self.keep(rows, to_sales_contract, report).await?
             }
             AllRecords::Customers(skip) => {
@@ -301,43 +356,62 @@ impl Session {
     }
 
     /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than asking for each enterprise's.
-    async fn read_all_units(&self, enterprises: &[EnterpriseId], report: &mut Report) -> Result<(), FlowError> {
+    async fn read_all_units(
+        &self,
+        enterprises: &[EnterpriseId],
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         if enterprises.len() > FEW_ENTERPRISES
             && let Some(calls) = self.sienge.calls_for_all_units().await?
             && calls < enterprises.len()
         {
             let ours: BTreeSet<EnterpriseId> = enterprises.iter().copied().collect();
-            let to_our_unit = |row: &sienge::Unit| to_unit(row).filter(|unit| ours.contains(&unit.enterprise));
-            self.keep(self.sienge.units(None), to_our_unit, report).await?;
+            let to_our_unit =
+                |row: &sienge::Unit| to_unit(row).filter(|unit| ours.contains(&unit.enterprise));
+            self.keep(self.sienge.units(None), to_our_unit, report)
+                .await?;
             return Ok(());
         }
         for enterprise in enterprises {
-            self.keep(self.sienge.units(Some(*enterprise)), to_unit, report).await?;
+            self.keep(self.sienge.units(Some(*enterprise)), to_unit, report)
+                .await?;
         }
         Ok(())
     }
 
     /// SPC state of the creditor's late installments; neither its webhooks nor its other resources tell it.
-    pub(super) async fn read_credit_bureau(&self, creditor: CreditorId, report: &mut Report) -> Result<(), FlowError> {
+    pub(super) async fn read_credit_bureau(
+        &self,
+        creditor: CreditorId,
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         let mut sent: BTreeMap<BillId, BTreeSet<InstallmentId>> = BTreeMap::new();
         let mut rows = self.sienge.defaulters(creditor, None);
         while let Some(row) = rows.next().await {
             let row = row?;
-            let Some(bill) = row.receivable_bill_id.map(BillId) else { continue };
+            let Some(bill) = row.receivable_bill_id.map(BillId) else {
+                continue;
+            };
             let marked = row
                 .defaulter_installments
                 .iter()
                 .filter(|late| late.sent_to_spc_serasa == Some(true));
-            sent.entry(bill)
-                .or_default()
-                .extend(marked.filter_map(|late| late.installment_id).map(InstallmentId));
+            sent.entry(bill).or_default().extend(
+                marked
+                    .filter_map(|late| late.installment_id)
+                    .map(InstallmentId),
+            );
         }
         let told: Vec<CreditBureauRecord> = sent
             .into_iter()
             .map(|(bill, installments)| CreditBureauRecord { bill, installments })
             .collect();
         let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
-        let held = self.adapters.store.credit_bureau(&self.tenant, &bills).await?;
+        let held = self
+            .adapters
+            .store
+            .credit_bureau(&self.tenant, &bills)
+            .await?;
         // A bill that was never sent needs no record saying so.
         let worth: Vec<CreditBureauRecord> = told
             .into_iter()
@@ -346,7 +420,11 @@ impl Session {
         self.write(&worth, report).await
     }
 
-    async fn read_enterprises(&self, creditor: CreditorId, report: &mut Report) -> Result<Vec<EnterpriseId>, FlowError> {
+    async fn read_enterprises(
+        &self,
+        creditor: CreditorId,
+        report: &mut Report,
+    ) -> Result<Vec<EnterpriseId>, FlowError> {
         let mut ids = Vec::new();
         let to_enterprise = |enterprise: &sienge::Enterprise| {
             let id = EnterpriseId(enterprise.id?);
@@ -357,11 +435,20 @@ impl Session {
                 company: enterprise.company_id.map(CreditorId),
             })
         };
-        self.keep(self.sienge.enterprises(Some(creditor)), to_enterprise, report).await?;
+        self.keep(
+            self.sienge.enterprises(Some(creditor)),
+            to_enterprise,
+            report,
+        )
+        .await?;
         Ok(ids)
     }
 
-    async fn read_contract_list(&self, filter: SalesContractFilter, report: &mut Report) -> Result<ContractList, FlowError> {
+    async fn read_contract_list(
+        &self,
+        filter: SalesContractFilter,
+        report: &mut Report,
+    ) -> Result<ContractList, FlowError> {
         let mut list = ContractList::default();
         let rows = self.sienge.sales_contracts(&filter);
         let to_record = |contract: &sienge::SalesContract| {
@@ -378,7 +465,11 @@ impl Session {
     }
 
     /// Of all the customers listed, only those of our contracts are kept. Answers how many were listed.
-    async fn update_known_customers(&self, mut rows: Rows<sienge::Customer>, report: &mut Report) -> Result<usize, FlowError> {
+    async fn update_known_customers(
+        &self,
+        mut rows: Rows<sienge::Customer>,
+        report: &mut Report,
+    ) -> Result<usize, FlowError> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut listed = 0;
         loop {
@@ -387,7 +478,10 @@ impl Session {
             listed += usize::from(!ended);
             batch.extend(row.as_ref().and_then(to_customer));
             if batch.len() >= BATCH || ended {
-                let ids: Vec<CustomerId> = batch.iter().map(|customer: &Customer| customer.id).collect();
+                let ids: Vec<CustomerId> = batch
+                    .iter()
+                    .map(|customer: &Customer| customer.id)
+                    .collect();
                 let known = self.adapters.store.customers(&self.tenant, &ids).await?;
                 batch.retain(|customer| known.contains_key(&customer.id));
                 self.write(&batch, report).await?;
@@ -421,16 +515,28 @@ impl Session {
         Ok(listed)
     }
 
-    async fn write<R: crate::store::CatalogueItem>(&self, records: &[R], report: &mut Report) -> Result<(), FlowError> {
+    async fn write<R: crate::store::CatalogueItem>(
+        &self,
+        records: &[R],
+        report: &mut Report,
+    ) -> Result<(), FlowError> {
         if !self.dry_run && !records.is_empty() {
-            report.records_changed += self.adapters.store.put_if_changed(&self.tenant, records).await? as u64;
+            report.records_changed += self
+                .adapters
+                .store
+                .put_if_changed(&self.tenant, records)
+                .await? as u64;
         }
         Ok(())
     }
 }
 
 /// The same trouble for records of a kind.
-fn unread<I: Copy + Ord + Display>(what: &str, ids: impl IntoIterator<Item = I>, error: &FlowError) -> BTreeMap<I, SyncOutcome> {
+fn unread<I: Copy + Ord + Display>(
+    what: &str,
+    ids: impl IntoIterator<Item = I>,
+    error: &FlowError,
+) -> BTreeMap<I, SyncOutcome> {
     let synced = |id| SyncOutcome::failed(&format!("{what} {id}: {error}"), error.is_lasting());
     ids.into_iter().map(|id| (id, synced(id))).collect()
 }

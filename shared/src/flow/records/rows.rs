@@ -9,7 +9,11 @@ fn plain(text: Option<&Personal>) -> Option<String> {
 }
 
 pub(super) fn to_customer(row: &sienge::Customer) -> Option<Customer> {
-    let document = row.cpf.as_ref().or(row.cnpj.as_ref()).map(|text| Document::from(text.as_str()));
+    let document = row
+        .cpf
+        .as_ref()
+        .or(row.cnpj.as_ref())
+        .map(|text| Document::from(text.as_str()));
     let name = row.name.as_ref().or(row.fantasy_name.as_ref());
     Some(Customer {
         id: CustomerId(row.id?),
@@ -51,7 +55,11 @@ fn to_spouse(row: &sienge::Spouse) -> Option<Spouse> {
         name: plain(row.name.as_ref())?,
         document: row.cpf.as_ref().map(|text| Document::from(text.as_str())),
         email: plain(row.email.as_ref()),
-        phone: plain(row.cellphone_number.as_ref().or(row.business_phone.as_ref())),
+        phone: plain(
+            row.cellphone_number
+                .as_ref()
+                .or(row.business_phone.as_ref()),
+        ),
     })
 }
 
@@ -70,7 +78,10 @@ pub(super) fn to_unit(row: &sienge::Unit) -> Option<Unit> {
 /// `None` while the contract has no receivable bill (not issued yet): nothing to collect.
 pub(super) fn to_sales_contract(row: &sienge::SalesContract) -> Option<SalesContract> {
     let units = &row.sales_contract_units;
-    let unit = units.iter().find(|unit| unit.main == Some(true)).or(units.first());
+    let unit = units
+        .iter()
+        .find(|unit| unit.main == Some(true))
+        .or(units.first());
     Some(SalesContract {
         bill: BillId(row.receivable_bill_id.filter(|bill| *bill > 0)?),
         id: SalesContractId(row.id?),

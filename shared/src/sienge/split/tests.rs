@@ -34,14 +34,31 @@ fn accepts_the_known_variants() {
     assert_eq!(split(&[br#"{"data":null}"#]).unwrap().len(), 0);
     assert_eq!(split(&[br#"{"data":[]}"#]).unwrap().len(), 0);
     assert_eq!(split(&[br#"{"data":[null]}"#]).unwrap().len(), 0);
-    assert_eq!(split(&[br#"{"api-error":null,"data":[{"a":1}]}"#]).unwrap().len(), 1);
+    assert_eq!(
+        split(&[br#"{"api-error":null,"data":[{"a":1}]}"#])
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[test]
 fn an_odd_element_hides_no_other() {
-    for odd in ["7", "-1.5e3", "true", "\"x\"", "[]", r#"[{"a":1},[2]]"#, "{}"] {
+    for odd in [
+        "7",
+        "-1.5e3",
+        "true",
+        "\"x\"",
+        "[]",
+        r#"[{"a":1},[2]]"#,
+        "{}",
+    ] {
         let answer = format!(r#"{{"data":[{{"a":1}},{odd} ,{{"a":2}}]}}"#);
-        assert_eq!(split(&[answer.as_bytes()]).unwrap(), [r#"{"a":1}"#, odd, r#"{"a":2}"#], "{odd}");
+        assert_eq!(
+            split(&[answer.as_bytes()]).unwrap(),
+            [r#"{"a":1}"#, odd, r#"{"a":2}"#],
+            "{odd}"
+        );
     }
 }
 
@@ -51,9 +68,15 @@ fn refuses_what_is_not_rows() {
         ("", SplitError::Truncated),
         ("  ", SplitError::Truncated),
         ("{}", SplitError::Shape("sem lista de registros")),
-        (r#"{"status":500}"#, SplitError::Shape("sem lista de registros")),
+        (
+            r#"{"status":500}"#,
+            SplitError::Shape("sem lista de registros"),
+        ),
         ("<html>", SplitError::NotJson),
-        (r#"{"data":7}"#, SplitError::Shape("lista de registros de outro tipo")),
+        (
+            r#"{"data":7}"#,
+            SplitError::Shape("lista de registros de outro tipo"),
+        ),
         (r#"{"data":[{}]}x"#, SplitError::NotJson),
         (r#"{"data":[{}],"api-error":"x"}"#, SplitError::ApiError),
         (r#"{"data":[{},{"api-error":"x"}]}"#, SplitError::ApiError),
@@ -68,7 +91,11 @@ fn refuses_what_is_not_rows() {
 fn every_truncation_is_an_error() {
     let answer = ANSWER.trim_end().as_bytes();
     for end in 0..answer.len() {
-        assert_eq!(split(&[&answer[..end]]), Err(SplitError::Truncated), "cut at {end}");
+        assert_eq!(
+            split(&[&answer[..end]]),
+            Err(SplitError::Truncated),
+            "cut at {end}"
+        );
     }
 }
 
@@ -81,7 +108,10 @@ fn a_row_has_a_largest_size_and_depth() {
     let outcome = (0..5).try_for_each(|_| splitter.next_row(&mut &block[..]).map(|_| ()));
     assert_eq!(outcome, Err(SplitError::RowTooLarge));
     let deep = format!(r#"{{"data":[{{"a":{}"#, "[".repeat(100));
-    assert!(matches!(split(&[deep.as_bytes()]), Err(SplitError::Shape(_))));
+    assert!(matches!(
+        split(&[deep.as_bytes()]),
+        Err(SplitError::Shape(_))
+    ));
 }
 
 #[test]
@@ -109,7 +139,8 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
-            prop::collection::vec(("[a-z\"\\\\]{0,6}", inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
+            prop::collection::vec(("[a-z\"\\\\]{0,6}", inner), 0..4)
+                .prop_map(|pairs| pairs.into_iter().collect()),
         ]
     })
 }

@@ -7,12 +7,15 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use futures::{StreamExt, stream};
 
 use super::{
-    ARRIVAL, AT_ONCE, Accepted, InboundWebhook, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, StoredWebhook, WEBHOOK, WebhookState,
-    bounded, expiry,
+    ARRIVAL, AT_ONCE, Accepted, InboundWebhook, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY,
+    StoredWebhook, WEBHOOK, WebhookState, bounded, expiry,
 };
 use crate::calendar::business_date;
 use crate::ids::BillId;
-use crate::store::attributes::{Item, binary, get_binary, get_instant, get_number, get_text, key_item, number, opt_number, opt_text, text};
+use crate::store::attributes::{
+    Item, binary, get_binary, get_instant, get_number, get_text, key_item, number, opt_number,
+    opt_text, text,
+};
 use crate::store::batch::Freshness;
 use crate::store::keys::{self, ItemKey, attribute};
 use crate::store::{Store, StoreError, packing};
@@ -32,7 +35,10 @@ impl Store {
     /// Stores a webhook once. In the ordinary case this is one conditional put.
     pub async fn accept(&self, webhook: &InboundWebhook) -> Result<Accepted, StoreError> {
         for _ in 0..MAX_ROUNDS {
-            match self.put_webhook(webhook, WebhookState::Pending, None).await? {
+            match self
+                .put_webhook(webhook, WebhookState::Pending, None)
+                .await?
+            {
                 // The stored one may be finished before it hears of this one: then this one begins it anew.
                 Accepted::Duplicate { .. } if webhook.while_waiting => {
                     if self.comes_again(webhook).await? {
@@ -60,7 +66,11 @@ impl Store {
             .expression_attribute_values(":arrival", text(new_arrival()))
             .expression_attribute_values(":at", text(keys::instant(webhook.received_at)))
             .expression_attribute_values(":pending", text(WebhookState::Pending.name()));
-        match update.send().await.map_err(|error| StoreError::of("UpdateItem", &error)) {
+        match update
+            .send()
+            .await
+            .map_err(|error| StoreError::of("UpdateItem", &error))
+        {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error),
@@ -68,16 +78,31 @@ impl Store {
     }
 
     /// Stores a webhook that cannot be read, for the log: it is never pending.
-    pub async fn reject(&self, webhook: &InboundWebhook, reason: &str) -> Result<Accepted, StoreError> {
-        self.put_webhook(webhook, WebhookState::Rejected, Some(reason)).await
+    pub async fn reject(
+        &self,
+        webhook: &InboundWebhook,
+        reason: &str,
+    ) -> Result<Accepted, StoreError> {
+        self.put_webhook(webhook, WebhookState::Rejected, Some(reason))
+            .await
     }
 
     /// Stores a webhook that needs no processing: done from the start, never pending.
-    pub async fn archive(&self, webhook: &InboundWebhook, note: &str) -> Result<Accepted, StoreError> {
-        self.put_webhook(webhook, WebhookState::Done, Some(note)).await
+    pub async fn archive(
+        &self,
+        webhook: &InboundWebhook,
+        note: &str,
+    ) -> Result<Accepted, StoreError> {
+        self.put_webhook(webhook, WebhookState::Done, Some(note))
+            .await
     }
 
-    async fn put_webhook(&self, webhook: &InboundWebhook, state: WebhookState, note: Option<&str>) -> Result<Accepted, StoreError> {
+    async fn put_webhook(
+        &self,
+        webhook: &InboundWebhook,
+        state: WebhookState,
+        note: Option<&str>,
+    ) -> Result<Accepted, StoreError> {
         if webhook.body.len() > BODY_LIMIT_BYTES {
             return Err(StoreError::TooLarge {
                 what: "a webhook's body",
@@ -118,7 +143,9 @@ impl Store {
         match answer {
             Ok(_) => Ok(Accepted::New),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(duplicate(failed.item(), &body_hash)),
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(duplicate(failed.item(), &body_hash))
+                }
                 _ => Err(StoreError::of("PutItem", &error)),
             },
         }
@@ -127,11 +154,16 @@ impl Store {
     /// Webhooks by key, with their bodies; unknown keys are left out, each key answers once.
     ///
     /// Every webhook answers for itself: a damaged one does not take the others with it.
-    pub async fn load_webhooks(&self, keys: &[JournalKey]) -> Result<Vec<Result<StoredWebhook, StoreError>>, StoreError> {
+    pub async fn load_webhooks(
+        &self,
+        keys: &[JournalKey],
+    ) -> Result<Vec<Result<StoredWebhook, StoreError>>, StoreError> {
         let mut wanted: Vec<ItemKey> = keys.iter().map(JournalKey::head).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let heads = self.batch_get(&self.tables.journal, &wanted, Freshness::Consistent, None).await?;
+        let heads = self
+            .batch_get(&self.tables.journal, &wanted, Freshness::Consistent, None)
+            .await?;
         Ok(stream::iter(heads)
             .map(|head| self.with_body(head))
             .buffer_unordered(AT_ONCE)
@@ -143,11 +175,21 @@ impl Store {
         let pk = get_text(&head, attribute::PK)?.to_owned();
         let packed = match opt_number::<usize>(&head, "parts") {
             None => get_binary(&head, "body")?.to_vec(),
-            Some(count) => self.read_parts(&pk, get_text(&head, "body_hash")?, count).await?,
+            Some(count) => {
+                self.read_parts(&pk, get_text(&head, "body_hash")?, count)
+                    .await?
+            }
         };
-        let body = packing::unpack("a webhook's body", &packed, get_text(&head, "body_encoding")?)?;
+        let body = packing::unpack(
+            "a webhook's body",
+            &packed,
+            get_text(&head, "body_encoding")?,
+        )?;
         if packing::digest(&body) != get_text(&head, "body_hash")? {
-            return Err(StoreError::unreadable("a webhook's body", "it is not what came in"));
+            return Err(StoreError::unreadable(
+                "a webhook's body",
+                "it is not what came in",
+            ));
         }
         read_webhook(&head, JournalKey(pk), body)
     }
@@ -159,9 +201,14 @@ impl Store {
                 sk: keys::payload_part(hash, part),
             })
             .collect();
-        let items = self.batch_get(&self.tables.journal, &keys, Freshness::Consistent, None).await?;
+        let items = self
+            .batch_get(&self.tables.journal, &keys, Freshness::Consistent, None)
+            .await?;
         if items.len() != count {
-            return Err(StoreError::unreadable("a webhook's body", "a part of it is missing"));
+            return Err(StoreError::unreadable(
+                "a webhook's body",
+                "a part of it is missing",
+            ));
         }
         let mut parts = BTreeMap::new();
         for item in &items {
@@ -177,14 +224,24 @@ fn duplicate(stored: Option<&Item>, body_hash: &str) -> Accepted {
     }
 }
 
-fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, body_hash: &str) -> Item {
+fn head_item(
+    webhook: &InboundWebhook,
+    state: WebhookState,
+    note: Option<&str>,
+    body_hash: &str,
+) -> Item {
     let key = webhook.key();
     let tenant = &webhook.tenant;
     let day = business_date(webhook.received_at);
     let headers = webhook
         .headers
         .iter()
-        .filter(|(name, _)| !matches!(name.to_lowercase().as_str(), "authorization" | "cookie" | "x-api-key"))
+        .filter(|(name, _)| {
+            !matches!(
+                name.to_lowercase().as_str(),
+                "authorization" | "cookie" | "x-api-key"
+            )
+        })
         .map(|(name, value)| (name.clone(), text(value)));
     let mut item = key_item(&key.head());
     item.extend([
@@ -197,10 +254,16 @@ fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, 
         ("receiver".to_owned(), text(&webhook.receiver)),
         ("event".to_owned(), text(&webhook.event)),
         ("webhook_id".to_owned(), text(&webhook.id)),
-        ("headers".to_owned(), AttributeValue::M(headers.collect::<HashMap<_, _>>())),
+        (
+            "headers".to_owned(),
+            AttributeValue::M(headers.collect::<HashMap<_, _>>()),
+        ),
         ("body_hash".to_owned(), text(body_hash)),
         ("body_bytes".to_owned(), number(webhook.body.len())),
-        (attribute::AT.to_owned(), text(keys::instant(webhook.received_at))),
+        (
+            attribute::AT.to_owned(),
+            text(keys::instant(webhook.received_at)),
+        ),
     ]);
     // One that waits is in the index of what waits and in no other: each costs a write when it comes in, and another when its
     // state changes. It is listed by day and by bill when it is finished, and nearly all are within seconds.
@@ -208,7 +271,10 @@ fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, 
         WebhookState::Pending => (LISTED_DAY, LISTED_BILL),
         _ => (attribute::DAY_KEY, attribute::BILL_KEY),
     };
-    item.insert(day_key.to_owned(), text(keys::day_index(tenant, day, WEBHOOK)));
+    item.insert(
+        day_key.to_owned(),
+        text(keys::day_index(tenant, day, WEBHOOK)),
+    );
     if let Some(bill) = webhook.bill {
         item.insert("bill".to_owned(), number(bill));
         item.insert(bill_key.to_owned(), text(keys::bill_index(tenant, bill)));
@@ -220,7 +286,10 @@ fn head_item(webhook: &InboundWebhook, state: WebhookState, note: Option<&str>, 
         item.insert(ARRIVAL.to_owned(), text(new_arrival()));
     }
     if state == WebhookState::Pending {
-        item.insert(attribute::PENDING_SHARD.to_owned(), text(keys::pending_shard_of(&key.0)));
+        item.insert(
+            attribute::PENDING_SHARD.to_owned(),
+            text(keys::pending_shard_of(&key.0)),
+        );
     } else {
         let expires = expiry(webhook.received_at, KEPT_DAYS);
         item.insert(attribute::EXPIRES_AT.to_owned(), number(expires));
@@ -252,13 +321,17 @@ fn part_items(webhook: &InboundWebhook, body_hash: &str, packed: &[u8]) -> Vec<I
 
 fn read_webhook(head: &Item, key: JournalKey, body: Vec<u8>) -> Result<StoredWebhook, StoreError> {
     let state = get_text(head, "state")?;
-    let state = WebhookState::parse(state).ok_or_else(|| StoreError::unreadable("a webhook", "its state is unknown"))?;
+    let state = WebhookState::parse(state)
+        .ok_or_else(|| StoreError::unreadable("a webhook", "its state is unknown"))?;
     let tenant = key
         .tenant()
         .ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
     let headers = head.get("headers").and_then(|headers| headers.as_m().ok());
     let headers = headers.into_iter().flatten();
-    let bill = head.contains_key("bill").then(|| get_number(head, "bill")).transpose()?;
+    let bill = head
+        .contains_key("bill")
+        .then(|| get_number(head, "bill"))
+        .transpose()?;
     let arrival = opt_text(head, ARRIVAL).map(str::to_owned);
     Ok(StoredWebhook {
         webhook: InboundWebhook {

@@ -4,10 +4,15 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, stream};
 
-use super::{ARRIVAL, AT_ONCE, Finish, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, PendingWebhook, WebhookState, bounded, expiry};
+use super::{
+    ARRIVAL, AT_ONCE, Finish, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, PendingWebhook,
+    WebhookState, bounded, expiry,
+};
 use crate::calendar::Timestamp;
 use crate::ids::TenantId;
-use crate::store::attributes::{get_instant, get_text, key_item, number, opt_number, opt_text, text};
+use crate::store::attributes::{
+    get_instant, get_text, key_item, number, opt_number, opt_text, text,
+};
 use crate::store::batch::{Freshness, Query};
 use crate::store::keys::{self, ItemKey, attribute, index};
 use crate::store::{Store, StoreError};
@@ -16,9 +21,13 @@ impl Store {
     /// Finishes one webhook. Doing it again, or finishing one that is done or came again meanwhile, changes nothing.
     pub async fn finish(&self, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
         let tenant = finish.key.tenant();
-        let tenant = tenant.ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
+        let tenant =
+            tenant.ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
         if finish.state == WebhookState::Pending {
-            return Err(StoreError::unreadable("a webhook's new state", "pending is not an end"));
+            return Err(StoreError::unreadable(
+                "a webhook's new state",
+                "pending is not an end",
+            ));
         }
         let note = finish.note.as_deref();
         let note = note.map_or(AttributeValue::Null(true), |note| text(bounded(note)));
@@ -63,7 +72,8 @@ impl Store {
         }
         if finish.state == WebhookState::Unmatched {
             set += ", #pending = :pending";
-            update = update.expression_attribute_values(":pending", text(keys::unmatched_shard(&tenant)));
+            update = update
+                .expression_attribute_values(":pending", text(keys::unmatched_shard(&tenant)));
         } else {
             set += ", #expires = :expires REMOVE #pending";
             update = update
@@ -80,13 +90,24 @@ impl Store {
         match update.send().await {
             Ok(_) => Ok(()),
             // Done or rejected already, or removed: nothing is left to finish. Or it came again, and waits for that.
-            Err(error) if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(StoreError::of("UpdateItem", &error)),
         }
     }
 
     /// Finishes many; answers those that could not be, with the reason.
-    pub async fn finish_all(&self, finishes: &[Finish], now: Timestamp) -> Vec<(JournalKey, StoreError)> {
+    pub async fn finish_all(
+        &self,
+        finishes: &[Finish],
+        now: Timestamp,
+    ) -> Vec<(JournalKey, StoreError)> {
         stream::iter(finishes)
             .map(|finish| async move { (finish.key.clone(), self.finish(finish, now).await) })
             .buffer_unordered(AT_ONCE)
@@ -96,15 +117,30 @@ impl Store {
     }
 
     /// Webhooks received between two instants that are still pending, oldest first in each shard, at most about `limit`. All tenants.
-    pub async fn pending_between(&self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<PendingWebhook>, StoreError> {
+    pub async fn pending_between(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PendingWebhook>, StoreError> {
         let share = limit.div_ceil(usize::from(keys::PENDING_SHARDS)).max(1);
-        let shards = (0..keys::PENDING_SHARDS).map(|shard| self.waiting(keys::pending_shard(shard), Some((from, to)), share));
-        Ok(futures::future::try_join_all(shards).await?.into_iter().flatten().collect())
+        let shards = (0..keys::PENDING_SHARDS)
+            .map(|shard| self.waiting(keys::pending_shard(shard), Some((from, to)), share));
+        Ok(futures::future::try_join_all(shards)
+            .await?
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     /// Webhooks of a tenant that matched nothing yet, oldest first.
-    pub async fn unmatched(&self, tenant: &TenantId, limit: usize) -> Result<Vec<PendingWebhook>, StoreError> {
-        self.waiting(keys::unmatched_shard(tenant), None, limit).await
+    pub async fn unmatched(
+        &self,
+        tenant: &TenantId,
+        limit: usize,
+    ) -> Result<Vec<PendingWebhook>, StoreError> {
+        self.waiting(keys::unmatched_shard(tenant), None, limit)
+            .await
     }
 
     async fn waiting(
@@ -117,7 +153,8 @@ impl Store {
             table: &self.tables.journal,
             index: Some(index::PENDING),
             hash: (attribute::PENDING_SHARD, shard),
-            range: between.map(|(from, to)| (attribute::AT, keys::instant(from), keys::instant(to))),
+            range: between
+                .map(|(from, to)| (attribute::AT, keys::instant(from), keys::instant(to))),
             freshness: Freshness::Eventual,
             newest_first: false,
             limit: Some(limit),
@@ -131,7 +168,11 @@ impl Store {
                     .tenant()
                     .ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
                 let received_at = get_instant(item, attribute::AT)?;
-                Ok(PendingWebhook { tenant, key, received_at })
+                Ok(PendingWebhook {
+                    tenant,
+                    key,
+                    received_at,
+                })
             })
             .collect()
     }
@@ -139,12 +180,20 @@ impl Store {
     /// Removes the webhooks of a tenant that came before an instant and never matched; answers how many.
     ///
     /// The caller computes the instant from the creditor's number of days; the table's own expiry lags by up to days and is not relied upon.
-    pub async fn expire_unmatched(&self, tenant: &TenantId, before: Timestamp) -> Result<usize, StoreError> {
+    pub async fn expire_unmatched(
+        &self,
+        tenant: &TenantId,
+        before: Timestamp,
+    ) -> Result<usize, StoreError> {
         const PER_ROUND: usize = 500;
         let mut removed = 0;
         loop {
             let old = self
-                .waiting(keys::unmatched_shard(tenant), Some((Timestamp::UNIX_EPOCH, before)), PER_ROUND)
+                .waiting(
+                    keys::unmatched_shard(tenant),
+                    Some((Timestamp::UNIX_EPOCH, before)),
+                    PER_ROUND,
+                )
                 .await?;
             let mut gone = 0;
             for webhook in &old {
@@ -175,7 +224,10 @@ impl Store {
             Err(StoreError::Conflict) => return Ok(false),
             Err(error) => return Err(error),
         };
-        if let (Some(count), Some(hash)) = (opt_number::<usize>(&head, "parts"), opt_text(&head, "body_hash")) {
+        if let (Some(count), Some(hash)) = (
+            opt_number::<usize>(&head, "parts"),
+            opt_text(&head, "body_hash"),
+        ) {
             // A crash here leaves parts that nothing reads; they expire by themselves.
             let parts: Vec<ItemKey> = (0..count)
                 .map(|part| ItemKey {

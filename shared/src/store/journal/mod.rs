@@ -143,9 +143,15 @@ impl WebhookState {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Done, Self::Unmatched, Self::Rejected, Self::Failed]
-            .into_iter()
-            .find(|state| state.name() == text)
+        [
+            Self::Pending,
+            Self::Done,
+            Self::Unmatched,
+            Self::Rejected,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|state| state.name() == text)
     }
 }
 

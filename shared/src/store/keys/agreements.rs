@@ -29,8 +29,16 @@ pub fn claims(tenant: &TenantId, bill: BillId) -> ItemKey {
 
 /// A bill's mention of an agreement, by the day of its saving.
 #[must_use]
-pub fn bill_agreement(tenant: &TenantId, bill: BillId, created_on: Date, id: &AgreementId) -> ItemKey {
-    ItemKey::new(bill_partition(tenant, bill), format!("{AGREEMENT_PREFIX}{created_on}#{id}"))
+pub fn bill_agreement(
+    tenant: &TenantId,
+    bill: BillId,
+    created_on: Date,
+    id: &AgreementId,
+) -> ItemKey {
+    ItemKey::new(
+        bill_partition(tenant, bill),
+        format!("{AGREEMENT_PREFIX}{created_on}#{id}"),
+    )
 }
 
 /// Reads the agreement out of [`bill_agreement`]'s sort key.

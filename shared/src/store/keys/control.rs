@@ -31,13 +31,19 @@ pub fn listed_tenant(tenant: &TenantId) -> ItemKey {
 /// A creditor's settings.
 #[must_use]
 pub fn creditor(tenant: &TenantId, creditor: CreditorId) -> ItemKey {
-    ItemKey::new(tenant_partition(tenant), format!("{CREDITOR_PREFIX}{:010}", creditor.0))
+    ItemKey::new(
+        tenant_partition(tenant),
+        format!("{CREDITOR_PREFIX}{:010}", creditor.0),
+    )
 }
 
 /// A creditor's campaigns.
 #[must_use]
 pub fn campaigns(tenant: &TenantId, creditor: CreditorId) -> ItemKey {
-    ItemKey::new(tenant_partition(tenant), format!("campaigns#{:010}", creditor.0))
+    ItemKey::new(
+        tenant_partition(tenant),
+        format!("campaigns#{:010}", creditor.0),
+    )
 }
 
 /// An API key by its id.
@@ -49,7 +55,10 @@ pub fn api_key(tenant: &TenantId, id: &str) -> ItemKey {
 /// What a caller's `Idempotency-Key` stands for. One too long for a key, or with odd characters, is replaced by its hash.
 #[must_use]
 pub fn idempotency(tenant: &TenantId, key: &str) -> ItemKey {
-    let plain = (1..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() && b != b'#' && b != b'%');
+    let plain = (1..=128).contains(&key.len())
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'#' && b != b'%');
     let name = if plain {
         key.to_owned()
     } else {
@@ -66,19 +75,29 @@ fn whose(creditor: Option<CreditorId>) -> String {
 /// The last success of a task.
 #[must_use]
 pub fn cursor(tenant: &TenantId, creditor: Option<CreditorId>, task: &str) -> ItemKey {
-    ItemKey::new(tenant_partition(tenant), format!("cursor#{}#{}", whose(creditor), escaped(task)))
+    ItemKey::new(
+        tenant_partition(tenant),
+        format!("cursor#{}#{}", whose(creditor), escaped(task)),
+    )
 }
 
 /// A task's lease.
 #[must_use]
 pub fn lease(tenant: &TenantId, creditor: Option<CreditorId>, task: &str) -> ItemKey {
-    ItemKey::new(tenant_partition(tenant), format!("lease#{}#{}", whose(creditor), escaped(task)))
+    ItemKey::new(
+        tenant_partition(tenant),
+        format!("lease#{}#{}", whose(creditor), escaped(task)),
+    )
 }
 
 /// Partition of a task's checkpoint and its parts.
 #[must_use]
 pub fn checkpoint(tenant: &TenantId, creditor: Option<CreditorId>, task: &str) -> String {
-    format!("tenant#{tenant}#checkpoint#{}#{}", whose(creditor), escaped(task))
+    format!(
+        "tenant#{tenant}#checkpoint#{}#{}",
+        whose(creditor),
+        escaped(task)
+    )
 }
 
 /// Sort key of a checkpoint's head.

@@ -13,11 +13,17 @@ pub const JOURNAL_HEAD: &str = "head";
 /// A webhook's partition. An id too long for a key, or with odd characters, is replaced by its hash.
 #[must_use]
 pub fn webhook(tenant: &TenantId, id: &str) -> String {
-    let plain = id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#' && b != b'%');
+    let plain = id.len() <= 128
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'#' && b != b'%');
     if plain && !id.is_empty() {
         format!("tenant#{tenant}#webhook#{id}")
     } else {
-        format!("tenant#{tenant}#webhook#%{}", packing::digest(id.as_bytes()))
+        format!(
+            "tenant#{tenant}#webhook#%{}",
+            packing::digest(id.as_bytes())
+        )
     }
 }
 
@@ -56,7 +62,10 @@ pub fn run(tenant: &TenantId, task: &str, id: &str) -> ItemKey {
 /// A critique: one a day for each content.
 #[must_use]
 pub fn critique(tenant: &TenantId, day: Date, hash: &str) -> ItemKey {
-    ItemKey::new(format!("tenant#{tenant}#critique#{day}#{hash}"), JOURNAL_HEAD)
+    ItemKey::new(
+        format!("tenant#{tenant}#critique#{day}#{hash}"),
+        JOURNAL_HEAD,
+    )
 }
 
 /// Hash of `by_day`: one kind of journal item of one business day.

@@ -103,9 +103,9 @@ fn shard(id: i64, count: u8) -> u8 {
 }
 
 fn text_shard(text: &str, count: u8) -> u8 {
-    let sum = text
-        .bytes()
-        .fold(0_i64, |sum, byte| sum.wrapping_mul(31).wrapping_add(i64::from(byte)));
+    let sum = text.bytes().fold(0_i64, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(i64::from(byte))
+    });
     shard(sum, count)
 }
 
@@ -119,7 +119,10 @@ mod tests {
         for bill in 0..8000 {
             seen[usize::from(shard(bill, OPEN_SHARDS))] += 1;
         }
-        assert!(seen.iter().all(|count| (800..1200).contains(count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|count| (800..1200).contains(count)),
+            "{seen:?}"
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use super::{ItemKey, escaped, shard, unescaped};
 use crate::calendar::Date;
-use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, TenantId, UnitId};
+use crate::ids::{
+    BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, TenantId, UnitId,
+};
 use crate::portfolio::{ContractKey, TimelineEvent};
 
 /// Shards of the open-installments index of one creditor.
@@ -51,7 +53,11 @@ pub fn bill_head(tenant: &TenantId, bill: BillId) -> ItemKey {
 /// A contract.
 #[must_use]
 pub fn contract(tenant: &TenantId, key: &ContractKey) -> ItemKey {
-    let sk = format!("{CONTRACT_PREFIX}{}#{}", escaped(key.document_type.as_str()), key.customer);
+    let sk = format!(
+        "{CONTRACT_PREFIX}{}#{}",
+        escaped(key.document_type.as_str()),
+        key.customer
+    );
     ItemKey::new(bill_partition(tenant, key.bill), sk)
 }
 
@@ -227,7 +233,10 @@ mod tests {
         for document_type in ["CT", "", "A#B", "%23", "ÇÃ 1"] {
             let contract = contract_key(document_type);
             let text = open_key(date(2026, 11, 30), &contract, InstallmentId(151));
-            assert_eq!(parse_open_key(&text), Some((date(2026, 11, 30), contract, InstallmentId(151))));
+            assert_eq!(
+                parse_open_key(&text),
+                Some((date(2026, 11, 30), contract, InstallmentId(151)))
+            );
         }
         assert_eq!(parse_open_key("2026-11-30#295#CT#41"), None);
         assert_eq!(parse_open_key("2026-11-30#295#CT#41#1#2"), None);
@@ -254,9 +263,15 @@ mod tests {
         let contract = contract_key("ÇT");
         assert!(within(BILL_HEAD));
         assert!(within(&super::contract(&tenant(), &contract).sk));
-        assert!(within(&installment(&tenant(), &contract_key("CT"), InstallmentId(999_999)).sk));
-        assert!(within(&installment(&tenant(), &contract_key(""), InstallmentId(1)).sk));
-        assert!(within(&installment(&tenant(), &contract, InstallmentId(1)).sk));
+        assert!(within(
+            &installment(&tenant(), &contract_key("CT"), InstallmentId(999_999)).sk
+        ));
+        assert!(within(
+            &installment(&tenant(), &contract_key(""), InstallmentId(1)).sk
+        ));
+        assert!(within(
+            &installment(&tenant(), &contract, InstallmentId(1)).sk
+        ));
         assert!(!within(&sales_contract(&tenant(), BillId(1)).sk));
         assert!(!within("timeline#2026-11-01#x"));
         assert!(within(CLAIMS), "claims come with the bill");

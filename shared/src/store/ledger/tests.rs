@@ -47,9 +47,16 @@ fn a_batch_has_half_the_minute_at_once_and_the_rest_as_the_minute_passes() {
         (ledger, _) = granted(take_for(&ledger, REST, 10, Priority::Batch, 0));
     }
     // Three of the other hundred come in three hundredths of the window.
-    assert_eq!(waits(&take_for(&ledger, REST, 10, Priority::Batch, 1)), 1_860);
+    assert_eq!(
+        waits(&take_for(&ledger, REST, 10, Priority::Batch, 1)),
+        1_860
+    );
     let (ledger, grant) = granted(take_for(&ledger, REST, 10, Priority::Batch, 31_000));
-    assert_eq!((grant.count, used(&ledger)), (10, 110), "half of the window is over: up to 150");
+    assert_eq!(
+        (grant.count, used(&ledger)),
+        (10, 110),
+        "half of the window is over: up to 150"
+    );
 }
 
 #[test]
@@ -69,7 +76,9 @@ fn a_person_finds_a_token_while_batches_are_at_it() {
         }
         let (mut longest, mut next_call) = (0, 3_000);
         for clock in (0..600_000).step_by(50) {
-            if let Decision::Grant { ledger: next, .. } = take_for(&ledger, REST, 10, Priority::Batch, clock) {
+            if let Decision::Grant { ledger: next, .. } =
+                take_for(&ledger, REST, 10, Priority::Batch, clock)
+            {
                 ledger = next;
             }
             if clock >= next_call {
@@ -88,14 +97,28 @@ fn a_person_finds_a_token_while_batches_are_at_it() {
 
 #[test]
 fn what_comes_back_is_a_persons_first() {
-    let mut ledger = granted(take_for(&Ledger::default(), BULK, 1, Priority::Interactive, 0)).0;
+    let mut ledger = granted(take_for(
+        &Ledger::default(),
+        BULK,
+        1,
+        Priority::Interactive,
+        0,
+    ))
+    .0;
     (ledger, _) = granted(take_for(&ledger, BULK, 20, Priority::Batch, 0));
     assert_eq!(used(&ledger), 19, "one is left while people work");
     (ledger, _) = granted(take_for(&ledger, BULK, 1, Priority::Interactive, 1));
-    assert_eq!(waits(&take_for(&ledger, BULK, 1, Priority::Interactive, 1_000)), WINDOW_MS - 1_000);
+    assert_eq!(
+        waits(&take_for(&ledger, BULK, 1, Priority::Interactive, 1_000)),
+        WINDOW_MS - 1_000
+    );
     let idle = at(PEOPLE_WORK_MS + 2);
     let (ledger, grant) = granted(take(&ledger, BULK, 20, Priority::Batch, None, 1, idle));
-    assert_eq!((grant.count, used(&ledger)), (20, 20), "and none when nobody does");
+    assert_eq!(
+        (grant.count, used(&ledger)),
+        (20, 20),
+        "and none when nobody does"
+    );
 }
 
 #[test]
@@ -103,7 +126,12 @@ fn a_batch_that_has_work_uses_the_quota() {
     for (limits, least) in [(REST, 190), (BULK, 19)] {
         let (mut ledger, mut calls) = (Ledger::default(), 0);
         for clock in (0..1_200_000).step_by(100) {
-            if let Decision::Grant { ledger: next, grant, .. } = take_for(&ledger, limits, 10, Priority::Batch, clock) {
+            if let Decision::Grant {
+                ledger: next,
+                grant,
+                ..
+            } = take_for(&ledger, limits, 10, Priority::Batch, clock)
+            {
                 (ledger, calls) = (next, calls + grant.count);
             }
         }
@@ -129,7 +157,9 @@ fn the_day_ends_is_announced_once_and_begins_again() {
     let mut announcements = Vec::new();
     for step in 0..10 {
         let Decision::Grant {
-            ledger: next, announce, ..
+            ledger: next,
+            announce,
+            ..
         } = take(&ledger, limits, 1, Priority::Batch, None, 1, at(step))
         else {
             panic!("the day is not over");
@@ -137,7 +167,11 @@ fn the_day_ends_is_announced_once_and_begins_again() {
         ledger = next;
         announcements.push(announce);
     }
-    assert_eq!(announcements.iter().position(|told| *told), Some(7), "with the eighth of ten");
+    assert_eq!(
+        announcements.iter().position(|told| *told),
+        Some(7),
+        "with the eighth of ten"
+    );
     assert_eq!(announcements.iter().filter(|told| **told).count(), 1);
     assert_eq!(
         take(&ledger, limits, 1, Priority::Interactive, None, 1, at(20)),
@@ -148,7 +182,11 @@ fn the_day_ends_is_announced_once_and_begins_again() {
         ..ledger.clone()
     };
     let slower = take(&late, limits, 1, Priority::Interactive, None, 1, at(20));
-    assert_eq!(slower, Decision::DayIsOver, "a slower clock does not begin the day before again");
+    assert_eq!(
+        slower,
+        Decision::DayIsOver,
+        "a slower clock does not begin the day before again"
+    );
     let tomorrow = at(24 * 3_600_000);
     assert!(matches!(
         take(&ledger, limits, 1, Priority::Batch, None, 1, tomorrow),
@@ -158,14 +196,38 @@ fn the_day_ends_is_announced_once_and_begins_again() {
 
 #[test]
 fn unused_tokens_come_back_once() {
-    let (ledger, grant) = granted(take(&Ledger::default(), REST, 10, Priority::Batch, None, 77, at(0)));
+    let (ledger, grant) = granted(take(
+        &Ledger::default(),
+        REST,
+        10,
+        Priority::Batch,
+        None,
+        77,
+        at(0),
+    ));
     let refund = Refund {
         grant,
         used: 3,
         day: business_date(at(0)),
     };
-    let (once, _) = granted(take(&ledger, REST, 1, Priority::Batch, Some(refund), 78, at(2_500)));
-    let (twice, _) = granted(take(&once, REST, 1, Priority::Batch, Some(refund), 79, at(2_600)));
+    let (once, _) = granted(take(
+        &ledger,
+        REST,
+        1,
+        Priority::Batch,
+        Some(refund),
+        78,
+        at(2_500),
+    ));
+    let (twice, _) = granted(take(
+        &once,
+        REST,
+        1,
+        Priority::Batch,
+        Some(refund),
+        79,
+        at(2_600),
+    ));
     assert_eq!(once.day_used, 4);
     assert_eq!(twice.day_used, 5);
 }
@@ -199,15 +261,24 @@ struct Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0_i64..4_000, 0_i64..500, 1_u32..30, any::<bool>(), 0..TOKEN_LIFE_MS, 0_u32..30);
-    let step = step.prop_map(|(passes_ms, skew_ms, wanted, interactive, late_ms, used)| Step {
-        passes_ms,
-        skew_ms,
-        wanted,
-        interactive,
-        late_ms,
-        used,
-    });
+    let step = (
+        0_i64..4_000,
+        0_i64..500,
+        1_u32..30,
+        any::<bool>(),
+        0..TOKEN_LIFE_MS,
+        0_u32..30,
+    );
+    let step = step.prop_map(
+        |(passes_ms, skew_ms, wanted, interactive, late_ms, used)| Step {
+            passes_ms,
+            skew_ms,
+            wanted,
+            interactive,
+            late_ms,
+            used,
+        },
+    );
     prop::collection::vec(step, 1..300)
 }
 

@@ -17,7 +17,9 @@ struct Floor {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config: SdkConfig = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
+    let config: SdkConfig = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .load()
+        .await;
     let floor = Floor {
         database: aws_sdk_dynamodb::Client::new(&config),
         queue: aws_sdk_sqs::Client::new(&config),
@@ -25,16 +27,21 @@ async fn main() -> Result<(), Error> {
         queue_url: std::env::var("INBOX_QUEUE_URL")?,
     };
     let floor = &floor;
-    run(service_fn(move |event: LambdaEvent<IgnoredAny>| async move {
-        floor.put_and_send(&event.context.request_id).await
-    }))
+    run(service_fn(
+        move |event: LambdaEvent<IgnoredAny>| async move {
+            floor.put_and_send(&event.context.request_id).await
+        },
+    ))
     .await
 }
 
 impl Floor {
     async fn put_and_send(&self, id: &str) -> Result<&'static str, Error> {
         let text = |value: &str| AttributeValue::S(value.to_owned());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().to_string();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)?
+            .as_millis()
+            .to_string();
         let key = format!("tenant#617#webhook#{id}");
         let put = self
             .database
@@ -55,13 +62,25 @@ impl Floor {
             .item("webhook_id", text(id))
             .item(
                 "headers",
-                AttributeValue::M([("x-sienge-hook-id".to_owned(), text("5f0c1a2e-0000-4000-8000-000000000001"))].into()),
+                AttributeValue::M(
+                    [(
+                        "x-sienge-hook-id".to_owned(),
+                        text("5f0c1a2e-0000-4000-8000-000000000001"),
+                    )]
+                    .into(),
+                ),
             )
             .item("bill", AttributeValue::N("10001".to_owned()))
             .item("body_bytes", AttributeValue::N("39".to_owned()))
             .item("body_encoding", text("plain"))
-            .item("body_hash", text("0000000000000000000000000000000000000000000"))
-            .item("body", AttributeValue::B(Blob::new(br#"{"billId": 10001, "installmentId": 29}"#)));
+            .item(
+                "body_hash",
+                text("0000000000000000000000000000000000000000000"),
+            )
+            .item(
+                "body",
+                AttributeValue::B(Blob::new(br#"{"billId": 10001, "installmentId": 29}"#)),
+            );
         put.send().await?;
         let message = format!(r#"{{"tenant":"617","key":"{key}"}}"#);
         self.queue

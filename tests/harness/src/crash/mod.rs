@@ -29,10 +29,17 @@ pub use wire::Wire;
 
 impl Rig {
     /// The adapters of one cold invocation of a function, all its effects counted.
-    pub async fn watched_adapters(&self, function: &'static str, effects: &Arc<Effects>) -> Adapters {
+    pub async fn watched_adapters(
+        &self,
+        function: &'static str,
+        effects: &Arc<Effects>,
+    ) -> Adapters {
         let ports = self.ports(effects);
         Adapters {
-            store: self.database.watched_store_of(function, Arc::clone(effects)).await,
+            store: self
+                .database
+                .watched_store_of(function, Arc::clone(effects))
+                .await,
             inbox: Arc::clone(&ports) as _,
             bus: Arc::clone(&ports) as _,
             secrets: ports,
@@ -54,7 +61,10 @@ impl Rig {
 
     /// A cold `webhook`, all its effects counted.
     pub async fn watched_webhook(&self, effects: &Arc<Effects>) -> Webhook {
-        let store = self.database.watched_store_of("webhook", Arc::clone(effects)).await;
+        let store = self
+            .database
+            .watched_store_of("webhook", Arc::clone(effects))
+            .await;
         let ports = self.ports(effects);
         Webhook::new(store, Arc::clone(&ports) as _, ports)
     }
@@ -73,7 +83,11 @@ impl Rig {
     #[must_use]
     pub fn save(&self) -> Saved {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("ponte-{}-{}.db", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "ponte-{}-{}.db",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let file = std::env::temp_dir().join(name);
         self.database.save(&file);
         let saved = Saved {
@@ -91,7 +105,8 @@ impl Rig {
     /// Back to what was saved.
     pub fn restore(&self, saved: &Saved) {
         self.database.restore(&saved.file);
-        self.sienge.with_world(|world| world.clone_from(&saved.world));
+        self.sienge
+            .with_world(|world| world.clone_from(&saved.world));
         self.inbox.take();
         self.inbox.take_dead();
         self.bus.take();

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use ponte::aws::{Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets, TenantSecret};
+use ponte::aws::{
+    Bus, BusError, BusEvent, Inbox, InboxError, InboxMessage, Requeue, SecretError, Secrets,
+    TenantSecret,
+};
 use ponte::ids::TenantId;
 
 use super::Effects;
@@ -59,11 +62,16 @@ impl Requeue for Ports {
     }
 
     async fn redrive(&self, _moved: usize) -> Result<usize, InboxError> {
-        let dead = self.reach("ReceiveMessage", || self.inbox.receive_dead()).await?;
+        let dead = self
+            .reach("ReceiveMessage", || self.inbox.receive_dead())
+            .await?;
         for message in &dead {
-            self.reach("SendMessage", || self.inbox.revive(std::slice::from_ref(message)))
+            self.reach("SendMessage", || {
+                self.inbox.revive(std::slice::from_ref(message));
+            })
+            .await?;
+            self.reach("DeleteMessage", || self.inbox.delete_dead(1))
                 .await?;
-            self.reach("DeleteMessage", || self.inbox.delete_dead(1)).await?;
         }
         Ok(dead.len())
     }
@@ -102,7 +110,11 @@ impl Bus for Ports {
 #[async_trait]
 impl Secrets for Ports {
     async fn get(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
-        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = self
+            .read
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         match read {
             Some(secret) => Ok(secret),
             None => self.refresh(tenant).await,

@@ -38,12 +38,19 @@ impl Wire {
 }
 
 /// One request and its answer; the connection ends with it.
-async fn pass(mut client: TcpStream, upstream: String, watched: Arc<Mutex<Option<Arc<Effects>>>>) -> Option<()> {
+async fn pass(
+    mut client: TcpStream,
+    upstream: String,
+    watched: Arc<Mutex<Option<Arc<Effects>>>>,
+) -> Option<()> {
     let request = read_request(&mut client).await?;
     // Head and body: what Sienge is sent is JSON.
     let head = String::from_utf8(request).ok()?;
     let (line, headers) = head.split_once("\r\n")?;
-    let effects = watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let effects = watched
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     let effect = effects
         .as_ref()
         .map(|effects| effects.begin(line.split(['?', '\r']).next().unwrap_or(line)));
@@ -75,7 +82,9 @@ async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
             continue;
         };
         let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.map_or(Some(0), |text| text.trim().parse().ok())?;
         if request.len() >= end + 4 + length {
             return Some(request);

@@ -38,7 +38,9 @@ impl Rig {
         for lane in [Lane::Rest, Lane::Bulk] {
             let keys::ItemKey { pk, sk } = keys::quota("obra", lane);
             let delete = self.database.raw().delete_item().table_name("control");
-            let delete = delete.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
+            let delete = delete
+                .key("pk", AttributeValue::S(pk))
+                .key("sk", AttributeValue::S(sk));
             // A test that breaks the database breaks this, too.
             let _ = delete.send().await;
         }
@@ -49,7 +51,12 @@ impl Rig {
     pub async fn apply_once(&self) -> usize {
         self.fresh_minute().await;
         let batch = self.inbox.take();
-        let answer = Box::pin(apply::handle(&self.adapters_of("apply"), delivery(&batch), Instant::now() + PLENTY)).await;
+        let answer = Box::pin(apply::handle(
+            &self.adapters_of("apply"),
+            delivery(&batch),
+            Instant::now() + PLENTY,
+        ))
+        .await;
         self.put_back(batch, Some(answer))
     }
 
@@ -60,9 +67,17 @@ impl Rig {
             let failures = answer.batch_item_failures.into_iter();
             failures.map(|failure| failure.item_identifier).collect()
         });
-        let failed = |index: usize| failures.as_ref().is_none_or(|failures| failures.contains(&index.to_string()));
+        let failed = |index: usize| {
+            failures
+                .as_ref()
+                .is_none_or(|failures| failures.contains(&index.to_string()))
+        };
         let mut count = 0;
-        for (_, mut queued) in batch.into_iter().enumerate().filter(|(index, _)| failed(*index)) {
+        for (_, mut queued) in batch
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| failed(*index))
+        {
             count += 1;
             queued.deliveries += 1;
             if queued.deliveries >= inbox_deliveries() {
@@ -88,7 +103,12 @@ impl Rig {
     /// Invokes `import` with so much time.
     pub async fn import_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        Box::pin(import::handle(&self.adapters_of("import"), event, Instant::now() + time)).await
+        Box::pin(import::handle(
+            &self.adapters_of("import"),
+            event,
+            Instant::now() + time,
+        ))
+        .await
     }
 
     /// Invokes `payments`.
@@ -99,7 +119,12 @@ impl Rig {
     /// Invokes `payments` with so much time.
     pub async fn payments_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        Box::pin(payments::handle(&self.adapters_of("payments"), event, Instant::now() + time)).await
+        Box::pin(payments::handle(
+            &self.adapters_of("payments"),
+            event,
+            Instant::now() + time,
+        ))
+        .await
     }
 
     /// Invokes `reconcile`.
@@ -110,7 +135,12 @@ impl Rig {
     /// Invokes `reconcile` with so much time.
     pub async fn reconcile_within(&self, event: Value, time: Duration) -> Result<Value, FlowError> {
         self.fresh_minute().await;
-        Box::pin(reconcile::handle(&self.adapters_of("reconcile"), event, Instant::now() + time)).await
+        Box::pin(reconcile::handle(
+            &self.adapters_of("reconcile"),
+            event,
+            Instant::now() + time,
+        ))
+        .await
     }
 
     /// Invokes `api` with an event.
@@ -121,21 +151,42 @@ impl Rig {
 
     /// Calls the API over HTTP with a key; answers the status and the body.
     pub async fn call(&self, key: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        self.call_with(json!({"authorization": format!("Bearer {key}")}), method, path, body)
-            .await
+        self.call_with(
+            json!({"authorization": format!("Bearer {key}")}),
+            method,
+            path,
+            body,
+        )
+        .await
     }
 
     /// As [`Rig::call`], with these headers.
-    pub async fn call_with(&self, headers: Value, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+    pub async fn call_with(
+        &self,
+        headers: Value,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> (u16, Value) {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let pairs: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let pairs: BTreeMap<&str, &str> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
         let http = json!({"method": method, "path": path, "sourceIp": "192.0.2.10"});
         let event = json!({"version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": query, "queryStringParameters": pairs,
             "headers": headers, "body": body, "isBase64Encoded": false, "requestContext": {"http": http}});
         let answer = self.api(event).await.unwrap();
         let status = answer["statusCode"].as_u64().unwrap().try_into().unwrap();
-        (status, serde_json::from_str(answer["body"].as_str().unwrap()).unwrap())
+        (
+            status,
+            serde_json::from_str(answer["body"].as_str().unwrap()).unwrap(),
+        )
     }
 
     /// Does what the rules of the bus do: hands every requested task to its function, until none is asked for. Returns the
@@ -143,7 +194,11 @@ impl Rig {
     pub async fn route(&self) -> (Vec<Value>, Vec<BusEvent>) {
         let (mut summaries, mut others) = (Vec::new(), Vec::new());
         for _ in 0..MAX_HOPS {
-            let (tasks, told): (Vec<_>, Vec<_>) = self.bus.take().into_iter().partition(|event| event.detail_type == TASK_REQUESTED);
+            let (tasks, told): (Vec<_>, Vec<_>) = self
+                .bus
+                .take()
+                .into_iter()
+                .partition(|event| event.detail_type == TASK_REQUESTED);
             others.extend(told);
             if tasks.is_empty() {
                 return (summaries, others);

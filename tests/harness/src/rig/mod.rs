@@ -43,7 +43,8 @@ const NOON: i64 = 1_795_186_800;
 /// The functions that work on tasks and messages.
 const WORKERS: [&str; 4] = ["apply", "import", "payments", "reconcile"];
 /// An API key of the tenant's, of an administrator.
-pub const API_KEY: &str = "ponte.617.a0b1c2d3e4f50617.chave-inventada-para-os-testes-do-administrador";
+pub const API_KEY: &str =
+    "ponte.617.a0b1c2d3e4f50617.chave-inventada-para-os-testes-do-administrador";
 
 thread_local! {
     static AHEAD: Cell<SignedDuration> = const { Cell::new(SignedDuration::ZERO) };
@@ -160,7 +161,12 @@ impl Rig {
     /// So many new contracts of one customer of company 1, of four installments each, of which no webhook tells; answers their bills.
     pub fn add_contracts(&self, count: usize, value: &str) -> Vec<u32> {
         let (enterprise, customer, before) = self.sienge.with_world(|world| {
-            let enterprise = world.enterprises.values().find(|enterprise| enterprise.company == 1).unwrap().id;
+            let enterprise = world
+                .enterprises
+                .values()
+                .find(|enterprise| enterprise.company == 1)
+                .unwrap()
+                .id;
             let bills: Vec<u32> = world.bills.keys().copied().collect();
             (enterprise, *world.customers.keys().next().unwrap(), bills)
         });
@@ -168,8 +174,14 @@ impl Rig {
             let contract = json!({"installments": 4, "value": value, "enterpriseId": enterprise, "customerId": customer});
             self.change("add", json!({"contract": contract, "silent": true}));
         }
-        self.sienge
-            .with_world(|world| world.bills.keys().copied().filter(|bill| !before.contains(bill)).collect())
+        self.sienge.with_world(|world| {
+            world
+                .bills
+                .keys()
+                .copied()
+                .filter(|bill| !before.contains(bill))
+                .collect()
+        })
     }
 
     /// Starts with a world.
@@ -247,14 +259,22 @@ impl Rig {
         let plain = json!({"siengeBaseUrl": self.sienge.api("obra"), "subdomain": "obra", "package": "ultimate"});
         let mut settings = serde_json::from_value(plain).unwrap();
         change(&mut settings);
-        self.adapters.store.put_tenant(&tenant(), &settings).await.unwrap();
+        self.adapters
+            .store
+            .put_tenant(&tenant(), &settings)
+            .await
+            .unwrap();
     }
 
     /// Writes a creditor's settings: those of a new creditor, changed.
     pub async fn creditor(&self, company: i64, change: impl FnOnce(&mut CreditorSettings)) {
         let mut settings = CreditorSettings::new(CreditorId(company));
         change(&mut settings);
-        self.adapters.store.put_creditor(&tenant(), &settings).await.unwrap();
+        self.adapters
+            .store
+            .put_creditor(&tenant(), &settings)
+            .await
+            .unwrap();
     }
 
     /// Registers a creditor that the world began without.

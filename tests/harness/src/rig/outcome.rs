@@ -26,7 +26,11 @@ impl Rig {
         let (store, now) = (&self.adapters.store, at("2100-01-01T00:00:00Z"));
         self.inbox.is_empty()
             && store.unpublished(now, 1_000).await.unwrap().is_empty()
-            && store.pending_between(Timestamp::UNIX_EPOCH, now, 1_000).await.unwrap().is_empty()
+            && store
+                .pending_between(Timestamp::UNIX_EPOCH, now, 1_000)
+                .await
+                .unwrap()
+                .is_empty()
     }
 
     /// Everything held, by bill.
@@ -39,7 +43,9 @@ impl Rig {
             .collect();
         let bills: Vec<BillId> = bills.into_iter().collect();
         let held = self.adapters.store.load_bills(&tenant(), &bills).await;
-        held.into_iter().map(|(bill, held)| (bill, held.unwrap())).collect()
+        held.into_iter()
+            .map(|(bill, held)| (bill, held.unwrap()))
+            .collect()
     }
 
     /// Compares the portfolio with Sienge; returns the differences.
@@ -48,11 +54,15 @@ impl Rig {
     }
 
     /// As [`Rig::compare_with_sienge`], with only some of the registered creditors' installments wanted.
-    pub async fn compare_wanted(&self, wanted: impl Fn(&world::Bill, &world::Installment) -> bool) -> Vec<String> {
+    pub async fn compare_wanted(
+        &self,
+        wanted: impl Fn(&world::Bill, &world::Installment) -> bool,
+    ) -> Vec<String> {
         let held = self.held().await;
         let ours = |bill: &world::Bill| self.creditors.contains(&i64::from(bill.company));
-        self.sienge
-            .with_world(|world| compare::differences(world, &held, |bill, row| ours(bill) && wanted(bill, row)))
+        self.sienge.with_world(|world| {
+            compare::differences(world, &held, |bill, row| ours(bill) && wanted(bill, row))
+        })
     }
 
     /// Fails with the differences, if there are any.
@@ -68,7 +78,12 @@ impl Rig {
 
     /// A customer as the portfolio holds it.
     pub async fn customer(&self, id: CustomerId) -> Option<Customer> {
-        self.adapters.store.customers(&tenant(), &[id]).await.unwrap().remove(&id)
+        self.adapters
+            .store
+            .customers(&tenant(), &[id])
+            .await
+            .unwrap()
+            .remove(&id)
     }
 
     /// The portfolio table, item by item.
@@ -84,7 +99,10 @@ impl Rig {
                         *value = AttributeValue::S(format!("{:?}", bytes.as_ref()));
                     }
                 }
-                ((key(&item, "pk"), key(&item, "sk")), from_item(item).unwrap())
+                (
+                    (key(&item, "pk"), key(&item, "sk")),
+                    from_item(item).unwrap(),
+                )
             })
             .collect()
     }
@@ -101,11 +119,19 @@ impl Rig {
     /// A bill's timeline.
     pub async fn timeline(&self, bill: u32) -> Vec<TimelineEvent> {
         let bill = BillId(i64::from(bill));
-        self.adapters.store.timeline(&tenant(), bill, 1_000).await.unwrap()
+        self.adapters
+            .store
+            .timeline(&tenant(), bill, 1_000)
+            .await
+            .unwrap()
     }
 
     /// The kinds of a bill's events.
     pub async fn told_of(&self, bill: u32) -> Vec<EventKind> {
-        self.timeline(bill).await.into_iter().map(|event| event.kind).collect()
+        self.timeline(bill)
+            .await
+            .into_iter()
+            .map(|event| event.kind)
+            .collect()
     }
 }

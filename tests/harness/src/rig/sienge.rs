@@ -21,9 +21,13 @@ pub struct Told {
 
 impl Rig {
     /// Changes Sienge and returns what it tells its hooks: nothing of a silent change.
-    #[allow(clippy::needless_pass_by_value, reason = "callers write json!(..) in place")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "callers write json!(..) in place"
+    )]
     pub fn change(&self, name: &str, body: Value) -> Vec<Told> {
-        self.try_change(name, &body).unwrap_or_else(|why| panic!("{name} {body}: {why}"))
+        self.try_change(name, &body)
+            .unwrap_or_else(|why| panic!("{name} {body}: {why}"))
     }
 
     /// As [`Rig::change`]; the error says why it is not possible.
@@ -53,7 +57,9 @@ impl Rig {
     /// Calls `/_control/…` of the simulator.
     pub async fn control(&self, method: &str, path: &str, body: Value) -> Value {
         let url = format!("{}/_control/{path}", self.sienge.base_url);
-        let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body.to_string());
+        let request = reqwest::Client::new()
+            .request(method.parse().unwrap(), url)
+            .body(body.to_string());
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200, "{method} {path} {body}");
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
@@ -74,10 +80,17 @@ impl Rig {
                     && bill.remakes.is_empty()
             };
             let untouched = |bill: &world::Bill| -> Vec<u32> {
-                let rows = bill.installments.iter().filter(|row| row.open() && row.receipts.is_empty());
+                let rows = bill
+                    .installments
+                    .iter()
+                    .filter(|row| row.open() && row.receipts.is_empty());
                 rows.map(|row| row.id).collect()
             };
-            let found = world.bills.values().filter(of_contract).map(|bill| (bill.id, untouched(bill)));
+            let found = world
+                .bills
+                .values()
+                .filter(of_contract)
+                .map(|bill| (bill.id, untouched(bill)));
             found.filter(|(_, ids)| ids.len() >= open).collect()
         })
     }
@@ -95,7 +108,10 @@ impl Rig {
     }
 
     /// Delivers a webhook: a good receipt of an id of its own, changed.
-    pub async fn deliver<'a>(&'a self, change: impl FnOnce(Delivery<'a>) -> Delivery<'a>) -> Answer {
+    pub async fn deliver<'a>(
+        &'a self,
+        change: impl FnOnce(Delivery<'a>) -> Delivery<'a>,
+    ) -> Answer {
         self.told.set(self.told.get() + 1);
         let authorization = format!("Bearer {TOKEN}");
         let id = format!("evento-{}", self.told.get());

@@ -26,7 +26,11 @@ impl Simulation {
             .filter(|bill| !REGISTERED.contains(&i64::from(bill.company)))
             .map(|bill| bill.id)
             .collect();
-        missed.retain(|line| !others.iter().any(|bill| line.starts_with(&format!("bill {bill} "))));
+        missed.retain(|line| {
+            !others
+                .iter()
+                .any(|bill| line.starts_with(&format!("bill {bill} ")))
+        });
         missed
     }
 
@@ -36,9 +40,11 @@ impl Simulation {
         bills
             .filter(|(bill, held)| {
                 let contracts = held.contracts.values();
-                let mut staying = contracts.filter(|contract| !matches!(contract.state, ContractState::Assigned { .. }));
-                self.in_sienge(**bill)
-                    .is_some_and(|now| !is_ours(now) || staying.any(|held| held.key != compare::key_of(now)))
+                let mut staying = contracts
+                    .filter(|contract| !matches!(contract.state, ContractState::Assigned { .. }));
+                self.in_sienge(**bill).is_some_and(|now| {
+                    !is_ours(now) || staying.any(|held| held.key != compare::key_of(now))
+                })
             })
             .map(|(bill, _)| *bill)
             .collect()
@@ -54,14 +60,20 @@ impl Simulation {
             for contract in held.contracts.values() {
                 let now = self.in_sienge(*bill);
                 let moves = now.is_some_and(|now| contract.key != compare::key_of(now));
-                let open = |now: &world::Bill| is_ours(now) && now.installments.iter().any(world::Installment::open);
+                let open = |now: &world::Bill| {
+                    is_ours(now) && now.installments.iter().any(world::Installment::open)
+                };
                 let is_alive = contract.state == ContractState::Open && now.is_some_and(open);
-                assert!(contract.waiting().is_none() || moves, "waits for nothing: {contract:?}");
+                assert!(
+                    contract.waiting().is_none() || moves,
+                    "waits for nothing: {contract:?}"
+                );
                 assert!(
                     contract.waiting().is_some() || !moves || !is_alive,
                     "does not say that it moves: {contract:?}"
                 );
-                let assigned = now.is_some_and(|now| i64::from(now.customer) != contract.key.customer.0);
+                let assigned =
+                    now.is_some_and(|now| i64::from(now.customer) != contract.key.customer.0);
                 assert!(
                     contract.waiting().is_none() || contract.waits_for_assignment() == assigned,
                     "{contract:?}"
@@ -74,7 +86,10 @@ impl Simulation {
     pub fn assert_reversals(&self) {
         for ((bill, _), event) in &self.store.timeline {
             if matches!(event.kind, EventKind::PaymentReversed { .. }) {
-                let taken_back = event.installments.iter().all(|id| self.sienge.took_back(*bill, *id));
+                let taken_back = event
+                    .installments
+                    .iter()
+                    .all(|id| self.sienge.took_back(*bill, *id));
                 assert!(taken_back, "never taken back in Sienge: {event:?}");
             }
         }
@@ -84,23 +99,37 @@ impl Simulation {
     pub fn assert_received(&self) {
         let classes = SettlementClasses::default();
         for (id, held) in &self.store.bills {
-            let there = u32::try_from(id.0).ok().and_then(|id| self.sienge.world.bills.get(&id));
+            let there = u32::try_from(id.0)
+                .ok()
+                .and_then(|id| self.sienge.world.bills.get(&id));
             let Some(there) = there else { continue };
             let mut contracts = held.contracts.values();
-            let contract = contracts.find(|contract| contract.key.customer.0 == i64::from(there.customer));
-            let Some((contract, opened)) = contract.and_then(|contract| Some((contract, contract.opened?))) else {
+            let contract =
+                contracts.find(|contract| contract.key.customer.0 == i64::from(there.customer));
+            let Some((contract, opened)) =
+                contract.and_then(|contract| Some((contract, contract.opened?)))
+            else {
                 continue;
             };
             for row in &there.installments {
                 let installment = InstallmentId(i64::from(row.id));
-                let is_held = held.installments.contains_key(&(contract.key.clone(), installment));
+                let is_held = held
+                    .installments
+                    .contains_key(&(contract.key.clone(), installment));
                 // Which of several alike was reversed, Sienge does not say.
-                if installment <= opened.last || !is_held || self.sienge.took_back(*id, installment) {
+                if installment <= opened.last || !is_held || self.sienge.took_back(*id, installment)
+                {
                     continue;
                 }
-                let receipts = row.receipts.iter().filter(|receipt| receipt.date >= opened.on);
-                let paying = receipts.filter(|receipt| classes.pays(&SettlementKind::from(receipt.kind.as_ref())));
-                let wanted = paying.fold(Cents::ZERO, |sum, receipt| sum + Cents::new(receipt.net().0));
+                let receipts = row
+                    .receipts
+                    .iter()
+                    .filter(|receipt| receipt.date >= opened.on);
+                let paying = receipts
+                    .filter(|receipt| classes.pays(&SettlementKind::from(receipt.kind.as_ref())));
+                let wanted = paying.fold(Cents::ZERO, |sum, receipt| {
+                    sum + Cents::new(receipt.net().0)
+                });
                 assert_eq!(
                     self.published_as_paid(*id, installment),
                     wanted,
@@ -135,12 +164,19 @@ impl Simulation {
             .collect();
         assert!(waiting.is_empty(), "webhooks are left: {waiting:?}");
         // What Sienge refuses is given up alone.
-        let mut given_up = self.journal.values().filter(|webhook| webhook.state == WebhookState::Failed);
+        let mut given_up = self
+            .journal
+            .values()
+            .filter(|webhook| webhook.state == WebhookState::Failed);
         let refused = BTreeSet::from([BillId(REFUSED)]);
         assert!(given_up.all(|webhook| webhook.hints.bills == refused));
         assert!(self.store.outbox.is_empty(), "unpublished events are left");
         let told: BTreeSet<&(BillId, String)> = self.store.timeline.keys().collect();
-        assert_eq!(self.published.iter().collect::<BTreeSet<_>>(), told, "what was told was published");
+        assert_eq!(
+            self.published.iter().collect::<BTreeSet<_>>(),
+            told,
+            "what was told was published"
+        );
         for (bill, held) in &self.store.bills {
             assert!(
                 held.pending_events.is_empty(),

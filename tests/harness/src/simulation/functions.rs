@@ -8,7 +8,9 @@ use jiff::civil::Date;
 use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope};
+use ponte::portfolio::{
+    ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope,
+};
 use ponte::sienge::group;
 
 use super::mirror::{SHARE, SyncOutcome};
@@ -33,12 +35,18 @@ impl Streamed {
     }
 
     /// Whole reads, with the boletos that were told.
-    fn requests<'a>(&self, bills: impl IntoIterator<Item = &'a BillId>) -> BTreeMap<BillId, ReadRequest> {
+    fn requests<'a>(
+        &self,
+        bills: impl IntoIterator<Item = &'a BillId>,
+    ) -> BTreeMap<BillId, ReadRequest> {
         let request = |bill: BillId| ReadRequest {
             boletos: self.boletos_of(bill),
             ..ReadRequest::default()
         };
-        bills.into_iter().map(|bill| (*bill, request(*bill))).collect()
+        bills
+            .into_iter()
+            .map(|bill| (*bill, request(*bill)))
+            .collect()
     }
 }
 
@@ -78,9 +86,15 @@ impl Simulation {
     fn apply_batch(&mut self, batch: &[(WebhookId, u32)]) -> Result<BTreeSet<WebhookId>, Halt> {
         let began_with = self.begin();
         self.effect()?;
-        let waits = |simulation: &Self, id: &WebhookId| simulation.journal[id].state != WebhookState::Done;
-        let waiting = batch.iter().map(|(id, _)| id.clone()).filter(|id| waits(self, id));
-        let waiting: BTreeMap<WebhookId, u64> = waiting.map(|id| (id.clone(), self.journal[&id].arrival)).collect();
+        let waits =
+            |simulation: &Self, id: &WebhookId| simulation.journal[id].state != WebhookState::Done;
+        let waiting = batch
+            .iter()
+            .map(|(id, _)| id.clone())
+            .filter(|id| waits(self, id));
+        let waiting: BTreeMap<WebhookId, u64> = waiting
+            .map(|id| (id.clone(), self.journal[&id].arrival))
+            .collect();
         let outcomes = self.process(&waiting.keys().cloned().collect())?;
         let mut failed = BTreeSet::new();
         for (id, synced) in outcomes {
@@ -122,7 +136,10 @@ impl Simulation {
                 }
             } else if let Some(gone) = webhook.hints.gone {
                 // A payment or a change that Sienge told before it showed it is found by the next run; a removal is waited for.
-                let is_open = held.installments.values().any(|row| row.id == gone && row.is_open());
+                let is_open = held
+                    .installments
+                    .values()
+                    .any(|row| row.id == gone && row.is_open());
                 assert!(
                     !is_open,
                     "bill {bill} installment {gone}: told to be removed, and held open: {held:?}"
@@ -134,14 +151,19 @@ impl Simulation {
             webhook.state = match synced {
                 SyncOutcome::Unmatched => WebhookState::Unmatched,
                 SyncOutcome::Refused => WebhookState::Failed,
-                SyncOutcome::InSync | SyncOutcome::Withheld | SyncOutcome::Failed => WebhookState::Done,
+                SyncOutcome::InSync | SyncOutcome::Withheld | SyncOutcome::Failed => {
+                    WebhookState::Done
+                }
             };
         }
         Ok(())
     }
 
     /// Looks wherever the webhooks point, each place once.
-    fn process(&mut self, webhooks: &BTreeSet<WebhookId>) -> Result<BTreeMap<WebhookId, SyncOutcome>, Halt> {
+    fn process(
+        &mut self,
+        webhooks: &BTreeSet<WebhookId>,
+    ) -> Result<BTreeMap<WebhookId, SyncOutcome>, Halt> {
         let mut pointed: BTreeMap<WebhookId, BTreeSet<BillId>> = BTreeMap::new();
         for id in webhooks {
             let hints = self.journal[id].hints.clone();
@@ -181,12 +203,17 @@ impl Simulation {
                 SyncOutcome::InSync
             }
         };
-        Ok(pointed.into_iter().map(|(id, bills)| (id, worst(&bills))).collect())
+        Ok(pointed
+            .into_iter()
+            .map(|(id, bills)| (id, worst(&bills)))
+            .collect())
     }
 
     /// What is stuck is put back.
     pub fn sweep(&mut self) -> Result<(), Halt> {
-        let stuck = |state: WebhookState, at: u64| state == WebhookState::Pending && at + 120 <= self.second;
+        let stuck = |state: WebhookState, at: u64| {
+            state == WebhookState::Pending && at + 120 <= self.second
+        };
         let stuck: Vec<WebhookId> = self
             .journal
             .iter()
@@ -205,9 +232,16 @@ impl Simulation {
     }
 
     /// What was streamed is read whole where that is needed, as far as it goes unasked.
-    fn read_left(&mut self, scope: Scope, left: Streamed) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
+    fn read_left(
+        &mut self,
+        scope: Scope,
+        left: Streamed,
+    ) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
         let withheld = self.withhold(&left.in_question);
-        let confirmed = left.in_question.keys().filter(|bill| !withheld.contains(bill));
+        let confirmed = left
+            .in_question
+            .keys()
+            .filter(|bill| !withheld.contains(bill));
         let requests = left.requests(left.read_again.iter().chain(confirmed));
         self.sync_bills(scope, &requests)
     }
@@ -216,7 +250,12 @@ impl Simulation {
     fn begin(&mut self) -> BTreeMap<CreditorId, u64> {
         self.tally.clear();
         let mut open = BTreeMap::new();
-        for row in self.store.bills.values().flat_map(|held| held.installments.values()) {
+        for row in self
+            .store
+            .bills
+            .values()
+            .flat_map(|held| held.installments.values())
+        {
             *open.entry(row.creditor).or_default() += u64::from(row.is_open());
         }
         open
@@ -264,8 +303,12 @@ impl Simulation {
         let size = self.rng.usize(1..10);
         for batch in seen.chunks(size) {
             let left_to_do = self.sync_seen(&mut view, batch.to_vec(), &mut BTreeMap::new())?;
-            left.read_again
-                .extend(left_to_do.read_again.into_iter().chain(left_to_do.overtaken));
+            left.read_again.extend(
+                left_to_do
+                    .read_again
+                    .into_iter()
+                    .chain(left_to_do.overtaken),
+            );
             left.in_question.extend(left_to_do.in_question);
         }
         Ok(Some(left))
@@ -303,22 +346,30 @@ impl Simulation {
         if self.is_out_of_quota() {
             return Ok(());
         }
-        let rows = self
-            .sienge
-            .rows(creditor, |bill, row| bill.modified >= since || row.modified >= since);
+        let rows = self.sienge.rows(creditor, |bill, row| {
+            bill.modified >= since || row.modified >= since
+        });
         let Some(left) = self.stream(Scope::Daily, creditor, rows, Coverage::Rows, true)? else {
             return Ok(());
         };
         let outcomes = self.read_left(Scope::Daily, left)?;
-        let unmatched = self.journal.iter().filter(|(_, webhook)| webhook.state == WebhookState::Unmatched);
-        let unmatched: BTreeMap<WebhookId, u64> = unmatched.map(|(id, webhook)| (id.clone(), webhook.arrival)).collect();
+        let unmatched = self
+            .journal
+            .iter()
+            .filter(|(_, webhook)| webhook.state == WebhookState::Unmatched);
+        let unmatched: BTreeMap<WebhookId, u64> = unmatched
+            .map(|(id, webhook)| (id.clone(), webhook.arrival))
+            .collect();
         for (id, synced) in self.process(&unmatched.keys().cloned().collect())? {
             if !matches!(synced, SyncOutcome::Failed | SyncOutcome::Refused) {
                 self.finish(&id, unmatched[&id], synced)?;
             }
         }
         self.effect()?;
-        if outcomes.values().all(|synced| *synced != SyncOutcome::Failed) {
+        if outcomes
+            .values()
+            .all(|synced| *synced != SyncOutcome::Failed)
+        {
             self.cursors.insert(creditor, began);
         }
         self.assert_asked(&began_with);
@@ -334,7 +385,9 @@ impl Simulation {
         }
         let since = self.sienge.world.today.yesterday().unwrap();
         let rows = self.sienge.rows(creditor, |bill, row| {
-            bill.modified >= since || row.modified >= since || row.receipts.iter().any(|receipt| receipt.date >= since)
+            bill.modified >= since
+                || row.modified >= since
+                || row.receipts.iter().any(|receipt| receipt.date >= since)
         });
         if let Some(left) = self.stream(Scope::Daily, creditor, rows, Coverage::Rows, false)? {
             self.read_left(Scope::Daily, left)?;
@@ -372,11 +425,18 @@ impl Simulation {
         if !confirmed {
             self.assert_asked(&began_with);
         }
-        Ok(outcomes.values().all(|synced| *synced != SyncOutcome::Failed))
+        Ok(outcomes
+            .values()
+            .all(|synced| *synced != SyncOutcome::Failed))
     }
 
     /// Reads a window of a batimento; `None` when it was not read.
-    fn window(&mut self, creditor: CreditorId, is_in: impl Fn(Date) -> bool, is_everything: bool) -> Result<Option<WindowRead>, Halt> {
+    fn window(
+        &mut self,
+        creditor: CreditorId,
+        is_in: impl Fn(Date) -> bool,
+        is_everything: bool,
+    ) -> Result<Option<WindowRead>, Halt> {
         let mut held = self.open_index(creditor, &is_in);
         let boletos = self.sienge.boletos(creditor);
         let mut rows = self.sienge.rows(creditor, |_, row| is_in(row.due));
@@ -390,7 +450,10 @@ impl Simulation {
         }
         let mut told: HashMap<(BillId, InstallmentId), Fingerprint> = HashMap::new();
         let mut told_twice = BTreeSet::new();
-        for (bill, _, row) in rows.iter().filter(|(bill, _, row)| held.contains_key(&(*bill, row.id))) {
+        for (bill, _, row) in rows
+            .iter()
+            .filter(|(bill, _, row)| held.contains_key(&(*bill, row.id)))
+        {
             if *told.entry((*bill, row.id)).or_insert(row.fingerprint()) != row.fingerprint() {
                 told_twice.insert(*bill);
             }
@@ -407,17 +470,29 @@ impl Simulation {
             None => !row.balance.is_zero(),
         });
         rows.retain(|(bill, ..)| !told_twice.contains(bill));
-        let coverage = if is_everything { Coverage::AllNew } else { Coverage::Rows };
+        let coverage = if is_everything {
+            Coverage::AllNew
+        } else {
+            Coverage::Rows
+        };
         let Some(left) = self.stream(Scope::Counting, creditor, rows, coverage, true)? else {
             return Ok(None);
         };
-        let mut held_rows = self.store.bills.values().flat_map(|held| held.installments.values());
+        let mut held_rows = self
+            .store
+            .bills
+            .values()
+            .flat_map(|held| held.installments.values());
         assert!(
             held_rows.all(|row| row.original != LIE),
             "a row that another one contradicts was believed"
         );
         let requests = left.requests(left.read_again.iter().chain(&told_twice));
-        let mut removals: BTreeMap<BillId, u64> = left.in_question.into_iter().map(|(bill, (_, count))| (bill, count)).collect();
+        let mut removals: BTreeMap<BillId, u64> = left
+            .in_question
+            .into_iter()
+            .map(|(bill, (_, count))| (bill, count))
+            .collect();
         for ((bill, _), _) in held.iter().filter(|(_, (.., seen))| !seen) {
             *removals.entry(*bill).or_default() += 1;
         }
@@ -446,7 +521,11 @@ impl Simulation {
             }
             let mut lie = row.clone();
             lie.2.original = LIE;
-            rows.extend(if self.rng.bool() { [row, lie] } else { [lie, row] });
+            rows.extend(if self.rng.bool() {
+                [row, lie]
+            } else {
+                [lie, row]
+            });
         }
     }
 
@@ -455,7 +534,11 @@ impl Simulation {
         creditor: CreditorId,
         is_in: impl Fn(Date) -> bool,
     ) -> HashMap<(BillId, InstallmentId), (ContractKey, Fingerprint, bool, bool)> {
-        let rows = self.store.bills.values().flat_map(|held| held.installments.values());
+        let rows = self
+            .store
+            .bills
+            .values()
+            .flat_map(|held| held.installments.values());
         rows.filter(|row| row.is_open() && row.creditor == creditor && is_in(row.due_on))
             .map(|row| {
                 (

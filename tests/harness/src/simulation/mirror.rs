@@ -6,8 +6,8 @@ use ponte::calendar::Timestamp;
 use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::portfolio::{
-    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Observation, ObservedBill, Oddity, Outcome, ReturnReason, Scope,
-    Unread, compare,
+    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Observation, ObservedBill,
+    Oddity, Outcome, ReturnReason, Scope, Unread, compare,
 };
 use ponte::store::Stamp;
 
@@ -67,12 +67,26 @@ const MAX_READS: usize = 3;
 
 impl Simulation {
     /// Bills to read, whatever was read before.
-    pub fn sync_whole(&mut self, scope: Scope, bills: &BTreeSet<BillId>) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
-        self.sync_bills(scope, &bills.iter().map(|bill| (*bill, ReadRequest::default())).collect())
+    pub fn sync_whole(
+        &mut self,
+        scope: Scope,
+        bills: &BTreeSet<BillId>,
+    ) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
+        self.sync_bills(
+            scope,
+            &bills
+                .iter()
+                .map(|bill| (*bill, ReadRequest::default()))
+                .collect(),
+        )
     }
 
     /// As `Session::sync_bills`: again and again while others commit what was read.
-    pub fn sync_bills(&mut self, scope: Scope, bills: &BTreeMap<BillId, ReadRequest>) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
+    pub fn sync_bills(
+        &mut self,
+        scope: Scope,
+        bills: &BTreeMap<BillId, ReadRequest>,
+    ) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
         let mut uncounted = BTreeMap::new();
         let removals = match scope {
             Scope::Webhook | Scope::Daily => Removals::WithinShare,
@@ -83,9 +97,13 @@ impl Simulation {
     }
 
     /// As `Session::sync_counting`: nothing is taken away, it is counted.
-    pub fn sync_counting(&mut self, bills: &BTreeMap<BillId, ReadRequest>) -> Result<(BTreeMap<BillId, SyncOutcome>, InQuestion), Halt> {
+    pub fn sync_counting(
+        &mut self,
+        bills: &BTreeMap<BillId, ReadRequest>,
+    ) -> Result<(BTreeMap<BillId, SyncOutcome>, InQuestion), Halt> {
         let mut counted = BTreeMap::new();
-        let outcomes = self.sync_until_current(Scope::Counting, bills, Removals::Counted(&mut counted))?;
+        let outcomes =
+            self.sync_until_current(Scope::Counting, bills, Removals::Counted(&mut counted))?;
         Ok((outcomes, counted))
     }
 
@@ -95,7 +113,10 @@ impl Simulation {
         bills: &BTreeMap<BillId, ReadRequest>,
         mut removals: Removals<'_>,
     ) -> Result<BTreeMap<BillId, SyncOutcome>, Halt> {
-        let mut outcomes: BTreeMap<BillId, SyncOutcome> = bills.keys().map(|bill| (*bill, SyncOutcome::Failed)).collect();
+        let mut outcomes: BTreeMap<BillId, SyncOutcome> = bills
+            .keys()
+            .map(|bill| (*bill, SyncOutcome::Failed))
+            .collect();
         let mut left = bills.clone();
         for _ in 0..MAX_READS {
             let overtaken = self.sync_once(scope, &left, &mut outcomes, &mut removals)?;
@@ -105,6 +126,7 @@ impl Simulation {
     }
 
     /// Read, settle, and read again what was not shown. Answers what somebody committed meanwhile.
+    #[allow(clippy::too_many_lines, reason = "as the flow it follows")]
     fn sync_once(
         &mut self,
         scope: Scope,
@@ -146,7 +168,8 @@ impl Simulation {
                 seen.push(bills[bill].completes(observation));
             }
         }
-        let mut first: BTreeMap<BillId, Observation> = seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
+        let mut first: BTreeMap<BillId, Observation> =
+            seen.iter().map(|seen| (seen.bill, seen.clone())).collect();
         let short = seen
             .iter()
             .filter(|seen| bills[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
@@ -192,27 +215,47 @@ impl Simulation {
         early.extend(too_early(bills, &confirmed, view.began));
         unread.retain(|bill| !confirmed.iter().any(|seen| seen.bill == *bill));
         unread.extend(unread_news(scope, bills, &confirmed));
-        let in_part = confirmed.iter().filter(|seen| seen.coverage != Coverage::WholeConfirmed);
+        let in_part = confirmed
+            .iter()
+            .filter(|seen| seen.coverage != Coverage::WholeConfirmed);
         let in_part: BTreeSet<BillId> = in_part.map(|seen| seen.bill).collect();
         let left_to_do = self.sync_seen(&mut view, confirmed, outcomes)?;
-        let unsure = left_to_do.read_again.iter().chain(left_to_do.in_question.keys());
+        let unsure = left_to_do
+            .read_again
+            .iter()
+            .chain(left_to_do.in_question.keys());
         let unsure = unsure.filter(|bill| scope == Scope::Webhook && in_part.contains(bill));
         outcomes.extend(unsure.map(|bill| (*bill, SyncOutcome::Failed)));
         overtaken.extend(left_to_do.overtaken);
         self.counts.too_early += early.len() as u64;
-        outcomes.extend(early.into_iter().chain(unread).map(|bill| (bill, SyncOutcome::Failed)));
+        outcomes.extend(
+            early
+                .into_iter()
+                .chain(unread)
+                .map(|bill| (bill, SyncOutcome::Failed)),
+        );
         Ok(overtaken)
     }
 
     /// The second look, at the other source, which may lack what the first one showed.
-    fn read_again(&mut self, first_source: Source, first: Observation) -> Result<Option<Observation>, Halt> {
-        let source = if first_source == Source::Rest { Source::Bulk } else { Source::Rest };
+    fn read_again(
+        &mut self,
+        first_source: Source,
+        first: Observation,
+    ) -> Result<Option<Observation>, Halt> {
+        let source = if first_source == Source::Rest {
+            Source::Bulk
+        } else {
+            Source::Rest
+        };
         let Some(mut second) = self.read(first.bill, source)? else {
             return Ok(None);
         };
         if self.happens(self.trouble.rows_missing) {
             let shown_first = |id: InstallmentId| first.installments.iter().any(|row| row.id == id);
-            second.installments.retain(|row| !shown_first(row.id) || self.rng.bool());
+            second
+                .installments
+                .retain(|row| !shown_first(row.id) || self.rng.bool());
         }
         Ok(Some(second.confirming(first)))
     }
@@ -227,7 +270,11 @@ impl Simulation {
         for (creditor, more) in more {
             let open = self.held_open(creditor);
             let tally = self.tally.entry(creditor).or_default();
-            if must_ask(tally.taken + more, *tally.held_open.get_or_insert(open), SHARE) {
+            if must_ask(
+                tally.taken + more,
+                *tally.held_open.get_or_insert(open),
+                SHARE,
+            ) {
                 let bills = in_question.iter().filter(|(_, (of, _))| *of == creditor);
                 withheld.extend(bills.map(|(bill, _)| *bill));
             }
@@ -253,8 +300,14 @@ impl Simulation {
     fn assert_told_is_known(&self, bill: BillId, held: &HeldBill, request: &ReadRequest) {
         let mut told: BTreeMap<InstallmentId, u64> = BTreeMap::new();
         for webhook in self.journal.values() {
-            let of_it = webhook.hints.was_there && webhook.hints.bills.contains(&bill) && Some(at(webhook.at)) <= request.told_at;
-            if let Some(installment) = webhook.hints.installment.filter(|id| of_it && request.installments.contains(id)) {
+            let of_it = webhook.hints.was_there
+                && webhook.hints.bills.contains(&bill)
+                && Some(at(webhook.at)) <= request.told_at;
+            if let Some(installment) = webhook
+                .hints
+                .installment
+                .filter(|id| of_it && request.installments.contains(id))
+            {
                 let newest = told.entry(installment).or_default();
                 *newest = webhook.operation.max(*newest);
             }
@@ -265,11 +318,22 @@ impl Simulation {
     }
 
     /// An installment is held as Sienge had it after an operation or later.
-    pub fn assert_known(&self, bill: BillId, held: &HeldBill, installment: InstallmentId, operation: u64) {
+    pub fn assert_known(
+        &self,
+        bill: BillId,
+        held: &HeldBill,
+        installment: InstallmentId,
+        operation: u64,
+    ) {
         let id = u32::try_from(installment.0).unwrap();
-        let is_open = held.installments.values().any(|row| row.id == installment && row.is_open());
+        let is_open = held
+            .installments
+            .values()
+            .any(|row| row.id == installment && row.is_open());
         let known = self.sienge.since(bill, operation).iter().any(|(_, bill)| {
-            let row = bill.as_ref().and_then(|bill| Some((bill, bill.installment(id)?)));
+            let row = bill
+                .as_ref()
+                .and_then(|bill| Some((bill, bill.installment(id)?)));
             // Nothing new is taken of a company that is not registered; its batimento returns what is held.
             row.map_or(!is_open, |(bill, row)| {
                 !REGISTERED.contains(&i64::from(bill.company)) || knows(held, bill, row)
@@ -304,7 +368,8 @@ impl Simulation {
             self.rng.shuffle(&mut seen.installments);
             seen.installments.truncate(keep);
             seen.installments.sort_by_key(|row| row.id);
-            let kept: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
+            let kept: BTreeSet<InstallmentId> =
+                seen.installments.iter().map(|row| row.id).collect();
             seen.boletos.retain(|id, _| kept.contains(id));
             // A bulk answer names a bill by its rows only.
             if source == Source::Bulk && kept.is_empty() && seen.unread.is_empty() {
@@ -365,7 +430,9 @@ impl Simulation {
                     if read_again && in_question.is_none() {
                         left_to_do.read_again.insert(bill);
                     }
-                    left_to_do.in_question.extend(in_question.map(|of_bill| (bill, of_bill)));
+                    left_to_do
+                        .in_question
+                        .extend(in_question.map(|of_bill| (bill, of_bill)));
                 }
             }
         }
@@ -379,8 +446,15 @@ impl Simulation {
             let held = self.store.load(seen.bill);
             self.effect()?;
             let told = seen.header.as_ref().map(|header| header.creditor);
-            let creditor = told.or_else(|| held.contracts.values().map(|contract| contract.creditor).next());
-            let policy = self.settings.policy(creditor.and_then(|id| self.creditors.get(&id)));
+            let creditor = told.or_else(|| {
+                held.contracts
+                    .values()
+                    .map(|contract| contract.creditor)
+                    .next()
+            });
+            let policy = self
+                .settings
+                .policy(creditor.and_then(|id| self.creditors.get(&id)));
             let outcome = compare(&held, seen, view.scope, &policy, self.today());
             if !outcome.changes.is_empty() && view.is_older_than(seen.bill, &held) {
                 self.counts.overtaken += 1;
@@ -393,7 +467,8 @@ impl Simulation {
                     at: self.now(),
                     read_at: outcome.says_all(&held, seen).then_some(view.began),
                 };
-                let mut commit = MemoryStore::commit(seen.bill, &held, &outcome, stamp, self.limits);
+                let mut commit =
+                    MemoryStore::commit(seen.bill, &held, &outcome, stamp, self.limits);
                 let mut told = Vec::new();
                 let mut met_another = false;
                 while let Some(written) = self.store.write(&mut commit) {
@@ -421,10 +496,18 @@ impl Simulation {
                 }
             }
             let is_held = held.version > 0 || !outcome.changes.is_empty();
-            let synced = if is_held { SyncOutcome::InSync } else { SyncOutcome::Unmatched };
+            let synced = if is_held {
+                SyncOutcome::InSync
+            } else {
+                SyncOutcome::Unmatched
+            };
             let read_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
             let first = outcome.to_confirm.first();
-            let row = first.and_then(|first| held.installments.values().find(|row| row.id == *first && row.is_open()));
+            let row = first.and_then(|first| {
+                held.installments
+                    .values()
+                    .find(|row| row.id == *first && row.is_open())
+            });
             return Ok(Synced::Done {
                 synced,
                 read_again,
@@ -450,15 +533,30 @@ impl Simulation {
 }
 
 /// Bills of which a look was too early.
-fn too_early(bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
-    let early = seen.iter().filter(|seen| bills[&seen.bill].is_too_early(seen, began));
+fn too_early(
+    bills: &BTreeMap<BillId, ReadRequest>,
+    seen: &[Observation],
+    began: Timestamp,
+) -> BTreeSet<BillId> {
+    let early = seen
+        .iter()
+        .filter(|seen| bills[&seen.bill].is_too_early(seen, began));
     early.map(|seen| seen.bill).collect()
 }
 
 /// Bills of which the news could not be read.
-fn unread_news(scope: Scope, bills: &BTreeMap<BillId, ReadRequest>, seen: &[Observation]) -> BTreeSet<BillId> {
-    let unread = seen.iter().filter(|seen| bills[&seen.bill].is_unread_in(seen).is_some());
-    unread.filter(|_| scope == Scope::Webhook).map(|seen| seen.bill).collect()
+fn unread_news(
+    scope: Scope,
+    bills: &BTreeMap<BillId, ReadRequest>,
+    seen: &[Observation],
+) -> BTreeSet<BillId> {
+    let unread = seen
+        .iter()
+        .filter(|seen| bills[&seen.bill].is_unread_in(seen).is_some());
+    unread
+        .filter(|_| scope == Scope::Webhook)
+        .map(|seen| seen.bill)
+        .collect()
 }
 
 /// What is open here and could not be read stays as it is, unless its bill moves to another contract or to nobody's company, and is
@@ -474,13 +572,19 @@ fn check_unread(held: &HeldBill, seen: &Observation, outcome: &Outcome) -> u64 {
             .iter()
             .any(|change| matches!(change, Change::Installment(_, after) if is_it(after)));
         let moves = seen.header.as_ref().is_some_and(|header| {
-            let elsewhere = header.customer != row.contract.customer || header.document_type != row.contract.document_type;
+            let elsewhere = header.customer != row.contract.customer
+                || header.document_type != row.contract.document_type;
             elsewhere || is_left_out(header)
         });
-        assert!(!changed || moves, "{row:?} could not be read and changed: {outcome:?}");
-        let names =
-            |critique: &Critique| matches!(critique, Critique::InstallmentsUnread { installments, .. } if installments.contains(&row.id));
-        assert!(outcome.critiques.iter().any(names), "{row:?} could not be read and nobody was told");
+        assert!(
+            !changed || moves,
+            "{row:?} could not be read and changed: {outcome:?}"
+        );
+        let names = |critique: &Critique| matches!(critique, Critique::InstallmentsUnread { installments, .. } if installments.contains(&row.id));
+        assert!(
+            outcome.critiques.iter().any(names),
+            "{row:?} could not be read and nobody was told"
+        );
     }
     count
 }
@@ -498,7 +602,9 @@ fn taken_away(held: &HeldBill, outcome: &Outcome) -> BTreeMap<CreditorId, u64> {
     };
     let mut removed = BTreeMap::new();
     for change in &outcome.changes {
-        let Change::Installment(_, after) = change else { continue };
+        let Change::Installment(_, after) = change else {
+            continue;
+        };
         let before = held.installments.get(&(after.contract.clone(), after.id));
         let Some(before) = before.filter(|before| before.is_open() && !after.is_open()) else {
             continue;
@@ -510,7 +616,10 @@ fn taken_away(held: &HeldBill, outcome: &Outcome) -> BTreeMap<CreditorId, u64> {
                 ..
             }
         );
-        let explained = after.receipts.iter().any(|receipt| !before.receipts.contains(receipt));
+        let explained = after
+            .receipts
+            .iter()
+            .any(|receipt| !before.receipts.contains(receipt));
         if !explained && !remade && !opened(after.id) {
             *removed.entry(before.creditor).or_default() += 1;
         }
@@ -527,7 +636,9 @@ fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
     // One that is shown and could not be read leaves only with its bill, which moved.
     let shown: BTreeSet<InstallmentId> = read.chain(seen.unread.keys().copied()).collect();
     for change in &outcome.changes {
-        let Change::Installment(_, after) = change else { continue };
+        let Change::Installment(_, after) = change else {
+            continue;
+        };
         let InstallmentState::Closed { motive, .. } = after.state else {
             continue;
         };
@@ -535,7 +646,10 @@ fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
             .installments
             .get(&(after.contract.clone(), after.id))
             .is_some_and(Installment::is_open);
-        let removes = matches!(motive, ReturnReason::Reconciliation | ReturnReason::CreditorRequest);
+        let removes = matches!(
+            motive,
+            ReturnReason::Reconciliation | ReturnReason::CreditorRequest
+        );
         assert!(
             !was_open || !removes || shown.contains(&after.id),
             "{after:?} removed after one look: {seen:?}"

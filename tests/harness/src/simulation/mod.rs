@@ -75,7 +75,9 @@ enum WebhookId {
 
 /// So many seconds after the beginning.
 fn at(second: u64) -> Timestamp {
-    BEGINNING.saturating_add(i64::try_from(second).unwrap().seconds()).unwrap()
+    BEGINNING
+        .saturating_add(i64::try_from(second).unwrap().seconds())
+        .unwrap()
 }
 
 /// How likely each trouble is, of 1,000.
@@ -348,17 +350,31 @@ impl Simulation {
     /// Somebody works in Sienge.
     fn operate(&mut self) {
         for _ in 0..self.rng.u32(1..4) {
-            let Some(draft) = self.sienge.plan(&mut self.rng) else { continue };
+            let Some(draft) = self.sienge.plan(&mut self.rng) else {
+                continue;
+            };
             self.counts.operations += 1;
             let operation = self.sienge.operations + 1;
             let share = self.trouble.other_name;
             let rng = &mut self.rng;
-            let news = Sienge::news(&draft, |event| (rng.u32(0..1_000) < share).then(|| other_name(event, rng)));
-            let news: Vec<News> = news.into_iter().map(|(body, hints)| News { body, hints, operation }).collect();
+            let news = Sienge::news(&draft, |event| {
+                (rng.u32(0..1_000) < share).then(|| other_name(event, rng))
+            });
+            let news: Vec<News> = news
+                .into_iter()
+                .map(|(body, hints)| News {
+                    body,
+                    hints,
+                    operation,
+                })
+                .collect();
             // Some events are out before the change can be read.
             if self.happens(self.trouble.webhook_early) && self.depth == 0 {
                 let known = self.sienge.bills(&REGISTERED);
-                let bills = news.iter().flat_map(|news| &news.hints.bills).filter(|bill| known.contains(bill));
+                let bills = news
+                    .iter()
+                    .flat_map(|news| &news.hints.bills)
+                    .filter(|bill| known.contains(bill));
                 let bills: BTreeSet<BillId> = bills.copied().collect();
                 self.send(news);
                 self.deliver();
@@ -397,7 +413,8 @@ impl Simulation {
                 } else {
                     0
                 };
-                self.on_their_way.push((self.second + late, id.clone(), news.clone()));
+                self.on_their_way
+                    .push((self.second + late, id.clone(), news.clone()));
             }
         }
         if self.happens(self.trouble.refused_id) {
@@ -414,7 +431,14 @@ impl Simulation {
             .into_iter()
             .partition(|(at, _, _)| *at <= self.second);
         self.on_their_way = later;
-        for (_, id, News { hints, operation, .. }) in due {
+        for (
+            _,
+            id,
+            News {
+                hints, operation, ..
+            },
+        ) in due
+        {
             let held = self.journal.get_mut(&id);
             let again = match (&id, held) {
                 (WebhookId::Given(_), Some(_)) => continue,
@@ -457,15 +481,26 @@ impl Simulation {
         let differences = self.differences();
         let unexplained: Vec<&String> = differences
             .iter()
-            .filter(|line| !moved.iter().any(|bill| line.starts_with(&format!("bill {bill} "))))
+            .filter(|line| {
+                !moved
+                    .iter()
+                    .any(|bill| line.starts_with(&format!("bill {bill} ")))
+            })
             .collect();
         assert!(unexplained.is_empty(), "after a sync: {unexplained:#?}");
         assert_eq!(self.missed(), Vec::<String>::new());
         self.assert_received();
         for creditor in REGISTERED {
-            assert!(self.reconcile(CreditorId(creditor), true).unwrap(), "the batimento failed");
+            assert!(
+                self.reconcile(CreditorId(creditor), true).unwrap(),
+                "the batimento failed"
+            );
         }
-        assert_eq!(self.differences(), Vec::<String>::new(), "after a batimento");
+        assert_eq!(
+            self.differences(),
+            Vec::<String>::new(),
+            "after a batimento"
+        );
         self.assert_waiting();
         self.deliver();
         for _ in 0..200 {
@@ -474,11 +509,19 @@ impl Simulation {
             while !self.queue.is_empty() {
                 self.apply().unwrap();
             }
-            if self.journal.values().all(|webhook| webhook.state != WebhookState::Pending) {
+            if self
+                .journal
+                .values()
+                .all(|webhook| webhook.state != WebhookState::Pending)
+            {
                 break;
             }
         }
-        assert_eq!(self.differences(), Vec::<String>::new(), "after the last webhooks");
+        assert_eq!(
+            self.differences(),
+            Vec::<String>::new(),
+            "after the last webhooks"
+        );
         self.assert_settled();
         self.assert_reversals();
         self.counts.events = self.store.timeline.len() as u64;

@@ -7,7 +7,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use ponte::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId};
 use ponte::intake::{self, Hints, Receiver};
-use ponte::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Receipt, SettlementKind};
+use ponte::portfolio::{
+    Coverage, Observation, ObservedBill, ObservedInstallment, Receipt, SettlementKind,
+};
 use serde_json::{Value, json};
 use sienge_simulator::money::{Cents, Dusty};
 use sienge_simulator::world::{self, Plan, World, operations};
@@ -43,7 +45,11 @@ impl Sienge {
             today,
         };
         let world = world::generate(&plan);
-        let past = world.bills.iter().map(|(id, bill)| (*id, vec![(0, Some(bill.clone()))])).collect();
+        let past = world
+            .bills
+            .iter()
+            .map(|(id, bill)| (*id, vec![(0, Some(bill.clone()))]))
+            .collect();
         Self {
             world,
             operations: 0,
@@ -64,7 +70,10 @@ impl Sienge {
     /// The bill of a sales contract.
     pub fn bill_of(&self, contract: SalesContractId) -> Option<BillId> {
         let contract = u32::try_from(contract.0).ok()?;
-        self.world.contracts.get(&contract).map(|bill| BillId(i64::from(*bill)))
+        self.world
+            .contracts
+            .get(&contract)
+            .map(|bill| BillId(i64::from(*bill)))
     }
 
     /// Somebody does something; `None` when it is not possible.
@@ -75,12 +84,21 @@ impl Sienge {
 
     /// It is done.
     pub fn commit(&mut self, draft: operations::Draft) {
-        let touched: Vec<u32> = draft.records.bills.keys().chain(&draft.dropped).copied().collect();
+        let touched: Vec<u32> = draft
+            .records
+            .bills
+            .keys()
+            .chain(&draft.dropped)
+            .copied()
+            .collect();
         operations::commit(&mut self.world, draft);
         self.operations += 1;
         for id in touched {
             let bill = self.world.bills.get(&id).cloned();
-            self.past.entry(id).or_default().push((self.operations, bill));
+            self.past
+                .entry(id)
+                .or_default()
+                .push((self.operations, bill));
         }
     }
 
@@ -89,14 +107,28 @@ impl Sienge {
         let rows: Vec<&world::Installment> = self
             .since(bill, 0)
             .iter()
-            .filter_map(|(_, bill)| bill.as_ref()?.installments.iter().find(|row| id_of(row) == installment))
+            .filter_map(|(_, bill)| {
+                bill.as_ref()?
+                    .installments
+                    .iter()
+                    .find(|row| id_of(row) == installment)
+            })
             .collect();
-        let reversal = |receipt: &world::Receipt| SettlementKind::from(receipt.kind.as_ref()).is_reversal();
+        let reversal =
+            |receipt: &world::Receipt| SettlementKind::from(receipt.kind.as_ref()).is_reversal();
         let is_in = |receipt: &world::Receipt, row: &world::Installment| {
             let mut receipts = row.receipts.iter();
-            receipts.any(|other| (other.sequence, other.date, other.net()) == (receipt.sequence, receipt.date, receipt.net()))
+            receipts.any(|other| {
+                (other.sequence, other.date, other.net())
+                    == (receipt.sequence, receipt.date, receipt.net())
+            })
         };
-        let removed = |pair: &[&world::Installment]| pair[0].receipts.iter().any(|receipt| !is_in(receipt, pair[1]));
+        let removed = |pair: &[&world::Installment]| {
+            pair[0]
+                .receipts
+                .iter()
+                .any(|receipt| !is_in(receipt, pair[1]))
+        };
         rows.iter().any(|row| row.receipts.iter().any(reversal)) || rows.windows(2).any(removed)
     }
 
@@ -104,15 +136,21 @@ impl Sienge {
     pub fn since(&self, bill: BillId, operation: u64) -> &[(u64, Option<world::Bill>)] {
         let versions = u32::try_from(bill.0).ok().and_then(|id| self.past.get(&id));
         let versions = versions.map_or(&[][..], Vec::as_slice);
-        &versions[versions.partition_point(|(number, _)| *number <= operation).saturating_sub(1)..]
+        &versions[versions
+            .partition_point(|(number, _)| *number <= operation)
+            .saturating_sub(1)..]
     }
 
     /// What Sienge tells about an operation, with its body, read as the webhook function reads it: at an address of its own, where the
     /// event's name may be any, or at the general one.
-    pub fn news(draft: &operations::Draft, mut other_name: impl FnMut(&str) -> Option<String>) -> Vec<(String, Hints)> {
+    pub fn news(
+        draft: &operations::Draft,
+        mut other_name: impl FnMut(&str) -> Option<String>,
+    ) -> Vec<(String, Hints)> {
         let told = draft.events.iter().filter_map(|event| {
             let body = event.body.to_string();
-            let renamed = address_of(event.name).and_then(|address| Some((address, other_name(event.name)?)));
+            let renamed =
+                address_of(event.name).and_then(|address| Some((address, other_name(event.name)?)));
             let (receiver, name) = match &renamed {
                 Some((address, name)) => (Receiver::find(address)?, name.as_str()),
                 None => (Receiver::Sienge, event.name),
@@ -131,13 +169,20 @@ impl Sienge {
     /// News of a bill that Sienge refuses whatever it is asked for, beside others.
     pub(super) fn refused() -> News {
         let body = format!("{{\"billId\": {REFUSED}, \"installmentId\": 1}}");
-        let (_, hints) = intake::read(Receiver::Sienge, Some("RECEIPT_PROCESSED"), body.as_bytes()).unwrap();
-        News { body, hints, operation: 0 }
+        let (_, hints) =
+            intake::read(Receiver::Sienge, Some("RECEIPT_PROCESSED"), body.as_bytes()).unwrap();
+        News {
+            body,
+            hints,
+            operation: 0,
+        }
     }
 
     /// One whole read of a bill.
     pub fn says(&self, bill: BillId, source: Source) -> Observation {
-        let found = u32::try_from(bill.0).ok().and_then(|id| self.world.bills.get(&id));
+        let found = u32::try_from(bill.0)
+            .ok()
+            .and_then(|id| self.world.bills.get(&id));
         let mut seen = Observation::empty(bill, Coverage::WholeOnce);
         let Some(found) = found else { return seen };
         // The bulk read has no row that could name an empty bill.
@@ -148,7 +193,11 @@ impl Sienge {
         if source == Source::Rest {
             header.enterprise = None;
             header.unit = None;
-            seen.boletos = found.installments.iter().map(|row| (id_of(row), row.boleto.is_some())).collect();
+            seen.boletos = found
+                .installments
+                .iter()
+                .map(|row| (id_of(row), row.boleto.is_some()))
+                .collect();
         }
         seen.header = Some(header);
         seen.installments = found.installments.iter().map(row_of).collect();
@@ -161,7 +210,11 @@ impl Sienge {
         creditor: CreditorId,
         wanted: impl Fn(&world::Bill, &world::Installment) -> bool,
     ) -> Vec<(BillId, ObservedBill, ObservedInstallment)> {
-        let bills = self.world.bills.values().filter(|bill| i64::from(bill.company) == creditor.0);
+        let bills = self
+            .world
+            .bills
+            .values()
+            .filter(|bill| i64::from(bill.company) == creditor.0);
         let rows = bills.flat_map(|bill| bill.installments.iter().map(move |row| (bill, row)));
         rows.filter(|(bill, row)| wanted(bill, row))
             .map(|(bill, row)| (BillId(i64::from(bill.id)), self.header(bill), row_of(row)))
@@ -170,10 +223,19 @@ impl Sienge {
 
     /// What the extract adds: boletos, and rescissions.
     pub fn boletos(&self, creditor: CreditorId) -> BTreeMap<(BillId, InstallmentId), bool> {
-        let bills = self.world.bills.values().filter(|bill| i64::from(bill.company) == creditor.0);
+        let bills = self
+            .world
+            .bills
+            .values()
+            .filter(|bill| i64::from(bill.company) == creditor.0);
         let rows = bills.flat_map(|bill| bill.installments.iter().map(move |row| (bill, row)));
-        rows.map(|(bill, row)| ((BillId(i64::from(bill.id)), id_of(row)), row.boleto.is_some()))
-            .collect()
+        rows.map(|(bill, row)| {
+            (
+                (BillId(i64::from(bill.id)), id_of(row)),
+                row.boleto.is_some(),
+            )
+        })
+        .collect()
     }
 
     /// When a bill was rescinded.
@@ -186,7 +248,10 @@ impl Sienge {
     }
 
     fn header(&self, bill: &world::Bill) -> ObservedBill {
-        let unit = bill.contract.as_ref().and_then(|contract| self.world.units.get(&contract.unit));
+        let unit = bill
+            .contract
+            .as_ref()
+            .and_then(|contract| self.world.units.get(&contract.unit));
         ObservedBill {
             creditor: CreditorId(i64::from(bill.company)),
             customer: CustomerId(i64::from(bill.customer)),
@@ -249,7 +314,12 @@ pub fn other_name(event: &str, rng: &mut Rng) -> String {
 pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> {
     let ids: Vec<&u32> = world.bills.keys().collect();
     let bill = &world.bills[*rng.choice(&ids)?];
-    let open: Vec<u32> = bill.installments.iter().filter(|row| row.open()).map(|row| row.id).collect();
+    let open: Vec<u32> = bill
+        .installments
+        .iter()
+        .filter(|row| row.open())
+        .map(|row| row.id)
+        .collect();
     let paid: Vec<u32> = bill
         .installments
         .iter()
@@ -260,7 +330,10 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
     let today = world.today;
     let id = bill.id;
     let operation = match rng.u32(0..100) {
-        0..22 => ("receive", json!({"billId": id, "installmentId": one(rng, &open)})),
+        0..22 => (
+            "receive",
+            json!({"billId": id, "installmentId": one(rng, &open)}),
+        ),
         22..34 => {
             let row = bill.installment(one(rng, &open))?;
             let value = Cents(rng.i64(1..=row.balance.0.max(1))).text();
@@ -277,7 +350,10 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
         }
         44..52 => {
             let due = today.saturating_add(rng.i32(-30..400).days()).to_string();
-            ("change", json!({"billId": id, "installmentId": one(rng, &open), "dueDate": due}))
+            (
+                "change",
+                json!({"billId": id, "installmentId": one(rng, &open), "dueDate": due}),
+            )
         }
         52..58 => (
             "change",
@@ -301,7 +377,10 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
             let body = json!({"companyId": rng.u32(1..4), "documentId": "NF", "installments": [{"dueDate": due, "value": "99.90"}]});
             ("add", json!({"bill": body}))
         }
-        71..78 => ("remove", json!({"billId": id, "installmentId": one(rng, &open)})),
+        71..78 => (
+            "remove",
+            json!({"billId": id, "installmentId": one(rng, &open)}),
+        ),
         78 => ("remove", json!({"billId": id, "whole": true})),
         79..83 => ("cancel", json!({"billId": id})),
         83..86 => ("assign", json!({"billId": id})),
@@ -320,7 +399,10 @@ pub fn operation(world: &World, rng: &mut Rng) -> Option<(&'static str, Value)> 
         }
         92..95 => ("remake", json!({"billId": id, "undo": true})),
         95 => ("move", json!({"billId": id, "companyId": rng.u32(1..4)})),
-        _ => ("boleto", json!({"billId": id, "installmentId": one(rng, &open)})),
+        _ => (
+            "boleto",
+            json!({"billId": id, "installmentId": one(rng, &open)}),
+        ),
     };
     Some(operation)
 }
@@ -330,7 +412,11 @@ fn added(rng: &mut Rng, due: &str) -> Value {
     let value = rng.i64(100..100_000);
     let mut row = json!({"dueDate": due, "value": Cents(value).text()});
     if rng.bool() {
-        let received = if rng.bool() { value } else { rng.i64(1..=value) };
+        let received = if rng.bool() {
+            value
+        } else {
+            rng.i64(1..=value)
+        };
         row["received"] = Cents(received).text().into();
         row["type"] = KINDS[rng.usize(0..KINDS.len())].into();
     }

@@ -50,7 +50,13 @@ impl MemoryStore {
     }
 
     /// Begins to commit what was computed from `held`.
-    pub fn commit(bill: BillId, held: &HeldBill, outcome: &Outcome, stamp: Stamp, limits: SliceLimits) -> Commit {
+    pub fn commit(
+        bill: BillId,
+        held: &HeldBill,
+        outcome: &Outcome,
+        stamp: Stamp,
+        limits: SliceLimits,
+    ) -> Commit {
         let parts: Vec<Part> = writes(outcome)
             .into_iter()
             .map(|write| match write {
@@ -67,7 +73,13 @@ impl MemoryStore {
             version: held.version,
             stamp,
             waiting: parts.iter().filter_map(event).collect(),
-            slices: cut(parts, limits, |_| 500, |part| matches!(part, Part::Event(_))).into_iter(),
+            slices: cut(
+                parts,
+                limits,
+                |_| 500,
+                |part| matches!(part, Part::Event(_)),
+            )
+            .into_iter(),
         }
     }
 
@@ -84,7 +96,11 @@ impl MemoryStore {
             match part {
                 Part::Change(change) => changes.push(change),
                 Part::Event(event) => {
-                    assert_eq!(commit.waiting.remove(0).id, event.id, "events are written in their order");
+                    assert_eq!(
+                        commit.waiting.remove(0).id,
+                        event.id,
+                        "events are written in their order"
+                    );
                     let key = (commit.bill, event.id.clone());
                     if !self.timeline.contains_key(&key) {
                         told.push(event.id.clone());

@@ -30,30 +30,44 @@ pub fn list(context: &Context) -> Result<Value, ApiError> {
     let enterprise = query.id("enterpriseId")?;
     let unit = query.id("unitId")?;
     let situations = query.list("situation");
-    let cancel_filter = query.text("initialCancelDate").or(query.text("finalCancelDate")).is_some();
+    let cancel_filter = query
+        .text("initialCancelDate")
+        .or(query.text("finalCancelDate"))
+        .is_some();
     let name = query.text("enterpriseName");
-    let rows = context.world.all_contracts().rev().filter(|(contract, bill)| {
-        let cancelled = bill.cancelled.as_ref().map(|cancellation| cancellation.date);
-        let between = |day, after, before| query.between(day, after, before).unwrap_or(true);
-        customer.is_none_or(|id| id == bill.customer)
-            && company.is_none_or(|id| id == bill.company)
-            && enterprise.is_none_or(|id| id == contract.enterprise)
-            && unit.is_none_or(|id| id == contract.unit)
-            && query.text("number").is_none_or(|number| number == contract.number)
-            && query.text("externalId").is_none()
-            && name.is_none_or(|name| {
-                context
-                    .world
-                    .enterprises
-                    .get(&contract.enterprise)
-                    .is_some_and(|row| row.name == name)
-            })
-            && (situations.is_empty() || situations.contains(&situation(bill).0))
-            && between(bill.issued, "createdAfter", "createdBefore")
-            && between(bill.issued, "initialIssueDate", "finalIssueDate")
-            && between(contract.modified, "modifiedAfter", "modifiedBefore")
-            && (!cancel_filter || cancelled.is_some_and(|day| between(day, "initialCancelDate", "finalCancelDate")))
-    });
+    let rows = context
+        .world
+        .all_contracts()
+        .rev()
+        .filter(|(contract, bill)| {
+            let cancelled = bill
+                .cancelled
+                .as_ref()
+                .map(|cancellation| cancellation.date);
+            let between = |day, after, before| query.between(day, after, before).unwrap_or(true);
+            customer.is_none_or(|id| id == bill.customer)
+                && company.is_none_or(|id| id == bill.company)
+                && enterprise.is_none_or(|id| id == contract.enterprise)
+                && unit.is_none_or(|id| id == contract.unit)
+                && query
+                    .text("number")
+                    .is_none_or(|number| number == contract.number)
+                && query.text("externalId").is_none()
+                && name.is_none_or(|name| {
+                    context
+                        .world
+                        .enterprises
+                        .get(&contract.enterprise)
+                        .is_some_and(|row| row.name == name)
+                })
+                && (situations.is_empty() || situations.contains(&situation(bill).0))
+                && between(bill.issued, "createdAfter", "createdBefore")
+                && between(bill.issued, "initialIssueDate", "finalIssueDate")
+                && between(contract.modified, "modifiedAfter", "modifiedBefore")
+                && (!cancel_filter
+                    || cancelled
+                        .is_some_and(|day| between(day, "initialCancelDate", "finalCancelDate")))
+        });
     page(
         context,
         rows,
@@ -64,7 +78,10 @@ pub fn list(context: &Context) -> Result<Value, ApiError> {
 
 /// `GET /sales-contracts/{id}`.
 pub fn one(context: &Context, id: u32) -> Result<Value, ApiError> {
-    let bill = context.world.contract_bill(id).filter(|_| context.keeps(id, 0));
+    let bill = context
+        .world
+        .contract_bill(id)
+        .filter(|_| context.keeps(id, 0));
     let (bill, contract) = bill
         .and_then(|bill| Some((bill, bill.contract.as_ref()?)))
         .ok_or(ApiError::status(404))?;

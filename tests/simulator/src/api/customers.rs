@@ -8,26 +8,50 @@ use crate::world::{Address, Customer, Person, Phone, Spouse};
 /// `GET /customers`.
 pub fn list(context: &Context) -> Result<Value, ApiError> {
     let query = context.query;
-    for name in ["createdAfter", "createdBefore", "modifiedAfter", "modifiedBefore"] {
+    for name in [
+        "createdAfter",
+        "createdBefore",
+        "modifiedAfter",
+        "modifiedBefore",
+    ] {
         query.date(name)?;
     }
     let only_active = query.flag("onlyActive")?.unwrap_or(false);
     let enterprise = query.id("enterpriseId")?;
     let rows = context.world.customers.values().rev().filter(|row| {
         let document = match &row.person {
-            Person::Natural { cpf, .. } => query.text("cpf").is_none_or(|wanted| wanted == cpf) && query.text("cnpj").is_none(),
+            Person::Natural { cpf, .. } => {
+                query.text("cpf").is_none_or(|wanted| wanted == cpf) && query.text("cnpj").is_none()
+            }
             Person::Legal { cnpj, .. } => {
-                query.text("cnpj").is_none_or(|wanted| wanted.to_uppercase() == *cnpj) && query.text("cpf").is_none()
+                query
+                    .text("cnpj")
+                    .is_none_or(|wanted| wanted.to_uppercase() == *cnpj)
+                    && query.text("cpf").is_none()
             }
         };
         document
             && (row.active || !only_active)
             && query.text("internationalId").is_none()
-            && enterprise.is_none_or(|id| context.world.bills_of(row.id).any(|bill| bill.enterprise() == Some(id)))
-            && query.between(row.created, "createdAfter", "createdBefore").unwrap_or(true)
-            && query.between(row.modified, "modifiedAfter", "modifiedBefore").unwrap_or(true)
+            && enterprise.is_none_or(|id| {
+                context
+                    .world
+                    .bills_of(row.id)
+                    .any(|bill| bill.enterprise() == Some(id))
+            })
+            && query
+                .between(row.created, "createdAfter", "createdBefore")
+                .unwrap_or(true)
+            && query
+                .between(row.modified, "modifiedAfter", "modifiedBefore")
+                .unwrap_or(true)
     });
-    page(context, rows, |row| (row.id, 0), |row| customer_json(context, row))
+    page(
+        context,
+        rows,
+        |row| (row.id, 0),
+        |row| customer_json(context, row),
+    )
 }
 
 /// `GET /customers/{id}`. The documents list no 404; production answers one.
@@ -88,12 +112,18 @@ fn customer_json(context: &Context, row: &Customer) -> Value {
             answer["birthPlace"] = json!("");
             answer["nationality"] = json!("Brasileira");
             answer["profession"] = json!(profession);
-            answer["civilStatus"] = json!(if spouse.is_some() { "Casado(a)" } else { "Solteiro(a)" });
+            answer["civilStatus"] = json!(if spouse.is_some() {
+                "Casado(a)"
+            } else {
+                "Solteiro(a)"
+            });
             answer["mailingAddress"] = json!("R");
             answer["fatherName"] = json!("");
             answer["motherName"] = json!(null);
             answer["numberIdentityCard"] = json!(null);
-            answer["spouse"] = spouse.as_ref().map_or(Value::Null, |spouse| spouse_json(spouse));
+            answer["spouse"] = spouse
+                .as_ref()
+                .map_or(Value::Null, |spouse| spouse_json(spouse));
         }
         Person::Legal { cnpj, fantasy } => {
             answer["personType"] = json!(if documented { "J" } else { "Jurídica" });

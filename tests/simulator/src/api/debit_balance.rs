@@ -28,7 +28,9 @@ pub fn balance(context: &Context) -> Result<Value, ApiError> {
             && bill.enterprise().is_none_or(|id| !no_centers.contains(&id))
     };
     let bills = context.world.bills_of(customer.id).filter(wanted);
-    let results: Vec<Value> = bills.map(|bill| bill_json(context, bill, on)).collect::<Result<_, _>>()?;
+    let results: Vec<Value> = bills
+        .map(|bill| bill_json(context, bill, on))
+        .collect::<Result<_, _>>()?;
     if context.documented() {
         return results.into_iter().next().ok_or(ApiError::status(404));
     }
@@ -48,7 +50,11 @@ fn bill_json(context: &Context, bill: &Bill, on: Date) -> Result<Value, ApiError
             only.contains(&row.condition)
         };
         let within = query.between(row.due, "dueDateStart", "dueDateEnd")?;
-        if !condition || !within || boleto.is_some_and(|wanted| wanted != row.boleto.is_some()) || !context.keeps(bill.id, row.id) {
+        if !condition
+            || !within
+            || boleto.is_some_and(|wanted| wanted != row.boleto.is_some())
+            || !context.keeps(bill.id, row.id)
+        {
             continue;
         }
         let list = match (row.open(), row.due < on) {

@@ -14,7 +14,10 @@ pub struct ApiError {
 impl ApiError {
     /// An error by its status alone.
     pub fn status(status: u16) -> Self {
-        Self { status, detail: None }
+        Self {
+            status,
+            detail: None,
+        }
     }
 
     /// A bad parameter.
@@ -40,9 +43,15 @@ impl ApiError {
                 "Ocorreu um erro na autorização",
                 "Você tentou realizar uma operação para a qual não tem autorização.",
             ),
-            404 => ("Recurso não encontrado", "O recurso que tentou acessar não existe."),
+            404 => (
+                "Recurso não encontrado",
+                "O recurso que tentou acessar não existe.",
+            ),
             415 => ("Content-Type não suportado.", "Content-Type não suportado."),
-            422 => ("Unprocessable entity.", "A operação não pôde ser realizada."),
+            422 => (
+                "Unprocessable entity.",
+                "A operação não pôde ser realizada.",
+            ),
             429 => (
                 "Violação do Rate Limit",
                 "Você fez mais requisições do que o permitido. Espere um pouco e tente novamente.",
@@ -53,7 +62,8 @@ impl ApiError {
             ),
             _ => ("Erro Interno", "Ocorreu um erro no servidor."),
         };
-        let mut body = json!({"status": self.status, "developerMessage": developer, "clientMessage": client});
+        let mut body =
+            json!({"status": self.status, "developerMessage": developer, "clientMessage": client});
         if let Some((field, message)) = &self.detail {
             body["errors"] = json!([{"field": field, "message": message}]);
         }

@@ -45,7 +45,12 @@ pub fn rest(context: &Context, path: &[&str]) -> Result<Value, ApiError> {
         ["sales-contracts", id] => contracts::one(context, number(id)?),
         ["accounts-receivable", "receivable-bills"] => receivables::bills(context),
         ["accounts-receivable", "receivable-bills", id] => receivables::bill(context, number(id)?),
-        ["accounts-receivable", "receivable-bills", id, "installments"] => receivables::installments(context, number(id)?),
+        [
+            "accounts-receivable",
+            "receivable-bills",
+            id,
+            "installments",
+        ] => receivables::installments(context, number(id)?),
         ["remade-installments"] => receivables::remade(context),
         ["current-debit-balance"] => debit_balance::balance(context),
         ["customer-financial-statements"] => statement::statement(context),
@@ -60,5 +65,6 @@ pub fn rest(context: &Context, path: &[&str]) -> Result<Value, ApiError> {
 }
 
 fn number(text: &str) -> Result<u32, ApiError> {
-    query::int32(text).ok_or_else(|| ApiError::parameter("id", "deve ser um número inteiro de 32 bits"))
+    query::int32(text)
+        .ok_or_else(|| ApiError::parameter("id", "deve ser um número inteiro de 32 bits"))
 }

@@ -48,7 +48,8 @@ impl Odd {
                 for mut item in std::mem::take(items) {
                     let before = item.clone();
                     self.walk(&mut item, bill, installments);
-                    let spoilt = item != before && self.meant(&before, bill, installments).is_some();
+                    let spoilt =
+                        item != before && self.meant(&before, bill, installments).is_some();
                     match self.twice.filter(|_| spoilt) {
                         Some(Twice::TrueFirst) => told.extend([before, item]),
                         Some(Twice::OddFirst) => told.extend([item, before]),
@@ -72,10 +73,17 @@ impl Odd {
         }
     }
 
-    fn meant(&self, row: &Value, bill: Option<u64>, installments: bool) -> Option<&Map<String, Value>> {
+    fn meant(
+        &self,
+        row: &Value,
+        bill: Option<u64>,
+        installments: bool,
+    ) -> Option<&Map<String, Value>> {
         let fields = row.as_object()?;
         let own = bill_of(fields);
-        let id = fields.get("installmentId").or_else(|| fields.get("id").filter(|_| installments));
+        let id = fields
+            .get("installmentId")
+            .or_else(|| fields.get("id").filter(|_| installments));
         let name = match (own.or(bill)?, id.and_then(Value::as_u64)) {
             (bill, Some(installment)) => format!("{bill}/{installment}"),
             (bill, None) if own.is_some() => bill.to_string(),
@@ -87,7 +95,9 @@ impl Odd {
 
 fn bill_of(fields: &Map<String, Value>) -> Option<u64> {
     let names = ["billId", "receivableBillId", "billReceivableId"];
-    names.into_iter().find_map(|name| fields.get(name)?.as_u64())
+    names
+        .into_iter()
+        .find_map(|name| fields.get(name)?.as_u64())
 }
 
 fn set(value: &mut Value, path: &str, into: &Value) {

@@ -24,7 +24,9 @@ pub fn page<T>(
         }
         count += 1;
     }
-    Ok(json!({"resultSetMetadata": {"count": count, "offset": offset, "limit": limit}, "results": results}))
+    Ok(
+        json!({"resultSetMetadata": {"count": count, "offset": offset, "limit": limit}, "results": results}),
+    )
 }
 
 /// All rows in the ERP's envelope, for the resources that take no page.

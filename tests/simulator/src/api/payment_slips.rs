@@ -37,7 +37,10 @@ pub fn email(world: &World, body: &Value) -> Result<Value, ApiError> {
         id.ok_or_else(|| ApiError::parameter(field, "parâmetro obrigatório"))
     };
     for field in ["emailCustomer", "emailTitle", "emailBody"] {
-        if body[field].as_str().is_none_or(|text| text.trim().is_empty()) {
+        if body[field]
+            .as_str()
+            .is_none_or(|text| text.trim().is_empty())
+        {
             return Err(ApiError::parameter(field, "parâmetro obrigatório"));
         }
     }
@@ -53,9 +56,18 @@ pub fn email(world: &World, body: &Value) -> Result<Value, ApiError> {
 }
 
 /// The control operation that `PATCH …/change-due-date` amounts to: refused for installments with receipts and for past dates.
-pub fn new_due_date(world: &World, bill: u32, installment: u32, body: &Value) -> Result<Value, ApiError> {
+pub fn new_due_date(
+    world: &World,
+    bill: u32,
+    installment: u32,
+    body: &Value,
+) -> Result<Value, ApiError> {
     let wrong = || ApiError::parameter("newDueDate", "deve ser uma data no formato yyyy-MM-dd");
-    let due: Date = body["newDueDate"].as_str().ok_or_else(wrong)?.parse().map_err(|_| wrong())?;
+    let due: Date = body["newDueDate"]
+        .as_str()
+        .ok_or_else(wrong)?
+        .parse()
+        .map_err(|_| wrong())?;
     let (_, row) = find(world, bill, installment)?;
     if !row.open() || !row.receipts.is_empty() || due < world.today {
         return Err(ApiError::status(422));
@@ -65,13 +77,23 @@ pub fn new_due_date(world: &World, bill: u32, installment: u32, body: &Value) ->
 
 fn find(world: &World, bill: u32, installment: u32) -> Result<(&Bill, &Installment), ApiError> {
     let bill = world.bills.get(&bill).ok_or(ApiError::status(404))?;
-    Ok((bill, bill.installment(installment).ok_or(ApiError::status(404))?))
+    Ok((
+        bill,
+        bill.installment(installment).ok_or(ApiError::status(404))?,
+    ))
 }
 
 /// The installment with the bank number of its registered charge.
-fn charged(world: &World, bill: u32, installment: u32) -> Result<(&Bill, &Installment, u64), ApiError> {
+fn charged(
+    world: &World,
+    bill: u32,
+    installment: u32,
+) -> Result<(&Bill, &Installment, u64), ApiError> {
     let (bill, row) = find(world, bill, installment)?;
-    let number = row.boleto.filter(|_| row.open()).ok_or(ApiError::status(422))?;
+    let number = row
+        .boleto
+        .filter(|_| row.open())
+        .ok_or(ApiError::status(422))?;
     Ok((bill, row, number))
 }
 
@@ -89,12 +111,19 @@ fn digitable_line(row: &Installment, number: u64) -> String {
         let (head, tail) = digits.split_at(5);
         format!("{head}.{tail}{}", ten(&digits))
     };
-    let fields = [format!("{BANK}9{}", &free[..5]), free[5..15].to_owned(), free[15..].to_owned()].map(field);
+    let fields = [
+        format!("{BANK}9{}", &free[..5]),
+        free[5..15].to_owned(),
+        free[15..].to_owned(),
+    ]
+    .map(field);
     format!("{} {general} {money}", fields.join(" "))
 }
 
 fn values(digits: &str) -> impl DoubleEndedIterator<Item = u32> {
-    digits.chars().filter_map(|character| character.to_digit(10))
+    digits
+        .chars()
+        .filter_map(|character| character.to_digit(10))
 }
 
 /// Modulo 10: every second digit from the right doubled.
@@ -102,7 +131,11 @@ fn ten(digits: &str) -> u32 {
     const DOUBLED: [u32; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
     let mut sum = 0;
     for (place, digit) in values(digits).rev().enumerate() {
-        sum += if place % 2 == 0 { DOUBLED[digit as usize % 10] } else { digit };
+        sum += if place % 2 == 0 {
+            DOUBLED[digit as usize % 10]
+        } else {
+            digit
+        };
     }
     (10 - sum % 10) % 10
 }
@@ -127,7 +160,10 @@ mod tests {
 
     #[test]
     fn check_digits_are_those_of_a_known_line() {
-        assert_eq!([ten("001900000"), ten("0123456700"), ten("0000123417")], [9, 4, 8]);
+        assert_eq!(
+            [ten("001900000"), ten("0123456700"), ten("0000123417")],
+            [9, 4, 8]
+        );
         for (factor, digit) in [("8789", 1), ("9999", 4), ("1000", 1), ("1656", 7)] {
             let barcode = format!("0019{factor}00001086800000001234567000000123417");
             assert_eq!(eleven(&barcode), digit, "{factor}");

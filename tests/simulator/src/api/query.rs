@@ -29,19 +29,26 @@ impl Query {
 
     /// A list of numbers.
     pub fn ids(&self, name: &str) -> Result<Vec<u32>, ApiError> {
-        let wrong = || ApiError::parameter(name, "deve ser uma lista de números inteiros de 32 bits");
-        self.list(name).into_iter().map(|item| int32(item).ok_or_else(wrong)).collect()
+        let wrong =
+            || ApiError::parameter(name, "deve ser uma lista de números inteiros de 32 bits");
+        self.list(name)
+            .into_iter()
+            .map(|item| int32(item).ok_or_else(wrong))
+            .collect()
     }
 
     /// A number.
     pub fn id(&self, name: &str) -> Result<Option<u32>, ApiError> {
         let wrong = || ApiError::parameter(name, "deve ser um número inteiro de 32 bits");
-        self.text(name).map(|text| int32(text).ok_or_else(wrong)).transpose()
+        self.text(name)
+            .map(|text| int32(text).ok_or_else(wrong))
+            .transpose()
     }
 
     /// A number that must be there.
     pub fn required_id(&self, name: &str) -> Result<u32, ApiError> {
-        self.id(name)?.ok_or_else(|| ApiError::parameter(name, "parâmetro obrigatório"))
+        self.id(name)?
+            .ok_or_else(|| ApiError::parameter(name, "parâmetro obrigatório"))
     }
 
     /// A date.
@@ -58,7 +65,8 @@ impl Query {
 
     /// A date that must be there.
     pub fn required_date(&self, name: &str) -> Result<Date, ApiError> {
-        self.date(name)?.ok_or_else(|| ApiError::parameter(name, "parâmetro obrigatório"))
+        self.date(name)?
+            .ok_or_else(|| ApiError::parameter(name, "parâmetro obrigatório"))
     }
 
     /// A flag: `true`/`false`, `S`/`N`, `1`/`0`.
@@ -78,7 +86,10 @@ impl Query {
         if !(1..=200).contains(&limit) {
             return Err(ApiError::parameter("limit", "deve ser de 1 a 200"));
         }
-        Ok((usize::try_from(limit).unwrap_or(200), usize::try_from(offset).unwrap_or(usize::MAX)))
+        Ok((
+            usize::try_from(limit).unwrap_or(200),
+            usize::try_from(offset).unwrap_or(usize::MAX),
+        ))
     }
 
     /// Whether a day lies between two optional parameters, both ends included.

@@ -6,7 +6,10 @@ use super::{ApiError, Context, everything, page};
 use crate::world::{Bill, Situation};
 
 fn bill_json(context: &Context, bill: &Bill) -> Value {
-    let unit = bill.contract.as_ref().and_then(|contract| context.world.units.get(&contract.unit));
+    let unit = bill
+        .contract
+        .as_ref()
+        .and_then(|contract| context.world.units.get(&contract.unit));
     json!({
         "customerId": bill.customer,
         "receivableBillId": bill.id,
@@ -74,10 +77,9 @@ pub fn installments(context: &Context, id: u32) -> Result<Value, ApiError> {
     let bill = context.world.bills.get(&id).ok_or(ApiError::status(404))?;
     let wanted = context.query.ids("carrierIdIn")?;
     let unwanted = context.query.ids("carrierIdNotIn")?;
-    let rows = bill
-        .installments
-        .iter()
-        .filter(|row| (wanted.is_empty() || wanted.contains(&row.carrier)) && !unwanted.contains(&row.carrier));
+    let rows = bill.installments.iter().filter(|row| {
+        (wanted.is_empty() || wanted.contains(&row.carrier)) && !unwanted.contains(&row.carrier)
+    });
     page(
         context,
         rows,
@@ -91,7 +93,11 @@ pub fn installments(context: &Context, id: u32) -> Result<Value, ApiError> {
                 "balanceDue": row.dusty(row.balance),
                 "generatedTicket": row.boleto.is_some(),
             });
-            let key = if context.documented() { "conditionType" } else { "conditionTypeId" };
+            let key = if context.documented() {
+                "conditionType"
+            } else {
+                "conditionTypeId"
+            };
             answer[key] = json!(row.condition);
             answer
         },
@@ -107,7 +113,12 @@ pub fn remade(context: &Context) -> Result<Value, ApiError> {
     let customer = query.id("customerId")?;
     query.date("dueDateStart")?;
     query.date("dueDateEnd")?;
-    let listed = |ids: &[u32]| ids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let listed = |ids: &[u32]| {
+        ids.iter()
+            .map(u32::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let mut results = Vec::new();
     let bills: Box<dyn Iterator<Item = &Bill>> = match wanted {
         Some(id) => Box::new(context.world.bills.get(&id).into_iter()),
@@ -121,11 +132,19 @@ pub fn remade(context: &Context) -> Result<Value, ApiError> {
         {
             continue;
         }
-        let name = context.world.customers.get(&bill.customer).map(|row| row.name.as_str());
+        let name = context
+            .world
+            .customers
+            .get(&bill.customer)
+            .map(|row| row.name.as_str());
         for remake in &bill.remakes {
             let touches = |id: &u32| {
                 let day = bill.installment(*id).map(|row| row.due);
-                day.is_some_and(|day| query.between(day, "dueDateStart", "dueDateEnd").unwrap_or(true))
+                day.is_some_and(|day| {
+                    query
+                        .between(day, "dueDateStart", "dueDateEnd")
+                        .unwrap_or(true)
+                })
             };
             if !remake.remade.iter().chain(&remake.generated).any(touches) {
                 continue;

@@ -24,7 +24,12 @@ pub fn companies(context: &Context) -> Result<Value, ApiError> {
 
 /// `GET /companies/{id}`.
 pub fn company(context: &Context, id: u32) -> Result<Value, ApiError> {
-    context.world.companies.get(&id).map(company_json).ok_or(ApiError::status(404))
+    context
+        .world
+        .companies
+        .get(&id)
+        .map(company_json)
+        .ok_or(ApiError::status(404))
 }
 
 /// Production leaves stray tabs in names and an empty text where there is no CNPJ.
@@ -44,12 +49,21 @@ pub fn cost_centers(context: &Context) -> Result<Value, ApiError> {
     if !context.documented() {
         rows.reverse();
     }
-    page(context, rows.into_iter(), |row| (row.id, 0), |row| cost_center_json(context, row))
+    page(
+        context,
+        rows.into_iter(),
+        |row| (row.id, 0),
+        |row| cost_center_json(context, row),
+    )
 }
 
 /// `GET /cost-centers/{id}`.
 pub fn cost_center(context: &Context, id: u32) -> Result<Value, ApiError> {
-    let row = context.world.enterprises.get(&id).ok_or(ApiError::status(404))?;
+    let row = context
+        .world
+        .enterprises
+        .get(&id)
+        .ok_or(ApiError::status(404))?;
     let mut answer = cost_center_json(context, row);
     answer["buildingSectors"] = json!([]);
     Ok(answer)
@@ -82,17 +96,24 @@ fn enterprise_json(context: &Context, row: &Enterprise) -> Value {
 pub fn enterprises(context: &Context) -> Result<Value, ApiError> {
     let company = context.query.id("companyId")?;
     let kind = context.query.id("type")?;
-    let rows = context
-        .world
-        .enterprises
-        .values()
-        .filter(|row| company.is_none_or(|wanted| wanted == row.company) && kind.is_none_or(|wanted| wanted == 1));
-    page(context, rows, |row| (row.id, 0), |row| enterprise_json(context, row))
+    let rows = context.world.enterprises.values().filter(|row| {
+        company.is_none_or(|wanted| wanted == row.company) && kind.is_none_or(|wanted| wanted == 1)
+    });
+    page(
+        context,
+        rows,
+        |row| (row.id, 0),
+        |row| enterprise_json(context, row),
+    )
 }
 
 /// `GET /enterprises/{id}`.
 pub fn enterprise(context: &Context, id: u32) -> Result<Value, ApiError> {
-    let row = context.world.enterprises.get(&id).ok_or(ApiError::status(404))?;
+    let row = context
+        .world
+        .enterprises
+        .get(&id)
+        .ok_or(ApiError::status(404))?;
     let mut answer = enterprise_json(context, row);
     answer["addressDetails"] = json!({
         "streetName": "Avenida Central", "number": "100", "complement": "", "neighborhood": "Centro",
@@ -157,7 +178,12 @@ pub fn units(context: &Context) -> Result<Value, ApiError> {
             && name.is_none_or(|wanted| wanted == row.name)
             && stock.is_none_or(|wanted| unit_json(context, row)["commercialStock"] == wanted)
     });
-    page(context, rows, |row| (row.id, 0), |row| unit_json(context, row))
+    page(
+        context,
+        rows,
+        |row| (row.id, 0),
+        |row| unit_json(context, row),
+    )
 }
 
 /// `GET /units/{id}`.

@@ -23,7 +23,10 @@ pub fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(map) => {
             let kept = map.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(key, value)| (key, without_nulls(value))).collect())
+            Value::Object(
+                kept.map(|(key, value)| (key, without_nulls(value)))
+                    .collect(),
+            )
         }
         Value::Array(rows) => Value::Array(rows.into_iter().map(without_nulls).collect()),
         other => other,

@@ -21,17 +21,25 @@ pub fn statement(context: &Context) -> Result<Value, ApiError> {
     let bills: Vec<Value> = context
         .world
         .bills_of(customer)
-        .filter(|bill| wanted.is_none_or(|id| id == bill.id) && company.is_none_or(|id| id == bill.company))
+        .filter(|bill| {
+            wanted.is_none_or(|id| id == bill.id) && company.is_none_or(|id| id == bill.company)
+        })
         .filter(|bill| sub_judice || bill.situation != Situation::SubJudice)
         .filter(|bill| {
-            let unit = bill.contract.as_ref().and_then(|contract| context.world.units.get(&contract.unit));
+            let unit = bill
+                .contract
+                .as_ref()
+                .and_then(|contract| context.world.units.get(&contract.unit));
             (names.is_empty() || unit.is_some_and(|unit| names.contains(&unit.name.as_str())))
                 && (units.is_empty() || unit.is_some_and(|unit| units.contains(&unit.id)))
         })
         .map(|bill| bill_json(context, bill))
         .collect();
     let results: Vec<Value> = if context.documented() {
-        bills.into_iter().map(|bill| json!({"billsReceivable": bill})).collect()
+        bills
+            .into_iter()
+            .map(|bill| json!({"billsReceivable": bill}))
+            .collect()
     } else if bills.is_empty() {
         Vec::new()
     } else {
@@ -54,7 +62,8 @@ fn bill_json(context: &Context, bill: &Bill) -> Value {
         condition
             && !(excluded("includeRemadeInstallments") && row.closed_by(REMADE))
             && !(excluded("includeRenegotiation") && row.closed_by(REMADE))
-            && !(excluded("includeCancelation") && (row.closed_by(RESCINDED) || row.closed_by(CANCELLED)))
+            && !(excluded("includeCancelation")
+                && (row.closed_by(RESCINDED) || row.closed_by(CANCELLED)))
             && (row.open() || !excluded("includeWriteOff"))
             && context.keeps(bill.id, row.id)
     });

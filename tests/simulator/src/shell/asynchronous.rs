@@ -17,10 +17,20 @@ use crate::api::{ApiError, Query};
 const KEPT: Duration = Duration::from_hours(24);
 
 /// Takes a question; `fails` makes it end as Failed.
-pub fn ask(shared: &Arc<Shared>, query: &Query, bulk: Bulk, manner: Manner, fails: bool) -> Result<Value, ApiError> {
+pub fn ask(
+    shared: &Arc<Shared>,
+    query: &Query,
+    bulk: Bulk,
+    manner: Manner,
+    fails: bool,
+) -> Result<Value, ApiError> {
     let kilobytes = query.id("_asyncChunkMaxSize")?;
-    let bytes = kilobytes.map_or(usize::MAX, |size| usize::try_from(size.max(1)).unwrap_or(1) * 1_024);
-    let identifier: String = (0..24).map(|_| fastrand::alphanumeric().to_ascii_lowercase()).collect();
+    let bytes = kilobytes.map_or(usize::MAX, |size| {
+        usize::try_from(size.max(1)).unwrap_or(1) * 1_024
+    });
+    let identifier: String = (0..24)
+        .map(|_| fastrand::alphanumeric().to_ascii_lowercase())
+        .collect();
     let job = Job {
         bulk,
         manner,
@@ -68,7 +78,12 @@ fn set(shared: &Shared, identifier: &str, state: State) {
 
 /// Finds where the chunks begin. A chunk is one part of the answer at least.
 async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> (Arc<[Piece]>, Vec<Span>) {
-    let job = shared.jobs.lock().unwrap_or_else(PoisonError::into_inner).get(identifier).cloned();
+    let job = shared
+        .jobs
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(identifier)
+        .cloned();
     let Some(job) = job else {
         return (Arc::from([]), Vec::new());
     };
@@ -81,7 +96,8 @@ async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> (Arc<[Piec
         let span = Span { from, until: None };
         let next = {
             let mut core = shared.core.lock().unwrap_or_else(PoisonError::into_inner);
-            job.bulk.slice(core.world(), &plan, span, &job.manner, left, &mut rows)
+            job.bulk
+                .slice(core.world(), &plan, span, &job.manner, left, &mut rows)
         };
         written += rows.buffer.len();
         let Some(next) = next else { break };
@@ -95,7 +111,10 @@ async fn cut(shared: &Arc<Shared>, identifier: &str, bytes: usize) -> (Arc<[Piec
         }
         tokio::task::yield_now().await;
     }
-    spans.push(Span { from: begin, until: None });
+    spans.push(Span {
+        from: begin,
+        until: None,
+    });
     (plan, spans)
 }
 
@@ -127,10 +146,17 @@ pub fn result(shared: &Shared, identifier: &str, chunk: &str) -> Result<Chunk, A
     let State::Finished(plan, spans) = &job.state else {
         return Err(ApiError::status(404));
     };
-    let number: usize = chunk.parse().map_err(|_| ApiError::parameter("chunk", "deve ser um número"))?;
+    let number: usize = chunk
+        .parse()
+        .map_err(|_| ApiError::parameter("chunk", "deve ser um número"))?;
     let span = number
         .checked_sub(1)
         .and_then(|index| spans.get(index))
         .ok_or(ApiError::status(404))?;
-    Ok((job.bulk.clone(), job.manner.clone(), Arc::clone(plan), *span))
+    Ok((
+        job.bulk.clone(),
+        job.manner.clone(),
+        Arc::clone(plan),
+        *span,
+    ))
 }

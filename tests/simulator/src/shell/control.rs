@@ -23,7 +23,14 @@ use crate::api::Query;
 use crate::world::{Bill, Installment, World, operations};
 
 /// Answers a control call.
-pub fn answer(shared: &Arc<Shared>, method: &str, path: &str, query: &Query, body: &[u8]) -> Response<Body> {
+#[allow(clippy::too_many_lines, reason = "an arm for each call")]
+pub fn answer(
+    shared: &Arc<Shared>,
+    method: &str,
+    path: &str,
+    query: &Query,
+    body: &[u8],
+) -> Response<Body> {
     match (method, path) {
         ("GET", "installments") => return installments(shared, query),
         ("GET", "bills") => return lines(shared, |_, bill| vec![view::bill(bill)]),
@@ -31,10 +38,20 @@ pub fn answer(shared: &Arc<Shared>, method: &str, path: &str, query: &Query, bod
     }
     let result = match (method, path) {
         ("GET", "health") => {
-            let summary = shared.core.lock().unwrap_or_else(PoisonError::into_inner).summary();
+            let summary = shared
+                .core
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .summary();
             Ok(json!({"status": "ok", "world": summary}))
         }
-        ("GET", "faults") => Ok(json!(shared.faults.lock().unwrap_or_else(PoisonError::into_inner).list())),
+        ("GET", "faults") => Ok(json!(
+            shared
+                .faults
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .list()
+        )),
         ("PUT", "faults") => read(body).and_then(Faults::read).map(|faults| {
             let answer = json!(faults.list());
             *shared.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
@@ -52,27 +69,55 @@ pub fn answer(shared: &Arc<Shared>, method: &str, path: &str, query: &Query, bod
             shared.office.set_knobs(knobs);
             json!(knobs)
         }),
-        ("GET", "deliveries") => Ok(shared.office.report(query.text("state"), query.text("event"))),
+        ("GET", "deliveries") => Ok(shared
+            .office
+            .report(query.text("state"), query.text("event"))),
         ("DELETE", "deliveries") => {
             shared.office.forget();
             Ok(shared.office.report(None, None))
         }
-        ("GET", "emails") => Ok(json!(*shared.emails.lock().unwrap_or_else(PoisonError::into_inner))),
+        ("GET", "emails") => Ok(json!(
+            *shared.emails.lock().unwrap_or_else(PoisonError::into_inner)
+        )),
         ("DELETE", "emails") => {
-            shared.emails.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            shared
+                .emails
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
             Ok(json!([]))
         }
-        ("GET", "calls") => Ok(shared.traffic.lock().unwrap_or_else(PoisonError::into_inner).report()),
+        ("GET", "calls") => Ok(shared
+            .traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .report()),
         ("DELETE", "calls") => {
-            let mut traffic = shared.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut traffic = shared
+                .traffic
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             traffic.reset();
             Ok(traffic.report())
         }
-        ("GET", "quota") => Ok(json!(shared.traffic.lock().unwrap_or_else(PoisonError::into_inner).quota)),
+        ("GET", "quota") => Ok(json!(
+            shared
+                .traffic
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .quota
+        )),
         ("PUT", "quota") => read(body)
-            .and_then(|body| serde_json::from_value::<Quota>(body).map_err(|error| format!("not a quota: {error}")))
+            .and_then(|body| {
+                serde_json::from_value::<Quota>(body)
+                    .map_err(|error| format!("not a quota: {error}"))
+            })
             .map(|quota| {
-                shared.traffic.lock().unwrap_or_else(PoisonError::into_inner).quota = quota;
+                shared
+                    .traffic
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .quota = quota;
                 json!(quota)
             }),
         ("GET", "today") => {
@@ -81,8 +126,13 @@ pub fn answer(shared: &Arc<Shared>, method: &str, path: &str, query: &Query, bod
         }
         ("PUT", "today") => read(body).and_then(|body| today(shared, &body)),
         ("POST", "event") => read(body).and_then(|body| event(shared, &body)),
-        ("POST", name) if operations::NAMES.contains(&name) => read(body).and_then(|body| shared.operate(name, &body)),
-        ("POST", name) => Err(format!("unknown operation {name:?}; known: {}", operations::NAMES.join(", "))),
+        ("POST", name) if operations::NAMES.contains(&name) => {
+            read(body).and_then(|body| shared.operate(name, &body))
+        }
+        ("POST", name) => Err(format!(
+            "unknown operation {name:?}; known: {}",
+            operations::NAMES.join(", ")
+        )),
         _ => {
             let body = json!({"error": format!("there is no control call {method} {path}")});
             return json_response(StatusCode::NOT_FOUND, &body);
@@ -105,12 +155,18 @@ impl Shared {
             let mut answers = Vec::new();
             for (index, one) in list.iter().enumerate() {
                 let answer = self.operate(name, one);
-                answers.push(answer.map_err(|error| format!("operation {index}: {error} (those before it were done)"))?);
+                answers.push(answer.map_err(|error| {
+                    format!("operation {index}: {error} (those before it were done)")
+                })?);
             }
             return Ok(Value::Array(answers));
         }
         let early = Duration::from_millis(self.office.knobs().early_milliseconds);
-        let applied = self.core.lock().unwrap_or_else(PoisonError::into_inner).apply(name, body, early)?;
+        let applied = self
+            .core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .apply(name, body, early)?;
         self.office.post(applied.pending);
         Ok(applied.answer)
     }
@@ -133,7 +189,11 @@ fn today(shared: &Shared, body: &Value) -> Result<Value, String> {
                 .ok_or("days must be a whole number")?;
             Some(now.saturating_add(days.days()))
         }
-        _ => return Err("give {\"today\": \"2026-11-30\"}, {\"today\": null} or {\"days\": 1}".to_owned()),
+        _ => {
+            return Err(
+                "give {\"today\": \"2026-11-30\"}, {\"today\": null} or {\"days\": 1}".to_owned(),
+            );
+        }
     };
     core.set_today(date)
         .map_err(|error| format!("the state file cannot be written: {error}"))?;
@@ -145,7 +205,11 @@ fn event(shared: &Shared, body: &Value) -> Result<Value, String> {
     let name = body["event"].as_str().ok_or("event is missing")?;
     let payload = body.get("body").cloned().ok_or("body is missing")?;
     let told = Core::tell_apart(name, payload);
-    let pending = shared.core.lock().unwrap_or_else(PoisonError::into_inner).wanted(&told);
+    let pending = shared
+        .core
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .wanted(&told);
     let hooks = pending.len();
     shared.office.post(pending);
     Ok(json!({"id": told.id, "event": told.name, "hooks": hooks}))
@@ -162,7 +226,9 @@ fn installments(shared: &Arc<Shared>, query: &Query) -> Response<Body> {
     };
     let (open, company, wanted, customer) = match read() {
         Ok(filters) => filters,
-        Err(error) => return json_response(StatusCode::BAD_REQUEST, &json!({"error": error.body()})),
+        Err(error) => {
+            return json_response(StatusCode::BAD_REQUEST, &json!({"error": error.body()}));
+        }
     };
     lines(shared, move |_, bill| {
         let meant = company.is_none_or(|id| id == bill.company)
@@ -180,7 +246,10 @@ fn installments(shared: &Arc<Shared>, query: &Query) -> Response<Body> {
 const BILLS_PER_PIECE: usize = 50;
 
 /// NDJSON, made while it is sent.
-fn lines(shared: &Arc<Shared>, render: impl Fn(&World, &Bill) -> Vec<Value> + Send + 'static) -> Response<Body> {
+fn lines(
+    shared: &Arc<Shared>,
+    render: impl Fn(&World, &Bill) -> Vec<Value> + Send + 'static,
+) -> Response<Body> {
     let state = (Arc::clone(shared), render, Some(0));
     let pieces = stream::unfold(state, |(shared, render, from)| async move {
         let from: u32 = from?;
@@ -200,11 +269,15 @@ fn lines(shared: &Arc<Shared>, render: impl Fn(&World, &Bill) -> Vec<Value> + Se
                 }
             }
         }
-        Some((Ok::<_, io::Error>(Bytes::from(text)), (shared, render, next)))
+        Some((
+            Ok::<_, io::Error>(Bytes::from(text)),
+            (shared, render, next),
+        ))
     });
     let mut response = Response::new(Body::from_stream(pieces));
-    response
-        .headers_mut()
-        .insert("content-type", axum::http::HeaderValue::from_static("application/x-ndjson"));
+    response.headers_mut().insert(
+        "content-type",
+        axum::http::HeaderValue::from_static("application/x-ndjson"),
+    );
     response
 }

@@ -41,16 +41,26 @@ pub struct Core {
 
 /// The civil date in Brazil, which keeps no daylight saving time since 2019.
 pub fn system_date() -> Date {
-    jiff::Timestamp::now().to_zoned(TimeZone::fixed(offset(-3))).date()
+    jiff::Timestamp::now()
+        .to_zoned(TimeZone::fixed(offset(-3)))
+        .date()
 }
 
 impl Core {
     /// A new world, or the one the journal tells of. Also gives what was still to be delivered.
-    pub fn open(options: &Options, journal: &Arc<Journal>, records: Vec<Record>) -> io::Result<(Self, Vec<Pending>)> {
+    pub fn open(
+        options: &Options,
+        journal: &Arc<Journal>,
+        records: Vec<Record>,
+    ) -> io::Result<(Self, Vec<Pending>)> {
         let mut records = records.into_iter();
         let born = match records.next() {
             Some(Record::Born(born)) => born,
-            Some(_) => return Err(io::Error::other("the state file does not begin with the world's birth")),
+            Some(_) => {
+                return Err(io::Error::other(
+                    "the state file does not begin with the world's birth",
+                ));
+            }
             None => {
                 let born = super::journal::Born {
                     seed: options.seed,
@@ -90,7 +100,11 @@ impl Core {
         Ok((core, pending.into_values().collect()))
     }
 
-    fn replay(&mut self, record: Record, pending: &mut BTreeMap<(String, String), Pending>) -> io::Result<()> {
+    fn replay(
+        &mut self,
+        record: Record,
+        pending: &mut BTreeMap<(String, String), Pending>,
+    ) -> io::Result<()> {
         match record {
             Record::Born(_) => return Err(io::Error::other("the state file holds two births")),
             Record::Hook(hook) => self.hooks.push(hook),
@@ -101,7 +115,9 @@ impl Core {
             }
             Record::Operation { name, body, today } => {
                 self.world.today = today;
-                let applied = self.operate(&name, &body, Duration::ZERO).map_err(io::Error::other)?;
+                let applied = self
+                    .operate(&name, &body, Duration::ZERO)
+                    .map_err(io::Error::other)?;
                 for row in applied.pending {
                     pending.insert((row.event.id.clone(), row.hook.id.clone()), row);
                 }
@@ -124,7 +140,10 @@ impl Core {
 
     fn refresh(&mut self, all: bool) {
         self.world.today = self.pinned.unwrap_or_else(system_date);
-        if self.held.as_ref().is_some_and(|(until, _)| all || Instant::now() >= *until)
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|(until, _)| all || Instant::now() >= *until)
             && let Some((_, draft)) = self.held.take()
         {
             operations::commit(&mut self.world, draft);
@@ -159,7 +178,11 @@ impl Core {
             Some(_) => return Err("silent must be true or false".to_owned()),
         };
         let draft = operations::plan(&self.world, name, body)?;
-        let events: Vec<Told> = draft.events.iter().map(|event| self.tell(event.name, event.body.clone())).collect();
+        let events: Vec<Told> = draft
+            .events
+            .iter()
+            .map(|event| self.tell(event.name, event.body.clone()))
+            .collect();
         let answer = view::applied(name, &draft, &events, silent);
         if early.is_zero() {
             operations::commit(&mut self.world, draft);
@@ -169,14 +192,18 @@ impl Core {
         let events = if silent { Vec::new() } else { events };
         Ok(Applied {
             answer,
-            pending: events.into_iter().flat_map(|event| self.wanted(&event)).collect(),
+            pending: events
+                .into_iter()
+                .flat_map(|event| self.wanted(&event))
+                .collect(),
         })
     }
 
     /// Gives an event of an operation its id. They count on after a restart, so none is used twice.
     fn tell(&mut self, name: &str, body: Value) -> Told {
         self.told += 1;
-        let mut rng = fastrand::Rng::with_seed(self.nonce ^ self.told.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut rng =
+            fastrand::Rng::with_seed(self.nonce ^ self.told.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         Told {
             id: uuid(&mut rng),
             name: name.to_owned(),
@@ -195,7 +222,10 @@ impl Core {
 
     /// One delivery per hook that wants the event.
     pub fn wanted(&self, event: &Told) -> Vec<Pending> {
-        let hooks = self.hooks.iter().filter(|hook| hook.events.contains(&event.name));
+        let hooks = self
+            .hooks
+            .iter()
+            .filter(|hook| hook.events.contains(&event.name));
         hooks
             .map(|hook| Pending {
                 event: event.clone(),
@@ -214,7 +244,8 @@ impl Core {
     /// Removes a hook of a subdomain; says whether there was one.
     pub fn remove_hook(&mut self, subdomain: &str, id: &str) -> io::Result<bool> {
         let before = self.hooks.len();
-        self.hooks.retain(|hook| hook.id != id || hook.subdomain != subdomain);
+        self.hooks
+            .retain(|hook| hook.id != id || hook.subdomain != subdomain);
         if self.hooks.len() == before {
             return Ok(false);
         }
@@ -253,5 +284,12 @@ impl Core {
 pub fn uuid(rng: &mut fastrand::Rng) -> String {
     let bits = (rng.u128(..) & !(0xF000 << 64) & !(0xC000 << 48)) | (0x4000 << 64) | (0x8000 << 48);
     let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }

@@ -45,13 +45,23 @@ pub struct Knobs {
 impl Knobs {
     /// Reads them; what is not named goes back to nothing.
     pub fn read(body: Value) -> Result<Self, String> {
-        let knobs: Self = serde_json::from_value(body).map_err(|error| format!("not webhook knobs: {error}"))?;
+        let knobs: Self =
+            serde_json::from_value(body).map_err(|error| format!("not webhook knobs: {error}"))?;
         let unit = |value: f64| (0.0..=1.0).contains(&value);
-        let shares = [knobs.loss, knobs.duplicates, knobs.reorder, knobs.without_id, knobs.unknown_events];
+        let shares = [
+            knobs.loss,
+            knobs.duplicates,
+            knobs.reorder,
+            knobs.without_id,
+            knobs.unknown_events,
+        ];
         if shares.into_iter().all(unit) {
             Ok(knobs)
         } else {
-            Err("loss, duplicates, reorder, withoutId and unknownEvents must be from 0 to 1".to_owned())
+            Err(
+                "loss, duplicates, reorder, withoutId and unknownEvents must be from 0 to 1"
+                    .to_owned(),
+            )
         }
     }
 }
@@ -216,7 +226,10 @@ impl PostOffice {
         let Some(first) = log.rows.front().map(|row| row.number) else {
             return;
         };
-        let Some(index) = number.checked_sub(first).and_then(|index| usize::try_from(index).ok()) else {
+        let Some(index) = number
+            .checked_sub(first)
+            .and_then(|index| usize::try_from(index).ok())
+        else {
             return;
         };
         if let Some(row) = log.rows.get_mut(index) {
@@ -244,7 +257,10 @@ impl PostOffice {
         let rows: Vec<&Delivery> = log
             .rows
             .iter()
-            .filter(|row| state.is_none_or(|state| row.state == state) && event.is_none_or(|event| row.event == event))
+            .filter(|row| {
+                state.is_none_or(|state| row.state == state)
+                    && event.is_none_or(|event| row.event == event)
+            })
             .collect();
         json!({
             "pending": count("pending"),
@@ -290,7 +306,12 @@ impl PostOffice {
     }
 }
 
-async fn dispatch(office: Arc<PostOffice>, client: reqwest::Client, mut queue: mpsc::UnboundedReceiver<Job>, concurrency: usize) {
+async fn dispatch(
+    office: Arc<PostOffice>,
+    client: reqwest::Client,
+    mut queue: mpsc::UnboundedReceiver<Job>,
+    concurrency: usize,
+) {
     let flights = Arc::new(Semaphore::new(concurrency.max(1)));
     while let Some(job) = queue.recv().await {
         let Ok(permit) = Arc::clone(&flights).acquire_owned().await else {
@@ -305,7 +326,11 @@ async fn dispatch(office: Arc<PostOffice>, client: reqwest::Client, mut queue: m
     }
 }
 
-async fn attempt(client: &reqwest::Client, pending: &Pending, nameless: bool) -> Result<(), String> {
+async fn attempt(
+    client: &reqwest::Client,
+    pending: &Pending,
+    nameless: bool,
+) -> Result<(), String> {
     let (event, hook) = (&pending.event, &pending.hook);
     let mut request = client
         .post(&hook.url)

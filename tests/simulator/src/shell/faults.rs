@@ -143,17 +143,28 @@ pub struct Faults {
 impl Faults {
     /// Reads a list of faults, or one.
     pub fn read(body: Value) -> Result<Self, String> {
-        let rows = if body.is_array() { body } else { Value::Array(vec![body]) };
-        let rows: Vec<Fault> = serde_json::from_value(rows).map_err(|error| format!("not a list of faults: {error}"))?;
+        let rows = if body.is_array() {
+            body
+        } else {
+            Value::Array(vec![body])
+        };
+        let rows: Vec<Fault> = serde_json::from_value(rows)
+            .map_err(|error| format!("not a list of faults: {error}"))?;
         for row in &rows {
             let unit = |value: Option<f64>| value.is_none_or(|value| (0.0..=1.0).contains(&value));
             if !unit(row.probability) || !unit(row.share) {
                 return Err("probability and share must be from 0 to 1".to_owned());
             }
-            if row.seconds.is_some_and(|seconds| !(0.0..=86_400.0).contains(&seconds)) {
+            if row
+                .seconds
+                .is_some_and(|seconds| !(0.0..=86_400.0).contains(&seconds))
+            {
                 return Err("seconds must be from 0 to 86400".to_owned());
             }
-            if row.status.is_some_and(|status| !(200..=599).contains(&status)) {
+            if row
+                .status
+                .is_some_and(|status| !(200..=599).contains(&status))
+            {
                 return Err("status must be from 200 to 599".to_owned());
             }
         }
@@ -170,11 +181,17 @@ impl Faults {
         for row in &mut self.rows {
             let meant = route.starts_with(row.route.trim_start_matches('/'))
                 && (row.about.is_empty() || row.about.iter().any(|id| names(*id, route, query)))
-                && row.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
+                && row
+                    .method
+                    .as_ref()
+                    .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
             if !meant || row.count == Some(0) {
                 continue;
             }
-            if row.probability.is_some_and(|probability| fastrand::f64() >= probability) {
+            if row
+                .probability
+                .is_some_and(|probability| fastrand::f64() >= probability)
+            {
                 continue;
             }
             if row.skip > 0 {

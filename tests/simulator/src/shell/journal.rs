@@ -78,7 +78,12 @@ impl Journal {
 
     /// Opens the state file and reads what it holds.
     pub fn open(path: &Path) -> io::Result<(Self, Vec<Record>)> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         let whole = text.rfind('\n').map_or(0, |position| position + 1);
@@ -86,7 +91,9 @@ impl Journal {
             .lines()
             .enumerate()
             .map(|(index, line)| {
-                serde_json::from_str(line).map_err(|error| io::Error::other(format!("line {} of the state file: {error}", index + 1)))
+                serde_json::from_str(line).map_err(|error| {
+                    io::Error::other(format!("line {} of the state file: {error}", index + 1))
+                })
             })
             .collect::<io::Result<Vec<Record>>>()?;
         let end = u64::try_from(whole).map_err(io::Error::other)?;
@@ -98,9 +105,13 @@ impl Journal {
 
     /// Adds a record.
     pub fn write(&self, record: &Record) -> io::Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
-        file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
+        file.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write_all(&line)
     }
 }

@@ -69,7 +69,9 @@ pub async fn start(options: Options) -> io::Result<Running> {
     };
     let journal = Arc::new(journal);
     let (core, pending) = Core::open(&options, &journal, records)?;
-    let (office, dispatcher) = PostOffice::open(journal, options.time_scale, options.delivery_concurrency).map_err(io::Error::other)?;
+    let (office, dispatcher) =
+        PostOffice::open(journal, options.time_scale, options.delivery_concurrency)
+            .map_err(io::Error::other)?;
     let mut traffic = Traffic::default();
     traffic.quota.enabled = options.quotas;
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
@@ -86,14 +88,18 @@ pub async fn start(options: Options) -> io::Result<Running> {
     });
     // What was on its way when the process ended goes out again.
     shared.office.post(pending);
-    let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
+    let router = Router::new()
+        .fallback(handle)
+        .with_state(Arc::clone(&shared));
     let (stop, stopped) = oneshot::channel();
     tokio::spawn(async move {
         // Open connections must end too, or a client would go on talking to the old world.
         let end = async move {
             let _: Result<(), _> = stopped.await;
         };
-        let _ = axum::serve(listener, router).with_graceful_shutdown(end).await;
+        let _ = axum::serve(listener, router)
+            .with_graceful_shutdown(end)
+            .await;
     });
     Ok(Running {
         base_url: format!("http://{address}"),
@@ -112,7 +118,11 @@ impl Running {
 
     /// Reads or changes the world directly, telling nobody. Changes are not kept in the state file.
     pub fn with_world<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
-        let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut core = self
+            .shared
+            .core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         work(core.world_mut())
     }
 
@@ -142,12 +152,18 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         .map(|Parameters(rows)| Query(rows))
         .unwrap_or_default();
     let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return json_response(StatusCode::PAYLOAD_TOO_LARGE, &json!({"error": "the body is too large"}));
+        return json_response(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &json!({"error": "the body is too large"}),
+        );
     };
     if let Some(name) = path.strip_prefix("/_control/") {
         return control::answer(&shared, &method, name, &query, &body);
     }
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     let (subdomain, bulk, rest) = match segments.as_slice() {
         [subdomain, "public", "api", "v1", rest @ ..] => (*subdomain, false, rest),
         [subdomain, "public", "api", "bulk-data", "v1", rest @ ..] => (*subdomain, true, rest),
@@ -162,9 +178,15 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         query: &query,
         body: &body,
     };
-    let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let authorization = parts
+        .headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
     let response = call.answer(authorization).await;
-    let mut traffic = shared.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut traffic = shared
+        .traffic
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     traffic.answered(call.route_name(), response.status().as_u16());
     drop(traffic);
     response
@@ -191,7 +213,11 @@ impl Call<'_> {
     fn route_name(&self) -> String {
         let named = |segment: &&str| {
             let id = segment.bytes().all(|byte| byte.is_ascii_digit()) || segment.len() >= 24;
-            if id { "{id}".to_owned() } else { (*segment).to_owned() }
+            if id {
+                "{id}".to_owned()
+            } else {
+                (*segment).to_owned()
+            }
         };
         let path: Vec<String> = self.path.iter().map(named).collect();
         let prefix = if self.bulk { "bulk-data/v1" } else { "v1" };
@@ -204,7 +230,11 @@ impl Call<'_> {
         }
         let route = self.route();
         let (fault, held) = {
-            let mut faults = self.shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut faults = self
+                .shared
+                .faults
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let fault = faults.strike(self.method, &route, self.query);
             // Before anybody can change the faults: a release is not missed.
             let held = fault
@@ -233,12 +263,25 @@ impl Call<'_> {
     fn refuse(&self, authorization: Option<&str>) -> Option<Response<Body>> {
         let options = &self.shared.options;
         let credentials = format!("{}:{}", options.user, options.password);
-        let expected = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials));
+        let expected = format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(credentials)
+        );
         if authorization != Some(expected.as_str()) {
             return Some(error_response(&ApiError::status(401)));
         }
-        let today = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner).world().today;
-        let mut traffic = self.shared.traffic.lock().unwrap_or_else(PoisonError::into_inner);
+        let today = self
+            .shared
+            .core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .world()
+            .today;
+        let mut traffic = self
+            .shared
+            .traffic
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let poll = self.bulk && self.path.first() == Some(&"async");
         if poll && !traffic.quota.async_polls_count {
             return None;
@@ -248,19 +291,32 @@ impl Call<'_> {
         }
         let mut response = error_response(&ApiError::status(429));
         if let Some(seconds) = traffic.quota.retry_after {
-            response.headers_mut().insert("retry-after", HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert("retry-after", HeaderValue::from(seconds));
         }
         Some(response)
     }
 
     fn rest_answer(&self, fault: Option<&Fault>) -> Result<Response<Body>, ApiError> {
         let answer = if self.path.first() == Some(&"hooks") {
-            hooks::answer(self.shared, self.subdomain, self.method, self.path, self.query, self.body)?
+            hooks::answer(
+                self.shared,
+                self.subdomain,
+                self.method,
+                self.path,
+                self.query,
+                self.body,
+            )?
         } else if self.method != "GET" && self.path == ["remade-installments"] {
             remakes::answer(self.shared, self.method, self.query, self.body)?
         } else if self.method == "GET" {
             let missing = fault.and_then(Fault::missing);
-            let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut core = self
+                .shared
+                .core
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let context = Context {
                 world: core.world(),
                 query: self.query,
@@ -306,9 +362,15 @@ impl Call<'_> {
         let (bulk, manner, plan, span) = match self.path {
             ["async", identifier] => {
                 let status = asynchronous::status(self.shared, identifier)?;
-                return Ok(spoilt(StatusCode::OK, status.to_string().into_bytes(), spoil));
+                return Ok(spoilt(
+                    StatusCode::OK,
+                    status.to_string().into_bytes(),
+                    spoil,
+                ));
             }
-            ["async", identifier, "result", chunk] => asynchronous::result(self.shared, identifier, chunk)?,
+            ["async", identifier, "result", chunk] => {
+                asynchronous::result(self.shared, identifier, chunk)?
+            }
             path => {
                 let manner = Manner {
                     shapes: self.shared.options.shapes,
@@ -316,7 +378,11 @@ impl Call<'_> {
                     odd: fault.and_then(Fault::odd),
                     order: self.shared.options.order,
                 };
-                let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut core = self
+                    .shared
+                    .core
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 let bulk = Bulk::read(path, self.query, core.world())?;
                 drop(core);
                 if self.query.flag("_async")? == Some(true) {
@@ -325,7 +391,10 @@ impl Call<'_> {
                     return Ok(json_response(StatusCode::OK, &answer));
                 }
                 let plan = self.shared.plan(&bulk, &manner);
-                if manner.shapes == Shapes::Documented && bulk.documented_not_found() && self.nothing(&bulk, &plan, &manner) {
+                if manner.shapes == Shapes::Documented
+                    && bulk.documented_not_found()
+                    && self.nothing(&bulk, &plan, &manner)
+                {
                     return Err(ApiError::status(404));
                 }
                 (bulk, manner, plan, Span::default())
@@ -344,8 +413,15 @@ impl Call<'_> {
         let mut from = Some(0);
         let mut rows = Rows::default();
         while let Some(start) = from {
-            let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
-            let span = Span { from: start, until: None };
+            let mut core = self
+                .shared
+                .core
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let span = Span {
+                from: start,
+                until: None,
+            };
             from = bulk.slice(core.world(), plan, span, manner, 1, &mut rows);
             if rows.count > 0 {
                 return false;

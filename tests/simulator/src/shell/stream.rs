@@ -25,9 +25,11 @@ pub struct Spoil {
 impl Spoil {
     /// What a fault does to the body of an answer of about `length` bytes.
     pub fn of(fault: Option<&Fault>, length: usize) -> Self {
-        let Some(fault) = fault else { return Self::default() };
-        let end =
-            matches!(fault.kind, Kind::Truncated | Kind::Close | Kind::ApiError).then(|| (fault.kind, fault.after_bytes.unwrap_or(length)));
+        let Some(fault) = fault else {
+            return Self::default();
+        };
+        let end = matches!(fault.kind, Kind::Truncated | Kind::Close | Kind::ApiError)
+            .then(|| (fault.kind, fault.after_bytes.unwrap_or(length)));
         let pause = if fault.kind == Kind::Drip {
             Duration::from_secs_f64(fault.seconds.unwrap_or(0.05))
         } else {
@@ -44,11 +46,14 @@ pub fn whole(bytes: Vec<u8>, spoil: Spoil) -> Body {
             return Body::from(bytes);
         }
         let pieces: Vec<Vec<u8>> = bytes.chunks(1_024).map(<[u8]>::to_vec).collect();
-        return Body::from_stream(stream::unfold(pieces.into_iter(), move |mut pieces| async move {
-            tokio::time::sleep(spoil.pause).await;
-            let piece = pieces.next()?;
-            Some((Ok::<_, io::Error>(Bytes::from(piece)), pieces))
-        }));
+        return Body::from_stream(stream::unfold(
+            pieces.into_iter(),
+            move |mut pieces| async move {
+                tokio::time::sleep(spoil.pause).await;
+                let piece = pieces.next()?;
+                Some((Ok::<_, io::Error>(Bytes::from(piece)), pieces))
+            },
+        ));
     };
     // Never the whole of it: the last bracket at least is missing.
     let keep = after.min(bytes.len().saturating_sub(1));
@@ -73,7 +78,14 @@ struct Flow {
 }
 
 /// `{"data":[…]}` of a span of an answer's plan, made while it is sent.
-pub fn bulk(shared: Arc<Shared>, bulk: Bulk, manner: Manner, plan: Arc<[Piece]>, span: Span, spoil: Spoil) -> Body {
+pub fn bulk(
+    shared: Arc<Shared>,
+    bulk: Bulk,
+    manner: Manner,
+    plan: Arc<[Piece]>,
+    span: Span,
+    spoil: Spoil,
+) -> Body {
     let mut rows = Rows {
         odd: manner.odd.clone(),
         ..Rows::default()
@@ -112,9 +124,20 @@ impl Flow {
         }
         let mut last = false;
         while let Some(span) = self.span {
-            let mut core = self.shared.core.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut core = self
+                .shared
+                .core
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let world = core.world();
-            let next = self.bulk.slice(world, &self.plan, span, &self.manner, SLICE_BYTES, &mut self.rows);
+            let next = self.bulk.slice(
+                world,
+                &self.plan,
+                span,
+                &self.manner,
+                SLICE_BYTES,
+                &mut self.rows,
+            );
             drop(core);
             self.span = next.map(|from| Span { from, ..span });
             if self.rows.buffer.len() >= SLICE_BYTES {
@@ -128,12 +151,19 @@ impl Flow {
         match self.spoil.end {
             Some((Kind::ApiError, after)) if last || self.sent + piece.len() > after => {
                 self.done = true;
-                piece.extend_from_slice(b"],\"api-error\":{\"status\":500,\"developerMessage\":\"Erro Interno\",");
+                piece.extend_from_slice(
+                    b"],\"api-error\":{\"status\":500,\"developerMessage\":\"Erro Interno\",",
+                );
                 piece.extend_from_slice(b"\"clientMessage\":\"Ocorreu um erro no servidor.\"}}");
             }
-            Some((Kind::Truncated | Kind::Close, after)) if last || self.sent + piece.len() > after => {
+            Some((Kind::Truncated | Kind::Close, after))
+                if last || self.sent + piece.len() > after =>
+            {
                 piece.truncate(after.saturating_sub(self.sent).max(1));
-                self.done = self.spoil.end.is_some_and(|(kind, _)| kind == Kind::Truncated);
+                self.done = self
+                    .spoil
+                    .end
+                    .is_some_and(|(kind, _)| kind == Kind::Truncated);
             }
             _ if last => {
                 self.done = true;

@@ -66,7 +66,10 @@ pub struct Traffic {
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn forget(times: &mut VecDeque<Instant>, now: Instant, window: Duration) {
-    while times.front().is_some_and(|time| now.duration_since(*time) >= window) {
+    while times
+        .front()
+        .is_some_and(|time| now.duration_since(*time) >= window)
+    {
         times.pop_front();
     }
 }
@@ -80,14 +83,22 @@ impl Traffic {
         lane.arrived.push_back(now);
         forget(&mut lane.arrived, now, MINUTE);
         lane.most = lane.most.max(lane.arrived.len());
-        forget(&mut lane.served, now, Duration::from_millis(quota.window_milliseconds));
-        let day = lane.day.filter(|(day, _)| *day == today).map_or(0, |(_, count)| count);
+        forget(
+            &mut lane.served,
+            now,
+            Duration::from_millis(quota.window_milliseconds),
+        );
+        let day = lane
+            .day
+            .filter(|(day, _)| *day == today)
+            .map_or(0, |(_, count)| count);
         let (limit, daily) = if bulk {
             (quota.bulk, quota.daily_bulk)
         } else {
             (quota.rest, quota.daily_rest)
         };
-        if quota.enabled && (lane.served.len() >= limit || daily.is_some_and(|daily| day >= daily)) {
+        if quota.enabled && (lane.served.len() >= limit || daily.is_some_and(|daily| day >= daily))
+        {
             lane.refused += 1;
             return false;
         }
@@ -98,7 +109,12 @@ impl Traffic {
 
     /// A call was answered.
     pub fn answered(&mut self, route: String, status: u16) {
-        *self.routes.entry(route).or_default().entry(status).or_default() += 1;
+        *self
+            .routes
+            .entry(route)
+            .or_default()
+            .entry(status)
+            .or_default() += 1;
     }
 
     /// Forgets the counts, not the windows.

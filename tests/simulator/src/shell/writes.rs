@@ -9,13 +9,32 @@ use super::shared::Shared;
 use crate::api::{ApiError, payment_slips};
 
 /// Answers a call that is neither a GET nor about hooks: its status, without a body.
-pub fn answer(shared: &Arc<Shared>, method: &str, path: &[&str], body: &[u8]) -> Result<StatusCode, ApiError> {
-    let read = || serde_json::from_slice::<Value>(body).map_err(|_| ApiError::parameter("body", "JSON inválido"));
+pub fn answer(
+    shared: &Arc<Shared>,
+    method: &str,
+    path: &[&str],
+    body: &[u8],
+) -> Result<StatusCode, ApiError> {
+    let read = || {
+        serde_json::from_slice::<Value>(body)
+            .map_err(|_| ApiError::parameter("body", "JSON inválido"))
+    };
     match (method, path) {
         ("POST", ["payment-slip-notification"]) => {
             let body = read()?;
-            let email = payment_slips::email(shared.core.lock().unwrap_or_else(PoisonError::into_inner).world(), &body)?;
-            shared.emails.lock().unwrap_or_else(PoisonError::into_inner).push(email);
+            let email = payment_slips::email(
+                shared
+                    .core
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .world(),
+                &body,
+            )?;
+            shared
+                .emails
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(email);
             Ok(StatusCode::CREATED)
         }
         (
@@ -35,7 +54,9 @@ pub fn answer(shared: &Arc<Shared>, method: &str, path: &[&str], body: &[u8]) ->
                 let mut core = shared.core.lock().unwrap_or_else(PoisonError::into_inner);
                 payment_slips::new_due_date(core.world(), bill, installment, &body)?
             };
-            shared.operate("change", &change).map_err(|_| ApiError::status(422))?;
+            shared
+                .operate("change", &change)
+                .map_err(|_| ApiError::status(422))?;
             Ok(StatusCode::NO_CONTENT)
         }
         _ => Err(ApiError::status(404)),
@@ -43,5 +64,6 @@ pub fn answer(shared: &Arc<Shared>, method: &str, path: &[&str], body: &[u8]) ->
 }
 
 fn number(text: &str) -> Result<u32, ApiError> {
-    text.parse().map_err(|_| ApiError::parameter("id", "deve ser um número"))
+    text.parse()
+        .map_err(|_| ApiError::parameter("id", "deve ser um número"))
 }

@@ -33,9 +33,14 @@ impl Situation {
 
     /// Reads the name of a control call.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Normal, Self::InBilling, Self::Defaulting, Self::SubJudice]
-            .into_iter()
-            .find(|situation| situation.name() == name)
+        [
+            Self::Normal,
+            Self::InBilling,
+            Self::Defaulting,
+            Self::SubJudice,
+        ]
+        .into_iter()
+        .find(|situation| situation.name() == name)
     }
 }
 
@@ -201,7 +206,10 @@ impl Receipt {
 impl Installment {
     /// An amount of it as the sources print it.
     pub fn dusty(&self, amount: Cents) -> Dusty {
-        Dusty { amount, grain: self.id }
+        Dusty {
+            amount,
+            grain: self.id,
+        }
     }
 
     /// Whether anything is open.
@@ -232,7 +240,9 @@ impl Installment {
 
     /// How much its indexer grew up to a date, in ten-thousandths.
     pub fn correction_rate(&self, on: Date) -> i64 {
-        let months = (i64::from(on.year()) - i64::from(self.base.year())) * 12 + i64::from(on.month()) - i64::from(self.base.month());
+        let months = (i64::from(on.year()) - i64::from(self.base.year())) * 12
+            + i64::from(on.month())
+            - i64::from(self.base.month());
         tables::indexer_rate(self.indexer) * months.max(0)
     }
 
@@ -253,12 +263,25 @@ impl Installment {
 
     /// Whether its last word was a receipt of this type.
     pub fn closed_by(&self, kind: &str) -> bool {
-        !self.open() && self.receipts.last().is_some_and(|receipt| receipt.kind.starts_with(kind))
+        !self.open()
+            && self
+                .receipts
+                .last()
+                .is_some_and(|receipt| receipt.kind.starts_with(kind))
     }
 
     /// Takes `amortised` off the balance with one more receipt.
-    pub fn settle(&mut self, kind: Cow<'static, str>, date: Date, amortised: Cents, gross: Cents) -> &mut Receipt {
-        let sequence = self.receipts.last().map_or(1, |receipt| receipt.sequence + 1);
+    pub fn settle(
+        &mut self,
+        kind: Cow<'static, str>,
+        date: Date,
+        amortised: Cents,
+        gross: Cents,
+    ) -> &mut Receipt {
+        let sequence = self
+            .receipts
+            .last()
+            .map_or(1, |receipt| receipt.sequence + 1);
         self.balance -= amortised;
         self.receipts.push(Receipt {
             sequence,
@@ -288,19 +311,29 @@ impl Bill {
 
     /// One installment.
     pub fn installment(&self, id: u32) -> Option<&Installment> {
-        let position = self.installments.binary_search_by_key(&id, |row| row.id).ok()?;
+        let position = self
+            .installments
+            .binary_search_by_key(&id, |row| row.id)
+            .ok()?;
         self.installments.get(position)
     }
 
     /// One installment, to change it.
     pub fn installment_mut(&mut self, id: u32) -> Option<&mut Installment> {
-        let position = self.installments.binary_search_by_key(&id, |row| row.id).ok()?;
+        let position = self
+            .installments
+            .binary_search_by_key(&id, |row| row.id)
+            .ok()?;
         self.installments.get_mut(position)
     }
 
     /// Value of the bill: what its installments were worth, remade ones aside.
     pub fn value(&self) -> Cents {
-        let remade: Vec<u32> = self.remakes.iter().flat_map(|remake| remake.remade.clone()).collect();
+        let remade: Vec<u32> = self
+            .remakes
+            .iter()
+            .flat_map(|remake| remake.remade.clone())
+            .collect();
         self.installments
             .iter()
             .filter(|row| !remade.contains(&row.id))
@@ -322,7 +355,10 @@ impl Bill {
 
     /// The last change of the bill or of anything in it.
     pub fn touched(&self) -> Date {
-        self.installments.iter().map(|row| row.modified).fold(self.modified, Date::max)
+        self.installments
+            .iter()
+            .map(|row| row.modified)
+            .fold(self.modified, Date::max)
     }
 
     /// Adds an installment under the next id, which is never used twice.

@@ -12,7 +12,10 @@ pub fn cpf(base: [u8; 9]) -> String {
         let remainder = sum * 10 % 11;
         digits.push(if remainder == 10 { 0 } else { remainder });
     }
-    digits.iter().filter_map(|&digit| char::from_digit(digit, 10)).collect()
+    digits
+        .iter()
+        .filter_map(|&digit| char::from_digit(digit, 10))
+        .collect()
 }
 
 /// Completes twelve characters (0-9, A-Z) to a valid CNPJ, numeric or alphanumeric.
@@ -20,7 +23,12 @@ pub fn cnpj(base: &str) -> String {
     let mut text: String = base.chars().take(12).collect();
     for _ in 0..2 {
         let values: Vec<u32> = text.bytes().map(|byte| u32::from(byte) - 48).collect();
-        let sum: u32 = values.iter().rev().zip((2..=9).cycle()).map(|(value, weight)| value * weight).sum();
+        let sum: u32 = values
+            .iter()
+            .rev()
+            .zip((2..=9).cycle())
+            .map(|(value, weight)| value * weight)
+            .sum();
         let remainder = sum % 11;
         let digit = if remainder < 2 { 0 } else { 11 - remainder };
         text.extend(char::from_digit(digit, 10));
@@ -31,7 +39,13 @@ pub fn cnpj(base: &str) -> String {
 /// `000.000.000-00` or `00.000.000/0000-00`; anything else comes back as it is.
 pub fn formatted(document: &str) -> String {
     match document.len() {
-        11 => format!("{}.{}.{}-{}", &document[..3], &document[3..6], &document[6..9], &document[9..]),
+        11 => format!(
+            "{}.{}.{}-{}",
+            &document[..3],
+            &document[3..6],
+            &document[6..9],
+            &document[9..]
+        ),
         14 => format!(
             "{}.{}.{}/{}-{}",
             &document[..2],

@@ -30,7 +30,10 @@ pub fn generate(plan: &Plan) -> World {
     let mut orders = orders(plan, &mut rng);
     // Oldest first, so that ids grow with time as they do in the ERP.
     orders.sort_by_key(|order| order.issued);
-    let contracts = orders.iter().filter(|order| matches!(order.kind, Kind::Contract)).count();
+    let contracts = orders
+        .iter()
+        .filter(|order| matches!(order.kind, Kind::Contract))
+        .count();
     companies(&mut world, &mut rng, plan.today, contracts);
     let enterprises: Vec<u32> = world.enterprises.keys().copied().collect();
     for order in orders {
@@ -77,7 +80,10 @@ fn empty(today: Date) -> World {
 fn orders(plan: &Plan, rng: &mut Rng) -> Vec<Order> {
     let total = plan.installments;
     let mut loose = if total < 10 { 0 } else { (total / 20).max(2) };
-    let contracts = plan.contracts.unwrap_or(total.div_ceil(116)).clamp(1, (total - loose).max(1));
+    let contracts = plan
+        .contracts
+        .unwrap_or(total.div_ceil(116))
+        .clamp(1, (total - loose).max(1));
     let spread = u64::from((total - loose).saturating_sub(contracts));
     let weights: Vec<u64> = (0..contracts).map(|_| rng.u64(60..=140)).collect();
     let weight: u64 = weights.iter().sum();
@@ -136,7 +142,13 @@ fn companies(world: &mut World, rng: &mut Rng, today: Date, contracts: usize) {
 }
 
 /// Registers an enterprise (and the cost centre of the same id).
-pub fn add_enterprise(world: &mut World, rng: &mut Rng, company: u32, name: String, created: Date) -> u32 {
+pub fn add_enterprise(
+    world: &mut World,
+    rng: &mut Rng,
+    company: u32,
+    name: String,
+    created: Date,
+) -> u32 {
     let id = world.next.enterprise;
     world.next.enterprise += 1;
     let base = format!("{:08}0001", rng.u32(10_000_000..99_999_999));
@@ -209,7 +221,9 @@ fn natural_person(rng: &mut Rng, id: u32, created: Date) -> (String, Person) {
             cpf: invented_cpf(id + 1_000_000),
             female: rng.bool(),
             mobile: rng.bool().then(|| mobile(rng)),
-            email: rng.bool().then(|| format!("conjuge{}@exemplo.com.br", rng.u32(1_000..9_999))),
+            email: rng
+                .bool()
+                .then(|| format!("conjuge{}@exemplo.com.br", rng.u32(1_000..9_999))),
         })
     });
     let person = Person::Natural {
@@ -255,7 +269,10 @@ fn full_name(rng: &mut Rng) -> String {
 fn scattered(id: u32, digits: u32) -> String {
     let width = usize::try_from(digits).unwrap_or(9);
     // Odd and no multiple of five, so nothing is hit twice.
-    format!("{:0width$}", u64::from(id) * 123_456_791 % 10_u64.pow(digits))
+    format!(
+        "{:0width$}",
+        u64::from(id) * 123_456_791 % 10_u64.pow(digits)
+    )
 }
 
 fn invented_cpf(number: u32) -> String {
@@ -271,18 +288,30 @@ fn invented_cpf(number: u32) -> String {
 }
 
 fn mobile(rng: &mut Rng) -> String {
-    format!("{}9{:08}", pick(rng, names::AREA_CODES), rng.u32(10_000_000..99_999_999))
+    format!(
+        "{}9{:08}",
+        pick(rng, names::AREA_CODES),
+        rng.u32(10_000_000..99_999_999)
+    )
 }
 
 fn phones(rng: &mut Rng) -> Vec<Phone> {
     let count = pick(rng, &[0_u32, 1, 1, 1, 2, 2, 3]);
     (0..count)
         .map(|index| {
-            let kind = if index == 0 { "CE" } else { pick(rng, &["CO", "RE"]) };
+            let kind = if index == 0 {
+                "CE"
+            } else {
+                pick(rng, &["CO", "RE"])
+            };
             let number = if kind == "CE" {
                 mobile(rng)
             } else {
-                format!("{}3{:07}", pick(rng, names::AREA_CODES), rng.u32(1_000_000..9_999_999))
+                format!(
+                    "{}3{:07}",
+                    pick(rng, names::AREA_CODES),
+                    rng.u32(1_000_000..9_999_999)
+                )
             };
             Phone {
                 number,

@@ -31,7 +31,13 @@ pub enum Kind {
 }
 
 /// An installment as it is created: open, untouched.
-pub fn fresh(condition: &'static str, ordinal: (u32, u32), due: Date, base: Date, value: Cents) -> Installment {
+pub fn fresh(
+    condition: &'static str,
+    ordinal: (u32, u32),
+    due: Date,
+    base: Date,
+    value: Cents,
+) -> Installment {
     Installment {
         id: 0,
         condition,
@@ -74,8 +80,17 @@ fn blank(world: &mut World, order: &Order, customer: u32, company: u32) -> Bill 
 }
 
 /// The bill of a new sales contract, with its unit.
-pub fn contract_bill(world: &mut World, rng: &mut Rng, order: &Order, customer: u32, enterprise: u32) -> Bill {
-    let company = world.enterprises.get(&enterprise).map_or(1, |row| row.company);
+pub fn contract_bill(
+    world: &mut World,
+    rng: &mut Rng,
+    order: &Order,
+    customer: u32,
+    enterprise: u32,
+) -> Bill {
+    let company = world
+        .enterprises
+        .get(&enterprise)
+        .map_or(1, |row| row.company);
     let mut bill = blank(world, order, customer, company);
     let id = world.next.contract;
     world.next.contract += 1;
@@ -115,7 +130,13 @@ pub fn loose_bill(world: &mut World, rng: &mut Rng, order: &Order, customer: u32
     for index in 0..order.size {
         let due = months_later(order.issued, index + 1);
         let value = Cents(rng.i64(5_000..300_000));
-        bill.append(fresh("PM", (index + 1, order.size), due, order.issued, value));
+        bill.append(fresh(
+            "PM",
+            (index + 1, order.size),
+            due,
+            order.issued,
+            value,
+        ));
     }
     let late = late_count(rng);
     pay(&mut bill, rng, world.today, late);
@@ -134,24 +155,55 @@ fn lay_out(bill: &mut Bill, rng: &mut Rng, size: u32) {
     let middle = if size >= 24 { (size / 30).min(8) } else { 0 };
     let months = size - down - keys - middle - residues;
     let day = pick(rng, &[5_i8, 10, 15, 20, 25, 30]);
-    let first = base.with().day(day.min(base.days_in_month())).build().unwrap_or(base);
+    let first = base
+        .with()
+        .day(day.min(base.days_in_month()))
+        .build()
+        .unwrap_or(base);
     let due = |months: u32| {
         let date = months_later(first, months);
         // The contract's own due day comes back in the longer months.
-        date.with().day(day.min(date.days_in_month())).build().unwrap_or(date)
+        date.with()
+            .day(day.min(date.days_in_month()))
+            .build()
+            .unwrap_or(date)
     };
     let mut rows = Vec::new();
     for index in 0..down {
-        rows.push(fresh("AT", (index + 1, down), base, base, Cents(monthly.0 * 8)));
+        rows.push(fresh(
+            "AT",
+            (index + 1, down),
+            base,
+            base,
+            Cents(monthly.0 * 8),
+        ));
     }
     for index in 0..months {
-        rows.push(fresh("PM", (index + 1, months), due(index + 1), base, monthly));
+        rows.push(fresh(
+            "PM",
+            (index + 1, months),
+            due(index + 1),
+            base,
+            monthly,
+        ));
     }
     for index in 0..middle {
-        rows.push(fresh("PI", (index + 1, middle), due((index + 1) * 6), base, Cents(monthly.0 * 3)));
+        rows.push(fresh(
+            "PI",
+            (index + 1, middle),
+            due((index + 1) * 6),
+            base,
+            Cents(monthly.0 * 3),
+        ));
     }
     for index in 0..keys {
-        rows.push(fresh("CH", (index + 1, keys), due(months / 2 + 1), base, Cents(monthly.0 * 12)));
+        rows.push(fresh(
+            "CH",
+            (index + 1, keys),
+            due(months / 2 + 1),
+            base,
+            Cents(monthly.0 * 12),
+        ));
     }
     for index in 0..residues {
         let value = Cents(rng.i64(1_000..monthly.0 / 2));
@@ -182,7 +234,9 @@ fn pay(bill: &mut Bill, rng: &mut Rng, today: Date, late: usize) {
     due.sort_unstable();
     let paid = due.len().saturating_sub(late);
     for (date, id) in &due[..paid] {
-        let Some(row) = bill.installment_mut(*id) else { continue };
+        let Some(row) = bill.installment_mut(*id) else {
+            continue;
+        };
         let delay = pick(rng, &[-3_i64, -1, 0, 0, 0, 1, 4, 18]);
         receive_all(row, rng, back(*date, -delay).min(today));
     }
@@ -220,7 +274,12 @@ fn receive_all(row: &mut Installment, rng: &mut Rng, date: Date) {
         }
         // A total below the value, which settles all the same.
         6..9 => {
-            row.settle(Cow::Borrowed(kind), date, balance, balance.portion(rng.i64(85..99), 100));
+            row.settle(
+                Cow::Borrowed(kind),
+                date,
+                balance,
+                balance.portion(rng.i64(85..99), 100),
+            );
         }
         _ => {
             let charges = Charges::late(balance, row.days_late(date), &LateTerms::USUAL);
@@ -242,7 +301,11 @@ fn remake(bill: &mut Bill, rng: &mut Rng, today: Date, count: u32) {
         .map(|row| row.id)
         .take(usize::try_from(count).unwrap_or(0))
         .collect();
-    let mut value: Cents = open.iter().filter_map(|id| bill.installment(*id)).map(|row| row.balance).sum();
+    let mut value: Cents = open
+        .iter()
+        .filter_map(|id| bill.installment(*id))
+        .map(|row| row.balance)
+        .sum();
     if open.is_empty() {
         // Everything was paid: what is new is an addendum instead.
         value = Cents(i64::from(count) * 50_000);
@@ -263,7 +326,13 @@ fn remake(bill: &mut Bill, rng: &mut Rng, today: Date, count: u32) {
         } else {
             share
         };
-        let row = fresh("PM", (index + 1, count), months_later(date, index + 1), date, own);
+        let row = fresh(
+            "PM",
+            (index + 1, count),
+            months_later(date, index + 1),
+            date,
+            own,
+        );
         generated.push(bill.append(row));
     }
     if !open.is_empty() {

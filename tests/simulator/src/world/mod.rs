@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-pub use bill::{Assignment, Bill, Cancellation, Contract, Installment, Receipt, Remake, Situation, days_between};
+pub use bill::{
+    Assignment, Bill, Cancellation, Contract, Installment, Receipt, Remake, Situation, days_between,
+};
 pub use generate::{Plan, generate};
 pub use person::{Address, Customer, Person, Phone, Spouse};
 
@@ -127,7 +129,10 @@ impl World {
 
     /// The bills of a customer, oldest first.
     pub fn bills_of(&self, customer: u32) -> impl Iterator<Item = &Bill> {
-        let ids = self.by_customer.get(&customer).map_or(&[][..], Vec::as_slice);
+        let ids = self
+            .by_customer
+            .get(&customer)
+            .map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.bills.get(id))
     }
 
@@ -159,7 +164,9 @@ impl World {
 
     /// Takes a bill out, with its indexes.
     pub fn drop_bill(&mut self, id: u32) {
-        let Some(bill) = self.bills.remove(&id) else { return };
+        let Some(bill) = self.bills.remove(&id) else {
+            return;
+        };
         if let Some(ids) = self.by_customer.get_mut(&bill.customer) {
             ids.retain(|other| *other != id);
         }
@@ -170,6 +177,9 @@ impl World {
 
     /// How many installments there are in all.
     pub fn installment_count(&self) -> usize {
-        self.bills.values().map(|bill| bill.installments.len()).sum()
+        self.bills
+            .values()
+            .map(|bill| bill.installments.len())
+            .sum()
     }
 }

@@ -1,8 +1,9 @@
 //! Words invented people, streets and works are named with.
 
 pub const FIRST: &[&str] = &[
-    "Aline", "Bruno", "Camila", "Daniel", "Elisa", "Fábio", "Gabriela", "Heitor", "Isabel", "João", "Karina", "Lucas", "Marina", "Nelson",
-    "Olívia", "Paulo", "Regina", "Sérgio", "Tatiana", "Vicente", "Yara", "Zeca",
+    "Aline", "Bruno", "Camila", "Daniel", "Elisa", "Fábio", "Gabriela", "Heitor", "Isabel", "João",
+    "Karina", "Lucas", "Marina", "Nelson", "Olívia", "Paulo", "Regina", "Sérgio", "Tatiana",
+    "Vicente", "Yara", "Zeca",
 ];
 pub const MIDDLE: &[&str] = &[
     "Almeida",
@@ -44,7 +45,15 @@ pub const LAST: &[&str] = &[
     "Vasques",
     "Xavier",
 ];
-pub const TRADES: &[&str] = &["Padaria", "Oficina", "Clínica", "Papelaria", "Mercearia", "Estúdio", "Transportes"];
+pub const TRADES: &[&str] = &[
+    "Padaria",
+    "Oficina",
+    "Clínica",
+    "Papelaria",
+    "Mercearia",
+    "Estúdio",
+    "Transportes",
+];
 pub const STREETS: &[&str] = &[
     "Rua das Palmeiras",
     "Avenida Central",
@@ -53,7 +62,13 @@ pub const STREETS: &[&str] = &[
     "Alameda dos Ipês",
     "Rua Nova",
 ];
-pub const DISTRICTS: &[&str] = &["Centro", "Jardim América", "Vila Nova", "Boa Vista", "Santa Luzia"];
+pub const DISTRICTS: &[&str] = &[
+    "Centro",
+    "Jardim América",
+    "Vila Nova",
+    "Boa Vista",
+    "Santa Luzia",
+];
 pub const CITIES: &[(u32, &str, &str, &str)] = &[
     (4_204_202, "Chapecó", "SC", "898"),
     (4_205_407, "Florianópolis", "SC", "880"),
@@ -74,5 +89,15 @@ pub const WORKS: &[&str] = &[
     "Residencial Ipê",
     "Jardins do Vale",
 ];
-pub const COMPANIES: &[&str] = &["Construtora Alvorada", "Incorporadora Beira-Rio", "Cerrado Empreendimentos"];
-pub const PROFESSIONS: &[&str] = &["Professora", "Engenheiro", "Comerciante", "Autônomo", "Enfermeira"];
+pub const COMPANIES: &[&str] = &[
+    "Construtora Alvorada",
+    "Incorporadora Beira-Rio",
+    "Cerrado Empreendimentos",
+];
+pub const PROFESSIONS: &[&str] = &[
+    "Professora",
+    "Engenheiro",
+    "Comerciante",
+    "Autônomo",
+    "Enfermeira",
+];

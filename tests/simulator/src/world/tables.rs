@@ -13,7 +13,12 @@ pub struct ConditionType {
     pub interval: u32,
 }
 
-const fn condition(id: &'static str, description: &'static str, finality: &'static str, interval: u32) -> ConditionType {
+const fn condition(
+    id: &'static str,
+    description: &'static str,
+    finality: &'static str,
+    interval: u32,
+) -> ConditionType {
     ConditionType {
         id,
         description,
@@ -50,7 +55,10 @@ pub const DOCUMENTS: &[(&str, &str)] = &[
 
 /// The name of a document identification.
 pub fn document_name(id: &str) -> Option<&'static str> {
-    DOCUMENTS.iter().find(|(code, _)| *code == id).map(|(_, name)| *name)
+    DOCUMENTS
+        .iter()
+        .find(|(code, _)| *code == id)
+        .map(|(_, name)| *name)
 }
 
 /// An indexer: code, name, months of retroactivity, last index number in hundredths and
@@ -69,7 +77,10 @@ pub fn indexer_name(id: u32) -> Option<&'static str> {
 
 /// The monthly rate of an indexer in ten-thousandths; none for an unknown one.
 pub fn indexer_rate(id: u32) -> i64 {
-    INDEXERS.iter().find(|row| row.0 == id).map_or(0, |row| row.4)
+    INDEXERS
+        .iter()
+        .find(|row| row.0 == id)
+        .map_or(0, |row| row.4)
 }
 
 /// Receipt types (tipos de baixa): the twelve settlement types and the two the ERP writes itself.
@@ -105,8 +116,15 @@ pub const RESCINDED: &str = "Distrato";
 
 /// The number of a receipt type; an unknown type gets 99.
 pub fn operation_type(name: &str) -> u32 {
-    RECEIPT_TYPES.iter().find(|row| row.1 == name).map_or(99, |row| row.0)
+    RECEIPT_TYPES
+        .iter()
+        .find(|row| row.1 == name)
+        .map_or(99, |row| row.0)
 }
 
 /// Carriers (portadores): code and name.
-pub const CARRIERS: &[(u32, &str)] = &[(1, "Carteira"), (341, "Banco Modelo"), (748, "Cooperativa Modelo")];
+pub const CARRIERS: &[(u32, &str)] = &[
+    (1, "Carteira"),
+    (341, "Banco Modelo"),
+    (748, "Cooperativa Modelo"),
+];

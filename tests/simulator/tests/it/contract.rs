@@ -20,7 +20,12 @@ type Quirk = (&'static str, &'static str, &'static str, &'static str);
 
 /// Deviations in both shapes: where a newer document or plain sense contradicts the files.
 const COMMON: &[Quirk] = &[
-    ("accounts-receivable-v1", "", "unknown unityName", "a field of the newer document"),
+    (
+        "accounts-receivable-v1",
+        "",
+        "unknown unityName",
+        "a field of the newer document",
+    ),
     (
         "company-v1",
         "",
@@ -33,7 +38,12 @@ const COMMON: &[Quirk] = &[
         "lacks links",
         "the files require a `links` of the envelope that they do not define; the envelope has two keys",
     ),
-    ("customers-v1", "", "unknown modifiedAtDateTime", "a field of the newer document"),
+    (
+        "customers-v1",
+        "",
+        "unknown modifiedAtDateTime",
+        "a field of the newer document",
+    ),
     (
         "enterprise-v1",
         "",
@@ -94,20 +104,36 @@ const PRODUCTION: &[Quirk] = &[
         "unknown descrition",
         "production misspells `description`",
     ),
-    ("bulk-data-income-v1", "/receipts/*", "unknown creditDate", "production adds it"),
+    (
+        "bulk-data-income-v1",
+        "/receipts/*",
+        "unknown creditDate",
+        "production adds it",
+    ),
     (
         "customers-v1",
         "",
         "unknown socialName",
         "a field of the newer document, unset (left out in documented shapes)",
     ),
-    ("sales-contracts-v1", "", "unknown creationDate", "third parties see it"),
-    ("sales-contracts-v1", "", "unknown lastUpdateDate", "third parties see it"),
+    (
+        "sales-contracts-v1",
+        "",
+        "unknown creationDate",
+        "third parties see it",
+    ),
+    (
+        "sales-contracts-v1",
+        "",
+        "unknown lastUpdateDate",
+        "third parties see it",
+    ),
 ];
 
 fn folder() -> Option<PathBuf> {
     let named = std::env::var_os("SIENGE_OPENAPI_DIR").map(PathBuf::from);
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/sienge-openapi");
+    let beside =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/sienge-openapi");
     named.into_iter().chain([beside]).find(|path| path.is_dir())
 }
 
@@ -129,15 +155,26 @@ fn schema(folder: &std::path::Path, file: &str, path: &str) -> Value {
 
 /// One object out of an `allOf`: JSON schema would refuse in each part the fields of the others.
 fn merged(schema: &Value, definitions: &Map<String, Value>) -> Value {
-    if let Some(name) = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#/definitions/")) {
+    if let Some(name) = schema["$ref"]
+        .as_str()
+        .and_then(|name| name.strip_prefix("#/definitions/"))
+    {
         return merged(&definitions[name], definitions);
     }
     let Some(parts) = schema["allOf"].as_array() else {
         return schema.clone();
     };
-    let mut properties = schema["properties"].as_object().cloned().unwrap_or_default();
+    let mut properties = schema["properties"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     for part in parts {
-        properties.extend(merged(part, definitions)["properties"].as_object().cloned().unwrap_or_default());
+        properties.extend(
+            merged(part, definitions)["properties"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
+        );
     }
     json!({"type": "object", "properties": properties})
 }
@@ -145,7 +182,10 @@ fn merged(schema: &Value, definitions: &Map<String, Value>) -> Value {
 fn strict(schema: &Value) -> Value {
     match schema {
         Value::Object(map) => {
-            let mut kept: Map<String, Value> = map.iter().map(|(key, value)| (key.clone(), strict(value))).collect();
+            let mut kept: Map<String, Value> = map
+                .iter()
+                .map(|(key, value)| (key.clone(), strict(value)))
+                .collect();
             // Some files put `required: true` on a property, which is not JSON schema.
             kept.retain(|key, value| key != "required" || value.is_array());
             kept.remove("format");
@@ -164,7 +204,10 @@ fn strict(schema: &Value) -> Value {
 
 /// What deviates, as (place, what).
 fn deviations(schema: &Value, answer: &Value, nulls: bool) -> BTreeSet<(String, String)> {
-    let validator = jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(schema).unwrap();
+    let validator = jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft4)
+        .build(schema)
+        .unwrap();
     let mut found = BTreeSet::new();
     for error in validator.iter_errors(answer) {
         let place = error.instance_path().to_string();
@@ -172,8 +215,13 @@ fn deviations(schema: &Value, answer: &Value, nulls: bool) -> BTreeSet<(String, 
         if nulls && error.instance().is_null() {
             continue;
         }
-        let index = |segment: &str| !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
-        let segments: Vec<&str> = place.split('/').map(|segment| if index(segment) { "*" } else { segment }).collect();
+        let index = |segment: &str| {
+            !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let segments: Vec<&str> = place
+            .split('/')
+            .map(|segment| if index(segment) { "*" } else { segment })
+            .collect();
         // A row deviates alike in a list and alone.
         let place = segments.join("/");
         let place = ["/results/*", "/data/*"]
@@ -183,10 +231,17 @@ fn deviations(schema: &Value, answer: &Value, nulls: bool) -> BTreeSet<(String, 
             .to_owned();
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
-                found.extend(unexpected.iter().map(|name| (place.clone(), format!("unknown {name}"))));
+                found.extend(
+                    unexpected
+                        .iter()
+                        .map(|name| (place.clone(), format!("unknown {name}"))),
+                );
             }
             ValidationErrorKind::Required { property } => {
-                found.insert((place, format!("lacks {}", property.as_str().unwrap_or_default())));
+                found.insert((
+                    place,
+                    format!("lacks {}", property.as_str().unwrap_or_default()),
+                ));
             }
             kind => {
                 found.insert((place, kind.keyword().to_owned()));
@@ -200,21 +255,47 @@ fn deviations(schema: &Value, answer: &Value, nulls: bool) -> BTreeSet<(String, 
 async fn questions(simulator: &Simulator) -> Vec<(&'static str, &'static str, String)> {
     let (bill, _, row) = simulator.open_one().await;
     let (customer, contract) = (&row["customerId"], &row["salesContractId"]);
-    let hook = simulator.hook("http://127.0.0.1:9/none", &["RECEIPT_PROCESSED"]).await;
+    let hook = simulator
+        .hook("http://127.0.0.1:9/none", &["RECEIPT_PROCESSED"])
+        .await;
     let bills = "v1/accounts-receivable/receivable-bills";
     let due = "startDueDate=2000-01-01&endDueDate=2090-12-31";
     vec![
         ("company-v1", "/companies", "v1/companies".into()),
-        ("company-v1", "/companies/{companyId}", "v1/companies/1".into()),
+        (
+            "company-v1",
+            "/companies/{companyId}",
+            "v1/companies/1".into(),
+        ),
         ("cost-center-v1", "/cost-centers", "v1/cost-centers".into()),
-        ("cost-center-v1", "/cost-centers/{costCenterId}", "v1/cost-centers/101".into()),
+        (
+            "cost-center-v1",
+            "/cost-centers/{costCenterId}",
+            "v1/cost-centers/101".into(),
+        ),
         ("enterprise-v1", "/enterprises", "v1/enterprises".into()),
-        ("enterprise-v1", "/enterprises/{enterpriseId}", "v1/enterprises/101".into()),
+        (
+            "enterprise-v1",
+            "/enterprises/{enterpriseId}",
+            "v1/enterprises/101".into(),
+        ),
         ("unit-v1", "/units", "v1/units".into()),
         ("unit-v1", "/units/{unitId}", "v1/units/700001".into()),
-        ("customers-v1", "/customers", "v1/customers?limit=200".into()),
-        ("customers-v1", "/customers/{id}", format!("v1/customers/{customer}")),
-        ("sales-contracts-v1", "/sales-contracts", "v1/sales-contracts".into()),
+        (
+            "customers-v1",
+            "/customers",
+            "v1/customers?limit=200".into(),
+        ),
+        (
+            "customers-v1",
+            "/customers/{id}",
+            format!("v1/customers/{customer}"),
+        ),
+        (
+            "sales-contracts-v1",
+            "/sales-contracts",
+            "v1/sales-contracts".into(),
+        ),
         (
             "sales-contracts-v1",
             "/sales-contracts/{id}",
@@ -261,28 +342,47 @@ async fn check(shapes: Shapes, quirks: &[&[Quirk]]) {
         println!("note: the vendor's files are not here; the contract is not checked");
         return;
     };
-    let simulator = with(Options { shapes, ..options(2_000) }).await;
+    let simulator = with(Options {
+        shapes,
+        ..options(2_000)
+    })
+    .await;
     let nulls = shapes == Shapes::Production;
     let mut found: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
     for (file, path, address) in questions(&simulator).await {
         let answer = simulator.get(&address).await;
-        let rows = answer.get("results").or(answer.get("data")).and_then(Value::as_array);
-        assert!(rows.is_none_or(|rows| !rows.is_empty()), "{address} answers nothing to check");
-        found
-            .entry(file)
-            .or_default()
-            .extend(deviations(&schema(&folder, file, path), &answer, nulls));
+        let rows = answer
+            .get("results")
+            .or(answer.get("data"))
+            .and_then(Value::as_array);
+        assert!(
+            rows.is_none_or(|rows| !rows.is_empty()),
+            "{address} answers nothing to check"
+        );
+        found.entry(file).or_default().extend(deviations(
+            &schema(&folder, file, path),
+            &answer,
+            nulls,
+        ));
     }
     let found: BTreeSet<(String, String, String)> = found
         .into_iter()
-        .flat_map(|(file, rows)| rows.into_iter().map(move |(place, what)| (file.to_owned(), place, what)))
+        .flat_map(|(file, rows)| {
+            rows.into_iter()
+                .map(move |(place, what)| (file.to_owned(), place, what))
+        })
         .collect();
     let listed: BTreeSet<(String, String, String)> = quirks
         .iter()
         .flat_map(|rows| rows.iter())
         .map(|(file, place, what, _)| ((*file).to_owned(), (*place).to_owned(), (*what).to_owned()))
         .collect();
-    let lines = |rows: BTreeSet<&(String, String, String)>| rows.iter().map(|row| format!("  {row:?}")).collect::<Vec<_>>().join("\n");
+    let lines = |rows: BTreeSet<&(String, String, String)>| {
+        rows.iter()
+            .map(|row| format!("  {row:?}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
     let new = lines(found.difference(&listed).collect());
     let stale = lines(listed.difference(&found).collect());
     assert!(
@@ -310,17 +410,31 @@ async fn documented_shapes_are_the_ones_the_client_must_also_stand() {
     .await;
     let (bill, _, row) = simulator.open_one().await;
     let statement = simulator
-        .get(&format!("v1/customer-financial-statements?customerId={}", row["customerId"]))
+        .get(&format!(
+            "v1/customer-financial-statements?customerId={}",
+            row["customerId"]
+        ))
         .await;
     assert!(statement["results"][0]["billsReceivable"].is_object());
     let page = simulator
-        .get(&format!("v1/accounts-receivable/receivable-bills/{bill}/installments"))
+        .get(&format!(
+            "v1/accounts-receivable/receivable-bills/{bill}/installments"
+        ))
         .await;
     assert!(page["results"][0]["conditionType"].is_string());
-    let contract = simulator.get(&format!("v1/sales-contracts/{}", row["salesContractId"])).await;
+    let contract = simulator
+        .get(&format!("v1/sales-contracts/{}", row["salesContractId"]))
+        .await;
     assert_eq!(contract["situation"], "Emitido");
-    assert!(contract["contractDate"].as_str().unwrap().ends_with("T00:00:00.000Z"));
-    let income = simulator.get(&format!("bulk-data/v1/income/by-bills?billsIds={bill}")).await;
+    assert!(
+        contract["contractDate"]
+            .as_str()
+            .unwrap()
+            .ends_with("T00:00:00.000Z")
+    );
+    let income = simulator
+        .get(&format!("bulk-data/v1/income/by-bills?billsIds={bill}"))
+        .await;
     assert!(income["data"][0]["paymentTerm"]["description"].is_string());
     let nothing = "bulk-data/v1/income?startDate=1990-01-01&endDate=1990-01-02&selectionType=D";
     assert_eq!(simulator.send(nothing).await.status(), 404);

@@ -26,24 +26,48 @@ async fn a_late_installment_bears_index_interest_and_fine_of_its_bill() {
     let change = json!({"billId": bill, "installmentId": id, "dueDate": "2026-07-01", "value": "1000.00", "indexerId": 1});
     simulator.operate("change", change).await;
     simulator
-        .operate("terms", json!({"billId": bill, "fine": "2", "interest": "1", "proRata": "0.54"}))
+        .operate(
+            "terms",
+            json!({"billId": bill, "fine": "2", "interest": "1", "proRata": "0.54"}),
+        )
         .await;
     let path = format!("v1/current-debit-balance?cpf={document}&numberTitle={bill}");
     let found = simulator.get(&path).await["results"][0].clone();
     let late = row(&found, "dueInstallments", id);
-    let values = ["originalValue", "adjustedValue", "additionalValue", "currentBalance"].map(|name| cents(&late[name]));
+    let values = [
+        "originalValue",
+        "adjustedValue",
+        "additionalValue",
+        "currentBalance",
+    ]
+    .map(|name| cents(&late[name]));
     assert_eq!(values, [100_000, 100_000, 9_558, 109_558]);
 
     let monday = json!({"billId": bill, "installmentId": id, "dueDate": "2026-11-15"});
     simulator.operate("change", monday).await;
-    let found = simulator.get(&format!("{path}&correctionDate=2026-11-16")).await["results"][0].clone();
+    let found = simulator
+        .get(&format!("{path}&correctionDate=2026-11-16"))
+        .await["results"][0]
+        .clone();
     let late = row(&found, "dueInstallments", id);
-    assert_eq!(cents(&late["additionalValue"]), 0, "due on a Sunday, paid on the Monday: {late}");
+    assert_eq!(
+        cents(&late["additionalValue"]),
+        0,
+        "due on a Sunday, paid on the Monday: {late}"
+    );
 
     simulator.operate("terms", json!({"billId": bill})).await;
-    let found = simulator.get(&format!("{path}&correctionDate=2026-12-20")).await["results"][0].clone();
-    assert_eq!(cents(&row(&found, "dueInstallments", id)["additionalValue"]), 0);
-    let refused = simulator.refused("terms", json!({"billId": bill, "fine": "101"})).await;
+    let found = simulator
+        .get(&format!("{path}&correctionDate=2026-12-20"))
+        .await["results"][0]
+        .clone();
+    assert_eq!(
+        cents(&row(&found, "dueInstallments", id)["additionalValue"]),
+        0
+    );
+    let refused = simulator
+        .refused("terms", json!({"billId": bill, "fine": "101"}))
+        .await;
     assert!(refused.contains("percentage"), "{refused}");
 }
 
@@ -60,8 +84,16 @@ async fn every_installment_is_in_one_list_and_documents_make_one_object() {
     let found = documented.get(&path).await;
     assert_eq!(found["billReceivableId"], bill);
     let lists = ["paidInstallments", "dueInstallments", "payableInstallments"];
-    let told: usize = lists.iter().map(|list| found[list].as_array().unwrap().len()).sum();
-    let held = documented.world().await.keys().filter(|id| id.0 == bill).count();
+    let told: usize = lists
+        .iter()
+        .map(|list| found[list].as_array().unwrap().len())
+        .sum();
+    let held = documented
+        .world()
+        .await
+        .keys()
+        .filter(|id| id.0 == bill)
+        .count();
     assert_eq!(told, held);
 }
 
@@ -69,6 +101,9 @@ async fn every_installment_is_in_one_list_and_documents_make_one_object() {
 async fn somebody_unknown_is_404_and_nobody_is_400() {
     let simulator = simulator(100).await;
     let status = async |path: &str| simulator.send(path).await.status().as_u16();
-    assert_eq!(status("v1/current-debit-balance?cpf=00000000000").await, 404);
+    assert_eq!(
+        status("v1/current-debit-balance?cpf=00000000000").await,
+        404
+    );
     assert_eq!(status("v1/current-debit-balance").await, 400);
 }

@@ -53,13 +53,25 @@ async fn probability_hits_some_calls() {
 async fn truncated_bodies_are_not_json() {
     let simulator = simulator(3_000).await;
     order(&simulator, json!({"kind": "truncated"})).await;
-    for path in ["v1/units", "v1/companies/1", INCOME, "bulk-data/v1/income/by-bills?billsIds=10001"] {
+    for path in [
+        "v1/units",
+        "v1/companies/1",
+        INCOME,
+        "bulk-data/v1/income/by-bills?billsIds=10001",
+    ] {
         let response = simulator.send(path).await;
         assert_eq!(response.status(), 200, "{path}");
         let text = response.text().await.unwrap();
-        assert!(!text.is_empty() && serde_json::from_str::<Value>(&text).is_err(), "{path}");
+        assert!(
+            !text.is_empty() && serde_json::from_str::<Value>(&text).is_err(),
+            "{path}"
+        );
     }
-    order(&simulator, json!({"kind": "truncated", "afterBytes": 100_000})).await;
+    order(
+        &simulator,
+        json!({"kind": "truncated", "afterBytes": 100_000}),
+    )
+    .await;
     let text = simulator.send(INCOME).await.text().await.unwrap();
     assert_eq!(text.len(), 100_000);
 }
@@ -87,7 +99,11 @@ async fn closed_connections_break_the_body() {
 #[tokio::test]
 async fn a_bulk_answer_can_end_with_an_api_error() {
     let simulator = simulator(300).await;
-    order(&simulator, json!({"kind": "api-error", "afterBytes": 1_000_000})).await;
+    order(
+        &simulator,
+        json!({"kind": "api-error", "afterBytes": 1_000_000}),
+    )
+    .await;
     let answer = simulator.get(INCOME).await;
     assert_eq!(answer["data"].as_array().unwrap().len(), 300);
     assert_eq!(answer["api-error"]["status"], 500);
@@ -102,7 +118,11 @@ async fn rows_go_missing_by_name_and_by_share() {
     let answer = simulator.get(INCOME).await;
     let rows = answer["data"].as_array().unwrap();
     assert_eq!(rows.len(), 999);
-    assert!(!rows.iter().any(|row| row["billId"] == bill && row["installmentId"] == installment));
+    assert!(
+        !rows
+            .iter()
+            .any(|row| row["billId"] == bill && row["installmentId"] == installment)
+    );
     let path = format!("v1/accounts-receivable/receivable-bills/{bill}/installments?limit=200");
     let page = simulator.get(&path).await;
     assert!(
@@ -113,7 +133,10 @@ async fn rows_go_missing_by_name_and_by_share() {
             .any(|row| row["installmentId"] == installment)
     );
     order(&simulator, json!({"kind": "missing", "share": 0.3})).await;
-    let left = simulator.get(INCOME).await["data"].as_array().unwrap().len();
+    let left = simulator.get(INCOME).await["data"]
+        .as_array()
+        .unwrap()
+        .len();
     assert!((550..850).contains(&left), "{left} of 1000");
 }
 
@@ -125,7 +148,13 @@ async fn empty_and_blank_answers_are_200() {
     assert_eq!(simulator.get("v1/units").await["results"], json!([]));
     order(&simulator, json!({"kind": "blank"})).await;
     let response = simulator.send("v1/units").await;
-    assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, ""));
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            response.text().await.unwrap().as_str()
+        ),
+        (200, "")
+    );
 }
 
 #[tokio::test]
@@ -136,7 +165,8 @@ async fn slow_is_late_and_hang_outlasts_patience() {
     assert_eq!(simulator.send("v1/companies").await.status(), 200);
     assert!(begin.elapsed() >= Duration::from_millis(200));
     order(&simulator, json!({"kind": "hang"})).await;
-    let patience = tokio::time::timeout(Duration::from_millis(300), simulator.send("v1/companies")).await;
+    let patience =
+        tokio::time::timeout(Duration::from_millis(300), simulator.send("v1/companies")).await;
     assert!(patience.is_err());
     order(&simulator, json!({"kind": "drip", "seconds": 0.05})).await;
     let begin = Instant::now();
@@ -147,13 +177,21 @@ async fn slow_is_late_and_hang_outlasts_patience() {
 #[tokio::test]
 async fn a_held_call_is_answered_when_the_faults_change_and_forgotten_when_its_caller_leaves() {
     let simulator = simulator(100).await;
-    let held = async || simulator.control("GET", "held", &Value::Null).await.1["calls"].as_u64().unwrap();
+    let held = async || {
+        simulator.control("GET", "held", &Value::Null).await.1["calls"]
+            .as_u64()
+            .unwrap()
+    };
     let until = async |count: u64| {
         while held().await != count {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    order(&simulator, json!({"kind": "hold", "route": "v1/companies", "skip": 1})).await;
+    order(
+        &simulator,
+        json!({"kind": "hold", "route": "v1/companies", "skip": 1}),
+    )
+    .await;
     assert_eq!(simulator.send("v1/companies").await.status(), 200);
     let released = async {
         until(1).await;
@@ -188,7 +226,11 @@ async fn rows_come_odd_in_every_answer_that_tells_them() {
     let simulator = simulator(300).await;
     let all = simulator.get(INCOME).await;
     let first = &all["data"][0];
-    let (bill, id, customer) = (&first["billId"], &first["installmentId"], &first["clientId"]);
+    let (bill, id, customer) = (
+        &first["billId"],
+        &first["installmentId"],
+        &first["clientId"],
+    );
     let rows = json!({format!("{bill}/{id}"): {"paymentTerm": null, "dueDate": [], "conditionType": 7, "generatedBillet": "x"}});
     order(&simulator, json!({"kind": "odd", "rows": rows})).await;
     let odd = simulator.get(INCOME).await;
@@ -202,13 +244,29 @@ async fn rows_come_odd_in_every_answer_that_tells_them() {
             "v1/customer-financial-statements?customerId={customer}&billReceivableId={bill}"
         ))
         .await;
-    let told = statement["results"][0]["billsReceivable"][0]["installments"].as_array().unwrap();
+    let told = statement["results"][0]["billsReceivable"][0]["installments"]
+        .as_array()
+        .unwrap();
     let row = told.iter().find(|row| row["installmentId"] == *id).unwrap();
     assert_eq!(row["conditionType"], 7);
-    assert_eq!(told.iter().filter(|row| row["conditionType"] == 7).count(), 1);
-    let rows = json!({format!("{bill}/{id}"): {"balanceAmount": 1}, bill.to_string(): {"": "nada"}});
-    order(&simulator, json!({"kind": "odd", "rows": rows, "twice": "true-first"})).await;
+    assert_eq!(
+        told.iter().filter(|row| row["conditionType"] == 7).count(),
+        1
+    );
+    let rows =
+        json!({format!("{bill}/{id}"): {"balanceAmount": 1}, bill.to_string(): {"": "nada"}});
+    order(
+        &simulator,
+        json!({"kind": "odd", "rows": rows, "twice": "true-first"}),
+    )
+    .await;
     let twice = simulator.get(INCOME).await;
-    assert_eq!((&twice["data"][0], &twice["data"][1]["balanceAmount"]), (first, &json!(1)));
-    assert_eq!(twice["data"].as_array().unwrap().len(), all["data"].as_array().unwrap().len() + 1);
+    assert_eq!(
+        (&twice["data"][0], &twice["data"][1]["balanceAmount"]),
+        (first, &json!(1))
+    );
+    assert_eq!(
+        twice["data"].as_array().unwrap().len(),
+        all["data"].as_array().unwrap().len() + 1
+    );
 }

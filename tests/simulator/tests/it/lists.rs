@@ -20,7 +20,9 @@ async fn pages_join_to_the_whole_list_without_gaps() {
     let path = format!("v1/accounts-receivable/receivable-bills/{bill}/installments");
     let mut seen = Vec::new();
     loop {
-        let page = simulator.get(&format!("{path}?limit=7&offset={}", seen.len())).await;
+        let page = simulator
+            .get(&format!("{path}?limit=7&offset={}", seen.len()))
+            .await;
         let rows = ids(&page, "installmentId");
         assert_eq!(page["resultSetMetadata"]["offset"], seen.len());
         assert_eq!(page["resultSetMetadata"]["limit"], 7);
@@ -31,7 +33,10 @@ async fn pages_join_to_the_whole_list_without_gaps() {
         seen.extend(rows);
     }
     let all = simulator.installments(&format!("billId={bill}")).await;
-    let expected: Vec<u64> = all.iter().map(|row| row["installmentId"].as_u64().unwrap()).collect();
+    let expected: Vec<u64> = all
+        .iter()
+        .map(|row| row["installmentId"].as_u64().unwrap())
+        .collect();
     assert_eq!(seen, expected);
 }
 
@@ -41,7 +46,12 @@ async fn each_list_has_the_order_the_erp_gives_it() {
     let ascending = |rows: &[u64]| rows.is_sorted() && rows.len() > 1;
     let descending = |rows: &[u64]| rows.iter().rev().is_sorted() && rows.len() > 1;
     assert!(ascending(&ids(&simulator.get("v1/companies").await, "id")));
-    for path in ["v1/cost-centers", "v1/units", "v1/customers", "v1/sales-contracts"] {
+    for path in [
+        "v1/cost-centers",
+        "v1/units",
+        "v1/customers",
+        "v1/sales-contracts",
+    ] {
         assert!(descending(&ids(&simulator.get(path).await, "id")), "{path}");
     }
 }
@@ -61,15 +71,30 @@ async fn limits_beyond_two_hundred_and_bad_numbers_are_refused() {
         assert_eq!(body["status"], 400);
         assert!(body["developerMessage"].is_string() && body["clientMessage"].is_string());
     }
-    assert_eq!(simulator.send("v1/units?limit=200&nonsense=1").await.status(), 200);
+    assert_eq!(
+        simulator
+            .send("v1/units?limit=200&nonsense=1")
+            .await
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]
 async fn without_the_right_credentials_nothing_is_told() {
     let simulator = simulator(20).await;
     let url = format!("{}/v1/companies", simulator.running.api("obra"));
-    assert_eq!(simulator.client.get(&url).send().await.unwrap().status(), 401);
-    let wrong = simulator.client.get(&url).basic_auth("demo", Some("other")).send().await.unwrap();
+    assert_eq!(
+        simulator.client.get(&url).send().await.unwrap().status(),
+        401
+    );
+    let wrong = simulator
+        .client
+        .get(&url)
+        .basic_auth("demo", Some("other"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(wrong.status(), 401);
 }
 
@@ -96,23 +121,37 @@ async fn what_is_not_there_is_not_found() {
 async fn modified_filters_find_what_an_operation_touched_and_nothing_else() {
     let simulator = simulator(600).await;
     let (bill, _, row) = simulator.open_one().await;
-    let before = simulator.get(&format!("v1/customers?modifiedAfter={TODAY}")).await;
+    let before = simulator
+        .get(&format!("v1/customers?modifiedAfter={TODAY}"))
+        .await;
     assert_eq!(before["resultSetMetadata"]["count"], 0);
     simulator
-        .operate("customer", json!({"customerId": row["customerId"], "email": "novo@exemplo.com.br"}))
+        .operate(
+            "customer",
+            json!({"customerId": row["customerId"], "email": "novo@exemplo.com.br"}),
+        )
         .await;
     simulator.operate("cancel", json!({"billId": bill})).await;
-    let customers = simulator.get(&format!("v1/customers?modifiedAfter={TODAY}")).await;
+    let customers = simulator
+        .get(&format!("v1/customers?modifiedAfter={TODAY}"))
+        .await;
     assert_eq!(ids(&customers, "id"), [row["customerId"].as_u64().unwrap()]);
     assert_eq!(customers["results"][0]["email"], "novo@exemplo.com.br");
-    let contracts = simulator.get(&format!("v1/sales-contracts?modifiedAfter={TODAY}")).await;
+    let contracts = simulator
+        .get(&format!("v1/sales-contracts?modifiedAfter={TODAY}"))
+        .await;
     assert_eq!(ids(&contracts, "receivableBillId"), [bill]);
     let cancelled = simulator
-        .get(&format!("v1/sales-contracts?situation=3&initialCancelDate={TODAY}"))
+        .get(&format!(
+            "v1/sales-contracts?situation=3&initialCancelDate={TODAY}"
+        ))
         .await;
     assert_eq!(ids(&cancelled, "receivableBillId"), [bill]);
     assert_eq!(cancelled["results"][0]["situation"], "3");
-    assert_eq!(cancelled["results"][0]["cancellationDate"], TODAY.to_string());
+    assert_eq!(
+        cancelled["results"][0]["cancellationDate"],
+        TODAY.to_string()
+    );
 }
 
 #[tokio::test]
@@ -121,7 +160,9 @@ async fn customers_are_found_by_document_numeric_or_not() {
     let mut offset = 0;
     let (mut cpf, mut alphanumeric) = (None, None);
     while cpf.is_none() || alphanumeric.is_none() {
-        let page = simulator.get(&format!("v1/customers?limit=200&offset={offset}")).await;
+        let page = simulator
+            .get(&format!("v1/customers?limit=200&offset={offset}"))
+            .await;
         let rows = page["results"].as_array().unwrap();
         assert!(!rows.is_empty(), "the world holds both kinds of documents");
         offset += rows.len();
@@ -136,8 +177,12 @@ async fn customers_are_found_by_document_numeric_or_not() {
             .into_iter()
             .find(|text| text.bytes().any(|byte| byte.is_ascii_alphabetic())));
     }
-    let found = simulator.get(&format!("v1/customers?cpf={}", cpf.unwrap())).await;
+    let found = simulator
+        .get(&format!("v1/customers?cpf={}", cpf.unwrap()))
+        .await;
     assert_eq!(found["resultSetMetadata"]["count"], 1);
-    let found = simulator.get(&format!("v1/customers?cnpj={}", alphanumeric.unwrap())).await;
+    let found = simulator
+        .get(&format!("v1/customers?cnpj={}", alphanumeric.unwrap()))
+        .await;
     assert_eq!(found["resultSetMetadata"]["count"], 1);
 }

@@ -11,7 +11,10 @@ struct StateFile(PathBuf);
 
 impl StateFile {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sienge-simulator-{}-{name}.jsonl", std::process::id()));
+        let path = std::env::temp_dir().join(format!(
+            "sienge-simulator-{}-{name}.jsonl",
+            std::process::id()
+        ));
         let _ = std::fs::remove_file(&path);
         Self(path)
     }
@@ -47,11 +50,16 @@ async fn the_world_the_hooks_and_the_date_survive_a_kill() {
         .unwrap();
     let (bill, installment, _) = simulator.open_one().await;
     simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment, "value": "3.00"}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment, "value": "3.00"}),
+        )
         .await;
     simulator.control("PUT", "today", &json!({"days": 3})).await;
     simulator.operate("assign", json!({"billId": bill})).await;
-    simulator.operate("add", json!({"contract": {"installments": 3}})).await;
+    simulator
+        .operate("add", json!({"contract": {"installments": 3}}))
+        .await;
     let told = receiver.wait(1).await;
     receiver.settle().await;
     let before = simulator.world().await;
@@ -67,9 +75,16 @@ async fn the_world_the_hooks_and_the_date_survive_a_kill() {
     assert_eq!(again.get("v1/hooks").await["results"][0]["id"], hook);
     let (_, today) = again.control("GET", "today", &Value::Null).await;
     assert_eq!(today["today"], "2026-11-23");
-    assert_eq!(receiver.settle().await.len(), 1, "what was delivered does not come again");
+    assert_eq!(
+        receiver.settle().await.len(),
+        1,
+        "what was delivered does not come again"
+    );
     again
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     let arrived = receiver.wait(2).await;
     assert_ne!(arrived[1].id(), told[0].id(), "ids count on");
@@ -83,7 +98,10 @@ async fn what_was_on_its_way_goes_out_after_the_restart() {
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
     simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     receiver.wait(1).await;
     drop(simulator);
@@ -98,7 +116,10 @@ async fn a_line_torn_by_a_crash_is_dropped() {
     let simulator = with(file.options()).await;
     let (bill, installment, _) = simulator.open_one().await;
     simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     let before = simulator.world().await;
     drop(simulator);
@@ -124,7 +145,10 @@ async fn a_file_that_is_something_else_is_refused() {
 async fn a_stopped_simulator_answers_nobody() {
     let simulator = with(options(20)).await;
     assert_eq!(simulator.send("v1/companies").await.status(), 200);
-    let (client, url) = (simulator.client.clone(), format!("{}/_control/health", simulator.running.base_url));
+    let (client, url) = (
+        simulator.client.clone(),
+        format!("{}/_control/health", simulator.running.base_url),
+    );
     drop(simulator);
     for _ in 0..100 {
         if client.get(&url).send().await.is_err() {

@@ -42,7 +42,12 @@ pub async fn with(options: Options) -> Simulator {
 impl Simulator {
     pub async fn send(&self, path: &str) -> reqwest::Response {
         let url = format!("{}/{path}", self.running.api("obra"));
-        self.client.get(url).basic_auth("demo", Some("demo")).send().await.unwrap()
+        self.client
+            .get(url)
+            .basic_auth("demo", Some("demo"))
+            .send()
+            .await
+            .unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Value {
@@ -53,7 +58,10 @@ impl Simulator {
 
     pub async fn control(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}/_control/{path}", self.running.base_url);
-        let request = self.client.request(method.parse().unwrap(), url).body(body.to_string());
+        let request = self
+            .client
+            .request(method.parse().unwrap(), url)
+            .body(body.to_string());
         let response = request.send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
@@ -72,8 +80,18 @@ impl Simulator {
 
     pub async fn installments(&self, query: &str) -> Vec<Value> {
         let url = format!("{}/_control/installments?{query}", self.running.base_url);
-        let text = self.client.get(url).send().await.unwrap().text().await.unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let text = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The world's installments, by bill and installment id.
@@ -88,28 +106,45 @@ impl Simulator {
     /// An open, untouched monthly installment of a sales contract that is not cancelled.
     pub async fn open_one(&self) -> (u64, u64, Value) {
         let rows = self.installments("open=true").await;
-        let meant = |row: &&Value| row["documentId"] == "CT" && row["conditionTypeId"] == "PM" && row["receipts"] == json!([]);
+        let meant = |row: &&Value| {
+            row["documentId"] == "CT"
+                && row["conditionTypeId"] == "PM"
+                && row["receipts"] == json!([])
+        };
         let row = rows.iter().find(meant).unwrap().clone();
-        (row["billId"].as_u64().unwrap(), row["installmentId"].as_u64().unwrap(), row)
+        (
+            row["billId"].as_u64().unwrap(),
+            row["installmentId"].as_u64().unwrap(),
+            row,
+        )
     }
 
     pub async fn hook(&self, url: &str, events: &[&str]) -> String {
         let address = format!("{}/v1/hooks", self.running.api("obra"));
         let body = json!({"url": url, "token": "segredo", "events": events});
-        let request = self.client.post(address).basic_auth("demo", Some("demo")).json(&body);
+        let request = self
+            .client
+            .post(address)
+            .basic_auth("demo", Some("demo"))
+            .json(&body);
         let hook: Value = request.send().await.unwrap().json().await.unwrap();
         hook["id"].as_str().unwrap().to_owned()
     }
 }
 
 pub fn key(row: &Value, bill: &str) -> (u64, u64) {
-    (row[bill].as_u64().unwrap(), row["installmentId"].as_u64().unwrap())
+    (
+        row[bill].as_u64().unwrap(),
+        row["installmentId"].as_u64().unwrap(),
+    )
 }
 
 /// Money, in cents, from a JSON number or text.
 #[allow(clippy::cast_possible_truncation)] // amounts of a small world
 pub fn cents(value: &Value) -> i64 {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
     (text.parse::<f64>().unwrap() * 100.0).round() as i64
 }
 
@@ -161,7 +196,10 @@ impl Receiver {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{} webhooks arrived, {count} were awaited", self.all().len());
+        panic!(
+            "{} webhooks arrived, {count} were awaited",
+            self.all().len()
+        );
     }
 
     /// Gives what should not arrive the time to arrive.
@@ -174,7 +212,9 @@ impl Receiver {
 async fn receive(State(receiver): State<Receiver>, request: Request) -> StatusCode {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
+    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        (name.to_string(), value.to_str().unwrap().to_owned())
+    };
     receiver.arrived.lock().unwrap().push(Arrived {
         headers: parts.headers.iter().map(text).collect(),
         body: serde_json::from_slice(&body).unwrap(),

@@ -12,13 +12,21 @@ use crate::support::{Receiver, options, simulator, with};
 async fn a_webhook_carries_the_erps_headers_and_only_business_ids() {
     let simulator = simulator(300).await;
     let (receiver, url) = Receiver::open(0).await;
-    let hook = simulator.hook(&url, &["RECEIPT_PROCESSED", "SALES_CONTRACT_CANCELED"]).await;
+    let hook = simulator
+        .hook(&url, &["RECEIPT_PROCESSED", "SALES_CONTRACT_CANCELED"])
+        .await;
     let (bill, installment, _) = simulator.open_one().await;
     let answer = simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     let arrived = receiver.wait(1).await.remove(0);
-    assert_eq!(arrived.body, json!({"billId": bill, "installmentId": installment}));
+    assert_eq!(
+        arrived.body,
+        json!({"billId": bill, "installmentId": installment})
+    );
     assert_eq!(arrived.event(), "RECEIPT_PROCESSED");
     assert_eq!(arrived.id(), answer["events"][0]["id"]);
     assert_eq!(arrived.headers["x-sienge-tenant"], "obra");
@@ -35,11 +43,16 @@ async fn each_hook_that_wants_an_event_gets_it_and_the_others_do_not() {
     let (second, second_url) = Receiver::open(0).await;
     let (third, third_url) = Receiver::open(0).await;
     simulator.hook(&first_url, &["RECEIPT_PROCESSED"]).await;
-    simulator.hook(&second_url, &["RECEIPT_PROCESSED", "NO_SUCH_EVENT"]).await;
+    simulator
+        .hook(&second_url, &["RECEIPT_PROCESSED", "NO_SUCH_EVENT"])
+        .await;
     simulator.hook(&third_url, &["CUSTOMER_CREATED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
     simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     let (one, two) = (first.wait(1).await, second.wait(1).await);
     assert_eq!(one[0].id(), two[0].id());
@@ -49,7 +62,9 @@ async fn each_hook_that_wants_an_event_gets_it_and_the_others_do_not() {
 #[tokio::test]
 async fn hooks_are_listed_read_and_deleted() {
     let simulator = simulator(20).await;
-    let id = simulator.hook("http://127.0.0.1:9/x", &["RECEIPT_PROCESSED"]).await;
+    let id = simulator
+        .hook("http://127.0.0.1:9/x", &["RECEIPT_PROCESSED"])
+        .await;
     let list = simulator.get("v1/hooks").await;
     assert_eq!(list["resultSetMetadata"]["count"], 1);
     assert_eq!(
@@ -58,11 +73,22 @@ async fn hooks_are_listed_read_and_deleted() {
     );
     assert_eq!(simulator.get(&format!("v1/hooks/{id}")).await["id"], id);
     let url = format!("{}/v1/hooks/{id}", simulator.running.api("obra"));
-    let delete = || simulator.client.delete(&url).basic_auth("demo", Some("demo")).send();
+    let delete = || {
+        simulator
+            .client
+            .delete(&url)
+            .basic_auth("demo", Some("demo"))
+            .send()
+    };
     let gone = delete().await.unwrap();
-    assert_eq!((gone.status().as_u16(), gone.text().await.unwrap().as_str()), (200, ""));
+    assert_eq!(
+        (gone.status().as_u16(), gone.text().await.unwrap().as_str()),
+        (200, "")
+    );
     assert_eq!(delete().await.unwrap().status(), 404);
-    let wrong = simulator.client.post(format!("{}/v1/hooks", simulator.running.api("obra")));
+    let wrong = simulator
+        .client
+        .post(format!("{}/v1/hooks", simulator.running.api("obra")));
     let wrong = wrong
         .basic_auth("demo", Some("demo"))
         .json(&json!({"url": "http://x"}))
@@ -84,17 +110,34 @@ async fn refused_events_come_again_on_the_scaled_schedule_with_the_same_id() {
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
     simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     let arrived = receiver.wait(4).await;
-    assert_eq!(arrived.iter().map(|one| one.id().to_owned()).collect::<BTreeSet<_>>().len(), 1);
+    assert_eq!(
+        arrived
+            .iter()
+            .map(|one| one.id().to_owned())
+            .collect::<BTreeSet<_>>()
+            .len(),
+        1
+    );
     for (index, least) in [10, 30, 60].into_iter().enumerate() {
         assert!(arrived[index + 1].at - arrived[index].at >= Duration::from_millis(least));
     }
-    assert_eq!(receiver.settle().await.len(), 4, "an accepted event does not come again");
+    assert_eq!(
+        receiver.settle().await.len(),
+        4,
+        "an accepted event does not come again"
+    );
     let (_, report) = simulator.control("GET", "deliveries", &Value::Null).await;
     assert_eq!(report["delivered"], 1);
-    assert_eq!(report["deliveries"][0]["attempts"], json!(["503", "503", "503", "2xx"]));
+    assert_eq!(
+        report["deliveries"][0]["attempts"],
+        json!(["503", "503", "503", "2xx"])
+    );
 }
 
 #[tokio::test]
@@ -108,11 +151,16 @@ async fn after_five_more_attempts_the_event_is_dropped() {
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
     simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     assert_eq!(receiver.wait(6).await.len(), 6);
     assert_eq!(receiver.settle().await.len(), 6);
-    let (_, report) = simulator.control("GET", "deliveries?state=dropped", &Value::Null).await;
+    let (_, report) = simulator
+        .control("GET", "deliveries?state=dropped", &Value::Null)
+        .await;
     assert_eq!(report["dropped"], 1);
     assert_eq!(report["deliveries"][0]["eventId"], receiver.all()[0].id());
 }
@@ -137,12 +185,18 @@ async fn a_receiver_slower_than_two_and_a_half_seconds_is_tried_again() {
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let (bill, installment, _) = simulator.open_one().await;
     simulator
-        .operate("receive", json!({"billId": bill, "installmentId": installment}))
+        .operate(
+            "receive",
+            json!({"billId": bill, "installmentId": installment}),
+        )
         .await;
     let answered = Instant::now();
     let first = heard.recv().await.unwrap();
     let second = heard.recv().await.unwrap();
-    assert!(answered < second, "the control call does not wait for the delivery");
+    assert!(
+        answered < second,
+        "the control call does not wait for the delivery"
+    );
     assert!(second - first >= Duration::from_millis(2_500));
 }
 
@@ -158,7 +212,10 @@ async fn knobs_lose_double_and_reorder_events() {
         assert_eq!(status, 200);
         for row in rows.by_ref().take(count) {
             simulator
-                .operate("receive", json!({"billId": row["billId"], "installmentId": row["installmentId"]}))
+                .operate(
+                    "receive",
+                    json!({"billId": row["billId"], "installmentId": row["installmentId"]}),
+                )
                 .await;
         }
     };
@@ -166,13 +223,24 @@ async fn knobs_lose_double_and_reorder_events() {
     assert!(receiver.settle().await.is_empty());
     receive(json!({"duplicates": 1.0}), 2).await;
     let arrived = receiver.wait(4).await;
-    assert_eq!(arrived.iter().map(|one| one.id().to_owned()).collect::<BTreeSet<_>>().len(), 2);
+    assert_eq!(
+        arrived
+            .iter()
+            .map(|one| one.id().to_owned())
+            .collect::<BTreeSet<_>>()
+            .len(),
+        2
+    );
     receive(json!({"reorder": 1.0, "reorderMilliseconds": 2_000}), 1).await;
     receive(json!({}), 1).await;
     let arrived = receiver.wait(6).await;
     let (_, report) = simulator.control("GET", "deliveries", &Value::Null).await;
     let told = report["deliveries"].as_array().unwrap();
-    assert_eq!(arrived[4].id(), told[6]["eventId"], "the later event overtakes");
+    assert_eq!(
+        arrived[4].id(),
+        told[6]["eventId"],
+        "the later event overtakes"
+    );
     assert_eq!(arrived[5].id(), told[5]["eventId"]);
     assert_eq!(report["lost"], 3);
 }
@@ -182,8 +250,12 @@ async fn an_early_event_is_out_before_the_world_shows_it() {
     let simulator = simulator(300).await;
     let (receiver, url) = Receiver::open(0).await;
     simulator.hook(&url, &["CUSTOMER_CREATED"]).await;
-    simulator.control("PUT", "webhooks", &json!({"earlyMilliseconds": 2_000})).await;
-    let answer = simulator.operate("customer", json!({"name": "Cliente Inventado"})).await;
+    simulator
+        .control("PUT", "webhooks", &json!({"earlyMilliseconds": 2_000}))
+        .await;
+    let answer = simulator
+        .operate("customer", json!({"name": "Cliente Inventado"}))
+        .await;
     let path = format!("v1/customers/{}", answer["customers"][0]);
     receiver.wait(1).await;
     assert_eq!(simulator.send(&path).await.status(), 404);
@@ -200,7 +272,11 @@ async fn any_event_can_be_fired_by_hand() {
     simulator.hook(&url, &["RECEIPT_PROCESSED"]).await;
     let body = json!({"billId": 999_999, "installmentId": 1});
     let (status, answer) = simulator
-        .control("POST", "event", &json!({"event": "RECEIPT_PROCESSED", "body": body}))
+        .control(
+            "POST",
+            "event",
+            &json!({"event": "RECEIPT_PROCESSED", "body": body}),
+        )
         .await;
     assert_eq!((status, answer["hooks"].as_u64()), (200, Some(1)));
     assert_eq!(receiver.wait(1).await[0].body, body);

@@ -13,7 +13,11 @@ fn a_living_agreement_claims_its_installments_and_an_ended_one_gives_them_back()
     assert_eq!(waiting.live[0].remade_on, Some(today()));
     assert_eq!(waiting.owner(ids(&[2])[0]), Some(&saved.id));
     assert_eq!(waiting.owner(ids(&[3])[0]), None);
-    assert_eq!(saved.claims_on(BILL, &waiting), waiting, "the same again changes nothing");
+    assert_eq!(
+        saved.claims_on(BILL, &waiting),
+        waiting,
+        "the same again changes nothing"
+    );
 
     let confirmed = integrated();
     let active = confirmed.claims_on(BILL, &waiting);
@@ -34,6 +38,11 @@ fn a_living_agreement_claims_its_installments_and_an_ended_one_gives_them_back()
 fn a_proposal_claims_nothing() {
     let mut new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(1));
     new.start = Start::Proposal { expires_on: None };
-    let proposed = drafted(&new, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
-    assert_eq!(proposed.claims_on(BILL, &Claims::default()), Claims::default());
+    let proposed = drafted(&new, &bills(&[(BILL, &held(BILL, 3))]))
+        .unwrap()
+        .agreement;
+    assert_eq!(
+        proposed.claims_on(BILL, &Claims::default()),
+        Claims::default()
+    );
 }

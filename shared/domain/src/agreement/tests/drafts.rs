@@ -21,7 +21,11 @@ fn refused(new: &NewAgreement, held: &[(BillId, &crate::portfolio::HeldBill)]) -
 fn an_agreement_keeps_what_was_quoted() {
     let mut asked = asked(3);
     asked.down_payment = cents("200.00");
-    let mut new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1), (OTHER, 2)], asked);
+    let mut new = wanted(
+        AgreementKind::NonIntegrated,
+        &[(BILL, 1), (OTHER, 2)],
+        asked,
+    );
     let half = Some(Portion::Percent("50".to_owned().try_into().unwrap()));
     let discounts = Discounts {
         fine: half,
@@ -38,8 +42,16 @@ fn an_agreement_keeps_what_was_quoted() {
     assert_eq!(agreement.rows.len(), 4);
     assert!(agreement.rows[0].down_payment && agreement.rows[0].due_on == today());
     assert_eq!(agreement.bills().len(), 2);
-    assert_eq!(made.events.len(), 2, "one event on each contract's timeline");
-    let told: Vec<bool> = made.events.iter().map(|event| event.domain_event().is_some()).collect();
+    assert_eq!(
+        made.events.len(),
+        2,
+        "one event on each contract's timeline"
+    );
+    let told: Vec<bool> = made
+        .events
+        .iter()
+        .map(|event| event.domain_event().is_some())
+        .collect();
     assert_eq!(told, [true, false], "one on the bus");
 }
 
@@ -56,7 +68,10 @@ fn what_is_not_there_closed_or_claimed_is_refused_with_its_name() {
         "parcela 9 não encontrada no contrato 295"
     );
     close(&mut bill, 1, ReturnReason::Receipt, today());
-    assert!(refused(&new(&[(BILL, 1)]), &[(BILL, &bill)]).contains("a parcela 1 do contrato 295 já foi quitada"));
+    assert!(
+        refused(&new(&[(BILL, 1)]), &[(BILL, &bill)])
+            .contains("a parcela 1 do contrato 295 já foi quitada")
+    );
     row(&mut bill, 2).balance = cents("400.10");
     assert_eq!(
         refused(&new(&[(BILL, 2)]), &[(BILL, &bill)]),
@@ -86,7 +101,10 @@ fn nothing_is_agreed_on_with_a_customer_whose_rights_were_assigned() {
     drafted(&new, &bills(&[(BILL, &bill)])).unwrap();
     successor.customer.0 += 1;
     bill.contracts.values_mut().next().unwrap().successor = Some(successor);
-    assert!(refused(&new, &[(BILL, &bill)]).starts_with("Cessão de direitos no contrato 295: a troca de titularidade será feita"));
+    assert!(
+        refused(&new, &[(BILL, &bill)])
+            .starts_with("Cessão de direitos no contrato 295: a troca de titularidade será feita")
+    );
 }
 
 #[test]
@@ -122,7 +140,9 @@ fn the_operator_is_a_code_and_no_name() {
 fn a_proposal_is_valid_for_the_creditors_days() {
     let mut new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(1));
     new.start = Start::Proposal { expires_on: None };
-    let made = drafted(&new, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
+    let made = drafted(&new, &bills(&[(BILL, &held(BILL, 3))]))
+        .unwrap()
+        .agreement;
     let expires_on = date(2026, 11, 25);
     assert_eq!(made.state, AgreementState::Proposed { expires_on });
 }
@@ -133,7 +153,9 @@ fn the_order_for_sienge_keeps_to_the_playbooks_limits() {
     asked.down_payment = cents("200.00");
     asked.interest = PlanInterest::Price;
     let new = wanted(AgreementKind::Integrated, &[(BILL, 1), (BILL, 2)], asked);
-    let made = drafted(&new, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
+    let made = drafted(&new, &bills(&[(BILL, &held(BILL, 3))]))
+        .unwrap()
+        .agreement;
     let order = remake_order(&made).unwrap();
     assert_eq!(
         (order.indexer, order.base_date),
@@ -144,25 +166,47 @@ fn the_order_for_sienge_keeps_to_the_playbooks_limits() {
     let [down, rest] = order.conditions.as_slice() else {
         panic!("{order:?}")
     };
-    assert_eq!((down.value, down.installments, down.price), (cents("200.00"), 1, None));
-    assert_eq!((rest.value, rest.installments), (made.totals.total - cents("200.00"), 3));
+    assert_eq!(
+        (down.value, down.installments, down.price),
+        (cents("200.00"), 1, None)
+    );
+    assert_eq!(
+        (rest.value, rest.installments),
+        (made.totals.total - cents("200.00"), 3)
+    );
     assert!(rest.price.is_some());
 
     let mut plain = new;
     plain.indexer = Some(3);
-    let made = drafted(&plain, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
-    assert_eq!(remake_order(&made).unwrap().base_date, date(2026, 10, 1), "the month before");
+    let made = drafted(&plain, &bills(&[(BILL, &held(BILL, 3))]))
+        .unwrap()
+        .agreement;
+    assert_eq!(
+        remake_order(&made).unwrap().base_date,
+        date(2026, 10, 1),
+        "the month before"
+    );
 }
 
 #[test]
 fn an_integrated_agreement_is_one_monthly_remake_of_one_contract() {
     let (bill, other) = (held(BILL, 3), held(OTHER, 3));
-    let two = wanted(AgreementKind::Integrated, &[(BILL, 1), (OTHER, 1)], asked(2));
-    assert!(refused(&two, &[(BILL, &bill), (OTHER, &other)]).contains("um reparcelamento de um só contrato (título)"));
+    let two = wanted(
+        AgreementKind::Integrated,
+        &[(BILL, 1), (OTHER, 1)],
+        asked(2),
+    );
+    assert!(
+        refused(&two, &[(BILL, &bill), (OTHER, &other)])
+            .contains("um reparcelamento de um só contrato (título)")
+    );
     let mut weekly = asked(2);
     weekly.periodicity = Periodicity::Weekly;
     let weekly = wanted(AgreementKind::Integrated, &[(BILL, 1)], weekly);
-    assert!(refused(&weekly, &[(BILL, &bill)]).starts_with("um acordo integrado é mensal (condição PM)"));
+    assert!(
+        refused(&weekly, &[(BILL, &bill)])
+            .starts_with("um acordo integrado é mensal (condição PM)")
+    );
     let mut moved = asked(3);
     moved.business_days_only = true;
     let moved = wanted(AgreementKind::Integrated, &[(BILL, 1)], moved);
@@ -171,7 +215,10 @@ fn an_integrated_agreement_is_one_monthly_remake_of_one_contract() {
     claimed.claims = integrated().claims_on(BILL, &claimed.claims);
     let mut second = wanted(AgreementKind::Integrated, &[(BILL, 3)], asked(2));
     second.id = AgreementId::parse("a2").unwrap();
-    assert!(refused(&second, &[(BILL, &claimed)]).starts_with("Só é possível realizar um reparcelamento por contrato (título)"));
+    assert!(
+        refused(&second, &[(BILL, &claimed)])
+            .starts_with("Só é possível realizar um reparcelamento por contrato (título)")
+    );
 }
 
 proptest! {

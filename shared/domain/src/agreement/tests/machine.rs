@@ -26,13 +26,18 @@ fn any_step() -> impl Strategy<Value = Step> {
         }),
         Just(Step::ErpAgain { sent_at: now() }),
         Just(Step::ErpNotSent),
-        Just(Step::ErpDone { generated: ids(&[5, 4]) }),
-        Just(Step::ErpRefused { reason: reason.clone() }),
-        prop::collection::btree_map((1_i64..6).prop_map(InstallmentId), Just(today()), 0..5).prop_map(|paid| Step::Seen {
-            bill: BILL,
-            paid,
-            received: BTreeMap::new()
+        Just(Step::ErpDone {
+            generated: ids(&[5, 4])
         }),
+        Just(Step::ErpRefused {
+            reason: reason.clone()
+        }),
+        prop::collection::btree_map((1_i64..6).prop_map(InstallmentId), Just(today()), 0..5)
+            .prop_map(|paid| Step::Seen {
+                bill: BILL,
+                paid,
+                received: BTreeMap::new()
+            }),
         breaking.prop_map(|how| Step::Break { how }),
         Just(Step::Cancel { reason }),
         Just(Step::Expire),
@@ -45,7 +50,11 @@ fn beginnings() -> Vec<Agreement> {
         for start in [Start::Now, Start::Proposal { expires_on: None }] {
             let mut new = wanted(kind, &[(BILL, 1), (BILL, 2)], asked(2));
             new.start = start;
-            beginnings.push(drafted(&new, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement);
+            beginnings.push(
+                drafted(&new, &bills(&[(BILL, &held(BILL, 3))]))
+                    .unwrap()
+                    .agreement,
+            );
         }
     }
     beginnings
@@ -94,20 +103,28 @@ proptest! {
 fn a_refusal_says_which_states_allow_the_step() {
     let broken = step(
         &agreement(AgreementKind::NonIntegrated, 1),
-        &Step::Break { how: Breaking::EndedInErp },
+        &Step::Break {
+            how: Breaking::EndedInErp,
+        },
     );
     let refusal = |agreement: &Agreement, step: &Step, settings: &AgreementSettings| {
-        transition(agreement, step, settings, today()).unwrap_err().to_string()
+        transition(agreement, step, settings, today())
+            .unwrap_err()
+            .to_string()
     };
     let usual = AgreementSettings::default();
-    let how = Breaking::Command { reason: "x".to_owned() };
+    let how = Breaking::Command {
+        reason: "x".to_owned(),
+    };
     let break_it = Step::Break { how };
     assert_eq!(
         refusal(&broken.agreement, &break_it, &usual),
         "não é possível quebrar um acordo quebrado: só em andamento ou proposta"
     );
     assert!(
-        refusal(&integrated(), &break_it, &usual).starts_with("um acordo integrado não é quebrado aqui: exclua o reparcelamento no Sienge")
+        refusal(&integrated(), &break_it, &usual).starts_with(
+            "um acordo integrado não é quebrado aqui: exclua o reparcelamento no Sienge"
+        )
     );
     let strict = AgreementSettings {
         break_awaiting_approval: false,
@@ -115,7 +132,9 @@ fn a_refusal_says_which_states_allow_the_step() {
     };
     let mut new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(1));
     new.start = Start::Proposal { expires_on: None };
-    let proposed = drafted(&new, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
+    let proposed = drafted(&new, &bills(&[(BILL, &held(BILL, 3))]))
+        .unwrap()
+        .agreement;
     assert!(transition(&proposed, &break_it, &usual, today()).is_ok());
     assert_eq!(
         refusal(&proposed, &break_it, &strict),
@@ -158,7 +177,13 @@ fn one_broken_without_payments_is_withdrawn_where_the_creditor_wants_that() {
     };
     let how = Breaking::EndedInErp;
     let unpaid = agreement(AgreementKind::NonIntegrated, 2);
-    let broken = transition(&unpaid, &Step::Break { how: how.clone() }, &settings, today()).unwrap();
+    let broken = transition(
+        &unpaid,
+        &Step::Break { how: how.clone() },
+        &settings,
+        today(),
+    )
+    .unwrap();
     assert!(broken.agreement.withdrawn);
     let paid = BTreeMap::from([(ids(&[1])[0], today())]);
     let part = step(

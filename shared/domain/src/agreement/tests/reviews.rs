@@ -11,7 +11,10 @@ use crate::portfolio::{InstallmentState, ReturnReason};
 #[test]
 fn an_open_original_is_a_suspicion_and_a_remade_one_none() {
     let how = Breaking::ErpGone;
-    assert_eq!(reviewed(&integrated(), &held(BILL, 3), today()), Some(Step::Break { how }));
+    assert_eq!(
+        reviewed(&integrated(), &held(BILL, 3), today()),
+        Some(Step::Break { how })
+    );
     assert_eq!(reviewed(&integrated(), &remade(), today()), None);
 }
 
@@ -25,7 +28,10 @@ fn a_remake_gone_from_sienge_breaks_the_agreement() {
         reopen(&mut held, id);
     }
     let how = Breaking::ErpGone;
-    assert_eq!(reviewed(&integrated(), &held, today()), Some(Step::Break { how }));
+    assert_eq!(
+        reviewed(&integrated(), &held, today()),
+        Some(Step::Break { how })
+    );
     assert!(!holds_remake(&integrated(), &held));
     assert!(holds_remake(&integrated(), &remade()));
 }
@@ -37,7 +43,10 @@ fn a_rescinded_contract_breaks_it_for_another_reason() {
         close(&mut held, id, ReturnReason::CreditorRequest, today());
     }
     let how = Breaking::EndedInErp;
-    assert_eq!(reviewed(&integrated(), &held, today()), Some(Step::Break { how }));
+    assert_eq!(
+        reviewed(&integrated(), &held, today()),
+        Some(Step::Break { how })
+    );
 }
 
 #[test]
@@ -45,7 +54,9 @@ fn payments_come_before_everything_else() {
     let mut held = remade();
     close(&mut held, 4, ReturnReason::Receipt, date(2026, 12, 18));
     let step = reviewed(&integrated(), &held, date(2027, 12, 31)).unwrap();
-    let Step::Seen { paid, .. } = &step else { panic!("{step:?}") };
+    let Step::Seen { paid, .. } = &step else {
+        panic!("{step:?}")
+    };
     assert_eq!(paid[&ids(&[4])[0]], date(2026, 12, 18));
     let after = super::support::step(&integrated(), &step).agreement;
     assert_eq!(
@@ -64,7 +75,10 @@ fn a_term_lapses_after_the_days_a_payment_takes_to_arrive() {
     let how = Breaking::Lapsed {
         due_on: date(2026, 12, 20),
     };
-    assert_eq!(reviewed(&agreement, &held, date(2026, 12, 25)), Some(Step::Break { how }));
+    assert_eq!(
+        reviewed(&agreement, &held, date(2026, 12, 25)),
+        Some(Step::Break { how })
+    );
 }
 
 #[test]
@@ -89,7 +103,11 @@ fn originals_closed_without_a_payment_end_a_non_integrated_agreement() {
         let mut held = held(BILL, 3);
         close(&mut held, 2, motive, today());
         let how = Breaking::EndedInErp;
-        assert_eq!(reviewed(&agreement, &held, today()), Some(Step::Break { how }), "{motive:?}");
+        assert_eq!(
+            reviewed(&agreement, &held, today()),
+            Some(Step::Break { how }),
+            "{motive:?}"
+        );
     }
 }
 
@@ -100,13 +118,21 @@ fn a_proposal_expires_the_day_after_its_last() {
     let bill = held(BILL, 3);
     let proposed = drafted(&new, &bills(&[(BILL, &bill)])).unwrap().agreement;
     assert_eq!(reviewed(&proposed, &bill, date(2026, 11, 25)), None);
-    assert_eq!(reviewed(&proposed, &bill, date(2026, 11, 26)), Some(Step::Expire));
+    assert_eq!(
+        reviewed(&proposed, &bill, date(2026, 11, 26)),
+        Some(Step::Expire)
+    );
     let ended = step(&proposed, &Step::Expire).agreement;
     assert_eq!(reviewed(&ended, &bill, date(2026, 11, 26)), None);
 }
 
 /// Closes an installment by receipts of these types and amounts, as a comparison does.
-fn settle(held: &mut crate::portfolio::HeldBill, id: i64, receipts: &[(&str, &str)], motive: ReturnReason) {
+fn settle(
+    held: &mut crate::portfolio::HeldBill,
+    id: i64,
+    receipts: &[(&str, &str)],
+    motive: ReturnReason,
+) {
     let row = row(held, id);
     for (kind, amount) in receipts {
         row.receipts.push(crate::portfolio::Receipt {
@@ -117,18 +143,31 @@ fn settle(held: &mut crate::portfolio::HeldBill, id: i64, receipts: &[(&str, &st
         });
     }
     row.balance = Cents::ZERO;
-    row.state = InstallmentState::Closed { motive, on: today() };
+    row.state = InstallmentState::Closed {
+        motive,
+        on: today(),
+    };
     row.revision += 1;
 }
 
 #[test]
 fn originals_that_are_written_off_or_replaced_break_a_non_integrated_agreement() {
-    for kind in ["Bonificação", "Cancelamento", "Promoção", "Sorteio", "Substituição"] {
+    for kind in [
+        "Bonificação",
+        "Cancelamento",
+        "Promoção",
+        "Sorteio",
+        "Substituição",
+    ] {
         let mut bill = held(BILL, 3);
         settle(&mut bill, 1, &[(kind, "1000.00")], ReturnReason::WrittenOff);
         let agreement = agreement(AgreementKind::NonIntegrated, 2);
         let how = Breaking::EndedInErp;
-        assert_eq!(reviewed(&agreement, &bill, today()), Some(Step::Break { how }), "{kind}");
+        assert_eq!(
+            reviewed(&agreement, &bill, today()),
+            Some(Step::Break { how }),
+            "{kind}"
+        );
     }
 }
 
@@ -136,9 +175,18 @@ fn originals_that_are_written_off_or_replaced_break_a_non_integrated_agreement()
 fn a_write_off_counts_only_beside_the_money_that_was_agreed() {
     // Of each original 1,000.00 are agreed, and the agency's fee.
     for (receipts, paid) in [
-        (&[("Recebimento", "300.00"), ("Bonificação", "700.00")][..], false),
-        (&[("Recebimento", "999.99"), ("Cancelamento", "0.01")], false),
-        (&[("Recebimento", "1000.00"), ("Cancelamento", "35.10")], true),
+        (
+            &[("Recebimento", "300.00"), ("Bonificação", "700.00")][..],
+            false,
+        ),
+        (
+            &[("Recebimento", "999.99"), ("Cancelamento", "0.01")],
+            false,
+        ),
+        (
+            &[("Recebimento", "1000.00"), ("Cancelamento", "35.10")],
+            true,
+        ),
         (&[("Dação em pagamento", "1000.00")], true),
         (&[("Recebimento", "850.00")], true),
     ] {
@@ -168,7 +216,12 @@ fn what_a_discount_left_open_is_written_off_and_the_agreement_is_settled() {
         debt.amounts.total = cents("750.00");
     }
     // The whole of the first, the rest of what was agreed of the second.
-    settle(&mut bill, 1, &[("Recebimento", "1000.00")], ReturnReason::Receipt);
+    settle(
+        &mut bill,
+        1,
+        &[("Recebimento", "1000.00")],
+        ReturnReason::Receipt,
+    );
     settle(
         &mut bill,
         2,
@@ -184,7 +237,12 @@ fn what_a_discount_left_open_is_written_off_and_the_agreement_is_settled() {
 #[test]
 fn a_type_nobody_classified_neither_pays_nor_breaks_nor_lets_the_term_lapse() {
     let mut bill = held(BILL, 3);
-    settle(&mut bill, 1, &[("Acerto judicial", "1000.00")], ReturnReason::Receipt);
+    settle(
+        &mut bill,
+        1,
+        &[("Acerto judicial", "1000.00")],
+        ReturnReason::Receipt,
+    );
     let agreement = agreement(AgreementKind::NonIntegrated, 2);
     for on in [today(), date(2027, 6, 1)] {
         assert_eq!(reviewed(&agreement, &bill, on), None);
@@ -203,7 +261,12 @@ fn an_integrated_agreement_whose_last_installments_are_written_off_is_broken_whe
     let mut bill = remade();
     let mut followed = integrated();
     close(&mut bill, 4, ReturnReason::Receipt, today());
-    settle(&mut bill, 5, &[("Cancelamento", "1000.00")], ReturnReason::WrittenOff);
+    settle(
+        &mut bill,
+        5,
+        &[("Cancelamento", "1000.00")],
+        ReturnReason::WrittenOff,
+    );
     while let Some(next) = reviewed(&followed, &bill, today()) {
         followed = step(&followed, &next).agreement;
     }
@@ -219,15 +282,27 @@ fn a_generated_installment_that_sienge_closed_with_money_in_it_is_paid() {
             ReturnReason::WrittenOff,
             true,
         ),
-        (&[("Bonificação", "0.10"), ("Recebimento", "999.90")], ReturnReason::Receipt, true),
+        (
+            &[("Bonificação", "0.10"), ("Recebimento", "999.90")],
+            ReturnReason::Receipt,
+            true,
+        ),
         (
             &[("Recebimento", "1.00"), ("Cancelamento", "999.00")],
             ReturnReason::WrittenOff,
             true,
         ),
-        (&[("Bonificação", "1000.00")], ReturnReason::WrittenOff, false),
         (
-            &[("Recebimento", "1000.00"), ("Estorno", "1000.00"), ("Cancelamento", "1000.00")],
+            &[("Bonificação", "1000.00")],
+            ReturnReason::WrittenOff,
+            false,
+        ),
+        (
+            &[
+                ("Recebimento", "1000.00"),
+                ("Estorno", "1000.00"),
+                ("Cancelamento", "1000.00"),
+            ],
             ReturnReason::WrittenOff,
             false,
         ),

@@ -8,12 +8,16 @@ use jiff::civil::{Date, date};
 
 use crate::agreement::*;
 use crate::calculation::{
-    CalculationSettings, Campaign, Correction, Debt, Discounts, Payment, Periodicity, PlanInterest, PlanRequest, Planned, Request, plan,
+    CalculationSettings, Campaign, Correction, Debt, Discounts, Payment, Periodicity, PlanInterest,
+    PlanRequest, Planned, Request, plan,
 };
 use crate::calendar::{HolidayRules, Timestamp};
 use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId, TenantId};
 use crate::money::Cents;
-use crate::portfolio::{Contract, ContractKey, ContractState, HeldBill, Installment, InstallmentState, Receipt, ReturnReason};
+use crate::portfolio::{
+    Contract, ContractKey, ContractState, HeldBill, Installment, InstallmentState, Receipt,
+    ReturnReason,
+};
 use crate::settings::TenantSettings;
 
 pub const CREDITOR: CreditorId = CreditorId(1);
@@ -94,11 +98,15 @@ pub fn held(bill: BillId, count: i64) -> HeldBill {
 }
 
 pub fn add(held: &mut HeldBill, bill: BillId, id: i64) {
-    held.installments.insert((key(bill), InstallmentId(id)), installment(bill, id));
+    held.installments
+        .insert((key(bill), InstallmentId(id)), installment(bill, id));
 }
 
 pub fn row(held: &mut HeldBill, id: i64) -> &mut Installment {
-    held.installments.values_mut().find(|row| row.id == InstallmentId(id)).unwrap()
+    held.installments
+        .values_mut()
+        .find(|row| row.id == InstallmentId(id))
+        .unwrap()
 }
 
 pub fn close(held: &mut HeldBill, id: i64, motive: ReturnReason, on: Date) {
@@ -123,7 +131,9 @@ pub fn reopen(held: &mut HeldBill, id: i64) {
 }
 
 pub fn bills(held: &[(BillId, &HeldBill)]) -> BTreeMap<BillId, HeldBill> {
-    held.iter().map(|(bill, held)| (*bill, (*held).clone())).collect()
+    held.iter()
+        .map(|(bill, held)| (*bill, (*held).clone()))
+        .collect()
 }
 
 pub fn asked(installments: u16) -> PlanRequest {
@@ -213,7 +223,10 @@ pub fn settings() -> TenantSettings {
     .unwrap()
 }
 
-pub fn drafted(new: &NewAgreement, bills: &BTreeMap<BillId, HeldBill>) -> Result<Transition, DraftError> {
+pub fn drafted(
+    new: &NewAgreement,
+    bills: &BTreeMap<BillId, HeldBill>,
+) -> Result<Transition, DraftError> {
     let tenant_settings = settings();
     let terms = Terms {
         settings: &AgreementSettings::default(),
@@ -226,7 +239,9 @@ pub fn drafted(new: &NewAgreement, bills: &BTreeMap<BillId, HeldBill>) -> Result
 /// An agreement on installments 1 and 2 of three.
 pub fn agreement(kind: AgreementKind, installments: u16) -> Agreement {
     let new = wanted(kind, &[(BILL, 1), (BILL, 2)], asked(installments));
-    drafted(&new, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement
+    drafted(&new, &bills(&[(BILL, &held(BILL, 3))]))
+        .unwrap()
+        .agreement
 }
 
 pub fn step(agreement: &Agreement, step: &Step) -> Transition {

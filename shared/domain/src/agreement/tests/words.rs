@@ -17,7 +17,11 @@ fn breaking(how: Breaking) -> Step {
 
 /// One of each.
 fn events() -> Vec<TimelineEvent> {
-    let mut proposal = wanted(AgreementKind::NonIntegrated, &[(BILL, 1), (BILL, 2)], asked(2));
+    let mut proposal = wanted(
+        AgreementKind::NonIntegrated,
+        &[(BILL, 1), (BILL, 2)],
+        asked(2),
+    );
     proposal.start = Start::Proposal { expires_on: None };
     let proposed = drafted(&proposal, &bills(&[(BILL, &held(BILL, 3))])).unwrap();
     let sent = drafted(
@@ -25,9 +29,17 @@ fn events() -> Vec<TimelineEvent> {
         &bills(&[(BILL, &held(BILL, 3))]),
     )
     .unwrap();
-    let made = step(&sent.agreement, &Step::ErpDone { generated: ids(&[4, 5]) });
+    let made = step(
+        &sent.agreement,
+        &Step::ErpDone {
+            generated: ids(&[4, 5]),
+        },
+    );
     let paid = |list: &[i64]| {
-        let paid = ids(list).into_iter().map(|id| (id, date(2026, 12, 18))).collect::<BTreeMap<_, _>>();
+        let paid = ids(list)
+            .into_iter()
+            .map(|id| (id, date(2026, 12, 18)))
+            .collect::<BTreeMap<_, _>>();
         Step::Seen {
             bill: BILL,
             paid,
@@ -60,22 +72,32 @@ fn events() -> Vec<TimelineEvent> {
 #[test]
 fn agreements_in_words() {
     let texts: Vec<String> = events().iter().map(TimelineEvent::text).collect();
-    assert!(
-        texts
-            .iter()
-            .any(|text| text.contains("Quebra automática: Identificado que o acordo está quebrado na API Sienge"))
-    );
+    assert!(texts.iter().any(|text| {
+        text.contains("Quebra automática: Identificado que o acordo está quebrado na API Sienge")
+    }));
     assert_snapshot!(texts.join("\n\n"));
 }
 
 #[test]
 fn the_bus_is_told_ids_and_amounts_and_nothing_personal() {
-    let told: Vec<_> = events().iter().filter_map(TimelineEvent::domain_event).collect();
-    let types: std::collections::BTreeSet<&str> = told.iter().map(|(detail_type, _)| *detail_type).collect();
-    let wanted = ["agreement.broken", "agreement.cancelled", "agreement.created", "agreement.settled"];
+    let told: Vec<_> = events()
+        .iter()
+        .filter_map(TimelineEvent::domain_event)
+        .collect();
+    let types: std::collections::BTreeSet<&str> =
+        told.iter().map(|(detail_type, _)| *detail_type).collect();
+    let wanted = [
+        "agreement.broken",
+        "agreement.cancelled",
+        "agreement.created",
+        "agreement.settled",
+    ];
     assert_eq!(types.into_iter().collect::<Vec<_>>(), wanted);
     let all = serde_json::to_string(&told).unwrap();
-    assert!(!all.contains("desistiu") && !all.contains("telefone"), "{all}");
+    assert!(
+        !all.contains("desistiu") && !all.contains("telefone"),
+        "{all}"
+    );
     assert_json_snapshot!(told.first());
 }
 
@@ -99,7 +121,9 @@ fn recuperadors_payload_has_its_fields_in_its_order() {
     let mut asked = asked(2);
     asked.down_payment = cents("300.00");
     let new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1), (BILL, 2)], asked);
-    let made = drafted(&new, &bills(&[(BILL, &held(BILL, 3))])).unwrap().agreement;
+    let made = drafted(&new, &bills(&[(BILL, &held(BILL, 3))]))
+        .unwrap()
+        .agreement;
     let payload = recuperador_payload(&made, &PARTIES, 12).unwrap();
     assert!(
         payload.contains("\"valor_entrada\":300.00,"),
@@ -112,7 +136,8 @@ fn recuperadors_payload_has_its_fields_in_its_order() {
 #[test]
 fn the_payloads_letters_follow_the_state() {
     let letters = |agreement: &Agreement| {
-        let payload: serde_json::Value = serde_json::from_str(&recuperador_payload(agreement, &PARTIES, 1).unwrap()).unwrap();
+        let payload: serde_json::Value =
+            serde_json::from_str(&recuperador_payload(agreement, &PARTIES, 1).unwrap()).unwrap();
         let text = |name: &str| payload[name].as_str().unwrap_or("-").to_owned();
         (
             text("situacao"),
@@ -133,7 +158,10 @@ fn the_payloads_letters_follow_the_state() {
             reason: "Desistiu".to_owned(),
         },
     );
-    assert_eq!(letters(&cancelled.agreement), told(["I", "S", "2026-11-20", "Desistiu"]));
+    assert_eq!(
+        letters(&cancelled.agreement),
+        told(["I", "S", "2026-11-20", "Desistiu"])
+    );
     let paid = ids(&[1, 2]).into_iter().map(|id| (id, today())).collect();
     let settled = step(
         &active,
@@ -144,7 +172,9 @@ fn the_payloads_letters_follow_the_state() {
         },
     );
     assert_eq!(letters(&settled.agreement), told(["Q", "N", "-", "-"]));
-    let payload: serde_json::Value = serde_json::from_str(&recuperador_payload(&settled.agreement, &PARTIES, 1).unwrap()).unwrap();
+    let payload: serde_json::Value =
+        serde_json::from_str(&recuperador_payload(&settled.agreement, &PARTIES, 1).unwrap())
+            .unwrap();
     assert_eq!(payload["lista_dividas"][0]["situacao"], "P");
     assert_eq!(payload["lista_parcelas"][0]["datapagto"], "2026-11-20");
 }
@@ -153,8 +183,14 @@ fn the_payloads_letters_follow_the_state() {
 fn ids_are_safe_in_keys_and_codes_exact_in_every_json() {
     let id = AgreementId::of_idempotency_key(&tenant(), "chave do cliente #1");
     assert_eq!(AgreementId::parse(id.as_str()), Ok(id.clone()));
-    assert_eq!(id, AgreementId::of_idempotency_key(&tenant(), "chave do cliente #1"));
-    assert_ne!(id, AgreementId::of_idempotency_key(&tenant(), "chave do cliente #2"));
+    assert_eq!(
+        id,
+        AgreementId::of_idempotency_key(&tenant(), "chave do cliente #1")
+    );
+    assert_ne!(
+        id,
+        AgreementId::of_idempotency_key(&tenant(), "chave do cliente #2")
+    );
     assert!((0..1_i64 << 53).contains(&id.code()));
     for wrong in ["", "a#b", "ã", &"x".repeat(65)] {
         assert!(AgreementId::parse(wrong).is_err());

@@ -29,10 +29,14 @@ impl Campaign {
             ));
         }
         if self.tiers.is_empty() {
-            faults.push("faixas à vista: informe ao menos uma, por exemplo de -9999 a 9999 dias".to_owned());
+            faults.push(
+                "faixas à vista: informe ao menos uma, por exemplo de -9999 a 9999 dias".to_owned(),
+            );
         }
         if self.tiers.len() > MAX_TIERS || self.plan_tiers.len() > MAX_TIERS {
-            faults.push(format!("faixas: informe no máximo {MAX_TIERS} de cada tipo"));
+            faults.push(format!(
+                "faixas: informe no máximo {MAX_TIERS} de cada tipo"
+            ));
         } else {
             self.check_tiers(&mut faults);
             self.check_plan_tiers(&mut faults);
@@ -62,7 +66,10 @@ impl Campaign {
         for (index, tier) in self.plan_tiers.iter().enumerate() {
             let name = tier.name(index);
             check_days(&name, tier.from_days, tier.to_days, faults);
-            if tier.from_installments < 2 || tier.to_installments > MAX_PLAN || tier.from_installments > tier.to_installments {
+            if tier.from_installments < 2
+                || tier.to_installments > MAX_PLAN
+                || tier.from_installments > tier.to_installments
+            {
                 faults.push(format!(
                     "{name}: número de parcelas inválido; informe de 2 a {MAX_PLAN}, em ordem crescente"
                 ));
@@ -70,7 +77,9 @@ impl Campaign {
             if let Portion::Amount(minimum) = tier.down_payment.minimum
                 && minimum.is_negative()
             {
-                faults.push(format!("{name}: entrada mínima negativa; informe zero ou mais"));
+                faults.push(format!(
+                    "{name}: entrada mínima negativa; informe zero ou mais"
+                ));
             }
             if !tier.down_payment.allowed && tier.down_payment.minimum != Portion::default() {
                 faults.push(format!(
@@ -79,7 +88,8 @@ impl Campaign {
             }
             for (other_index, other) in self.plan_tiers.iter().enumerate().skip(index + 1) {
                 let days = intersects(tier.from_days, tier.to_days, other.from_days, other.to_days);
-                let numbers = tier.from_installments <= other.to_installments && other.from_installments <= tier.to_installments;
+                let numbers = tier.from_installments <= other.to_installments
+                    && other.from_installments <= tier.to_installments;
                 if days && numbers && tier.filter.rivals(&other.filter) {
                     faults.push(overlap(&name, &other.name(other_index)));
                 }
@@ -122,7 +132,12 @@ impl Filter {
 impl Tier {
     /// How messages call it: its place and its days.
     pub(in crate::calculation) fn name(&self, index: usize) -> String {
-        format!("faixa à vista {} ({} a {} dias)", index + 1, self.from_days, self.to_days)
+        format!(
+            "faixa à vista {} ({} a {} dias)",
+            index + 1,
+            self.from_days,
+            self.to_days
+        )
     }
 }
 

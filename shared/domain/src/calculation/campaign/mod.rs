@@ -97,7 +97,10 @@ pub struct Charges {
 /// One value per component of a debt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(bound = "T: JsonSchema + Default + Serialize", rename = "{T}PerComponent")]
+#[schemars(
+    bound = "T: JsonSchema + Default + Serialize",
+    rename = "{T}PerComponent"
+)]
 #[allow(missing_docs)]
 pub struct Components<T> {
     pub principal: T,
@@ -184,15 +187,24 @@ pub struct Filter {
 
 impl Filter {
     fn matches(&self, debt: &Debt) -> bool {
-        let enterprise = self.enterprises.is_empty() || debt.enterprise.is_some_and(|id| self.enterprises.contains(&id));
-        let document = self.document_types.is_empty() || debt.document_type.as_ref().is_some_and(|code| self.document_types.contains(code));
+        let enterprise = self.enterprises.is_empty()
+            || debt
+                .enterprise
+                .is_some_and(|id| self.enterprises.contains(&id));
+        let document = self.document_types.is_empty()
+            || debt
+                .document_type
+                .as_ref()
+                .is_some_and(|code| self.document_types.contains(code));
         let condition = self.conditions.is_empty() || self.conditions.contains(&debt.condition);
         enterprise && document && condition
     }
 
     /// How many kinds of condition it sets: the more, the more specific.
     fn specificity(&self) -> usize {
-        usize::from(!self.enterprises.is_empty()) + usize::from(!self.document_types.is_empty()) + usize::from(!self.conditions.is_empty())
+        usize::from(!self.enterprises.is_empty())
+            + usize::from(!self.document_types.is_empty())
+            + usize::from(!self.conditions.is_empty())
     }
 }
 
@@ -203,7 +215,9 @@ impl Campaign {
         let days = days_late.clamp(-TIER_DAYS, TIER_DAYS);
         self.tiers
             .iter()
-            .filter(|tier| (tier.from_days..=tier.to_days).contains(&days) && tier.filter.matches(debt))
+            .filter(|tier| {
+                (tier.from_days..=tier.to_days).contains(&days) && tier.filter.matches(debt)
+            })
             .max_by_key(|tier| tier.filter.specificity())
     }
 

@@ -24,12 +24,22 @@ pub struct Selection<'a> {
 
 /// The campaign for a selection: active, valid on the date, of the creditor, with the portal flag, covering every installment; among those
 /// the highest priority, then the most specific tiers (the least specific row counts), then the latest start, then the smallest id.
-pub fn select<'a>(campaigns: &'a [Campaign], selection: &Selection<'_>) -> Result<&'a Campaign, Error> {
+pub fn select<'a>(
+    campaigns: &'a [Campaign],
+    selection: &Selection<'_>,
+) -> Result<&'a Campaign, Error> {
     campaigns
         .iter()
         .filter(|campaign| campaign.usable(selection))
         .filter_map(|campaign| Some((campaign, campaign.specificity(selection).ok()?)))
-        .max_by_key(|(campaign, specificity)| (campaign.priority, *specificity, campaign.valid_from, Reverse(&campaign.id)))
+        .max_by_key(|(campaign, specificity)| {
+            (
+                campaign.priority,
+                *specificity,
+                campaign.valid_from,
+                Reverse(&campaign.id),
+            )
+        })
         .map(|(campaign, _)| campaign)
         .ok_or_else(|| Error::NoCampaign {
             creditor: selection.creditor.0,
@@ -61,10 +71,16 @@ impl Campaign {
         let mut least = usize::MAX;
         for debt in selection.debts {
             let settings = selection.settings;
-            let days = settings.days_policy.days_late(debt.due_on, selection.on, &settings.holidays);
-            let tier = self
-                .tier(debt, days)
-                .ok_or_else(|| format!("a parcela {} do título {} ({days} dias de atraso)", debt.installment, debt.bill))?;
+            let days =
+                settings
+                    .days_policy
+                    .days_late(debt.due_on, selection.on, &settings.holidays);
+            let tier = self.tier(debt, days).ok_or_else(|| {
+                format!(
+                    "a parcela {} do título {} ({days} dias de atraso)",
+                    debt.installment, debt.bill
+                )
+            })?;
             least = least.min(tier.filter.specificity());
         }
         Ok(least)

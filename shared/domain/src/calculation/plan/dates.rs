@@ -12,7 +12,9 @@ pub(super) fn due_dates(asked: &PlanRequest, holidays: &HolidayRules) -> Result<
     let first = asked.first_due;
     let due_day = match asked.due_day {
         Some(day)
-            if !(1..=31).contains(&day) || first.day() != day.min(first.days_in_month()) || asked.periodicity != Periodicity::Monthly =>
+            if !(1..=31).contains(&day)
+                || first.day() != day.min(first.days_in_month())
+                || asked.periodicity != Periodicity::Monthly =>
         {
             return Err(Error::DueDay { day, first });
         }
@@ -21,11 +23,17 @@ pub(super) fn due_dates(asked: &PlanRequest, holidays: &HolidayRules) -> Result<
     };
     let nth = |index: u16| match asked.periodicity {
         Periodicity::Monthly => {
-            let month = first.first_of_month().saturating_add(jiff::Span::new().months(i32::from(index)));
+            let month = first
+                .first_of_month()
+                .saturating_add(jiff::Span::new().months(i32::from(index)));
             month.saturating_add(jiff::Span::new().days(due_day.min(month.days_in_month()) - 1))
         }
-        Periodicity::Fortnightly => first.saturating_add(jiff::Span::new().days(i32::from(index) * FORTNIGHT_DAYS)),
-        Periodicity::Weekly => first.saturating_add(jiff::Span::new().days(i32::from(index) * WEEK_DAYS)),
+        Periodicity::Fortnightly => {
+            first.saturating_add(jiff::Span::new().days(i32::from(index) * FORTNIGHT_DAYS))
+        }
+        Periodicity::Weekly => {
+            first.saturating_add(jiff::Span::new().days(i32::from(index) * WEEK_DAYS))
+        }
     };
     let dates = (0..asked.installments).map(nth);
     Ok(if asked.business_days_only {
@@ -61,20 +69,34 @@ mod tests {
     #[test]
     fn the_due_day_survives_shorter_months() {
         let plan = asked(date(2027, 1, 31), Periodicity::Monthly);
-        let expected = [date(2027, 1, 31), date(2027, 2, 28), date(2027, 3, 31), date(2027, 4, 30)];
+        let expected = [
+            date(2027, 1, 31),
+            date(2027, 2, 28),
+            date(2027, 3, 31),
+            date(2027, 4, 30),
+        ];
         assert_eq!(dates(&plan), expected);
         let from_february = PlanRequest {
             due_day: Some(31),
             ..asked(date(2027, 2, 28), Periodicity::Monthly)
         };
-        assert_eq!(dates(&from_february)[..2], [date(2027, 2, 28), date(2027, 3, 31)]);
+        assert_eq!(
+            dates(&from_february)[..2],
+            [date(2027, 2, 28), date(2027, 3, 31)]
+        );
     }
 
     #[test]
     fn fortnights_are_fifteen_days_and_weeks_seven() {
         let fortnightly = dates(&asked(date(2027, 1, 10), Periodicity::Fortnightly));
-        assert_eq!(fortnightly[..3], [date(2027, 1, 10), date(2027, 1, 25), date(2027, 2, 9)]);
-        assert_eq!(dates(&asked(date(2027, 1, 10), Periodicity::Weekly))[3], date(2027, 1, 31));
+        assert_eq!(
+            fortnightly[..3],
+            [date(2027, 1, 10), date(2027, 1, 25), date(2027, 2, 9)]
+        );
+        assert_eq!(
+            dates(&asked(date(2027, 1, 10), Periodicity::Weekly))[3],
+            date(2027, 1, 31)
+        );
     }
 
     #[test]
@@ -95,13 +117,20 @@ mod tests {
 
     #[test]
     fn a_due_day_the_first_date_contradicts_is_refused() {
-        for (day, first) in [(10, date(2027, 1, 11)), (0, date(2027, 1, 11)), (31, date(2027, 4, 29))] {
+        for (day, first) in [
+            (10, date(2027, 1, 11)),
+            (0, date(2027, 1, 11)),
+            (31, date(2027, 4, 29)),
+        ] {
             let plan = PlanRequest {
                 due_day: Some(day),
                 ..asked(first, Periodicity::Monthly)
             };
             assert!(
-                matches!(due_dates(&plan, &HolidayRules::default()), Err(Error::DueDay { .. })),
+                matches!(
+                    due_dates(&plan, &HolidayRules::default()),
+                    Err(Error::DueDay { .. })
+                ),
                 "{day}"
             );
         }

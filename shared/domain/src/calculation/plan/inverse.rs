@@ -7,7 +7,11 @@ use crate::money::Cents;
 /// The plan with the fewest installments none of which passes `affordable`; 1 is cash. `asked.installments` is ignored.
 ///
 /// Numbers the campaign has no tier for, or whose tier refuses the discounts or the down payment, are passed over.
-pub fn smallest_plan(request: &Request<'_>, asked: &PlanRequest, affordable: Cents) -> Result<Planned, Error> {
+pub fn smallest_plan(
+    request: &Request<'_>,
+    asked: &PlanRequest,
+    affordable: Cents,
+) -> Result<Planned, Error> {
     if affordable < Cents::new(1) {
         return Err(Error::Invalid {
             field: "valor mensal",
@@ -17,7 +21,10 @@ pub fn smallest_plan(request: &Request<'_>, asked: &PlanRequest, affordable: Cen
     }
     let (mut refusal, mut nearest) = (None, None);
     for installments in 1..=MAX_PLAN {
-        let asked = PlanRequest { installments, ..*asked };
+        let asked = PlanRequest {
+            installments,
+            ..*asked
+        };
         let largest = match largest_installment(request, &asked) {
             Ok(largest) => largest,
             Err(error) if passes_over(&error) => {
@@ -36,7 +43,10 @@ pub fn smallest_plan(request: &Request<'_>, asked: &PlanRequest, affordable: Cen
     match (nearest, refusal) {
         (Some((smallest, installments)), _) => Err(Error::NoPlanFits {
             given: affordable,
-            hint: format!("o menor possível é R$ {} em {installments} parcelas", smallest.brazilian()),
+            hint: format!(
+                "o menor possível é R$ {} em {installments} parcelas",
+                smallest.brazilian()
+            ),
         }),
         (None, Some(error)) => Err(error),
         (None, None) => Err(Error::NothingSelected),
@@ -58,7 +68,10 @@ fn largest_installment(request: &Request<'_>, asked: &PlanRequest) -> Result<Cen
 /// Whether another number of installments may still do.
 fn passes_over(error: &Error) -> bool {
     match error {
-        Error::NoTier { .. } | Error::DownPayment { .. } | Error::DiscountRate { .. } | Error::DiscountAmount { .. } => true,
+        Error::NoTier { .. }
+        | Error::DownPayment { .. }
+        | Error::DiscountRate { .. }
+        | Error::DiscountAmount { .. } => true,
         Error::Invalid { field, .. } => *field == "parcelas",
         _ => false,
     }

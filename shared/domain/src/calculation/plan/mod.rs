@@ -16,7 +16,10 @@ pub use inverse::smallest_plan;
 pub(super) use price::{payment, total};
 pub use request::{Periodicity, PlanInterest, PlanRequest};
 
-use super::{Amounts, Component, Error, Explain, Line, MAX_PLAN, Operation, Payment, Quote, Request, Residue, Step, quote};
+use super::{
+    Amounts, Component, Error, Explain, Line, MAX_PLAN, Operation, Payment, Quote, Request,
+    Residue, Step, quote,
+};
 use crate::calendar::Date;
 use crate::money::{Cents, Rate, Rounding};
 
@@ -86,7 +89,10 @@ fn paid_by<'a>(request: &Request<'a>, installments: u16) -> Request<'a> {
     } else {
         Payment::Plan { installments }
     };
-    Request { payment, ..*request }
+    Request {
+        payment,
+        ..*request
+    }
 }
 
 /// The plan alone; the request's payment already says how many installments.
@@ -119,16 +125,17 @@ fn plan_for(request: &Request<'_>, amounts: &Amounts, asked: &PlanRequest) -> Re
     let amount = |number| if number == odd_at { odd } else { value };
     let dates = dates::due_dates(asked, &request.settings.holidays)?;
     let principals = price::principals(financed, total, rate, count, advance, amount)?;
-    let installments = (1..=count)
-        .zip(dates)
-        .zip(principals)
-        .map(|((number, due_on), principal)| PlanInstallment {
-            number,
-            due_on,
-            amount: amount(number),
-            principal,
-            interest: amount(number) - principal,
-        });
+    let installments =
+        (1..=count)
+            .zip(dates)
+            .zip(principals)
+            .map(|((number, due_on), principal)| PlanInstallment {
+                number,
+                due_on,
+                amount: amount(number),
+                principal,
+                interest: amount(number) - principal,
+            });
     let mut plan = Plan {
         debt,
         down_payment: asked.down_payment,
@@ -145,7 +152,10 @@ fn plan_for(request: &Request<'_>, amounts: &Amounts, asked: &PlanRequest) -> Re
 
 fn explain(plan: &Plan, value: Cents, total: Cents, advance: bool) -> Vec<Line> {
     let mut lines = Vec::new();
-    let (rate, payments) = (plan.rate, u16::try_from(plan.installments.len()).unwrap_or(MAX_PLAN));
+    let (rate, payments) = (
+        plan.rate,
+        u16::try_from(plan.installments.len()).unwrap_or(MAX_PLAN),
+    );
     let line = |component, step, base, operation, result| Line {
         of: None,
         component,
@@ -156,18 +166,61 @@ fn explain(plan: &Plan, value: Cents, total: Cents, advance: bool) -> Vec<Line> 
         result,
     };
     if !plan.down_payment.is_zero() {
-        lines.line(Line::given(None, Component::DownPayment, Step::DownPayment, plan.down_payment));
-        lines.line(Line::minus(None, Component::Working, Step::Financed, plan.debt, plan.down_payment));
+        lines.line(Line::given(
+            None,
+            Component::DownPayment,
+            Step::DownPayment,
+            plan.down_payment,
+        ));
+        lines.line(Line::minus(
+            None,
+            Component::Working,
+            Step::Financed,
+            plan.debt,
+            plan.down_payment,
+        ));
     }
-    let one = Operation::Price { rate, payments, advance };
-    lines.line(line(Component::Working, Step::InstallmentValue, plan.financed, one, value));
-    let all = Operation::PriceTotal { rate, payments, advance };
-    lines.line(line(Component::Working, Step::PlanTotal, plan.financed, all, total));
+    let one = Operation::Price {
+        rate,
+        payments,
+        advance,
+    };
+    lines.line(line(
+        Component::Working,
+        Step::InstallmentValue,
+        plan.financed,
+        one,
+        value,
+    ));
+    let all = Operation::PriceTotal {
+        rate,
+        payments,
+        advance,
+    };
+    lines.line(line(
+        Component::Working,
+        Step::PlanTotal,
+        plan.financed,
+        all,
+        total,
+    ));
     let count = Operation::Times { count: payments };
     let sum = Cents::new(value.get().saturating_mul(i64::from(payments)));
-    lines.line(line(Component::Installments, Step::Installments, value, count, sum));
+    lines.line(line(
+        Component::Installments,
+        Step::Installments,
+        value,
+        count,
+        sum,
+    ));
     if sum != total {
-        lines.line(Line::minus(None, Component::Installments, Step::PlanResidue, total, sum));
+        lines.line(Line::minus(
+            None,
+            Component::Installments,
+            Step::PlanResidue,
+            total,
+            sum,
+        ));
     }
     lines
 }

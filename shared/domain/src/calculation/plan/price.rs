@@ -5,12 +5,22 @@ use crate::calculation::anticipation::power;
 use crate::money::{Cents, Decimal, Rate, half_up_to_cents};
 
 /// One payment, rounded half-up: `base * i / (1 - (1 + i)^-n)`; plain division at zero.
-pub(in crate::calculation) fn payment(base: Cents, rate: Rate, count: u16, advance: bool) -> Result<Cents, Error> {
+pub(in crate::calculation) fn payment(
+    base: Cents,
+    rate: Rate,
+    count: u16,
+    advance: bool,
+) -> Result<Cents, Error> {
     rounded(exact_payment(base, rate, count, advance)?)
 }
 
 /// All payments, rounded once.
-pub(in crate::calculation) fn total(base: Cents, rate: Rate, count: u16, advance: bool) -> Result<Cents, Error> {
+pub(in crate::calculation) fn total(
+    base: Cents,
+    rate: Rate,
+    count: u16,
+    advance: bool,
+) -> Result<Cents, Error> {
     if rate.is_zero() {
         return Ok(base);
     }
@@ -39,7 +49,9 @@ fn exact_payment(base: Cents, rate: Rate, count: u16, advance: bool) -> Result<D
 
 /// `1 / (1 + i)`.
 fn step(rate: Rate) -> Result<Decimal, Error> {
-    Decimal::ONE.checked_div(Decimal::ONE + rate.fraction()).ok_or(Error::TooLarge)
+    Decimal::ONE
+        .checked_div(Decimal::ONE + rate.fraction())
+        .ok_or(Error::TooLarge)
 }
 
 /// `(1 + i)^-n`.
@@ -106,9 +118,18 @@ mod tests {
     #[test]
     fn a_price_payment_is_the_textbooks() {
         let base = Cents::new(1_000_000);
-        assert_eq!(payment(base, rate(dec!(2)), 12, false).unwrap(), Cents::new(94_560));
-        assert_eq!(payment(base, rate(dec!(2)), 12, true).unwrap(), Cents::new(92_705));
-        assert_eq!(payment(base, Rate::ZERO, 3, false).unwrap(), Cents::new(333_333));
+        assert_eq!(
+            payment(base, rate(dec!(2)), 12, false).unwrap(),
+            Cents::new(94_560)
+        );
+        assert_eq!(
+            payment(base, rate(dec!(2)), 12, true).unwrap(),
+            Cents::new(92_705)
+        );
+        assert_eq!(
+            payment(base, Rate::ZERO, 3, false).unwrap(),
+            Cents::new(333_333)
+        );
     }
 
     #[test]

@@ -29,7 +29,11 @@ pub(super) fn check_first_due(request: &Request<'_>, asked: &PlanRequest) -> Res
 }
 
 /// Checks the plan against its tier and gives the rate a period.
-pub(super) fn rate(request: &Request<'_>, amounts: &Amounts, asked: &PlanRequest) -> Result<Rate, Error> {
+pub(super) fn rate(
+    request: &Request<'_>,
+    amounts: &Amounts,
+    asked: &PlanRequest,
+) -> Result<Rate, Error> {
     let count = asked.installments;
     if !(1..=MAX_PLAN).contains(&count) {
         return Err(Error::Invalid {
@@ -40,7 +44,10 @@ pub(super) fn rate(request: &Request<'_>, amounts: &Amounts, asked: &PlanRequest
     }
     if count == 1 {
         if !asked.down_payment.is_zero() {
-            return Err(refused_down_payment("pagamento à vista não tem entrada", "informe zero"));
+            return Err(refused_down_payment(
+                "pagamento à vista não tem entrada",
+                "informe zero",
+            ));
         }
         return Ok(Rate::ZERO);
     }
@@ -58,7 +65,11 @@ pub(super) fn rate(request: &Request<'_>, amounts: &Amounts, asked: &PlanRequest
 }
 
 /// The plan tier of the oldest installment: one plan has one rate.
-fn oldest_tier<'a>(request: &Request<'a>, amounts: &Amounts, count: u16) -> Result<&'a PlanTier, Error> {
+fn oldest_tier<'a>(
+    request: &Request<'a>,
+    amounts: &Amounts,
+    count: u16,
+) -> Result<&'a PlanTier, Error> {
     let row = amounts.rows.first().ok_or(Error::NothingSelected)?;
     let debt = request
         .debts
@@ -77,10 +88,16 @@ fn check_down_payment(tier: &PlanTier, debt: Cents, down: Cents) -> Result<(), E
         Portion::Amount(amount) => amount,
     };
     if down.is_negative() {
-        return Err(refused_down_payment("valor negativo", "informe zero ou mais"));
+        return Err(refused_down_payment(
+            "valor negativo",
+            "informe zero ou mais",
+        ));
     }
     if !tier.down_payment.allowed && !down.is_zero() {
-        return Err(refused_down_payment("a faixa da campanha não permite entrada", "informe zero"));
+        return Err(refused_down_payment(
+            "a faixa da campanha não permite entrada",
+            "informe zero",
+        ));
     }
     if down < minimum {
         let reason = format!("R$ {} é menos que o mínimo da campanha", down.brazilian());
@@ -91,7 +108,10 @@ fn check_down_payment(tier: &PlanTier, debt: Cents, down: Cents) -> Result<(), E
     }
     if down >= debt {
         let reason = format!("R$ {} não deixa nada a parcelar", down.brazilian());
-        return Err(refused_down_payment(&reason, &format!("informe menos que R$ {}", debt.brazilian())));
+        return Err(refused_down_payment(
+            &reason,
+            &format!("informe menos que R$ {}", debt.brazilian()),
+        ));
     }
     Ok(())
 }

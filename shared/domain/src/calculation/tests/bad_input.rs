@@ -9,7 +9,9 @@ use crate::calculation::*;
 fn refused(change: impl FnOnce(&mut Vec<Debt>, &mut Campaign, &mut CalculationSettings)) -> String {
     let (mut debts, mut campaign, mut settings) = (internal(), campaign(), settings());
     change(&mut debts, &mut campaign, &mut settings);
-    quote(&request(&debts, &campaign, &settings)).unwrap_err().to_string()
+    quote(&request(&debts, &campaign, &settings))
+        .unwrap_err()
+        .to_string()
 }
 
 fn plan_refused(change: impl FnOnce(&mut PlanRequest, &mut Campaign)) -> Error {
@@ -34,9 +36,18 @@ fn a_missing_rate_says_which_field_to_fill() {
         "taxa ausente: preencha \"campanha Padrão, faixa à vista 1 (-9999 a 9999 dias), juros (charges.interest)\"; nenhuma taxa é presumida (para não \
          cobrar, escreva \"0\")"
     );
-    assert!(refused(|_, campaign, _| campaign.tiers[0].charges.fine = None).contains("multa (charges.fine)"));
-    assert!(refused(|_, campaign, _| campaign.tiers[0].charges.fee = None).contains("honorários (charges.fee)"));
-    assert!(refused(|debts, _, _| debts[0].late_terms = Some(terms(None))).contains("indexador para pró-rata"));
+    assert!(
+        refused(|_, campaign, _| campaign.tiers[0].charges.fine = None)
+            .contains("multa (charges.fine)")
+    );
+    assert!(
+        refused(|_, campaign, _| campaign.tiers[0].charges.fee = None)
+            .contains("honorários (charges.fee)")
+    );
+    assert!(
+        refused(|debts, _, _| debts[0].late_terms = Some(terms(None)))
+            .contains("indexador para pró-rata")
+    );
     let told = refused(|debts, _, settings| {
         debts[0].due_on = date(2022, 11, 30);
         settings.anticipation = Some(serde_json::from_str("{}").unwrap());
@@ -54,7 +65,9 @@ fn a_rate_that_is_not_needed_may_be_missing() {
     let (debts, mut campaign, mut settings) = (integrated(), campaign(), settings());
     campaign.tiers[0].charges = Charges::default();
     settings.fees = Some(false);
-    let totals = proved(&request(&debts, &campaign, &settings)).amounts.totals;
+    let totals = proved(&request(&debts, &campaign, &settings))
+        .amounts
+        .totals;
     assert_eq!(totals.total, cents("15560.78"));
 }
 
@@ -73,7 +86,9 @@ fn selections_are_bounded_and_without_repeats() {
         told,
         "parcelas: a parcela 1 do título 295 foi selecionada duas vezes; selecione-a uma vez"
     );
-    let many = (1..=5_001).map(|id| debt(id, date(2021, 6, 30), "1.00")).collect();
+    let many = (1..=5_001)
+        .map(|id| debt(id, date(2021, 6, 30), "1.00"))
+        .collect();
     assert_eq!(
         refused(|debts, _, _| *debts = many),
         "parcelas: 5001 selecionadas; selecione no máximo 5000"
@@ -86,8 +101,14 @@ fn amounts_out_of_range_name_the_installment() {
         refused(|debts, _, _| debts[0].original = Cents::ZERO),
         "valor original da parcela 1 do título 295: 0,00 não é aceito; informe um valor entre 0,01 e 1.000.000.000,00"
     );
-    assert!(refused(|debts, _, _| debts[0].original = Cents::new(i64::MAX)).contains("não é aceito"));
-    for spoilt in [("-0.01", "0.00", "0.00"), ("1.00", "-0.01", "0.00"), ("1.00", "0.00", "-0.01")] {
+    assert!(
+        refused(|debts, _, _| debts[0].original = Cents::new(i64::MAX)).contains("não é aceito")
+    );
+    for spoilt in [
+        ("-0.01", "0.00", "0.00"),
+        ("1.00", "-0.01", "0.00"),
+        ("1.00", "0.00", "-0.01"),
+    ] {
         let told = refused(|debts, _, _| {
             debts[0].sienge = Some(SiengeBalance {
                 adjusted: cents(spoilt.0),
@@ -122,9 +143,19 @@ fn dates_in_the_past_and_far_away_are_refused() {
         on: date(2022, 11, 21),
         ..yesterday
     };
-    assert!(quote(&far).unwrap_err().to_string().contains("fora do intervalo"));
-    assert!(refused(|debts, _, _| debts[0].due_on = date(1021, 6, 30)).contains("vencimento: 30/06/1021"));
-    assert!(refused(|debts, _, _| debts[0].due_on = date(9999, 12, 31)).contains("fora do intervalo"));
+    assert!(
+        quote(&far)
+            .unwrap_err()
+            .to_string()
+            .contains("fora do intervalo")
+    );
+    assert!(
+        refused(|debts, _, _| debts[0].due_on = date(1021, 6, 30))
+            .contains("vencimento: 30/06/1021")
+    );
+    assert!(
+        refused(|debts, _, _| debts[0].due_on = date(9999, 12, 31)).contains("fora do intervalo")
+    );
     let past = plan_refused(|asked, _| asked.first_due = date(2021, 11, 18));
     assert_eq!(
         past.to_string(),
@@ -137,16 +168,27 @@ fn dates_in_the_past_and_far_away_are_refused() {
 
 #[test]
 fn a_plan_outside_the_tiers_is_refused_with_the_ranges() {
-    let told = plan_refused(|_, campaign| campaign.plan_tiers = vec![plan_tier(2, 6), plan_tier(24, 36)]).to_string();
+    let told =
+        plan_refused(|_, campaign| campaign.plan_tiers = vec![plan_tier(2, 6), plan_tier(24, 36)])
+            .to_string();
     assert_eq!(
         told,
         "campanha \"Padrão\": nenhuma faixa cobre 12 parcelas com 142 dias de atraso; escolha dentro de: 2 a 6 parcelas de -9999 a 9999 dias, 24 a 36 \
          parcelas de -9999 a 9999 dias"
     );
     let told = plan_refused(|_, campaign| campaign.plan_tiers.clear()).to_string();
-    assert!(told.ends_with("esta campanha só permite pagamento à vista"), "{told}");
-    assert!(matches!(plan_refused(|asked, _| asked.installments = 181), Error::NoTier { .. }));
-    assert!(matches!(plan_refused(|asked, _| asked.installments = 0), Error::NoTier { .. }));
+    assert!(
+        told.ends_with("esta campanha só permite pagamento à vista"),
+        "{told}"
+    );
+    assert!(matches!(
+        plan_refused(|asked, _| asked.installments = 181),
+        Error::NoTier { .. }
+    ));
+    assert!(matches!(
+        plan_refused(|asked, _| asked.installments = 0),
+        Error::NoTier { .. }
+    ));
 }
 
 #[test]
@@ -191,13 +233,20 @@ fn a_debt_too_small_for_the_plan_is_refused() {
         due_day: None,
         business_days_only: false,
     };
-    let told = plan(&request(&debts, &campaign, &settings), &asked).unwrap_err().to_string();
-    assert_eq!(told, "parcelas: R$ 0,88 é pouco para 120 parcelas; informe menos parcelas");
+    let told = plan(&request(&debts, &campaign, &settings), &asked)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        told,
+        "parcelas: R$ 0,88 é pouco para 120 parcelas; informe menos parcelas"
+    );
 }
 
 #[test]
 fn a_plan_of_ten_thousand_million_is_refused_and_not_computed() {
-    let debts: Vec<Debt> = (1..=5_000).map(|id| debt(id, on(), "1000000000.00")).collect();
+    let debts: Vec<Debt> = (1..=5_000)
+        .map(|id| debt(id, on(), "1000000000.00"))
+        .collect();
     let (campaign, settings) = (campaign(), settings());
     let request = request(&debts, &campaign, &settings);
     let asked = PlanRequest {

@@ -46,14 +46,19 @@ fn a_campaign_is_json_and_back() {
     let read: Campaign = serde_json::from_str(json).unwrap();
     read.check().unwrap();
     assert_eq!(read.tiers[0].charges.interest, Some(rate("1")));
-    assert_eq!(read.plan_tiers[0].down_payment.minimum, Portion::Percent(rate("10")));
+    assert_eq!(
+        read.plan_tiers[0].down_payment.minimum,
+        Portion::Percent(rate("10"))
+    );
     let again: Campaign = serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
     assert_eq!(again, read);
 }
 
 #[test]
 fn a_misspelt_field_is_not_an_absent_rate() {
-    let told = serde_json::from_str::<Charges>(r#"{"intrest":"1"}"#).unwrap_err().to_string();
+    let told = serde_json::from_str::<Charges>(r#"{"intrest":"1"}"#)
+        .unwrap_err()
+        .to_string();
     assert!(told.contains("intrest"), "{told}");
 }
 
@@ -69,7 +74,10 @@ fn overlapping_tiers_are_refused_by_name() {
     overlapping.tiers[2].from_days = 91;
     overlapping.check().unwrap();
     overlapping.plan_tiers = vec![plan_tier(2, 12), plan_tier(12, 24)];
-    assert!(faults(&overlapping).contains("faixa parcelada 1 (-9999 a 9999 dias, 2 a 12 parcelas) e faixa parcelada 2"));
+    assert!(
+        faults(&overlapping)
+            .contains("faixa parcelada 1 (-9999 a 9999 dias, 2 a 12 parcelas) e faixa parcelada 2")
+    );
 }
 
 #[test]
@@ -92,7 +100,10 @@ fn filters_separate_tiers_and_the_more_specific_one_wins() {
         ..debt(1, on(), "1.00")
     };
     assert_eq!(filtered.tier(&in_seven, 0), Some(&filtered.tiers[1]));
-    assert_eq!(filtered.tier(&debt(1, on(), "1.00"), 0), Some(&filtered.tiers[0]));
+    assert_eq!(
+        filtered.tier(&debt(1, on(), "1.00"), 0),
+        Some(&filtered.tiers[0])
+    );
     // By enterprise and by condition are equally specific: one installment could match both.
     filtered.tiers[2].filter = Filter {
         conditions: ["PM".to_owned()].into(),
@@ -141,17 +152,28 @@ fn selection_asks_for_everything_then_priority_then_specificity() {
     let mut narrow = named("nao-cobre");
     narrow.priority = 99;
     narrow.tiers = vec![tier(0, 30)];
-    for campaign in [&mut inactive, &mut expired, &mut later, &mut portal, &mut foreign] {
+    for campaign in [
+        &mut inactive,
+        &mut expired,
+        &mut later,
+        &mut portal,
+        &mut foreign,
+    ] {
         campaign.priority = 100;
     }
     let general = named("geral");
     let mut specific = named("especifica");
     specific.tiers[0].filter = for_enterprise(7);
-    let mut all = vec![inactive, expired, later, portal, foreign, narrow, general, specific];
+    let mut all = vec![
+        inactive, expired, later, portal, foreign, narrow, general, specific,
+    ];
     assert_eq!(choose(&all, &debts).unwrap(), "especifica");
     all.reverse();
     assert_eq!(choose(&all, &debts).unwrap(), "especifica");
-    all.iter_mut().find(|campaign| campaign.id == "geral").unwrap().priority = 2;
+    all.iter_mut()
+        .find(|campaign| campaign.id == "geral")
+        .unwrap()
+        .priority = 2;
     assert_eq!(choose(&all, &debts).unwrap(), "geral");
 }
 
@@ -161,7 +183,10 @@ fn ties_go_to_the_latest_start_then_the_smallest_id() {
     let mut newer = named("z");
     newer.valid_from = date(2021, 6, 1);
     assert_eq!(choose(&[named("a"), newer], &debts).unwrap(), "z");
-    assert_eq!(choose(&[named("b"), named("a"), named("c")], &debts).unwrap(), "a");
+    assert_eq!(
+        choose(&[named("b"), named("a"), named("c")], &debts).unwrap(),
+        "a"
+    );
 }
 
 #[test]

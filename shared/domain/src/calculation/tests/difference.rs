@@ -26,11 +26,30 @@ fn caused(additional: &str, fine: &str, interest: &str, partly_paid: bool) -> Ca
 #[test]
 fn charges_by_daily_value_are_recognised() {
     // 0.33 a day for 142 days, and 2% of 1,046.86.
-    assert_eq!(caused("67.80", "2", "0", false), Cause::DailyValue { value: cents("0.33") });
-    assert_eq!(caused("67.80", "2", "1", false), Cause::DailyValue { value: cents("0.33") });
+    assert_eq!(
+        caused("67.80", "2", "0", false),
+        Cause::DailyValue {
+            value: cents("0.33")
+        }
+    );
+    assert_eq!(
+        caused("67.80", "2", "1", false),
+        Cause::DailyValue {
+            value: cents("0.33")
+        }
+    );
     // 1.50 a day, and no fine.
-    assert_eq!(caused("213.00", "0", "0.5", false), Cause::DailyValue { value: cents("1.50") });
-    assert_eq!(caused("67.90", "2", "1", false), Cause::Unknown, "no daily value gives it");
+    assert_eq!(
+        caused("213.00", "0", "0.5", false),
+        Cause::DailyValue {
+            value: cents("1.50")
+        }
+    );
+    assert_eq!(
+        caused("67.90", "2", "1", false),
+        Cause::Unknown,
+        "no daily value gives it"
+    );
 }
 
 #[test]
@@ -50,7 +69,11 @@ fn differing(additional: &str, pro_rata: Option<&str>) -> (Row, Vec<Warning>, Ve
     let (campaign, settings) = (campaign(), settings());
     let quote = proved(&request(&debts, &campaign, &settings));
     assert_eq!(quote.amounts.rows[0].figures.interest, cents(additional));
-    (quote.amounts.rows[0], quote.amounts.warnings, quote.explanation)
+    (
+        quote.amounts.rows[0],
+        quote.amounts.warnings,
+        quote.explanation,
+    )
 }
 
 fn cause(warnings: &[Warning]) -> Cause {
@@ -70,7 +93,13 @@ fn other_days_charged_are_recognised() {
     };
     let at_140 = sienge_charges(key(1), cents("1000"), 140, &terms, &mut Silent).total();
     let (row, warnings, lines) = differing(&at_140.to_string(), Some("0.54"));
-    assert_eq!(cause(&warnings), Cause::Days { shown: 142, charged: 140 });
+    assert_eq!(
+        cause(&warnings),
+        Cause::Days {
+            shown: 142,
+            charged: 140
+        }
+    );
     assert_eq!((row.days_late, row.days_charged), (142, 140));
     assert!(lines.iter().all(|line| line.step != Step::SiengeDifference));
 }
@@ -86,7 +115,10 @@ fn a_pro_rata_index_nobody_told_us_is_found() {
 fn a_cent_is_put_down_to_rounding() {
     let (_, warnings, lines) = differing("95.59", Some("0.54"));
     assert_eq!(cause(&warnings), Cause::Rounding);
-    let difference = lines.iter().find(|line| line.step == Step::SiengeDifference).unwrap();
+    let difference = lines
+        .iter()
+        .find(|line| line.step == Step::SiengeDifference)
+        .unwrap();
     assert_eq!(difference.result, cents("0.01"));
 }
 
@@ -94,7 +126,10 @@ fn a_cent_is_put_down_to_rounding() {
 fn anything_else_is_said_to_be_unknown_and_sienge_holds() {
     let (_, warnings, lines) = differing("50.00", Some("0.54"));
     assert_eq!(cause(&warnings), Cause::Unknown);
-    let difference = lines.iter().find(|line| line.step == Step::SiengeDifference).unwrap();
+    let difference = lines
+        .iter()
+        .find(|line| line.step == Step::SiengeDifference)
+        .unwrap();
     assert_eq!(difference.result, cents("-45.58"));
 }
 
@@ -108,7 +143,12 @@ fn without_terms_sienges_charges_stand_alone() {
     let quote = proved(&request(&debts, &campaign, &settings));
     assert_eq!(quote.amounts.rows[0].mode, Mode::Integrated);
     assert_eq!(quote.amounts.warnings, []);
-    assert!(quote.explanation.iter().any(|line| line.step == Step::SiengeCharges));
+    assert!(
+        quote
+            .explanation
+            .iter()
+            .any(|line| line.step == Step::SiengeCharges)
+    );
 }
 
 #[test]
@@ -123,6 +163,9 @@ fn a_present_balance_that_does_not_add_is_told() {
     }];
     let (campaign, settings) = (campaign(), settings());
     let quote = proved(&request(&debts, &campaign, &settings));
-    assert!(matches!(quote.amounts.warnings[..], [Warning::SiengeDoesNotAdd { .. }]));
+    assert!(matches!(
+        quote.amounts.warnings[..],
+        [Warning::SiengeDoesNotAdd { .. }]
+    ));
     assert_eq!(quote.amounts.rows[0].figures.updated, cents("1095.58"));
 }

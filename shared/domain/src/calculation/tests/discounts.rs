@@ -38,7 +38,10 @@ fn percentages_are_taken_of_each_row() {
     })
     .unwrap();
     let first = &quote.amounts.rows[0].figures;
-    assert_eq!((first.discounts.interest, first.discounts.fee), (cents("47.79"), cents("109.55")));
+    assert_eq!(
+        (first.discounts.interest, first.discounts.fee),
+        (cents("47.79"), cents("109.55"))
+    );
     let totals = &quote.amounts.totals;
     assert_eq!(totals.discounts.fee, cents("1556.07"));
     assert_eq!(totals.total, totals.gross - totals.discount);
@@ -53,7 +56,13 @@ fn an_amount_is_spread_over_the_rows_to_the_cent() {
     .unwrap();
     assert_eq!(quote.amounts.totals.discounts.interest, cents("100.01"));
     assert_eq!(quote.amounts.totals.discount, cents("100.01"));
-    assert!(quote.amounts.rows.iter().all(|row| row.figures.discounts.interest > Cents::ZERO));
+    assert!(
+        quote
+            .amounts
+            .rows
+            .iter()
+            .all(|row| row.figures.discounts.interest > Cents::ZERO)
+    );
 }
 
 #[test]
@@ -61,7 +70,10 @@ fn the_screens_minimum_is_the_total_less_every_maximum() {
     let quote = asking(Discounts::default()).unwrap();
     let totals = &quote.amounts.totals;
     // 10% of 15,000.00 + half of each row's charges + all fees.
-    assert_eq!(totals.maximum_discount, cents("1500.00") + cents("280.40") + cents("1556.07"));
+    assert_eq!(
+        totals.maximum_discount,
+        cents("1500.00") + cents("280.40") + cents("1556.07")
+    );
     assert_eq!(totals.minimum_total, totals.total - totals.maximum_discount);
 }
 
@@ -105,7 +117,12 @@ fn a_campaign_without_maxima_grants_nothing() {
         },
         ..request(&debts, &campaign, &settings)
     };
-    assert!(quote(&request).unwrap_err().to_string().contains("máximo de 0%"));
+    assert!(
+        quote(&request)
+            .unwrap_err()
+            .to_string()
+            .contains("máximo de 0%")
+    );
 }
 
 #[test]
@@ -120,12 +137,20 @@ fn a_plans_own_maxima_hold_for_a_plan() {
         },
         ..request(&debts, &campaign, &settings)
     };
-    assert!(quote(&request).unwrap_err().to_string().contains("máximo de 5%"));
+    assert!(
+        quote(&request)
+            .unwrap_err()
+            .to_string()
+            .contains("máximo de 5%")
+    );
 }
 
 fn anticipating(method: &str) -> CalculationSettings {
     CalculationSettings {
-        anticipation: serde_json::from_str(&format!(r#"{{"annualRate":"12","method":"{method}"}}"#)).unwrap(),
+        anticipation: serde_json::from_str(&format!(
+            r#"{{"annualRate":"12","method":"{method}"}}"#
+        ))
+        .unwrap(),
         ..settings()
     }
 }
@@ -139,7 +164,12 @@ fn anticipation_is_computed_by_whole_months_where_sienge_was_not_asked() {
     ];
     let (campaign, settings) = (campaign(), anticipating("compound"));
     let quote = proved(&request(&debts, &campaign, &settings));
-    let discounts: Vec<Cents> = quote.amounts.rows.iter().map(|row| row.figures.anticipation).collect();
+    let discounts: Vec<Cents> = quote
+        .amounts
+        .rows
+        .iter()
+        .map(|row| row.figures.anticipation)
+        .collect();
     // 0.9489% a month: 1,000 - 1,000 / 1.009489, and squared.
     assert_eq!(discounts, [cents("0.00"), cents("9.40"), cents("18.71")]);
     assert_eq!(quote.amounts.totals.discount, cents("28.11"));
@@ -210,7 +240,9 @@ fn index_correction_makes_the_principal_and_the_fees_base() {
         annual: false,
     };
     let (campaign, settings) = (campaign(), settings());
-    let figures = proved(&request(&debts, &campaign, &settings)).amounts.totals;
+    let figures = proved(&request(&debts, &campaign, &settings))
+        .amounts
+        .totals;
     assert_eq!(
         (figures.correction, figures.updated, figures.fee),
         (cents("6.53"), cents("1206.53"), cents("120.65"))
@@ -231,7 +263,10 @@ fn the_annual_correction_switch_decides() {
             annual_correction: switch,
             ..request(&debts, &campaign, &settings)
         };
-        assert_eq!(proved(&request).amounts.totals.correction, cents(correction));
+        assert_eq!(
+            proved(&request).amounts.totals.correction,
+            cents(correction)
+        );
     }
 }
 
@@ -249,7 +284,10 @@ fn the_fees_switch_charges_warns_or_charges_none() {
         };
         let amounts = proved(&request(&debts, &campaign, &settings)).amounts;
         assert_eq!(amounts.totals.fee, cents(fee));
-        assert_eq!(amounts.warnings.contains(&Warning::FeesWithoutSwitch), warns);
+        assert_eq!(
+            amounts.warnings.contains(&Warning::FeesWithoutSwitch),
+            warns
+        );
     }
 }
 
@@ -258,7 +296,10 @@ fn a_fine_above_two_percent_warns_once_and_is_charged() {
     let (debts, mut campaign, settings) = (internal(), campaign(), settings());
     campaign.tiers[0].charges.fine = Some(rate("2.5"));
     let amounts = proved(&request(&debts, &campaign, &settings)).amounts;
-    assert_eq!(amounts.warnings, [Warning::FineAboveTwoPercent { rate: rate("2.5") }]);
+    assert_eq!(
+        amounts.warnings,
+        [Warning::FineAboveTwoPercent { rate: rate("2.5") }]
+    );
     assert_eq!(amounts.rows[0].figures.fine, cents("25.00"));
 }
 
@@ -268,7 +309,14 @@ fn fees_of_two_tiers_are_rounded_by_tier() {
     campaign.tiers = vec![tier(-9999, 60), tier(61, 9999)];
     campaign.tiers[1].charges.fee = Some(rate("20"));
     let quote = proved(&request(&debts, &campaign, &settings));
-    assert_eq!(quote.explanation.iter().filter(|line| line.step == Step::FeeTotal).count(), 2);
+    assert_eq!(
+        quote
+            .explanation
+            .iter()
+            .filter(|line| line.step == Step::FeeTotal)
+            .count(),
+        2
+    );
     assert_eq!(quote.amounts.rows[0].figures.fee, cents("213.46"));
 }
 
@@ -278,6 +326,10 @@ fn a_residue_larger_than_the_first_fee_moves_on_to_the_next_rows() {
     let (campaign, settings) = (campaign(), settings());
     let amounts = proved(&request(&debts, &campaign, &settings)).amounts;
     // Ten fees of half a cent, rounded up to 0.10; the total is 0.05.
-    let fees: Vec<i64> = amounts.rows.iter().map(|row| row.figures.fee.get()).collect();
+    let fees: Vec<i64> = amounts
+        .rows
+        .iter()
+        .map(|row| row.figures.fee.get())
+        .collect();
     assert_eq!(fees, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
 }

@@ -17,7 +17,10 @@ const SCREEN: [(i32, &str, &str, &str); 6] = [
 fn assert_screen(quote: &Quote, mode: Mode) {
     for (row, (days, charges, fee, total)) in quote.amounts.rows.iter().zip(SCREEN) {
         let figures = &row.figures;
-        assert_eq!((row.mode, row.days_late, row.days_charged), (mode, days, days));
+        assert_eq!(
+            (row.mode, row.days_late, row.days_charged),
+            (mode, days, days)
+        );
         assert_eq!(
             (figures.interest, figures.fine, figures.fee, figures.total),
             (cents(charges), Cents::ZERO, cents(fee), cents(total))
@@ -27,7 +30,10 @@ fn assert_screen(quote: &Quote, mode: Mode) {
     assert_eq!(totals.original, cents("15000.00"));
     assert_eq!(totals.interest, cents("560.78"));
     assert_eq!(totals.fee, cents("1556.07"));
-    assert_eq!((totals.gross, totals.total), (cents("17116.85"), cents("17116.85")));
+    assert_eq!(
+        (totals.gross, totals.total),
+        (cents("17116.85"), cents("17116.85"))
+    );
 }
 
 #[test]
@@ -79,7 +85,10 @@ fn each_step_of_the_formula_is_the_published_one() {
             "{days} days"
         );
     }
-    assert_eq!(sienge_charges(key(1), cents("1000"), 0, &terms, &mut Silent).total(), Cents::ZERO);
+    assert_eq!(
+        sienge_charges(key(1), cents("1000"), 0, &terms, &mut Silent).total(),
+        Cents::ZERO
+    );
 }
 
 #[test]
@@ -97,7 +106,10 @@ fn the_internal_calculation_charges_fine_and_interest_on_the_original_value() {
     ];
     for (row, (fine, interest)) in quote.amounts.rows.iter().zip(expected) {
         assert_eq!(row.mode, Mode::Internal);
-        assert_eq!((row.figures.fine, row.figures.interest), (cents(fine), cents(interest)));
+        assert_eq!(
+            (row.figures.fine, row.figures.interest),
+            (cents(fine), cents(interest))
+        );
     }
     // 15,464.33 * 10% = 1,546.433; rows sum to 1,546.44, the first carries -0.01.
     let totals = &quote.amounts.totals;
@@ -141,7 +153,12 @@ fn grace_charges_nothing_and_then_counts_from_the_due_date() {
     };
     let (debts, campaign) = (internal(), campaign());
     let quote = proved(&request(&debts, &campaign, &settings));
-    let charged: Vec<i32> = quote.amounts.rows.iter().map(|row| row.days_charged).collect();
+    let charged: Vec<i32> = quote
+        .amounts
+        .rows
+        .iter()
+        .map(|row| row.days_charged)
+        .collect();
     assert_eq!(charged, [142, 112, 81, 50, 0, 0]);
 }
 
@@ -155,6 +172,9 @@ fn a_bill_without_late_terms_takes_sienges_correction_and_the_campaigns_charges(
     let quote = proved(&request(&debts, &campaign, &settings));
     let row = &quote.amounts.rows[0];
     assert_eq!(row.mode, Mode::Internal);
-    assert_eq!((row.figures.correction, row.figures.fine), (cents("100.00"), cents("20.00")));
+    assert_eq!(
+        (row.figures.correction, row.figures.fine),
+        (cents("100.00"), cents("20.00"))
+    );
     assert_eq!(row.figures.fee, cents("116.73"));
 }

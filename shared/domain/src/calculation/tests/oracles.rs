@@ -15,7 +15,8 @@ struct Price {
 
 #[test]
 fn price_payments_equal_numpy_financials() {
-    let vectors: Price = serde_json::from_str(include_str!("../../../../../tests/oracles/price.json")).unwrap();
+    let vectors: Price =
+        serde_json::from_str(include_str!("../../../../../tests/oracles/price.json")).unwrap();
     assert_eq!(vectors.rows.len(), 200);
     for (base, rate, payments, advance, expected) in vectors.rows {
         let line = Line {
@@ -23,7 +24,11 @@ fn price_payments_equal_numpy_financials() {
             component: Component::Working,
             step: Step::InstallmentValue,
             base,
-            operation: Operation::Price { rate, payments, advance },
+            operation: Operation::Price {
+                rate,
+                payments,
+                advance,
+            },
             rounding: Rounding::HalfUp,
             result: expected,
         };
@@ -52,7 +57,9 @@ fn a_whole_plan_pays_what_numpy_financial_says() {
         business_days_only: false,
     };
     // pmt(0.02, 12, -10000) = 945.5959...
-    let plan = plan(&request(&debts, &campaign, &settings), &asked).unwrap().plan;
+    let plan = plan(&request(&debts, &campaign, &settings), &asked)
+        .unwrap()
+        .plan;
     assert_eq!(plan.installments[5].amount, cents("945.60"));
 }
 
@@ -67,7 +74,10 @@ struct BusinessDays {
 
 #[test]
 fn bank_holidays_equal_bizdays_anbima_for_every_year() {
-    let vectors: BusinessDays = serde_json::from_str(include_str!("../../../../../tests/oracles/business_days.json")).unwrap();
+    let vectors: BusinessDays = serde_json::from_str(include_str!(
+        "../../../../../tests/oracles/business_days.json"
+    ))
+    .unwrap();
     let national = HolidayRules::default();
     let mut day = jiff::civil::date(vectors.first_year, 1, 1);
     while day.year() <= vectors.last_year {
@@ -77,7 +87,9 @@ fn bank_holidays_equal_bizdays_anbima_for_every_year() {
             weekday && !vectors.weekday_holidays.contains(&day),
             "{day}"
         );
-        assert!(!weekday || is_national_bank_holiday(day) == vectors.weekday_holidays.contains(&day));
+        assert!(
+            !weekday || is_national_bank_holiday(day) == vectors.weekday_holidays.contains(&day)
+        );
         day = day.tomorrow().unwrap();
     }
     for (due, expected) in vectors.following {
@@ -87,7 +99,10 @@ fn bank_holidays_equal_bizdays_anbima_for_every_year() {
 
 #[test]
 fn banks_attend_nobody_on_the_last_business_day_of_every_year() {
-    let vectors: BusinessDays = serde_json::from_str(include_str!("../../../../../tests/oracles/business_days.json")).unwrap();
+    let vectors: BusinessDays = serde_json::from_str(include_str!(
+        "../../../../../tests/oracles/business_days.json"
+    ))
+    .unwrap();
     let national = HolidayRules::default();
     let attending = HolidayRules {
         attended_at_year_end: true,
@@ -98,12 +113,19 @@ fn banks_attend_nobody_on_the_last_business_day_of_every_year() {
         let mut day = jiff::civil::date(last.year(), 1, 1);
         while day.year() == last.year() {
             assert_eq!(is_last_bank_day_of_year(day), day == last, "{day}");
-            assert_eq!(national.is_attended(day), day != last && national.is_business_day(day), "{day}");
+            assert_eq!(
+                national.is_attended(day),
+                day != last && national.is_business_day(day),
+                "{day}"
+            );
             day = day.tomorrow().unwrap();
         }
         for policy in [DaysPolicy::NextBusinessDay, DaysPolicy::OriginalIfLate] {
             assert_eq!(policy.days_late(last, next, &national), 0, "{last}");
-            assert!(policy.days_late(last, next.tomorrow().unwrap(), &national) > 0, "{last}");
+            assert!(
+                policy.days_late(last, next.tomorrow().unwrap(), &national) > 0,
+                "{last}"
+            );
             assert!(policy.days_late(last, next, &attending) > 0, "{last}");
         }
     }

@@ -19,11 +19,20 @@ fn imputed(cash: &str, order: ImputationOrder) -> Imputation {
 fn charges_are_paid_before_principal_and_the_oldest_installment_first() {
     let imputation = imputed("500.00", ImputationOrder::ChargesFirst);
     let first = &imputation.rows[0];
-    assert_eq!((first.paid.fee, first.paid.interest), (cents("109.55"), cents("95.58")));
+    assert_eq!(
+        (first.paid.fee, first.paid.interest),
+        (cents("109.55"), cents("95.58"))
+    );
     // What the payment's event prints is the principal amortised, not the cash.
-    assert_eq!((first.paid.principal, first.cash), (cents("294.87"), cents("500.00")));
+    assert_eq!(
+        (first.paid.principal, first.cash),
+        (cents("294.87"), cents("500.00"))
+    );
     // Balance = principal before - amortised = updated value - cash.
-    assert_eq!((first.principal_left, first.left), (cents("705.13"), cents("705.13")));
+    assert_eq!(
+        (first.principal_left, first.left),
+        (cents("705.13"), cents("705.13"))
+    );
     assert_eq!(imputation.rows[1].cash, Cents::ZERO);
     assert_eq!(imputation.excess, Cents::ZERO);
 }
@@ -35,7 +44,10 @@ fn less_cash_than_charges_amortises_nothing() {
         (first.paid.fee, first.paid.interest, first.paid.principal),
         (cents("109.55"), cents("40.45"), Cents::ZERO)
     );
-    assert_eq!((first.principal_left, first.left), (cents("1000.00"), cents("1055.13")));
+    assert_eq!(
+        (first.principal_left, first.left),
+        (cents("1000.00"), cents("1055.13"))
+    );
 }
 
 #[test]
@@ -45,7 +57,10 @@ fn principal_first_when_agreed_otherwise() {
         (first.paid.principal, first.paid.interest, first.paid.fee),
         (cents("1000.00"), cents("50.00"), Cents::ZERO)
     );
-    assert_eq!((first.principal_left, first.left), (Cents::ZERO, cents("155.13")));
+    assert_eq!(
+        (first.principal_left, first.left),
+        (Cents::ZERO, cents("155.13"))
+    );
 }
 
 #[test]

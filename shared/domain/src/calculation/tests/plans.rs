@@ -36,15 +36,25 @@ fn planned(asked: &PlanRequest) -> Result<Plan, Error> {
 }
 
 fn amounts(plan: &Plan) -> Vec<String> {
-    plan.installments.iter().map(|installment| installment.amount.to_string()).collect()
+    plan.installments
+        .iter()
+        .map(|installment| installment.amount.to_string())
+        .collect()
 }
 
 #[test]
 fn the_first_installment_carries_the_residue() {
     let plan = planned(&asked(3, PlanInterest::None)).unwrap();
     assert_eq!(amounts(&plan), ["333.34", "333.33", "333.33"]);
-    let dates: Vec<Date> = plan.installments.iter().map(|installment| installment.due_on).collect();
-    assert_eq!(dates, [date(2021, 12, 20), date(2022, 1, 20), date(2022, 2, 20)]);
+    let dates: Vec<Date> = plan
+        .installments
+        .iter()
+        .map(|installment| installment.due_on)
+        .collect();
+    assert_eq!(
+        dates,
+        [date(2021, 12, 20), date(2022, 1, 20), date(2022, 2, 20)]
+    );
     assert_eq!((plan.total, plan.interest), (cents("1000.00"), Cents::ZERO));
 }
 
@@ -52,9 +62,12 @@ fn the_first_installment_carries_the_residue() {
 fn or_the_last_one_does() {
     let (debts, campaign, mut settings) = a_thousand();
     settings.rounding.residue = Residue::Last;
-    let plan = plan(&request(&debts, &campaign, &settings), &asked(3, PlanInterest::None))
-        .unwrap()
-        .plan;
+    let plan = plan(
+        &request(&debts, &campaign, &settings),
+        &asked(3, PlanInterest::None),
+    )
+    .unwrap()
+    .plan;
     verify_plan(&plan).unwrap();
     assert_eq!(amounts(&plan), ["333.33", "333.33", "333.34"]);
 }
@@ -63,10 +76,16 @@ fn or_the_last_one_does() {
 fn price_takes_the_tiers_rate() {
     let plan = planned(&asked(12, PlanInterest::Price)).unwrap();
     // 94.559597 each, 1,134.715 in all, which is 12 * 94.56 to the cent.
-    assert_eq!((plan.total, plan.interest), (cents("1134.72"), cents("134.72")));
+    assert_eq!(
+        (plan.total, plan.interest),
+        (cents("1134.72"), cents("134.72"))
+    );
     assert_eq!(plan.installments[0].amount, cents("94.56"));
     assert_eq!(
-        (plan.installments[0].interest, plan.installments[0].principal),
+        (
+            plan.installments[0].interest,
+            plan.installments[0].principal
+        ),
         (cents("20.00"), cents("74.56"))
     );
     assert_eq!(plan.rate, rate("2"));
@@ -80,9 +99,15 @@ fn a_down_payment_is_taken_off_before_the_interest() {
     };
     let plan = planned(&asked).unwrap();
     // 463.54 each, 927.09 in all; 2% of 900.00 and the cent the first carries.
-    assert_eq!((plan.financed, plan.total), (cents("900.00"), cents("1027.09")));
     assert_eq!(
-        (plan.installments[0].interest, plan.installments[0].principal),
+        (plan.financed, plan.total),
+        (cents("900.00"), cents("1027.09"))
+    );
+    assert_eq!(
+        (
+            plan.installments[0].interest,
+            plan.installments[0].principal
+        ),
         (cents("18.01"), cents("445.54"))
     );
 }
@@ -114,7 +139,8 @@ fn the_smallest_plan_that_fits_a_month_is_found() {
     let (debts, campaign, settings) = a_thousand();
     let request = request(&debts, &campaign, &settings);
     let smallest = |affordable: &str| {
-        smallest_plan(&request, &asked(1, PlanInterest::Price), cents(affordable)).map(|planned| planned.plan.installments.len())
+        smallest_plan(&request, &asked(1, PlanInterest::Price), cents(affordable))
+            .map(|planned| planned.plan.installments.len())
     };
     assert_eq!(smallest("1000.00").unwrap(), 1);
     assert_eq!(smallest("999.99").unwrap(), 2);
@@ -133,7 +159,8 @@ fn the_inverse_question_passes_over_what_the_campaign_does_not_allow() {
     campaign.plan_tiers = vec![plan_tier(6, 10), plan_tier(24, 36)];
     let request = request(&debts, &campaign, &settings);
     let smallest = |affordable: &str| {
-        let planned = smallest_plan(&request, &asked(1, PlanInterest::None), cents(affordable)).unwrap();
+        let planned =
+            smallest_plan(&request, &asked(1, PlanInterest::None), cents(affordable)).unwrap();
         planned.plan.installments.len()
     };
     assert_eq!(smallest("400.00"), 6);

@@ -32,10 +32,20 @@ fn figures_are_sound(figures: &Figures) {
         figures.remittance.fine,
         figures.remittance.interest,
     ];
-    assert!(never_negative.iter().all(|amount| !amount.is_negative()), "{figures:?}");
-    assert!(d.principal + d.fine + d.interest + d.fee <= figures.maximum_discount, "{figures:?}");
+    assert!(
+        never_negative.iter().all(|amount| !amount.is_negative()),
+        "{figures:?}"
+    );
+    assert!(
+        d.principal + d.fine + d.interest + d.fee <= figures.maximum_discount,
+        "{figures:?}"
+    );
     assert!(d.principal + figures.anticipation <= figures.principal() && d.fine <= figures.fine);
-    assert!(d.interest <= figures.interest && d.fee <= figures.fee && figures.minimum_total <= figures.total);
+    assert!(
+        d.interest <= figures.interest
+            && d.fee <= figures.fee
+            && figures.minimum_total <= figures.total
+    );
 }
 
 proptest! {

@@ -15,7 +15,8 @@ pub(super) fn any_rate(maximum: i64) -> impl Strategy<Value = Rate> {
 
 /// Mostly everyday amounts, and the largest.
 pub(super) fn any_amount() -> impl Strategy<Value = Cents> {
-    prop_oneof![8 => 1..5_000_000_i64, 1 => 1..100_i64, 1 => Just(Cents::MAX.get())].prop_map(Cents::new)
+    prop_oneof![8 => 1..5_000_000_i64, 1 => 1..100_i64, 1 => Just(Cents::MAX.get())]
+        .prop_map(Cents::new)
 }
 
 pub(super) fn any_correction() -> impl Strategy<Value = Correction> {
@@ -23,10 +24,12 @@ pub(super) fn any_correction() -> impl Strategy<Value = Correction> {
     prop_oneof![
         Just(Correction::None),
         // Half to double: a deflation or an inflation nobody has seen.
-        (index, 50..200_i64, any::<bool>()).prop_map(|(base_index, percent, annual)| Correction::Index {
-            base_index,
-            index: base_index * crate::money::Decimal::new(percent, 2),
-            annual,
+        (index, 50..200_i64, any::<bool>()).prop_map(|(base_index, percent, annual)| {
+            Correction::Index {
+                base_index,
+                index: base_index * crate::money::Decimal::new(percent, 2),
+                annual,
+            }
         }),
     ]
 }

@@ -79,11 +79,13 @@ pub(super) fn sienge(adjusted: &str, additional: &str) -> SiengeBalance {
 
 /// The contract as Sienge answers it.
 pub(super) fn integrated() -> Vec<Debt> {
-    let debts = contract_295().into_iter().map(|(id, due, original, additional)| Debt {
-        sienge: Some(sienge(original, additional)),
-        late_terms: Some(terms(Some("0.54"))),
-        ..debt(id, due, original)
-    });
+    let debts = contract_295()
+        .into_iter()
+        .map(|(id, due, original, additional)| Debt {
+            sienge: Some(sienge(original, additional)),
+            late_terms: Some(terms(Some("0.54"))),
+            ..debt(id, due, original)
+        });
     debts.collect()
 }
 
@@ -150,7 +152,11 @@ pub(super) fn settings() -> CalculationSettings {
 }
 
 /// A cash request on the example's date.
-pub(super) fn request<'a>(debts: &'a [Debt], campaign: &'a Campaign, settings: &'a CalculationSettings) -> Request<'a> {
+pub(super) fn request<'a>(
+    debts: &'a [Debt],
+    campaign: &'a Campaign,
+    settings: &'a CalculationSettings,
+) -> Request<'a> {
     Request {
         debts,
         campaign,

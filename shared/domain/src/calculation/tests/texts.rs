@@ -7,7 +7,11 @@ use super::support::*;
 use crate::calculation::*;
 
 fn texts<'a>(lines: impl IntoIterator<Item = &'a Line>) -> String {
-    lines.into_iter().map(Line::text).collect::<Vec<_>>().join("\n")
+    lines
+        .into_iter()
+        .map(Line::text)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -125,7 +129,12 @@ fn a_plan_and_a_payment_in_words() {
     Parcelas: 12 × 1.426,40 = 17.116,80
     Ajuste de arredondamento do parcelamento (total − soma das parcelas): 17.116,85 − 17.116,80 = 0,05
     ");
-    let paid = impute(&planned.quote.amounts, cents("1500.00"), ImputationOrder::ChargesFirst).unwrap();
+    let paid = impute(
+        &planned.quote.amounts,
+        cents("1500.00"),
+        ImputationOrder::ChargesFirst,
+    )
+    .unwrap();
     insta::assert_snapshot!(texts(&paid.explanation), @"
     Pagamento dos honorários: o menor entre 1.500,00 e 109,55 = 109,55
     Pagamento dos juros: o menor entre 1.390,45 e 95,58 = 95,58
@@ -149,9 +158,14 @@ fn warnings_in_words() {
         Warning::FineAboveTwoPercent { rate: rate("2.5") },
         Warning::FeesWithoutSwitch,
         Warning::SiengeNotConsulted { of },
-        differs(Cause::Days { shown: 142, charged: 140 }),
+        differs(Cause::Days {
+            shown: 142,
+            charged: 140,
+        }),
         differs(Cause::ProRata { rate: rate("0.54") }),
-        differs(Cause::DailyValue { value: cents("0.33") }),
+        differs(Cause::DailyValue {
+            value: cents("0.33"),
+        }),
         differs(Cause::PartlyPaid),
         differs(Cause::Rounding),
         differs(Cause::Unknown),

@@ -11,7 +11,10 @@ fn read(text: &str) -> Boleto {
 
 /// A boleto with this factor, its check digits right.
 fn with_factor(factor: u16) -> Boleto {
-    sealed(&format!("00190{factor:04}0000108680{:025}", 1_234_567_000_000_123_417_u64))
+    sealed(&format!(
+        "00190{factor:04}0000108680{:025}",
+        1_234_567_000_000_123_417_u64
+    ))
 }
 
 /// A barcode's digits with the general digit they need.
@@ -54,7 +57,11 @@ fn the_known_lines_are_read() {
     ] {
         let boleto = read(line);
         assert_eq!(boleto.due_on(reference), Some(due), "{line}");
-        assert_eq!((boleto.bank().as_str(), boleto.value()), (bank, Some(value)), "{line}");
+        assert_eq!(
+            (boleto.bank().as_str(), boleto.value()),
+            (bank, Some(value)),
+            "{line}"
+        );
         assert_eq!(boleto.formatted(), line);
         assert_eq!(read(&boleto.barcode()), boleto);
     }
@@ -62,14 +69,22 @@ fn the_known_lines_are_read() {
 
 /// The characters of a text with a blank after each.
 fn apart(text: &str, blank: &str) -> String {
-    text.chars().map(|digit| digit.to_string() + blank).collect()
+    text.chars()
+        .map(|digit| digit.to_string() + blank)
+        .collect()
 }
 
 #[test]
 fn dots_blanks_and_the_barcode_make_no_difference() {
     let boleto = read(PRINTED);
-    assert_eq!(boleto.line(), "00190000090123456700400001234178187890000108680");
-    assert_eq!(boleto.barcode(), "00191878900001086800000001234567000000123417");
+    assert_eq!(
+        boleto.line(),
+        "00190000090123456700400001234178187890000108680"
+    );
+    assert_eq!(
+        boleto.barcode(),
+        "00191878900001086800000001234567000000123417"
+    );
     for text in [
         boleto.line(),
         boleto.barcode(),
@@ -86,7 +101,9 @@ fn dots_blanks_and_the_barcode_make_no_difference() {
             "００１９０００００９０１２３４５６７００４００００１２３４１７８１８７８９００００１０８６８０",
             "\u{3000}",
         ),
-        format!("Linha digitável do boleto com vencimento em outubro, para pagar em qualquer banco até o vencimento:\n{PRINTED}"),
+        format!(
+            "Linha digitável do boleto com vencimento em outubro, para pagar em qualquer banco até o vencimento:\n{PRINTED}"
+        ),
     ] {
         assert_eq!(read(&text), boleto, "{text}");
     }
@@ -100,19 +117,61 @@ fn a_last_field_printed_short_is_the_same_boleto() {
         ("4 0", "4 00000000000000", None, None),
         ("4 0000 000", "4 00000000000000", None, None),
         ("4 0000000000000", "4 00000000000000", None, None),
-        ("5 15130", "5 00000000015130", Some(Cents::new(15_130)), None),
-        ("5 0000015130", "5 00000000015130", Some(Cents::new(15_130)), None),
-        ("8 8789000", "8 00000008789000", Some(Cents::new(8_789_000)), None),
-        ("7 8789000", "7 87890000000000", None, Some(date(2021, 10, 30))),
-        ("7 8789 000", "7 87890000000000", None, Some(date(2021, 10, 30))),
-        ("7 878900000000", "7 87890000000000", None, Some(date(2021, 10, 30))),
-        ("4 1656 0", "4 16560000000000", None, Some(date(2026, 12, 10))),
+        (
+            "5 15130",
+            "5 00000000015130",
+            Some(Cents::new(15_130)),
+            None,
+        ),
+        (
+            "5 0000015130",
+            "5 00000000015130",
+            Some(Cents::new(15_130)),
+            None,
+        ),
+        (
+            "8 8789000",
+            "8 00000008789000",
+            Some(Cents::new(8_789_000)),
+            None,
+        ),
+        (
+            "7 8789000",
+            "7 87890000000000",
+            None,
+            Some(date(2021, 10, 30)),
+        ),
+        (
+            "7 8789 000",
+            "7 87890000000000",
+            None,
+            Some(date(2021, 10, 30)),
+        ),
+        (
+            "7 878900000000",
+            "7 87890000000000",
+            None,
+            Some(date(2021, 10, 30)),
+        ),
+        (
+            "4 1656 0",
+            "4 16560000000000",
+            None,
+            Some(date(2026, 12, 10)),
+        ),
     ] {
         let boleto = read(&format!("{FIELDS} {whole}"));
-        for text in [format!("{FIELDS} {short}"), format!("{FIELDS} {short}").replace([' ', '.'], "")] {
+        for text in [
+            format!("{FIELDS} {short}"),
+            format!("{FIELDS} {short}").replace([' ', '.'], ""),
+        ] {
             assert_eq!(read(&text), boleto, "{text}");
         }
-        assert_eq!((boleto.value(), boleto.due_on(date(2026, 11, 20))), (value, due), "{short}");
+        assert_eq!(
+            (boleto.value(), boleto.due_on(date(2026, 11, 20))),
+            (value, due),
+            "{short}"
+        );
         assert_eq!(boleto.formatted(), format!("{FIELDS} {whole}"));
     }
     // A wrong general digit, nothing after it, a value that lost a digit, a wrong field, one digit too many.
@@ -124,7 +183,10 @@ fn a_last_field_printed_short_is_the_same_boleto() {
         format!("{FIELDS} 4 000000000000000"),
     ] {
         assert!(
-            matches!(Boleto::parse(&wrong), Err(InvalidBoleto::Length { .. } | InvalidBoleto::Collection)),
+            matches!(
+                Boleto::parse(&wrong),
+                Err(InvalidBoleto::Length { .. } | InvalidBoleto::Collection)
+            ),
             "{wrong}"
         );
     }
@@ -140,7 +202,11 @@ fn a_utility_bill_is_named_by_its_line_and_by_its_barcode() {
         "858900004609524601791605607593050865831483000010",
         "Fatura: 82650000001234567890123456789012345678901234",
     ] {
-        assert_eq!(Boleto::parse(text), Err(InvalidBoleto::Collection), "{text}");
+        assert_eq!(
+            Boleto::parse(text),
+            Err(InvalidBoleto::Collection),
+            "{text}"
+        );
     }
 }
 
@@ -169,7 +235,11 @@ fn a_factor_is_the_day_nearest_to_the_reference() {
         (1000, date(2012, 10, 28), date(2025, 2, 22)),
         (1000, date(2012, 10, 27), date(2000, 7, 3)),
     ] {
-        assert_eq!(with_factor(factor).due_on(reference), Some(due), "{factor} at {reference}");
+        assert_eq!(
+            with_factor(factor).due_on(reference),
+            Some(due),
+            "{factor} at {reference}"
+        );
     }
 }
 
@@ -192,9 +262,18 @@ fn what_is_wrong_is_said_without_the_line() {
             InvalidBoleto::Length { digits: 46 },
         ),
         (&"1".repeat(500), InvalidBoleto::Length { digits: 500 }),
-        ("00190.00009 01234.567004 00001.234178 1 8789000010868O", InvalidBoleto::NotDigits),
-        ("٠0190.00009 01234.567004 00001.234178 1 87890000108680", InvalidBoleto::NotDigits),
-        ("846700000017435900240209024050002435842210108119", InvalidBoleto::Collection),
+        (
+            "00190.00009 01234.567004 00001.234178 1 8789000010868O",
+            InvalidBoleto::NotDigits,
+        ),
+        (
+            "٠0190.00009 01234.567004 00001.234178 1 87890000108680",
+            InvalidBoleto::NotDigits,
+        ),
+        (
+            "846700000017435900240209024050002435842210108119",
+            InvalidBoleto::Collection,
+        ),
         (
             "00190.00008 01234.567004 00001.234178 1 87890000108680",
             InvalidBoleto::Field { field: 1 },
@@ -207,9 +286,18 @@ fn what_is_wrong_is_said_without_the_line() {
             "00190.00009 01234.567004 00001.234177 1 87890000108680",
             InvalidBoleto::Field { field: 3 },
         ),
-        ("00190.00009 01234.567004 00001.234178 2 87890000108680", InvalidBoleto::General),
-        ("00190.00009 01234.567004 00001.234178 1 87890000108681", InvalidBoleto::General),
-        ("00181878900001086800000001234567000000123417", InvalidBoleto::Currency),
+        (
+            "00190.00009 01234.567004 00001.234178 2 87890000108680",
+            InvalidBoleto::General,
+        ),
+        (
+            "00190.00009 01234.567004 00001.234178 1 87890000108681",
+            InvalidBoleto::General,
+        ),
+        (
+            "00181878900001086800000001234567000000123417",
+            InvalidBoleto::Currency,
+        ),
     ] {
         let error = Boleto::parse(text).unwrap_err();
         assert_eq!(error, wrong, "{text}");
@@ -236,9 +324,19 @@ fn collapses(remainder: u8) -> bool {
 
 /// Whether the general digit cannot tell two barcodes apart.
 fn look_alike(one: &Boleto, other: &[u8]) -> bool {
-    let line = [&other[0..4], &other[32..47], &other[4..9], &other[10..20], &other[21..31]].concat();
+    let line = [
+        &other[0..4],
+        &other[32..47],
+        &other[4..9],
+        &other[10..20],
+        &other[21..31],
+    ]
+    .concat();
     let other = Boleto::from_barcode(&line);
-    let (before, after) = (general_remainder(&one.digits), general_remainder(&other.digits));
+    let (before, after) = (
+        general_remainder(&one.digits),
+        general_remainder(&other.digits),
+    );
     collapses(before) && collapses(after)
 }
 

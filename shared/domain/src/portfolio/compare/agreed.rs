@@ -10,8 +10,14 @@ use super::view::View;
 /// The installments that our agreements remade, as far as the view shows it: all that a claim names are settled by a receipt of
 /// type Reparcelamento on the day the agreement asked for. A remake of fewer or others, or of another day, is somebody else's.
 pub(super) fn remade_by_agreements(held: &HeldBill, view: &View<'_>) -> BTreeSet<InstallmentId> {
-    let claims = held.claims.live.iter().filter(|claim| is_remade(claim, view));
-    claims.flat_map(|claim| claim.installments.iter().copied()).collect()
+    let claims = held
+        .claims
+        .live
+        .iter()
+        .filter(|claim| is_remade(claim, view));
+    claims
+        .flat_map(|claim| claim.installments.iter().copied())
+        .collect()
 }
 
 fn is_remade(claim: &Claim, view: &View<'_>) -> bool {
@@ -19,8 +25,12 @@ fn is_remade(claim: &Claim, view: &View<'_>) -> bool {
         return false;
     };
     claim.installments.iter().all(|id| {
-        let row = view.installments.get(id).filter(|row| row.balance.is_zero());
+        let row = view
+            .installments
+            .get(id)
+            .filter(|row| row.balance.is_zero());
         let mut receipts = row.iter().flat_map(|row| &row.receipts);
-        receipts.any(|receipt| receipt.kind == SettlementKind::Remade && receipt.paid_on == remade_on)
+        receipts
+            .any(|receipt| receipt.kind == SettlementKind::Remade && receipt.paid_on == remade_on)
     })
 }

@@ -8,7 +8,14 @@ use super::view::View;
 
 /// Settles the contract the installments belong to. Only Sienge's balances say whether it is alive: a cancelled one with a
 /// balance is open, and it is cancelled once nothing is open any more.
-pub(super) fn settle_current(draft: &mut Draft<'_>, view: &View<'_>, contract: Contract, was_held: bool, assigned: bool, today: Date) {
+pub(super) fn settle_current(
+    draft: &mut Draft<'_>,
+    view: &View<'_>,
+    contract: Contract,
+    was_held: bool,
+    assigned: bool,
+    today: Date,
+) {
     let mut after = contract;
     if let Some(header) = view.header {
         refresh(&mut after, header);
@@ -20,11 +27,16 @@ pub(super) fn settle_current(draft: &mut Draft<'_>, view: &View<'_>, contract: C
         .or_else(|| draft.rescinded_on(&after.key));
     after.state = match (draft.is_alive(&after.key), after.state, cancelled_on) {
         (true, _, _) => ContractState::Open,
-        (false, ContractState::Open | ContractState::Finished { .. }, Some(on)) => ContractState::Cancelled { on },
+        (false, ContractState::Open | ContractState::Finished { .. }, Some(on)) => {
+            ContractState::Cancelled { on }
+        }
         (false, ContractState::Open, None) => ContractState::Finished { on: today },
         (false, state, _) => state,
     };
-    if matches!(after.state, ContractState::Finished { .. } | ContractState::Cancelled { .. }) {
+    if matches!(
+        after.state,
+        ContractState::Finished { .. } | ContractState::Cancelled { .. }
+    ) {
         // Nothing is left to move.
         after.successor = None;
     }
@@ -44,7 +56,13 @@ pub(super) fn settle_current(draft: &mut Draft<'_>, view: &View<'_>, contract: C
 }
 
 /// Settles a contract the bill has left for another.
-pub(super) fn settle_left(draft: &mut Draft<'_>, contract: &Contract, to: &ContractKey, assigned: bool, today: Date) {
+pub(super) fn settle_left(
+    draft: &mut Draft<'_>,
+    contract: &Contract,
+    to: &ContractKey,
+    assigned: bool,
+    today: Date,
+) {
     let mut after = contract.clone();
     after.successor = Some(to.clone());
     let mut told = Vec::new();

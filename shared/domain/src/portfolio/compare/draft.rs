@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
 use crate::portfolio::{
-    Action, Change, Contract, ContractKey, ContractState, EventKind, HeldBill, Installment, ReturnReason, SettlementClasses,
-    SettlementKind, TimelineEvent, standing_receipts,
+    Action, Change, Contract, ContractKey, ContractState, EventKind, HeldBill, Installment,
+    ReturnReason, SettlementClasses, SettlementKind, TimelineEvent, standing_receipts,
 };
 
 use super::events::{self, Named};
@@ -36,7 +36,12 @@ struct EventDraft {
 }
 
 impl<'a> Draft<'a> {
-    pub fn new(held: &'a HeldBill, today: Date, by_sync: bool, classes: &'a SettlementClasses) -> Self {
+    pub fn new(
+        held: &'a HeldBill,
+        today: Date,
+        by_sync: bool,
+        classes: &'a SettlementClasses,
+    ) -> Self {
         Self {
             held,
             today,
@@ -49,18 +54,32 @@ impl<'a> Draft<'a> {
     }
 
     /// The installments held of a contract, before this comparison.
-    pub fn held_of(&self, contract: &ContractKey) -> impl Iterator<Item = &'a Installment> + use<'a> {
+    pub fn held_of(
+        &self,
+        contract: &ContractKey,
+    ) -> impl Iterator<Item = &'a Installment> + use<'a> {
         let first = (contract.clone(), InstallmentId(i64::MIN));
         let last = (contract.clone(), InstallmentId(i64::MAX));
-        self.held.installments.range(first..=last).map(|(_, installment)| installment)
+        self.held
+            .installments
+            .range(first..=last)
+            .map(|(_, installment)| installment)
     }
 
     /// The installments of a contract after the decisions taken so far.
-    pub fn after_of<'d>(&'d self, contract: &'d ContractKey) -> impl Iterator<Item = &'d Installment> {
-        let unchanged = self
-            .held_of(contract)
-            .filter(|held| !self.installments.contains_key(&(held.contract.clone(), held.id)));
-        let changed = self.installments.values().map(|(_, installment)| installment);
+    pub fn after_of<'d>(
+        &'d self,
+        contract: &'d ContractKey,
+    ) -> impl Iterator<Item = &'d Installment> {
+        let unchanged = self.held_of(contract).filter(|held| {
+            !self
+                .installments
+                .contains_key(&(held.contract.clone(), held.id))
+        });
+        let changed = self
+            .installments
+            .values()
+            .map(|(_, installment)| installment);
         unchanged.chain(changed.filter(move |installment| installment.contract == *contract))
     }
 
@@ -78,7 +97,13 @@ impl<'a> Draft<'a> {
                 reversed: step.moved.receipt.net,
                 balance: step.balance,
             };
-            event.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
+            event.payments.push(events::of_receipt(
+                &key,
+                self.today,
+                kind,
+                &named,
+                &step.moved,
+            ));
         }
         let settles = matches!(action, Action::Settled | Action::Included) && after.is_settled();
         for (index, step) in verdict.paid.iter().enumerate() {
@@ -93,10 +118,20 @@ impl<'a> Draft<'a> {
                 total: settles && index + 1 == verdict.paid.len(),
                 by_sync: self.by_sync,
             };
-            event.payments.push(events::of_receipt(&key, self.today, kind, &named, &step.moved));
+            event.payments.push(events::of_receipt(
+                &key,
+                self.today,
+                kind,
+                &named,
+                &step.moved,
+            ));
         }
         if let Some(motive) = verdict.returned {
-            event.returned.entry(motive).or_default().push(named.clone());
+            event
+                .returned
+                .entry(motive)
+                .or_default()
+                .push(named.clone());
         }
         if verdict.reopened {
             event.reopened.push(named.clone());
@@ -107,7 +142,8 @@ impl<'a> Draft<'a> {
         if matches!(action, Action::Included | Action::Reopened) && after.is_open() {
             event.opened.push(named);
         }
-        self.installments.insert((key, after.id), (verdict.action, verdict.after));
+        self.installments
+            .insert((key, after.id), (verdict.action, verdict.after));
     }
 
     /// Writes a contract's new state down, and what is to be told of it.
@@ -116,7 +152,13 @@ impl<'a> Draft<'a> {
         event.contract.extend(told);
         if self.held.contracts.get(&contract.key) != Some(&contract) {
             let revision = contract.revision.saturating_add(1);
-            self.contracts.insert(contract.key.clone(), Contract { revision, ..contract });
+            self.contracts.insert(
+                contract.key.clone(),
+                Contract {
+                    revision,
+                    ..contract
+                },
+            );
         }
     }
 
@@ -148,15 +190,26 @@ impl<'a> Draft<'a> {
     pub fn events(&mut self) -> Vec<TimelineEvent> {
         let mut all = Vec::new();
         for (key, event) in std::mem::take(&mut self.drafts) {
-            let revision = self.contracts.get(&key).map_or(0, |contract| contract.revision);
+            let revision = self
+                .contracts
+                .get(&key)
+                .map_or(0, |contract| contract.revision);
             self.emit(&key, event, revision, &mut all);
         }
         all
     }
 
-    fn emit(&self, key: &ContractKey, event: EventDraft, revision: u32, all: &mut Vec<TimelineEvent>) {
-        let (opening, ending): (Vec<EventKind>, Vec<EventKind>) =
-            event.contract.into_iter().partition(|kind| *kind == EventKind::ContractOpened);
+    fn emit(
+        &self,
+        key: &ContractKey,
+        event: EventDraft,
+        revision: u32,
+        all: &mut Vec<TimelineEvent>,
+    ) {
+        let (opening, ending): (Vec<EventKind>, Vec<EventKind>) = event
+            .contract
+            .into_iter()
+            .partition(|kind| *kind == EventKind::ContractOpened);
         let opens = !opening.is_empty();
         if opens {
             let opened = events::of_contract(key, self.today, EventKind::ContractOpened, revision);
@@ -167,19 +220,38 @@ impl<'a> Draft<'a> {
             // The playbook's screen names returned installments by due date.
             let mut names = names;
             names.sort_by_key(|named| (named.due_on, named.id));
-            all.push(events::of_names(key, self.today, EventKind::Returned { motive }, &names));
+            all.push(events::of_names(
+                key,
+                self.today,
+                EventKind::Returned { motive },
+                &names,
+            ));
         }
         if !event.reopened.is_empty() {
-            all.push(events::of_names(key, self.today, EventKind::Reopened, &event.reopened));
+            all.push(events::of_names(
+                key,
+                self.today,
+                EventKind::Reopened,
+                &event.reopened,
+            ));
         }
         let mut synchronised = event.synchronised;
         if opens {
             synchronised.retain(|named| !event.opened.contains(named));
         }
         if !synchronised.is_empty() {
-            all.push(events::of_names(key, self.today, EventKind::Synchronised, &synchronised));
+            all.push(events::of_names(
+                key,
+                self.today,
+                EventKind::Synchronised,
+                &synchronised,
+            ));
         }
-        all.extend(ending.into_iter().map(|kind| events::of_contract(key, self.today, kind, revision)));
+        all.extend(
+            ending
+                .into_iter()
+                .map(|kind| events::of_contract(key, self.today, kind, revision)),
+        );
     }
 
     /// Whether a contract has an open installment after the decisions.

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
-use crate::portfolio::{ContractKey, EventKind, HeldBill, Installment, ReturnReason, TimelineEvent};
+use crate::portfolio::{
+    ContractKey, EventKind, HeldBill, Installment, ReturnReason, TimelineEvent,
+};
 
 use super::payments::Moved;
 
@@ -36,28 +38,53 @@ impl Named {
 }
 
 /// An event that names installments, in the order given.
-pub(super) fn of_names(contract: &ContractKey, on: Date, kind: EventKind, names: &[Named]) -> TimelineEvent {
+pub(super) fn of_names(
+    contract: &ContractKey,
+    on: Date,
+    kind: EventKind,
+    names: &[Named],
+) -> TimelineEvent {
     naming(bare(contract, on, kind), names.iter().map(Named::pair))
 }
 
 /// An event about one receipt of one installment.
-pub(super) fn of_receipt(contract: &ContractKey, on: Date, kind: EventKind, named: &Named, moved: &Moved) -> TimelineEvent {
+pub(super) fn of_receipt(
+    contract: &ContractKey,
+    on: Date,
+    kind: EventKind,
+    named: &Named,
+    moved: &Moved,
+) -> TimelineEvent {
     let receipt = &moved.receipt;
-    let detail = format!("{}|{}|{}|{}", receipt.paid_on, receipt.kind.id(), receipt.net, moved.ordinal);
+    let detail = format!(
+        "{}|{}|{}|{}",
+        receipt.paid_on,
+        receipt.kind.id(),
+        receipt.net,
+        moved.ordinal
+    );
     let mut event = naming(bare(contract, on, kind), std::iter::once(named.pair()));
     event.id = id_of(&event, &detail);
     event
 }
 
 /// An event about the contract itself, with the revision it got.
-pub(super) fn of_contract(contract: &ContractKey, on: Date, kind: EventKind, revision: u32) -> TimelineEvent {
+pub(super) fn of_contract(
+    contract: &ContractKey,
+    on: Date,
+    kind: EventKind,
+    revision: u32,
+) -> TimelineEvent {
     let mut event = bare(contract, on, kind);
     event.contract_revision = revision;
     naming(event, std::iter::empty())
 }
 
 /// The same event naming these installments.
-pub(super) fn naming(mut event: TimelineEvent, names: impl Iterator<Item = (InstallmentId, u32)>) -> TimelineEvent {
+pub(super) fn naming(
+    mut event: TimelineEvent,
+    names: impl Iterator<Item = (InstallmentId, u32)>,
+) -> TimelineEvent {
     (event.installments, event.revisions) = names.unzip();
     event.id = id_of(&event, "");
     event
@@ -121,7 +148,11 @@ fn tag(kind: &EventKind) -> &'static str {
 
 /// The events to tell: those a crash left untold, as far as they happened or happen now, and the new ones they do not cover.
 /// `None` when the view does not show enough to say which part of a pending event still happens.
-pub(super) fn merge(held: &HeldBill, fresh: Vec<TimelineEvent>, complete_view: bool) -> Option<Vec<TimelineEvent>> {
+pub(super) fn merge(
+    held: &HeldBill,
+    fresh: Vec<TimelineEvent>,
+    complete_view: bool,
+) -> Option<Vec<TimelineEvent>> {
     let mut told: Vec<TimelineEvent> = Vec::new();
     for pending in &held.pending_events {
         let (kept, complete) = still_true(held, &fresh, pending);
@@ -130,24 +161,37 @@ pub(super) fn merge(held: &HeldBill, fresh: Vec<TimelineEvent>, complete_view: b
         }
         told.extend(kept);
     }
-    let uncovered = fresh.into_iter().filter_map(|event| beyond(event, &told)).collect::<Vec<_>>();
+    let uncovered = fresh
+        .into_iter()
+        .filter_map(|event| beyond(event, &told))
+        .collect::<Vec<_>>();
     told.extend(uncovered);
     Some(told)
 }
 
 /// The part of a pending event that happened or happens now, and whether that is all of it.
-fn still_true(held: &HeldBill, fresh: &[TimelineEvent], pending: &TimelineEvent) -> (Option<TimelineEvent>, bool) {
+fn still_true(
+    held: &HeldBill,
+    fresh: &[TimelineEvent],
+    pending: &TimelineEvent,
+) -> (Option<TimelineEvent>, bool) {
     let happened = |id: InstallmentId, revision: u32| {
         let installment = held.installments.get(&(pending.contract.clone(), id));
         installment.is_some_and(|installment| installment.revision >= revision)
     };
     let names: Vec<(InstallmentId, u32)> = named(pending)
-        .filter(|(id, revision)| happened(*id, *revision) || fresh.iter().any(|event| covers(pending, event, *id, *revision)))
+        .filter(|(id, revision)| {
+            happened(*id, *revision)
+                || fresh
+                    .iter()
+                    .any(|event| covers(pending, event, *id, *revision))
+        })
         .collect();
     let all_names = names.len() == pending.installments.len();
     let holds = if is_of_contract(pending) {
         let contract = held.contracts.get(&pending.contract);
-        contract.is_some_and(|contract| contract.revision >= pending.contract_revision) || fresh.iter().any(|event| repeats(pending, event))
+        contract.is_some_and(|contract| contract.revision >= pending.contract_revision)
+            || fresh.iter().any(|event| repeats(pending, event))
     } else {
         !names.is_empty()
     };
@@ -165,7 +209,11 @@ fn beyond(event: TimelineEvent, told: &[TimelineEvent]) -> Option<TimelineEvent>
         return (!told.iter().any(|other| repeats(other, &event))).then_some(event);
     }
     let names: Vec<(InstallmentId, u32)> = named(&event)
-        .filter(|(id, revision)| !told.iter().any(|other| covers(other, &event, *id, *revision)))
+        .filter(|(id, revision)| {
+            !told
+                .iter()
+                .any(|other| covers(other, &event, *id, *revision))
+        })
         .collect();
     if names.len() == event.installments.len() {
         Some(event)
@@ -182,12 +230,15 @@ fn is_of_contract(event: &TimelineEvent) -> bool {
 
 /// Whether two events say the same of one contract.
 fn repeats(one: &TimelineEvent, other: &TimelineEvent) -> bool {
-    (&one.contract, &one.kind, one.contract_revision) == (&other.contract, &other.kind, other.contract_revision)
+    (&one.contract, &one.kind, one.contract_revision)
+        == (&other.contract, &other.kind, other.contract_revision)
 }
 
 /// Whether a crash left the opening of the contract untold.
 pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> bool {
-    let opening = |event: &TimelineEvent| event.contract == *contract && event.kind == EventKind::ContractOpened;
+    let opening = |event: &TimelineEvent| {
+        event.contract == *contract && event.kind == EventKind::ContractOpened
+    };
     held.pending_events.iter().any(opening)
 }
 
@@ -195,9 +246,14 @@ pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> boo
 /// contract shows up as a synchronisation of it.
 fn covers(one: &TimelineEvent, other: &TimelineEvent, id: InstallmentId, revision: u32) -> bool {
     let alike = match (&one.kind, &other.kind) {
-        (EventKind::DirectPayment { .. } | EventKind::PaymentReversed { .. }, _) => one.id == other.id,
+        (EventKind::DirectPayment { .. } | EventKind::PaymentReversed { .. }, _) => {
+            one.id == other.id
+        }
         (EventKind::Returned { motive }, EventKind::Returned { motive: also }) => motive == also,
-        (EventKind::ContractOpened, EventKind::Synchronised | EventKind::Reopened | EventKind::ContractOpened) => true,
+        (
+            EventKind::ContractOpened,
+            EventKind::Synchronised | EventKind::Reopened | EventKind::ContractOpened,
+        ) => true,
         (one, other) => discriminant(one) == discriminant(other),
     };
     let names = |event: &TimelineEvent| named(event).any(|name| name == (id, revision));
@@ -205,5 +261,9 @@ fn covers(one: &TimelineEvent, other: &TimelineEvent, id: InstallmentId, revisio
 }
 
 fn named(event: &TimelineEvent) -> impl Iterator<Item = (InstallmentId, u32)> + '_ {
-    event.installments.iter().copied().zip(event.revisions.iter().copied())
+    event
+        .installments
+        .iter()
+        .copied()
+        .zip(event.revisions.iter().copied())
 }

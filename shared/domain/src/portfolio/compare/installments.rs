@@ -6,8 +6,8 @@ use crate::calendar::Date;
 use crate::ids::{CreditorId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    Action, ContractKey, Coverage, Installment, InstallmentState, ObservedInstallment, Opened, Policy, Receipt, ReturnReason, Scope,
-    SettlementClass, SettlementKind,
+    Action, ContractKey, Coverage, Installment, InstallmentState, ObservedInstallment, Opened,
+    Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
 };
 
 use super::payments::{self, Step};
@@ -55,7 +55,10 @@ pub(super) struct Verdict {
 impl Verdict {
     fn of(action: Action, after: Installment) -> Self {
         Self {
-            synchronised: matches!(action, Action::Included | Action::Updated | Action::Renegotiated),
+            synchronised: matches!(
+                action,
+                Action::Included | Action::Updated | Action::Renegotiated
+            ),
             reopened: action == Action::Reopened,
             action,
             after,
@@ -81,7 +84,9 @@ impl Lens<'_> {
         }
         let mut verdict = match (self.view.installments.get(&held.id), held.state) {
             (Some(row), InstallmentState::Open) => self.open(held, row)?,
-            (Some(row), InstallmentState::Closed { motive, .. }) => self.closed(held, row, motive)?,
+            (Some(row), InstallmentState::Closed { motive, .. }) => {
+                self.closed(held, row, motive)?
+            }
             (None, InstallmentState::Open) => self.absent(held)?,
             (None, InstallmentState::Closed { .. }) => return None,
         };
@@ -132,7 +137,10 @@ impl Lens<'_> {
         let mut verdict = Verdict::of(Action::Included, after);
         if settled {
             let motive = self.ended(&before, row, &flow);
-            verdict.after.state = InstallmentState::Closed { motive, on: self.today };
+            verdict.after.state = InstallmentState::Closed {
+                motive,
+                on: self.today,
+            };
         }
         let explained = !settled || verdict.after.is_settled();
         self.emit(&mut verdict, &before, flow, row, explained);
@@ -145,7 +153,9 @@ impl Lens<'_> {
         let receipts = row.receipts.iter().cloned();
         match self.opened {
             _ if self.claimed.contains(&row.id) => Vec::new(),
-            Some(opened) if row.id > opened.last => receipts.filter(|receipt| receipt.paid_on < opened.on).collect(),
+            Some(opened) if row.id > opened.last => receipts
+                .filter(|receipt| receipt.paid_on < opened.on)
+                .collect(),
             _ => receipts.collect(),
         }
     }
@@ -158,7 +168,10 @@ impl Lens<'_> {
         }
         match self.view.installments.get(&held.id) {
             None => self.view.coverage == Coverage::WholeOnce && !self.view.shows(held.id),
-            Some(row) => row.balance.is_zero() && !payments::explain(&held.receipts, &row.receipts, self.policy.classes),
+            Some(row) => {
+                row.balance.is_zero()
+                    && !payments::explain(&held.receipts, &row.receipts, self.policy.classes)
+            }
         }
     }
 
@@ -173,17 +186,26 @@ impl Lens<'_> {
 
     fn open(&self, held: &Installment, row: &ObservedInstallment) -> Option<Verdict> {
         let mut after = self.refreshed(held, row);
-        let flow = payments::flow(&self.known(held).receipts, &row.receipts, self.policy.classes);
+        let flow = payments::flow(
+            &self.known(held).receipts,
+            &row.receipts,
+            self.policy.classes,
+        );
         let settled = row.balance.is_zero();
         let mut verdict = if settled {
             match self.ended(held, row, &flow) {
                 motive @ (ReturnReason::Receipt | ReturnReason::WrittenOff) => {
-                    after.state = InstallmentState::Closed { motive, on: self.today };
+                    after.state = InstallmentState::Closed {
+                        motive,
+                        on: self.today,
+                    };
                     Verdict::of(Action::Settled, after)
                 }
                 motive => Verdict::returned(after, motive, self.today),
             }
-        } else if self.clears || (self.scope == Scope::Reconciliation && self.policy.ignores_installment(row)) {
+        } else if self.clears
+            || (self.scope == Scope::Reconciliation && self.policy.ignores_installment(row))
+        {
             Verdict::returned(after, ReturnReason::Reconciliation, self.today)
         } else if held.negotiation < self.negotiation {
             after.negotiation = self.negotiation;
@@ -211,8 +233,14 @@ impl Lens<'_> {
     }
 
     /// Why nothing is open of an installment any more.
-    fn ended(&self, held: &Installment, row: &ObservedInstallment, flow: &payments::Flow) -> ReturnReason {
-        let gained = |kind| payments::gained(&kind, &held.receipts, &row.receipts, self.policy.classes);
+    fn ended(
+        &self,
+        held: &Installment,
+        row: &ObservedInstallment,
+        flow: &payments::Flow,
+    ) -> ReturnReason {
+        let gained =
+            |kind| payments::gained(&kind, &held.receipts, &row.receipts, self.policy.classes);
         if gained(SettlementKind::Remade) {
             if self.ours.contains(&held.id) {
                 ReturnReason::Agreement
@@ -239,18 +267,35 @@ impl Lens<'_> {
         match (classes.of(&closing.kind), &closing.kind) {
             (Some(SettlementClass::Pays) | None, _) => ReturnReason::Receipt,
             (Some(SettlementClass::WritesOff), _) => ReturnReason::WrittenOff,
-            (Some(SettlementClass::Nothing), SettlementKind::Renegotiation) => ReturnReason::Renegotiation,
+            (Some(SettlementClass::Nothing), SettlementKind::Renegotiation) => {
+                ReturnReason::Renegotiation
+            }
             (Some(SettlementClass::Nothing), _) => self.motive(),
         }
     }
 
-    fn closed(&self, held: &Installment, row: &ObservedInstallment, motive: ReturnReason) -> Option<Verdict> {
-        let flow = payments::flow(&self.known(held).receipts, &row.receipts, self.policy.classes);
-        let switched_on = self.policy.creditor.is_none_or(|creditor| creditor.reopen_returned_installments);
+    fn closed(
+        &self,
+        held: &Installment,
+        row: &ObservedInstallment,
+        motive: ReturnReason,
+    ) -> Option<Verdict> {
+        let flow = payments::flow(
+            &self.known(held).receipts,
+            &row.receipts,
+            self.policy.classes,
+        );
+        let switched_on = self
+            .policy
+            .creditor
+            .is_none_or(|creditor| creditor.reopen_returned_installments);
         let may_open = self.takes
             && !self.policy.ignores_installment(row)
             && (self.receives
-                || matches!(motive, ReturnReason::Receipt | ReturnReason::WrittenOff | ReturnReason::Agreement)
+                || matches!(
+                    motive,
+                    ReturnReason::Receipt | ReturnReason::WrittenOff | ReturnReason::Agreement
+                )
                 || switched_on);
         if !row.balance.is_zero() && may_open {
             let mut after = self.refreshed(held, row);
@@ -268,7 +313,10 @@ impl Lens<'_> {
             boleto,
             ..self.refreshed(held, row)
         };
-        let returned = matches!(motive, ReturnReason::CreditorRequest | ReturnReason::Reconciliation);
+        let returned = matches!(
+            motive,
+            ReturnReason::CreditorRequest | ReturnReason::Reconciliation
+        );
         if row.balance.is_zero() && (held.is_settled() || (returned && !flow.paid.is_empty())) {
             let by = self.closed_by(row);
             if by != motive && matches!(by, ReturnReason::Receipt | ReturnReason::WrittenOff) {
@@ -278,7 +326,9 @@ impl Lens<'_> {
                 };
             }
         }
-        if after == *held || (payments::same(&held.receipts, &row.receipts) && !row.balance.is_zero()) {
+        if after == *held
+            || (payments::same(&held.receipts, &row.receipts) && !row.balance.is_zero())
+        {
             return None;
         }
         let mut verdict = if returned && after.is_settled() {
@@ -295,7 +345,11 @@ impl Lens<'_> {
 
     fn absent(&self, held: &Installment) -> Option<Verdict> {
         if self.clears && self.view.is_whole() {
-            return Some(Verdict::returned(held.clone(), ReturnReason::Reconciliation, self.today));
+            return Some(Verdict::returned(
+                held.clone(),
+                ReturnReason::Reconciliation,
+                self.today,
+            ));
         }
         // Shown, and unreadable: it stays as it was last read.
         if self.view.unread.contains_key(&held.id) {
@@ -303,13 +357,25 @@ impl Lens<'_> {
         }
         match self.view.coverage {
             Coverage::WholeConfirmed => {
-                let motive = if self.remade { ReturnReason::Renegotiation } else { self.motive() };
+                let motive = if self.remade {
+                    ReturnReason::Renegotiation
+                } else {
+                    self.motive()
+                };
                 Some(Verdict::returned(held.clone(), motive, self.today))
             }
             Coverage::WholeOnce => None,
             Coverage::Rows | Coverage::AllNew => {
                 let boleto = *self.view.boletos.get(&held.id)?;
-                (boleto != held.boleto).then(|| Verdict::of(Action::Updated, Installment { boleto, ..held.clone() }))
+                (boleto != held.boleto).then(|| {
+                    Verdict::of(
+                        Action::Updated,
+                        Installment {
+                            boleto,
+                            ..held.clone()
+                        },
+                    )
+                })
             }
         }
     }
@@ -323,7 +389,11 @@ impl Lens<'_> {
     /// always follow, because settlement does.
     fn refreshed(&self, held: &Installment, row: &ObservedInstallment) -> Installment {
         let mut after = held.clone();
-        if self.policy.creditor.is_none_or(|creditor| creditor.update_installments) {
+        if self
+            .policy
+            .creditor
+            .is_none_or(|creditor| creditor.update_installments)
+        {
             after.due_on = row.due_on;
             after.condition.clone_from(&row.condition);
             after.original = row.original;
@@ -339,13 +409,21 @@ impl Lens<'_> {
     }
 
     /// Adds the payments and reversals, with the balances around them.
-    fn emit(&self, verdict: &mut Verdict, known: &Installment, flow: payments::Flow, row: &ObservedInstallment, explained: bool) {
+    fn emit(
+        &self,
+        verdict: &mut Verdict,
+        known: &Installment,
+        flow: payments::Flow,
+        row: &ObservedInstallment,
+        explained: bool,
+    ) {
         let moved = if explained {
             payments::moved_elsewhere(&known.receipts, &row.receipts, self.policy.classes)
         } else {
             Cents::ZERO
         };
-        let before = (known.balance + verdict.after.original - known.original - moved).clamp(Cents::ZERO, Cents::MAX);
+        let before = (known.balance + verdict.after.original - known.original - moved)
+            .clamp(Cents::ZERO, Cents::MAX);
         (verdict.reversed, verdict.paid) = payments::walk(flow, before, row.balance, explained);
     }
 }

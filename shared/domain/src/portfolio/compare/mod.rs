@@ -27,8 +27,8 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Contract, ContractKey, ContractState, Critique, EventKind, HeldBill, Installment, Observation, Policy, ReturnReason, Scope,
-    SettlementKind, TimelineEvent, effective_receipts,
+    Contract, ContractKey, ContractState, Critique, EventKind, HeldBill, Installment, Observation,
+    Policy, ReturnReason, Scope, SettlementKind, TimelineEvent, effective_receipts,
 };
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
@@ -66,7 +66,8 @@ impl Outcome {
     /// them (a short answer does not), and there is nothing to confirm and nothing put off. Then it also shows whatever Sienge told of them before.
     #[must_use]
     pub fn says_all(&self, held: &HeldBill, seen: &Observation) -> bool {
-        let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|shown| shown.id).collect();
+        let shown: BTreeSet<InstallmentId> =
+            seen.installments.iter().map(|shown| shown.id).collect();
         seen.coverage.is_whole()
             && !self.needs_whole
             && self.to_confirm.is_empty()
@@ -77,7 +78,13 @@ impl Outcome {
 
 /// Compares what Sienge says with what we hold.
 #[must_use]
-pub fn compare(held: &HeldBill, seen: &Observation, scope: Scope, policy: &Policy<'_>, today: Date) -> Outcome {
+pub fn compare(
+    held: &HeldBill,
+    seen: &Observation,
+    scope: Scope,
+    policy: &Policy<'_>,
+    today: Date,
+) -> Outcome {
     let view = View::of(seen);
     let mut outcome = Outcome::default();
     oddities::criticise(held, &view, policy, &mut outcome.critiques);
@@ -138,14 +145,21 @@ impl Comparison<'_> {
         let was_held = self.held.contracts.contains_key(&current.key);
         let clears = ignored && self.scope == Scope::Reconciliation;
         let moves = !left.is_empty();
-        let mut draft = Draft::new(self.held, self.today, self.scope == Scope::Sync, self.policy.classes);
+        let mut draft = Draft::new(
+            self.held,
+            self.today,
+            self.scope == Scope::Sync,
+            self.policy.classes,
+        );
 
         let Remakes {
             ours,
             closes_ours,
             foreign: remakes,
         } = self.remakes(&draft, &current.key);
-        let rescinds = !self.open_gains(&draft, &current.key, &SettlementKind::Rescission).is_empty();
+        let rescinds = !self
+            .open_gains(&draft, &current.key, &SettlementKind::Rescission)
+            .is_empty();
         let bill_wide = moves || clears || rescinds || closes_ours || !remakes.is_empty();
         if bill_wide && !self.view.is_whole() {
             outcome.needs_whole = true;
@@ -154,7 +168,8 @@ impl Comparison<'_> {
         let mut lens = self.lens(&current);
         lens.ours = ours;
         lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
-        outcome.to_confirm = Self::unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
+        outcome.to_confirm =
+            Self::unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
         if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
             return;
         }
@@ -192,7 +207,9 @@ impl Comparison<'_> {
             outcome.needs_whole = true;
             return;
         }
-        outcome.critiques.extend(self.unclassified(&draft, &current.key));
+        outcome
+            .critiques
+            .extend(self.unclassified(&draft, &current.key));
 
         let assigned = left.iter().any(|key| key.customer != current.key.customer);
         for key in &left {
@@ -201,7 +218,9 @@ impl Comparison<'_> {
             }
         }
         if was_held || draft.is_alive(&current.key) {
-            contracts::settle_current(&mut draft, self.view, current, was_held, assigned, self.today);
+            contracts::settle_current(
+                &mut draft, self.view, current, was_held, assigned, self.today,
+            );
         }
         self.conclude(draft, outcome);
     }
@@ -264,7 +283,10 @@ impl Comparison<'_> {
 
     /// Whether the settings leave out something that is held open under one of these contracts: with the bill it would be taken away.
     fn leaves_out_some_of(&self, draft: &Draft<'_>, contracts: &[ContractKey]) -> bool {
-        let mut open = contracts.iter().flat_map(|key| draft.held_of(key)).filter(|held| held.is_open());
+        let mut open = contracts
+            .iter()
+            .flat_map(|key| draft.held_of(key))
+            .filter(|held| held.is_open());
         open.any(|held| {
             let row = self.view.installments.get(&held.id);
             row.is_some_and(|row| self.policy.ignores_installment(row))
@@ -272,13 +294,20 @@ impl Comparison<'_> {
     }
 
     /// Held open installments, with their negotiations, that show a receipt of a kind we did not know.
-    fn open_gains(&self, draft: &Draft<'_>, contract: &ContractKey, kind: &SettlementKind) -> Vec<(InstallmentId, u32)> {
+    fn open_gains(
+        &self,
+        draft: &Draft<'_>,
+        contract: &ContractKey,
+        kind: &SettlementKind,
+    ) -> Vec<(InstallmentId, u32)> {
         draft
             .held_of(contract)
             .filter(|held| held.is_open())
             .filter(|held| {
                 let row = self.view.installments.get(&held.id);
-                row.is_some_and(|row| payments::gained(kind, &held.receipts, &row.receipts, self.policy.classes))
+                row.is_some_and(|row| {
+                    payments::gained(kind, &held.receipts, &row.receipts, self.policy.classes)
+                })
             })
             .map(|held| (held.id, held.negotiation))
             .collect()
@@ -287,9 +316,15 @@ impl Comparison<'_> {
     /// Settlements of a type nobody classified, on installments we hold.
     fn unclassified(&self, draft: &Draft<'_>, contract: &ContractKey) -> Vec<Critique> {
         let classes = self.policy.classes;
-        let rows = draft.after_of(contract).filter(|row| self.view.installments.contains_key(&row.id));
+        let rows = draft
+            .after_of(contract)
+            .filter(|row| self.view.installments.contains_key(&row.id));
         let mut kinds: Vec<&SettlementKind> = rows
-            .filter(|row| row.receipts.iter().any(|receipt| classes.of(&receipt.kind).is_none()))
+            .filter(|row| {
+                row.receipts
+                    .iter()
+                    .any(|receipt| classes.of(&receipt.kind).is_none())
+            })
             .flat_map(|row| effective_receipts(&row.receipts, classes))
             .map(|receipt| &receipt.kind)
             .filter(|kind| classes.of(kind).is_none())
@@ -311,10 +346,22 @@ impl Comparison<'_> {
         let returns = self.held.pending_events.iter();
         let returns = returns.filter(|event| event.contract == *contract && event.kind == kind);
         let names: BTreeMap<InstallmentId, u32> = returns
-            .flat_map(|event| event.installments.iter().copied().zip(event.revisions.iter().copied()))
+            .flat_map(|event| {
+                event
+                    .installments
+                    .iter()
+                    .copied()
+                    .zip(event.revisions.iter().copied())
+            })
             .collect();
-        let waits = |held: &Installment| names.get(&held.id).is_some_and(|revision| held.revision < *revision);
-        draft.held_of(contract).any(|held| held.is_open() && waits(held))
+        let waits = |held: &Installment| {
+            names
+                .get(&held.id)
+                .is_some_and(|revision| held.revision < *revision)
+        };
+        draft
+            .held_of(contract)
+            .any(|held| held.is_open() && waits(held))
     }
 
     fn unconfirmed<'k>(
@@ -338,7 +385,12 @@ impl Comparison<'_> {
 
     /// What was last known of each installment on the other contracts of the bill: of those the current contract does not hold,
     /// and, when the bill moves, of all that were told since it left the current contract.
-    fn elsewhere(&self, draft: &Draft<'_>, current: &Contract, left: &[ContractKey]) -> BTreeMap<InstallmentId, Installment> {
+    fn elsewhere(
+        &self,
+        draft: &Draft<'_>,
+        current: &Contract,
+        left: &[ContractKey],
+    ) -> BTreeMap<InstallmentId, Installment> {
         let others = self.held.contracts.values();
         let mut others: Vec<&Contract> = others
             .filter(|other| other.key.bill == current.key.bill && other.key != current.key)
@@ -346,9 +398,13 @@ impl Comparison<'_> {
         others.sort_by_key(|other| (left.contains(&other.key), left_on(other)));
         let mut known = BTreeMap::new();
         for other in others {
-            let is_newer = left.contains(&other.key) || (!left.is_empty() && left_on(other) > left_on(current));
+            let is_newer = left.contains(&other.key)
+                || (!left.is_empty() && left_on(other) > left_on(current));
             for installment in draft.after_of(&other.key) {
-                let here = self.held.installments.contains_key(&(current.key.clone(), installment.id));
+                let here = self
+                    .held
+                    .installments
+                    .contains_key(&(current.key.clone(), installment.id));
                 if is_newer || !here {
                     known.insert(installment.id, installment.clone());
                 }
@@ -359,7 +415,11 @@ impl Comparison<'_> {
 
     fn include(&self, draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
         for (id, row) in &self.view.installments {
-            if self.held.installments.contains_key(&(contract.clone(), *id)) {
+            if self
+                .held
+                .installments
+                .contains_key(&(contract.clone(), *id))
+            {
                 continue;
             }
             if let Some(verdict) = lens.judge_new(contract, row) {
@@ -401,11 +461,14 @@ pub fn apply(held: &mut HeldBill, outcome: &Outcome) {
 fn write(held: &mut HeldBill, change: &Change) {
     match change {
         Change::Contract(contract) => {
-            held.contracts.insert(contract.key.clone(), contract.clone());
+            held.contracts
+                .insert(contract.key.clone(), contract.clone());
         }
         Change::Installment(_, installment) => {
-            held.installments
-                .insert((installment.contract.clone(), installment.id), installment.clone());
+            held.installments.insert(
+                (installment.contract.clone(), installment.id),
+                installment.clone(),
+            );
         }
     }
 }

@@ -15,11 +15,18 @@ const YEARS_AHEAD: i16 = 50;
 
 /// Tells what of the bill could not be read and matters: an installment that is open here, or may be open and is not here; and what the
 /// bill itself lacks.
-pub(super) fn criticise(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>, critiques: &mut Vec<Critique>) {
+pub(super) fn criticise(
+    held: &HeldBill,
+    view: &View<'_>,
+    policy: &Policy<'_>,
+    critiques: &mut Vec<Critique>,
+) {
     if view.unread.is_empty() && view.gap.is_none() {
         return;
     }
-    let told_off = view.header.is_some_and(|header| policy.ignores_bill(header));
+    let told_off = view
+        .header
+        .is_some_and(|header| policy.ignores_bill(header));
     if told_off && held.contracts.is_empty() {
         return;
     }
@@ -32,11 +39,20 @@ pub(super) fn criticise(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>, c
             None => !unread.settled && !told_off,
         };
         if matters {
-            unreadable.entry(unread.why.to_string()).or_default().push(*id);
+            unreadable
+                .entry(unread.why.to_string())
+                .or_default()
+                .push(*id);
         }
     }
     let told = unreadable.into_iter();
-    critiques.extend(told.map(|(why, installments)| Critique::InstallmentsUnread { bill, installments, why }));
+    critiques.extend(
+        told.map(|(why, installments)| Critique::InstallmentsUnread {
+            bill,
+            installments,
+            why,
+        }),
+    );
     if let Some(gap) = view.gap {
         let why = gap.to_string();
         critiques.push(Critique::BillUnread { bill, why });
@@ -53,7 +69,11 @@ pub(super) fn criticise_days(
     critiques: &mut Vec<Critique>,
 ) {
     for row in view.installments.values() {
-        if ignored || row.balance.is_zero() || is_plausible(row.due_on, today) || policy.ignores_installment(row) {
+        if ignored
+            || row.balance.is_zero()
+            || is_plausible(row.due_on, today)
+            || policy.ignores_installment(row)
+        {
             continue;
         }
         let known = |held: &Installment| held.id == row.id && held.due_on == row.due_on;

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 
 use crate::calendar::Date;
 use crate::money::Cents;
-use crate::portfolio::{ObservedInstallment, Receipt, SettlementClasses, SettlementKind, effective_receipts, standing_receipts};
+use crate::portfolio::{
+    ObservedInstallment, Receipt, SettlementClasses, SettlementKind, effective_receipts,
+    standing_receipts,
+};
 
 /// One receipt that came or was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +40,10 @@ type Identity<'a> = (Date, &'a SettlementKind, Cents);
 
 /// The difference between the receipts effective before and after.
 pub(super) fn flow(before: &[Receipt], after: &[Receipt], classes: &SettlementClasses) -> Flow {
-    let (before, after) = (effective_receipts(before, classes), effective_receipts(after, classes));
+    let (before, after) = (
+        effective_receipts(before, classes),
+        effective_receipts(after, classes),
+    );
     Flow {
         reversed: minus(&before, &after),
         paid: minus(&after, &before),
@@ -51,11 +57,20 @@ pub(super) fn same(one: &[Receipt], other: &[Receipt]) -> bool {
 
 /// Whether the receipts say why an installment was settled since: one stands that did not before.
 pub(super) fn explain(before: &[Receipt], after: &[Receipt], classes: &SettlementClasses) -> bool {
-    !minus(&standing_receipts(after, classes), &standing_receipts(before, classes)).is_empty()
+    !minus(
+        &standing_receipts(after, classes),
+        &standing_receipts(before, classes),
+    )
+    .is_empty()
 }
 
 /// Whether more receipts of a kind stand in `after` than in `before`.
-pub(super) fn gained(kind: &SettlementKind, before: &[Receipt], after: &[Receipt], classes: &SettlementClasses) -> bool {
+pub(super) fn gained(
+    kind: &SettlementKind,
+    before: &[Receipt],
+    after: &[Receipt],
+    classes: &SettlementClasses,
+) -> bool {
     let count = |receipts| {
         standing_receipts(receipts, classes)
             .iter()
@@ -66,7 +81,11 @@ pub(super) fn gained(kind: &SettlementKind, before: &[Receipt], after: &[Receipt
 }
 
 /// What bookkeeping receipts took from the balance since.
-pub(super) fn moved_elsewhere(before: &[Receipt], after: &[Receipt], classes: &SettlementClasses) -> Cents {
+pub(super) fn moved_elsewhere(
+    before: &[Receipt],
+    after: &[Receipt],
+    classes: &SettlementClasses,
+) -> Cents {
     let sum = |receipts| {
         let standing = standing_receipts(receipts, classes).into_iter();
         let bookkeeping = standing.filter(|receipt| !classes.is_told(&receipt.kind));
@@ -76,16 +95,27 @@ pub(super) fn moved_elsewhere(before: &[Receipt], after: &[Receipt], classes: &S
 }
 
 /// The balance of a row before what is news of it: everything, where it has no history.
-pub(super) fn before(history: &[Receipt], flow: &Flow, row: &ObservedInstallment, classes: &SettlementClasses) -> Cents {
+pub(super) fn before(
+    history: &[Receipt],
+    flow: &Flow,
+    row: &ObservedInstallment,
+    classes: &SettlementClasses,
+) -> Cents {
     if history.is_empty() {
         return row.original;
     }
-    let news = flow.paid.iter().fold(Cents::ZERO, |sum, moved| sum + weight(&moved.receipt));
+    let news = flow
+        .paid
+        .iter()
+        .fold(Cents::ZERO, |sum, moved| sum + weight(&moved.receipt));
     (row.balance + news + moved_elsewhere(history, &row.receipts, classes)).min(row.original)
 }
 
 /// The receipt that brought the balance to zero: the last one that stands, of one day the largest.
-pub(super) fn closing<'a>(receipts: &'a [Receipt], classes: &SettlementClasses) -> Option<&'a Receipt> {
+pub(super) fn closing<'a>(
+    receipts: &'a [Receipt],
+    classes: &SettlementClasses,
+) -> Option<&'a Receipt> {
     let standing = standing_receipts(receipts, classes).into_iter();
     standing.max_by_key(|receipt| (receipt.paid_on, weight(receipt)))
 }
@@ -124,7 +154,12 @@ fn minus(all: &[&Receipt], known: &[&Receipt]) -> Vec<Moved> {
 /// Sienge gives only the last balance. Those between follow from the gross amounts and never leave the way to the last one, so
 /// the amounts amortised sum to the whole reduction. `explained` is false when something else (a remake, a rescission) took the
 /// balance away: then the payments amortise only what they paid.
-pub(super) fn walk(flow: Flow, before: Cents, observed: Cents, explained: bool) -> (Vec<Step>, Vec<Step>) {
+pub(super) fn walk(
+    flow: Flow,
+    before: Cents,
+    observed: Cents,
+    explained: bool,
+) -> (Vec<Step>, Vec<Step>) {
     let mut balance = before;
     let (reversals, payments) = (flow.reversed.len(), flow.paid.len());
     let mut reversed = Vec::with_capacity(reversals);
@@ -164,5 +199,9 @@ pub(super) fn walk(flow: Flow, before: Cents, observed: Cents, explained: bool) 
 
 /// What a receipt took from the balance, as far as it says.
 pub(super) fn weight(receipt: &Receipt) -> Cents {
-    if receipt.gross > Cents::ZERO { receipt.gross } else { receipt.net }
+    if receipt.gross > Cents::ZERO {
+        receipt.gross
+    } else {
+        receipt.net
+    }
 }

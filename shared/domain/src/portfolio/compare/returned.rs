@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
-use crate::portfolio::{Action, Change, ContractKey, EventKind, HeldBill, Installment, InstallmentState, Outcome, ReturnReason};
+use crate::portfolio::{
+    Action, Change, ContractKey, EventKind, HeldBill, Installment, InstallmentState, Outcome,
+    ReturnReason,
+};
 
 use super::events::{self, Named};
 
@@ -34,7 +37,9 @@ pub fn return_installments(
     }
     let names: Vec<Named> = returned.iter().map(Named::of).collect();
     let event = events::of_names(contract, today, EventKind::Returned { motive }, &names);
-    let changes = returned.into_iter().map(|row| Change::Installment(Action::Returned, row));
+    let changes = returned
+        .into_iter()
+        .map(|row| Change::Installment(Action::Returned, row));
     Outcome {
         changes: changes.collect(),
         events: vec![event],

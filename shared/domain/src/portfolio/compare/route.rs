@@ -5,7 +5,10 @@
 //! leaves at the very end: two contracts that are not left mean that a crash interrupted a move, and any scope finishes it.
 
 use crate::calendar::Date;
-use crate::portfolio::{Contract, ContractKey, ContractState, Coverage, Critique, HeldBill, Installment, ObservedBill, Policy, Scope};
+use crate::portfolio::{
+    Contract, ContractKey, ContractState, Coverage, Critique, HeldBill, Installment, ObservedBill,
+    Policy, Scope,
+};
 
 use super::view::View;
 
@@ -34,7 +37,11 @@ impl Judged {
     /// left keeps saying where it went.
     fn keep(current: &Contract, successor: Option<ContractKey>, ignored: bool) -> Route {
         let has_moved = matches!(current.state, ContractState::Assigned { .. });
-        let successor = if has_moved { current.successor.clone() } else { successor };
+        let successor = if has_moved {
+            current.successor.clone()
+        } else {
+            successor
+        };
         Route::Judge(Box::new(Self {
             left: Vec::new(),
             current: Contract {
@@ -47,19 +54,33 @@ impl Judged {
 }
 
 /// Chooses the route; adds what an operator should know.
-pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, policy: &Policy<'_>, critiques: &mut Vec<Critique>) -> Route {
+pub(super) fn choose(
+    held: &HeldBill,
+    view: &View<'_>,
+    scope: Scope,
+    policy: &Policy<'_>,
+    critiques: &mut Vec<Critique>,
+) -> Route {
     let Some(header) = view.header else {
         return without_header(held, view, policy);
     };
     let key = key_of(view, header);
     let at_key = held.contracts.get(&key);
-    let others: Vec<&Contract> = of_bill(held, view).filter(|contract| contract.key != key).collect();
-    let current: Vec<&Contract> = others.iter().copied().filter(|contract| is_current(held, contract)).collect();
+    let others: Vec<&Contract> = of_bill(held, view)
+        .filter(|contract| contract.key != key)
+        .collect();
+    let current: Vec<&Contract> = others
+        .iter()
+        .copied()
+        .filter(|contract| is_current(held, contract))
+        .collect();
     let something = view.shows_something_to_collect(policy);
     let ignored = policy.ignores_bill(header);
 
-    let is_at_key = |state: fn(&ContractState) -> bool| at_key.is_some_and(|contract| state(&contract.state));
-    let settled_there = current.is_empty() && is_at_key(|state| !matches!(state, ContractState::Assigned { .. }));
+    let is_at_key =
+        |state: fn(&ContractState) -> bool| at_key.is_some_and(|contract| state(&contract.state));
+    let settled_there =
+        current.is_empty() && is_at_key(|state| !matches!(state, ContractState::Assigned { .. }));
     if let Some(contract) = at_key
         && (settled_there || others.is_empty())
     {
@@ -83,12 +104,21 @@ pub(super) fn choose(held: &HeldBill, view: &View<'_>, scope: Scope, policy: &Po
     let interrupted = current.len() > 1 || (!current.is_empty() && is_open_there);
     let wanted = something && !ignored;
     if interrupted || (wanted && scope.reconciles()) {
-        let left = if current.is_empty() { vec![latest] } else { current };
+        let left = if current.is_empty() {
+            vec![latest]
+        } else {
+            current
+        };
         return Route::Judge(Box::new(Judged {
-            left: left.into_iter().map(|contract| contract.key.clone()).collect(),
+            left: left
+                .into_iter()
+                .map(|contract| contract.key.clone())
+                .collect(),
             current: Contract {
                 successor: None,
-                ..at_key.cloned().unwrap_or_else(|| opened(view, key, header, Some(latest)))
+                ..at_key
+                    .cloned()
+                    .unwrap_or_else(|| opened(view, key, header, Some(latest)))
             },
             ignored,
         }));
@@ -115,7 +145,8 @@ fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> Rout
         return Route::AskForWhole;
     }
     // A bill that Sienge does not have moves nowhere any more.
-    let waits = !(view.is_empty() && view.is_whole()) || matches!(current.state, ContractState::Assigned { .. });
+    let waits = !(view.is_empty() && view.is_whole())
+        || matches!(current.state, ContractState::Assigned { .. });
     Route::Judge(Box::new(Judged {
         left,
         current: Contract {
@@ -128,13 +159,17 @@ fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> Rout
 
 fn of_bill<'a>(held: &'a HeldBill, view: &View<'_>) -> impl Iterator<Item = &'a Contract> {
     let bill = view.bill;
-    held.contracts.values().filter(move |contract| contract.key.bill == bill)
+    held.contracts
+        .values()
+        .filter(move |contract| contract.key.bill == bill)
 }
 
 /// Whether the bill has not (quite) left the contract.
 fn is_current(held: &HeldBill, contract: &Contract) -> bool {
-    let is_of = |installment: &Installment| installment.contract == contract.key && installment.is_open();
-    !matches!(contract.state, ContractState::Assigned { .. }) || held.installments.values().any(is_of)
+    let is_of =
+        |installment: &Installment| installment.contract == contract.key && installment.is_open();
+    !matches!(contract.state, ContractState::Assigned { .. })
+        || held.installments.values().any(is_of)
 }
 
 /// Open before finished before left; of two alike the later one.
@@ -165,15 +200,32 @@ fn key_of(view: &View<'_>, header: &ObservedBill) -> ContractKey {
 }
 
 /// A new contract. What the source does not tell is as in the bill's last one, if there was one: the rights to a unit change hands, not the unit.
-fn opened(view: &View<'_>, key: ContractKey, header: &ObservedBill, last: Option<&Contract>) -> Contract {
+fn opened(
+    view: &View<'_>,
+    key: ContractKey,
+    header: &ObservedBill,
+    last: Option<&Contract>,
+) -> Contract {
     Contract {
         key,
         creditor: header.creditor,
-        number: header.number.clone().unwrap_or_else(|| view.bill.to_string()),
-        enterprise: header.enterprise.unwrap_or_else(|| last.and_then(|last| last.enterprise)),
-        unit: header.unit.clone().or_else(|| last.and_then(|last| last.unit.clone())),
-        sales_contract: header.sales_contract.or_else(|| last.and_then(|last| last.sales_contract)),
-        issued_on: header.issued_on.or_else(|| last.and_then(|last| last.issued_on)),
+        number: header
+            .number
+            .clone()
+            .unwrap_or_else(|| view.bill.to_string()),
+        enterprise: header
+            .enterprise
+            .unwrap_or_else(|| last.and_then(|last| last.enterprise)),
+        unit: header
+            .unit
+            .clone()
+            .or_else(|| last.and_then(|last| last.unit.clone())),
+        sales_contract: header
+            .sales_contract
+            .or_else(|| last.and_then(|last| last.sales_contract)),
+        issued_on: header
+            .issued_on
+            .or_else(|| last.and_then(|last| last.issued_on)),
         negotiation: 1,
         state: ContractState::Open,
         opened: None,

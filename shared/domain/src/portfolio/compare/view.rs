@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
-use crate::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Policy, Unread};
+use crate::portfolio::{
+    Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Policy, Unread,
+};
 
 /// An observation by installment.
 pub(super) struct View<'a> {

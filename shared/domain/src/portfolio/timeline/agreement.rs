@@ -11,7 +11,11 @@ use crate::money::Cents;
 
 /// What happened to an agreement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "told", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "told",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum AgreementTold {
     /// A proposal was saved.
     Proposed {
@@ -105,10 +109,21 @@ impl Breaking {
     pub fn text(&self) -> String {
         match self {
             Self::Command { reason } => reason.clone(),
-            Self::Lapsed { due_on } => format!("Quebra automática: Prazo de pagamento vencido em {}", brazilian(*due_on)),
-            Self::ErpGone => "Quebra automática: Identificado que o acordo está quebrado na API Sienge".to_owned(),
-            Self::EndedInErp => "Quebra automática: Parcela(s) do acordo encerrada(s) no Sienge sem pagamento".to_owned(),
-            Self::ActivationReversed => "Quebra automática: Pagamento de efetivação excluído".to_owned(),
+            Self::Lapsed { due_on } => format!(
+                "Quebra automática: Prazo de pagamento vencido em {}",
+                brazilian(*due_on)
+            ),
+            Self::ErpGone => {
+                "Quebra automática: Identificado que o acordo está quebrado na API Sienge"
+                    .to_owned()
+            }
+            Self::EndedInErp => {
+                "Quebra automática: Parcela(s) do acordo encerrada(s) no Sienge sem pagamento"
+                    .to_owned()
+            }
+            Self::ActivationReversed => {
+                "Quebra automática: Pagamento de efetivação excluído".to_owned()
+            }
         }
     }
 }
@@ -161,8 +176,16 @@ impl AgreementEvent {
                     self.terms()
                 )
             }
-            AgreementTold::Sent => format!("{}\nAguardando a gravação do reparcelamento no Sienge", heading("Acordo")),
-            AgreementTold::Made => format!("{}\n{}\n{}", heading("Acordo"), self.kind_text(), self.terms()),
+            AgreementTold::Sent => format!(
+                "{}\nAguardando a gravação do reparcelamento no Sienge",
+                heading("Acordo")
+            ),
+            AgreementTold::Made => format!(
+                "{}\n{}\n{}",
+                heading("Acordo"),
+                self.kind_text(),
+                self.terms()
+            ),
             AgreementTold::Paid {
                 number,
                 of,
@@ -173,8 +196,12 @@ impl AgreementEvent {
                 brazilian(*paid_on),
                 amount.brazilian(),
             ),
-            AgreementTold::Broken { how } => format!("{}\n{}", heading("Quebra de Acordo"), how.text()),
-            AgreementTold::Cancelled { reason } => format!("{}\n{reason}", heading("Cancelamento de Acordo")),
+            AgreementTold::Broken { how } => {
+                format!("{}\n{}", heading("Quebra de Acordo"), how.text())
+            }
+            AgreementTold::Cancelled { reason } => {
+                format!("{}\n{reason}", heading("Cancelamento de Acordo"))
+            }
             AgreementTold::Settled => heading("Acordo Quitado"),
             AgreementTold::Expired => heading("Proposta de Acordo Expirada"),
         }
@@ -209,7 +236,10 @@ impl AgreementEvent {
             AgreementTold::Broken { how } => ("agreement.broken", json!({ "how": how_word(how) })),
             AgreementTold::Cancelled { .. } => ("agreement.cancelled", json!({})),
             AgreementTold::Settled => ("agreement.settled", json!({})),
-            AgreementTold::Proposed { .. } | AgreementTold::Sent | AgreementTold::Paid { .. } | AgreementTold::Expired => return None,
+            AgreementTold::Proposed { .. }
+            | AgreementTold::Sent
+            | AgreementTold::Paid { .. }
+            | AgreementTold::Expired => return None,
         };
         facts["agreementId"] = json!(self.agreement);
         facts["agreementCode"] = json!(self.agreement.code());

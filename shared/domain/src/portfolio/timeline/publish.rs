@@ -12,7 +12,9 @@ impl TimelineEvent {
     pub fn domain_event(&self) -> Option<(&'static str, Value)> {
         let (detail_type, facts) = match &self.kind {
             EventKind::ContractOpened => ("contract.opened", json!({})),
-            EventKind::Returned { motive } => ("installment.returned", json!({ "motive": motive.text() })),
+            EventKind::Returned { motive } => {
+                ("installment.returned", json!({ "motive": motive.text() }))
+            }
             EventKind::Synchronised => ("installment.changed", json!({ "action": "synchronised" })),
             EventKind::Reopened => ("installment.changed", json!({ "action": "reopened" })),
             EventKind::DirectPayment {
@@ -42,11 +44,19 @@ impl TimelineEvent {
             } => {
                 let facts = json!({ "settlement": settlement.name(), "paidOn": paid_on, "balance": balance });
                 let others = ["writeOffReversed", "settlementReversed"];
-                by_class(*class, facts, "payment.reversed", ("reversed", *reversed), others)
+                by_class(
+                    *class,
+                    facts,
+                    "payment.reversed",
+                    ("reversed", *reversed),
+                    others,
+                )
             }
             EventKind::ContractCancelled => ("contract.cancelled", json!({})),
             EventKind::ContractFinished => ("contract.closed", json!({})),
-            EventKind::RightsAssigned | EventKind::BoletoIssued | EventKind::BoletoEmailed => return None,
+            EventKind::RightsAssigned | EventKind::BoletoIssued | EventKind::BoletoEmailed => {
+                return None;
+            }
             EventKind::Agreement(event) => event.domain_event()?,
         };
         Some((detail_type, self.with_identity(facts)))
@@ -75,7 +85,11 @@ fn by_class(
         facts[field] = json!(money);
         return (payment, facts);
     }
-    let action = if class.is_some() { written_off } else { not_classified };
+    let action = if class.is_some() {
+        written_off
+    } else {
+        not_classified
+    };
     facts["action"] = json!(action);
     ("installment.changed", facts)
 }

@@ -29,7 +29,11 @@ fn returned(motive: ReturnReason) -> TimelineEvent {
 }
 
 fn paid(total: bool, by_sync: bool) -> TimelineEvent {
-    let balance = if total { Cents::ZERO } else { Cents::new(54_779) };
+    let balance = if total {
+        Cents::ZERO
+    } else {
+        Cents::new(54_779)
+    };
     let kind = EventKind::DirectPayment {
         settlement: SettlementKind::OtherWithResidue,
         class: Some(SettlementClass::Pays),
@@ -88,7 +92,10 @@ fn contracts_open_end_and_change_hands_in_words() {
 
 #[test]
 fn boletos_that_went_out_are_told_to_operators_alone() {
-    let told = [event(EventKind::BoletoIssued, &[2]), event(EventKind::BoletoEmailed, &[2])];
+    let told = [
+        event(EventKind::BoletoIssued, &[2]),
+        event(EventKind::BoletoEmailed, &[2]),
+    ];
     assert_eq!(
         texts(&told),
         "Emissão de 2ª via\nContrato: 295 Parcela: 2\n\nEnvio de boleto por e-mail\nContrato: 295 Parcela: 2"
@@ -108,16 +115,26 @@ fn domain_events_hold_ids_and_amounts_as_text() {
         event(EventKind::ContractCancelled, &[]),
         event(EventKind::ContractFinished, &[]),
     ];
-    let told: Vec<_> = told.iter().filter_map(TimelineEvent::domain_event).collect();
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(TimelineEvent::domain_event)
+        .collect();
     assert_json_snapshot!(told);
     assert_eq!(event(EventKind::RightsAssigned, &[]).domain_event(), None);
 }
 
 #[test]
 fn an_event_survives_its_storage() {
-    for event in [paid(true, false), reversed(), returned(ReturnReason::Reconciliation)] {
+    for event in [
+        paid(true, false),
+        reversed(),
+        returned(ReturnReason::Reconciliation),
+    ] {
         let stored = serde_json::to_string(&event).unwrap();
-        assert_eq!(serde_json::from_str::<TimelineEvent>(&stored).unwrap(), event);
+        assert_eq!(
+            serde_json::from_str::<TimelineEvent>(&stored).unwrap(),
+            event
+        );
         assert!(!stored.contains("null"));
     }
     assert_eq!(json!(paid(true, false))["kind"]["paid"], json!("1500.50"));

@@ -24,8 +24,12 @@ impl TimelineEvent {
                 }
             }
             EventKind::Returned { motive } => self.return_text(*motive),
-            EventKind::Synchronised => format!("Sincronização de Parcela(s)\nContrato {bill} Parcela(s): {installments}"),
-            EventKind::Reopened => format!("Reabertura de Parcela(s)\nContrato: {bill} Parcela(s): {installments}\n{BY_SYNC}"),
+            EventKind::Synchronised => {
+                format!("Sincronização de Parcela(s)\nContrato {bill} Parcela(s): {installments}")
+            }
+            EventKind::Reopened => format!(
+                "Reabertura de Parcela(s)\nContrato: {bill} Parcela(s): {installments}\n{BY_SYNC}"
+            ),
             EventKind::DirectPayment { .. } => self.payment_text(),
             EventKind::PaymentReversed {
                 settlement,
@@ -42,8 +46,12 @@ impl TimelineEvent {
             EventKind::ContractCancelled => self.contract_text("Contrato cancelado no Sienge"),
             EventKind::RightsAssigned => self.contract_text("Cessão de direitos"),
             EventKind::ContractFinished => self.contract_text("Contrato finalizado"),
-            EventKind::BoletoIssued => format!("Emissão de 2ª via\nContrato: {bill} Parcela: {installments}"),
-            EventKind::BoletoEmailed => format!("Envio de boleto por e-mail\nContrato: {bill} Parcela: {installments}"),
+            EventKind::BoletoIssued => {
+                format!("Emissão de 2ª via\nContrato: {bill} Parcela: {installments}")
+            }
+            EventKind::BoletoEmailed => {
+                format!("Envio de boleto por e-mail\nContrato: {bill} Parcela: {installments}")
+            }
             EventKind::Agreement(event) => event.text(&self.contract, self.on, &installments),
         }
     }
@@ -54,7 +62,10 @@ impl TimelineEvent {
     }
 
     fn return_text(&self, motive: ReturnReason) -> String {
-        let origin = if matches!(motive, ReturnReason::Reconciliation | ReturnReason::BrokenAgreement) {
+        let origin = if matches!(
+            motive,
+            ReturnReason::Reconciliation | ReturnReason::BrokenAgreement
+        ) {
             String::new()
         } else {
             format!("\n{BY_SYNC}")
@@ -98,6 +109,10 @@ impl TimelineEvent {
     }
 
     fn contract_text(&self, title: &str) -> String {
-        format!("{title}\nData: {}\nContrato: {}", calendar::brazilian(self.on), self.contract.bill)
+        format!(
+            "{title}\nData: {}\nContrato: {}",
+            calendar::brazilian(self.on),
+            self.contract.bill
+        )
     }
 }

@@ -52,19 +52,29 @@ impl Filter {
             on,
             correction: query.date("correctionDate")?.unwrap_or(on),
             customer: query.id("customerId")?,
-            documents: query.list("documentsId").into_iter().map(str::to_owned).collect(),
+            documents: query
+                .list("documentsId")
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             bearer: query.id("bearerId")?,
             situations,
             residues: query.flag("includeResidueInstallment")?.unwrap_or(true),
-            partials: query.flag("includePartiallyPaidInstallments")?.unwrap_or(true),
+            partials: query
+                .flag("includePartiallyPaidInstallments")?
+                .unwrap_or(true),
         })
     }
 
     fn wants_bill(&self, bill: &Bill) -> bool {
         bill.company == self.company
-            && (self.centers.is_empty() || bill.enterprise().is_some_and(|id| self.centers.contains(&id)))
+            && (self.centers.is_empty()
+                || bill
+                    .enterprise()
+                    .is_some_and(|id| self.centers.contains(&id)))
             && self.customer.is_none_or(|id| id == bill.customer)
-            && (self.documents.is_empty() || self.documents.iter().any(|code| *code == bill.document))
+            && (self.documents.is_empty()
+                || self.documents.iter().any(|code| *code == bill.document))
             && (self.situations.is_empty() || self.situations.contains(&bill.situation))
     }
 
@@ -83,15 +93,26 @@ impl Filter {
             return;
         }
         let kept = |row: &&Installment| self.wants(row) && manner.keeps(bill.id, row.id);
-        let late: Vec<Late> = bill.installments.iter().filter(kept).map(|row| self.late(bill, row)).collect();
+        let late: Vec<Late> = bill
+            .installments
+            .iter()
+            .filter(kept)
+            .map(|row| self.late(bill, row))
+            .collect();
         if late.is_empty() {
             return;
         }
-        let unit = bill.contract.as_ref().and_then(|contract| world.units.get(&contract.unit));
+        let unit = bill
+            .contract
+            .as_ref()
+            .and_then(|contract| world.units.get(&contract.unit));
         let row = Row {
             company_id: bill.company,
             client_id: bill.customer,
-            client_name: world.customers.get(&bill.customer).map_or("", |customer| &customer.name),
+            client_name: world
+                .customers
+                .get(&bill.customer)
+                .map_or("", |customer| &customer.name),
             receivable_bill_id: bill.id,
             issue_date: bill.issued,
             document_number: format!("{}.{}", bill.document, bill.number),

@@ -47,7 +47,10 @@ impl Filter {
         }
         Ok(Self {
             bills: query.id("billReceivableId")?.map(|id| vec![id]),
-            due: (query.required_date("startDueDate")?, query.required_date("endDueDate")?),
+            due: (
+                query.required_date("startDueDate")?,
+                query.required_date("endDueDate")?,
+            ),
             correction: query.date("correctionDate")?.unwrap_or(today),
             company: query.id("companyId")?,
             customer: query.id("customerId")?,
@@ -63,13 +66,22 @@ impl Filter {
     }
 
     fn wants_bill(&self, world: &World, bill: &Bill) -> bool {
-        let unit = bill.contract.as_ref().and_then(|contract| world.units.get(&contract.unit));
+        let unit = bill
+            .contract
+            .as_ref()
+            .and_then(|contract| world.units.get(&contract.unit));
         self.company.is_none_or(|id| id == bill.company)
             && self.customer.is_none_or(|id| id == bill.customer)
             && self.center.is_none_or(|id| bill.enterprise() == Some(id))
-            && self.unit.as_ref().is_none_or(|name| unit.is_some_and(|unit| unit.name == *name))
-            && (self.documents.is_empty() || self.documents.iter().any(|code| *code == bill.document))
-            && self.changed_since.is_none_or(|since| bill.touched() >= since)
+            && self
+                .unit
+                .as_ref()
+                .is_none_or(|name| unit.is_some_and(|unit| unit.name == *name))
+            && (self.documents.is_empty()
+                || self.documents.iter().any(|code| *code == bill.document))
+            && self
+                .changed_since
+                .is_none_or(|since| bill.touched() >= since)
     }
 
     fn wants(&self, row: &Installment) -> bool {
@@ -96,7 +108,11 @@ impl Filter {
         if installments.is_empty() {
             return;
         }
-        rows.push(&extract_row(world, bill, installments, self.correction), manner.shapes, |_| ());
+        rows.push(
+            &extract_row(world, bill, installments, self.correction),
+            manner.shapes,
+            |_| (),
+        );
     }
 }
 
@@ -170,15 +186,26 @@ struct Paid<'a> {
     kind: &'a str,
 }
 
-fn extract_row<'a>(world: &'a World, bill: &'a Bill, installments: Vec<Line<'a>>, on: Date) -> Row<'a> {
-    let unit = bill.contract.as_ref().and_then(|contract| world.units.get(&contract.unit));
+fn extract_row<'a>(
+    world: &'a World,
+    bill: &'a Bill,
+    installments: Vec<Line<'a>>,
+    on: Date,
+) -> Row<'a> {
+    let unit = bill
+        .contract
+        .as_ref()
+        .and_then(|contract| world.units.get(&contract.unit));
     let customer = world.customers.get(&bill.customer);
     let work = bill.enterprise().and_then(|id| world.enterprises.get(&id));
     Row {
         bill_receivable_id: bill.id,
         company: Named {
             id: bill.company,
-            name: world.companies.get(&bill.company).map_or("", |company| &company.name),
+            name: world
+                .companies
+                .get(&bill.company)
+                .map_or("", |company| &company.name),
         },
         cost_center: work.map(|work| Named {
             id: work.id,
@@ -187,15 +214,25 @@ fn extract_row<'a>(world: &'a World, bill: &'a Bill, installments: Vec<Line<'a>>
         customer: Client {
             id: bill.customer,
             name: customer.map_or("", |customer| &customer.name),
-            document: customer.map(|customer| formatted(customer.document())).unwrap_or_default(),
+            document: customer
+                .map(|customer| formatted(customer.document()))
+                .unwrap_or_default(),
         },
         emission_date: bill.issued,
         last_renegotiation_date: bill.remakes.last().map(|remake| remake.date),
         correction_date: on,
         document: format!("{}.{}", bill.document, bill.number),
         private_area: unit.map(|unit| Cents(i64::from(unit.area))),
-        oldest_installment_date: bill.installments.iter().filter(|row| row.open()).map(|row| row.due).min(),
-        revoked_bill_receivable_date: bill.cancelled.as_ref().map(|cancellation| cancellation.date),
+        oldest_installment_date: bill
+            .installments
+            .iter()
+            .filter(|row| row.open())
+            .map(|row| row.due)
+            .min(),
+        revoked_bill_receivable_date: bill
+            .cancelled
+            .as_ref()
+            .map(|cancellation| cancellation.date),
         units: unit
             .into_iter()
             .map(|unit| Named {
@@ -226,7 +263,11 @@ fn line<'a>(bill: &Bill, row: &'a Installment, on: Date) -> Line<'a> {
         current_balance_with_addition: corrected + row.charges(on, &bill.late).total(),
         generated_billet: row.boleto.is_some(),
         installment_situation: row.situation(),
-        receipts: row.receipts.iter().map(|receipt| paid(row, receipt)).collect(),
+        receipts: row
+            .receipts
+            .iter()
+            .map(|receipt| paid(row, receipt))
+            .collect(),
         installment_number: row.number(),
     }
 }

@@ -43,10 +43,18 @@ impl Filter {
             Some("D") => Selection::Due,
             Some("P") => Selection::Payment,
             Some("B") => Selection::Competence,
-            _ => return Err(ApiError::parameter("selectionType", "deve ser I, D, P ou B")),
+            _ => {
+                return Err(ApiError::parameter(
+                    "selectionType",
+                    "deve ser I, D, P ou B",
+                ));
+            }
         };
         if end < start {
-            return Err(ApiError::parameter("endDate", "deve ser maior ou igual a startDate"));
+            return Err(ApiError::parameter(
+                "endDate",
+                "deve ser maior ou igual a startDate",
+            ));
         }
         Ok(Self {
             bills: None,
@@ -55,7 +63,11 @@ impl Filter {
             company: query.id("companyId")?,
             centers: query.ids("costCentersId")?,
             changed_since: query.date("changeStartDate")?,
-            origins: query.list("originsIds").into_iter().map(str::to_owned).collect(),
+            origins: query
+                .list("originsIds")
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             bearers: query.ids("bearersIdIn")?,
             not_bearers: query.ids("bearersIdNotIn")?,
         })
@@ -84,10 +96,16 @@ impl Filter {
 
     fn wants_bill(&self, bill: &Bill) -> bool {
         self.company.is_none_or(|id| id == bill.company)
-            && (self.centers.is_empty() || bill.enterprise().is_some_and(|id| self.centers.contains(&id)))
-            && (self.origins.is_empty() || self.origins.iter().any(|origin| origin == bill.origin()))
+            && (self.centers.is_empty()
+                || bill
+                    .enterprise()
+                    .is_some_and(|id| self.centers.contains(&id)))
+            && (self.origins.is_empty()
+                || self.origins.iter().any(|origin| origin == bill.origin()))
             && match self.period {
-                Some((start, end, Selection::Issue | Selection::Competence)) => bill.issued >= start && bill.issued <= end,
+                Some((start, end, Selection::Issue | Selection::Competence)) => {
+                    bill.issued >= start && bill.issued <= end
+                }
                 _ => true,
             }
     }
@@ -96,7 +114,10 @@ impl Filter {
         let within = |day: Date, start: Date, end: Date| day >= start && day <= end;
         let period = match self.period {
             Some((start, end, Selection::Due)) => within(row.due, start, end),
-            Some((start, end, Selection::Payment)) => row.receipts.iter().any(|receipt| within(receipt.date, start, end)),
+            Some((start, end, Selection::Payment)) => row
+                .receipts
+                .iter()
+                .any(|receipt| within(receipt.date, start, end)),
             _ => true,
         };
         period
@@ -113,7 +134,14 @@ impl Filter {
     }
 
     /// Writes a bill's installments, or one of them.
-    pub fn write(&self, world: &World, bill: &Bill, installment: Option<u32>, manner: &Manner, rows: &mut Rows) {
+    pub fn write(
+        &self,
+        world: &World,
+        bill: &Bill,
+        installment: Option<u32>,
+        manner: &Manner,
+        rows: &mut Rows,
+    ) {
         let documented = manner.shapes == Shapes::Documented;
         let all = bill.installments.iter();
         for row in all.filter(|row| installment.is_none_or(|id| id == row.id)) {
@@ -133,7 +161,12 @@ fn documented_names(row: &mut Value) {
     {
         term.insert("description".to_owned(), text);
     }
-    for receipt in row.get_mut("receipts").and_then(Value::as_array_mut).into_iter().flatten() {
+    for receipt in row
+        .get_mut("receipts")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(receipt) = receipt.as_object_mut() {
             receipt.remove("creditDate");
         }
@@ -245,14 +278,26 @@ struct ReceiptRow<'a> {
     bank_movements: [u8; 0],
 }
 
-fn income_row<'a>(world: &'a World, bill: &'a Bill, row: &'a Installment, on: Date, documented: bool) -> Row<'a> {
-    let unit = bill.contract.as_ref().and_then(|contract| world.units.get(&contract.unit));
+fn income_row<'a>(
+    world: &'a World,
+    bill: &'a Bill,
+    row: &'a Installment,
+    on: Date,
+    documented: bool,
+) -> Row<'a> {
+    let unit = bill
+        .contract
+        .as_ref()
+        .and_then(|contract| world.units.get(&contract.unit));
     let enterprise = bill.enterprise().and_then(|id| world.enterprises.get(&id));
     let dusty = |amount| row.dusty(amount);
     let defaulting = matches!(bill.situation, Situation::Defaulting | Situation::SubJudice);
     Row {
         company_id: bill.company,
-        company_name: world.companies.get(&bill.company).map_or("", |company| &company.name),
+        company_name: world
+            .companies
+            .get(&bill.company)
+            .map_or("", |company| &company.name),
         business_area_id: None,
         business_area_name: "",
         project_id: None,
@@ -266,7 +311,10 @@ fn income_row<'a>(world: &'a World, bill: &'a Bill, row: &'a Installment, on: Da
         business_type_id: None,
         business_type_name: None,
         client_id: bill.customer,
-        client_name: world.customers.get(&bill.customer).map_or("", |customer| &customer.name),
+        client_name: world
+            .customers
+            .get(&bill.customer)
+            .map_or("", |customer| &customer.name),
         bill_id: bill.id,
         installment_id: row.id,
         document_identification_id: &bill.document,
@@ -297,15 +345,26 @@ fn income_row<'a>(world: &'a World, bill: &'a Bill, row: &'a Installment, on: Da
             (true, true) => "Inadimplente",
             (true, false) => "Em dia",
         },
-        sub_judicie: if bill.situation == Situation::SubJudice { "S" } else { "N" },
+        sub_judicie: if bill.situation == Situation::SubJudice {
+            "S"
+        } else {
+            "N"
+        },
         main_unit: unit.map(|unit| unit.name.as_str()),
         installment_number: row.number(),
         payment_term: Term {
             id: row.condition,
             descrition: condition_type(row.condition).map(|condition| condition.description),
         },
-        receipts_categories: enterprise.into_iter().map(|work| category(work.id, &work.name)).collect(),
-        receipts: row.receipts.iter().map(|receipt| receipt_row(bill, row, receipt)).collect(),
+        receipts_categories: enterprise
+            .into_iter()
+            .map(|work| category(work.id, &work.name))
+            .collect(),
+        receipts: row
+            .receipts
+            .iter()
+            .map(|receipt| receipt_row(bill, row, receipt))
+            .collect(),
         bearer_id: row.carrier,
     }
 }

@@ -42,7 +42,12 @@ pub struct Rows {
 
 impl Rows {
     /// Writes one row; in documented shapes unset fields are left out.
-    pub(super) fn push(&mut self, row: &impl Serialize, shapes: Shapes, adjust: impl Fn(&mut Value)) {
+    pub(super) fn push(
+        &mut self,
+        row: &impl Serialize,
+        shapes: Shapes,
+        adjust: impl Fn(&mut Value),
+    ) {
         if shapes == Shapes::Production && self.odd.is_none() {
             return self.write(row);
         }
@@ -74,6 +79,8 @@ impl Rows {
 
 impl Manner {
     pub(super) fn keeps(&self, bill: u32, installment: u32) -> bool {
-        self.missing.as_ref().is_none_or(|missing| !missing.hits(bill, installment))
+        self.missing
+            .as_ref()
+            .is_none_or(|missing| !missing.hits(bill, installment))
     }
 }

@@ -13,7 +13,10 @@ impl Bulk {
             Some(wanted) => wanted.to_vec(),
             None => world.bills.keys().copied().collect(),
         };
-        let whole = |bill| Piece { bill, installment: None };
+        let whole = |bill| Piece {
+            bill,
+            installment: None,
+        };
         if order == Order::Bill {
             return bills.into_iter().map(whole).collect();
         }
@@ -33,12 +36,18 @@ impl Bulk {
                     )
                 }));
             } else {
-                parts.extend(rows.map(|row| row.due).min().map(|due| (due, whole(bill.id))));
+                parts.extend(
+                    rows.map(|row| row.due)
+                        .min()
+                        .map(|due| (due, whole(bill.id))),
+                );
             }
         }
         match order {
             Order::Shuffled(seed) => Rng::with_seed(seed).shuffle(&mut parts),
-            Order::Bill | Order::Due => parts.sort_by_key(|(due, piece)| (*due, piece.bill, piece.installment)),
+            Order::Bill | Order::Due => {
+                parts.sort_by_key(|(due, piece)| (*due, piece.bill, piece.installment));
+            }
         }
         parts.into_iter().map(|(_, piece)| piece).collect()
     }

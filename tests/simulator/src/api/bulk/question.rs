@@ -23,9 +23,15 @@ impl Bulk {
     pub fn read(path: &[&str], query: &Query, world: &World) -> Result<Self, ApiError> {
         match path {
             ["income"] => income::Filter::by_period(query, world.today).map(Self::Income),
-            ["income", "by-bills"] => income::Filter::by_bills(query, world.today).map(Self::Income),
-            ["customer-extract-history"] => extract::Filter::read(query, world.today).map(Self::Extract),
-            ["defaulters-receivable-bills"] => defaulters::Filter::read(query, world.today).map(Self::Defaulters),
+            ["income", "by-bills"] => {
+                income::Filter::by_bills(query, world.today).map(Self::Income)
+            }
+            ["customer-extract-history"] => {
+                extract::Filter::read(query, world.today).map(Self::Extract)
+            }
+            ["defaulters-receivable-bills"] => {
+                defaulters::Filter::read(query, world.today).map(Self::Defaulters)
+            }
             _ => Err(ApiError::status(404)),
         }
     }
@@ -36,7 +42,15 @@ impl Bulk {
     }
 
     /// Writes the parts within `span` until about `bytes` are written or many parts were looked at; says where to go on.
-    pub fn slice(&self, world: &World, plan: &[Piece], span: Span, manner: &Manner, bytes: usize, rows: &mut Rows) -> Option<usize> {
+    pub fn slice(
+        &self,
+        world: &World,
+        plan: &[Piece],
+        span: Span,
+        manner: &Manner,
+        bytes: usize,
+        rows: &mut Rows,
+    ) -> Option<usize> {
         let end = span.until.map_or(plan.len(), |until| until.min(plan.len()));
         let last = end.min(span.from.saturating_add(PIECES_PER_SLICE));
         for (place, piece) in plan.iter().enumerate().take(last).skip(span.from) {
@@ -58,7 +72,14 @@ impl Bulk {
         }
     }
 
-    fn write(&self, world: &World, bill: &Bill, installment: Option<u32>, manner: &Manner, rows: &mut Rows) {
+    fn write(
+        &self,
+        world: &World,
+        bill: &Bill,
+        installment: Option<u32>,
+        manner: &Manner,
+        rows: &mut Rows,
+    ) {
         match self {
             Self::Income(filter) => filter.write(world, bill, installment, manner, rows),
             Self::Extract(filter) => filter.write(world, bill, manner, rows),

@@ -21,8 +21,15 @@ pub fn cancel(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         return Err(format!("bill {} is already cancelled", bill.id));
     }
     let date = date_or_today(&fields, world)?;
-    let reason = fields.text("reason")?.unwrap_or("Distrato a pedido do cliente").to_owned();
-    let kind = if bill.contract.is_some() { RESCINDED } else { CANCELLED };
+    let reason = fields
+        .text("reason")?
+        .unwrap_or("Distrato a pedido do cliente")
+        .to_owned();
+    let kind = if bill.contract.is_some() {
+        RESCINDED
+    } else {
+        CANCELLED
+    };
     for row in &mut bill.installments {
         if row.open() {
             let balance = row.balance;
@@ -35,7 +42,10 @@ pub fn cancel(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     bill.modified = world.today;
     touch_contract(&mut bill, world.today);
     if let Some(contract) = &bill.contract {
-        draft.tell("SALES_CONTRACT_CANCELED", json!({"salesContractId": contract.id}));
+        draft.tell(
+            "SALES_CONTRACT_CANCELED",
+            json!({"salesContractId": contract.id}),
+        );
     }
     draft.records.put_bill(bill);
     Ok(())
@@ -56,9 +66,16 @@ pub fn assign(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     };
     let before = bill.customer;
     if before == after {
-        return Err(format!("bill {} already belongs to customer {after}", bill.id));
+        return Err(format!(
+            "bill {} already belongs to customer {after}",
+            bill.id
+        ));
     }
-    bill.assignments.push(Assignment { date, before, after });
+    bill.assignments.push(Assignment {
+        date,
+        before,
+        after,
+    });
     bill.customer = after;
     bill.modified = world.today;
     touch_contract(&mut bill, world.today);
@@ -69,7 +86,9 @@ pub fn assign(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         "customersIdAfter": [after],
     });
     draft.tell("ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED", body);
-    draft.changed.extend(bill.installments.iter().map(|row| (bill.id, row.id)));
+    draft
+        .changed
+        .extend(bill.installments.iter().map(|row| (bill.id, row.id)));
     draft.records.put_bill(bill);
     Ok(())
 }
@@ -83,12 +102,17 @@ pub fn move_to(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
         return Err(format!("there is no company {company}"));
     }
     if bill.company == company {
-        return Err(format!("bill {} already belongs to company {company}", bill.id));
+        return Err(format!(
+            "bill {} already belongs to company {company}",
+            bill.id
+        ));
     }
     bill.company = company;
     bill.modified = world.today;
     touch_contract(&mut bill, world.today);
-    draft.changed.extend(bill.installments.iter().map(|row| (bill.id, row.id)));
+    draft
+        .changed
+        .extend(bill.installments.iter().map(|row| (bill.id, row.id)));
     draft.records.put_bill(bill);
     Ok(())
 }
@@ -100,7 +124,9 @@ pub fn retype(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     let document = fields.text("documentId")?.ok_or("documentId is missing")?;
     bill.document = document.to_owned().into();
     bill.modified = world.today;
-    draft.changed.extend(bill.installments.iter().map(|row| (bill.id, row.id)));
+    draft
+        .changed
+        .extend(bill.installments.iter().map(|row| (bill.id, row.id)));
     draft.records.put_bill(bill);
     Ok(())
 }

@@ -16,7 +16,10 @@ impl<'a> Fields<'a> {
         let map = body.as_object().ok_or("the body must be a JSON object")?;
         for key in map.keys() {
             if key != "silent" && key != "date" && !known.contains(&key.as_str()) {
-                return Err(format!("unknown field {key:?}; known: {}, date, silent", known.join(", ")));
+                return Err(format!(
+                    "unknown field {key:?}; known: {}, date, silent",
+                    known.join(", ")
+                ));
             }
         }
         Ok(Self { map })
@@ -48,11 +51,17 @@ impl<'a> Fields<'a> {
 
     /// A list of ids; absent = empty.
     pub fn ids(&self, key: &str) -> Result<Vec<u32>, String> {
-        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
+        let Some(value) = self.get(key) else {
+            return Ok(Vec::new());
+        };
         let wrong = || format!("{key} must be a list of positive whole numbers");
         let list = value.as_array().ok_or_else(wrong)?;
         list.iter()
-            .map(|item| item.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(wrong))
+            .map(|item| {
+                item.as_u64()
+                    .and_then(|number| u32::try_from(number).ok())
+                    .ok_or_else(wrong)
+            })
             .collect()
     }
 
@@ -65,7 +74,8 @@ impl<'a> Fields<'a> {
                     Value::Number(number) => number.to_string(),
                     _ => String::new(),
                 };
-                Cents::parse(text.strip_suffix(".0").unwrap_or(&text)).ok_or_else(|| format!("{key} must be an amount such as \"1000.00\""))
+                Cents::parse(text.strip_suffix(".0").unwrap_or(&text))
+                    .ok_or_else(|| format!("{key} must be an amount such as \"1000.00\""))
             })
             .transpose()
     }
@@ -90,7 +100,9 @@ impl<'a> Fields<'a> {
     /// A flag; absent = false.
     pub fn flag(&self, key: &str) -> Result<bool, String> {
         self.get(key).map_or(Ok(false), |value| {
-            value.as_bool().ok_or_else(|| format!("{key} must be true or false"))
+            value
+                .as_bool()
+                .ok_or_else(|| format!("{key} must be true or false"))
         })
     }
 }

@@ -38,7 +38,8 @@ pub fn change(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     let mut bill = bill_of(world, &fields)?;
     let bill_id = bill.id;
     if let Some(name) = fields.text("situation")? {
-        let situation = Situation::named(name).ok_or("situation must be normal, inBilling, defaulting or subjudice")?;
+        let situation = Situation::named(name)
+            .ok_or("situation must be normal, inBilling, defaulting or subjudice")?;
         bill.situation = situation;
         bill.modified = world.today;
         let body = json!({"receivableBillId": [bill_id], "situation": situation_word(situation)});
@@ -48,10 +49,19 @@ pub fn change(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         bill.note = Some(note.to_owned());
         bill.modified = world.today;
     }
-    let wanted = ["dueDate", "value", "settled", "conditionTypeId", "indexerId", "listed"];
+    let wanted = [
+        "dueDate",
+        "value",
+        "settled",
+        "conditionTypeId",
+        "indexerId",
+        "listed",
+    ];
     if wanted.iter().any(|key| fields.has(key)) {
         for id in installments_of(&bill, &fields)? {
-            let Some(row) = bill.installment_mut(id) else { continue };
+            let Some(row) = bill.installment_mut(id) else {
+                continue;
+            };
             change_row(row, &fields)?;
             row.modified = world.today;
             draft.changed.push((bill_id, id));
@@ -115,7 +125,13 @@ fn situation_word(situation: Situation) -> &'static str {
 
 /// `boleto`: one is generated and registered (or rejected, or taken back) for installments.
 pub fn boleto(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let known = ["billId", "salesContractId", "installmentId", "installmentIds", "status"];
+    let known = [
+        "billId",
+        "salesContractId",
+        "installmentId",
+        "installmentIds",
+        "status",
+    ];
     let fields = Fields::new(body, &known)?;
     let mut bill = bill_of(world, &fields)?;
     let ids = installments_of(&bill, &fields)?;
@@ -125,7 +141,9 @@ pub fn boleto(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     }
     let bill_id = bill.id;
     for id in ids {
-        let Some(row) = bill.installment_mut(id) else { continue };
+        let Some(row) = bill.installment_mut(id) else {
+            continue;
+        };
         if !row.open() {
             return Err(format!("installment {bill_id}/{id} has nothing open"));
         }
@@ -138,7 +156,8 @@ pub fn boleto(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
             installment_event(draft, "RECEIVABLE_INSTALLMENT_UPDATED", bill_id, id);
             continue;
         }
-        let book = json!({"billId": bill_id, "installmentId": id, "banknumber": number.to_string()});
+        let book =
+            json!({"billId": bill_id, "installmentId": id, "banknumber": number.to_string()});
         draft.tell("BOOK_COLLECTION_CONFIRMED", book);
         let slip = json!({"receivableBillId": bill_id, "installmentId": id, "accountNumber": "1234-5", "status": status});
         draft.tell("PAYMENT_SLIP_REGISTERED", slip);
@@ -149,7 +168,13 @@ pub fn boleto(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
 
 /// `add`: installments on a bill, a whole new sales contract, or a new bill entered by hand.
 pub fn add(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let known = ["billId", "salesContractId", "installments", "contract", "bill"];
+    let known = [
+        "billId",
+        "salesContractId",
+        "installments",
+        "contract",
+        "bill",
+    ];
     let fields = Fields::new(body, &known)?;
     match (fields.value("contract"), fields.value("bill")) {
         (Some(contract), None) => add_contract(world, contract, draft),
@@ -167,13 +192,28 @@ pub fn add(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String>
     }
 }
 
-fn append_all(world: &World, bill: &mut Bill, rows: &[&Value], draft: &mut Draft) -> Result<(), String> {
+fn append_all(
+    world: &World,
+    bill: &mut Bill,
+    rows: &[&Value],
+    draft: &mut Draft,
+) -> Result<(), String> {
     if rows.is_empty() {
         return Err("installments is missing: a list of {dueDate, value, conditionTypeId, indexerId, received, type}".to_owned());
     }
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     for (ordinal, row) in (1..).zip(rows) {
-        let fields = Fields::new(row, &["dueDate", "value", "conditionTypeId", "indexerId", "received", "type"])?;
+        let fields = Fields::new(
+            row,
+            &[
+                "dueDate",
+                "value",
+                "conditionTypeId",
+                "indexerId",
+                "received",
+                "type",
+            ],
+        )?;
         let due = fields.date("dueDate")?.ok_or("dueDate is missing")?;
         let value = fields
             .money("value")?
@@ -182,7 +222,8 @@ fn append_all(world: &World, bill: &mut Bill, rows: &[&Value], draft: &mut Draft
         let code = condition(fields.text("conditionTypeId")?.unwrap_or("PM"))?;
         let mut new = fresh(code, (ordinal, count), due, world.today, value);
         new.indexer = fields.id("indexerId")?.unwrap_or(1);
-        tables::indexer_name(new.indexer).ok_or_else(|| format!("there is no indexer {}", new.indexer))?;
+        tables::indexer_name(new.indexer)
+            .ok_or_else(|| format!("there is no indexer {}", new.indexer))?;
         if let Some(received) = fields.money("received")? {
             if received <= Cents::ZERO || received > value {
                 return Err("received must be positive and at most the value".to_owned());
@@ -198,7 +239,9 @@ fn append_all(world: &World, bill: &mut Bill, rows: &[&Value], draft: &mut Draft
 }
 
 fn rng_for(draft: &Draft) -> Rng {
-    Rng::with_seed(u64::from(draft.records.next.bill) << 32 | u64::from(draft.records.next.customer))
+    Rng::with_seed(
+        u64::from(draft.records.next.bill) << 32 | u64::from(draft.records.next.customer),
+    )
 }
 
 fn owner(world: &World, fields: &Fields, draft: &mut Draft, rng: &mut Rng) -> Result<u32, String> {
@@ -211,11 +254,24 @@ fn owner(world: &World, fields: &Fields, draft: &mut Draft, rng: &mut Rng) -> Re
 }
 
 fn add_contract(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let fields = Fields::new(body, &["customerId", "enterpriseId", "installments", "value", "firstDueDate"])?;
+    let fields = Fields::new(
+        body,
+        &[
+            "customerId",
+            "enterpriseId",
+            "installments",
+            "value",
+            "firstDueDate",
+        ],
+    )?;
     let mut rng = rng_for(draft);
     let enterprise = match fields.id("enterpriseId")? {
         Some(id) => id,
-        None => *world.enterprises.keys().next().ok_or("there is no enterprise")?,
+        None => *world
+            .enterprises
+            .keys()
+            .next()
+            .ok_or("there is no enterprise")?,
     };
     if !world.enterprises.contains_key(&enterprise) {
         return Err(format!("there is no enterprise {enterprise}"));
@@ -228,7 +284,9 @@ fn add_contract(world: &World, body: &Value, draft: &mut Draft) -> Result<(), St
     if value <= Cents::ZERO {
         return Err("value must be positive".to_owned());
     }
-    let first = fields.date("firstDueDate")?.unwrap_or_else(|| months_later(world.today, 1));
+    let first = fields
+        .date("firstDueDate")?
+        .unwrap_or_else(|| months_later(world.today, 1));
     let customer = owner(world, &fields, draft, &mut rng)?;
     let order = Order {
         kind: Kind::Contract,
@@ -244,15 +302,30 @@ fn add_contract(world: &World, body: &Value, draft: &mut Draft) -> Result<(), St
     bill.modified = world.today;
     touch_contract(&mut bill, world.today);
     let contract = bill.contract.as_ref().map(|contract| contract.id);
-    draft.tell("SALES_CONTRACT_CREATED", json!({"salesContractId": contract}));
-    draft.tell("SALES_CONTRACT_ISSUED", json!({"salesContractId": contract}));
+    draft.tell(
+        "SALES_CONTRACT_CREATED",
+        json!({"salesContractId": contract}),
+    );
+    draft.tell(
+        "SALES_CONTRACT_ISSUED",
+        json!({"salesContractId": contract}),
+    );
     announce(&bill, draft);
     draft.records.put_bill(bill);
     Ok(())
 }
 
 fn add_loose(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let fields = Fields::new(body, &["customerId", "companyId", "documentId", "documentNumber", "installments"])?;
+    let fields = Fields::new(
+        body,
+        &[
+            "customerId",
+            "companyId",
+            "documentId",
+            "documentNumber",
+            "installments",
+        ],
+    )?;
     let mut rng = rng_for(draft);
     let customer = owner(world, &fields, draft, &mut rng)?;
     let order = Order {
@@ -268,7 +341,8 @@ fn add_loose(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Strin
         bill.company = company;
     }
     if let Some(document) = fields.text("documentId")? {
-        tables::document_name(document).ok_or_else(|| format!("there is no document {document:?}"))?;
+        tables::document_name(document)
+            .ok_or_else(|| format!("there is no document {document:?}"))?;
         bill.document = document.to_owned().into();
     }
     if let Some(number) = fields.text("documentNumber")? {
@@ -288,7 +362,13 @@ fn announce(bill: &Bill, draft: &mut Draft) {
 
 /// `remove`: installments without receipts go, or (`whole`) the bill with everything in it.
 pub fn remove(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let known = ["billId", "salesContractId", "installmentId", "installmentIds", "whole"];
+    let known = [
+        "billId",
+        "salesContractId",
+        "installmentId",
+        "installmentIds",
+        "whole",
+    ];
     let fields = Fields::new(body, &known)?;
     let mut bill = bill_of(world, &fields)?;
     let date = date_or_today(&fields, world)?;
@@ -299,15 +379,25 @@ pub fn remove(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
         installments_of(&bill, &fields)?
     };
     for id in &ids {
-        if !whole && bill.installment(*id).is_some_and(|row| !row.receipts.is_empty()) {
-            return Err(format!("installment {}/{id} has receipts; reverse them first", bill.id));
+        if !whole
+            && bill
+                .installment(*id)
+                .is_some_and(|row| !row.receipts.is_empty())
+        {
+            return Err(format!(
+                "installment {}/{id} has receipts; reverse them first",
+                bill.id
+            ));
         }
         draft.removed.push((bill.id, *id));
         installment_event(draft, "RECEIVABLE_INSTALLMENT_REMOVED", bill.id, *id);
     }
     if whole {
         if let Some(contract) = &bill.contract {
-            draft.tell("SALES_CONTRACT_REMOVED", json!({"salesContractId": contract.id}));
+            draft.tell(
+                "SALES_CONTRACT_REMOVED",
+                json!({"salesContractId": contract.id}),
+            );
         }
         draft.dropped.push(bill.id);
         return Ok(());

@@ -15,7 +15,11 @@ pub(super) fn bill_of(world: &World, fields: &Fields) -> Result<Bill, String> {
             .ok_or_else(|| format!("there is no sales contract {contract}"))?,
         (None, None) => return Err("billId is missing".to_owned()),
     };
-    world.bills.get(&id).cloned().ok_or_else(|| format!("there is no bill {id}"))
+    world
+        .bills
+        .get(&id)
+        .cloned()
+        .ok_or_else(|| format!("there is no bill {id}"))
 }
 
 /// The installments named by `installmentId` or `installmentIds`; at least one, all existing.
@@ -36,7 +40,10 @@ pub(super) fn installments_of(bill: &Bill, fields: &Fields) -> Result<Vec<u32>, 
 }
 
 pub(super) fn customer_of(world: &World, id: u32) -> Result<&Customer, String> {
-    world.customers.get(&id).ok_or_else(|| format!("there is no customer {id}"))
+    world
+        .customers
+        .get(&id)
+        .ok_or_else(|| format!("there is no customer {id}"))
 }
 
 pub(super) fn date_or_today(fields: &Fields, world: &World) -> Result<Date, String> {

@@ -56,7 +56,12 @@ pub fn plan(world: &World, name: &str, body: &Value) -> Result<Draft, String> {
         "customer" => people::customer(world, body, draft_ref)?,
         "enterprise" => people::enterprise(world, body, draft_ref)?,
         "terms" => terms::terms(world, body, draft_ref)?,
-        _ => return Err(format!("unknown operation {name:?}; known: {}", NAMES.join(", "))),
+        _ => {
+            return Err(format!(
+                "unknown operation {name:?}; known: {}",
+                NAMES.join(", ")
+            ));
+        }
     }
     Ok(draft)
 }

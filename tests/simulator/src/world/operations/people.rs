@@ -11,7 +11,14 @@ use super::{Draft, Fields};
 
 /// `customer`: without `customerId` a new one is registered; with it its data change.
 pub fn customer(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let known = ["customerId", "name", "email", "phones", "addresses", "active"];
+    let known = [
+        "customerId",
+        "name",
+        "email",
+        "phones",
+        "addresses",
+        "active",
+    ];
     let fields = Fields::new(body, &known)?;
     let (mut customer, created) = if let Some(id) = fields.id("customerId")? {
         (customer_of(world, id)?.clone(), false)
@@ -27,7 +34,10 @@ pub fn customer(world: &World, body: &Value, draft: &mut Draft) -> Result<(), St
         customer.email = (!email.is_empty()).then(|| email.to_owned());
     }
     if fields.has("phones") {
-        customer.phones = objects(&fields, "phones")?.into_iter().map(phone).collect::<Result<_, _>>()?;
+        customer.phones = objects(&fields, "phones")?
+            .into_iter()
+            .map(phone)
+            .collect::<Result<_, _>>()?;
     }
     for row in objects(&fields, "addresses")? {
         let new = address(row)?;
@@ -43,7 +53,14 @@ pub fn customer(world: &World, body: &Value, draft: &mut Draft) -> Result<(), St
     }
     if fields.has("active") && fields.flag("active")? != customer.active {
         customer.active = !customer.active;
-        draft.tell(if customer.active { "CUSTOMER_ENABLED" } else { "CUSTOMER_DISABLED" }, told);
+        draft.tell(
+            if customer.active {
+                "CUSTOMER_ENABLED"
+            } else {
+                "CUSTOMER_DISABLED"
+            },
+            told,
+        );
     }
     customer.modified = world.today;
     draft.records.customers.insert(id, customer);
@@ -57,7 +74,10 @@ fn phone(row: &Value) -> Result<Phone, String> {
         return Err("a phone's type must be CE, CO or RE".to_owned());
     }
     Ok(Phone {
-        number: fields.text("number")?.ok_or("a phone's number is missing")?.to_owned(),
+        number: fields
+            .text("number")?
+            .ok_or("a phone's number is missing")?
+            .to_owned(),
         kind: kind.to_owned(),
         main: fields.flag("main")?,
         note: fields.text("note")?.map(str::to_owned),
@@ -81,7 +101,11 @@ fn address(row: &Value) -> Result<Address, String> {
     if !["R", "C"].contains(&kind) {
         return Err("an address's type must be R or C".to_owned());
     }
-    let text = |key| fields.text(key).map(|value| value.unwrap_or_default().to_owned());
+    let text = |key| {
+        fields
+            .text(key)
+            .map(|value| value.unwrap_or_default().to_owned())
+    };
     Ok(Address {
         kind: kind.to_owned(),
         street: text("streetName")?,
@@ -102,7 +126,10 @@ pub fn enterprise(world: &World, body: &Value, draft: &mut Draft) -> Result<(), 
     if !world.companies.contains_key(&company) {
         return Err(format!("there is no company {company}"));
     }
-    let name = fields.text("name")?.unwrap_or("Residencial Novo").to_owned();
+    let name = fields
+        .text("name")?
+        .unwrap_or("Residencial Novo")
+        .to_owned();
     let mut rng = Rng::with_seed(u64::from(draft.records.next.enterprise));
     let id = add_enterprise(&mut draft.records, &mut rng, company, name, world.today);
     draft.tell("COST_CENTER_CREATED", json!({"costCenterId": id}));

@@ -30,7 +30,9 @@ pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
     let ids = installments_of(&bill, &fields)?;
     let kind = fields.text("type")?.unwrap_or(RECEIVED);
     if kind.trim().is_empty() || kind.starts_with(REVERSED) {
-        return Err("type must name a receipt type; use /_control/reverse for an Estorno".to_owned());
+        return Err(
+            "type must name a receipt type; use /_control/reverse for an Estorno".to_owned(),
+        );
     }
     let date = date_or_today(&fields, world)?;
     let value = fields.money("value")?;
@@ -40,7 +42,9 @@ pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
     let total = fields.flag("total")?;
     let bill_id = bill.id;
     for id in ids {
-        let Some(row) = bill.installment_mut(id) else { continue };
+        let Some(row) = bill.installment_mut(id) else {
+            continue;
+        };
         if !row.open() {
             return Err(format!("installment {bill_id}/{id} has nothing open"));
         }
@@ -49,7 +53,11 @@ pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
             return Err("value must be positive".to_owned());
         }
         if gross > row.balance {
-            return Err(format!("value {} is more than the balance {}", gross.text(), row.balance.text()));
+            return Err(format!(
+                "value {} is more than the balance {}",
+                gross.text(),
+                row.balance.text()
+            ));
         }
         let amortised = if total { row.balance } else { gross };
         let receipt = row.settle(Cow::Owned(kind.to_owned()), date, amortised, gross);
@@ -60,7 +68,10 @@ pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
         draft.changed.push((bill_id, id));
         // The ERP tells of these two types only.
         if kind == RECEIVED || kind == ADVANCE {
-            draft.tell("RECEIPT_PROCESSED", json!({"billId": bill_id, "installmentId": id}));
+            draft.tell(
+                "RECEIPT_PROCESSED",
+                json!({"billId": bill_id, "installmentId": id}),
+            );
         }
     }
     draft.records.put_bill(bill);
@@ -69,7 +80,15 @@ pub fn receive(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
 
 /// `reverse`: a receipt is undone and its balance opens again.
 pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let known = ["billId", "salesContractId", "installmentId", "sequence", "mode", "type", "notify"];
+    let known = [
+        "billId",
+        "salesContractId",
+        "installmentId",
+        "sequence",
+        "mode",
+        "type",
+        "notify",
+    ];
     let fields = Fields::new(body, &known)?;
     let mut bill = bill_of(world, &fields)?;
     let ids = installments_of(&bill, &fields)?;
@@ -86,7 +105,9 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
     let sequence = fields.id("sequence")?;
     let bill_id = bill.id;
     for id in ids {
-        let Some(row) = bill.installment_mut(id) else { continue };
+        let Some(row) = bill.installment_mut(id) else {
+            continue;
+        };
         let undone: Vec<u32> = row
             .receipts
             .iter()
@@ -94,7 +115,9 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
             .filter_map(|reversal| {
                 row.receipts
                     .iter()
-                    .filter(|r| r.amortised == -reversal.amortised && r.sequence < reversal.sequence)
+                    .filter(|r| {
+                        r.amortised == -reversal.amortised && r.sequence < reversal.sequence
+                    })
                     .map(|r| r.sequence)
                     .next_back()
             })
@@ -110,7 +133,12 @@ pub fn reverse(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Str
             .ok_or_else(|| format!("installment {bill_id}/{id} has no such receipt to reverse"))?;
         if leave {
             let receipt = row.receipts[position].clone();
-            let reversal = row.settle(Cow::Owned(kind.to_owned()), date, -receipt.amortised, -receipt.gross);
+            let reversal = row.settle(
+                Cow::Owned(kind.to_owned()),
+                date,
+                -receipt.amortised,
+                -receipt.gross,
+            );
             reversal.interest = -receipt.interest;
             reversal.fine = -receipt.fine;
             reversal.discount = -receipt.discount;

@@ -45,7 +45,9 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     }
     let mut remade_value = Cents::ZERO;
     for id in &ids {
-        let Some(row) = bill.installment_mut(*id) else { continue };
+        let Some(row) = bill.installment_mut(*id) else {
+            continue;
+        };
         if !row.open() {
             return Err(format!("installment {bill_id}/{id} has nothing open"));
         }
@@ -72,7 +74,13 @@ pub fn remake(world: &World, body: &Value, draft: &mut Draft) -> Result<(), Stri
     for condition in conditions {
         for (index, own) in (0..).zip(condition.amounts()) {
             let ordinal = (index + 1, condition.count);
-            let mut row = fresh(condition.code, ordinal, months_later(condition.first, index), condition.base, own);
+            let mut row = fresh(
+                condition.code,
+                ordinal,
+                months_later(condition.first, index),
+                condition.base,
+                own,
+            );
             row.indexer = condition.indexer;
             row.modified = world.today;
             generated_value += own;
@@ -140,10 +148,15 @@ impl Condition {
             code,
             count,
             value,
-            first: fields.date("firstDueDate")?.unwrap_or_else(|| months_later(date, 1)),
+            first: fields
+                .date("firstDueDate")?
+                .unwrap_or_else(|| months_later(date, 1)),
             indexer,
             base: fields.date("baseDate")?.unwrap_or(date),
-            rate: fields.value("ratePercent").and_then(Value::as_f64).filter(|rate| *rate > 0.0),
+            rate: fields
+                .value("ratePercent")
+                .and_then(Value::as_f64)
+                .filter(|rate| *rate > 0.0),
         })
     }
 
@@ -169,12 +182,20 @@ fn undo(world: &World, fields: &Fields, draft: &mut Draft) -> Result<(), String>
     let mut bill = bill_of(world, fields)?;
     let bill_id = bill.id;
     let day = fields.date("date")?;
-    let position = bill.remakes.iter().rposition(|remake| day.is_none_or(|day| remake.date == day));
+    let position = bill
+        .remakes
+        .iter()
+        .rposition(|remake| day.is_none_or(|day| remake.date == day));
     let position = position.ok_or_else(|| format!("bill {bill_id} has no remake to undo"))?;
     let last = bill.remakes.remove(position);
     for id in &last.generated {
-        if bill.installment(*id).is_some_and(|row| !row.receipts.is_empty()) {
-            return Err(format!("installment {bill_id}/{id} has receipts; reverse them first"));
+        if bill
+            .installment(*id)
+            .is_some_and(|row| !row.receipts.is_empty())
+        {
+            return Err(format!(
+                "installment {bill_id}/{id} has receipts; reverse them first"
+            ));
         }
         draft.removed.push((bill_id, *id));
         draft.tell(
@@ -182,10 +203,17 @@ fn undo(world: &World, fields: &Fields, draft: &mut Draft) -> Result<(), String>
             json!({"receivableBillId": bill_id, "installmentId": id}),
         );
     }
-    bill.installments.retain(|row| !last.generated.contains(&row.id));
+    bill.installments
+        .retain(|row| !last.generated.contains(&row.id));
     for id in &last.remade {
-        let Some(row) = bill.installment_mut(*id) else { continue };
-        if let Some(position) = row.receipts.iter().rposition(|receipt| receipt.kind.starts_with(REMADE)) {
+        let Some(row) = bill.installment_mut(*id) else {
+            continue;
+        };
+        if let Some(position) = row
+            .receipts
+            .iter()
+            .rposition(|receipt| receipt.kind.starts_with(REMADE))
+        {
             let receipt = row.receipts.remove(position);
             row.balance += receipt.amortised;
         }

@@ -11,7 +11,10 @@ use crate::money::{Cents, LateTerms};
 /// `terms`: fine, interest a month and pro-rata index a month in percent; what is left out is 0, and nothing at all means a bill
 /// without late-charge settings.
 pub fn terms(world: &World, body: &Value, draft: &mut Draft) -> Result<(), String> {
-    let fields = Fields::new(body, &["billId", "salesContractId", "fine", "interest", "proRata"])?;
+    let fields = Fields::new(
+        body,
+        &["billId", "salesContractId", "fine", "interest", "proRata"],
+    )?;
     let mut bill = bill_of(world, &fields)?;
     let percent = |name: &str| match fields.money(name)?.unwrap_or_default() {
         rate if (Cents::ZERO..=Cents(10_000)).contains(&rate) => Ok(rate),

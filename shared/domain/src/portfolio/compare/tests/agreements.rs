@@ -36,7 +36,10 @@ fn agreed(claimed: &[i64]) -> (Sienge, Ours) {
 fn an_agreements_remake_closes_its_originals_and_leaves_the_negotiation_as_it_is() {
     let (sienge, mut ours) = agreed(&[1, 2]);
     let outcome = ours.sync(&sienge);
-    assert_eq!(actions(&outcome), ["1 Returned", "2 Returned", "5 Included", "6 Included"]);
+    assert_eq!(
+        actions(&outcome),
+        ["1 Returned", "2 Returned", "5 Included", "6 Included"]
+    );
     assert_eq!(
         texts(&outcome),
         "Devolução\nACORDO\nData: 19/11/2021\nContrato: 295 Parcela(s): 1, 2\nParcela(s) sincronizada(s) via webservice\n\
@@ -59,12 +62,18 @@ fn half_a_view_of_it_does_nothing() {
 fn a_remake_of_other_installments_or_of_another_day_is_a_renegotiation_made_in_sienge() {
     let (sienge, mut ours) = agreed(&[1, 2, 3]);
     ours.sync(&sienge);
-    assert_eq!(ours.installment(1).state, closed(ReturnReason::Renegotiation));
+    assert_eq!(
+        ours.installment(1).state,
+        closed(ReturnReason::Renegotiation)
+    );
     assert_eq!(ours.contract().negotiation, 2);
     let (sienge, mut ours) = agreed(&[1, 2]);
     ours.held.claims.live[0].remade_on = Some(jiff::civil::date(2021, 11, 18));
     ours.sync(&sienge);
-    assert_eq!(ours.installment(1).state, closed(ReturnReason::Renegotiation));
+    assert_eq!(
+        ours.installment(1).state,
+        closed(ReturnReason::Renegotiation)
+    );
 }
 
 #[test]
@@ -79,7 +88,10 @@ fn a_deleted_remake_restores_the_originals_whatever_the_switch_for_returned_ones
     sienge.rows.remove(&5);
     sienge.rows.remove(&6);
     let outcome = ours.sync(&sienge);
-    assert_eq!(actions(&outcome), ["5 Returned", "6 Returned", "1 Reopened", "2 Reopened"]);
+    assert_eq!(
+        actions(&outcome),
+        ["5 Returned", "6 Returned", "1 Reopened", "2 Reopened"]
+    );
     assert_eq!(ours.open(), [1, 2, 3, 4]);
 }
 
@@ -88,7 +100,13 @@ fn returning_again_returns_nothing() {
     let mut ours = Ours::of(&Sienge::with(4));
     let key = ours.contract().key.clone();
     let ids: BTreeSet<InstallmentId> = [1, 3].into_iter().map(InstallmentId).collect();
-    let outcome = return_installments(&ours.held, &key, &ids, ReturnReason::BrokenAgreement, today());
+    let outcome = return_installments(
+        &ours.held,
+        &key,
+        &ids,
+        ReturnReason::BrokenAgreement,
+        today(),
+    );
     check(&ours.held, &outcome);
     assert_eq!(
         texts(&outcome),
@@ -96,6 +114,12 @@ fn returning_again_returns_nothing() {
     );
     apply(&mut ours.held, &outcome);
     assert_eq!(ours.open(), [2, 4]);
-    let again = return_installments(&ours.held, &key, &ids, ReturnReason::BrokenAgreement, today());
+    let again = return_installments(
+        &ours.held,
+        &key,
+        &ids,
+        ReturnReason::BrokenAgreement,
+        today(),
+    );
     assert_eq!(again, Outcome::default());
 }

@@ -28,15 +28,27 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
     sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     for scope in [Scope::Webhook, Scope::Daily, Scope::Sync] {
         let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
-        assert_eq!(outcome.critiques, [Critique::AssignmentWaitsForReconciliation { bill: BILL }]);
+        assert_eq!(
+            outcome.critiques,
+            [Critique::AssignmentWaitsForReconciliation { bill: BILL }]
+        );
     }
     assert_eq!(open_of(&ours, &key(10, "CT")), [2, 3]);
-    assert_eq!(ours.held.contracts[&key(10, "CT")].successor, Some(key(20, "CT")));
+    assert_eq!(
+        ours.held.contracts[&key(10, "CT")].successor,
+        Some(key(20, "CT"))
+    );
 
     let outcome = ours.reconcile(&sienge);
-    assert_eq!(actions(&outcome), ["2 Returned", "3 Returned", "2 Included", "3 Included"]);
+    assert_eq!(
+        actions(&outcome),
+        ["2 Returned", "3 Returned", "2 Included", "3 Included"]
+    );
     assert_eq!(outcome.critiques, []);
-    assert_eq!(ours.held.contracts[&key(10, "CT")].state, ContractState::Assigned { on: today() });
+    assert_eq!(
+        ours.held.contracts[&key(10, "CT")].state,
+        ContractState::Assigned { on: today() }
+    );
     assert_eq!(open_of(&ours, &key(10, "CT")), [0; 0]);
     assert_eq!(open_of(&ours, &key(20, "CT")), [2, 3]);
     assert_eq!(
@@ -56,9 +68,16 @@ fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undon
     let mut ours = Ours::of(&sienge);
     sienge.header.customer = CustomerId(20);
     let noted = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
-    assert_eq!((noted.changes.len(), noted.events.len()), (1, 0), "one write, nothing to tell");
+    assert_eq!(
+        (noted.changes.len(), noted.events.len()),
+        (1, 0),
+        "one write, nothing to tell"
+    );
     for scope in [Scope::Daily, Scope::Sync, Scope::Webhook] {
-        assert_eq!(ours.take(&sienge.says(Coverage::WholeOnce), scope).changes, []);
+        assert_eq!(
+            ours.take(&sienge.says(Coverage::WholeOnce), scope).changes,
+            []
+        );
     }
     // Rows of a list tell the customer too.
     assert_eq!(ours.take(&sienge.shows(&[1]), Scope::Daily).changes, []);
@@ -72,7 +91,10 @@ fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undon
     // A third customer, then the first again.
     sienge.header.customer = CustomerId(30);
     ours.sync(&sienge);
-    assert_eq!(ours.held.contracts[&key(10, "CT")].successor, Some(key(30, "CT")));
+    assert_eq!(
+        ours.held.contracts[&key(10, "CT")].successor,
+        Some(key(30, "CT"))
+    );
     sienge.header.customer = CustomerId(10);
     assert_eq!(ours.sync(&sienge).changes.len(), 1);
     assert_eq!(waiting(&ours), None);
@@ -80,7 +102,10 @@ fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undon
     sienge.header.customer = CustomerId(20);
     ours.sync(&sienge);
     ours.reconcile(&sienge);
-    let (left, taken) = (&ours.held.contracts[&key(10, "CT")], &ours.held.contracts[&key(20, "CT")]);
+    let (left, taken) = (
+        &ours.held.contracts[&key(10, "CT")],
+        &ours.held.contracts[&key(20, "CT")],
+    );
     assert_eq!(
         (&left.successor, left.waiting(), left.is_retyped()),
         (&Some(key(20, "CT")), None, false)
@@ -140,7 +165,10 @@ fn the_assigned_contract_keeps_the_unit_that_its_source_does_not_tell() {
     ours.reconcile(&sienge);
     let contract = &ours.held.contracts[&key(20, "CT")];
     assert_eq!(Some(contract.enterprise), told.enterprise);
-    assert_eq!((&contract.unit, contract.sales_contract), (&told.unit, told.sales_contract));
+    assert_eq!(
+        (&contract.unit, contract.sales_contract),
+        (&told.unit, told.sales_contract)
+    );
 }
 
 #[test]
@@ -154,10 +182,20 @@ fn an_assignment_back_opens_the_earlier_contract_again_even_with_the_reopen_swit
     assert_eq!(actions(&ours.sync(&sienge)), ["1 PaidInPart"]);
     sienge.header.customer = CustomerId(10);
     let outcome = ours.reconcile(&sienge);
-    assert_eq!(actions(&outcome), ["1 Returned", "2 Returned", "1 Reopened", "2 Reopened"]);
-    assert_eq!(ours.held.contracts[&key(10, "CT")].state, ContractState::Open);
+    assert_eq!(
+        actions(&outcome),
+        ["1 Returned", "2 Returned", "1 Reopened", "2 Reopened"]
+    );
+    assert_eq!(
+        ours.held.contracts[&key(10, "CT")].state,
+        ContractState::Open
+    );
     let paid = |event: &&TimelineEvent| matches!(event.kind, EventKind::DirectPayment { .. });
-    assert_eq!(ours.told.iter().filter(paid).count(), 1, "the payment made in between is told once");
+    assert_eq!(
+        ours.told.iter().filter(paid).count(),
+        1,
+        "the payment made in between is told once"
+    );
     assert_eq!(open_of(&ours, &key(10, "CT")), [1, 2]);
 }
 
@@ -187,7 +225,11 @@ fn an_assignment_told_by_a_source_without_boletos_keeps_those_known() {
         sienge.header.customer = CustomerId(customer);
         ours.reconcile(&sienge);
         let boleto = |id| ours.held.installments[&(key(customer, "CT"), InstallmentId(id))].boleto;
-        assert_eq!((boleto(1), boleto(2)), (true, false), "of customer {customer}");
+        assert_eq!(
+            (boleto(1), boleto(2)),
+            (true, false),
+            "of customer {customer}"
+        );
     }
 }
 
@@ -196,10 +238,16 @@ fn an_assignment_needs_a_whole_view_without_doubtful_absences() {
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     sienge.header.customer = CustomerId(20);
-    assert!(ours.take(&sienge.shows(&[1]), Scope::Reconciliation).needs_whole);
+    assert!(
+        ours.take(&sienge.shows(&[1]), Scope::Reconciliation)
+            .needs_whole
+    );
     sienge.rows.remove(&3);
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Reconciliation);
-    assert_eq!((asked.changes.len(), asked.to_confirm), (0, vec![InstallmentId(3)]));
+    assert_eq!(
+        (asked.changes.len(), asked.to_confirm),
+        (0, vec![InstallmentId(3)])
+    );
 }
 
 #[test]
@@ -208,15 +256,29 @@ fn another_document_type_is_another_contract_and_no_assignment() {
     let mut ours = Ours::of(&sienge);
     sienge.header.document_type = "FAT".into();
     let waiting = ours.sync(&sienge);
-    assert_eq!(waiting.critiques, [Critique::TypeChangeWaitsForReconciliation { bill: BILL }]);
+    assert_eq!(
+        waiting.critiques,
+        [Critique::TypeChangeWaitsForReconciliation { bill: BILL }]
+    );
     let held = &ours.held.contracts[&key(10, "CT")];
-    assert!(!held.waits_for_assignment() && held.waiting().unwrap().starts_with("Tipo de contrato alterado"));
+    assert!(
+        !held.waits_for_assignment()
+            && held
+                .waiting()
+                .unwrap()
+                .starts_with("Tipo de contrato alterado")
+    );
     let outcome = ours.reconcile(&sienge);
     let left = &ours.held.contracts[&key(10, "CT")];
     assert!(left.is_retyped() && left.waiting().is_none());
     assert_eq!(open_of(&ours, &key(10, "FAT")), [1, 2]);
     assert_eq!(open_of(&ours, &key(10, "CT")), [0; 0]);
-    assert!(outcome.events.iter().all(|event| event.kind != EventKind::RightsAssigned));
+    assert!(
+        outcome
+            .events
+            .iter()
+            .all(|event| event.kind != EventKind::RightsAssigned)
+    );
 }
 
 #[test]
@@ -226,21 +288,32 @@ fn a_type_changed_to_an_ignored_one_is_returned_by_the_reconciliation() {
     ours.settings.tenant.ignore_document_types = "NF".to_owned().into();
     sienge.header.document_type = "NF".into();
     assert_eq!(ours.sync(&sienge), Outcome::default());
-    assert_eq!(actions(&ours.reconcile(&sienge)), ["1 Returned", "2 Returned"]);
+    assert_eq!(
+        actions(&ours.reconcile(&sienge)),
+        ["1 Returned", "2 Returned"]
+    );
 }
 
 #[test]
-fn a_reconciliation_that_counts_takes_nothing_away_for_the_settings_and_puts_a_move_off_that_would() {
+fn a_reconciliation_that_counts_takes_nothing_away_for_the_settings_and_puts_a_move_off_that_would()
+{
     let mut sienge = Sienge::with(3);
     sienge.row(3).condition = "AT".into();
     let mut ours = Ours::of(&sienge);
     ours.settings.tenant.ignore_condition_types = serde_json::from_str("\"PM\"").unwrap();
     let seen = |sienge: &Sienge| sienge.says(Coverage::WholeOnce);
-    assert!(ours.take(&seen(&sienge), Scope::Counting).changes.is_empty());
+    assert!(
+        ours.take(&seen(&sienge), Scope::Counting)
+            .changes
+            .is_empty()
+    );
     let unassigned = sienge.clone();
     sienge.header.customer = CustomerId(11);
     let counted = ours.take(&seen(&sienge), Scope::Counting);
-    assert!(counted.changes.is_empty() && !counted.needs_whole, "{counted:?}");
+    assert!(
+        counted.changes.is_empty() && !counted.needs_whole,
+        "{counted:?}"
+    );
     let mut assigned = ours.clone();
     assert_eq!(
         actions(&ours.take(&seen(&unassigned), Scope::Reconciliation)),
@@ -251,8 +324,15 @@ fn a_reconciliation_that_counts_takes_nothing_away_for_the_settings_and_puts_a_m
     // A type that is ignored.
     let mut ours = Ours::of(&unassigned);
     ours.settings.tenant.ignore_document_types = serde_json::from_str("\"CT\"").unwrap();
-    assert!(ours.take(&seen(&unassigned), Scope::Counting).changes.is_empty());
-    assert_eq!(actions(&ours.take(&seen(&unassigned), Scope::Reconciliation)).len(), 3);
+    assert!(
+        ours.take(&seen(&unassigned), Scope::Counting)
+            .changes
+            .is_empty()
+    );
+    assert_eq!(
+        actions(&ours.take(&seen(&unassigned), Scope::Reconciliation)).len(),
+        3
+    );
 }
 
 #[test]

@@ -27,7 +27,13 @@ fn ignored_companies_and_types_and_companies_not_registered_open_nothing() {
     };
     let seen = sienge.says(Coverage::WholeOnce);
     assert_eq!(
-        compare(&HeldBill::default(), &seen, Scope::Daily, &unregistered, today()),
+        compare(
+            &HeldBill::default(),
+            &seen,
+            Scope::Daily,
+            &unregistered,
+            today()
+        ),
         Outcome::default()
     );
 }
@@ -40,15 +46,25 @@ fn a_held_contract_ignored_later_is_kept_true_until_a_reconciliation_returns_it(
     sienge.add(3, Cents::new(50_000));
     sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Settled"]);
-    assert!(ours.take(&sienge.shows(&[2]), Scope::Reconciliation).needs_whole);
+    assert!(
+        ours.take(&sienge.shows(&[2]), Scope::Reconciliation)
+            .needs_whole
+    );
     let outcome = ours.reconcile(&sienge);
     assert_eq!(actions(&outcome), ["2 Returned"]);
-    assert_eq!(ours.installment(2).state, closed(ReturnReason::Reconciliation));
-    assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
+    assert_eq!(
+        ours.installment(2).state,
+        closed(ReturnReason::Reconciliation)
+    );
+    assert_eq!(
+        ours.contract().state,
+        ContractState::Finished { on: today() }
+    );
 }
 
 #[test]
-fn an_unregistered_enterprise_is_criticised_and_nothing_is_opened_unless_the_automatic_import_is_on() {
+fn an_unregistered_enterprise_is_criticised_and_nothing_is_opened_unless_the_automatic_import_is_on()
+ {
     let sienge = Sienge::with(1);
     let mut ours = Ours::new();
     ours.settings.creditor.import_enterprises_automatically = false;
@@ -61,7 +77,10 @@ fn an_unregistered_enterprise_is_criticised_and_nothing_is_opened_unless_the_aut
     );
     ours.settings.creditor.enterprises.insert(EnterpriseId(7));
     let outcome = ours.sync(&sienge);
-    assert_eq!((actions(&outcome), outcome.critiques), (vec!["1 Included".to_owned()], vec![]));
+    assert_eq!(
+        (actions(&outcome), outcome.critiques),
+        (vec!["1 Included".to_owned()], vec![])
+    );
 }
 
 #[test]
@@ -76,7 +95,10 @@ fn what_is_held_does_not_depend_on_whether_its_enterprise_is_still_registered_or
         let outcome = ours.reconcile(&sienge);
         assert_eq!(
             (actions(&outcome), outcome.critiques),
-            (vec!["1 Settled".to_owned(), "3 Included".to_owned()], vec![])
+            (
+                vec!["1 Settled".to_owned(), "3 Included".to_owned()],
+                vec![]
+            )
         );
     }
 }
@@ -146,8 +168,14 @@ fn a_bill_sienge_does_not_know_is_returned_and_finished_once_confirmed() {
     assert_eq!((asked.changes.len(), asked.to_confirm.len()), (0, 2));
     let outcome = ours.take(&gone(Coverage::WholeConfirmed), Scope::Daily);
     assert_eq!(actions(&outcome), ["1 Returned", "2 Returned"]);
-    assert_eq!(ours.installment(1).state, closed(ReturnReason::CreditorRequest));
-    assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
+    assert_eq!(
+        ours.installment(1).state,
+        closed(ReturnReason::CreditorRequest)
+    );
+    assert_eq!(
+        ours.contract().state,
+        ContractState::Finished { on: today() }
+    );
 }
 
 #[test]
@@ -155,13 +183,30 @@ fn a_rescission_returns_everything_at_the_creditors_request_and_cancels_the_cont
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     for id in 1..=3 {
-        sienge.receive_on(id, "Distrato", Cents::new(100_000), Cents::ZERO, date(2021, 11, 18));
+        sienge.receive_on(
+            id,
+            "Distrato",
+            Cents::new(100_000),
+            Cents::ZERO,
+            date(2021, 11, 18),
+        );
     }
     assert!(ours.take(&sienge.shows(&[2]), Scope::Webhook).needs_whole);
     let outcome = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
-    assert_eq!(actions(&outcome), ["1 Returned", "2 Returned", "3 Returned"]);
-    assert_eq!(ours.installment(1).state, closed(ReturnReason::CreditorRequest));
-    assert_eq!(ours.contract().state, ContractState::Cancelled { on: date(2021, 11, 18) });
+    assert_eq!(
+        actions(&outcome),
+        ["1 Returned", "2 Returned", "3 Returned"]
+    );
+    assert_eq!(
+        ours.installment(1).state,
+        closed(ReturnReason::CreditorRequest)
+    );
+    assert_eq!(
+        ours.contract().state,
+        ContractState::Cancelled {
+            on: date(2021, 11, 18)
+        }
+    );
     assert_eq!(outcome.events.len(), 2);
     assert_eq!(outcome.events[1].kind, EventKind::ContractCancelled);
     sienge.header.cancelled_on = Some(today());
@@ -169,7 +214,8 @@ fn a_rescission_returns_everything_at_the_creditors_request_and_cancels_the_cont
 }
 
 #[test]
-fn a_cancellation_date_closes_what_has_no_balance_and_what_is_confirmed_missing_but_not_what_has_a_balance() {
+fn a_cancellation_date_closes_what_has_no_balance_and_what_is_confirmed_missing_but_not_what_has_a_balance()
+ {
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     sienge.header.cancelled_on = Some(date(2021, 11, 10));
@@ -179,8 +225,16 @@ fn a_cancellation_date_closes_what_has_no_balance_and_what_is_confirmed_missing_
     assert_eq!(ours.contract().state, ContractState::Open);
     sienge.row(3).balance = Cents::ZERO;
     let outcome = ours.sync(&sienge);
-    assert_eq!(ours.contract().state, ContractState::Cancelled { on: date(2021, 11, 10) });
-    assert_eq!(outcome.events.last().unwrap().kind, EventKind::ContractCancelled);
+    assert_eq!(
+        ours.contract().state,
+        ContractState::Cancelled {
+            on: date(2021, 11, 10)
+        }
+    );
+    assert_eq!(
+        outcome.events.last().unwrap().kind,
+        EventKind::ContractCancelled
+    );
 }
 
 #[test]
@@ -222,9 +276,15 @@ fn a_bill_that_changes_company_goes_with_its_installments_to_the_new_creditor_ro
     sienge.header.creditor = CreditorId(2);
     ours.settings.creditor.company = CreditorId(2);
     let part = ours.take(&sienge.shows(&[1]), Scope::Webhook);
-    assert_eq!((actions(&part), part.events), (vec!["1 Updated".to_owned()], vec![]));
+    assert_eq!(
+        (actions(&part), part.events),
+        (vec!["1 Updated".to_owned()], vec![])
+    );
     let creditors = |ours: &Ours| [1, 2, 3].map(|id| ours.installment(id).creditor.0);
-    assert_eq!((creditors(&ours), ours.contract().creditor), ([2, 1, 1], CreditorId(2)));
+    assert_eq!(
+        (creditors(&ours), ours.contract().creditor),
+        ([2, 1, 1], CreditorId(2))
+    );
     let rest = ours.reconcile(&sienge);
     assert_eq!(
         (actions(&rest), rest.events),
@@ -234,7 +294,8 @@ fn a_bill_that_changes_company_goes_with_its_installments_to_the_new_creditor_ro
 }
 
 #[test]
-fn a_bill_that_goes_to_a_company_that_is_left_out_stays_with_its_creditor_whose_reconciliation_returns_it() {
+fn a_bill_that_goes_to_a_company_that_is_left_out_stays_with_its_creditor_whose_reconciliation_returns_it()
+ {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     // The policy are those of the company that Sienge names: another's, or none.
@@ -248,7 +309,10 @@ fn a_bill_that_goes_to_a_company_that_is_left_out_stays_with_its_creditor_whose_
         (CreditorId(1), CreditorId(1))
     );
     assert_eq!(ours.open(), [1, 2]);
-    assert_eq!(actions(&ours.reconcile(&sienge)), ["1 Returned", "2 Returned"]);
+    assert_eq!(
+        actions(&ours.reconcile(&sienge)),
+        ["1 Returned", "2 Returned"]
+    );
     sienge.header.creditor = CreditorId(1);
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Reopened", "2 Reopened"]);
 }
@@ -261,8 +325,14 @@ fn a_contract_opens_with_all_its_installments_whichever_rows_come_first() {
     assert!(outcome.needs_whole && outcome.changes.is_empty() && outcome.events.is_empty());
     let opened = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
     assert_eq!(opened.events.len(), 1);
-    assert_eq!(opened.events[0].installments, [1, 2, 3, 4].map(InstallmentId));
-    assert_eq!(ours.take(&sienge.shows(&[2, 4]), Scope::Daily), Outcome::default());
+    assert_eq!(
+        opened.events[0].installments,
+        [1, 2, 3, 4].map(InstallmentId)
+    );
+    assert_eq!(
+        ours.take(&sienge.shows(&[2, 4]), Scope::Daily),
+        Outcome::default()
+    );
 }
 
 #[test]
@@ -295,8 +365,16 @@ fn a_finished_contract_opens_again_with_all_its_installments() {
     }
     assert!(ours.take(&sienge.shows(&[2]), Scope::Daily).needs_whole);
     let opened = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
-    let openings = opened.events.iter().filter(|event| event.kind == EventKind::ContractOpened);
-    assert_eq!(openings.map(|event| event.installments.len()).collect::<Vec<_>>(), [3]);
+    let openings = opened
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::ContractOpened);
+    assert_eq!(
+        openings
+            .map(|event| event.installments.len())
+            .collect::<Vec<_>>(),
+        [3]
+    );
 }
 
 #[test]

@@ -52,7 +52,10 @@ fn a_partial_view_asks_for_the_whole_bill_while_a_change_set_is_unfinished() {
     let planned = ours.compare(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
     interrupt(&mut ours.held, &planned, 50);
     let outcome = ours.compare(&sienge.shows(&[151]), Scope::Webhook);
-    assert_eq!((outcome.needs_whole, outcome.changes, outcome.events), (true, vec![], vec![]));
+    assert_eq!(
+        (outcome.needs_whole, outcome.changes, outcome.events),
+        (true, vec![], vec![])
+    );
 }
 
 #[test]
@@ -110,7 +113,10 @@ fn a_remake_interrupted_after_the_installment_that_showed_it_still_explains_the_
     interrupt(&mut ours.held, &planned, 1);
     let outcome = ours.take(&seen, Scope::Daily);
     assert_eq!(outcome.events, planned.events);
-    assert_eq!(ours.installment(2).state, closed(ReturnReason::Renegotiation));
+    assert_eq!(
+        ours.installment(2).state,
+        closed(ReturnReason::Renegotiation)
+    );
 }
 
 #[test]
@@ -125,7 +131,14 @@ fn an_interrupted_assignment_overtaken_by_another_one_leaves_nothing_collected_t
         interrupt(&mut interrupted.held, &planned, written);
         interrupted.sync(&sienge);
         assert_eq!(interrupted.open(), [1, 2, 3, 4], "after {written} changes");
-        let open = interrupted.held.installments.values().filter(|held| held.is_open());
-        assert!(open.into_iter().all(|held| held.contract.customer == CustomerId(30)));
+        let open = interrupted
+            .held
+            .installments
+            .values()
+            .filter(|held| held.is_open());
+        assert!(
+            open.into_iter()
+                .all(|held| held.contract.customer == CustomerId(30))
+        );
     }
 }

@@ -13,7 +13,10 @@ fn a_bill_with_balance_opens_its_contract_with_the_open_installments_only() {
     let outcome = ours.sync(&sienge);
     assert_eq!(actions(&outcome), ["2 Included", "3 Included"]);
     assert_eq!(ours.contract().state, ContractState::Open);
-    assert_eq!(texts(&outcome), "Abertura de Contrato\nContrato: 295 Parcela(s): 2, 3");
+    assert_eq!(
+        texts(&outcome),
+        "Abertura de Contrato\nContrato: 295 Parcela(s): 2, 3"
+    );
 }
 
 #[test]
@@ -40,7 +43,10 @@ fn new_installments_of_a_held_contract_are_synchronised() {
     sienge.add(150, Cents::new(1_000_000));
     sienge.add(151, Cents::new(1_000_000));
     let outcome = ours.sync(&sienge);
-    assert_eq!(texts(&outcome), "Sincronização de Parcela(s)\nContrato 295 Parcela(s): 150, 151");
+    assert_eq!(
+        texts(&outcome),
+        "Sincronização de Parcela(s)\nContrato 295 Parcela(s): 150, 151"
+    );
 }
 
 #[test]
@@ -60,7 +66,10 @@ fn value_due_date_condition_number_and_boleto_follow_sienge() {
         (held.due_on, held.original, held.balance, held.boleto),
         (today(), Cents::new(120_000), Cents::new(120_000), true)
     );
-    assert_eq!((held.condition.as_str(), held.label.as_deref()), ("PI", Some("1/130")));
+    assert_eq!(
+        (held.condition.as_str(), held.label.as_deref()),
+        ("PI", Some("1/130"))
+    );
 }
 
 #[test]
@@ -107,7 +116,10 @@ fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
         sienge.row(1).balance = Cents::ZERO;
         for coverage in [Coverage::Rows, Coverage::WholeOnce] {
             let asked = ours.take(&sienge.says(coverage), scope);
-            assert_eq!((asked.to_confirm, asked.changes), (vec![InstallmentId(1)], vec![]));
+            assert_eq!(
+                (asked.to_confirm, asked.changes),
+                (vec![InstallmentId(1)], vec![])
+            );
         }
         let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
         assert_eq!(actions(&outcome), ["1 Returned"]);
@@ -116,17 +128,24 @@ fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
 }
 
 #[test]
-fn a_zero_balance_after_a_part_payment_known_before_is_a_question_too_and_a_new_receipt_answers_it() {
+fn a_zero_balance_after_a_part_payment_known_before_is_a_question_too_and_a_new_receipt_answers_it()
+{
     let mut sienge = Sienge::with(2);
     sienge.receive(1, "Recebimento", Cents::new(40_000), Cents::new(60_000));
     let mut ours = Ours::of(&sienge);
     sienge.row(1).balance = Cents::ZERO;
     let seen = sienge.says(Coverage::Rows);
-    assert_eq!(ours.compare(&seen, Scope::Daily).to_confirm, [InstallmentId(1)]);
+    assert_eq!(
+        ours.compare(&seen, Scope::Daily).to_confirm,
+        [InstallmentId(1)]
+    );
     sienge.row(1).balance = Cents::new(60_000);
     sienge.receive(1, "Recebimento", Cents::new(60_000), Cents::ZERO);
     let paid = ours.take(&sienge.says(Coverage::Rows), Scope::Daily);
-    assert_eq!((actions(&paid), paid.to_confirm), (vec!["1 Settled".to_owned()], vec![]));
+    assert_eq!(
+        (actions(&paid), paid.to_confirm),
+        (vec!["1 Settled".to_owned()], vec![])
+    );
 }
 
 #[test]
@@ -136,21 +155,37 @@ fn a_second_look_settles_without_a_receipt_only_what_the_first_showed_settled() 
     let first = sienge.says(Coverage::WholeOnce);
     sienge.row(1).balance = Cents::ZERO;
     let second = sienge.says(Coverage::WholeConfirmed);
-    assert_eq!(ours.take(&second.clone().after(first), Scope::Webhook), Outcome::default());
+    assert_eq!(
+        ours.take(&second.clone().after(first), Scope::Webhook),
+        Outcome::default()
+    );
     let again = sienge.says(Coverage::WholeOnce);
-    assert_eq!(actions(&ours.take(&second.after(again), Scope::Webhook)), ["1 Returned"]);
+    assert_eq!(
+        actions(&ours.take(&second.after(again), Scope::Webhook)),
+        ["1 Returned"]
+    );
 }
 
 #[test]
-fn an_absence_is_nothing_in_a_partial_view_a_question_in_one_whole_read_and_a_return_when_confirmed() {
+fn an_absence_is_nothing_in_a_partial_view_a_question_in_one_whole_read_and_a_return_when_confirmed()
+ {
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     sienge.rows.remove(&2);
-    assert_eq!(ours.take(&sienge.says(Coverage::Rows), Scope::Reconciliation), Outcome::default());
+    assert_eq!(
+        ours.take(&sienge.says(Coverage::Rows), Scope::Reconciliation),
+        Outcome::default()
+    );
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Reconciliation);
-    assert_eq!((asked.to_confirm, asked.changes), (vec![InstallmentId(2)], vec![]));
+    assert_eq!(
+        (asked.to_confirm, asked.changes),
+        (vec![InstallmentId(2)], vec![])
+    );
     assert_eq!(actions(&ours.reconcile(&sienge)), ["2 Returned"]);
-    assert_eq!(ours.installment(2).state, closed(ReturnReason::Reconciliation));
+    assert_eq!(
+        ours.installment(2).state,
+        closed(ReturnReason::Reconciliation)
+    );
 }
 
 #[test]
@@ -214,8 +249,14 @@ fn ignored_condition_types_are_not_included_and_later_returned_by_a_reconciliati
     ours.settings.tenant.ignore_condition_types = "PE;FI;PM".to_owned().into();
     sienge.row(1).due_on = today();
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Updated"]);
-    assert_eq!(actions(&ours.reconcile(&sienge)), ["1 Returned", "2 Returned"]);
-    assert_eq!(ours.installment(1).state, closed(ReturnReason::Reconciliation));
+    assert_eq!(
+        actions(&ours.reconcile(&sienge)),
+        ["1 Returned", "2 Returned"]
+    );
+    assert_eq!(
+        ours.installment(1).state,
+        closed(ReturnReason::Reconciliation)
+    );
     assert_eq!(actions(&ours.sync(&sienge)), [""; 0]);
 }
 

@@ -132,7 +132,14 @@ impl World {
 
     /// Net amount of the payments of an installment that count now.
     pub fn paid(&self, id: i64) -> Cents {
-        Cents::sum(self.ledger.get(&id).into_iter().flatten().map(|entry| entry.receipt.net)).unwrap()
+        Cents::sum(
+            self.ledger
+                .get(&id)
+                .into_iter()
+                .flatten()
+                .map(|entry| entry.receipt.net),
+        )
+        .unwrap()
     }
 
     pub fn key(&self) -> ContractKey {
@@ -161,7 +168,9 @@ impl World {
                 kind,
                 days_ago,
             } => {
-                let Some(id) = self.pick_open(pick) else { return };
+                let Some(id) = self.pick_open(pick) else {
+                    return;
+                };
                 let kind = KINDS[kind];
                 let balance = self.sienge.row(id).balance;
                 let amortised = share(balance, percent);
@@ -175,14 +184,28 @@ impl World {
                 }
             }
             Operation::ReceiveTwins { pick } => {
-                let Some(id) = self.pick_open(pick) else { return };
+                let Some(id) = self.pick_open(pick) else {
+                    return;
+                };
                 let half = share(self.sienge.row(id).balance, 50);
                 self.pay(id, "Recebimento", Cents::new(7_700), half, self.day, true);
                 let rest = self.sienge.row(id).balance;
-                self.pay(id, "Recebimento", Cents::new(7_700), rest.min(half), self.day, true);
+                self.pay(
+                    id,
+                    "Recebimento",
+                    Cents::new(7_700),
+                    rest.min(half),
+                    self.day,
+                    true,
+                );
             }
-            Operation::Total { pick, percent_of_value } => {
-                let Some(id) = self.pick_open(pick) else { return };
+            Operation::Total {
+                pick,
+                percent_of_value,
+            } => {
+                let Some(id) = self.pick_open(pick) else {
+                    return;
+                };
                 let balance = self.sienge.row(id).balance;
                 let net = self.unique(share(balance, percent_of_value));
                 self.pay(id, "Recebimento", net, balance, self.day, false);
@@ -190,27 +213,43 @@ impl World {
             Operation::Reverse { pick, style } => self.reverse(pick, style),
             Operation::Change { pick, what } => self.change(pick, what),
             Operation::Boleto { pick } => {
-                let Some(id) = self.pick_open(pick) else { return };
+                let Some(id) = self.pick_open(pick) else {
+                    return;
+                };
                 self.sienge.boletos.insert(InstallmentId(id), true);
             }
             Operation::Add { amount } => {
                 self.generate(Cents::new(100 * amount));
             }
             Operation::Remove { pick } => {
-                let Some(id) = self.pick_open(pick) else { return };
-                if !self.remakes.iter().any(|remake| remake.generated.contains(&id)) {
+                let Some(id) = self.pick_open(pick) else {
+                    return;
+                };
+                if !self
+                    .remakes
+                    .iter()
+                    .any(|remake| remake.generated.contains(&id))
+                {
                     self.sienge.rows.remove(&id);
                     self.ledger.remove(&id);
                 }
             }
             Operation::ZeroWithoutReceipt { pick } => {
-                let Some(id) = self.pick_open(pick) else { return };
+                let Some(id) = self.pick_open(pick) else {
+                    return;
+                };
                 self.sienge.row(id).balance = Cents::ZERO;
             }
             Operation::Rescind => self.rescind(),
             Operation::Assign { customer } => self.sienge.header.customer = CustomerId(customer),
-            Operation::ChangeType { other } => self.sienge.header.document_type = if other { "FAT" } else { "CT" }.into(),
-            Operation::Remake { pick, count, generates } => self.remake(pick, count, generates),
+            Operation::ChangeType { other } => {
+                self.sienge.header.document_type = if other { "FAT" } else { "CT" }.into();
+            }
+            Operation::Remake {
+                pick,
+                count,
+                generates,
+            } => self.remake(pick, count, generates),
             Operation::UndoRemake => self.undo_remake(),
         }
     }
@@ -230,12 +269,24 @@ impl World {
         net + Cents::new(100_001 * self.cents)
     }
 
-    fn pay(&mut self, id: i64, kind: &str, net: Cents, amortised: Cents, on: crate::calendar::Date, twin: bool) {
+    fn pay(
+        &mut self,
+        id: i64,
+        kind: &str,
+        net: Cents,
+        amortised: Cents,
+        on: crate::calendar::Date,
+        twin: bool,
+    ) {
         let receipt = receipt(kind, net, on);
         let row = self.sienge.row(id);
         row.balance = row.balance - amortised;
         row.receipts.push(receipt.clone());
-        self.ledger.entry(id).or_default().push(Entry { receipt, amortised, twin });
+        self.ledger.entry(id).or_default().push(Entry {
+            receipt,
+            amortised,
+            twin,
+        });
     }
 
     fn reverse(&mut self, pick: usize, style: usize) {
@@ -256,22 +307,37 @@ impl World {
         row.balance += entry.amortised;
         let style = if entry.twin { style % 2 } else { style };
         if style != 1 {
-            let index = row.receipts.iter().position(|receipt| *receipt == entry.receipt).unwrap();
+            let index = row
+                .receipts
+                .iter()
+                .position(|receipt| *receipt == entry.receipt)
+                .unwrap();
             row.receipts.remove(index);
         }
         if style != 0 {
-            row.receipts.push(receipt("Estorno", entry.receipt.net, day));
+            row.receipts
+                .push(receipt("Estorno", entry.receipt.net, day));
         }
     }
 
     /// Remade or rescinded: its payments stay.
     fn is_ended(&self, id: i64) -> bool {
-        let ends = |receipt: &Receipt| matches!(receipt.kind, SettlementKind::Remade | SettlementKind::Rescission);
-        self.sienge.rows.get(&id).is_none_or(|row| row.receipts.iter().any(ends))
+        let ends = |receipt: &Receipt| {
+            matches!(
+                receipt.kind,
+                SettlementKind::Remade | SettlementKind::Rescission
+            )
+        };
+        self.sienge
+            .rows
+            .get(&id)
+            .is_none_or(|row| row.receipts.iter().any(ends))
     }
 
     fn change(&mut self, pick: usize, what: usize) {
-        let Some(id) = self.pick_open(pick) else { return };
+        let Some(id) = self.pick_open(pick) else {
+            return;
+        };
         let day = self.day;
         let row = self.sienge.row(id);
         match what {
@@ -296,7 +362,8 @@ impl World {
         self.sienge.header.cancelled_on = Some(self.day);
         for id in self.open_ids() {
             let balance = self.sienge.row(id).balance;
-            self.sienge.receive_on(id, "Distrato", balance, Cents::ZERO, self.day);
+            self.sienge
+                .receive_on(id, "Distrato", balance, Cents::ZERO, self.day);
         }
     }
 
@@ -313,15 +380,23 @@ impl World {
             return;
         }
         for (id, balance) in &originals {
-            self.sienge.receive_on(*id, "Reparcelamento", *balance, Cents::ZERO, self.day);
+            self.sienge
+                .receive_on(*id, "Reparcelamento", *balance, Cents::ZERO, self.day);
         }
-        let generated = (0..generates).map(|_| self.generate(Cents::new(33_300))).collect();
-        self.remakes.push(Remake { originals, generated });
+        let generated = (0..generates)
+            .map(|_| self.generate(Cents::new(33_300)))
+            .collect();
+        self.remakes.push(Remake {
+            originals,
+            generated,
+        });
     }
 
     /// Sienge undoes the last remake only while nothing happened to what it generated.
     fn undo_remake(&mut self) {
-        let Some(remake) = self.remakes.last().cloned() else { return };
+        let Some(remake) = self.remakes.last().cloned() else {
+            return;
+        };
         let untouched = |id: &i64| {
             self.sienge
                 .rows
@@ -337,7 +412,8 @@ impl World {
         }
         for (id, balance) in remake.originals {
             let row = self.sienge.row(id);
-            row.receipts.retain(|receipt| receipt.kind != SettlementKind::Remade);
+            row.receipts
+                .retain(|receipt| receipt.kind != SettlementKind::Remade);
             row.balance = balance;
         }
     }
@@ -397,8 +473,9 @@ impl Look {
         }
         if !self.coverage.is_whole() {
             let (rows, all_new) = (self.rows, self.coverage == Coverage::AllNew);
-            seen.installments
-                .retain(|row| rows & (1 << (row.id.0 % 16)) != 0 || (all_new && !row.balance.is_zero()));
+            seen.installments.retain(|row| {
+                rows & (1 << (row.id.0 % 16)) != 0 || (all_new && !row.balance.is_zero())
+            });
             seen.boletos.retain(|id, _| rows & (1 << (id.0 % 16)) != 0);
         }
         seen

@@ -23,7 +23,13 @@ fn an_installment_added_to_a_held_contract_is_included_although_it_comes_paid() 
     assert_eq!(actions(&outcome), ["3 Included"]);
     assert_eq!(
         payments(&outcome),
-        [("Recebimento".into(), cents(500), cents(500), Cents::ZERO, true)]
+        [(
+            "Recebimento".into(),
+            cents(500),
+            cents(500),
+            Cents::ZERO,
+            true
+        )]
     );
     assert_eq!(ours.installment(3).state, closed(ReturnReason::Receipt));
     assert_eq!(ours.contract().state, ContractState::Open);
@@ -38,7 +44,13 @@ fn it_is_included_with_its_payment_when_it_comes_paid_in_part() {
     let outcome = ours.sync(&sienge);
     assert_eq!(
         payments(&outcome),
-        [("Recebimento".into(), cents(200), cents(190), cents(310), false)]
+        [(
+            "Recebimento".into(),
+            cents(200),
+            cents(190),
+            cents(310),
+            false
+        )]
     );
     assert_eq!(ours.open(), [1, 2, 3]);
 }
@@ -46,12 +58,23 @@ fn it_is_included_with_its_payment_when_it_comes_paid_in_part() {
 #[test]
 fn the_paid_history_of_a_contract_is_never_told_however_often_it_is_shown() {
     let mut sienge = Sienge::with(5);
-    sienge.receive_on(1, "Recebimento", cents(1000), Cents::ZERO, date(2021, 6, 30));
+    sienge.receive_on(
+        1,
+        "Recebimento",
+        cents(1000),
+        Cents::ZERO,
+        date(2021, 6, 30),
+    );
     // The last one was paid ahead, on the very day.
     sienge.receive(5, "Recebimento", cents(1000), Cents::ZERO);
     let mut ours = Ours::of(&sienge);
     for _ in 0..2 {
-        for scope in [Scope::Webhook, Scope::Daily, Scope::Sync, Scope::Reconciliation] {
+        for scope in [
+            Scope::Webhook,
+            Scope::Daily,
+            Scope::Sync,
+            Scope::Reconciliation,
+        ] {
             let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
             assert_eq!((outcome.changes, outcome.events), (vec![], vec![]));
         }
@@ -61,7 +84,13 @@ fn the_paid_history_of_a_contract_is_never_told_however_often_it_is_shown() {
 #[test]
 fn only_payments_since_the_day_of_its_opening_are_news_of_a_contract() {
     let mut sienge = Sienge::with(4);
-    sienge.receive_on(4, "Recebimento", cents(1000), Cents::ZERO, date(2021, 11, 18));
+    sienge.receive_on(
+        4,
+        "Recebimento",
+        cents(1000),
+        Cents::ZERO,
+        date(2021, 11, 18),
+    );
     let mut ours = Ours::new();
     let mut open = sienge.shows(&[1, 2, 3]);
     open.coverage = crate::portfolio::Coverage::AllNew;
@@ -71,7 +100,10 @@ fn only_payments_since_the_day_of_its_opening_are_news_of_a_contract() {
     sienge.add(5, cents(500));
     sienge.receive(5, "Recebimento", cents(500), Cents::ZERO);
     let outcome = ours.sync(&sienge);
-    assert_eq!((actions(&outcome), payments(&outcome).len()), (vec!["5 Included".to_owned()], 1));
+    assert_eq!(
+        (actions(&outcome), payments(&outcome).len()),
+        (vec!["5 Included".to_owned()], 1)
+    );
 }
 
 #[test]
@@ -92,7 +124,11 @@ fn what_was_settled_before_the_opening_is_history_although_the_read_that_opened_
         ours.take(&first, Scope::Daily);
         for scope in [Scope::Webhook, Scope::Sync, Scope::Reconciliation] {
             let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
-            assert_eq!((outcome.changes, outcome.events), (vec![], vec![]), "{first:?}");
+            assert_eq!(
+                (outcome.changes, outcome.events),
+                (vec![], vec![]),
+                "{first:?}"
+            );
         }
     }
 }
@@ -103,7 +139,14 @@ fn an_installment_that_was_unreadable_at_the_opening_tells_only_payments_since()
     sienge.receive_on(3, "Recebimento", cents(400), cents(600), date(2021, 11, 18));
     let mut odd = sienge.says(Coverage::WholeOnce);
     let why = Oddity::Field("dueDate");
-    odd.unread = [(InstallmentId(3), Unread { why, settled: false })].into();
+    odd.unread = [(
+        InstallmentId(3),
+        Unread {
+            why,
+            settled: false,
+        },
+    )]
+    .into();
     odd.installments.pop();
     let mut ours = Ours::new();
     ours.take(&odd, Scope::Daily);
@@ -112,7 +155,13 @@ fn an_installment_that_was_unreadable_at_the_opening_tells_only_payments_since()
     assert_eq!(actions(&outcome), ["3 Included"]);
     assert_eq!(
         payments(&outcome),
-        [("Recebimento".into(), cents(600), cents(600), Cents::ZERO, true)]
+        [(
+            "Recebimento".into(),
+            cents(600),
+            cents(600),
+            Cents::ZERO,
+            true
+        )]
     );
 }
 
@@ -140,8 +189,14 @@ fn a_finished_contract_takes_what_comes_paid_and_stays_finished() {
     sienge.add(2, cents(500));
     sienge.receive(2, "Recebimento", cents(500), Cents::ZERO);
     let outcome = ours.sync(&sienge);
-    assert_eq!((actions(&outcome), payments(&outcome).len()), (vec!["2 Included".to_owned()], 1));
-    assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
+    assert_eq!(
+        (actions(&outcome), payments(&outcome).len()),
+        (vec!["2 Included".to_owned()], 1)
+    );
+    assert_eq!(
+        ours.contract().state,
+        ContractState::Finished { on: today() }
+    );
 }
 
 #[test]
@@ -149,7 +204,12 @@ fn what_sienge_generated_for_a_living_agreement_is_included_in_any_state() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     // Whatever the contract had when it was opened.
-    for opened in ours.held.contracts.values_mut().filter_map(|contract| contract.opened.as_mut()) {
+    for opened in ours
+        .held
+        .contracts
+        .values_mut()
+        .filter_map(|contract| contract.opened.as_mut())
+    {
         opened.last = InstallmentId(5);
     }
     let generated: BTreeSet<InstallmentId> = [3, 4, 5].map(InstallmentId).into();
@@ -169,7 +229,12 @@ fn what_sienge_generated_for_a_living_agreement_is_included_in_any_state() {
     let states = [3, 4, 5].map(|id| ours.installment(id).state);
     assert_eq!(
         states,
-        [ReturnReason::Receipt, ReturnReason::WrittenOff, ReturnReason::CreditorRequest].map(closed)
+        [
+            ReturnReason::Receipt,
+            ReturnReason::WrittenOff,
+            ReturnReason::CreditorRequest
+        ]
+        .map(closed)
     );
 }
 

@@ -12,7 +12,10 @@ const WHY: Oddity = Oddity::Field("paymentTerm.id");
 fn odd(sienge: &Sienge, coverage: Coverage, ids: &[i64], settled: bool) -> Observation {
     let mut seen = sienge.says(coverage);
     seen.installments.retain(|row| !ids.contains(&row.id.0));
-    seen.unread = ids.iter().map(|id| (InstallmentId(*id), Unread { why: WHY, settled })).collect();
+    seen.unread = ids
+        .iter()
+        .map(|id| (InstallmentId(*id), Unread { why: WHY, settled }))
+        .collect();
     seen
 }
 
@@ -27,8 +30,17 @@ fn an_open_installment_that_cannot_be_read_stays_as_it_is_and_the_rest_is_mirror
     let before = ours.installment(1).clone();
     let half = sienge.row(2).balance;
     sienge.receive(2, "Recebimento", half, half - half);
-    for scope in [Scope::Webhook, Scope::Daily, Scope::Sync, Scope::Reconciliation] {
-        for coverage in [Coverage::Rows, Coverage::WholeOnce, Coverage::WholeConfirmed] {
+    for scope in [
+        Scope::Webhook,
+        Scope::Daily,
+        Scope::Sync,
+        Scope::Reconciliation,
+    ] {
+        for coverage in [
+            Coverage::Rows,
+            Coverage::WholeOnce,
+            Coverage::WholeConfirmed,
+        ] {
             for settled in [false, true] {
                 let mut ours = ours.clone();
                 let outcome = ours.take(&odd(&sienge, coverage, &[1], settled), scope);
@@ -46,7 +58,10 @@ fn an_open_installment_that_cannot_be_read_stays_as_it_is_and_the_rest_is_mirror
     }
     // It can be read again.
     let outcome = ours.sync(&sienge);
-    assert_eq!((actions(&outcome), told(&outcome)), (vec!["2 Settled".to_owned()], Vec::new()));
+    assert_eq!(
+        (actions(&outcome), told(&outcome)),
+        (vec!["2 Settled".to_owned()], Vec::new())
+    );
 }
 
 #[test]
@@ -56,7 +71,10 @@ fn a_settled_installment_that_cannot_be_read_is_nobodys_trouble() {
     let mut ours = Ours::of(&sienge);
     sienge.receive(1, "Recebimento", amount, amount - amount);
     ours.sync(&sienge);
-    let outcome = ours.take(&odd(&sienge, Coverage::WholeConfirmed, &[1], true), Scope::Reconciliation);
+    let outcome = ours.take(
+        &odd(&sienge, Coverage::WholeConfirmed, &[1], true),
+        Scope::Reconciliation,
+    );
     assert_eq!(outcome, Outcome::default());
     // Nor when it was never here.
     let mut new = Ours::new();
@@ -64,7 +82,10 @@ fn a_settled_installment_that_cannot_be_read_is_nobodys_trouble() {
     assert_eq!((new.open(), told(&outcome)), (vec![2, 3], Vec::new()));
     // One that may be open is.
     let mut new = Ours::new();
-    let outcome = new.take(&odd(&sienge, Coverage::WholeOnce, &[2], false), Scope::Reconciliation);
+    let outcome = new.take(
+        &odd(&sienge, Coverage::WholeOnce, &[2], false),
+        Scope::Reconciliation,
+    );
     assert_eq!((new.open(), told(&outcome).len()), (vec![3], 1));
 }
 
@@ -107,7 +128,11 @@ fn a_day_that_nobody_can_mean_is_included_and_told_once() {
             "{:?}",
             told(&outcome)
         );
-        assert_eq!(ours.reconcile(&sienge), Outcome::default(), "not at every run");
+        assert_eq!(
+            ours.reconcile(&sienge),
+            Outcome::default(),
+            "not at every run"
+        );
         sienge.row(2).due_on = due;
         assert_eq!(told(&ours.sync(&sienge)).len(), 1);
     }

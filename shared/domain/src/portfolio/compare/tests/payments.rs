@@ -34,7 +34,13 @@ fn a_total_below_the_value_settles_because_sienges_balance_does() {
     assert_eq!(actions(&outcome), ["1 Settled"]);
     assert_eq!(
         payments(&outcome),
-        [("Recebimento".into(), Cents::new(85_000), Cents::new(100_000), Cents::ZERO, true)]
+        [(
+            "Recebimento".into(),
+            Cents::new(85_000),
+            Cents::new(100_000),
+            Cents::ZERO,
+            true
+        )]
     );
 }
 
@@ -42,8 +48,20 @@ fn a_total_below_the_value_settles_because_sienges_balance_does() {
 fn several_payments_at_once_are_told_by_date_down_to_sienges_balance() {
     let mut sienge = Sienge::with(1);
     let mut ours = Ours::of(&sienge);
-    sienge.receive_on(1, "Recebimento", Cents::new(30_000), Cents::new(70_000), date(2021, 11, 12));
-    sienge.receive_on(1, "Bonificação", Cents::new(20_000), Cents::new(48_000), date(2021, 11, 10));
+    sienge.receive_on(
+        1,
+        "Recebimento",
+        Cents::new(30_000),
+        Cents::new(70_000),
+        date(2021, 11, 12),
+    );
+    sienge.receive_on(
+        1,
+        "Bonificação",
+        Cents::new(20_000),
+        Cents::new(48_000),
+        date(2021, 11, 10),
+    );
     let outcome = ours.sync(&sienge);
     assert_eq!(
         payments(&outcome),
@@ -107,15 +125,25 @@ fn a_receipt_that_vanished_is_a_reversal_and_opens_the_installment_whatever_the_
     assert_eq!(actions(&outcome), ["1 Reopened"]);
     assert_eq!(
         reversals(&outcome),
-        [("Recebimento".into(), Cents::new(100_000), Cents::new(100_000))]
+        [(
+            "Recebimento".into(),
+            Cents::new(100_000),
+            Cents::new(100_000)
+        )]
     );
-    assert!(outcome.events.iter().any(|event| event.kind == EventKind::Reopened));
+    assert!(
+        outcome
+            .events
+            .iter()
+            .any(|event| event.kind == EventKind::Reopened)
+    );
 }
 
 #[test]
 fn an_estorno_takes_its_payment_back_once_however_sienge_writes_it() {
     // Beside the receipt, instead of it, and first beside it then both gone.
-    let beside: fn(&mut Sienge) = |sienge| sienge.receive(1, "Estorno", Cents::new(40_000), Cents::new(100_000));
+    let beside: fn(&mut Sienge) =
+        |sienge| sienge.receive(1, "Estorno", Cents::new(40_000), Cents::new(100_000));
     let instead: fn(&mut Sienge) = |sienge| {
         sienge.row(1).receipts.clear();
         sienge.receive(1, "Estorno", Cents::new(-40_000), Cents::new(100_000));
@@ -130,7 +158,11 @@ fn an_estorno_takes_its_payment_back_once_however_sienge_writes_it() {
         assert_eq!(actions(&outcome), ["1 Reversed"]);
         assert_eq!(
             reversals(&outcome),
-            [("Recebimento".into(), Cents::new(40_000), Cents::new(100_000))]
+            [(
+                "Recebimento".into(),
+                Cents::new(40_000),
+                Cents::new(100_000)
+            )]
         );
         sienge.row(1).receipts.clear();
         assert_eq!(reversals(&ours.sync(&sienge)), []);

@@ -81,7 +81,10 @@ impl Story {
             look.coverage = Coverage::WholeOnce;
             look.with_header = true;
             let asked = self.take(&world, &look, None);
-            assert!(!asked.needs_whole, "a whole look with the bill's own facts is enough");
+            assert!(
+                !asked.needs_whole,
+                "a whole look with the bill's own facts is enough"
+            );
             look.coverage = Coverage::WholeConfirmed;
             self.take(&world, &look, None);
         } else if !asked.to_confirm.is_empty() {
@@ -96,15 +99,24 @@ impl Story {
         check(&self.ours.held, &outcome);
         if !look.coverage.is_whole() {
             for change in &outcome.changes {
-                let Change::Installment(_, installment) = change else { continue };
-                assert!(seen.installments.iter().any(|row| row.id == installment.id) || seen.boletos.contains_key(&installment.id));
+                let Change::Installment(_, installment) = change else {
+                    continue;
+                };
+                assert!(
+                    seen.installments.iter().any(|row| row.id == installment.id)
+                        || seen.boletos.contains_key(&installment.id)
+                );
             }
         }
-        let written = death.map_or(outcome.changes.len(), |percent| outcome.changes.len() * percent / 100);
+        let written = death.map_or(outcome.changes.len(), |percent| {
+            outcome.changes.len() * percent / 100
+        });
         for change in &outcome.changes[..written] {
             if let Change::Installment(Action::Included, installment) = change {
                 let id = installment.id;
-                self.before.entry(id.0).or_insert_with(|| world.paid(id.0) - told_of(&outcome, id));
+                self.before
+                    .entry(id.0)
+                    .or_insert_with(|| world.paid(id.0) - told_of(&outcome, id));
             }
         }
         if written < outcome.changes.len() {
@@ -123,7 +135,13 @@ impl Story {
     }
 
     fn compare(&self, seen: &Observation, scope: Scope, world: &World) -> Outcome {
-        compare(&self.ours.held, seen, scope, &self.ours.settings.policy(), world.day)
+        compare(
+            &self.ours.held,
+            seen,
+            scope,
+            &self.ours.settings.policy(),
+            world.day,
+        )
     }
 
     /// One whole, confirmed look at the present.
@@ -144,8 +162,17 @@ impl Story {
 
     fn assert_equal_to_sienge(&self, also_contract: bool) {
         let world = self.now();
-        let held: Vec<&Installment> = self.ours.held.installments.values().filter(|held| held.is_open()).collect();
-        let open: BTreeMap<i64, Fingerprint> = held.iter().map(|held| (held.id.0, held.fingerprint())).collect();
+        let held: Vec<&Installment> = self
+            .ours
+            .held
+            .installments
+            .values()
+            .filter(|held| held.is_open())
+            .collect();
+        let open: BTreeMap<i64, Fingerprint> = held
+            .iter()
+            .map(|held| (held.id.0, held.fingerprint()))
+            .collect();
         assert_eq!(open.len(), held.len(), "no installment is collected twice");
         assert_eq!(open, world.open());
         for installment in &held {
@@ -186,7 +213,9 @@ impl Story {
             .values()
             .find(|contract| contract.state == ContractState::Open);
         for held in self.ours.held.installments.values() {
-            if Some(&held.contract) == current.map(|contract| &contract.key) && world.sienge.rows.contains_key(&held.id.0) {
+            if Some(&held.contract) == current.map(|contract| &contract.key)
+                && world.sienge.rows.contains_key(&held.id.0)
+            {
                 let expected = world.paid(held.id.0) - self.before[&held.id.0];
                 assert_eq!(
                     told.get(&held.id.0).copied().unwrap_or_default(),
@@ -201,7 +230,10 @@ impl Story {
 
 /// What an outcome tells to be paid of an installment.
 fn told_of(outcome: &Outcome, id: InstallmentId) -> Cents {
-    let paid = outcome.events.iter().filter(|event| event.installments == [id]);
+    let paid = outcome
+        .events
+        .iter()
+        .filter(|event| event.installments == [id]);
     paid.fold(Cents::ZERO, |sum, event| match &event.kind {
         EventKind::DirectPayment { paid, .. } => sum + *paid,
         _ => sum,

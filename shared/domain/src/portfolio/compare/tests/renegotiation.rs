@@ -38,7 +38,10 @@ fn a_remake_returns_the_whole_negotiation_in_one_event_and_forms_the_next_one() 
          ---\nSincronização de Parcela(s)\nContrato 295 Parcela(s): 3, 4, 5, 6"
     );
     assert_eq!(ours.contract().negotiation, 2);
-    assert_eq!(ours.installment(1).state, closed(ReturnReason::Renegotiation));
+    assert_eq!(
+        ours.installment(1).state,
+        closed(ReturnReason::Renegotiation)
+    );
     for id in [3, 4, 5, 6] {
         assert_eq!(ours.installment(id).negotiation, 2);
     }
@@ -57,10 +60,16 @@ fn a_remake_waits_for_absences_to_be_confirmed_and_then_names_them_too() {
     let (mut sienge, mut ours) = remade();
     sienge.rows.remove(&4);
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
-    assert_eq!((asked.changes.len(), asked.to_confirm), (0, vec![InstallmentId(4)]));
+    assert_eq!(
+        (asked.changes.len(), asked.to_confirm),
+        (0, vec![InstallmentId(4)])
+    );
     let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), Scope::Daily);
     assert_eq!(outcome.events[0].installments.len(), 4);
-    assert_eq!(ours.installment(4).state, closed(ReturnReason::Renegotiation));
+    assert_eq!(
+        ours.installment(4).state,
+        closed(ReturnReason::Renegotiation)
+    );
 }
 
 #[test]
@@ -68,9 +77,15 @@ fn a_remake_explains_no_other_installment_that_closed_without_a_receipt() {
     let (mut sienge, mut ours) = remade();
     sienge.row(3).balance = Cents::ZERO;
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
-    assert_eq!((asked.changes.len(), asked.to_confirm), (0, vec![InstallmentId(3)]));
+    assert_eq!(
+        (asked.changes.len(), asked.to_confirm),
+        (0, vec![InstallmentId(3)])
+    );
     ours.take(&sienge.says(Coverage::WholeConfirmed), Scope::Daily);
-    assert_eq!(ours.installment(3).state, closed(ReturnReason::Renegotiation));
+    assert_eq!(
+        ours.installment(3).state,
+        closed(ReturnReason::Renegotiation)
+    );
 }
 
 #[test]
@@ -97,7 +112,10 @@ fn a_remake_that_generates_nothing_finishes_the_contract() {
     let outcome = ours.sync(&sienge);
     assert_eq!(actions(&outcome), ["1 Returned", "2 Returned"]);
     assert_eq!(ours.contract().negotiation, 1);
-    assert_eq!(ours.contract().state, ContractState::Finished { on: today() });
+    assert_eq!(
+        ours.contract().state,
+        ContractState::Finished { on: today() }
+    );
 }
 
 #[test]
@@ -111,9 +129,15 @@ fn a_remake_undone_in_sienge_opens_the_originals_and_returns_the_generated_ones(
     sienge.rows.remove(&5);
     sienge.rows.remove(&6);
     let outcome = ours.sync(&sienge);
-    assert_eq!(actions(&outcome), ["5 Returned", "6 Returned", "1 Reopened", "2 Reopened"]);
+    assert_eq!(
+        actions(&outcome),
+        ["5 Returned", "6 Returned", "1 Reopened", "2 Reopened"]
+    );
     assert_eq!(ours.open(), [1, 2, 3, 4]);
-    assert_eq!(ours.installment(5).state, closed(ReturnReason::CreditorRequest));
+    assert_eq!(
+        ours.installment(5).state,
+        closed(ReturnReason::CreditorRequest)
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@ use crate::money::Cents;
 use crate::portfolio::*;
 
 fn says_all(ours: &Ours, seen: &Observation) -> bool {
-    ours.compare(seen, Scope::Webhook).says_all(&ours.held, seen)
+    ours.compare(seen, Scope::Webhook)
+        .says_all(&ours.held, seen)
 }
 
 /// Three installments, the first paid.
@@ -22,7 +23,10 @@ fn a_whole_read_that_shows_everything_held_says_all() {
     assert!(says_all(&ours, &sienge.says(Coverage::WholeOnce)));
     sienge.receive(2, "Recebimento", Cents::new(100_000), Cents::ZERO);
     sienge.add(4, Cents::new(100_000));
-    assert!(says_all(&ours, &sienge.says(Coverage::WholeOnce)), "news is no question");
+    assert!(
+        says_all(&ours, &sienge.says(Coverage::WholeOnce)),
+        "news is no question"
+    );
 }
 
 #[test]
@@ -38,7 +42,10 @@ fn an_answer_without_an_installment_that_is_held_does_not_say_all() {
         for coverage in [Coverage::WholeOnce, Coverage::WholeConfirmed] {
             let mut short = sienge.clone();
             short.rows.remove(&missing);
-            assert!(!says_all(&ours, &short.says(coverage)), "{missing} {coverage:?}");
+            assert!(
+                !says_all(&ours, &short.says(coverage)),
+                "{missing} {coverage:?}"
+            );
         }
     }
 }

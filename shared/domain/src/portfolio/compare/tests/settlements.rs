@@ -12,7 +12,10 @@ fn cents(reais: i64) -> Cents {
 
 /// The types and the actions of what the bus hears, without the contract's own.
 fn published(outcome: &Outcome) -> Vec<String> {
-    let told = outcome.events.iter().filter_map(TimelineEvent::domain_event);
+    let told = outcome
+        .events
+        .iter()
+        .filter_map(TimelineEvent::domain_event);
     let told = told.filter(|(name, _)| !name.starts_with("contract."));
     told.map(|(name, detail)| {
         format!("{name} {}", detail["action"].as_str().unwrap_or_default())
@@ -41,9 +44,21 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
         "Por Bens",
         "Recebimento",
     ];
-    let writes_off = ["Bonificação", "Cancelamento", "Promoção", "Sorteio", "Substituição"];
+    let writes_off = [
+        "Bonificação",
+        "Cancelamento",
+        "Promoção",
+        "Sorteio",
+        "Substituição",
+    ];
     let cases = pays.map(|kind| (kind, ReturnReason::Receipt, "payment.applied"));
-    let others = writes_off.map(|kind| (kind, ReturnReason::WrittenOff, "installment.changed writtenOff"));
+    let others = writes_off.map(|kind| {
+        (
+            kind,
+            ReturnReason::WrittenOff,
+            "installment.changed writtenOff",
+        )
+    });
     let unknown = [(
         "Dação em pagamento",
         ReturnReason::Receipt,
@@ -51,7 +66,10 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
     )];
     for (kind, motive, told) in cases.into_iter().chain(others).chain(unknown) {
         let (_, ours, outcome) = settled_by(kind);
-        assert_eq!(payments(&outcome), [(kind.to_owned(), cents(1000), cents(1000), Cents::ZERO, true)]);
+        assert_eq!(
+            payments(&outcome),
+            [(kind.to_owned(), cents(1000), cents(1000), Cents::ZERO, true)]
+        );
         assert_eq!(ours.installment(1).state, closed(motive), "{kind}");
         assert_eq!(published(&outcome), [told], "{kind}");
         let detail = outcome.events[0].domain_event().unwrap().1;
@@ -68,7 +86,10 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
 fn bookkeeping_is_no_payment_and_closes_with_its_own_motive() {
     for (kind, motive) in [
         ("Repactuação", ReturnReason::Renegotiation),
-        ("REPACTUAC\u{327}A\u{303}O - Título 12", ReturnReason::Renegotiation),
+        (
+            "REPACTUAC\u{327}A\u{303}O - Título 12",
+            ReturnReason::Renegotiation,
+        ),
         ("Reparcelamento - Título 12/3", ReturnReason::Renegotiation),
         ("Distrato contratual", ReturnReason::CreditorRequest),
     ] {
@@ -90,13 +111,22 @@ fn a_repactuation_in_part_is_a_change_and_amortises_nothing_of_a_payment() {
     let mut ours = Ours::of(&sienge);
     sienge.receive(1, "Repactuação", cents(90), cents(910));
     let outcome = ours.take(&sienge.shows(&[1]), Scope::Webhook);
-    assert_eq!((actions(&outcome), payments(&outcome)), (vec!["1 Updated".to_owned()], vec![]));
+    assert_eq!(
+        (actions(&outcome), payments(&outcome)),
+        (vec!["1 Updated".to_owned()], vec![])
+    );
     let mut ours = Ours::of(&Sienge::with(1));
     sienge.receive(1, "Recebimento", cents(200), cents(710));
     let outcome = ours.sync(&sienge);
     assert_eq!(
         payments(&outcome),
-        [("Recebimento".into(), cents(200), cents(200), cents(710), false)]
+        [(
+            "Recebimento".into(),
+            cents(200),
+            cents(200),
+            cents(710),
+            false
+        )]
     );
     sienge.receive(1, "Recebimento", cents(710), Cents::ZERO);
     ours.sync(&sienge);
@@ -134,16 +164,27 @@ fn a_write_off_taken_back_opens_the_installment_and_is_no_reversed_payment() {
     sienge.receive(1, "Estorno de Bonificação", cents(-1000), cents(1000));
     let outcome = ours.sync(&sienge);
     assert_eq!(actions(&outcome), ["1 Reopened"]);
-    assert_eq!(reversals(&outcome), [("Bonificação".into(), cents(1000), cents(1000))]);
+    assert_eq!(
+        reversals(&outcome),
+        [("Bonificação".into(), cents(1000), cents(1000))]
+    );
     assert!(published(&outcome).contains(&"installment.changed writeOffReversed".to_owned()));
-    assert!(!published(&outcome).iter().any(|told| told.starts_with("payment.")));
+    assert!(
+        !published(&outcome)
+            .iter()
+            .any(|told| told.starts_with("payment."))
+    );
 }
 
 #[test]
 fn an_estorno_takes_back_what_it_names_and_nothing_else() {
     for (reversal, other, taken) in [
         ("Estorno de Repactuação", "Repactuação", false),
-        ("Estorno de Reparcelamento - Título 7", "Reparcelamento", false),
+        (
+            "Estorno de Reparcelamento - Título 7",
+            "Reparcelamento",
+            false,
+        ),
         ("ESTORNO DE BONIFICAÇÃO", "Bonificação", false),
         ("Estorno de Recebimento", "Bonificação", true),
     ] {
@@ -156,14 +197,19 @@ fn an_estorno_takes_back_what_it_names_and_nothing_else() {
         ours.sync(&sienge);
         sienge.receive_on(1, reversal, cents(400), cents(600), date(2021, 11, 12));
         let outcome = ours.sync(&sienge);
-        let payment_back = reversals(&outcome).iter().any(|(kind, ..)| kind == "Recebimento");
+        let payment_back = reversals(&outcome)
+            .iter()
+            .any(|(kind, ..)| kind == "Recebimento");
         assert_eq!(payment_back, taken, "{reversal}");
     }
 }
 
 #[test]
 fn a_remark_behind_an_estorno_leaves_the_payment_of_the_same_amount_alone() {
-    for reversal in ["Estorno de Bonificação - Título 7", "ESTORNO DE BONIFICAÇÃO (parcela 1/2)"] {
+    for reversal in [
+        "Estorno de Bonificação - Título 7",
+        "ESTORNO DE BONIFICAÇÃO (parcela 1/2)",
+    ] {
         let mut sienge = Sienge::with(1);
         let mut ours = Ours::of(&sienge);
         // The payment comes last: it is what an Estorno that names nothing takes back.
@@ -172,7 +218,11 @@ fn a_remark_behind_an_estorno_leaves_the_payment_of_the_same_amount_alone() {
         ours.sync(&sienge);
         sienge.receive_on(1, reversal, cents(-400), cents(600), date(2021, 11, 12));
         let outcome = ours.sync(&sienge);
-        assert_eq!(reversals(&outcome), [("Bonificação".into(), cents(400), cents(600))], "{reversal}");
+        assert_eq!(
+            reversals(&outcome),
+            [("Bonificação".into(), cents(400), cents(600))],
+            "{reversal}"
+        );
     }
 }
 
@@ -197,8 +247,15 @@ fn an_unknown_type_is_criticised_until_the_settings_say_what_it_means() {
         text.contains("\"Dação em pagamento\"") && text.contains("settlementClasses"),
         "{text}"
     );
-    assert_eq!(ours.sync(&sienge).critiques.len(), 1, "and again, until somebody sees to it");
-    for (class, motive) in [("pays", ReturnReason::Receipt), ("writesOff", ReturnReason::WrittenOff)] {
+    assert_eq!(
+        ours.sync(&sienge).critiques.len(),
+        1,
+        "and again, until somebody sees to it"
+    );
+    for (class, motive) in [
+        ("pays", ReturnReason::Receipt),
+        ("writesOff", ReturnReason::WrittenOff),
+    ] {
         let classes = format!(r#"{{"DACAO EM PAGAMENTO": "{class}"}}"#);
         ours.settings.tenant.settlement_classes = serde_json::from_str(&classes).unwrap();
         let outcome = ours.sync(&sienge);
@@ -211,7 +268,10 @@ fn an_unknown_type_is_criticised_until_the_settings_say_what_it_means() {
 fn a_critique_of_a_type_keeps_no_read_from_being_known() {
     let (sienge, ours, _) = settled_by("Dação em pagamento");
     let seen = sienge.says(Coverage::WholeOnce);
-    assert!(ours.compare(&seen, Scope::Webhook).says_all(&ours.held, &seen));
+    assert!(
+        ours.compare(&seen, Scope::Webhook)
+            .says_all(&ours.held, &seen)
+    );
 }
 
 #[test]

@@ -125,7 +125,10 @@ impl Settings {
 
 pub fn settings() -> Settings {
     Settings {
-        tenant: serde_json::from_str(r#"{"siengeBaseUrl": "http://127.0.0.1/demo/public/api", "subdomain": "demo"}"#).unwrap(),
+        tenant: serde_json::from_str(
+            r#"{"siengeBaseUrl": "http://127.0.0.1/demo/public/api", "subdomain": "demo"}"#,
+        )
+        .unwrap(),
         creditor: CreditorSettings::new(CreditorId(1)),
     }
 }
@@ -150,7 +153,10 @@ impl Ours {
     /// After a first reconciliation.
     pub fn of(sienge: &Sienge) -> Self {
         let mut ours = Self::new();
-        ours.take(&sienge.says(Coverage::WholeConfirmed), Scope::Reconciliation);
+        ours.take(
+            &sienge.says(Coverage::WholeConfirmed),
+            Scope::Reconciliation,
+        );
         ours
     }
 
@@ -178,11 +184,18 @@ impl Ours {
     }
 
     pub fn reconcile(&mut self, sienge: &Sienge) -> Outcome {
-        self.take(&sienge.says(Coverage::WholeConfirmed), Scope::Reconciliation)
+        self.take(
+            &sienge.says(Coverage::WholeConfirmed),
+            Scope::Reconciliation,
+        )
     }
 
     pub fn installment(&self, id: i64) -> &Installment {
-        self.held.installments.values().find(|held| held.id.0 == id).unwrap()
+        self.held
+            .installments
+            .values()
+            .find(|held| held.id.0 == id)
+            .unwrap()
     }
 
     pub fn contract(&self) -> &Contract {
@@ -209,18 +222,35 @@ pub fn check(held: &HeldBill, outcome: &Outcome) {
     for change in &outcome.changes {
         match change {
             Change::Contract(contract) => {
-                assert!(keys.insert((contract.key.clone(), None)), "one change per contract");
-                assert_ne!(held.contracts.get(&contract.key), Some(contract), "a change changes");
+                assert!(
+                    keys.insert((contract.key.clone(), None)),
+                    "one change per contract"
+                );
+                assert_ne!(
+                    held.contracts.get(&contract.key),
+                    Some(contract),
+                    "a change changes"
+                );
             }
             Change::Installment(_, installment) => {
                 let key = (installment.contract.clone(), installment.id);
                 let before = held.installments.get(&key);
-                assert!(keys.insert((key.0, Some(key.1))), "one change per installment");
-                assert_eq!(installment.revision, before.map_or(0, |before| before.revision) + 1);
+                assert!(
+                    keys.insert((key.0, Some(key.1))),
+                    "one change per installment"
+                );
+                assert_eq!(
+                    installment.revision,
+                    before.map_or(0, |before| before.revision) + 1
+                );
             }
         }
     }
-    let ids: std::collections::BTreeSet<&str> = outcome.events.iter().map(|event| event.id.as_str()).collect();
+    let ids: std::collections::BTreeSet<&str> = outcome
+        .events
+        .iter()
+        .map(|event| event.id.as_str())
+        .collect();
     assert_eq!(ids.len(), outcome.events.len(), "each event has its own id");
     for event in &outcome.events {
         assert_eq!(event.installments.len(), event.revisions.len());
@@ -233,7 +263,9 @@ pub fn actions(outcome: &Outcome) -> Vec<String> {
         .changes
         .iter()
         .filter_map(|change| match change {
-            Change::Installment(action, installment) => Some(format!("{} {action:?}", installment.id)),
+            Change::Installment(action, installment) => {
+                Some(format!("{} {action:?}", installment.id))
+            }
             Change::Contract(_) => None,
         })
         .collect()
@@ -246,7 +278,10 @@ pub fn texts(outcome: &Outcome) -> String {
 }
 
 pub fn closed(motive: ReturnReason) -> InstallmentState {
-    InstallmentState::Closed { motive, on: today() }
+    InstallmentState::Closed {
+        motive,
+        on: today(),
+    }
 }
 
 /// (settlement, paid, amortised, balance, total) of the direct payments told.
