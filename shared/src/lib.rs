@@ -5,8 +5,8 @@
 //! [`portfolio::Observation`]), the pure [`portfolio::compare()`] turns it and the held state into changes, and the
 //! store commits them conditionally, together with their timeline events.
 //!
-//! Rooms, and the one way dependencies point: functions → [`flow`] → {[`store`], [`sienge`], [`intake`], [`aws`]} →
-//! [`settings`] → [`calculation`] → [`portfolio`] → {[`money`], [`calendar`], [`documents`], [`text`]}. The pure rooms read no clock, no environment and no network.
+//! The rooms and the one way in which they use each other are drawn in `docs/architecture.md` and held by `tests/rooms`.
+//! The pure ones are a crate of their own, `ponte-domain`, whose modules are handed on here.
 
 pub mod aws;
 pub mod cache;
