@@ -74,6 +74,30 @@ numeric_id!(
     SalesContractId
 );
 
+/// The conversions of an id that is text and is read by its `parse`.
+macro_rules! text_id {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = String;
+            fn try_from(text: String) -> Result<Self, String> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
 /// A tenant (assessoria): 1 to 40 ASCII letters, digits, `-` or `_`, so that it is safe in keys, names and addresses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -103,24 +127,7 @@ impl TenantId {
     }
 }
 
-impl TryFrom<String> for TenantId {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-impl From<TenantId> for String {
-    fn from(id: TenantId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for TenantId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+text_id!(TenantId);
 
 /// A document type code (`CT`, `NF`, ...), as [`text::code`] writes it; part of a contract's key.
 #[derive(
@@ -206,24 +213,7 @@ impl AgreementId {
     }
 }
 
-impl TryFrom<String> for AgreementId {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-impl From<AgreementId> for String {
-    fn from(id: AgreementId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for AgreementId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+text_id!(AgreementId);
 
 #[cfg(test)]
 mod tests {
