@@ -144,6 +144,14 @@ pub enum SiengeError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// More in an answer than was asked for, or more elements than any answer has.
+    #[error("A resposta do Sienge em {resource} traz mais de {limit} itens, o limite para ela")]
+    TooMany {
+        /// Sienge's name of the resource.
+        resource: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// A row lacks a field without which it says nothing, or it is unreadable.
     #[error("Campo {field} ausente ou ilegível em {resource}{}", place_text(*.bill, *.installment))]
     MissingField {
@@ -206,7 +214,9 @@ impl SiengeError {
             | Self::Permission { .. }
             | Self::BadRequest { .. }
             | Self::WrongAddress { .. }
+            // Lasting: the same question gets as large an answer again, and each try takes megabytes and a call of the quota.
             | Self::TooLarge { .. }
+            | Self::TooMany { .. }
             | Self::BillRefused { .. }
             | Self::MissingField { .. } => Remedy::Never,
             Self::RateLimited { .. }
@@ -246,6 +256,7 @@ impl SiengeError {
             Self::Server { status, .. } => *status == 500,
             Self::NotFound { .. }
             | Self::TooLarge { .. }
+            | Self::TooMany { .. }
             | Self::Truncated { .. }
             | Self::NotJson { .. }
             | Self::Shape { .. }

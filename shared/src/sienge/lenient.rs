@@ -189,18 +189,22 @@ pub fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<V
 }
 
 /// [`list`] over JSON text; what is no list at all is an error.
-pub(super) fn list_of<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, serde_json::Error> {
+fn list_of<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, serde_json::Error> {
+    items_of(json)?.into_iter().map(one_of).collect()
+}
+
+/// The elements of a [`list`], each still as its text.
+pub(super) fn items_of(json: &str) -> Result<Vec<&str>, serde_json::Error> {
     match json.as_bytes().first() {
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(json)?;
-            items
+            Ok(items
                 .into_iter()
                 .map(RawValue::get)
                 .filter(|item| *item != "null")
-                .map(one_of)
-                .collect()
+                .collect())
         }
-        Some(b'{') => Ok(vec![one_of(json)?]),
+        Some(b'{') => Ok(vec![json]),
         _ if json == "null" => Ok(Vec::new()),
         _ if json.starts_with('"') && scalar_of(json).is_none() => Ok(Vec::new()),
         _ => Err(serde_json::Error::custom("expected a list")),

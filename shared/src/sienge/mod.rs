@@ -19,6 +19,7 @@ mod customers;
 mod defaulters;
 mod document_identifications;
 mod due_date;
+mod elements;
 mod enterprises;
 mod error;
 mod extract_history;

@@ -2,25 +2,35 @@
 //!
 //! Guarantees: the stream ends at the total Sienge names (or at a short page), never earlier; a server that ignores
 //! `offset` is noticed; a failure is the stream's last item. Rows that enter or leave the list meanwhile may be seen twice or missed.
+//! Of an answer with more rows than were asked for none is read.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::fmt;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::call::Call;
 use super::client::Client;
+use super::elements::ELEMENTS_LIMIT;
 use super::error::SiengeError;
-use super::lenient::{list_of, whole};
+use super::lenient::{items_of, one_of, whole};
 
 /// Rows as they come; the first error is the last item.
 pub type Rows<T> = BoxStream<'static, Result<T, SiengeError>>;
 
 /// Rows asked for at once: the most Sienge gives.
 pub(super) const PAGE_ROWS: usize = 200;
+/// An object that has one of these, and no list, is a message.
+const MESSAGE_KEYS: [&str; 4] = [
+    "developerMessage",
+    "clientMessage",
+    "userMessage",
+    "api-error",
+];
 /// No list of Sienge has this many pages; beyond it something turns in circles.
 const PAGES_LIMIT: usize = 20_000;
 
@@ -45,32 +55,90 @@ struct Metadata {
     limit: Option<i64>,
 }
 
-/// Reads an envelope, a bare array, or one object in the list's place.
+/// The outer object of an answer: as much of it as is of use, so that whatever else stands there takes no memory.
+#[derive(Default)]
+struct Envelope<'a> {
+    metadata: Metadata,
+    results: Option<&'a RawValue>,
+    data: Option<&'a RawValue>,
+    is_empty: bool,
+    is_message: bool,
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Envelope<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+                let mut envelope = Envelope {
+                    is_empty: true,
+                    ..Envelope::default()
+                };
+                while let Some(key) = map.next_key::<String>()? {
+                    envelope.is_empty = false;
+                    match key.as_str() {
+                        "results" => envelope.results = Some(map.next_value()?),
+                        "data" => envelope.data = Some(map.next_value()?),
+                        "resultSetMetadata" => {
+                            let found: &RawValue = map.next_value()?;
+                            envelope.metadata =
+                                serde_json::from_str(found.get()).unwrap_or_default();
+                        }
+                        name => {
+                            envelope.is_message |= MESSAGE_KEYS.contains(&name);
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(envelope)
+            }
+        }
+        from.deserialize_map(Fields)
+    }
+}
+
+/// Reads an envelope, a bare array, or one object in the list's place; more rows than `most` are an error.
 pub(super) fn page<T: DeserializeOwned>(
     resource: &'static str,
     json: &str,
+    most: usize,
 ) -> Result<Page<T>, SiengeError> {
     let shape = |what| SiengeError::Shape { resource, what };
     let mut metadata = Metadata::default();
     let rows = match json.trim_start().as_bytes().first() {
         Some(b'[') => json.trim(),
         Some(b'{') => {
-            let fields: BTreeMap<String, &RawValue> =
+            let envelope: Envelope<'_> =
                 serde_json::from_str(json).map_err(|_| shape("objeto ilegível"))?;
-            if let Some(found) = fields.get("resultSetMetadata") {
-                metadata = serde_json::from_str(found.get()).unwrap_or_default();
-            }
-            match fields.get("results").or_else(|| fields.get("data")) {
+            metadata = envelope.metadata;
+            match envelope.results.or(envelope.data) {
                 Some(rows) => rows.get(),
-                None if is_message(&fields) => return Err(shape("mensagem no lugar da lista")),
+                None if envelope.is_empty || envelope.is_message => {
+                    return Err(shape("mensagem no lugar da lista"));
+                }
                 None => json.trim(),
             }
         }
         Some(b'n') => "null",
         _ => return Err(shape("nem lista nem objeto")),
     };
+    let unreadable = |_| shape("lista ilegível");
+    let items = items_of(rows).map_err(unreadable)?;
+    if items.len() > most {
+        return Err(SiengeError::TooMany {
+            resource,
+            limit: most,
+        });
+    }
+    let read: Result<Vec<T>, _> = items.into_iter().map(one_of).collect();
     Ok(Page {
-        rows: list_of(rows).map_err(|_| shape("lista ilegível"))?,
+        rows: read.map_err(unreadable)?,
         count: metadata.count.and_then(|count| count.try_into().ok()),
         limit: metadata
             .limit
@@ -80,28 +148,23 @@ pub(super) fn page<T: DeserializeOwned>(
     })
 }
 
+/// Reads a list that has no pages, in the same shapes.
+pub(super) fn all<T: DeserializeOwned>(
+    resource: &'static str,
+    json: &str,
+) -> Result<Vec<T>, SiengeError> {
+    page(resource, json, ELEMENTS_LIMIT).map(|page| page.rows)
+}
+
 /// Reads one object, wrapped or not.
 pub(super) fn one<T: DeserializeOwned>(
     resource: &'static str,
     json: &str,
 ) -> Result<T, SiengeError> {
-    let read: Page<T> = page(resource, json)?;
-    read.rows
+    all(resource, json)?
         .into_iter()
         .next()
         .ok_or(SiengeError::NotFound { resource })
-}
-
-fn is_message(fields: &BTreeMap<String, &RawValue>) -> bool {
-    fields.is_empty()
-        || [
-            "developerMessage",
-            "clientMessage",
-            "userMessage",
-            "api-error",
-        ]
-        .iter()
-        .any(|key| fields.contains_key(*key))
 }
 
 fn print_of(text: &str) -> u64 {
@@ -147,7 +210,7 @@ impl<T: DeserializeOwned> Reader<T> {
             .with("offset", self.offset);
         let page = match self
             .client
-            .fetch(&call, |json| page::<T>(resource, json))
+            .fetch(&call, |json| page::<T>(resource, json, PAGE_ROWS))
             .await
         {
             Err(SiengeError::NotFound { .. }) if self.pages == 0 => {
@@ -160,17 +223,11 @@ impl<T: DeserializeOwned> Reader<T> {
         let rows = page.rows.len();
         let again = rows > 0 && self.last_print == Some(page.print);
         let past = self.offset + rows;
-        // A reading that goes on after some rows must not get the whole list once more.
-        let unasked = self.offset > 0 && rows > PAGE_ROWS;
         let circles = SiengeError::Shape {
             resource,
             what: "páginas que se repetem",
         };
-        if unasked {
-            return Err(circles);
-        }
         self.done = match page.count {
-            // A list whose total is reached is complete, even when the server sends more than asked.
             Some(count) if past >= count && !again => true,
             Some(_) if again || self.pages >= PAGES_LIMIT => return Err(circles),
             Some(_) if rows == 0 => {
@@ -203,7 +260,7 @@ impl Client {
     ) -> Result<Option<usize>, SiengeError> {
         let resource = call.resource;
         let one = call.with("limit", 1).with("offset", 0);
-        match self.fetch(&one, |json| page::<T>(resource, json)).await {
+        match self.fetch(&one, |json| page::<T>(resource, json, 1)).await {
             Err(SiengeError::NotFound { .. }) => Ok(Some(0)),
             answer => Ok(answer?.count),
         }

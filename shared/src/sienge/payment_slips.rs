@@ -71,9 +71,7 @@ impl Client {
             .with("installmentId", installment)
             .about(bill);
         let rows = self
-            .fetch(&call, |json| {
-                pages::page::<PaymentSlip>(RESOURCE, json).map(|page| page.rows)
-            })
+            .fetch(&call, |json| pages::all::<PaymentSlip>(RESOURCE, json))
             .await;
         let told = |slip: &PaymentSlip| *slip != PaymentSlip::default();
         let slip = rows.map(|rows| {

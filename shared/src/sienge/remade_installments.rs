@@ -108,11 +108,8 @@ impl Client {
         call.verb = Method::POST;
         let body = serde_json::to_vec(&NewRemake::of(order));
         call.body = Some(body.map_err(|_| SiengeError::Configuration("dados do reparcelamento"))?);
-        let rows: Vec<GeneratedInstallment> = self
-            .fetch(&call, |json| {
-                pages::page(RESOURCE, json).map(|page| page.rows)
-            })
-            .await?;
+        let rows: Vec<GeneratedInstallment> =
+            self.fetch(&call, |json| pages::all(RESOURCE, json)).await?;
         let mut ids: Vec<InstallmentId> = rows
             .into_iter()
             .filter_map(|row| row.installment_id.map(InstallmentId))

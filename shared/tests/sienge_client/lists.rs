@@ -1,7 +1,7 @@
 //! Pages.
 
 use futures::TryStreamExt;
-use ponte::sienge::{Company, CustomerFilter, SiengeError};
+use ponte::sienge::{Company, CustomerFilter, Remedy, SiengeError};
 
 use super::server::{Reply, Request, Stage, refusal};
 
@@ -92,8 +92,6 @@ async fn without_a_total_a_short_page_ends() {
 async fn a_bare_array_or_a_single_object_is_the_list() {
     let stage = Stage::with(|_, _| Reply::json(rows(0, 3))).await;
     assert_eq!(ids(&stage).await.unwrap(), [0, 1, 2]);
-    let stage = Stage::with(|_, _| Reply::json(rows(0, 700))).await;
-    assert_eq!(ids(&stage).await.unwrap().len(), 700);
     let stage = Stage::with(|_, _| Reply::json(r#"{"id":5}"#)).await;
     assert_eq!(ids(&stage).await.unwrap(), [5]);
     let stage =
@@ -193,10 +191,55 @@ async fn a_reading_goes_on_after_the_rows_that_were_read() {
     assert_eq!(after(&stage, 600).await.unwrap(), Vec::<i64>::new());
     let stage = Stage::with(|_, _| refusal(404)).await;
     assert_eq!(after(&stage, 200).await.unwrap(), Vec::<i64>::new());
-    // A server that gives the whole list whatever it is asked for.
-    let stage = Stage::with(|_, _| Reply::json(rows(0, 700))).await;
-    assert!(matches!(
-        after(&stage, 200).await,
-        Err(SiengeError::Shape { .. })
-    ));
+}
+
+#[tokio::test]
+async fn more_rows_than_were_asked_for_are_a_lasting_error() {
+    for total in [201, 700] {
+        for body in [
+            rows(0, total),
+            format!(r#"{{"results":{}}}"#, rows(0, total)),
+            format!(
+                r#"{{"resultSetMetadata":{{"count":{total}}},"results":{}}}"#,
+                rows(0, total)
+            ),
+        ] {
+            let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
+            let error = ids(&stage).await.unwrap_err();
+            let resource = "companies";
+            let limit = 200;
+            assert_eq!(error, SiengeError::TooMany { resource, limit });
+            assert_eq!(error.remedy(), Remedy::Never);
+            assert_eq!(stage.server.requests().len(), 1, "it is not asked again");
+            let noted = &stage.records()[0].error;
+            assert!(noted.as_deref().unwrap().contains("mais de 200 itens"));
+        }
+    }
+    // Who asks how many there are asks for one.
+    let stage = Stage::with(|_, _| Reply::json(rows(0, 2))).await;
+    assert_eq!(
+        stage.client.calls_for_all_units().await,
+        Err(SiengeError::TooMany {
+            resource: "units",
+            limit: 1
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_answer_of_more_than_8_mb_is_a_lasting_error() {
+    let padded = |bytes: usize| format!(r#"[{{"id":1,"name":"{}"}}]"#, "x".repeat(bytes));
+    let most = 8 * 1024 * 1024 - padded(0).len();
+    let stage = Stage::with(move |number, _| Reply::json(padded(most + number))).await;
+    assert_eq!(ids(&stage).await, Ok(vec![1]));
+    let error = ids(&stage).await.unwrap_err();
+    assert_eq!(
+        error,
+        SiengeError::TooLarge {
+            resource: "companies",
+            limit_bytes: 8 * 1024 * 1024
+        }
+    );
+    assert_eq!(error.remedy(), Remedy::Never);
+    assert_eq!(stage.server.requests().len(), 2, "it is not asked again");
 }
