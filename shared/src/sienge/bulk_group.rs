@@ -2,7 +2,8 @@
 //! reason stands alone.
 //!
 //! Guarantees: each bill is answered; a bill that Sienge refuses, or has no answer about, fails alone, and the others of its group are read; the calls that this
-//! takes are bounded, and what was read before they ended, or before the quota or the time did, is kept.
+//! takes are bounded, and what was read before they ended, or before the quota or the time did, is kept. A group whose answer would take
+//! too much memory is read in halves, too.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -60,7 +61,7 @@ impl Client {
         let is_missing = matches!(refusal, SiengeError::NotFound { .. });
         let patience = match &refusal {
             SiengeError::NotFound { .. } => FRUITLESS_SEARCHES,
-            refusal if refusal.is_transient() => FRUITLESS_CALLS,
+            refusal if refusal.is_transient() || is_too_much(refusal) => FRUITLESS_CALLS,
             // What is refused for what it asks is told apart, however much of it there is.
             _ => PART_CALLS,
         };
@@ -108,7 +109,7 @@ impl Client {
                         .collect());
                 }
                 // Every part is refused because Sienge is in trouble, and not for what it is asked.
-                None if refusal.is_transient() => return Err(refusal),
+                None if refusal.is_transient() || is_too_much(&refusal) => return Err(refusal),
                 None => {}
             }
         }
@@ -130,6 +131,7 @@ impl Client {
         let mut call = bills_call(bills);
         call.empty_on_404 = bills.len() == 1;
         call.divisible = bills.len() > 1;
+        call.held = true;
         let (mut read, mut odd) = (Vec::new(), Vec::new());
         let mut rows = self.bulk_rows::<IncomeRow>(call);
         while let Some(row) = rows.next().await {
@@ -188,6 +190,14 @@ impl<'a> Parts<'a> {
 
 fn is_late(error: &SiengeError) -> bool {
     matches!(error, SiengeError::Timeout { .. })
+}
+
+/// Whether an answer takes too much memory: that of fewer bills may not.
+fn is_too_much(error: &SiengeError) -> bool {
+    matches!(
+        error,
+        SiengeError::TooLarge { .. } | SiengeError::TooMany { .. }
+    )
 }
 
 /// Whether an answer broke off, so that another one may be whole.

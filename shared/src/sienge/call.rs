@@ -24,6 +24,8 @@ pub(super) struct Call {
     pub empty_on_404: bool,
     /// What it asks for can be asked for in parts: no answer in time is not waited for again, and for half of the time there is at most.
     pub divisible: bool,
+    /// The rows of a bulk answer are held until its end: it is bounded as a whole, and not only row by row.
+    pub held: bool,
 }
 
 impl Call {
@@ -59,6 +61,7 @@ impl Call {
             bill: None,
             empty_on_404: true,
             divisible: false,
+            held: false,
         }
     }
 

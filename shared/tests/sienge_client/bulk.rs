@@ -158,6 +158,23 @@ async fn an_odd_row_hides_no_other() {
 }
 
 #[tokio::test]
+async fn a_row_with_too_many_elements_ends_the_stream() {
+    let stage = Stage::with(|_, _| {
+        let receipts = vec!["{}"; 50_001].join(",");
+        Reply::json(format!(
+            r#"{{"data":[{{"billId":1}},{{"billId":2,"receipts":[{receipts}]}},{{"billId":3}}]}}"#
+        ))
+    })
+    .await;
+    let too_many = SiengeError::TooMany {
+        resource: "bulk-data/income",
+        limit: 50_000,
+    };
+    assert_eq!(read(&stage).await, (1, Some(too_many)));
+    assert_eq!(stage.server.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn many_bills_are_asked_for_in_several_calls() {
     let stage = Stage::with(|_, request| {
         let ids = request.query("billsIds").unwrap();

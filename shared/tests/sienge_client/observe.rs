@@ -944,3 +944,36 @@ async fn a_sienge_that_answers_nothing_in_time_is_not_asked_for_every_bill() {
     assert!(matches!(error, SiengeError::Timeout { .. }), "{error}");
     assert!(stage.server.requests().len() <= 7);
 }
+
+#[tokio::test]
+async fn a_group_whose_answer_is_too_much_to_hold_is_read_in_halves() {
+    let rows_for_each = |rows: usize| {
+        move |_, request: &Request| {
+            let list = request.query("billsIds").unwrap();
+            let rows: Vec<String> = list
+                .split(',')
+                .flat_map(|bill| {
+                    (0..rows).map(move |id| format!(r#"{{"billId":{bill},"installmentId":{id}}}"#))
+                })
+                .collect();
+            Reply::json(format!(r#"{{"data":[{}]}}"#, rows.join(",")))
+        }
+    };
+    let stage = Stage::with(rows_for_each(1_100)).await;
+    let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
+    assert!(seen.len() == 100 && seen.iter().all(|(_, seen)| seen.is_ok()));
+    assert_eq!(stage.server.requests().len(), 3);
+    // However few are asked for: it is Sienge that is not well.
+    let too_many = SiengeError::TooMany {
+        resource: "bulk-data/income",
+        limit: 100_000,
+    };
+    let rows = vec![r#"{"billId":1}"#; 100_001].join(",");
+    let body = format!(r#"{{"data":[{rows}]}}"#);
+    let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
+    let error = stage.client.observe_each(&unknown(1..=16)).await;
+    assert_eq!(error.unwrap_err(), too_many);
+    assert_eq!(stage.server.requests().len(), 7);
+    let one = stage.client.observe_each(&unknown(1..=1)).await.unwrap();
+    assert_eq!(one, [(BillId(1), Err(too_many))]);
+}
