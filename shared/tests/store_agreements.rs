@@ -63,15 +63,9 @@ fn held(bill: BillId, claims: Claims) -> HeldBill {
         state: InstallmentState::Open,
         revision: 1,
     });
-    HeldBill {
-        changed_at: None,
-        read_at: None,
-        version: 1,
-        contracts: BTreeMap::from([(key(bill), contract)]),
-        installments: installments.map(|row| ((key(bill), row.id), row)).collect(),
-        pending_events: Vec::new(),
-        claims,
-    }
+    let mut held = HeldBill::of([contract], installments);
+    (held.version, held.claims) = (1, claims);
+    held
 }
 
 /// An agreement on installments of bills, on the claims given.

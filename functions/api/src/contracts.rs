@@ -119,8 +119,7 @@ fn answer(bill: BillId, opened: &Opened) -> OpenedContract {
         warnings: opened.warnings.clone(),
         contracts: opened
             .held
-            .contracts
-            .values()
+            .contracts()
             .map(|one| contract(one, &opened.held))
             .collect(),
         timeline: opened.timeline.iter().map(told).collect(),
@@ -128,10 +127,7 @@ fn answer(bill: BillId, opened: &Opened) -> OpenedContract {
 }
 
 fn contract(contract: &Contract, held: &HeldBill) -> ContractOfCustomer {
-    let rows = held
-        .installments
-        .values()
-        .filter(|row| row.contract == contract.key);
+    let rows = held.installments_of(&contract.key);
     ContractOfCustomer {
         customer: contract.key.customer,
         creditor: contract.creditor,

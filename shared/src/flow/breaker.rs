@@ -29,9 +29,8 @@ impl InQuestion {
     pub(super) fn of(held: &HeldBill, outcome: &Outcome) -> Option<Self> {
         let first = outcome.to_confirm.first()?;
         let row = held
-            .installments
-            .values()
-            .find(|row| row.id == *first && row.is_open())?;
+            .installments_with_id(*first)
+            .find(|row| row.is_open())?;
         Some(Self {
             creditor: row.creditor,
             installments: outcome.to_confirm.len() as u64,

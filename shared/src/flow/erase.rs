@@ -29,8 +29,7 @@ pub async fn erase_customer(
         .into_iter()
         .collect();
     for (bill, held) in store.load_bills(tenant, &bills).await {
-        let mut contracts = held?.contracts.into_values();
-        if contracts.any(|contract| {
+        if held?.contracts().any(|contract| {
             contract.key.customer == customer && contract.state == ContractState::Open
         }) {
             return Err(FlowError::NotConfigured(format!(

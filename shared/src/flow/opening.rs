@@ -55,12 +55,7 @@ impl Session {
     /// answers the bill as it stands then. May be repeated at any time.
     pub async fn open_bill(&self, bill: BillId) -> Result<Opened, OpenError> {
         let store = &self.adapters.store;
-        if store
-            .load_bill(&self.tenant, bill)
-            .await?
-            .contracts
-            .is_empty()
-        {
+        if !store.load_bill(&self.tenant, bill).await?.has_contracts() {
             return Err(OpenError::NotFound(bill));
         }
         let synchronised = self.settings.synchronise_on_opening;

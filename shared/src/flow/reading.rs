@@ -239,11 +239,9 @@ mod tests {
             state: InstallmentState::Open,
             revision: 1,
         };
-        HeldBill {
-            read_at: read_at.map(at),
-            installments: BTreeMap::from([((contract(), InstallmentId(1)), installment)]),
-            ..HeldBill::default()
-        }
+        let mut held = HeldBill::of([], [installment]);
+        held.read_at = read_at.map(at);
+        held
     }
 
     /// News of installments.

@@ -69,7 +69,7 @@ impl Rehearsed {
             return;
         }
         held.apply(changes);
-        self.installments += held.installments.len();
+        self.installments += held.installments().count();
         self.bills.insert(bill, held);
     }
 }

@@ -736,21 +736,15 @@ fn read_of(bill: BillId, held: Option<&HeldBill>, request: &ReadRequest) -> Bill
 /// The creditor whose rules apply: what Sienge says now, else what we hold.
 fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
     let told = seen.header.as_ref().map(|header| header.creditor);
-    told.or_else(|| {
-        held.contracts
-            .values()
-            .map(|contract| contract.creditor)
-            .next()
-    })
+    told.or_else(|| held.contracts().map(|contract| contract.creditor).next())
 }
 
 /// The customer of the open contract, else of the last one.
 fn current_customer(held: &HeldBill) -> Option<CustomerId> {
     let open = held
-        .contracts
-        .values()
+        .contracts()
         .find(|contract| contract.state == ContractState::Open);
-    open.or_else(|| held.contracts.values().next_back())
+    open.or_else(|| held.contracts().next_back())
         .map(|contract| contract.key.customer)
 }
 
@@ -761,7 +755,7 @@ fn new_customers(held: &HeldBill, outcome: &Outcome) -> BTreeSet<CustomerId> {
         Change::Installment(..) => None,
     });
     contracts
-        .filter(|contract| match held.contracts.get(&contract.key) {
+        .filter(|contract| match held.contract(&contract.key) {
             None => true,
             Some(before) => {
                 before.state != ContractState::Open && contract.state == ContractState::Open

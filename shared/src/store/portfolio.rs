@@ -415,11 +415,10 @@ fn read_bill(items: Vec<Item>) -> Result<HeldBill, StoreError> {
             held.claims = from_item(item)?;
         } else if sk.starts_with(keys::CONTRACT_PREFIX) {
             let contract: Contract = from_item(item)?;
-            held.contracts.insert(contract.key.clone(), contract);
+            held.put_contract(contract);
         } else if sk.starts_with(keys::INSTALLMENT_PREFIX) {
             let installment: Installment = from_item(item)?;
-            held.installments
-                .insert((installment.contract.clone(), installment.id), installment);
+            held.put_installment(installment);
         }
     }
     Ok(held)

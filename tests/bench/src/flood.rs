@@ -101,8 +101,7 @@ async fn still_open(stack: &Stack, paid: &[(u32, u32)]) -> Result<usize, String>
     for (bill, held) in held {
         let held = held.map_err(|error| error.to_string())?;
         open.extend(
-            held.installments
-                .values()
+            held.installments()
                 .filter(|one| one.is_open())
                 .map(|one| (bill, one.id)),
         );

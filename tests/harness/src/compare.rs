@@ -49,7 +49,7 @@ pub fn differences(
             }
         }
     }
-    for mine in held.values().flat_map(|bill| bill.installments.values()) {
+    for mine in held.values().flat_map(HeldBill::installments) {
         let key = (mine.contract.clone(), mine.id.0);
         if mine.is_open() && !told.contains(&key) {
             lines.push(format!(
@@ -77,7 +77,7 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
         let Some(mine) = held.get(&BillId(i64::from(bill.id))) else {
             continue;
         };
-        let of_bill = mine.contracts.get(&key_of(bill));
+        let of_bill = mine.contract(&key_of(bill));
         let Some(opened) = of_bill.and_then(|contract| contract.opened) else {
             continue;
         };
@@ -89,10 +89,9 @@ pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<St
         for row in
             came.filter(|row| !row.open() && row.receipts.iter().any(is_news) && !reversed(row))
         {
-            let told_before = |held: &Installment| {
-                i64::from(row.id) == held.id.0 && held.receipts.len() == row.receipts.len()
-            };
-            if find(mine, row, bill).is_none() && !mine.installments.values().any(told_before) {
+            let mut held = mine.installments_with_id(InstallmentId(i64::from(row.id)));
+            let told_before = held.any(|held| held.receipts.len() == row.receipts.len());
+            if find(mine, row, bill).is_none() && !told_before {
                 lines.push(format!(
                     "bill {} installment {}: paid since its contract was opened, not held",
                     bill.id, row.id
@@ -109,7 +108,7 @@ pub fn knows(held: &HeldBill, bill: &world::Bill, row: &world::Installment) -> b
         boleto: None,
         ..facts
     };
-    let contract = held.contracts.get(&key_of(bill));
+    let contract = held.contract(&key_of(bill));
     let left =
         contract.is_none_or(|contract| matches!(contract.state, ContractState::Assigned { .. }));
     match find(held, row, bill) {
@@ -125,8 +124,7 @@ fn find<'a>(
     row: &world::Installment,
     bill: &world::Bill,
 ) -> Option<&'a Installment> {
-    held.installments
-        .get(&(key_of(bill), InstallmentId(i64::from(row.id))))
+    held.installment(&key_of(bill), InstallmentId(i64::from(row.id)))
 }
 
 /// The contract that Sienge names for a bill.

@@ -257,8 +257,7 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
             .await
             .unwrap();
         let open = |id: &u32| {
-            held.installments
-                .values()
+            held.installments()
                 .any(|row| row.id == InstallmentId(i64::from(*id)) && row.is_open())
         };
         assert!(ids.iter().all(open) && !generated.iter().any(open), "{way}");
@@ -451,8 +450,7 @@ async fn breaking_returns_the_originals_where_the_creditor_wants_that() {
         .await
         .unwrap();
     let closed = held
-        .installments
-        .values()
+        .installments()
         .filter(|row| ids.contains(&u32::try_from(row.id.0).unwrap()));
     assert!(closed.into_iter().all(|row| !row.is_open()));
     let texts = texts(&rig, bill).await;
@@ -972,8 +970,7 @@ async fn death_while_an_agreement_is_broken_leaves_it_broken_and_its_originals_r
                 .unwrap();
             let wanted = InstallmentId(i64::from(installment));
             assert!(
-                held.installments
-                    .values()
+                held.installments()
                     .all(|row| row.id != wanted || !row.is_open()),
                 "{place}"
             );

@@ -78,17 +78,13 @@ async fn load(rig: &Rig, creditor: i64) -> usize {
 /// Every contract was opened once, with all that is open of it, and little else was told.
 async fn assert_opened_once(rig: &Rig, held: &BTreeMap<BillId, HeldBill>) {
     // Records of sales contracts are kept beside contracts that were never opened.
-    for (bill, held) in held.iter().filter(|(_, held)| !held.contracts.is_empty()) {
+    for (bill, held) in held.iter().filter(|(_, held)| held.has_contracts()) {
         let timeline = rig.timeline(u32::try_from(bill.0).unwrap()).await;
         let openings: Vec<_> = timeline
             .iter()
             .filter(|event| event.kind == EventKind::ContractOpened)
             .collect();
-        let open = held
-            .installments
-            .values()
-            .filter(|row| row.is_open())
-            .count();
+        let open = held.installments().filter(|row| row.is_open()).count();
         assert_eq!(openings.len(), 1, "bill {bill}: {timeline:?}");
         assert_eq!(openings[0].installments.len(), open, "bill {bill}");
         assert!(timeline.len() <= 2, "bill {bill}: {timeline:?}");
@@ -152,7 +148,7 @@ async fn a_first_load_in_windows_opens_each_contract_once_and_reads_no_bill_alon
         .held()
         .await
         .iter()
-        .filter(|(_, held)| !held.contracts.is_empty())
+        .filter(|(_, held)| held.has_contracts())
     {
         let told = rig.told_of(u32::try_from(bill.0).unwrap()).await;
         let openings = told

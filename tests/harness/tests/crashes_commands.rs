@@ -95,7 +95,7 @@ async fn erasing_a_customer_survives_death_at_every_await() {
         .load_bill(&tenant(), BillId(i64::from(bill)))
         .await
         .unwrap();
-    let customer = held.contracts.keys().next().unwrap().customer;
+    let customer = held.contracts().next().unwrap().key.customer;
     // An agreement whose words name somebody, ended with others that do.
     let words = "Combinado com a vizinha Marieta";
     let mut agreed = wanted(

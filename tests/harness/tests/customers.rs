@@ -57,10 +57,10 @@ fn forbidden(customer: CustomerId) -> Value {
 async fn customer_of(rig: &Rig, bill: u32) -> CustomerId {
     let held = rig.held().await;
     held[&BillId(i64::from(bill))]
-        .contracts
-        .keys()
+        .contracts()
         .next()
         .unwrap()
+        .key
         .customer
 }
 

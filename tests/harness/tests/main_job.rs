@@ -253,8 +253,7 @@ async fn the_redundancy_and_the_daily_load_bring_what_lost_webhooks_did_not_tell
     let held = rig.held().await;
     let bill = &held[&ponte::ids::BillId(paid["billId"].as_i64().unwrap())];
     let installment = bill
-        .installments
-        .values()
+        .installments()
         .find(|row| Some(row.id.0) == paid["installmentId"].as_i64());
     assert!(
         !installment.unwrap().is_open(),

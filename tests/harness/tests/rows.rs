@@ -28,8 +28,7 @@ async fn is_open(rig: &Rig, bill: u32, id: u32) -> bool {
         .load_bill(&tenant, BillId(bill.into()))
         .await
         .unwrap();
-    held.installments
-        .values()
+    held.installments()
         .any(|row| row.id == InstallmentId(id.into()) && row.is_open())
 }
 
@@ -271,7 +270,7 @@ async fn enterprise(rig: &Rig, bill: u32) -> Option<EnterpriseId> {
         .load_bill(&tenant, BillId(bill.into()))
         .await
         .unwrap();
-    held.contracts.values().next().unwrap().enterprise
+    held.contracts().next().unwrap().enterprise
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn state_of(rig: &Rig, bill: u32, installment: u32) -> InstallmentState {
         .await
         .unwrap();
     let id = InstallmentId(i64::from(installment));
-    let row = held.installments.values().find(|row| row.id == id);
+    let row = held.installments().find(|row| row.id == id);
     row.unwrap_or_else(|| panic!("installment {id} is not held"))
         .state
 }

@@ -286,19 +286,14 @@ fn held(
     bills: &BTreeMap<BillId, HeldBill>,
     key: Key,
 ) -> Result<(&Contract, &Installment), DraftError> {
-    let bill = bills
-        .get(&key.bill)
-        .filter(|bill| !bill.contracts.is_empty());
+    let bill = bills.get(&key.bill).filter(|bill| bill.has_contracts());
     let bill = bill.ok_or(DraftError::UnknownBill(key.bill))?;
-    let mut found = bill
-        .installments
-        .values()
-        .filter(|row| row.id == key.installment);
+    let mut found = bill.installments_with_id(key.installment);
     let open = found.clone().find(|row| row.is_open());
     let row = open
         .or_else(|| found.next_back())
         .ok_or(DraftError::UnknownInstallment(key))?;
-    let contract = bill.contracts.get(&row.contract);
+    let contract = bill.contract(&row.contract);
     let contract = contract.ok_or(DraftError::UnknownBill(key.bill))?;
     if matches!(contract.state, ContractState::Cancelled { .. }) {
         return Err(DraftError::CancelledContract(key.bill));

@@ -150,8 +150,8 @@ fn tracked(agreement: &Agreement, bill: BillId) -> BTreeMap<InstallmentId, Optio
 
 /// An installment on the contract that tells of it last: the open one, else the one that was written last.
 fn last_known(held: &HeldBill, id: InstallmentId) -> Option<&Installment> {
-    let rows = held.installments.values().filter(|row| row.id == id);
-    rows.max_by_key(|row| (row.is_open(), row.revision))
+    held.installments_with_id(id)
+        .max_by_key(|row| (row.is_open(), row.revision))
 }
 
 /// What became of an installment that is to be paid.

@@ -16,45 +16,130 @@ pub struct HeldBill {
     pub changed_at: Option<Timestamp>,
     /// The newest read of the whole bill that a commit stands on began then: what Sienge had told before is in here.
     pub read_at: Option<Timestamp>,
-    /// Contracts by key; usually one, two after an assignment of rights.
-    pub contracts: BTreeMap<ContractKey, Contract>,
-    /// Installments by contract and id.
-    pub installments: BTreeMap<(ContractKey, InstallmentId), Installment>,
+    /// Usually one contract, two after an assignment of rights.
+    contracts: BTreeMap<ContractKey, HeldContract>,
     /// Events of a change set whose later slices were not committed yet: they are told by the slice that completes it.
     pub pending_events: Vec<TimelineEvent>,
     /// Which of its installments belong to living agreements.
     pub claims: Claims,
 }
 
+/// What is held under a contract's key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct HeldContract {
+    /// None when only installments were found: they are told of all the same.
+    contract: Option<Contract>,
+    installments: BTreeMap<InstallmentId, Installment>,
+}
+
 impl HeldBill {
+    /// A bill of version 0 that holds these.
+    #[must_use]
+    pub fn of(
+        contracts: impl IntoIterator<Item = Contract>,
+        installments: impl IntoIterator<Item = Installment>,
+    ) -> Self {
+        let mut held = Self::default();
+        for contract in contracts {
+            held.put_contract(contract);
+        }
+        for installment in installments {
+            held.put_installment(installment);
+        }
+        held
+    }
+
+    /// Whether a contract is held.
+    #[must_use]
+    pub fn has_contracts(&self) -> bool {
+        self.contracts().next().is_some()
+    }
+
+    /// The contracts by key.
+    pub fn contracts(&self) -> impl DoubleEndedIterator<Item = &Contract> {
+        self.contracts
+            .values()
+            .filter_map(|held| held.contract.as_ref())
+    }
+
+    /// The contract of a key.
+    #[must_use]
+    pub fn contract(&self, key: &ContractKey) -> Option<&Contract> {
+        self.contracts.get(key)?.contract.as_ref()
+    }
+
+    /// The installments of all contracts, by contract and id.
+    pub fn installments(&self) -> impl DoubleEndedIterator<Item = &Installment> + Clone {
+        self.contracts
+            .values()
+            .flat_map(|held| held.installments.values())
+    }
+
+    /// The installments of a contract by id.
+    pub fn installments_of<'a>(
+        &'a self,
+        contract: &ContractKey,
+    ) -> impl DoubleEndedIterator<Item = &'a Installment> + Clone + use<'a> {
+        let held = self.contracts.get(contract);
+        held.into_iter().flat_map(|held| held.installments.values())
+    }
+
+    /// The installments of an id by contract: after an assignment of rights two contracts have them.
+    pub fn installments_with_id(
+        &self,
+        id: InstallmentId,
+    ) -> impl DoubleEndedIterator<Item = &Installment> + Clone {
+        self.contracts
+            .values()
+            .filter_map(move |held| held.installments.get(&id))
+    }
+
+    /// One installment of a contract.
+    #[must_use]
+    pub fn installment(&self, contract: &ContractKey, id: InstallmentId) -> Option<&Installment> {
+        self.contracts.get(contract)?.installments.get(&id)
+    }
+
     /// Whether an installment is held, open or not, under the customer it belongs to now.
     #[must_use]
     pub fn holds(&self, id: InstallmentId) -> bool {
-        let is_left = |key| {
-            matches!(
-                self.contracts.get(key).map(|contract| contract.state),
-                Some(ContractState::Assigned { .. })
-            )
+        let is_left = |held: &HeldContract| {
+            let contract = held.contract.as_ref();
+            contract.is_some_and(|held| matches!(held.state, ContractState::Assigned { .. }))
         };
-        self.installments
-            .keys()
-            .any(|(contract, held)| *held == id && !is_left(contract))
+        self.contracts
+            .values()
+            .any(|held| held.installments.contains_key(&id) && !is_left(held))
+    }
+
+    /// Holds a contract, in place of the one of its key.
+    pub fn put_contract(&mut self, contract: Contract) {
+        let held = self.contracts.entry(contract.key.clone()).or_default();
+        held.contract = Some(contract);
+    }
+
+    /// Holds an installment, in place of the one that its contract has under its id.
+    pub fn put_installment(&mut self, installment: Installment) {
+        let contract = installment.contract.clone();
+        let held = self.contracts.entry(contract).or_default();
+        held.installments.insert(installment.id, installment);
     }
 
     /// The bill as it is once the changes are committed.
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::Contract(contract) => drop(
-                    self.contracts
-                        .insert(contract.key.clone(), contract.clone()),
-                ),
-                Change::Installment(_, installment) => {
-                    let key = (installment.contract.clone(), installment.id);
-                    self.installments.insert(key, installment.clone());
-                }
+                Change::Contract(contract) => self.put_contract(contract.clone()),
+                Change::Installment(_, installment) => self.put_installment(installment.clone()),
             }
         }
         self.version += u64::from(!changes.is_empty());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn installments_mut(&mut self) -> impl Iterator<Item = &mut Installment> {
+        self.contracts
+            .values_mut()
+            .flat_map(|held| held.installments.values_mut())
     }
 }

@@ -99,7 +99,7 @@ async fn subject(
         .load_bill(&session.tenant, bill)
         .await?;
     let installment = open_installment(&held, bill, installment)?;
-    let contract = held.contracts.get(&installment.contract);
+    let contract = held.contract(&installment.contract);
     let contract = contract.ok_or(BoletoError::UnknownBill(bill))?;
     if contract.waits_for_assignment() {
         return Err(BoletoError::AssignmentWaits(bill));
@@ -116,22 +116,18 @@ fn open_installment(
     bill: BillId,
     id: InstallmentId,
 ) -> Result<&Installment, BoletoError> {
-    let found: Vec<&Installment> = held
-        .installments
-        .values()
-        .filter(|row| row.id == id)
-        .collect();
-    if let Some(open) = found.iter().find(|row| row.is_open()) {
+    let mut found = held.installments_with_id(id);
+    if let Some(open) = found.clone().find(|row| row.is_open()) {
         return Ok(open);
     }
-    match found.last().map(|row| row.state) {
+    match found.next_back().map(|row| row.state) {
         Some(InstallmentState::Closed { motive, on }) => Err(BoletoError::NotOpen {
             bill,
             installment: id,
             motive,
             on,
         }),
-        _ if held.contracts.is_empty() => Err(BoletoError::UnknownBill(bill)),
+        _ if !held.has_contracts() => Err(BoletoError::UnknownBill(bill)),
         _ => Err(BoletoError::UnknownInstallment {
             bill,
             installment: id,

@@ -144,11 +144,10 @@ fn open_contract(bill: BillId, held: Option<&HeldBill>) -> Result<(&HeldBill, &C
         )
     };
     let held = held
-        .filter(|held| !held.contracts.is_empty())
+        .filter(|held| held.has_contracts())
         .ok_or_else(unknown)?;
     if let Some(contract) = held
-        .contracts
-        .values()
+        .contracts()
         .find(|contract| contract.state == ContractState::Open)
     {
         return match contract.waiting() {
@@ -157,8 +156,7 @@ fn open_contract(bill: BillId, held: Option<&HeldBill>) -> Result<(&HeldBill, &C
         };
     }
     let ended = held
-        .contracts
-        .values()
+        .contracts()
         .max_by_key(|contract| match contract.state {
             ContractState::Finished { on }
             | ContractState::Cancelled { on }
@@ -196,16 +194,10 @@ fn installments(
     contract: &Contract,
     faults: &mut Vec<Fault>,
 ) -> Vec<Debt> {
-    let of_contract = || {
-        held.installments
-            .iter()
-            .filter(|((key, _), _)| *key == contract.key)
-            .map(|(_, row)| row)
-    };
     let mut found = Vec::new();
     let Some(ids) = &selected.installments else {
         found.extend(
-            of_contract()
+            held.installments_of(&contract.key)
                 .filter(|row| row.is_open())
                 .map(|row| debt(row, contract)),
         );
@@ -216,7 +208,7 @@ fn installments(
         return found;
     };
     for (place, id) in ids.iter().enumerate() {
-        let row = of_contract().find(|row| row.id == *id);
+        let row = held.installment(&contract.key, *id);
         let read = match row.map(|row| (row, row.state)) {
             None => Err(format!(
                 "a parcela {id} não existe no título {}",

@@ -39,7 +39,7 @@ impl Simulation {
         let bills = self.store.bills.iter();
         bills
             .filter(|(bill, held)| {
-                let contracts = held.contracts.values();
+                let contracts = held.contracts();
                 let mut staying = contracts
                     .filter(|contract| !matches!(contract.state, ContractState::Assigned { .. }));
                 self.in_sienge(**bill).is_some_and(|now| {
@@ -57,7 +57,7 @@ impl Simulation {
     /// Every contract that the next batimento moves says so, and no other does; an assignment of rights and another type are told apart.
     pub fn assert_waiting(&self) {
         for (bill, held) in &self.store.bills {
-            for contract in held.contracts.values() {
+            for contract in held.contracts() {
                 let now = self.in_sienge(*bill);
                 let moves = now.is_some_and(|now| contract.key != compare::key_of(now));
                 let open = |now: &world::Bill| {
@@ -103,7 +103,7 @@ impl Simulation {
                 .ok()
                 .and_then(|id| self.sienge.world.bills.get(&id));
             let Some(there) = there else { continue };
-            let mut contracts = held.contracts.values();
+            let mut contracts = held.contracts();
             let contract =
                 contracts.find(|contract| contract.key.customer.0 == i64::from(there.customer));
             let Some((contract, opened)) =
@@ -113,9 +113,7 @@ impl Simulation {
             };
             for row in &there.installments {
                 let installment = InstallmentId(i64::from(row.id));
-                let is_held = held
-                    .installments
-                    .contains_key(&(contract.key.clone(), installment));
+                let is_held = held.installment(&contract.key, installment).is_some();
                 // Which of several alike was reversed, Sienge does not say.
                 if installment <= opened.last || !is_held || self.sienge.took_back(*id, installment)
                 {

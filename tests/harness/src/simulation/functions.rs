@@ -9,7 +9,8 @@ use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{
-    ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope,
+    ContractKey, Coverage, Fingerprint, HeldBill, Installment, ObservedBill, ObservedInstallment,
+    Scope,
 };
 use ponte::sienge::group;
 
@@ -136,10 +137,7 @@ impl Simulation {
                 }
             } else if let Some(gone) = webhook.hints.gone {
                 // A payment or a change that Sienge told before it showed it is found by the next run; a removal is waited for.
-                let is_open = held
-                    .installments
-                    .values()
-                    .any(|row| row.id == gone && row.is_open());
+                let is_open = held.installments_with_id(gone).any(Installment::is_open);
                 assert!(
                     !is_open,
                     "bill {bill} installment {gone}: told to be removed, and held open: {held:?}"
@@ -250,12 +248,7 @@ impl Simulation {
     fn begin(&mut self) -> BTreeMap<CreditorId, u64> {
         self.tally.clear();
         let mut open = BTreeMap::new();
-        for row in self
-            .store
-            .bills
-            .values()
-            .flat_map(|held| held.installments.values())
-        {
+        for row in self.store.bills.values().flat_map(HeldBill::installments) {
             *open.entry(row.creditor).or_default() += u64::from(row.is_open());
         }
         open
@@ -478,15 +471,13 @@ impl Simulation {
         let Some(left) = self.stream(Scope::Counting, creditor, rows, coverage, true)? else {
             return Ok(None);
         };
-        let mut held_rows = self
+        let believed = self
             .store
             .bills
             .values()
-            .flat_map(|held| held.installments.values());
-        assert!(
-            held_rows.all(|row| row.original != LIE),
-            "a row that another one contradicts was believed"
-        );
+            .flat_map(HeldBill::installments)
+            .any(|row| row.original == LIE);
+        assert!(!believed, "a row that another one contradicts was believed");
         let requests = left.requests(left.read_again.iter().chain(&told_twice));
         let mut removals: BTreeMap<BillId, u64> = left
             .in_question
@@ -534,11 +525,7 @@ impl Simulation {
         creditor: CreditorId,
         is_in: impl Fn(Date) -> bool,
     ) -> HashMap<(BillId, InstallmentId), (ContractKey, Fingerprint, bool, bool)> {
-        let rows = self
-            .store
-            .bills
-            .values()
-            .flat_map(|held| held.installments.values());
+        let rows = self.store.bills.values().flat_map(HeldBill::installments);
         rows.filter(|row| row.is_open() && row.creditor == creditor && is_in(row.due_on))
             .map(|row| {
                 (

@@ -327,9 +327,8 @@ impl Simulation {
     ) {
         let id = u32::try_from(installment.0).unwrap();
         let is_open = held
-            .installments
-            .values()
-            .any(|row| row.id == installment && row.is_open());
+            .installments_with_id(installment)
+            .any(Installment::is_open);
         let known = self.sienge.since(bill, operation).iter().any(|(_, bill)| {
             let row = bill
                 .as_ref()
@@ -446,12 +445,8 @@ impl Simulation {
             let held = self.store.load(seen.bill);
             self.effect()?;
             let told = seen.header.as_ref().map(|header| header.creditor);
-            let creditor = told.or_else(|| {
-                held.contracts
-                    .values()
-                    .map(|contract| contract.creditor)
-                    .next()
-            });
+            let creditor =
+                told.or_else(|| held.contracts().map(|contract| contract.creditor).next());
             let policy = self
                 .settings
                 .policy(creditor.and_then(|id| self.creditors.get(&id)));
@@ -503,11 +498,8 @@ impl Simulation {
             };
             let read_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
             let first = outcome.to_confirm.first();
-            let row = first.and_then(|first| {
-                held.installments
-                    .values()
-                    .find(|row| row.id == *first && row.is_open())
-            });
+            let row =
+                first.and_then(|first| held.installments_with_id(*first).find(|row| row.is_open()));
             return Ok(Synced::Done {
                 synced,
                 read_again,
@@ -563,7 +555,7 @@ fn unread_news(
 /// criticised. Says how often it was so.
 fn check_unread(held: &HeldBill, seen: &Observation, outcome: &Outcome) -> u64 {
     let mut count = 0;
-    let open = held.installments.values().filter(|row| row.is_open());
+    let open = held.installments().filter(|row| row.is_open());
     for row in open.filter(|row| seen.unread.contains_key(&row.id)) {
         count += 1;
         let is_it = |after: &Installment| after.id == row.id && after.contract == row.contract;
@@ -605,7 +597,7 @@ fn taken_away(held: &HeldBill, outcome: &Outcome) -> BTreeMap<CreditorId, u64> {
         let Change::Installment(_, after) = change else {
             continue;
         };
-        let before = held.installments.get(&(after.contract.clone(), after.id));
+        let before = held.installment(&after.contract, after.id);
         let Some(before) = before.filter(|before| before.is_open() && !after.is_open()) else {
             continue;
         };
@@ -643,8 +635,7 @@ fn check_removals(held: &HeldBill, seen: &Observation, outcome: &Outcome) {
             continue;
         };
         let was_open = held
-            .installments
-            .get(&(after.contract.clone(), after.id))
+            .installment(&after.contract, after.id)
             .is_some_and(Installment::is_open);
         let removes = matches!(
             motive,

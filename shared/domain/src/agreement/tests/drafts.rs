@@ -94,13 +94,15 @@ fn what_is_not_there_closed_or_claimed_is_refused_with_its_name() {
 fn nothing_is_agreed_on_with_a_customer_whose_rights_were_assigned() {
     let new = wanted(AgreementKind::NonIntegrated, &[(BILL, 1)], asked(1));
     let mut bill = held(BILL, 3);
-    let contract = bill.contracts.values_mut().next().unwrap();
+    let mut contract = bill.contracts().next().unwrap().clone();
     let mut successor = contract.key.clone();
     successor.document_type = "FAT".into();
     contract.successor = Some(successor.clone());
+    bill.put_contract(contract.clone());
     drafted(&new, &bills(&[(BILL, &bill)])).unwrap();
     successor.customer.0 += 1;
-    bill.contracts.values_mut().next().unwrap().successor = Some(successor);
+    contract.successor = Some(successor);
+    bill.put_contract(contract);
     assert!(
         refused(&new, &[(BILL, &bill)])
             .starts_with("Cessão de direitos no contrato 295: a troca de titularidade será feita")

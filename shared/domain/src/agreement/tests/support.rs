@@ -86,25 +86,13 @@ pub fn held(bill: BillId, count: i64) -> HeldBill {
         successor: None,
         revision: 1,
     };
-    let mut held = HeldBill {
-        version: 1,
-        ..HeldBill::default()
-    };
-    held.contracts.insert(key(bill), contract);
-    for id in 1..=count {
-        add(&mut held, bill, id);
-    }
+    let mut held = HeldBill::of([contract], (1..=count).map(|id| installment(bill, id)));
+    held.version = 1;
     held
 }
 
-pub fn add(held: &mut HeldBill, bill: BillId, id: i64) {
-    held.installments
-        .insert((key(bill), InstallmentId(id)), installment(bill, id));
-}
-
 pub fn row(held: &mut HeldBill, id: i64) -> &mut Installment {
-    held.installments
-        .values_mut()
+    held.installments_mut()
         .find(|row| row.id == InstallmentId(id))
         .unwrap()
 }

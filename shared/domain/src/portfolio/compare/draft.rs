@@ -19,7 +19,7 @@ pub(super) struct Draft<'a> {
     by_sync: bool,
     classes: &'a SettlementClasses,
     contracts: BTreeMap<ContractKey, Contract>,
-    installments: BTreeMap<(ContractKey, InstallmentId), (Action, Installment)>,
+    installments: BTreeMap<ContractKey, BTreeMap<InstallmentId, (Action, Installment)>>,
     drafts: BTreeMap<ContractKey, EventDraft>,
 }
 
@@ -58,29 +58,20 @@ impl<'a> Draft<'a> {
         &self,
         contract: &ContractKey,
     ) -> impl Iterator<Item = &'a Installment> + use<'a> {
-        let first = (contract.clone(), InstallmentId(i64::MIN));
-        let last = (contract.clone(), InstallmentId(i64::MAX));
-        self.held
-            .installments
-            .range(first..=last)
-            .map(|(_, installment)| installment)
+        self.held.installments_of(contract)
     }
 
     /// The installments of a contract after the decisions taken so far.
     pub fn after_of<'d>(
         &'d self,
-        contract: &'d ContractKey,
-    ) -> impl Iterator<Item = &'d Installment> {
-        let unchanged = self.held_of(contract).filter(|held| {
-            !self
-                .installments
-                .contains_key(&(held.contract.clone(), held.id))
-        });
-        let changed = self
-            .installments
-            .values()
-            .map(|(_, installment)| installment);
-        unchanged.chain(changed.filter(move |installment| installment.contract == *contract))
+        contract: &ContractKey,
+    ) -> impl Iterator<Item = &'d Installment> + use<'d, 'a> {
+        let changed = self.installments.get(contract);
+        let unchanged = self
+            .held_of(contract)
+            .filter(move |held| changed.is_none_or(|changed| !changed.contains_key(&held.id)));
+        let changed = changed.into_iter().flat_map(BTreeMap::values);
+        unchanged.chain(changed.map(|(_, installment)| installment))
     }
 
     /// Writes a judgement down.
@@ -142,15 +133,15 @@ impl<'a> Draft<'a> {
         if matches!(action, Action::Included | Action::Reopened) && after.is_open() {
             event.opened.push(named);
         }
-        self.installments
-            .insert((key, after.id), (verdict.action, verdict.after));
+        let of_contract = self.installments.entry(key).or_default();
+        of_contract.insert(after.id, (verdict.action, verdict.after));
     }
 
     /// Writes a contract's new state down, and what is to be told of it.
     pub fn settle(&mut self, contract: Contract, told: Vec<EventKind>) {
         let event = self.drafts.entry(contract.key.clone()).or_default();
         event.contract.extend(told);
-        if self.held.contracts.get(&contract.key) != Some(&contract) {
+        if self.held.contract(&contract.key) != Some(&contract) {
             let revision = contract.revision.saturating_add(1);
             self.contracts.insert(
                 contract.key.clone(),
@@ -175,6 +166,7 @@ impl<'a> Draft<'a> {
         let of_openness = |open: bool| {
             self.installments
                 .values()
+                .flat_map(BTreeMap::values)
                 .filter(move |(_, installment)| installment.is_open() == open)
                 .cloned()
                 .map(|(action, installment)| Change::Installment(action, installment))

@@ -176,7 +176,7 @@ fn still_true(
     pending: &TimelineEvent,
 ) -> (Option<TimelineEvent>, bool) {
     let happened = |id: InstallmentId, revision: u32| {
-        let installment = held.installments.get(&(pending.contract.clone(), id));
+        let installment = held.installment(&pending.contract, id);
         installment.is_some_and(|installment| installment.revision >= revision)
     };
     let names: Vec<(InstallmentId, u32)> = named(pending)
@@ -189,7 +189,7 @@ fn still_true(
         .collect();
     let all_names = names.len() == pending.installments.len();
     let holds = if is_of_contract(pending) {
-        let contract = held.contracts.get(&pending.contract);
+        let contract = held.contract(&pending.contract);
         contract.is_some_and(|contract| contract.revision >= pending.contract_revision)
             || fresh.iter().any(|event| repeats(pending, event))
     } else {

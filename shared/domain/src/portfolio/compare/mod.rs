@@ -72,7 +72,7 @@ impl Outcome {
             && !self.needs_whole
             && self.to_confirm.is_empty()
             && self.critiques.iter().all(Critique::leaves_nothing_undone)
-            && held.installments.keys().all(|(_, id)| shown.contains(id))
+            && held.installments().all(|row| shown.contains(&row.id))
     }
 }
 
@@ -142,7 +142,7 @@ impl Comparison<'_> {
         }
         // Of several, one was being opened when a crash interrupted the move to it: the others knew the installments before it.
         left.sort_by_key(|key| events::opening_is_pending(self.held, key));
-        let was_held = self.held.contracts.contains_key(&current.key);
+        let was_held = self.held.contract(&current.key).is_some();
         let clears = ignored && self.scope == Scope::Reconciliation;
         let moves = !left.is_empty();
         let mut draft = Draft::new(
@@ -213,7 +213,7 @@ impl Comparison<'_> {
 
         let assigned = left.iter().any(|key| key.customer != current.key.customer);
         for key in &left {
-            if let Some(contract) = self.held.contracts.get(key) {
+            if let Some(contract) = self.held.contract(key) {
                 contracts::settle_left(&mut draft, contract, &current.key, assigned, self.today);
             }
         }
@@ -391,7 +391,7 @@ impl Comparison<'_> {
         current: &Contract,
         left: &[ContractKey],
     ) -> BTreeMap<InstallmentId, Installment> {
-        let others = self.held.contracts.values();
+        let others = self.held.contracts();
         let mut others: Vec<&Contract> = others
             .filter(|other| other.key.bill == current.key.bill && other.key != current.key)
             .collect();
@@ -401,11 +401,8 @@ impl Comparison<'_> {
             let is_newer = left.contains(&other.key)
                 || (!left.is_empty() && left_on(other) > left_on(current));
             for installment in draft.after_of(&other.key) {
-                let here = self
-                    .held
-                    .installments
-                    .contains_key(&(current.key.clone(), installment.id));
-                if is_newer || !here {
+                let here = self.held.installment(&current.key, installment.id);
+                if is_newer || here.is_none() {
                     known.insert(installment.id, installment.clone());
                 }
             }
@@ -415,11 +412,7 @@ impl Comparison<'_> {
 
     fn include(&self, draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
         for (id, row) in &self.view.installments {
-            if self
-                .held
-                .installments
-                .contains_key(&(contract.clone(), *id))
-            {
+            if self.held.installment(contract, *id).is_some() {
                 continue;
             }
             if let Some(verdict) = lens.judge_new(contract, row) {
@@ -451,24 +444,8 @@ pub fn apply(held: &mut HeldBill, outcome: &Outcome) {
     if outcome.changes.is_empty() && outcome.events.is_empty() {
         return;
     }
-    held.version += 1;
+    let version = held.version + 1;
+    held.apply(&outcome.changes);
+    held.version = version;
     held.pending_events.clear();
-    for change in &outcome.changes {
-        write(held, change);
-    }
-}
-
-fn write(held: &mut HeldBill, change: &Change) {
-    match change {
-        Change::Contract(contract) => {
-            held.contracts
-                .insert(contract.key.clone(), contract.clone());
-        }
-        Change::Installment(_, installment) => {
-            held.installments.insert(
-                (installment.contract.clone(), installment.id),
-                installment.clone(),
-            );
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
-use crate::portfolio::{Critique, HeldBill, Installment, Policy};
+use crate::portfolio::{Critique, HeldBill, Policy};
 
 use super::view::View;
 
@@ -27,7 +27,7 @@ pub(super) fn criticise(
     let told_off = view
         .header
         .is_some_and(|header| policy.ignores_bill(header));
-    if told_off && held.contracts.is_empty() {
+    if told_off && !held.has_contracts() {
         return;
     }
     let bill = view.bill;
@@ -76,8 +76,8 @@ pub(super) fn criticise_days(
         {
             continue;
         }
-        let known = |held: &Installment| held.id == row.id && held.due_on == row.due_on;
-        if !held.installments.values().any(known) {
+        let mut known = held.installments_with_id(row.id);
+        if !known.any(|known| known.due_on == row.due_on) {
             critiques.push(Critique::ImplausibleDueDate {
                 bill: view.bill,
                 installment: row.id,
@@ -95,7 +95,7 @@ fn is_plausible(due_on: Date, today: Date) -> bool {
 /// Whether each installment held is open on a contract of the bill.
 fn by_id(held: &HeldBill) -> BTreeMap<InstallmentId, bool> {
     let mut here = BTreeMap::new();
-    for installment in held.installments.values() {
+    for installment in held.installments() {
         *here.entry(installment.id).or_insert(false) |= installment.is_open();
     }
     here

@@ -22,9 +22,8 @@ pub fn return_installments(
     today: Date,
 ) -> Outcome {
     let open = held
-        .installments
-        .values()
-        .filter(|row| row.contract == *contract && ids.contains(&row.id) && row.is_open());
+        .installments_of(contract)
+        .filter(|row| ids.contains(&row.id) && row.is_open());
     let returned: Vec<Installment> = open
         .map(|row| Installment {
             state: InstallmentState::Closed { motive, on: today },

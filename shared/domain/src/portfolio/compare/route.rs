@@ -65,7 +65,7 @@ pub(super) fn choose(
         return without_header(held, view, policy);
     };
     let key = key_of(view, header);
-    let at_key = held.contracts.get(&key);
+    let at_key = held.contract(&key);
     let others: Vec<&Contract> = of_bill(held, view)
         .filter(|contract| contract.key != key)
         .collect();
@@ -159,17 +159,15 @@ fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> Rout
 
 fn of_bill<'a>(held: &'a HeldBill, view: &View<'_>) -> impl Iterator<Item = &'a Contract> {
     let bill = view.bill;
-    held.contracts
-        .values()
+    held.contracts()
         .filter(move |contract| contract.key.bill == bill)
 }
 
 /// Whether the bill has not (quite) left the contract.
 fn is_current(held: &HeldBill, contract: &Contract) -> bool {
-    let is_of =
-        |installment: &Installment| installment.contract == contract.key && installment.is_open();
+    let mut installments = held.installments_of(&contract.key);
     !matches!(contract.state, ContractState::Assigned { .. })
-        || held.installments.values().any(is_of)
+        || installments.any(Installment::is_open)
 }
 
 /// Open before finished before left; of two alike the later one.

@@ -28,34 +28,29 @@ fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
         motive: ReturnReason::Receipt,
         on: date(2026, 11, 2),
     };
-    let mut bill_held = HeldBill {
-        version: 1,
-        ..HeldBill::default()
-    };
-    for (id, state) in [
+    let rows = [
         (1, closed),
         (2, InstallmentState::Open),
         (3, InstallmentState::Open),
-    ] {
-        let row = Installment {
-            contract: key.clone(),
-            creditor: CreditorId(creditor),
-            id: InstallmentId(id),
-            negotiation: 1,
-            label: None,
-            due_on: date(2026, 11, 10),
-            condition: "PM".to_owned(),
-            original: Cents::new(100_000),
-            balance: Cents::new(40_000),
-            boleto: false,
-            receipts: Vec::new(),
-            state,
-            revision: 1,
-        };
-        bill_held.installments.insert((key.clone(), row.id), row);
-    }
-    bill_held.contracts.insert(key, contract);
-    (BillId(bill), bill_held)
+    ];
+    let rows = rows.map(|(id, state)| Installment {
+        contract: key.clone(),
+        creditor: CreditorId(creditor),
+        id: InstallmentId(id),
+        negotiation: 1,
+        label: None,
+        due_on: date(2026, 11, 10),
+        condition: "PM".to_owned(),
+        original: Cents::new(100_000),
+        balance: Cents::new(40_000),
+        boleto: false,
+        receipts: Vec::new(),
+        state,
+        revision: 1,
+    });
+    let mut held = HeldBill::of([contract], rows);
+    held.version = 1;
+    (BillId(bill), held)
 }
 
 fn asked(bill: i64, installments: Option<&[i64]>) -> SelectedBill {
@@ -152,12 +147,13 @@ fn what_is_selected_twice_or_not_at_all_is_refused_before_anything_is_read() {
 fn a_bill_whose_assignment_waits_is_refused_and_one_whose_type_changes_is_not() {
     let moving = |customer: i64, document_type: &str| {
         let (bill, mut held) = held(10, 1, ContractState::Open);
-        let contract = held.contracts.values_mut().next().unwrap();
+        let mut contract = held.contracts().next().unwrap().clone();
         contract.successor = Some(ContractKey {
             bill,
             document_type: document_type.into(),
             customer: CustomerId(customer),
         });
+        held.put_contract(contract);
         choose(&[asked(10, None)], &[(bill, held)])
     };
     let found = faults(moving(4, "CT").unwrap_err());
@@ -180,12 +176,13 @@ fn a_contract_that_was_left_says_for_what() {
                 on: date(2026, 11, 8),
             },
         );
-        let contract = held.contracts.values_mut().next().unwrap();
+        let mut contract = held.contracts().next().unwrap().clone();
         contract.successor = Some(ContractKey {
             bill,
             document_type: "FAT".into(),
             customer: CustomerId(customer),
         });
+        held.put_contract(contract);
         faults(choose(&[asked(10, None)], &[(bill, held)]).unwrap_err())[0]
             .1
             .clone()

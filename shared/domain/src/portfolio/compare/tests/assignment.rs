@@ -13,9 +13,14 @@ fn key(customer: i64, document_type: &str) -> ContractKey {
     }
 }
 
+fn contract_of(ours: &Ours, customer: i64) -> &Contract {
+    ours.held.contract(&key(customer, "CT")).unwrap()
+}
+
 fn open_of(ours: &Ours, contract: &ContractKey) -> Vec<i64> {
-    let held = ours.held.installments.values();
-    held.filter(|held| held.is_open() && held.contract == *contract)
+    ours.held
+        .installments_of(contract)
+        .filter(|held| held.is_open())
         .map(|held| held.id.0)
         .collect()
 }
@@ -34,10 +39,7 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
         );
     }
     assert_eq!(open_of(&ours, &key(10, "CT")), [2, 3]);
-    assert_eq!(
-        ours.held.contracts[&key(10, "CT")].successor,
-        Some(key(20, "CT"))
-    );
+    assert_eq!(contract_of(&ours, 10).successor, Some(key(20, "CT")));
 
     let outcome = ours.reconcile(&sienge);
     assert_eq!(
@@ -46,7 +48,7 @@ fn only_a_reconciliation_performs_an_assignment_the_others_keep_the_old_contract
     );
     assert_eq!(outcome.critiques, []);
     assert_eq!(
-        ours.held.contracts[&key(10, "CT")].state,
+        contract_of(&ours, 10).state,
         ContractState::Assigned { on: today() }
     );
     assert_eq!(open_of(&ours, &key(10, "CT")), [0; 0]);
@@ -81,8 +83,8 @@ fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undon
     }
     // Rows of a list tell the customer too.
     assert_eq!(ours.take(&sienge.shows(&[1]), Scope::Daily).changes, []);
-    let waiting = |ours: &Ours| ours.held.contracts[&key(10, "CT")].waiting();
-    assert!(ours.held.contracts[&key(10, "CT")].waits_for_assignment());
+    let waiting = |ours: &Ours| contract_of(ours, 10).waiting();
+    assert!(contract_of(&ours, 10).waits_for_assignment());
     assert_eq!(
         waiting(&ours).unwrap(),
         "Cessão de direitos no contrato 295: a troca de titularidade será feita no próximo batimento (domingo, 07:30, pelo agendamento \
@@ -91,10 +93,7 @@ fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undon
     // A third customer, then the first again.
     sienge.header.customer = CustomerId(30);
     ours.sync(&sienge);
-    assert_eq!(
-        ours.held.contracts[&key(10, "CT")].successor,
-        Some(key(30, "CT"))
-    );
+    assert_eq!(contract_of(&ours, 10).successor, Some(key(30, "CT")));
     sienge.header.customer = CustomerId(10);
     assert_eq!(ours.sync(&sienge).changes.len(), 1);
     assert_eq!(waiting(&ours), None);
@@ -102,10 +101,7 @@ fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undon
     sienge.header.customer = CustomerId(20);
     ours.sync(&sienge);
     ours.reconcile(&sienge);
-    let (left, taken) = (
-        &ours.held.contracts[&key(10, "CT")],
-        &ours.held.contracts[&key(20, "CT")],
-    );
+    let (left, taken) = (contract_of(&ours, 10), contract_of(&ours, 20));
     assert_eq!(
         (&left.successor, left.waiting(), left.is_retyped()),
         (&Some(key(20, "CT")), None, false)
@@ -114,9 +110,9 @@ fn an_assignment_that_waits_is_noted_once_and_forgotten_when_it_is_made_or_undon
     // And back: the contract that was left is the bill's again.
     sienge.header.customer = CustomerId(10);
     ours.sync(&sienge);
-    assert!(ours.held.contracts[&key(20, "CT")].waits_for_assignment());
+    assert!(contract_of(&ours, 20).waits_for_assignment());
     ours.reconcile(&sienge);
-    assert_eq!(ours.held.contracts[&key(10, "CT")].successor, None);
+    assert_eq!(contract_of(&ours, 10).successor, None);
     assert_eq!(ours.reconcile(&sienge), Outcome::default());
 }
 
@@ -128,7 +124,7 @@ fn a_bill_with_nothing_to_collect_or_of_a_type_left_out_waits_for_nothing() {
     ours.sync(&sienge);
     sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     ours.sync(&sienge);
-    assert_eq!(ours.held.contracts[&key(10, "CT")].waiting(), None);
+    assert_eq!(contract_of(&ours, 10).waiting(), None);
 }
 
 #[test]
@@ -143,7 +139,7 @@ fn a_bill_that_is_gone_from_sienge_waits_for_no_assignment() {
         ..sienge.says(Coverage::WholeConfirmed)
     };
     ours.take(&gone, Scope::Sync);
-    let contract = &ours.held.contracts[&key(10, "CT")];
+    let contract = contract_of(&ours, 10);
     assert_eq!(
         (contract.state, &contract.successor),
         (ContractState::Finished { on: today() }, &None)
@@ -163,7 +159,7 @@ fn the_assigned_contract_keeps_the_unit_that_its_source_does_not_tell() {
         ..told.clone()
     };
     ours.reconcile(&sienge);
-    let contract = &ours.held.contracts[&key(20, "CT")];
+    let contract = contract_of(&ours, 20);
     assert_eq!(Some(contract.enterprise), told.enterprise);
     assert_eq!(
         (&contract.unit, contract.sales_contract),
@@ -186,10 +182,7 @@ fn an_assignment_back_opens_the_earlier_contract_again_even_with_the_reopen_swit
         actions(&outcome),
         ["1 Returned", "2 Returned", "1 Reopened", "2 Reopened"]
     );
-    assert_eq!(
-        ours.held.contracts[&key(10, "CT")].state,
-        ContractState::Open
-    );
+    assert_eq!(contract_of(&ours, 10).state, ContractState::Open);
     let paid = |event: &&TimelineEvent| matches!(event.kind, EventKind::DirectPayment { .. });
     assert_eq!(
         ours.told.iter().filter(paid).count(),
@@ -224,7 +217,12 @@ fn an_assignment_told_by_a_source_without_boletos_keeps_those_known() {
     for customer in [20, 10] {
         sienge.header.customer = CustomerId(customer);
         ours.reconcile(&sienge);
-        let boleto = |id| ours.held.installments[&(key(customer, "CT"), InstallmentId(id))].boleto;
+        let boleto = |id| {
+            ours.held
+                .installment(&key(customer, "CT"), InstallmentId(id))
+                .unwrap()
+                .boleto
+        };
         assert_eq!(
             (boleto(1), boleto(2)),
             (true, false),
@@ -260,7 +258,7 @@ fn another_document_type_is_another_contract_and_no_assignment() {
         waiting.critiques,
         [Critique::TypeChangeWaitsForReconciliation { bill: BILL }]
     );
-    let held = &ours.held.contracts[&key(10, "CT")];
+    let held = contract_of(&ours, 10);
     assert!(
         !held.waits_for_assignment()
             && held
@@ -269,7 +267,7 @@ fn another_document_type_is_another_contract_and_no_assignment() {
                 .starts_with("Tipo de contrato alterado")
     );
     let outcome = ours.reconcile(&sienge);
-    let left = &ours.held.contracts[&key(10, "CT")];
+    let left = contract_of(&ours, 10);
     assert!(left.is_retyped() && left.waiting().is_none());
     assert_eq!(open_of(&ours, &key(10, "FAT")), [1, 2]);
     assert_eq!(open_of(&ours, &key(10, "CT")), [0; 0]);
@@ -343,8 +341,7 @@ fn a_reconciliation_that_counts_performs_the_moves_that_take_nothing_away() {
     ours.take(&sienge.says(Coverage::WholeOnce), Scope::Counting);
     let open: Vec<CustomerId> = ours
         .held
-        .installments
-        .values()
+        .installments()
         .filter(|row| row.is_open())
         .map(|row| row.contract.customer)
         .collect();

@@ -2,7 +2,7 @@
 
 use super::properties::interrupt;
 use super::support::*;
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::*;
 
@@ -133,12 +133,20 @@ fn an_interrupted_assignment_overtaken_by_another_one_leaves_nothing_collected_t
         assert_eq!(interrupted.open(), [1, 2, 3, 4], "after {written} changes");
         let open = interrupted
             .held
-            .installments
-            .values()
+            .installments()
             .filter(|held| held.is_open());
         assert!(
             open.into_iter()
                 .all(|held| held.contract.customer == CustomerId(30))
         );
     }
+}
+
+#[test]
+fn installments_whose_contract_is_not_found_are_held_without_one() {
+    let whole = Ours::of(&Sienge::with(2)).held;
+    let held = HeldBill::of([], whole.installments().cloned());
+    assert!(!held.has_contracts() && held.holds(InstallmentId(2)));
+    assert!(held.installments().eq(whole.installments()));
+    assert_ne!(held, whole);
 }

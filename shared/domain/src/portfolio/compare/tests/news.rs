@@ -204,14 +204,9 @@ fn what_sienge_generated_for_a_living_agreement_is_included_in_any_state() {
     let mut sienge = Sienge::with(2);
     let mut ours = Ours::of(&sienge);
     // Whatever the contract had when it was opened.
-    for opened in ours
-        .held
-        .contracts
-        .values_mut()
-        .filter_map(|contract| contract.opened.as_mut())
-    {
-        opened.last = InstallmentId(5);
-    }
+    let mut contract = ours.contract().clone();
+    contract.opened.as_mut().unwrap().last = InstallmentId(5);
+    ours.held.put_contract(contract);
     let generated: BTreeSet<InstallmentId> = [3, 4, 5].map(InstallmentId).into();
     ours.held.claims.live = vec![Claim {
         agreement: AgreementId::parse("a1").unwrap(),

@@ -165,8 +165,7 @@ impl Story {
         let held: Vec<&Installment> = self
             .ours
             .held
-            .installments
-            .values()
+            .installments()
             .filter(|held| held.is_open())
             .collect();
         let open: BTreeMap<i64, Fingerprint> = held
@@ -176,7 +175,7 @@ impl Story {
         assert_eq!(open.len(), held.len(), "no installment is collected twice");
         assert_eq!(open, world.open());
         for installment in &held {
-            let contract = &self.ours.held.contracts[&installment.contract];
+            let contract = self.ours.held.contract(&installment.contract).unwrap();
             assert_eq!(contract.state, ContractState::Open);
             assert_eq!(installment.negotiation, contract.negotiation);
             assert!(installment.boleto || !world.sienge.boletos.contains_key(&installment.id));
@@ -187,8 +186,7 @@ impl Story {
         let open_contracts = self
             .ours
             .held
-            .contracts
-            .values()
+            .contracts()
             .filter(|contract| contract.state == ContractState::Open);
         assert_eq!(open_contracts.count(), usize::from(!held.is_empty()));
     }
@@ -209,10 +207,9 @@ impl Story {
         let current = self
             .ours
             .held
-            .contracts
-            .values()
+            .contracts()
             .find(|contract| contract.state == ContractState::Open);
-        for held in self.ours.held.installments.values() {
+        for held in self.ours.held.installments() {
             if Some(&held.contract) == current.map(|contract| &contract.key)
                 && world.sienge.rows.contains_key(&held.id.0)
             {
@@ -300,8 +297,8 @@ proptest! {
             return Ok(());
         }
         apply(&mut held, &outcome);
-        prop_assert_eq!(&held.contracts, &undisturbed.contracts);
-        prop_assert_eq!(&held.installments, &undisturbed.installments);
+        prop_assert_eq!(held.contracts().collect::<Vec<_>>(), undisturbed.contracts().collect::<Vec<_>>());
+        prop_assert_eq!(held.installments().collect::<Vec<_>>(), undisturbed.installments().collect::<Vec<_>>());
         let mut expected = whole.events;
         expected.sort_by(|one, other| one.id.cmp(&other.id));
         outcome.events.sort_by(|one, other| one.id.cmp(&other.id));

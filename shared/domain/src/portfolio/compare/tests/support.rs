@@ -192,22 +192,20 @@ impl Ours {
 
     pub fn installment(&self, id: i64) -> &Installment {
         self.held
-            .installments
-            .values()
-            .find(|held| held.id.0 == id)
+            .installments_with_id(InstallmentId(id))
+            .next()
             .unwrap()
     }
 
     pub fn contract(&self) -> &Contract {
-        assert_eq!(self.held.contracts.len(), 1);
-        self.held.contracts.values().next().unwrap()
+        assert_eq!(self.held.contracts().count(), 1);
+        self.held.contracts().next().unwrap()
     }
 
     pub fn open(&self) -> Vec<i64> {
         let mut ids: Vec<i64> = self
             .held
-            .installments
-            .values()
+            .installments()
             .filter(|held| held.is_open())
             .map(|held| held.id.0)
             .collect();
@@ -227,16 +225,16 @@ pub fn check(held: &HeldBill, outcome: &Outcome) {
                     "one change per contract"
                 );
                 assert_ne!(
-                    held.contracts.get(&contract.key),
+                    held.contract(&contract.key),
                     Some(contract),
                     "a change changes"
                 );
             }
             Change::Installment(_, installment) => {
-                let key = (installment.contract.clone(), installment.id);
-                let before = held.installments.get(&key);
+                let (contract, id) = (&installment.contract, installment.id);
+                let before = held.installment(contract, id);
                 assert!(
-                    keys.insert((key.0, Some(key.1))),
+                    keys.insert((contract.clone(), Some(id))),
                     "one change per installment"
                 );
                 assert_eq!(
