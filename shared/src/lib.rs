@@ -14,6 +14,7 @@ pub mod flow;
 pub mod intake;
 pub mod sienge;
 pub mod store;
+pub mod sync;
 pub mod telemetry;
 
 pub use ponte_domain::{

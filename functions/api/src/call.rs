@@ -117,8 +117,15 @@ impl Call {
 
     /// The caller's tenant with its Sienge, whose calls go ahead of the batches, for somebody waits; to be closed at the end.
     pub async fn session(&self, adapters: &Adapters) -> Result<Session, Problem> {
-        let session = Session::open(adapters, self.tenant()?, false, self.deadline).await?;
-        Ok(session.with_priority(Priority::Interactive))
+        let tenant = self.tenant()?;
+        Ok(Session::open_as(
+            Priority::Interactive,
+            adapters,
+            tenant,
+            false,
+            self.deadline,
+        )
+        .await?)
     }
 }
 

@@ -6,18 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::history::tell_finished;
-use super::reading::whole;
-use super::rows::{Extract, KeptRows, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
-use super::windows::Window;
-use super::{
-    FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName, reconcile, windows,
-};
+use super::{FlowError, Report, RunStatus, Session, Summary, Task, TaskName, reconcile};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::ids::CreditorId;
 use crate::portfolio::{Coverage, Scope};
 use crate::sienge::IncomeWindow;
 use crate::store::JournalKey;
+use crate::sync::{Extract, KeptRows, MONTH, Passed, Reading, Window, due_in, everything, whole};
 
 /// Unmatched webhooks looked at again in one run.
 const UNMATCHED_AT_ONCE: usize = 500;
@@ -48,7 +44,7 @@ struct Progress {
 }
 
 fn one_window() -> Vec<Window> {
-    vec![windows::everything()]
+    vec![everything()]
 }
 
 impl Run for Progress {
@@ -217,9 +213,9 @@ async fn work(
         if session.time_left() < STEP_TIME {
             return Ok(RunStatus::Continues);
         }
-        let mut report = Report::default();
         let window = progress.windows.first().copied();
-        let next = step(session, creditor, progress, &mut report).await;
+        let next = step(session, creditor, progress).await;
+        let report = session.sync.report.take();
         let done = progress.windows.first().and_then(|window| window.after);
         progress.report.add(if next.is_ok() {
             report
@@ -242,20 +238,21 @@ async fn step(
     session: &Session,
     creditor: CreditorId,
     progress: &mut Progress,
-    report: &mut Report,
 ) -> Result<Step, FlowError> {
     Ok(match progress.step {
         Step::Records => {
             let cancelled = session
-                .read_changed_records(creditor, progress.since, report)
+                .records
+                .read_changed_records(creditor, progress.since)
                 .await?;
             session
-                .sync_in_parts(Scope::Daily, whole(&cancelled), report)
+                .sync
+                .sync_in_parts(Scope::Daily, whole(&cancelled))
                 .await?;
             Step::Installments
         }
         Step::Installments => {
-            step_window(session, creditor, progress, report).await?;
+            step_window(session, creditor, progress).await?;
             if progress.windows.is_empty() {
                 Step::CreditBureau
             } else {
@@ -263,11 +260,11 @@ async fn step(
             }
         }
         Step::CreditBureau => {
-            session.read_credit_bureau(creditor, report).await?;
+            session.records.read_credit_bureau(creditor).await?;
             Step::Unmatched
         }
         Step::Unmatched => {
-            unmatched(session, report).await?;
+            unmatched(session).await?;
             Step::Done
         }
         Step::Done => Step::Done,
@@ -279,7 +276,6 @@ async fn step_window(
     session: &Session,
     creditor: CreditorId,
     progress: &mut Progress,
-    report: &mut Report,
 ) -> Result<(), FlowError> {
     let Some(window) = progress.windows.first_mut() else {
         return Ok(());
@@ -288,29 +284,17 @@ async fn step_window(
     let (extract, mut rows) = match read_changes(session, creditor, *window, progress.since).await {
         Ok(read) => read,
         Err(error) => {
-            return cut_first(
-                session,
-                creditor,
-                &mut progress.windows,
-                windows::MONTH,
-                error,
-            );
+            return cut_first(session, creditor, &mut progress.windows, MONTH, error);
         }
     };
     let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
     let settled = session
-        .sync_rows(
-            &mut view,
-            rows,
-            &extract,
-            Coverage::Rows,
-            &mut passed,
-            report,
-        )
+        .sync
+        .sync_rows(&mut view, rows, &extract, Coverage::Rows, &mut passed)
         .await;
     window.after = passed.after;
     if settled? {
-        report.add(told);
+        session.sync.report.with(|report| report.add(told));
         progress.windows.remove(0);
     }
     Ok(())
@@ -323,12 +307,13 @@ async fn read_changes(
     window: Window,
     since: Date,
 ) -> Result<(Extract, KeptRows), FlowError> {
-    let extract = session.read_extract(creditor, window, Some(since)).await?;
+    let sync = &session.sync;
+    let extract = sync.read_extract(creditor, window, Some(since)).await?;
     let query = IncomeWindow {
         changed_since: Some(since),
         ..due_in(creditor, window)
     };
-    let rows = session
+    let rows = sync
         .read_income(creditor, &query, window.after, |_, _| true)
         .await?;
     let rows = rows.and(extract.boletos.keys().copied());
@@ -336,7 +321,7 @@ async fn read_changes(
 }
 
 /// Webhooks whose contract was not found are looked at again: the contract may be here by now.
-async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowError> {
+async fn unmatched(session: &Session) -> Result<(), FlowError> {
     let store = &session.adapters.store;
     let waiting = store.unmatched(&session.tenant, UNMATCHED_AT_ONCE).await?;
     let keys: Vec<JournalKey> = waiting.into_iter().map(|webhook| webhook.key).collect();
@@ -349,7 +334,7 @@ async fn unmatched(session: &Session, report: &mut Report) -> Result<(), FlowErr
     if webhooks.is_empty() {
         return Ok(());
     }
-    let outcomes = session.process(&webhooks, false, report).await?;
+    let outcomes = session.sync.process(&webhooks, false).await?;
     if session.dry_run {
         return Ok(());
     }

@@ -1,54 +1,44 @@
-//! Observe, compare, commit: the runs of the functions, over the adapters.
+//! The runs of the functions, over the adapters: what to look at, in which order, until when.
 //!
-//! Each run only decides what to look at. [`Session::sync_bills`] reads bills and [`Session::sync_seen`] makes the portfolio equal to
-//! what was read; both may be repeated at any time, because comparing again yields only what is still missing.
+//! Each only decides what to look at; [`crate::sync`] makes the portfolio equal to it.
 
 mod adapters;
 mod agreements;
 mod apply;
 pub mod boletos;
-mod breaker;
 mod erase;
-mod error;
+mod erp;
 mod fan_out;
 mod history;
 mod import;
 mod invocation;
 mod opening;
+mod outbox;
+mod portfolio;
 pub mod quotes;
-mod reading;
 mod reconcile;
 mod records;
 mod redundancy;
 mod repair;
-mod report;
-mod rows;
 mod run;
 mod session;
 mod summary;
 mod sweep;
-mod sync;
 mod task;
-mod windows;
-mod withhold;
 
+pub use crate::sync::{FlowError, Report, SyncOutcome};
 pub use adapters::Adapters;
 pub use agreements::{AgreementError, MAX_ATTEMPTS};
 pub use apply::{Delivered, MAX_DELIVERIES, apply_webhooks};
-pub use breaker::must_ask;
 pub use erase::erase_customer;
-pub use error::FlowError;
 pub use fan_out::fan_out;
 pub use import::import;
 pub use invocation::{read_command, run_event, run_task};
 pub use opening::{OpenError, Opened};
-pub use reading::{ReadRequest, Reading};
 pub use reconcile::reconcile;
 pub use redundancy::redundancy;
 pub use repair::{redrive, reprocess};
-pub use report::Report;
 pub use session::{Session, deadline};
 pub use summary::{RunStatus, Summary};
 pub use sweep::sweep;
-pub use sync::SyncOutcome;
 pub use task::{Command, InvalidCommand, TASK_REQUESTED, Task, TaskName};

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{FlowError, ReadRequest, Report, Session, SyncOutcome};
+use super::{FlowError, Session, SyncOutcome};
 use crate::ids::BillId;
 use crate::portfolio::{HeldBill, Scope, TimelineEvent};
 use crate::store::StoreError;
+use crate::sync::ReadRequest;
 
 /// Events told of a contract that is opened.
 const TOLD: usize = 20;
@@ -59,13 +60,12 @@ impl Session {
             return Err(OpenError::NotFound(bill));
         }
         let synchronised = self.settings.synchronise_on_opening;
-        let mut report = Report::default();
         if synchronised {
             let outcomes = self
+                .sync
                 .sync_bills(
                     Scope::Sync,
                     &BTreeMap::from([(bill, ReadRequest::with_boletos())]),
-                    &mut report,
                 )
                 .await?;
             if let Some(SyncOutcome::Failed { why, lasting }) = outcomes.get(&bill) {
@@ -76,7 +76,7 @@ impl Session {
         Ok(Opened {
             held: store.load_bill(&self.tenant, bill).await?,
             timeline: store.timeline(&self.tenant, bill, TOLD).await?,
-            warnings: report.critiques,
+            warnings: self.sync.report.take().critiques,
             synchronised,
         })
     }

@@ -15,20 +15,20 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::breaker::must_ask;
 use super::history::{named, tell_finished};
-use super::reading::whole;
 use super::records::AllRecords;
-use super::rows::{Extract, KeptRows, Passed, Row, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
-use super::windows::{self, Window};
-use super::{FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName};
+use super::{FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, InstallmentId};
 use crate::portfolio::{
     ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope,
 };
 use crate::sienge::{IncomeSelection, IncomeWindow};
+use crate::sync::{
+    Extract, KeptRows, MONTH, Passed, Reading, Row, Window, all, due_in, everything, must_ask,
+    whole,
+};
 use crate::telemetry::{self, Metric};
 
 /// Bills kept in one chunk, and read again in one step of the removal stage.
@@ -266,9 +266,9 @@ async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, Flow
         .count_open(&session.tenant, creditor)
         .await?;
     let windows = if open > ONE_WINDOW {
-        windows::all(session.today)
+        all(session.today)
     } else {
-        vec![windows::everything()]
+        vec![everything()]
     };
     Ok(Progress {
         run: crate::store::new_run_id(started_at),
@@ -335,9 +335,12 @@ async fn work(
         if session.time_left() < STEP_TIME {
             return Ok(RunStatus::Continues);
         }
-        progress.records = session
-            .read_all_records(creditor, progress.records, &mut progress.report)
-            .await?;
+        let read = session
+            .records
+            .read_all_records(creditor, progress.records)
+            .await;
+        progress.report.add(session.sync.report.take());
+        progress.records = read?;
         guard.save(progress).await?;
     }
     Ok(RunStatus::Finished)
@@ -351,17 +354,10 @@ async fn step_window(
     window: Window,
     missing_in_memory: &mut BTreeSet<BillId>,
 ) -> Result<(), FlowError> {
-    let mut report = Report::default();
     let read = match read_window(session, creditor, window, progress.by_issue).await {
         Ok(read) => read,
         Err(error) => {
-            cut_first(
-                session,
-                creditor,
-                &mut progress.windows,
-                windows::MONTH,
-                error,
-            )?;
+            cut_first(session, creditor, &mut progress.windows, MONTH, error)?;
             let store = &session.adapters.store;
             if window.is_everything()
                 && !store
@@ -387,26 +383,17 @@ async fn step_window(
     } else {
         Coverage::Rows
     };
-    let mut settled = session
-        .sync_rows(
-            &mut view,
-            rows,
-            &extract,
-            coverage,
-            &mut passed,
-            &mut report,
-        )
+    let sync = &session.sync;
+    let mut settled = sync
+        .sync_rows(&mut view, rows, &extract, coverage, &mut passed)
         .await;
     if matches!(settled, Ok(true)) {
-        match session
-            .count_in_parts(whole(&told_twice), &mut report)
-            .await
-        {
+        match sync.count_in_parts(whole(&told_twice)).await {
             Ok(more) => passed.of_whole.extend(more),
             Err(error) => settled = Err(error),
         }
     }
-    let all_done = matches!(settled, Ok(true));
+    let (all_done, report) = (matches!(settled, Ok(true)), sync.report.take());
     let Gone {
         bills: gone,
         missing,
@@ -431,7 +418,7 @@ async fn step_window(
     if progress.by_issue && progress.windows.is_empty() {
         // What the extract tells, and what is held and not there, belongs to due dates.
         progress.by_issue = false;
-        progress.windows = windows::all(session.today);
+        progress.windows = all(session.today);
     }
     Ok(())
 }
@@ -521,7 +508,7 @@ async fn read_window(
         let held = held_open(session, creditor, window).await?;
         (
             held,
-            session.read_extract(creditor, window, None).await?,
+            session.sync.read_extract(creditor, window, None).await?,
             IncomeSelection::Due,
         )
     };
@@ -549,6 +536,7 @@ async fn read_window(
         ..due_in(creditor, window)
     };
     let rows = session
+        .sync
         .read_income(creditor, &query, window.after, differs)
         .await?
         .without(&told_twice);
@@ -581,12 +569,7 @@ async fn held_open(
     window: Window,
 ) -> Result<HashMap<(BillId, InstallmentId), HeldOpen>, FlowError> {
     let mut held = HashMap::new();
-    let mut entries = session.adapters.store.open_installments(
-        &session.tenant,
-        creditor,
-        Some(window.from),
-        Some(window.to),
-    );
+    let mut entries = session.sync.portfolio().open_installments(creditor, window);
     while let Some(entry) = entries.next().await {
         let entry = entry?;
         let ContractKey {
@@ -654,7 +637,7 @@ async fn remove(
     in_memory: BTreeSet<BillId>,
 ) -> Result<bool, FlowError> {
     let in_memory: Vec<BillId> = in_memory.into_iter().collect();
-    remove_bills(session, &in_memory, &mut progress.report).await?;
+    remove_bills(session, &in_memory, progress).await?;
     while progress.chunks_done < progress.chunks {
         if session.time_left() < STEP_TIME {
             return Ok(false);
@@ -669,7 +652,7 @@ async fn remove(
                 "a lista de parcelas a devolver expirou; execute um novo batimento".to_owned(),
             ));
         };
-        remove_bills(session, &bills, &mut progress.report).await?;
+        remove_bills(session, &bills, progress).await?;
         progress.chunks_done += 1;
         guard.save(progress).await?;
     }
@@ -687,11 +670,14 @@ async fn remove(
 async fn remove_bills(
     session: &Session,
     bills: &[BillId],
-    report: &mut Report,
+    progress: &mut Progress,
 ) -> Result<(), FlowError> {
-    session
-        .sync_in_parts(Scope::Reconciliation, whole(bills), report)
-        .await
+    let sync = &session.sync;
+    let removed = sync
+        .sync_in_parts(Scope::Reconciliation, whole(bills))
+        .await;
+    progress.report.add(sync.report.take());
+    removed
 }
 
 fn text(progress: &Progress, state: RunStatus) -> String {

@@ -6,14 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::import::first_day;
-use super::rows::{Extract, Passed, due_in};
 use super::run::{Guard, Run, STEP_TIME, cut_first};
-use super::windows::{self, Window};
-use super::{FlowError, Reading, Report, RunStatus, Session, Summary, Task, TaskName};
+use super::{FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::calendar::{Date, Timestamp};
 use crate::ids::CreditorId;
 use crate::portfolio::{Coverage, Scope};
 use crate::sienge::{IncomeSelection, IncomeWindow};
+use crate::sync::{DAY, Extract, MONTH, Passed, Reading, Window, due_in, everything};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Progress {
@@ -100,7 +99,7 @@ async fn begin(
         since,
         asked: task.from.is_some(),
         paid: vec![Window::new(since, session.today)],
-        changed: vec![windows::everything()],
+        changed: vec![everything()],
         report: Report::default(),
     })
 }
@@ -116,10 +115,9 @@ async fn work(
         if session.time_left() < STEP_TIME {
             return Ok(RunStatus::Continues);
         }
-        let mut report = Report::default();
         let before = (progress.paid.clone(), progress.changed.clone());
-        let stepped = step_window(session, creditor, progress, &mut report).await;
-        progress.report.add(report);
+        let stepped = step_window(session, creditor, progress).await;
+        progress.report.add(session.sync.report.take());
         if stepped.is_ok() || before != (progress.paid.clone(), progress.changed.clone()) {
             guard.save(progress).await?;
         }
@@ -134,22 +132,16 @@ async fn step_window(
     session: &Session,
     creditor: CreditorId,
     progress: &mut Progress,
-    report: &mut Report,
 ) -> Result<(), FlowError> {
     let (windows, smallest, by, changed_since) = if progress.paid.is_empty() {
         (
             &mut progress.changed,
-            windows::MONTH,
+            MONTH,
             IncomeSelection::Due,
             Some(progress.since),
         )
     } else {
-        (
-            &mut progress.paid,
-            windows::DAY,
-            IncomeSelection::Payment,
-            None,
-        )
+        (&mut progress.paid, DAY, IncomeSelection::Payment, None)
     };
     let Some(window) = windows.first_mut() else {
         return Ok(());
@@ -161,6 +153,7 @@ async fn step_window(
     };
     let mut view = Reading::begin(Scope::Daily, session.now());
     let mut rows = match session
+        .sync
         .read_income(creditor, &query, window.after, |_, _| true)
         .await
     {
@@ -169,18 +162,18 @@ async fn step_window(
     };
     let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
     let settled = session
+        .sync
         .sync_rows(
             &mut view,
             rows,
             &Extract::default(),
             Coverage::Rows,
             &mut passed,
-            report,
         )
         .await;
     window.after = passed.after;
     if settled? {
-        report.add(told);
+        session.sync.report.with(|report| report.add(told));
         windows.remove(0);
     }
     Ok(())

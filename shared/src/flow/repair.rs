@@ -50,10 +50,11 @@ pub async fn reprocess(
 ) -> Result<Summary, FlowError> {
     let stored = find(adapters, tenant, id).await?;
     let session = Session::open(adapters, tenant, dry_run, deadline).await?;
-    let mut report = Report::default();
     let processed = session
-        .process(std::slice::from_ref(&stored), true, &mut report)
+        .sync
+        .process(std::slice::from_ref(&stored), true)
         .await;
+    let report = session.sync.report.take();
     session.close().await;
     let processed = processed?;
     if !dry_run {

@@ -6,12 +6,12 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::history::{expected_end, named, record, standing};
-use super::windows::Window;
 use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::calendar::{Timestamp, business_date};
 use crate::ids::{CreditorId, TenantId};
 use crate::sienge::SiengeError;
 use crate::store::{Acquired, CritiqueNote, Lease, StoreError};
+use crate::sync::Window;
 use crate::telemetry::{self, Metric};
 
 /// How long a run owns its creditor without a sign of life: longer than any invocation.

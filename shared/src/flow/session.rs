@@ -1,20 +1,21 @@
 //! What an invocation works with.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::breaker::Tally;
+use super::agreements::Agreements;
+use super::portfolio::{Rehearsal, StoredPortfolio};
+use super::records::SessionRecords;
 use super::{Adapters, FlowError};
 use crate::calendar::{Date, Timestamp, business_date};
-use crate::ids::{BillId, CreditorId, TenantId};
-use crate::portfolio::{Change, HeldBill, Policy};
+use crate::ids::{CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
 use crate::sienge::{Client, ClientConfig, Priority, Secret};
 use crate::store::{JournalCalls, SharedQuota};
+use crate::sync::{BillSync, Clock, Portfolio, Ports, RunningReport};
 
 /// Kept back from an invocation's time to write the checkpoint and the calls down: this much, or a quarter of what is left
 /// when that is less, so that a short time-out still leaves time to work.
@@ -26,9 +27,9 @@ pub struct Session {
     /// The tenant.
     pub tenant: TenantId,
     /// Its settings.
-    pub settings: TenantSettings,
+    pub settings: Arc<TenantSettings>,
     /// Its active creditors.
-    pub creditors: BTreeMap<CreditorId, CreditorSettings>,
+    pub creditors: Arc<BTreeMap<CreditorId, CreditorSettings>>,
     /// The adapters.
     pub adapters: Adapters,
     /// The Sienge client, its calls counted and written down.
@@ -37,46 +38,46 @@ pub struct Session {
     pub today: Date,
     /// Report and write nothing to the portfolio.
     pub dry_run: bool,
-    /// What a dry run would have written.
-    pub(super) rehearsed: Mutex<Rehearsed>,
-    /// Critiques written down so far.
-    pub(super) critiques: AtomicUsize,
-    /// What the circuit breaker knows of each creditor.
-    pub(super) tallies: Mutex<BTreeMap<CreditorId, Tally>>,
+    /// Brings its bills up to date.
+    pub sync: BillSync,
+    /// Everything of its portfolio that is not an installment.
+    pub(super) records: Arc<SessionRecords>,
+    /// Its agreements, as far as they need no read of bills.
+    pub(super) agreements: Arc<Agreements>,
     calls: Arc<JournalCalls>,
+    time: Arc<InvocationTime>,
+}
+
+/// The time of an invocation.
+struct InvocationTime {
+    clock: fn() -> Timestamp,
     deadline: Instant,
 }
 
-/// Bills as a dry run would have left them: what is looked at twice is counted once.
-#[derive(Debug, Default)]
-pub(super) struct Rehearsed {
-    bills: HashMap<BillId, HeldBill>,
-    installments: usize,
-}
-
-/// Installments a dry run remembers; beyond, one that is looked at twice counts twice.
-const MAX_REHEARSED: usize = 50_000;
-
-impl Rehearsed {
-    /// The bill, if the dry run would have changed it.
-    pub(super) fn get(&self, bill: BillId) -> Option<HeldBill> {
-        self.bills.get(&bill).cloned()
+impl Clock for InvocationTime {
+    fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
-    /// Remembers the bill with the changes.
-    pub(super) fn put(&mut self, bill: BillId, mut held: HeldBill, changes: &[Change]) {
-        if changes.is_empty() || self.installments > MAX_REHEARSED {
-            return;
-        }
-        held.apply(changes);
-        self.installments += held.installments().count();
-        self.bills.insert(bill, held);
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 }
 
 impl Session {
-    /// Opens a tenant's session; `deadline` is the end of the invocation.
+    /// Opens a tenant's session; `deadline` is the end of the invocation. Its calls to Sienge are those of a batch.
     pub async fn open(
+        adapters: &Adapters,
+        tenant: &TenantId,
+        dry_run: bool,
+        deadline: Instant,
+    ) -> Result<Self, FlowError> {
+        Self::open_as(Priority::Batch, adapters, tenant, dry_run, deadline).await
+    }
+
+    /// The same with its calls to Sienge at a priority.
+    pub async fn open_as(
+        priority: Priority,
         adapters: &Adapters,
         tenant: &TenantId,
         dry_run: bool,
@@ -94,56 +95,76 @@ impl Session {
             .filter(|settings| settings.active)
             .ok_or_else(unknown)?;
         let creditors = adapters.store.creditors(tenant).await?;
-        let secret = adapters.secrets.get(tenant).await?;
         let calls = Arc::new(JournalCalls::new(adapters.store.clone(), tenant.clone()));
-        let quota = SharedQuota::new(
-            adapters.store.clone(),
-            &settings.subdomain,
-            settings.package,
-            Arc::new(adapters.clock),
-        );
-        let password = Secret::new(secret.sienge_password.as_str());
-        let config = ClientConfig {
-            timeouts: adapters.timeouts,
-            ..ClientConfig::new(
-                settings.sienge_base_url.as_str(),
-                secret.sienge_user.as_str(),
-                password,
-            )
-        };
         let deadline = working_until(Instant::now(), deadline);
-        let sienge = Client::new(
-            adapters.http.clone(),
-            &config,
-            Arc::new(quota),
-            Arc::clone(&calls) as _,
-        )?;
+        let sienge = connect(adapters, tenant, &settings, Arc::clone(&calls))
+            .await?
+            .with_priority(priority)
+            .with_deadline(deadline);
+        let creditors: BTreeMap<_, _> = creditors
+            .into_iter()
+            .filter(|(_, creditor)| creditor.active)
+            .collect();
+        let time = InvocationTime {
+            clock: adapters.clock,
+            deadline,
+        };
+        let (settings, creditors, time) = (Arc::new(settings), Arc::new(creditors), Arc::new(time));
+        let (today, report) = (business_date(time.now()), RunningReport::default());
+        let agreements = Arc::new(Agreements {
+            tenant: tenant.clone(),
+            settings: Arc::clone(&settings),
+            creditors: Arc::clone(&creditors),
+            adapters: adapters.clone(),
+            sienge: sienge.clone(),
+            today,
+        });
+        let records = Arc::new(SessionRecords {
+            tenant: tenant.clone(),
+            store: adapters.store.clone(),
+            sienge: sienge.clone(),
+            dry_run,
+            report: report.clone(),
+        });
+        let held = StoredPortfolio {
+            tenant: tenant.clone(),
+            adapters: adapters.clone(),
+            agreements: Arc::clone(&agreements),
+        };
+        let portfolio: Arc<dyn Portfolio> = if dry_run {
+            Arc::new(Rehearsal::of(held))
+        } else {
+            Arc::new(held)
+        };
+        let ports = Ports {
+            portfolio,
+            erp: Arc::new(sienge.clone()),
+            records: Arc::clone(&records) as _,
+            clock: Arc::clone(&time) as _,
+        };
+        let (of_tenant, of_creditors) = (Arc::clone(&settings), Arc::clone(&creditors));
+        let sync = BillSync::new(
+            tenant.clone(),
+            of_tenant,
+            of_creditors,
+            today,
+            report,
+            ports,
+        );
         Ok(Self {
             tenant: tenant.clone(),
-            creditors: creditors
-                .into_iter()
-                .filter(|(_, creditor)| creditor.active)
-                .collect(),
-            sienge: sienge
-                .with_priority(Priority::Batch)
-                .with_deadline(deadline),
-            today: business_date((adapters.clock)()),
             settings,
+            creditors,
             adapters: adapters.clone(),
+            sienge,
+            today,
             dry_run,
-            rehearsed: Mutex::default(),
-            critiques: AtomicUsize::new(0),
-            tallies: Mutex::default(),
+            sync,
+            records,
+            agreements,
             calls,
-            deadline,
+            time,
         })
-    }
-
-    /// The session with its calls to Sienge at a priority; those of a batch unless this is said.
-    #[must_use]
-    pub fn with_priority(self, priority: Priority) -> Self {
-        let sienge = self.sienge.with_priority(priority);
-        Self { sienge, ..self }
     }
 
     /// The creditor, or a clear error.
@@ -156,29 +177,53 @@ impl Session {
         })
     }
 
-    /// What the settings let a comparison of a creditor's bill do.
-    #[must_use]
-    pub fn policy(&self, creditor: Option<CreditorId>) -> Policy<'_> {
-        self.settings
-            .policy(creditor.and_then(|id| self.creditors.get(&id)))
-    }
-
     /// Time left before the invocation must be closing.
     #[must_use]
     pub fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.time.time_left()
     }
 
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.adapters.clock)()
+        self.time.now()
     }
 
     /// Writes down the calls to Sienge that are still in memory. Call it at the end of the invocation, whatever happened.
     pub async fn close(&self) {
         self.calls.flush().await;
     }
+}
+
+/// The tenant's client for Sienge.
+async fn connect(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    settings: &TenantSettings,
+    calls: Arc<JournalCalls>,
+) -> Result<Client, FlowError> {
+    let secret = adapters.secrets.get(tenant).await?;
+    let quota = SharedQuota::new(
+        adapters.store.clone(),
+        &settings.subdomain,
+        settings.package,
+        Arc::new(adapters.clock),
+    );
+    let password = Secret::new(secret.sienge_password.as_str());
+    let config = ClientConfig {
+        timeouts: adapters.timeouts,
+        ..ClientConfig::new(
+            settings.sienge_base_url.as_str(),
+            secret.sienge_user.as_str(),
+            password,
+        )
+    };
+    Ok(Client::new(
+        adapters.http.clone(),
+        &config,
+        Arc::new(quota),
+        calls,
+    )?)
 }
 
 /// When an invocation that begins now and ends at `end` must be closing.

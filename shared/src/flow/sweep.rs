@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::fan_out::active_tenants;
+use super::outbox::publish;
 use super::run::orphan;
 use super::{Adapters, FlowError, Report, RunStatus, Summary, Task, TaskName};
 use crate::aws::{BusEvent, InboxMessage};
@@ -243,7 +244,7 @@ async fn publish_outbox(
     for (tenant, events) in by_tenant {
         let mut count = 0;
         for events in events.chunks(PUBLISHED_AT_ONCE) {
-            count += super::sync::publish(adapters, &tenant, events).await;
+            count += publish(&adapters.store, &*adapters.bus, &tenant, events).await;
         }
         published.insert(tenant, count);
     }

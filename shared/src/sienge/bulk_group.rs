@@ -13,9 +13,11 @@ use super::bulk_income::{IncomeRow, bills_call};
 use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{group, income_facts, unknown_bill};
-use super::observe::Seen;
 use crate::ids::BillId;
 use crate::portfolio::{Coverage, Observation};
+
+/// What came of a bill.
+type Seen = (BillId, Result<Observation, SiengeError>);
 
 /// Times a bulk answer that broke after its first row is asked for again.
 const RESTARTS: u32 = 2;

@@ -15,6 +15,8 @@ pub struct BillRead {
     pub customer: Option<CustomerId>,
     /// Whether the boletos are of interest; only the REST reads tell them.
     pub boleto: bool,
+    /// Which source told it the first time, when it is read again.
+    pub told_by: Option<Source>,
 }
 
 /// Where an observation comes from.
@@ -77,12 +79,12 @@ pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
 
 /// Chooses for a second, independent read: the source that did not tell the first time, as far as its quota goes.
 #[must_use]
-pub fn choose_other(reads: &[(BillRead, Option<Source>)], remaining: Remaining) -> Plan {
+pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> Plan {
     let mut plan = Plan::default();
     let bulk_is_open = bulk_share(reads.len(), remaining) != u64::MAX;
     let mut room = rest_room(remaining);
-    for (look, first) in reads {
-        let wanted = match first {
+    for look in reads {
+        let wanted = match look.told_by {
             Some(Source::Bulk) => Source::Rest,
             None if reads.len() <= 3 => Source::Rest,
             Some(Source::Rest) | None => Source::Bulk,
@@ -145,6 +147,7 @@ mod tests {
                 bill: BillId(bill),
                 customer: Some(CustomerId(1)),
                 boleto: false,
+                told_by: None,
             })
             .collect()
     }
@@ -187,6 +190,7 @@ mod tests {
             bill: BillId(7),
             customer: None,
             boleto: true,
+            told_by: None,
         };
         let plan = choose_source(&[look], ULTIMATE);
         assert_eq!((plan.rest.len(), plan.bulk.len()), (1, 0));
@@ -248,7 +252,7 @@ mod tests {
     #[test]
     fn a_confirmation_asks_the_other_source() {
         let look = reads(1)[0];
-        let plan = |first, remaining| choose_other(&[(look, first)], remaining);
+        let plan = |told_by, remaining| choose_other(&[BillRead { told_by, ..look }], remaining);
         assert_eq!(plan(Some(Source::Bulk), ULTIMATE).rest.len(), 1);
         assert_eq!(plan(Some(Source::Rest), ULTIMATE).bulk.len(), 1);
         assert_eq!(plan(None, ULTIMATE).rest.len(), 1);

@@ -3,10 +3,9 @@
 //! Guarantees: credentials travel only to the configured address, over TLS (or in the clear to this machine and private
 //! networks), are never printed, and redirections are not followed.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -15,10 +14,8 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use tokio::time::Instant;
 
-use super::choice::Source;
 use super::error::SiengeError;
 use super::ports::{CallLog, Lane, Priority, Quota};
-use crate::ids::BillId;
 
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -157,8 +154,6 @@ pub(super) struct Inner {
     pub retry: Retry,
     pub quota: Arc<dyn Quota>,
     pub log: Arc<dyn CallLog>,
-    /// Which source last told about a bill, so that a confirmation can ask the other one.
-    pub told_by: Mutex<BTreeMap<BillId, Source>>,
 }
 
 impl fmt::Debug for Client {
@@ -206,7 +201,6 @@ impl Client {
                 retry: config.retry,
                 quota,
                 log,
-                told_by: Mutex::default(),
             }),
             priority: Priority::Batch,
             deadline: None,

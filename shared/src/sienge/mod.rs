@@ -65,7 +65,7 @@ pub use facts::{OddRow, Shown, group, income_facts, rest_facts};
 pub use hooks::Hook;
 pub use indexers::{Indexer, IndexerValue};
 pub use lenient::Personal;
-pub use observe::Seen;
+pub use observe::BillAnswer;
 pub use pages::Rows;
 pub use payment_condition_types::PaymentConditionType;
 pub use payment_slips::{PaymentSlip, SlipAnswer, SlipEmail};

@@ -19,24 +19,27 @@ use crate::portfolio::Observation;
 
 /// Bills read at the same time by REST.
 const REST_AT_ONCE: usize = 4;
-/// Bills whose source is remembered for a confirmation.
-const REMEMBERED_BILLS: usize = 50_000;
 
 /// What came of looking at one bill.
-pub type Seen = (BillId, Result<Observation, SiengeError>);
+#[derive(Debug, Clone, PartialEq)]
+pub struct BillAnswer {
+    /// The bill.
+    pub bill: BillId,
+    /// Which source told it; of an error, and of what was read in part, the first one asked.
+    pub told_by: Source,
+    /// What it told.
+    pub seen: Result<Observation, SiengeError>,
+}
 
 impl Client {
     /// What Sienge says now about the bills, in the order of their ids; fails when it refuses one of them.
     pub async fn observe(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
-        self.observe_each(reads)
-            .await?
-            .into_iter()
-            .map(|(_, seen)| seen)
-            .collect()
+        let answers = self.observe_each(reads).await?;
+        answers.into_iter().map(|answer| answer.seen).collect()
     }
 
     /// Like [`Client::observe`], but a bill that is refused fails alone.
-    pub async fn observe_each(&self, reads: &[BillRead]) -> Result<Vec<Seen>, SiengeError> {
+    pub async fn observe_each(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError> {
         let reads = distinct(reads);
         if reads.is_empty() {
             return Ok(Vec::new());
@@ -45,33 +48,19 @@ impl Client {
         self.carry_out(plan).await
     }
 
-    /// A second, independent look at the bills: asks the source that [`Client::observe`] did not ask, where its quota allows.
+    /// A second, independent look at the bills: asks the source that did not tell the first time, where its quota allows.
     pub async fn confirm(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
-        self.confirm_each(reads)
-            .await?
-            .into_iter()
-            .map(|(_, seen)| seen)
-            .collect()
+        let answers = self.confirm_each(reads).await?;
+        answers.into_iter().map(|answer| answer.seen).collect()
     }
 
     /// Like [`Client::confirm`], but a bill that is refused fails alone.
-    pub async fn confirm_each(&self, reads: &[BillRead]) -> Result<Vec<Seen>, SiengeError> {
+    pub async fn confirm_each(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError> {
         let reads = distinct(reads);
         if reads.is_empty() {
             return Ok(Vec::new());
         }
         let remaining = self.quota_left().await?;
-        let reads: Vec<(BillRead, Option<Source>)> = {
-            let told_by = self
-                .inner
-                .told_by
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            reads
-                .into_iter()
-                .map(|look| (look, told_by.get(&look.bill).copied()))
-                .collect()
-        };
         self.carry_out(choose_other(&reads, remaining)).await
     }
 
@@ -83,8 +72,8 @@ impl Client {
             .map_err(|refusal| SiengeError::refused(refusal, Lane::Rest))
     }
 
-    async fn carry_out(&self, plan: Plan) -> Result<Vec<Seen>, SiengeError> {
-        let mut seen: BTreeMap<BillId, Result<Observation, SiengeError>> = BTreeMap::new();
+    async fn carry_out(&self, plan: Plan) -> Result<Vec<BillAnswer>, SiengeError> {
+        let mut answers = Answers::default();
         let mut in_part: BTreeMap<BillId, Observation> = BTreeMap::new();
         let mut bulk: Vec<BillId> = plan.bulk.iter().map(|look| look.bill).collect();
         // What REST has trouble with is asked for apart from the others: Sienge may refuse it in bulk, too.
@@ -106,8 +95,7 @@ impl Client {
                     bulk.push(bill);
                 }
                 Ok(observation) => {
-                    self.remember(bill, Source::Rest);
-                    seen.insert(bill, Ok(observation));
+                    answers.insert(bill, Source::Rest, Ok(observation));
                 }
                 // Incomplete or contradictory: the other source tells the whole bill in one answer.
                 Err(error) if error.bill().is_some() => bulk.push(bill),
@@ -147,28 +135,31 @@ impl Client {
                 } else {
                     Source::Rest
                 };
-                self.remember(*bill, source);
                 let found = match (in_part.remove(bill), whole) {
                     (Some(part), Some(Ok(whole))) => Ok(part.completed_by(whole)),
                     (Some(part), _) => Ok(part),
                     (None, Some(whole)) => whole,
                     (None, None) => Ok(unknown_bill(*bill)),
                 };
-                seen.insert(*bill, found);
+                answers.insert(*bill, source, found);
             }
         }
-        seen.extend(in_part.into_iter().map(|(bill, part)| (bill, Ok(part))));
+        for (bill, part) in in_part {
+            answers.insert(bill, Source::Rest, Ok(part));
+        }
         match stopped {
-            Some(error) if seen.is_empty() => return Err(error),
+            Some(error) if answers.0.is_empty() => return Err(error),
             // Nothing more gets through: what was read is kept.
             Some(error) => {
                 for bill in asked {
-                    seen.entry(bill).or_insert_with(|| Err(error.clone()));
+                    if !answers.0.contains_key(&bill) {
+                        answers.insert(bill, Source::Rest, Err(error.clone()));
+                    }
                 }
             }
             None => {}
         }
-        Ok(seen.into_iter().collect())
+        Ok(answers.0.into_values().collect())
     }
 
     /// One bill by three REST reads. The list comes before the statement: a payment between them then shows as a receipt
@@ -182,17 +173,20 @@ impl Client {
         let statement = self.customer_statement(customer, Some(bill)).await?;
         rest_facts(bill, header, list, statement)
     }
+}
 
-    fn remember(&self, bill: BillId, source: Source) {
-        let mut told_by = self
-            .inner
-            .told_by
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if told_by.len() >= REMEMBERED_BILLS {
-            told_by.clear();
-        }
-        told_by.insert(bill, source);
+/// The answers so far.
+#[derive(Default)]
+struct Answers(BTreeMap<BillId, BillAnswer>);
+
+impl Answers {
+    fn insert(&mut self, bill: BillId, told_by: Source, seen: Result<Observation, SiengeError>) {
+        let answer = BillAnswer {
+            bill,
+            told_by,
+            seen,
+        };
+        self.0.insert(bill, answer);
     }
 }
 
@@ -219,6 +213,7 @@ fn distinct(reads: &[BillRead]) -> Vec<BillRead> {
     for look in reads {
         let held = bills.entry(look.bill).or_insert(*look);
         held.customer = held.customer.or(look.customer);
+        held.told_by = held.told_by.or(look.told_by);
         held.boleto = wanting.contains(&look.bill);
     }
     bills.into_values().collect()

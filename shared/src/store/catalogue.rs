@@ -181,8 +181,8 @@ impl Store {
         tenant: &TenantId,
         ids: &[CustomerId],
     ) -> Result<(), StoreError> {
-        stream::iter(ids)
-            .map(|id| self.note_unread_customer(tenant, *id))
+        stream::iter(ids.iter().copied())
+            .map(|id| self.note_unread_customer(tenant, id))
             .buffer_unordered(WRITES_AT_ONCE)
             .try_for_each(|()| async { Ok(()) })
             .await

@@ -74,6 +74,18 @@ impl Store {
         read_bill(self.query_all(query).await?)
     }
 
+    /// The version of a bill, from its head alone; 0 of one never seen.
+    pub async fn bill_version(&self, tenant: &TenantId, bill: BillId) -> Result<u64, StoreError> {
+        let head = self
+            .get(
+                &self.tables.portfolio,
+                &keys::bill_head(tenant, bill),
+                Freshness::Consistent,
+            )
+            .await?;
+        head.map_or(Ok(0), |head| get_number(&head, VERSION))
+    }
+
     /// Many bills, some at the same time, in any order. Each answers for itself: one that cannot be read does not take the others with it.
     pub async fn load_bills(
         &self,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use ponte::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{Coverage, Observation, Oddity};
-use ponte::sienge::{BillRead, IncomeRow, Remaining, Remedy, SiengeError, group, income_facts};
+use ponte::sienge::{
+    BillAnswer, BillRead, IncomeRow, Remaining, Remedy, SiengeError, Source, group, income_facts,
+};
 
 use super::server::{Reply, Request, Stage, refusal};
 
@@ -37,6 +39,15 @@ fn look(bill: i64, customer: Option<i64>) -> BillRead {
         bill: BillId(bill),
         customer: customer.map(CustomerId),
         boleto: false,
+        told_by: None,
+    }
+}
+
+/// A second look at a bill that a source told before.
+fn again(bill: i64, told_by: Source) -> BillRead {
+    BillRead {
+        told_by: Some(told_by),
+        ..look(bill, Some(3))
     }
 }
 
@@ -80,7 +91,7 @@ async fn both_sources_yield_the_same_fingerprints() {
     assert!(paths(&stage).iter().all(|path| path.starts_with("/v1/")));
     let in_bulk = stage
         .client
-        .confirm(&[look(10, Some(3))])
+        .confirm(&[again(10, Source::Rest)])
         .await
         .unwrap()
         .remove(0);
@@ -139,7 +150,11 @@ async fn an_unknown_bill_is_an_observation_that_says_so() {
         (BillId(11), &None, Coverage::WholeOnce)
     );
     assert!(seen[1].installments.is_empty());
-    let again = stage.client.confirm(&[look(11, None)]).await.unwrap();
+    let again = stage
+        .client
+        .confirm(&[again(11, Source::Bulk)])
+        .await
+        .unwrap();
     assert_eq!(
         paths(&stage).last().unwrap(),
         "/v1/accounts-receivable/receivable-bills/11"
@@ -722,7 +737,7 @@ async fn a_bill_that_sienge_refuses_fails_alone_and_its_group_is_read_in_a_bound
             let stage = Stage::with(refusing(bad, status)).await;
             let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
             assert_eq!(seen.len(), 100);
-            for (bill, seen) in seen {
+            for BillAnswer { bill, seen, .. } in seen {
                 match seen {
                     Ok(seen) if bad.contains(&bill.0) => {
                         assert_eq!((status, seen.header), (404, None), "not found");
@@ -750,17 +765,17 @@ async fn several_refused_bills_are_found_and_what_is_not_told_apart_comes_again(
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
     let refused: Vec<i64> = seen
         .iter()
-        .filter(|(_, seen)| seen.is_err())
-        .map(|(bill, _)| bill.0)
+        .filter(|answer| answer.seen.is_err())
+        .map(|answer| answer.bill.0)
         .collect();
     assert_eq!(refused, [3, 4, 90]);
     // So many that the calls end before all are found.
     let stage = Stage::with(refusing(&[1, 11, 21, 31, 41, 51, 61, 71, 81, 91], 400)).await;
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
     assert_eq!((seen.len(), stage.server.requests().len()), (100, 41));
-    let read = seen.iter().filter(|(_, seen)| seen.is_ok()).count();
+    let read = seen.iter().filter(|answer| answer.seen.is_ok()).count();
     assert!(read >= 20, "{read}");
-    for (bill, seen) in seen {
+    for BillAnswer { bill, seen, .. } in seen {
         match seen {
             Ok(_) => assert_ne!(bill.0 % 10, 1),
             Err(SiengeError::BillRefused { bill, .. }) => assert_eq!(bill.0 % 10, 1),
@@ -783,7 +798,7 @@ async fn a_pair_is_told_apart_whichever_is_refused() {
         let seen = stage.client.observe_each(&unknown(1..=2)).await.unwrap();
         assert_eq!(
             seen.iter()
-                .map(|(_, seen)| seen.is_ok())
+                .map(|answer| answer.seen.is_ok())
                 .collect::<Vec<_>>(),
             states
         );
@@ -808,7 +823,7 @@ async fn a_sienge_that_is_down_or_finds_nothing_is_not_asked_for_every_bill() {
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
     assert!(
         seen.iter()
-            .all(|(_, seen)| seen.as_ref().is_ok_and(|seen| seen.header.is_none()))
+            .all(|answer| answer.seen.as_ref().is_ok_and(|seen| seen.header.is_none()))
     );
     assert_eq!(stage.server.requests().len(), 3);
     // Whatever is asked for, it is refused who asks.
@@ -831,11 +846,11 @@ async fn what_was_read_apart_is_kept_when_the_quota_ends() {
     })
     .await;
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
-    let read = seen.iter().filter(|(_, seen)| seen.is_ok()).count();
+    let read = seen.iter().filter(|answer| answer.seen.is_ok()).count();
     assert_eq!(read, 50, "the half without the refused one");
     assert!(
         seen.iter()
-            .all(|(_, seen)| !matches!(seen, Err(SiengeError::BillRefused { .. })))
+            .all(|answer| !matches!(answer.seen, Err(SiengeError::BillRefused { .. })))
     );
 }
 
@@ -852,12 +867,12 @@ async fn a_bill_that_rest_refuses_is_asked_for_in_bulk_apart_from_the_others() {
         .observe_each(&[look(10, Some(3)), look(20, Some(3))])
         .await
         .unwrap();
-    assert!(seen[0].1.is_ok(), "{seen:?}");
+    assert!(seen[0].seen.is_ok(), "{seen:?}");
     let refused = SiengeError::BillRefused {
         bill: BillId(20),
         status: 400,
     };
-    assert_eq!(seen[1].1, Err(refused));
+    assert_eq!(seen[1].seen, Err(refused));
     let in_bulk: Vec<_> = stage
         .server
         .requests()
@@ -888,10 +903,10 @@ fn hanging(bad: i64) -> impl Fn(usize, &Request) -> Reply + Send + Sync + 'stati
     }
 }
 
-fn failed(seen: &[(BillId, Result<Observation, SiengeError>)]) -> Vec<(i64, &SiengeError)> {
+fn failed(seen: &[BillAnswer]) -> Vec<(i64, &SiengeError)> {
     let failed = seen
         .iter()
-        .filter_map(|(bill, seen)| Some((bill.0, seen.as_ref().err()?)));
+        .filter_map(|answer| Some((answer.bill.0, answer.seen.as_ref().err()?)));
     failed.collect()
 }
 
@@ -928,7 +943,7 @@ async fn what_was_read_before_the_time_was_over_is_kept() {
             failed.len() < reads.len() && failed.iter().any(|(bill, _)| *bill == 20),
             "{failed:?}"
         );
-        assert!(seen[0].1.is_ok(), "{failed:?}");
+        assert!(seen[0].seen.is_ok(), "{failed:?}");
     }
 }
 

@@ -235,11 +235,8 @@ async fn a_remake_deleted_in_sienge_breaks_the_agreement_and_restores_the_origin
             _ => {
                 let session = session(&rig).await;
                 let bills =
-                    BTreeMap::from([(bill_id(bill), ponte::flow::ReadRequest::with_boletos())]);
-                session
-                    .sync_bills(Scope::Sync, &bills, &mut ponte::flow::Report::default())
-                    .await
-                    .unwrap();
+                    BTreeMap::from([(bill_id(bill), ponte::sync::ReadRequest::with_boletos())]);
+                session.sync.sync_bills(Scope::Sync, &bills).await.unwrap();
                 session.close().await;
             }
         }

@@ -6,10 +6,11 @@ use harness::database::tenant;
 use harness::fakes::Queued;
 use harness::rig::PLENTY;
 use harness::{Rig, World};
-use ponte::flow::{Reading, Report, Session};
+use ponte::flow::Session;
 use ponte::ids::BillId;
 use ponte::portfolio::Scope;
 use ponte::store::WebhookState;
+use ponte::sync::Reading;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -93,11 +94,8 @@ async fn news_that_came_while_a_bill_was_read_is_read_anew_however_late_that_rea
     rig.happen("receive", json!({"billId": bill, "installmentId": open[1]}))
         .await;
     rig.pass(A_MOMENT);
-    let again = session
-        .sync_seen(&mut view, vec![seen], &mut Report::default())
-        .await
-        .unwrap();
-    assert!(again.is_empty());
+    let again = session.sync.sync_seen(&mut view, vec![seen]).await.unwrap();
+    assert!(again.read_again.is_empty() && again.in_question.is_empty());
     session.close().await;
     let held = rig.adapters.store.load_bill(&tenant(), id).await.unwrap();
     assert!(held.read_at < held.changed_at && held.read_at.is_some());

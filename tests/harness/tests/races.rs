@@ -9,9 +9,10 @@ use harness::database::{Database, at, tenant};
 use harness::rig::{PLENTY, TOKEN, secret};
 use harness::simulation::operation;
 use harness::{MemoryInbox, MemorySecrets, Rig, World};
-use ponte::flow::{ReadRequest, Reading, Report, Session, SyncOutcome};
+use ponte::flow::{Session, SyncOutcome};
 use ponte::ids::{BillId, InstallmentId};
 use ponte::portfolio::{Coverage, Observation, Scope};
+use ponte::sync::{ReadRequest, Reading};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use webhook::{Answer, Delivery, Webhook};
@@ -194,12 +195,12 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
         .await;
     rig.apply().await;
     let told = rig.timeline(bill).await.len();
-    let mut report = Report::default();
     let again = session
-        .sync_seen(&mut view, vec![before], &mut report)
+        .sync
+        .sync_seen(&mut view, vec![before])
         .await
         .unwrap();
-    assert_eq!(again, BTreeSet::from([id]), "to be read anew");
+    assert_eq!(again.read_again, BTreeSet::from([id]), "to be read anew");
     assert_eq!(
         rig.timeline(bill).await.len(),
         told,
@@ -207,10 +208,10 @@ async fn what_was_read_before_somebody_else_committed_overwrites_nothing() {
     );
     rig.assert_equal().await;
     let outcomes = session
+        .sync
         .sync_bills(
             Scope::Webhook,
             &BTreeMap::from([(id, ReadRequest::default())]),
-            &mut report,
         )
         .await
         .unwrap();
@@ -241,19 +242,20 @@ async fn a_stream_stays_older_than_a_commit_however_many_of_the_bills_rows_it_to
         .await;
     rig.apply().await;
     let told = rig.timeline(bill).await.len();
-    let mut report = Report::default();
     // A batch with a row that did not change, and a later one with the row that was paid meanwhile.
     let again = session
-        .sync_seen(&mut view, vec![row_of(ids[1])], &mut report)
+        .sync
+        .sync_seen(&mut view, vec![row_of(ids[1])])
         .await
         .unwrap();
-    assert_eq!(again, BTreeSet::new(), "nothing to do");
+    assert_eq!(again.read_again, BTreeSet::new(), "nothing to do");
     for _ in 0..2 {
         let again = session
-            .sync_seen(&mut view, vec![row_of(ids[0])], &mut report)
+            .sync
+            .sync_seen(&mut view, vec![row_of(ids[0])])
             .await
             .unwrap();
-        assert_eq!(again, BTreeSet::from([id]), "to be read anew");
+        assert_eq!(again.read_again, BTreeSet::from([id]), "to be read anew");
     }
     assert_eq!(
         rig.timeline(bill).await.len(),
@@ -287,12 +289,8 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
         .unwrap();
     let calls = calls_to_sienge(&rig).await;
     let look = async {
-        let mut report = Report::default();
         let bills = BTreeMap::from([(id, ReadRequest::with_boletos())]);
-        let outcomes = session
-            .sync_bills(Scope::Sync, &bills, &mut report)
-            .await
-            .unwrap();
+        let outcomes = session.sync.sync_bills(Scope::Sync, &bills).await.unwrap();
         (outcomes, Instant::now())
     };
     let meanwhile = async {
@@ -314,7 +312,8 @@ async fn what_a_first_look_told_of_boletos_does_not_overwrite_what_came_between_
         };
         let mut view = Reading::begin(Scope::Daily, session.now());
         session
-            .sync_seen(&mut view, vec![boleto], &mut Report::default())
+            .sync
+            .sync_seen(&mut view, vec![boleto])
             .await
             .unwrap();
         let committed = Instant::now();
@@ -338,10 +337,7 @@ async fn open_all(rig: &Rig, bills: &BTreeSet<BillId>) -> BTreeSet<BillId> {
         .iter()
         .map(|bill| (*bill, ReadRequest::with_boletos()))
         .collect();
-    let outcomes = session
-        .sync_bills(Scope::Sync, &bills, &mut Report::default())
-        .await
-        .unwrap();
+    let outcomes = session.sync.sync_bills(Scope::Sync, &bills).await.unwrap();
     session.close().await;
     let failed = outcomes
         .into_iter()

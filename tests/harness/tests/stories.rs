@@ -12,9 +12,10 @@ use harness::database::tenant;
 use harness::rig::PLENTY;
 use harness::simulation::{REFUSED, address_of, operation, other_name};
 use harness::{Rig, World};
-use ponte::flow::{ReadRequest, Report, Session};
+use ponte::flow::Session;
 use ponte::ids::BillId;
 use ponte::portfolio::Scope;
+use ponte::sync::ReadRequest;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use webhook::Delivery;
@@ -224,16 +225,16 @@ async fn end(rig: &Rig, seed: u64) {
         let session = Session::open(&rig.adapters, &tenant(), false, Instant::now() + PLENTY)
             .await
             .unwrap();
-        let mut report = Report::default();
         session
+            .sync
             .sync_bills(
                 Scope::Sync,
                 &BTreeMap::from([(bill, ReadRequest::with_boletos())]),
-                &mut report,
             )
             .await
             .unwrap();
         session.close().await;
+        let report = session.sync.report.take();
         assert!(report.failures.is_empty(), "story {seed}: {report:?}");
     }
     let assigned: BTreeSet<u32> = rig.sienge.with_world(|world| {

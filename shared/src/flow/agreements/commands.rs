@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::save::claims_of;
-use super::{AgreementError, MAX_CONFLICTS};
+use super::{AgreementError, Agreements, MAX_CONFLICTS};
 use crate::agreement::{
     Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated,
     indexer_base, transition,
 };
 use crate::flow::Session;
+use crate::flow::outbox::publish;
 use crate::ids::{AgreementId, InstallmentId};
 use crate::portfolio::{Breaking, ReturnReason, return_installments};
 use crate::store::{Stamp, StoreError};
@@ -42,14 +43,18 @@ impl Session {
                 sent_at: self.now(),
                 base_date,
             };
-            let settings = self.agreement_settings(agreement.creditor);
+            let settings = self.agreements.agreement_settings(agreement.creditor);
             let confirmed = transition(&agreement, &step, &settings, self.today)?;
-            let bills = self.bills_of(agreement.bills()).await?;
+            let bills = self.agreements.bills_of(agreement.bills()).await?;
             check_held(&agreement, &bills)?;
             if agreement.kind == AgreementKind::Integrated {
                 check_integrated(&agreement, &bills)?;
             }
-            match self.write_agreement(&confirmed, &claims_of(&bills)).await {
+            match self
+                .agreements
+                .write_agreement(&confirmed, &claims_of(&bills))
+                .await
+            {
                 Ok(()) => return self.go_on(confirmed.agreement).await,
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -67,7 +72,8 @@ impl Session {
         let how = Breaking::Command {
             reason: said(reason)?,
         };
-        self.command(id, &Step::Break { how }, StateName::Broken)
+        self.agreements
+            .command(id, &Step::Break { how }, StateName::Broken)
             .await
     }
 
@@ -78,10 +84,13 @@ impl Session {
         reason: &str,
     ) -> Result<Agreement, AgreementError> {
         let reason = said(reason)?;
-        self.command(id, &Step::Cancel { reason }, StateName::Cancelled)
+        self.agreements
+            .command(id, &Step::Cancel { reason }, StateName::Cancelled)
             .await
     }
+}
 
+impl Agreements {
     async fn command(
         &self,
         id: &AgreementId,
@@ -159,7 +168,7 @@ impl Session {
                     stamp,
                 )
                 .await?;
-            crate::flow::sync::publish(&self.adapters, &self.tenant, &committed.events).await;
+            publish(store, &*self.adapters.bus, &self.tenant, &committed.events).await;
         }
         Ok(self.adapters.store.agreement_is_done(agreement).await?)
     }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::AgreementError;
+use super::{AgreementError, Agreements};
 use crate::agreement::{Agreement, AgreementState, Step, check_held, remake_order};
 use crate::calendar::brazilian;
-use crate::flow::reading::whole;
-use crate::flow::{Report, Session, SyncOutcome};
+use crate::flow::Session;
 use crate::ids::InstallmentId;
 use crate::portfolio::Scope;
 use crate::sienge::{RemadeFilter, RemadeInstallments, Remedy, SiengeError};
+use crate::sync::{SyncOutcome, whole};
 
 /// How long an attempt may be under way: longer than any invocation that may have sent it, and than Sienge takes for it.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(16);
@@ -33,14 +33,14 @@ impl Session {
                 Some(Step::ErpDone { generated })
             }
             // Done, but not all of it was told.
-            Ok(_) => self.found(&agreement).await,
+            Ok(_) => self.agreements.found(&agreement).await,
             Err(error) if error.is_quota() => {
                 tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not sent; the payments sweep sends it");
                 Some(Step::ErpNotSent)
             }
             Err(error) => {
                 tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "unclear answer to a remake; looking it up");
-                match self.find_remake(&agreement).await {
+                match self.agreements.find_remake(&agreement).await {
                     Ok(Some(generated)) => Some(Step::ErpDone { generated }),
                     Ok(None) if refuses(&error) => Some(Step::ErpRefused {
                         reason: error.to_string(),
@@ -70,7 +70,7 @@ impl Session {
         if self.now().duration_since(sent_at) < GRACE {
             return Ok(agreement);
         }
-        if let Some(generated) = self.find_remake(&agreement).await? {
+        if let Some(generated) = self.agreements.find_remake(&agreement).await? {
             return self.conclude(agreement, Step::ErpDone { generated }).await;
         }
         if attempts >= MAX_ATTEMPTS {
@@ -89,7 +89,7 @@ impl Session {
             );
             return self.conclude(agreement, Step::ErpRefused { reason }).await;
         }
-        let bills = self.bills_of(agreement.bills()).await?;
+        let bills = self.agreements.bills_of(agreement.bills()).await?;
         if let Err(error) = check_held(&agreement, &bills) {
             let reason = error.to_string();
             return self.conclude(agreement, Step::ErpRefused { reason }).await;
@@ -98,7 +98,7 @@ impl Session {
         let again = Step::ErpAgain {
             sent_at: self.now(),
         };
-        let agreement = self.step_from(&agreement, &again).await?;
+        let agreement = self.agreements.step_from(&agreement, &again).await?;
         self.ask_erp(agreement).await
     }
 
@@ -125,10 +125,7 @@ impl Session {
             return Ok(agreement);
         }
         let (id, bills) = (&agreement.id, agreement.bills());
-        match self
-            .sync_bills(Scope::Webhook, &whole(&bills), &mut Report::default())
-            .await
-        {
+        match self.sync.sync_bills(Scope::Webhook, &whole(&bills)).await {
             Ok(outcomes)
                 if outcomes
                     .values()
@@ -149,19 +146,21 @@ impl Session {
         agreement: Agreement,
         step: Step,
     ) -> Result<Agreement, AgreementError> {
-        match self.step_from(&agreement, &step).await {
+        match self.agreements.step_from(&agreement, &step).await {
             Err(AgreementError::NotAllowed(_)) => self.agreement(&agreement.id).await,
             Err(error) if error.is_conflict() => {
                 let stored = self.agreement(&agreement.id).await?;
                 if !matches!(stored.state, AgreementState::AwaitingErp { .. }) {
                     return Ok(stored);
                 }
-                self.step_from(&stored, &step).await
+                self.agreements.step_from(&stored, &step).await
             }
             other => other,
         }
     }
+}
 
+impl Agreements {
     async fn found(&self, agreement: &Agreement) -> Option<Step> {
         let found = self.find_remake(agreement).await;
         let found =

@@ -11,6 +11,7 @@ mod process_due;
 mod save;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -18,13 +19,16 @@ pub use erp::MAX_ATTEMPTS;
 pub use error::AgreementError;
 pub use process_due::sweep;
 
-use super::{FlowError, Session};
+use super::outbox::publish;
+use super::{Adapters, FlowError, Session};
 use crate::agreement::{
     Agreement, AgreementSettings, AgreementState, Step, Transition, transition,
 };
-use crate::calendar::{self, HolidayRules, Timestamp};
-use crate::ids::{AgreementId, BillId, CreditorId};
+use crate::calendar::{self, Date, HolidayRules, Timestamp};
+use crate::ids::{AgreementId, BillId, CreditorId, TenantId};
 use crate::portfolio::{Claims, HeldBill};
+use crate::settings::{CreditorSettings, TenantSettings};
+use crate::sienge::Client;
 use crate::store::{AgreementWrite, StoreError};
 
 /// How often a write that met another one is computed again.
@@ -54,9 +58,23 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-impl Session {
+/// One tenant's agreements, as far as they need no read of bills.
+pub(super) struct Agreements {
+    pub(super) tenant: TenantId,
+    pub(super) settings: Arc<TenantSettings>,
+    pub(super) creditors: Arc<BTreeMap<CreditorId, CreditorSettings>>,
+    pub(super) adapters: Adapters,
+    pub(super) sienge: Client,
+    pub(super) today: Date,
+}
+
+impl Agreements {
+    fn now(&self) -> Timestamp {
+        (self.adapters.clock)()
+    }
+
     /// An agreement.
-    pub async fn agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
+    async fn agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
         let found = self.adapters.store.agreement(&self.tenant, id).await?;
         found.ok_or_else(|| AgreementError::Unknown(id.clone()))
     }
@@ -115,7 +133,8 @@ impl Session {
             now,
         };
         self.adapters.store.save_agreement(&write).await?;
-        super::sync::publish(&self.adapters, &self.tenant, &step.events).await;
+        let Adapters { store, bus, .. } = &self.adapters;
+        publish(store, &**bus, &self.tenant, &step.events).await;
         Ok(())
     }
 
@@ -134,5 +153,12 @@ impl Session {
             .await?;
         self.write_agreement(&moved, &claims).await?;
         Ok(moved.agreement)
+    }
+}
+
+impl Session {
+    /// An agreement.
+    pub async fn agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
+        self.agreements.agreement(id).await
     }
 }

@@ -6,17 +6,17 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{AgreementError, DAILY, HOURLY, later};
+use super::{AgreementError, Agreements, DAILY, HOURLY, later};
 use crate::agreement::{
     Agreement, AgreementState, StateName, Step, holds_remake, remake_is_unread, review,
     unclassified,
 };
 use crate::calendar::Timestamp;
-use crate::flow::reading::whole;
-use crate::flow::{Adapters, FlowError, Report, Session, SyncOutcome};
+use crate::flow::{Adapters, FlowError, Session};
 use crate::ids::{AgreementId, BillId, TenantId};
 use crate::portfolio::{Breaking, Change, HeldBill, Scope};
 use crate::store::{CritiqueNote, DueAgreement};
+use crate::sync::{SyncOutcome, whole};
 
 /// Agreements seen to in one sweep.
 const AT_ONCE: usize = 1_000;
@@ -27,10 +27,10 @@ const ONE: Duration = Duration::from_secs(20);
 /// A tenant's least time: [`ONE`], and what a session keeps back to close.
 const LEAST: Duration = Duration::from_secs(30);
 
-impl Session {
+impl Agreements {
     /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge. True when one broke of which installments are
     /// still collected, because not the whole bill was read: a whole look returns them.
-    pub(in crate::flow) async fn review_agreements(
+    pub(in crate::flow) async fn review_bill(
         &self,
         bill: BillId,
         held: &HeldBill,
@@ -48,7 +48,7 @@ impl Session {
         Ok(left_behind)
     }
 
-    /// Takes every step that the bill as held calls for; answers as [`Session::review_agreements`].
+    /// Takes every step that the bill as held calls for; answers as [`Agreements::review_bill`].
     async fn review_one(
         &self,
         id: &AgreementId,
@@ -118,15 +118,15 @@ impl Session {
         let lapse = steps.next().flatten().filter(is_lapse);
         Ok(lapse.filter(|lapse| settled && steps.all(|step| step.as_ref() == Some(lapse))))
     }
+}
 
+impl Session {
     /// Breaks an agreement whose term passed by what is held, unless Sienge knows of a payment on any of its bills: a webhook may be late, and a break is
     /// final. What cannot be looked at leaves the agreement as it is.
     async fn lapse(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
         let bills = agreement.bills();
         let reads = whole(&bills);
-        let outcomes = self
-            .sync_bills(Scope::Webhook, &reads, &mut Report::default())
-            .await?;
+        let outcomes = self.sync.sync_bills(Scope::Webhook, &reads).await?;
         if let Some((bill, synced)) = outcomes
             .iter()
             .find(|(_, synced)| **synced != SyncOutcome::InSync)
@@ -138,12 +138,14 @@ impl Session {
         }
         for bill in bills {
             // What the look told of it, and what an earlier one left undone.
-            let held = self.whole_bill(bill).await?;
-            self.review_one(&agreement.id, bill, &held).await?;
+            let held = self.agreements.whole_bill(bill).await?;
+            self.agreements
+                .review_one(&agreement.id, bill, &held)
+                .await?;
         }
         let agreement = self.agreement(&agreement.id).await?;
-        match self.lapse_of(&agreement).await? {
-            Some(step) => self.take(&agreement, &step).await,
+        match self.agreements.lapse_of(&agreement).await? {
+            Some(step) => self.agreements.take(&agreement, &step).await,
             None => Ok(agreement),
         }
     }
@@ -155,8 +157,8 @@ impl Session {
         };
         match agreement.state.name() {
             StateName::AwaitingErp => return self.resume_erp(agreement).await.map(drop),
-            StateName::Broken if self.returns_originals(&agreement) => {
-                return self.return_originals(&agreement).await;
+            StateName::Broken if self.agreements.returns_originals(&agreement) => {
+                return self.agreements.return_originals(&agreement).await;
             }
             name if name.is_final() => {
                 return Ok(self.adapters.store.agreement_is_done(&agreement).await?);
@@ -165,8 +167,8 @@ impl Session {
         }
         let (mut unread, mut critiques) = (false, Vec::new());
         for bill in agreement.bills() {
-            let held = self.whole_bill(bill).await?;
-            self.review_one(id, bill, &held).await?;
+            let held = self.agreements.whole_bill(bill).await?;
+            self.agreements.review_one(id, bill, &held).await?;
             unread |= remake_is_unread(&agreement, &held);
             critiques.extend(unclassified(
                 &agreement,
@@ -190,7 +192,7 @@ impl Session {
         let is_late = agreement
             .next_row()
             .is_some_and(|row| row.due_on < self.today);
-        if is_late && self.lapse_of(&agreement).await?.is_some() {
+        if is_late && self.agreements.lapse_of(&agreement).await?.is_some() {
             agreement = Box::pin(self.lapse(agreement)).await?;
         }
         if agreement.state == AgreementState::Active {

@@ -42,18 +42,22 @@ impl Session {
         }
         let selected: BTreeSet<BillId> = new.keys().map(|key| key.bill).collect();
         let terms = Terms {
-            settings: &self.agreement_settings(new.creditor),
+            settings: &self.agreements.agreement_settings(new.creditor),
             classes: &self.settings.settlement_classes,
             index_bases: &self.settings.retroactive_index_bases,
         };
         for _ in 0..MAX_CONFLICTS {
-            let bills = self.bills_of(selected.iter().copied()).await?;
+            let bills = self.agreements.bills_of(selected.iter().copied()).await?;
             if new.kind == AgreementKind::Integrated && new.indexer.is_none() && selected.len() == 1
             {
                 new.indexer = Some(self.indexer_of(&new).await?);
             }
             let saved = draft(&self.tenant, &new, &bills, terms, self.today, self.now())?;
-            match self.write_agreement(&saved, &claims_of(&bills)).await {
+            match self
+                .agreements
+                .write_agreement(&saved, &claims_of(&bills))
+                .await
+            {
                 Ok(()) => {
                     tracing::info!(tenant = %self.tenant, agreement = %new.id, state = saved.agreement.state.name().as_str(), "agreement saved");
                     return self.go_on(saved.agreement).await;

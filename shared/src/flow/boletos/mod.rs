@@ -14,7 +14,7 @@ pub use email::BoletoEmail;
 pub use error::BoletoError;
 pub use second_copy::{LINK_LIFE_SECONDS, SecondCopy};
 
-use super::{Reading, Report, Session};
+use super::Session;
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
@@ -23,6 +23,7 @@ use crate::portfolio::{
 };
 use crate::settings::CreditorSettings;
 use crate::sienge::{Client, DueDateChange, Priority, SiengeError, SlipAnswer};
+use crate::sync::Reading;
 
 /// What a boleto is asked for.
 struct Subject<'a> {
@@ -203,9 +204,7 @@ async fn as_sienge_says<'a>(
     let seen = sienge.observe_by_rest(bill).await?;
     let told = told_of(&seen, installment);
     // Should the commit fail, the next webhook or load does it; the boleto does not wait for it.
-    session
-        .sync_seen(&mut view, vec![seen], &mut Report::default())
-        .await?;
+    session.sync.sync_seen(&mut view, vec![seen]).await?;
     let mut subject = subject(session, bill, installment).await?;
     (subject.installment.due_on, subject.installment.balance) =
         told.ok_or_else(|| gone(bill, installment))?;

@@ -6,16 +6,19 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+use async_trait::async_trait;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::{FlowError, Report, Session, SyncOutcome};
+use super::{FlowError, SyncOutcome};
 use crate::calendar::Date;
 use crate::ids::{
     BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId, TenantId, UnitId,
 };
 use crate::portfolio::{CreditBureauRecord, Customer, Enterprise, Scope};
-use crate::sienge::{self, CustomerFilter, Rows, SalesContractFilter, SiengeError};
+use crate::sienge::{self, Client, CustomerFilter, Rows, SalesContractFilter, SiengeError};
+use crate::store::{CatalogueItem, Store};
+use crate::sync::{Records, RunningReport, Unread};
 use rows::{to_customer, to_sales_contract, to_unit};
 
 /// For so few enterprises it does not pay to ask how many units there are.
@@ -70,6 +73,16 @@ impl AllRecords {
     }
 }
 
+/// What one tenant's portfolio holds beside installments.
+pub(super) struct SessionRecords {
+    pub(super) tenant: TenantId,
+    pub(super) store: Store,
+    pub(super) sienge: Client,
+    /// Write nothing.
+    pub(super) dry_run: bool,
+    pub(super) report: RunningReport,
+}
+
 /// What a list of sales contracts named.
 #[derive(Default)]
 struct ContractList {
@@ -107,20 +120,79 @@ impl FailureStreak {
     }
 }
 
-impl Session {
+/// Records that webhooks name, read one by one. What concerns them all, and troubles in a row that are no refusals, leave the others
+/// unread, too.
+struct Named<'a, I> {
+    tenant: &'a TenantId,
+    what: &'a str,
+    /// Those that could not be read.
+    unread: Unread<I>,
+    troubles: usize,
+    /// Why the others are not tried.
+    stopped: Option<FlowError>,
+}
+
+impl<'a, I: Copy + Ord + Display> Named<'a, I> {
+    fn new(tenant: &'a TenantId, what: &'a str) -> Self {
+        Self {
+            tenant,
+            what,
+            unread: Unread::new(),
+            troubles: 0,
+            stopped: None,
+        }
+    }
+
+    /// Whether one is to be read.
+    fn wants(&mut self, id: I) -> bool {
+        if let Some(error) = &self.stopped {
+            self.unread.extend(unread(self.what, [id], error));
+        }
+        self.stopped.is_none()
+    }
+
+    /// Notes what came of one; answers what was read.
+    fn note<T>(&mut self, id: I, read: Result<T, FlowError>) -> Option<T> {
+        let error = match read {
+            Ok(read) => {
+                self.troubles = 0;
+                return Some(read);
+            }
+            Err(error) => error,
+        };
+        tracing::error!(tenant = %self.tenant, record = self.what, %id, %error, "a record that webhooks name could not be read");
+        let is_of_one = matches!(&error, FlowError::Sienge(error) if error.may_be_of_one());
+        self.troubles += usize::from(!error.is_lasting());
+        self.unread.extend(unread(self.what, [id], &error));
+        if !is_of_one || self.troubles >= TROUBLES_IN_A_ROW {
+            self.stopped = Some(error);
+        }
+        None
+    }
+}
+
+#[async_trait]
+impl Records for SessionRecords {
+    async fn want_customers(&self, ids: &BTreeSet<CustomerId>) -> Result<(), FlowError> {
+        if !self.dry_run {
+            let new: Vec<CustomerId> = ids.iter().copied().collect();
+            self.store.note_unread_customers(&self.tenant, &new).await?;
+        }
+        Ok(())
+    }
+
     /// Makes sure that the customers of new contracts are in the portfolio. Webhooks and imports open few contracts and read each
     /// customer; a reconciliation opens many, and reads all customers in pages at its end, so it only notes that they are wanted.
-    pub(super) async fn know_customers(
+    async fn know_customers(
         &self,
         scope: Scope,
         ids: &BTreeSet<CustomerId>,
-        report: &mut Report,
     ) -> Result<(), FlowError> {
-        if ids.is_empty() || self.dry_run {
+        if self.dry_run {
             return Ok(());
         }
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
-        let known = self.adapters.store.customers(&self.tenant, &wanted).await?;
+        let known = self.store.customers(&self.tenant, &wanted).await?;
         let unknown: Vec<CustomerId> = wanted
             .into_iter()
             .filter(|id| {
@@ -135,95 +207,82 @@ impl Session {
             .copied()
             .filter(|id| known.get(id).is_none_or(|held| held.erased_on.is_some()))
             .collect();
-        self.adapters
-            .store
-            .note_unread_customers(&self.tenant, &new)
-            .await?;
+        self.store.note_unread_customers(&self.tenant, &new).await?;
         if !scope.reconciles() {
-            self.read_customers(&unknown, report).await?;
+            self.read_customers(&unknown).await?;
         }
         Ok(())
     }
 
-    /// Reads again those of the customers that the portfolio has; answers those that could not be read.
-    pub(super) async fn refresh_customers(
+    async fn sales_contracts(
         &self,
-        ids: &BTreeSet<CustomerId>,
-        report: &mut Report,
-    ) -> BTreeMap<CustomerId, SyncOutcome> {
+        ids: &BTreeSet<SalesContractId>,
+    ) -> (
+        BTreeMap<SalesContractId, Option<BillId>>,
+        Unread<SalesContractId>,
+    ) {
+        let mut bills = BTreeMap::new();
+        let mut named = Named::new(&self.tenant, "contrato de venda");
+        for id in ids {
+            if named.wants(*id) {
+                let read = self.read_sales_contract(*id).await;
+                bills.extend(named.note(*id, read).map(|bill| (*id, bill)));
+            }
+        }
+        (bills, named.unread)
+    }
+
+    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> Unread<CustomerId> {
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
-        let held = match self.adapters.store.customers(&self.tenant, &wanted).await {
+        let held = match self.store.customers(&self.tenant, &wanted).await {
             Ok(held) => held.into_values(),
             Err(error) => return unread("cliente", ids.iter().copied(), &error.into()),
         };
-        let known = held
+        let known: Vec<CustomerId> = held
             .filter(|held| held.erased_on.is_none())
-            .map(|held| held.id);
-        self.read_each("cliente", known, async |id| {
-            self.read_customers(&[id], report).await
-        })
-        .await
+            .map(|held| held.id)
+            .collect();
+        let mut named = Named::new(&self.tenant, "cliente");
+        for id in known {
+            if named.wants(id) {
+                named.note(id, self.read_customers(&[id]).await);
+            }
+        }
+        named.unread
     }
 
-    async fn read_customers(
-        &self,
-        ids: &[CustomerId],
-        report: &mut Report,
-    ) -> Result<(), FlowError> {
+    async fn units(&self, ids: &BTreeSet<UnitId>) -> Unread<UnitId> {
+        let mut named = Named::new(&self.tenant, "unidade");
+        for id in ids {
+            if named.wants(*id) {
+                named.note(*id, self.read_unit(*id).await);
+            }
+        }
+        named.unread
+    }
+}
+
+impl SessionRecords {
+    async fn read_customers(&self, ids: &[CustomerId]) -> Result<(), FlowError> {
         for id in ids {
             // A customer that can't be read yet (Sienge announces some before they are readable) stays wanted.
             if let Some(customer) = self.sienge.customer(*id).await?
                 && let Some(customer) = to_customer(&customer)
             {
-                self.write(&[customer], report).await?;
+                self.write(&[customer]).await?;
             }
         }
         Ok(())
     }
 
-    /// Reads units that a webhook named; answers those that could not be read.
-    pub(super) async fn refresh_units(
-        &self,
-        ids: &BTreeSet<UnitId>,
-        report: &mut Report,
-    ) -> BTreeMap<UnitId, SyncOutcome> {
-        let ids = ids.iter().copied();
-        self.read_each("unidade", ids, async |id| self.read_unit(id, report).await)
-            .await
-    }
-
-    async fn read_unit(&self, id: UnitId, report: &mut Report) -> Result<(), FlowError> {
+    async fn read_unit(&self, id: UnitId) -> Result<(), FlowError> {
         match self.sienge.unit(id).await?.as_ref().and_then(to_unit) {
-            Some(unit) => self.write(&[unit], report).await,
+            Some(unit) => self.write(&[unit]).await,
             None => Ok(()),
         }
     }
 
-    /// Reads sales contracts that a webhook named: for each that could be read, its bill; and those that could not.
-    pub(super) async fn read_sales_contracts(
-        &self,
-        ids: &BTreeSet<SalesContractId>,
-        report: &mut Report,
-    ) -> (
-        BTreeMap<SalesContractId, Option<BillId>>,
-        BTreeMap<SalesContractId, SyncOutcome>,
-    ) {
-        let mut bills = BTreeMap::new();
-        let ids = ids.iter().copied();
-        let read = async |id| {
-            let bill = self.read_sales_contract(id, report).await?;
-            bills.insert(id, bill);
-            Ok(())
-        };
-        let unread = self.read_each("contrato de venda", ids, read).await;
-        (bills, unread)
-    }
-
-    async fn read_sales_contract(
-        &self,
-        id: SalesContractId,
-        report: &mut Report,
-    ) -> Result<Option<BillId>, FlowError> {
+    async fn read_sales_contract(&self, id: SalesContractId) -> Result<Option<BillId>, FlowError> {
         let contract = self.sienge.sales_contract(id).await?;
         let Some(contract) = contract.as_ref().and_then(to_sales_contract) else {
             return Ok(None);
@@ -231,39 +290,11 @@ impl Session {
         let bill = contract.bill;
         // A rescission sets the unit free, which Sienge announces no further.
         let freed = contract.unit.filter(|_| contract.cancelled_on.is_some());
-        self.write(&[contract], report).await?;
+        self.write(&[contract]).await?;
         if let Some(unit) = freed {
-            self.read_unit(unit, report).await?;
+            self.read_unit(unit).await?;
         }
         Ok(Some(bill))
-    }
-
-    /// Reads records one by one; answers those that could not be read. What concerns them all, and troubles in a row that are no refusals,
-    /// leave the others unread too.
-    async fn read_each<I: Copy + Ord + Display>(
-        &self,
-        what: &str,
-        ids: impl IntoIterator<Item = I>,
-        mut read: impl AsyncFnMut(I) -> Result<(), FlowError>,
-    ) -> BTreeMap<I, SyncOutcome> {
-        let mut failed = BTreeMap::new();
-        let mut troubles = 0;
-        let mut ids = ids.into_iter();
-        while let Some(id) = ids.next() {
-            let Err(error) = read(id).await else {
-                troubles = 0;
-                continue;
-            };
-            tracing::error!(tenant = %self.tenant, record = what, id = %id, %error, "a record that webhooks name could not be read");
-            let is_of_one = matches!(&error, FlowError::Sienge(error) if error.may_be_of_one());
-            troubles += usize::from(!error.is_lasting());
-            let go_on = is_of_one && troubles < TROUBLES_IN_A_ROW;
-            failed.extend(unread(what, [id], &error));
-            if !go_on {
-                failed.extend(unread(what, ids.by_ref(), &error));
-            }
-        }
-        failed
     }
 
     /// What changed since a day. Returns the bills of the contracts that were cancelled.
@@ -271,25 +302,20 @@ impl Session {
         &self,
         creditor: CreditorId,
         since: Date,
-        report: &mut Report,
     ) -> Result<BTreeSet<BillId>, FlowError> {
-        self.read_enterprises(creditor, report).await?;
+        self.read_enterprises(creditor).await?;
         let customers = self.sienge.customers(&CustomerFilter {
             modified_after: Some(since),
             ..CustomerFilter::default()
         });
-        self.update_known_customers(customers, report).await?;
+        self.update_known_customers(customers).await?;
         let changed = SalesContractFilter {
             company: Some(creditor),
             modified_after: Some(since),
             ..SalesContractFilter::default()
         };
-        let list = self.read_contract_list(changed, report).await?;
-        let held = self
-            .adapters
-            .store
-            .held_units(&self.tenant, &list.units)
-            .await?;
+        let list = self.read_contract_list(changed).await?;
+        let held = self.store.held_units(&self.tenant, &list.units).await?;
         let new = list
             .units
             .iter()
@@ -298,16 +324,16 @@ impl Session {
         let units: BTreeSet<UnitId> = list.freed.iter().copied().chain(new).collect();
         let mut streak = FailureStreak::default();
         for unit in units.into_iter().take(ONE_BY_ONE) {
-            let read = self.read_unit(unit, report).await;
+            let read = self.read_unit(unit).await;
             if !streak.should_continue(&self.tenant, "unit", read)? {
                 break;
             }
         }
         // Customers that could not be read when their contract was opened.
-        let unread = self.adapters.store.unread_customers(&self.tenant).await?;
+        let unread = self.store.unread_customers(&self.tenant).await?;
         let mut streak = FailureStreak::default();
         for customer in unread.into_iter().take(ONE_BY_ONE) {
-            let read = self.read_customers(&[customer], report).await;
+            let read = self.read_customers(&[customer]).await;
             if !streak.should_continue(&self.tenant, "customer", read)? {
                 break;
             }
@@ -321,12 +347,11 @@ impl Session {
         &self,
         creditor: CreditorId,
         step: AllRecords,
-        report: &mut Report,
     ) -> Result<AllRecords, FlowError> {
         let listed = match step {
             AllRecords::Enterprises => {
-                let enterprises = self.read_enterprises(creditor, report).await?;
-                self.read_all_units(&enterprises, report).await?;
+                let enterprises = self.read_enterprises(creditor).await?;
+                self.read_all_units(&enterprises).await?;
                 enterprises.len()
             }
             AllRecords::SalesContracts(skip) => {
@@ -340,7 +365,7 @@ impl Session {
                     .sales_contracts(&of_creditor)
                     .take(ROWS_IN_A_STEP)
                     .boxed();
-                self.keep(rows, to_sales_contract, report).await?
+                self.keep(rows, to_sales_contract).await?
             }
             AllRecords::Customers(skip) => {
                 let all = CustomerFilter {
@@ -348,7 +373,7 @@ impl Session {
                     ..CustomerFilter::default()
                 };
                 let rows = self.sienge.customers(&all).take(ROWS_IN_A_STEP).boxed();
-                self.update_known_customers(rows, report).await?
+                self.update_known_customers(rows).await?
             }
             AllRecords::Done => 0,
         };
@@ -356,11 +381,7 @@ impl Session {
     }
 
     /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than asking for each enterprise's.
-    async fn read_all_units(
-        &self,
-        enterprises: &[EnterpriseId],
-        report: &mut Report,
-    ) -> Result<(), FlowError> {
+    async fn read_all_units(&self, enterprises: &[EnterpriseId]) -> Result<(), FlowError> {
         if enterprises.len() > FEW_ENTERPRISES
             && let Some(calls) = self.sienge.calls_for_all_units().await?
             && calls < enterprises.len()
@@ -368,23 +389,18 @@ impl Session {
             let ours: BTreeSet<EnterpriseId> = enterprises.iter().copied().collect();
             let to_our_unit =
                 |row: &sienge::Unit| to_unit(row).filter(|unit| ours.contains(&unit.enterprise));
-            self.keep(self.sienge.units(None), to_our_unit, report)
-                .await?;
+            self.keep(self.sienge.units(None), to_our_unit).await?;
             return Ok(());
         }
         for enterprise in enterprises {
-            self.keep(self.sienge.units(Some(*enterprise)), to_unit, report)
+            self.keep(self.sienge.units(Some(*enterprise)), to_unit)
                 .await?;
         }
         Ok(())
     }
 
     /// SPC state of the creditor's late installments; neither its webhooks nor its other resources tell it.
-    pub(super) async fn read_credit_bureau(
-        &self,
-        creditor: CreditorId,
-        report: &mut Report,
-    ) -> Result<(), FlowError> {
+    pub(super) async fn read_credit_bureau(&self, creditor: CreditorId) -> Result<(), FlowError> {
         let mut sent: BTreeMap<BillId, BTreeSet<InstallmentId>> = BTreeMap::new();
         let mut rows = self.sienge.defaulters(creditor, None);
         while let Some(row) = rows.next().await {
@@ -407,24 +423,16 @@ impl Session {
             .map(|(bill, installments)| CreditBureauRecord { bill, installments })
             .collect();
         let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
-        let held = self
-            .adapters
-            .store
-            .credit_bureau(&self.tenant, &bills)
-            .await?;
+        let held = self.store.credit_bureau(&self.tenant, &bills).await?;
         // A bill that was never sent needs no record saying so.
         let worth: Vec<CreditBureauRecord> = told
             .into_iter()
             .filter(|record| !record.installments.is_empty() || held.contains_key(&record.bill))
             .collect();
-        self.write(&worth, report).await
+        self.write(&worth).await
     }
 
-    async fn read_enterprises(
-        &self,
-        creditor: CreditorId,
-        report: &mut Report,
-    ) -> Result<Vec<EnterpriseId>, FlowError> {
+    async fn read_enterprises(&self, creditor: CreditorId) -> Result<Vec<EnterpriseId>, FlowError> {
         let mut ids = Vec::new();
         let to_enterprise = |enterprise: &sienge::Enterprise| {
             let id = EnterpriseId(enterprise.id?);
@@ -435,19 +443,14 @@ impl Session {
                 company: enterprise.company_id.map(CreditorId),
             })
         };
-        self.keep(
-            self.sienge.enterprises(Some(creditor)),
-            to_enterprise,
-            report,
-        )
-        .await?;
+        self.keep(self.sienge.enterprises(Some(creditor)), to_enterprise)
+            .await?;
         Ok(ids)
     }
 
     async fn read_contract_list(
         &self,
         filter: SalesContractFilter,
-        report: &mut Report,
     ) -> Result<ContractList, FlowError> {
         let mut list = ContractList::default();
         let rows = self.sienge.sales_contracts(&filter);
@@ -460,7 +463,7 @@ impl Session {
             }
             Some(record)
         };
-        self.keep(rows, to_record, report).await?;
+        self.keep(rows, to_record).await?;
         Ok(list)
     }
 
@@ -468,7 +471,6 @@ impl Session {
     async fn update_known_customers(
         &self,
         mut rows: Rows<sienge::Customer>,
-        report: &mut Report,
     ) -> Result<usize, FlowError> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut listed = 0;
@@ -482,9 +484,9 @@ impl Session {
                     .iter()
                     .map(|customer: &Customer| customer.id)
                     .collect();
-                let known = self.adapters.store.customers(&self.tenant, &ids).await?;
+                let known = self.store.customers(&self.tenant, &ids).await?;
                 batch.retain(|customer| known.contains_key(&customer.id));
-                self.write(&batch, report).await?;
+                self.write(&batch).await?;
                 batch.clear();
             }
             if ended {
@@ -494,11 +496,10 @@ impl Session {
     }
 
     /// Keeps the records of rows; answers how many rows there were.
-    async fn keep<T, R: crate::store::CatalogueItem>(
+    async fn keep<T, R: CatalogueItem>(
         &self,
         mut rows: Rows<T>,
         mut map: impl FnMut(&T) -> Option<R>,
-        report: &mut Report,
     ) -> Result<usize, FlowError> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut listed = 0;
@@ -507,25 +508,19 @@ impl Session {
             listed += 1;
             batch.extend(map(&row));
             if batch.len() >= BATCH {
-                self.write(&batch, report).await?;
+                self.write(&batch).await?;
                 batch.clear();
             }
         }
-        self.write(&batch, report).await?;
+        self.write(&batch).await?;
         Ok(listed)
     }
 
-    async fn write<R: crate::store::CatalogueItem>(
-        &self,
-        records: &[R],
-        report: &mut Report,
-    ) -> Result<(), FlowError> {
+    async fn write<R: CatalogueItem>(&self, records: &[R]) -> Result<(), FlowError> {
         if !self.dry_run && !records.is_empty() {
-            report.records_changed += self
-                .adapters
-                .store
-                .put_if_changed(&self.tenant, records)
-                .await? as u64;
+            let changed = self.store.put_if_changed(&self.tenant, records).await?;
+            self.report
+                .with(|report| report.records_changed += changed as u64);
         }
         Ok(())
     }

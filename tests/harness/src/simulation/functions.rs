@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{
@@ -13,6 +12,7 @@ use ponte::portfolio::{
     Scope,
 };
 use ponte::sienge::group;
+use ponte::sync::{ReadRequest, Reading, must_ask};
 
 use super::mirror::{SHARE, SyncOutcome};
 use super::{Halt, Simulation, WebhookId, WebhookState, at};

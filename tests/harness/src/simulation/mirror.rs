@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ponte::calendar::Timestamp;
-use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::portfolio::{
     Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Observation, ObservedBill,
     Oddity, Outcome, ReturnReason, Scope, Unread, compare,
 };
 use ponte::store::Stamp;
+use ponte::sync::{ReadRequest, Reading, must_ask};
 
 use super::sienge::{REFUSED, Source};
 use super::store::MemoryStore;

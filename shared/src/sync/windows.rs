@@ -18,9 +18,9 @@ pub struct Window {
 }
 
 /// Windows of due dates no longer than this are not cut: that one was not read has another cause than its size.
-pub(super) const MONTH: u32 = 31;
+pub const MONTH: u32 = 31;
 /// Windows of payments are cut down to this.
-pub(super) const DAY: u32 = 1;
+pub const DAY: u32 = 1;
 /// The first and the last day that Sienge's filters can spell (`yyyy-MM-dd`): a year that somebody mistyped is read like any other.
 const FIRST: Date = jiff::civil::date(1, 1, 1);
 const LAST: Date = jiff::civil::date(9999, 12, 31);

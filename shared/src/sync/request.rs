@@ -1,4 +1,4 @@
-//! How fresh a read is: whether some news wants one, and whether what was read may still be compared with what is held.
+//! Why a bill is read: whether some news wants a read, and whether a read shows what it was for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,13 @@ use jiff::SignedDuration;
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, InstallmentId};
 use crate::intake::Hints;
-use crate::portfolio::{Critique, HeldBill, Observation, Scope};
+use crate::portfolio::{Critique, HeldBill, Observation};
 
-/// How far the clocks of two functions may differ.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
 /// Sienge tells of some changes before a read shows them: one that began so long after the news does.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// Bills to read, and why.
+pub type Requests = BTreeMap<BillId, ReadRequest>;
 
 /// Why a bill is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,63 +140,12 @@ fn is_shown(told_at: Timestamp, read_at: Timestamp) -> bool {
 }
 
 /// Bills to read, whatever was read before.
-pub(super) fn whole<'a>(
-    bills: impl IntoIterator<Item = &'a BillId>,
-) -> BTreeMap<BillId, ReadRequest> {
+#[must_use]
+pub fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> Requests {
     bills
         .into_iter()
         .map(|bill| (*bill, ReadRequest::default()))
         .collect()
-}
-
-/// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
-/// is not compared with that, but read again.
-#[derive(Debug)]
-pub struct Reading {
-    /// What is being done.
-    pub scope: Scope,
-    /// The read began then.
-    pub began: Timestamp,
-    /// Versions of bills before the read, or as our own commits left them; of the others the instant of their last change counts.
-    versions: BTreeMap<BillId, u64>,
-}
-
-impl Reading {
-    /// Of a read that begins at an instant.
-    #[must_use]
-    pub const fn begin(scope: Scope, now: Timestamp) -> Self {
-        Self {
-            scope,
-            began: now,
-            versions: BTreeMap::new(),
-        }
-    }
-
-    /// The bill had this version when the read began.
-    #[must_use]
-    pub fn knowing(mut self, bill: BillId, version: u64) -> Self {
-        self.know(bill, version);
-        self
-    }
-
-    /// The bill had this version when the read began, or has it by our own commit. Of what was only loaded meanwhile nothing is known:
-    /// somebody else may have made that version.
-    pub fn know(&mut self, bill: BillId, version: u64) {
-        self.versions.insert(bill, version);
-    }
-
-    /// Whether somebody may have committed what is held after the read began.
-    #[must_use]
-    pub fn is_older_than(&self, bill: BillId, held: &HeldBill) -> bool {
-        match self.versions.get(&bill) {
-            Some(version) => held.version != *version,
-            None => held.changed_at.is_some_and(|changed| {
-                changed
-                    .saturating_add(CLOCKS_DIFFER)
-                    .is_ok_and(|changed| changed >= self.began)
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

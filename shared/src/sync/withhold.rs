@@ -4,19 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use super::breaker::{FEW_REMOVALS, InQuestion, Tally, must_ask};
-use super::{FlowError, Report, Session};
+use super::{BillSync, FlowError};
 use crate::ids::{BillId, CreditorId};
 use crate::portfolio::Critique;
 use crate::settings::CreditorSettings;
 use crate::store::CritiqueNote;
 
-impl Session {
+impl BillSync {
     /// The bills in question that are left as they are: with what this invocation took away before, they are more than goes unasked. The
     /// operator is told of each.
     pub(super) async fn withhold(
         &self,
         in_question: &BTreeMap<BillId, InQuestion>,
-        report: &mut Report,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut removals: BTreeMap<CreditorId, u64> = BTreeMap::new();
         for of_bill in in_question.values() {
@@ -46,16 +45,13 @@ impl Session {
                 })
                 .collect();
             withheld.extend(critiques.iter().map(Critique::bill));
-            for critique in &critiques {
-                report.criticise(critique.text());
-            }
-            if !self.dry_run {
-                let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
-                self.adapters
-                    .store
-                    .record_critiques(&self.tenant, Some(creditor), &notes, self.now())
-                    .await?;
-            }
+            self.report.with(|report| {
+                for critique in &critiques {
+                    report.criticise(critique.text());
+                }
+            });
+            let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
+            self.portfolio.criticise(Some(creditor), &notes).await?;
         }
         Ok(withheld)
     }
@@ -81,11 +77,7 @@ impl Session {
         if let Some(open) = self.tally(creditor).held_open {
             return Ok(open);
         }
-        let open = self
-            .adapters
-            .store
-            .count_open(&self.tenant, creditor)
-            .await?;
+        let open = self.portfolio.count_open(creditor).await?;
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.entry(creditor).or_default().held_open = Some(open);
         Ok(open)

@@ -1,6 +1,7 @@
 //! What a run did, counted, and told in Portuguese.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +72,28 @@ pub struct Report {
     pub more_failures: u64,
 }
 
+/// What is done and not reported yet, gathered from everything that does something in one invocation.
+#[derive(Debug, Clone, Default)]
+pub struct RunningReport(Arc<Mutex<Report>>);
+
+impl RunningReport {
+    /// Adds to it.
+    pub fn with(&self, add: impl FnOnce(&mut Report)) {
+        add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes a bill that failed.
+    pub fn fail(&self, bill: BillId, why: String) {
+        self.with(|report| report.fail(bill, why));
+    }
+
+    /// What was done since it was last taken.
+    #[must_use]
+    pub fn take(&self) -> Report {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl Report {
     /// Counts a committed (or, in a dry run, a computed) outcome.
     pub fn count(&mut self, outcome: &Outcome) {
@@ -138,7 +161,7 @@ impl Report {
     /// What counts of a step that is taken again after the bills up to `done`: what it changed, and which of those failed. What it reads
     /// and compares, and what else fails, its repetition tells.
     #[must_use]
-    pub(super) fn repeated(mut self, done: Option<BillId>) -> Self {
+    pub fn repeated(mut self, done: Option<BillId>) -> Self {
         self.failures
             .retain(|bill, _| done.is_some_and(|done| *bill <= done));
         Self {

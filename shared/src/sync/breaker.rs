@@ -19,9 +19,11 @@ pub fn must_ask(removals: u64, held_open: u64, share_percent: u8) -> bool {
 
 /// How many installments of a bill would be taken away, and who holds them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct InQuestion {
-    pub(super) creditor: CreditorId,
-    pub(super) installments: u64,
+pub struct InQuestion {
+    /// The creditor.
+    pub creditor: CreditorId,
+    /// The installments.
+    pub installments: u64,
 }
 
 impl InQuestion {

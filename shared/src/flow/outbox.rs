@@ -1,0 +1,48 @@
+//! Committed events on their way to the bus.
+
+use crate::aws::{Bus, BusEvent};
+use crate::ids::TenantId;
+use crate::portfolio::TimelineEvent;
+use crate::store::Store;
+
+/// Publishes committed events and answers how many are done with. A failure is no loss: they stay in the outbox and the payments
+/// sweep publishes them.
+pub(super) async fn publish(
+    store: &Store,
+    bus: &dyn Bus,
+    tenant: &TenantId,
+    events: &[TimelineEvent],
+) -> usize {
+    let told: Vec<Option<BusEvent>> = events
+        .iter()
+        .map(|event| bus_event(tenant, event))
+        .collect();
+    let to_tell: Vec<BusEvent> = told.iter().flatten().cloned().collect();
+    let mut taken = match bus.publish(&to_tell).await {
+        Ok(taken) => taken.into_iter(),
+        Err(error) => {
+            tracing::warn!(%tenant, %error, events = to_tell.len(), "events not published; the payments sweep will publish them");
+            return 0;
+        }
+    };
+    // An event that says nothing to other systems is done with, too.
+    let published = events
+        .iter()
+        .zip(&told)
+        .filter(|(_, told)| told.is_none() || taken.next().unwrap_or(false));
+    let published: Vec<TimelineEvent> = published.map(|(event, _)| event.clone()).collect();
+    if let Err(error) = store.mark_published(tenant, &published).await {
+        tracing::warn!(%tenant, %error, "published events stay in the outbox; they will be published once more");
+    }
+    published.len()
+}
+
+fn bus_event(tenant: &TenantId, event: &TimelineEvent) -> Option<BusEvent> {
+    let (detail_type, mut detail) = event.domain_event()?;
+    detail["tenant"] = serde_json::json!(tenant.as_str());
+    detail["id"] = serde_json::json!(event.id);
+    Some(BusEvent {
+        detail_type,
+        detail,
+    })
+}

@@ -1,0 +1,57 @@
+//! What an operator is told of bills that are not as they should be.
+
+use std::sync::atomic::Ordering;
+
+use super::{BillSync, FlowError};
+use crate::ids::CreditorId;
+use crate::portfolio::Outcome;
+use crate::store::CritiqueNote;
+
+/// Critiques of bills written down in one invocation at most: what is wrong everywhere is told often enough then.
+const MAX_CRITIQUES: usize = 500;
+
+impl BillSync {
+    /// Tells an operator of something that concerns no one bill.
+    pub(super) async fn criticise(
+        &self,
+        creditor: CreditorId,
+        text: String,
+    ) -> Result<(), FlowError> {
+        self.report.with(|report| report.criticise(text.clone()));
+        let note = CritiqueNote { bill: None, text };
+        self.portfolio.criticise(Some(creditor), &[note]).await?;
+        Ok(())
+    }
+
+    /// Tells an operator of a comparison's critiques.
+    pub(super) async fn note_critiques(
+        &self,
+        outcome: &Outcome,
+        creditor: Option<CreditorId>,
+    ) -> Result<(), FlowError> {
+        if outcome.critiques.is_empty() {
+            return Ok(());
+        }
+        self.report.with(|report| {
+            for critique in &outcome.critiques {
+                report.criticise(critique.text());
+            }
+        });
+        let told = self
+            .critiques
+            .fetch_add(outcome.critiques.len(), Ordering::Relaxed);
+        let notes: Vec<CritiqueNote> = if told < MAX_CRITIQUES {
+            outcome.critiques.iter().map(CritiqueNote::from).collect()
+        } else if told >= 2 * MAX_CRITIQUES {
+            return Ok(());
+        } else {
+            tracing::warn!(tenant = %self.tenant, critiques = outcome.critiques.len(), "more critiques than are written down");
+            let text = format!(
+                "Há mais de {MAX_CRITIQUES} críticas em uma execução; as demais não estão listadas. O resumo da execução diz quantas são."
+            );
+            vec![CritiqueNote { bill: None, text }]
+        };
+        self.portfolio.criticise(creditor, &notes).await?;
+        Ok(())
+    }
+}

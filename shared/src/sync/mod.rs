@@ -1,0 +1,137 @@
+//! Observe, compare, commit: bills, rows and webhooks are brought up to date, whatever the reason to look at them.
+//!
+//! Everything here may be repeated at any time, because comparing again yields only what is still missing. What it reaches
+//! out to stands behind the traits of [`Portfolio`], [`Erp`], [`Records`] and [`Clock`].
+
+mod breaker;
+mod commit;
+mod critiques;
+mod error;
+mod kept;
+mod outcome;
+mod ports;
+mod reading;
+mod report;
+mod request;
+mod rounds;
+mod rows;
+mod webhooks;
+mod windows;
+mod withhold;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub use breaker::{InQuestion, must_ask};
+pub use commit::{LeftToDo, Outcomes};
+pub use error::FlowError;
+pub use kept::{Extract, KeptRows};
+pub use outcome::SyncOutcome;
+pub use ports::{Clock, Commit, Erp, Portfolio, Records, Row, Unread};
+pub use reading::Reading;
+pub use report::{Report, RunningReport};
+pub use request::{ReadRequest, Requests, whole};
+pub use rows::{Passed, due_in};
+pub use webhooks::Processed;
+pub use windows::{DAY, MONTH, Window, all, everything};
+
+use crate::calendar::{Date, Timestamp};
+use crate::ids::{CreditorId, TenantId};
+use crate::portfolio::Policy;
+use crate::settings::{CreditorSettings, TenantSettings};
+use breaker::Tally;
+
+/// What a synchronisation reaches out to.
+#[derive(Clone)]
+pub struct Ports {
+    /// What is held.
+    pub portfolio: Arc<dyn Portfolio>,
+    /// What Sienge says.
+    pub erp: Arc<dyn Erp>,
+    /// What is no installment.
+    pub records: Arc<dyn Records>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Brings one tenant's bills up to date, in one invocation.
+pub struct BillSync {
+    /// Whose bills.
+    pub tenant: TenantId,
+    /// The tenant's settings.
+    pub settings: Arc<TenantSettings>,
+    /// Its active creditors.
+    pub creditors: Arc<BTreeMap<CreditorId, CreditorSettings>>,
+    /// Civil date in America/Sao_Paulo when the invocation began.
+    pub today: Date,
+    /// What was done since it was last taken.
+    pub report: RunningReport,
+    portfolio: Arc<dyn Portfolio>,
+    erp: Arc<dyn Erp>,
+    records: Arc<dyn Records>,
+    clock: Arc<dyn Clock>,
+    /// Critiques written down so far.
+    critiques: AtomicUsize,
+    /// What the circuit breaker knows of each creditor.
+    tallies: Mutex<BTreeMap<CreditorId, Tally>>,
+}
+
+impl BillSync {
+    /// For an invocation that begins now. Records add what they change to `report`, too.
+    #[must_use]
+    pub fn new(
+        tenant: TenantId,
+        settings: Arc<TenantSettings>,
+        creditors: Arc<BTreeMap<CreditorId, CreditorSettings>>,
+        today: Date,
+        report: RunningReport,
+        ports: Ports,
+    ) -> Self {
+        Self {
+            tenant,
+            settings,
+            creditors,
+            today,
+            report,
+            portfolio: ports.portfolio,
+            erp: ports.erp,
+            records: ports.records,
+            clock: ports.clock,
+            critiques: AtomicUsize::new(0),
+            tallies: Mutex::default(),
+        }
+    }
+
+    /// What the settings let a comparison of a creditor's bill do.
+    #[must_use]
+    pub fn policy(&self, creditor: Option<CreditorId>) -> Policy<'_> {
+        self.settings
+            .policy(creditor.and_then(|id| self.creditors.get(&id)))
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Time left before the invocation must be closing.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.clock.time_left()
+    }
+
+    /// What is held.
+    #[must_use]
+    pub fn portfolio(&self) -> &dyn Portfolio {
+        &*self.portfolio
+    }
+
+    /// What is no installment.
+    #[must_use]
+    pub fn records(&self) -> &dyn Records {
+        &*self.records
+    }
+}
