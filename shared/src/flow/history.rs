@@ -1,22 +1,21 @@
-//! What a run leaves for people and other systems: its line in the task history, and the event that it finished.
+//! What a run leaves for people: its line in the task history.
 
-use super::{FlowError, Report, RunStatus, Session, Summary};
-use crate::aws::BusEvent;
+use super::run_context::RunContext;
+use super::{FlowError, RunStatus, Summary};
 use crate::calendar::Timestamp;
-use crate::ids::CreditorId;
 use crate::store::{self, RunStart};
 
 /// The summary with its tenant and creditor.
-pub(super) fn named(session: &Session, creditor: CreditorId, summary: Summary) -> Summary {
-    let text = if session.dry_run {
+pub(super) fn named(context: &RunContext<'_>, summary: Summary) -> Summary {
+    let text = if context.dry_run {
         format!("Simulação, nada foi alterado. {}", summary.text)
     } else {
         summary.text
     };
     Summary {
-        tenant: Some(session.tenant.clone()),
-        creditor: Some(creditor),
-        dry_run: session.dry_run,
+        tenant: Some(context.sync.tenant.clone()),
+        creditor: Some(context.creditor),
+        dry_run: context.dry_run,
         text,
         ..summary
     }
@@ -48,13 +47,13 @@ pub(super) fn expected_end(
 
 /// Writes the run into the task history, with the end to be expected where there is one.
 pub(super) async fn record(
-    session: &Session,
+    context: &RunContext<'_>,
     summary: &Summary,
     started_at: Timestamp,
     expected_end: Option<Timestamp>,
 ) -> Result<(), FlowError> {
-    let start = RunStart {
-        tenant: session.tenant.clone(),
+    let run = RunStart {
+        tenant: context.sync.tenant.clone(),
         task: summary.task.as_str().to_owned(),
         creditor: summary.creditor,
         id: summary.run.clone().unwrap_or_default(),
@@ -67,48 +66,12 @@ pub(super) async fn record(
         RunStatus::AwaitsConfirmation => store::RunState::Stopped,
         _ => store::RunState::Failed,
     };
-    let store = &session.adapters.store;
-    store.start_run(&start).await?;
-    store
-        .note_run(
-            &start,
-            state,
-            &summary.report.counts(),
-            &summary.text,
-            expected_end,
-            session.now(),
-        )
+    let (counts, now) = (summary.report.counts(), context.sync.now());
+    context
+        .store
+        .note_run(&run, state, &counts, &summary.text, expected_end, now)
         .await?;
     Ok(())
-}
-
-/// Tells the bus that a run finished. Not taken: the run fails at its very end and is resumed there, so that nobody misses it.
-pub(super) async fn tell_finished(
-    session: &Session,
-    creditor: CreditorId,
-    detail_type: &'static str,
-    run: &str,
-    report: &Report,
-) -> Result<(), FlowError> {
-    let detail = serde_json::json!({
-        "tenant": session.tenant.as_str(), "creditor": creditor, "run": run,
-        "installmentsChanged": report.installments_changed(), "returned": report.returned,
-    });
-    let taken = session
-        .adapters
-        .bus
-        .publish(&[BusEvent {
-            detail_type,
-            detail,
-        }])
-        .await?;
-    if taken.first() == Some(&true) {
-        Ok(())
-    } else {
-        Err(FlowError::Stopped(format!(
-            "o evento {detail_type} não foi aceito pelo barramento"
-        )))
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::history::tell_finished;
-use super::run::{Guard, Run, STEP_TIME, cut_first};
-use super::{FlowError, Report, RunStatus, Session, Summary, Task, TaskName, reconcile};
-use crate::calendar::{Date, Timestamp, business_date};
-use crate::ids::CreditorId;
+use super::changes::{first_day, goes_on_from};
+use super::run::{Next, Run, cut_first};
+use super::run_context::{Current, RunContext};
+use super::tenant_batch::finish;
+use super::{FlowError, Report, RunStatus, Task, TaskName};
+use crate::calendar::{Date, Timestamp, brazilian};
+use crate::ids::BillId;
 use crate::portfolio::{Coverage, Scope};
 use crate::sienge::IncomeWindow;
 use crate::store::JournalKey;
@@ -21,293 +23,159 @@ const UNMATCHED_AT_ONCE: usize = 500;
 /// The steps, in order; each may be repeated at will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Step {
+enum ImportStep {
     Records,
     Installments,
     CreditBureau,
     Unmatched,
-    Done,
+    Finish,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Progress {
-    run: String,
-    started_at: Timestamp,
+/// The daily load of one creditor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Import {
     since: Date,
     /// The first day was asked for: the run says nothing about what changed before it.
     asked: bool,
-    step: Step,
+    step: ImportStep,
     /// Due dates whose changed installments are still to be read.
-    #[serde(default = "one_window")]
     windows: Vec<Window>,
-    report: Report,
 }
 
-fn one_window() -> Vec<Window> {
-    vec![everything()]
-}
+impl Run for Import {
+    const TASK: TaskName = TaskName::Import;
 
-impl Run for Progress {
-    fn id(&self) -> &str {
-        &self.run
+    async fn begin(context: &RunContext<'_>, task: &Task) -> Result<Self, FlowError> {
+        Ok(Self {
+            since: first_day(context, task, Self::TASK).await?,
+            asked: task.from.is_some(),
+            step: ImportStep::Records,
+            windows: vec![everything()],
+        })
     }
-    fn started_at(&self) -> Timestamp {
-        self.started_at
+
+    fn goes_on(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
+        goes_on_from(task, self.since)
     }
-    fn report(&self) -> &Report {
-        &self.report
+
+    fn was_asked_for(&self) -> bool {
+        self.asked
     }
+
     fn steps_left(&self) -> u32 {
         let windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
         let others = match self.step {
-            Step::Records => 3,
-            Step::Installments | Step::CreditBureau => 2,
-            Step::Unmatched => 1,
-            Step::Done => 0,
+            ImportStep::Records => 3,
+            ImportStep::Installments | ImportStep::CreditBureau => 2,
+            ImportStep::Unmatched => 1,
+            ImportStep::Finish => 0,
         };
         windows.saturating_add(others)
     }
-    fn was_asked(&self) -> bool {
-        self.asked
-    }
-}
 
-/// Imports what changed for one creditor.
-pub async fn import(
-    session: &Session,
-    task: &Task,
-    creditor: CreditorId,
-) -> Result<Summary, FlowError> {
-    session.creditor(creditor)?;
-    if !session
-        .adapters
-        .store
-        .first_reconciliation_done(&session.tenant, creditor)
-        .await?
-    {
-        let mut summary = reconcile(
-            session,
-            &Task {
-                run: None,
-                ..task.clone()
-            },
-            creditor,
-        )
-        .await?;
-        summary.text = format!(
-            "Primeira carga do credor, executada como batimento. {}",
-            summary.text
-        );
-        return Ok(summary);
+    fn reads_next(&self) -> bool {
+        self.step != ImportStep::Finish
     }
-    let Some(mut guard) = Guard::take(session, creditor, TaskName::Import).await? else {
-        return Ok(Guard::busy(session, creditor, TaskName::Import));
-    };
-    let wanted = |saved: &Progress| task.from.is_none_or(|from| from == saved.since);
-    let start = guard.start(task.run.as_deref(), wanted, async || {
-        begin(session, task, creditor).await
-    });
-    let mut progress = match start.await {
-        Ok(Some(progress)) => progress,
-        Ok(None) => return guard.nothing_to_resume().await,
-        Err(error) => {
-            guard.release().await?;
-            return Err(error);
-        }
-    };
-    let mut result = work(session, creditor, &mut progress, &mut guard).await;
-    if matches!(result, Ok(RunStatus::Finished)) && !session.dry_run {
-        result = finished(session, creditor, &progress)
-            .await
-            .map(|()| RunStatus::Finished);
+
+    fn done_of_step(&self) -> Option<BillId> {
+        self.windows.first()?.after
     }
-    guard
-        .close(&progress, result, |state| text(&progress, state))
-        .await
-}
 
-/// The bus hears of it, and the cursor moves unless bills failed or rows could not be read: then the next run reads from the same day again.
-async fn finished(
-    session: &Session,
-    creditor: CreditorId,
-    progress: &Progress,
-) -> Result<(), FlowError> {
-    tell_finished(
-        session,
-        creditor,
-        "import.finished",
-        &progress.run,
-        &progress.report,
-    )
-    .await?;
-    if !progress.asked && progress.report.is_complete() {
-        let store = &session.adapters.store;
-        store
-            .advance_cursor(
-                &session.tenant,
-                Some(creditor),
-                TaskName::Import.as_str(),
-                progress.started_at,
-            )
-            .await?;
-    }
-    Ok(())
-}
-
-async fn begin(
-    session: &Session,
-    task: &Task,
-    creditor: CreditorId,
-) -> Result<Progress, FlowError> {
-    let since = first_day(session, task, creditor, TaskName::Import).await?;
-    let started_at = session.now();
-    Ok(Progress {
-        run: crate::store::new_run_id(started_at),
-        started_at,
-        since,
-        asked: task.from.is_some(),
-        step: Step::Records,
-        windows: one_window(),
-        report: Report::default(),
-    })
-}
-
-/// The day from which a run reads: the one asked for, else that of the last success of its kind or of a reconciliation. The filters have
-/// the resolution of a day, so the day before is read again.
-pub(super) async fn first_day(
-    session: &Session,
-    task: &Task,
-    creditor: CreditorId,
-    name: TaskName,
-) -> Result<Date, FlowError> {
-    if let Some(from) = task.from {
-        return Ok(from);
-    }
-    let store = &session.adapters.store;
-    let own = store
-        .cursor(&session.tenant, Some(creditor), name.as_str())
-        .await?;
-    let reconciled = store
-        .cursor(
-            &session.tenant,
-            Some(creditor),
-            TaskName::Reconcile.as_str(),
-        )
-        .await?;
-    let last = own
-        .into_iter()
-        .chain(reconciled)
-        .map(|cursor| cursor.last_success)
-        .max();
-    let day = last.map_or(session.today, business_date);
-    Ok(day.yesterday().unwrap_or(day))
-}
-
-async fn work(
-    session: &Session,
-    creditor: CreditorId,
-    progress: &mut Progress,
-    guard: &mut Guard<'_>,
-) -> Result<RunStatus, FlowError> {
-    while progress.step != Step::Done {
-        if session.time_left() < STEP_TIME {
-            return Ok(RunStatus::Continues);
-        }
-        let window = progress.windows.first().copied();
-        let next = step(session, creditor, progress).await;
-        let report = session.sync.report.take();
-        let done = progress.windows.first().and_then(|window| window.after);
-        progress.report.add(if next.is_ok() {
-            report
-        } else {
-            report.repeated(done)
-        });
-        if let Ok(next) = next {
-            progress.step = next;
-        }
-        if next.is_ok() || progress.windows.first().copied() != window {
-            guard.save(progress).await?;
-        }
-        next?;
-    }
-    Ok(RunStatus::Finished)
-}
-
-/// Takes a step; answers the next one.
-async fn step(
-    session: &Session,
-    creditor: CreditorId,
-    progress: &mut Progress,
-) -> Result<Step, FlowError> {
-    Ok(match progress.step {
-        Step::Records => {
-            let cancelled = session
-                .records
-                .read_changed_records(creditor, progress.since)
-                .await?;
-            session
-                .sync
-                .sync_in_parts(Scope::Daily, whole(&cancelled))
-                .await?;
-            Step::Installments
-        }
-        Step::Installments => {
-            step_window(session, creditor, progress).await?;
-            if progress.windows.is_empty() {
-                Step::CreditBureau
-            } else {
-                Step::Installments
+    async fn step(
+        &mut self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+    ) -> Result<Next, FlowError> {
+        let (sync, creditor) = (context.sync, context.creditor);
+        match self.step {
+            ImportStep::Records => {
+                let cancelled = context.records.changed_since(creditor, self.since).await?;
+                sync.sync_in_parts(Scope::Daily, whole(&cancelled)).await?;
+                self.step = ImportStep::Installments;
+            }
+            ImportStep::Installments => {
+                self.read_window(context).await?;
+                if self.windows.is_empty() {
+                    self.step = ImportStep::CreditBureau;
+                }
+            }
+            ImportStep::CreditBureau => {
+                context.records.credit_bureau(creditor).await?;
+                self.step = ImportStep::Unmatched;
+            }
+            ImportStep::Unmatched => {
+                match_again(context).await?;
+                self.step = ImportStep::Finish;
+            }
+            ImportStep::Finish => {
+                self.finish(context, current).await?;
+                return Ok(Next::Nothing);
             }
         }
-        Step::CreditBureau => {
-            session.records.read_credit_bureau(creditor).await?;
-            Step::Unmatched
-        }
-        Step::Unmatched => {
-            unmatched(session).await?;
-            Step::Done
-        }
-        Step::Done => Step::Done,
-    })
+        Ok(Next::Step)
+    }
+
+    fn text(&self, state: RunStatus, report: &Report) -> String {
+        format!(
+            "Carga diária {}: alterações desde {}, {} parcelas lidas. {}",
+            state.word(),
+            brazilian(self.since),
+            report.rows_read,
+            report.text()
+        )
+    }
 }
 
-/// Reads one window and brings it up to date as far as the time goes; one whose answer is too large or too slow to be read is cut instead.
-async fn step_window(
-    session: &Session,
-    creditor: CreditorId,
-    progress: &mut Progress,
-) -> Result<(), FlowError> {
-    let Some(window) = progress.windows.first_mut() else {
-        return Ok(());
-    };
-    let mut view = Reading::begin(Scope::Daily, session.now());
-    let (extract, mut rows) = match read_changes(session, creditor, *window, progress.since).await {
-        Ok(read) => read,
-        Err(error) => {
-            return cut_first(session, creditor, &mut progress.windows, MONTH, error);
+impl Import {
+    /// The bus hears of it, and the cursor moves unless bills failed or rows could not be read: then the next run reads from the same day
+    /// again.
+    async fn finish(
+        &self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+    ) -> Result<(), FlowError> {
+        if context.dry_run {
+            return Ok(());
         }
-    };
-    let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
-    let settled = session
-        .sync
-        .sync_rows(&mut view, rows, &extract, Coverage::Rows, &mut passed)
-        .await;
-    window.after = passed.after;
-    if settled? {
-        session.sync.report.with(|report| report.add(told));
-        progress.windows.remove(0);
+        current.publish_finished(context, "import.finished").await?;
+        if !self.asked && current.report.is_complete() {
+            current.succeeded(context, Self::TASK).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Reads one window and brings it up to date as far as the time goes; one whose answer is too large or too slow to be read is cut
+    /// instead.
+    async fn read_window(&mut self, context: &RunContext<'_>) -> Result<(), FlowError> {
+        let Some(window) = self.windows.first_mut() else {
+            return Ok(());
+        };
+        let sync = context.sync;
+        let mut reading = Reading::begin(Scope::Daily, sync.now());
+        let (extract, mut rows) = match read_changes(context, *window, self.since).await {
+            Ok(read) => read,
+            Err(error) => return cut_first(context, &mut self.windows, MONTH, error),
+        };
+        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let synced = sync
+            .sync_rows(&mut reading, rows, &extract, Coverage::Rows, &mut passed)
+            .await;
+        window.after = passed.after;
+        if synced? {
+            sync.report.with(|report| report.add(told));
+            self.windows.remove(0);
+        }
+        Ok(())
+    }
 }
 
 /// What changed in a window, boletos of installments that no row tells of among it.
 async fn read_changes(
-    session: &Session,
-    creditor: CreditorId,
+    context: &RunContext<'_>,
     window: Window,
     since: Date,
 ) -> Result<(Extract, KeptRows), FlowError> {
-    let sync = &session.sync;
+    let (sync, creditor) = (context.sync, context.creditor);
     let extract = sync.read_extract(creditor, window, Some(since)).await?;
     let query = IncomeWindow {
         changed_since: Some(since),
@@ -321,12 +189,14 @@ async fn read_changes(
 }
 
 /// Webhooks whose contract was not found are looked at again: the contract may be here by now.
-async fn unmatched(session: &Session) -> Result<(), FlowError> {
-    let store = &session.adapters.store;
-    let waiting = store.unmatched(&session.tenant, UNMATCHED_AT_ONCE).await?;
+async fn match_again(context: &RunContext<'_>) -> Result<(), FlowError> {
+    let journal = context.journal;
+    let waiting = journal
+        .unmatched(context.tenant(), UNMATCHED_AT_ONCE)
+        .await?;
     let keys: Vec<JournalKey> = waiting.into_iter().map(|webhook| webhook.key).collect();
-    let webhooks: Vec<_> = store
-        .load_webhooks(&keys)
+    let webhooks: Vec<_> = journal
+        .webhooks(&keys)
         .await?
         .into_iter()
         .filter_map(Result::ok)
@@ -334,19 +204,9 @@ async fn unmatched(session: &Session) -> Result<(), FlowError> {
     if webhooks.is_empty() {
         return Ok(());
     }
-    let outcomes = session.sync.process(&webhooks, false).await?;
-    if session.dry_run {
+    let processed = context.sync.process(&webhooks, false).await?;
+    if context.dry_run {
         return Ok(());
     }
-    super::apply::finish(&session.adapters, &outcomes).await
-}
-
-fn text(progress: &Progress, state: RunStatus) -> String {
-    let since = crate::calendar::brazilian(progress.since);
-    let what = state.word();
-    format!(
-        "Carga diária {what}: alterações desde {since}, {} parcelas lidas. {}",
-        progress.report.rows_read,
-        progress.report.text()
-    )
+    finish(journal, &processed, context.now()).await
 }

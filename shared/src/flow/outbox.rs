@@ -1,14 +1,14 @@
 //! Committed events on their way to the bus.
 
+use super::run_ports::Outbox;
 use crate::aws::{Bus, BusEvent};
 use crate::ids::TenantId;
 use crate::portfolio::TimelineEvent;
-use crate::store::Store;
 
 /// Publishes committed events and answers how many are done with. A failure is no loss: they stay in the outbox and the payments
 /// sweep publishes them.
-pub(super) async fn publish(
-    store: &Store,
+pub async fn publish(
+    outbox: &dyn Outbox,
     bus: &dyn Bus,
     tenant: &TenantId,
     events: &[TimelineEvent],
@@ -31,7 +31,7 @@ pub(super) async fn publish(
         .zip(&told)
         .filter(|(_, told)| told.is_none() || taken.next().unwrap_or(false));
     let published: Vec<TimelineEvent> = published.map(|(event, _)| event.clone()).collect();
-    if let Err(error) = store.mark_published(tenant, &published).await {
+    if let Err(error) = outbox.mark_published(tenant, &published).await {
         tracing::warn!(%tenant, %error, "published events stay in the outbox; they will be published once more");
     }
     published.len()

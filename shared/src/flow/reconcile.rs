@@ -15,12 +15,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::history::{named, tell_finished};
-use super::records::AllRecords;
-use super::run::{Guard, Run, STEP_TIME, cut_first};
-use super::{FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
+use super::all_records::AllRecords;
+use super::run::{Next, Run, cut_first};
+use super::run_context::{Current, RunContext};
+use super::{FlowError, Report, RunStatus, Task, TaskName};
 use crate::calendar::Timestamp;
-use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, InstallmentId};
+use crate::ids::{BillId, CustomerId, DocumentType, InstallmentId};
 use crate::portfolio::{
     ContractKey, Coverage, Fingerprint, ObservedBill, ObservedInstallment, Scope,
 };
@@ -36,36 +36,320 @@ const REMOVALS_AT_ONCE: usize = 100;
 /// Up to this many held open installments are read in one window: two bulk calls in all, and memory of a few megabytes.
 const ONE_WINDOW: u64 = 50_000;
 
-/// Where a run stands. The checkpoint is written after each step; a step that is repeated changes nothing that it already did.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Progress {
-    run: String,
-    started_at: Timestamp,
+/// The reconciliation of one creditor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Reconciliation {
     stage: Stage,
     windows: Vec<Window>,
     /// The windows are of days of issue, not of due dates.
-    #[serde(default)]
     by_issue: bool,
     held_open: u64,
     missing: u64,
     /// Held open installments that came, and that the settings leave out by now.
-    #[serde(default)]
     left_out: u64,
     /// Chunks of bills with missing installments: written, and read again already.
     chunks: u32,
     chunks_done: u32,
-    #[serde(default)]
+    /// The same bills of a dry run, which writes none.
+    #[serde(skip)]
+    missing_in_memory: BTreeSet<BillId>,
     records: AllRecords,
-    report: Report,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Stage {
     Windows,
+    Decision,
     AwaitsConfirmation,
     Removals,
+    Finish,
     Records,
+}
+
+impl Run for Reconciliation {
+    const TASK: TaskName = TaskName::Reconcile;
+
+    async fn begin(context: &RunContext<'_>, _task: &Task) -> Result<Self, FlowError> {
+        let portfolio = context.sync.portfolio();
+        let open = portfolio.count_open(context.creditor).await?;
+        let windows = if open > ONE_WINDOW {
+            all(context.sync.today)
+        } else {
+            vec![everything()]
+        };
+        Ok(Self {
+            stage: Stage::Windows,
+            windows,
+            by_issue: false,
+            held_open: 0,
+            missing: 0,
+            left_out: 0,
+            chunks: 0,
+            chunks_done: 0,
+            missing_in_memory: BTreeSet::new(),
+            records: AllRecords::default(),
+        })
+    }
+
+    /// A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
+    fn goes_on(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool {
+        let recent = now.duration_since(started_at) < jiff::SignedDuration::from_hours(24);
+        if self.stage == Stage::AwaitsConfirmation {
+            if task.confirm.is_some() {
+                self.stage = Stage::Removals;
+            }
+            // Resumed by its id it asks: it may have died before it could.
+            return task.confirm.is_some() || task.run.is_some();
+        }
+        task.confirm.is_none() && (task.run.is_some() || recent)
+    }
+
+    fn steps_left(&self) -> u32 {
+        let windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
+        windows
+            .saturating_add(self.chunks.saturating_sub(self.chunks_done))
+            .saturating_add(self.records.steps_left())
+    }
+
+    fn reads_next(&self) -> bool {
+        match self.stage {
+            Stage::Windows => true,
+            Stage::Removals => self.chunks_done < self.chunks,
+            Stage::Records => self.records != AllRecords::Done,
+            Stage::Decision | Stage::AwaitsConfirmation | Stage::Finish => false,
+        }
+    }
+
+    fn done_of_step(&self) -> Option<BillId> {
+        self.windows.first()?.after
+    }
+
+    async fn step(
+        &mut self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+    ) -> Result<Next, FlowError> {
+        match self.stage {
+            Stage::Windows => {
+                self.read_first_window(context, current).await?;
+                if self.windows.is_empty() {
+                    self.stage = Stage::Decision;
+                }
+            }
+            Stage::Decision if self.must_ask(context) => self.stage = Stage::AwaitsConfirmation,
+            Stage::Decision => self.stage = Stage::Removals,
+            Stage::AwaitsConfirmation => return Ok(Next::Confirmation),
+            Stage::Removals => self.remove(context, current).await?,
+            Stage::Finish => {
+                if !context.dry_run {
+                    finish(context, current).await?;
+                }
+                self.stage = Stage::Records;
+            }
+            Stage::Records if context.dry_run || self.records == AllRecords::Done => {
+                return Ok(Next::Nothing);
+            }
+            Stage::Records => {
+                let records = context.records;
+                self.records = records.all(context.creditor, self.records).await?;
+            }
+        }
+        Ok(Next::Step)
+    }
+
+    fn text(&self, state: RunStatus, report: &Report) -> String {
+        match state {
+            RunStatus::AwaitsConfirmation => {
+                let (held, missing, left_out) = (self.held_open, self.missing, self.left_out);
+                let what = match (missing, left_out) {
+                    (_, 0) => format!(
+                        "{missing} de {held} parcelas em aberto não vieram do Sienge, ou vieram sem saldo e sem baixa"
+                    ),
+                    (0, _) => format!(
+                        "{left_out} de {held} parcelas em aberto ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
+                    ),
+                    _ => format!(
+                        "de {held} parcelas em aberto, {missing} não vieram do Sienge ou vieram sem saldo e sem baixa, e {left_out} ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
+                    ),
+                };
+                let check = if left_out == 0 {
+                    "Confira no Sienge"
+                } else {
+                    "Confira no Sienge e na configuração da assessoria"
+                };
+                format!(
+                    "Batimento parado: {what}, acima do limite do credor. {check}; se estiver certo, invoque reconcile com o evento em proximoPasso: elas são devolvidas."
+                )
+            }
+            RunStatus::Continues => format!(
+                "Batimento em andamento: {} período(s) de vencimento por ler. {}",
+                self.windows.len(),
+                report.text()
+            ),
+            _ => format!(
+                "Batimento concluído: {} parcelas lidas. {}",
+                report.rows_read,
+                report.text()
+            ),
+        }
+    }
+}
+
+impl Reconciliation {
+    /// Reads a window and brings it up to date as far as the time goes; an answer too large or too slow to be read is cut instead.
+    async fn read_first_window(
+        &mut self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+    ) -> Result<(), FlowError> {
+        let Some(window) = self.windows.first().copied() else {
+            return Ok(());
+        };
+        let WindowRead {
+            mut reading,
+            extract,
+            mut rows,
+            held,
+            unseen,
+            told_twice,
+        } = match read_window(context, window, self.by_issue).await {
+            Ok(read) => read,
+            Err(error) => return self.cut_window(context, window, error).await,
+        };
+        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let coverage = if self.by_issue || window.is_everything() {
+            Coverage::AllNew
+        } else {
+            Coverage::Rows
+        };
+        let sync = context.sync;
+        let mut synced = sync
+            .sync_rows(&mut reading, rows, &extract, coverage, &mut passed)
+            .await;
+        if matches!(synced, Ok(true)) {
+            match sync.count_in_parts(whole(&told_twice)).await {
+                Ok(more) => passed.of_whole.extend(more),
+                Err(error) => synced = Err(error),
+            }
+        }
+        let (all_done, report) = (matches!(synced, Ok(true)), sync.report.take());
+        let Gone {
+            bills: gone,
+            missing,
+            left_out,
+        } = gone(&report, &passed, unseen, window.after, all_done);
+        sync.report.with(|all| all.add(report));
+        self.keep_missing(context, current, gone).await?;
+        self.missing += missing;
+        self.left_out += left_out;
+        self.windows[0].after = passed.after;
+        if !synced? {
+            return Ok(());
+        }
+        tracing::info!(tenant = %context.tenant(), creditor = %context.creditor, from = %window.from, to = %window.to, rows = told.rows_read, missing, left_out, "window reconciled");
+        sync.report.with(|report| report.add(told));
+        self.held_open += held;
+        self.windows.remove(0);
+        if self.by_issue && self.windows.is_empty() {
+            // What the extract tells, and what is held and not there, belongs to due dates.
+            self.by_issue = false;
+            self.windows = all(sync.today);
+        }
+        Ok(())
+    }
+
+    /// Cuts a window that could not be read. A first load then reads whole bills, by their days of issue.
+    async fn cut_window(
+        &mut self,
+        context: &RunContext<'_>,
+        window: Window,
+        error: FlowError,
+    ) -> Result<(), FlowError> {
+        cut_first(context, &mut self.windows, MONTH, error)?;
+        let is_first_load = context.last_success(Self::TASK).await?.is_none();
+        self.by_issue |= window.is_everything() && is_first_load;
+        Ok(())
+    }
+
+    /// Keeps the bills of a window's missing installments for the removal stage. A repeated window writes the same ones again.
+    async fn keep_missing(
+        &mut self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+        bills: BTreeSet<BillId>,
+    ) -> Result<(), FlowError> {
+        if context.dry_run {
+            self.missing_in_memory.extend(bills);
+            return Ok(());
+        }
+        let bills: Vec<BillId> = bills.into_iter().collect();
+        let mut chunks = self.chunks;
+        for chunk in bills.chunks(REMOVALS_AT_ONCE) {
+            let (tenant, now) = (context.tenant(), context.now());
+            context
+                .store
+                .put_removals(tenant, current.id, chunks, chunk, now)
+                .await?;
+            chunks += 1;
+        }
+        self.chunks = chunks;
+        Ok(())
+    }
+
+    /// The circuit breaker: whether too much would be removed to go on unasked.
+    fn must_ask(&self, context: &RunContext<'_>) -> bool {
+        let share = context.sync.removal_share(context.creditor);
+        must_ask(self.missing + self.left_out, self.held_open, share)
+    }
+
+    /// Reads some of the bills with missing installments again and removes what is missing still. Bills that can't be read keep their
+    /// installments; they are in the report, and the next reconciliation sees them again.
+    async fn remove(
+        &mut self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+    ) -> Result<(), FlowError> {
+        let (tenant, sync) = (context.tenant(), context.sync);
+        if context.dry_run {
+            let missing = whole(&self.missing_in_memory);
+            sync.sync_in_parts(Scope::Reconciliation, missing).await?;
+        } else if self.chunks_done < self.chunks {
+            let chunk = context
+                .store
+                .removals(tenant, current.id, self.chunks_done)
+                .await?;
+            let Some(bills) = chunk else {
+                return Err(FlowError::Stopped(
+                    "a lista de parcelas a devolver expirou; execute um novo batimento".to_owned(),
+                ));
+            };
+            sync.sync_in_parts(Scope::Reconciliation, whole(&bills))
+                .await?;
+            self.chunks_done += 1;
+            return Ok(());
+        } else {
+            context.store.clear_removals(tenant, current.id).await?;
+        }
+        self.stage = Stage::Finish;
+        Ok(())
+    }
+}
+
+/// The installments are reconciled: the bus hears of it and the cursor moves, both of which may be repeated. The other records follow.
+async fn finish(context: &RunContext<'_>, current: &Current<'_>) -> Result<(), FlowError> {
+    current
+        .publish_finished(context, "reconciliation.finished")
+        .await?;
+    if context.last_success(TaskName::Reconcile).await?.is_some() {
+        telemetry::count(
+            Metric::MirrorDifferences,
+            current.report.installments_changed(),
+            Some(context.tenant()),
+            context.now(),
+        );
+    }
+    current.succeeded(context, TaskName::Reconcile).await
 }
 
 /// One held open installment while its window is read: 33 bytes, so that a window of a million fits.
@@ -126,303 +410,6 @@ impl HeldOpen {
     }
 }
 
-impl Run for Progress {
-    fn id(&self) -> &str {
-        &self.run
-    }
-    fn started_at(&self) -> Timestamp {
-        self.started_at
-    }
-    fn report(&self) -> &Report {
-        &self.report
-    }
-    fn steps_left(&self) -> u32 {
-        let windows = u32::try_from(self.windows.len()).unwrap_or(u32::MAX);
-        windows
-            .saturating_add(self.chunks.saturating_sub(self.chunks_done))
-            .saturating_add(self.records.steps_left())
-    }
-}
-
-/// Reconciles one creditor, from the checkpoint of an earlier invocation if there is one.
-pub async fn reconcile(
-    session: &Session,
-    task: &Task,
-    creditor: CreditorId,
-) -> Result<Summary, FlowError> {
-    session.creditor(creditor)?;
-    let Some(mut guard) = Guard::take(session, creditor, TaskName::Reconcile).await? else {
-        return Ok(Guard::busy(session, creditor, TaskName::Reconcile));
-    };
-    let mut progress = match start(session, task, creditor, &mut guard).await {
-        Ok(Some(progress)) => progress,
-        Ok(None) if task.confirm.is_none() => return guard.nothing_to_resume().await,
-        Ok(None) => {
-            guard.release().await?;
-            let text =
-                "Não há batimento aguardando confirmação com este número de execução.".to_owned();
-            return Ok(named(
-                session,
-                creditor,
-                Summary::new(
-                    TaskName::Reconcile,
-                    RunStatus::Failed,
-                    text,
-                    Report::default(),
-                ),
-            ));
-        }
-        Err(error) => {
-            guard.release().await?;
-            return Err(error);
-        }
-    };
-    let result = work(session, creditor, &mut progress, &mut guard).await;
-    let asks = matches!(result, Ok(RunStatus::AwaitsConfirmation)) && !session.dry_run;
-    let next_event = asks.then(|| serde_json::json!({ "tenant": session.tenant.as_str(), "creditor": creditor, "confirm": progress.run }));
-    let summary = guard
-        .close(&progress, result, |state| text(&progress, state))
-        .await?;
-    Ok(Summary {
-        next_event,
-        ..summary
-    })
-}
-
-/// Where to go on, with the checkpoint written; `None` when what should be resumed or confirmed is not there.
-async fn start(
-    session: &Session,
-    task: &Task,
-    creditor: CreditorId,
-    guard: &mut Guard<'_>,
-) -> Result<Option<Progress>, FlowError> {
-    // A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
-    let wanted = |saved: &Progress| match saved.stage {
-        // Resumed by its id it asks: it may have died before it could.
-        Stage::AwaitsConfirmation => task.confirm.is_some() || task.run.is_some(),
-        _ => task.confirm.is_none() && (task.run.is_some() || recent(session, saved)),
-    };
-    let asked_for = task.confirm.as_deref().or(task.run.as_deref());
-    let progress = match guard.resume(asked_for, wanted).await? {
-        Some(progress) if task.confirm.is_some() => Progress {
-            stage: Stage::Removals,
-            ..progress
-        },
-        Some(progress) => progress,
-        None if asked_for.is_some() => return Ok(None),
-        None => begin(session, creditor).await?,
-    };
-    guard.begin(&progress).await?;
-    Ok(Some(progress))
-}
-
-fn recent(session: &Session, progress: &Progress) -> bool {
-    session.now().duration_since(progress.started_at) < jiff::SignedDuration::from_hours(24)
-}
-
-/// The installments are reconciled: the bus hears of it and the cursor moves, both of which may be repeated. The other records follow.
-async fn finished(
-    session: &Session,
-    creditor: CreditorId,
-    progress: &Progress,
-) -> Result<(), FlowError> {
-    tell_finished(
-        session,
-        creditor,
-        "reconciliation.finished",
-        &progress.run,
-        &progress.report,
-    )
-    .await?;
-    let store = &session.adapters.store;
-    if store
-        .first_reconciliation_done(&session.tenant, creditor)
-        .await?
-    {
-        let different = progress.report.installments_changed();
-        telemetry::count(
-            Metric::MirrorDifferences,
-            different,
-            Some(&session.tenant),
-            session.now(),
-        );
-    }
-    store
-        .advance_cursor(
-            &session.tenant,
-            Some(creditor),
-            TaskName::Reconcile.as_str(),
-            progress.started_at,
-        )
-        .await?;
-    Ok(())
-}
-
-async fn begin(session: &Session, creditor: CreditorId) -> Result<Progress, FlowError> {
-    let started_at = session.now();
-    let open = session
-        .adapters
-        .store
-        .count_open(&session.tenant, creditor)
-        .await?;
-    let windows = if open > ONE_WINDOW {
-        all(session.today)
-    } else {
-        vec![everything()]
-    };
-    Ok(Progress {
-        run: crate::store::new_run_id(started_at),
-        started_at,
-        stage: Stage::Windows,
-        windows,
-        by_issue: false,
-        held_open: 0,
-        missing: 0,
-        left_out: 0,
-        chunks: 0,
-        chunks_done: 0,
-        records: AllRecords::default(),
-        report: Report::default(),
-    })
-}
-
-/// Works until done, out of time or stopped. A dry run keeps what is missing in memory.
-async fn work(
-    session: &Session,
-    creditor: CreditorId,
-    progress: &mut Progress,
-    guard: &mut Guard<'_>,
-) -> Result<RunStatus, FlowError> {
-    let mut missing_in_memory = BTreeSet::new();
-    while let Some(window) = progress
-        .windows
-        .first()
-        .copied()
-        .filter(|_| progress.stage == Stage::Windows)
-    {
-        if session.time_left() < STEP_TIME {
-            return Ok(RunStatus::Continues);
-        }
-        let stepped =
-            step_window(session, creditor, progress, window, &mut missing_in_memory).await;
-        if stepped.is_ok() || progress.windows.first() != Some(&window) {
-            guard.save(progress).await?;
-        }
-        stepped?;
-    }
-    if progress.stage == Stage::Windows {
-        progress.stage = if stops(session, creditor, progress)? {
-            Stage::AwaitsConfirmation
-        } else {
-            Stage::Removals
-        };
-        guard.save(progress).await?;
-    }
-    if progress.stage == Stage::AwaitsConfirmation {
-        return Ok(RunStatus::AwaitsConfirmation);
-    }
-    if progress.stage == Stage::Removals {
-        if !remove(session, progress, guard, missing_in_memory).await? {
-            return Ok(RunStatus::Continues);
-        }
-        if !session.dry_run {
-            finished(session, creditor, progress).await?;
-        }
-        progress.stage = Stage::Records;
-        guard.save(progress).await?;
-    }
-    while progress.records != AllRecords::Done && !session.dry_run {
-        if session.time_left() < STEP_TIME {
-            return Ok(RunStatus::Continues);
-        }
-        let read = session
-            .records
-            .read_all_records(creditor, progress.records)
-            .await;
-        progress.report.add(session.sync.report.take());
-        progress.records = read?;
-        guard.save(progress).await?;
-    }
-    Ok(RunStatus::Finished)
-}
-
-/// Reads one window and brings it up to date as far as the time goes; an answer too large or too slow to be read is cut instead.
-async fn step_window(
-    session: &Session,
-    creditor: CreditorId,
-    progress: &mut Progress,
-    window: Window,
-    missing_in_memory: &mut BTreeSet<BillId>,
-) -> Result<(), FlowError> {
-    let read = match read_window(session, creditor, window, progress.by_issue).await {
-        Ok(read) => read,
-        Err(error) => {
-            cut_first(session, creditor, &mut progress.windows, MONTH, error)?;
-            let store = &session.adapters.store;
-            if window.is_everything()
-                && !store
-                    .first_reconciliation_done(&session.tenant, creditor)
-                    .await?
-            {
-                progress.by_issue = true;
-            }
-            return Ok(());
-        }
-    };
-    let WindowRead {
-        mut view,
-        extract,
-        mut rows,
-        held,
-        unseen,
-        told_twice,
-    } = read;
-    let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
-    let coverage = if progress.by_issue || window.is_everything() {
-        Coverage::AllNew
-    } else {
-        Coverage::Rows
-    };
-    let sync = &session.sync;
-    let mut settled = sync
-        .sync_rows(&mut view, rows, &extract, coverage, &mut passed)
-        .await;
-    if matches!(settled, Ok(true)) {
-        match sync.count_in_parts(whole(&told_twice)).await {
-            Ok(more) => passed.of_whole.extend(more),
-            Err(error) => settled = Err(error),
-        }
-    }
-    let (all_done, report) = (matches!(settled, Ok(true)), sync.report.take());
-    let Gone {
-        bills: gone,
-        missing,
-        left_out,
-    } = gone(&report, &passed, unseen, window.after, all_done);
-    progress.report.add(report);
-    if session.dry_run {
-        missing_in_memory.extend(gone);
-    } else {
-        progress.chunks = keep_missing(session, progress, &gone).await?;
-    }
-    progress.missing += missing;
-    progress.left_out += left_out;
-    progress.windows[0].after = passed.after;
-    if !settled? {
-        return Ok(());
-    }
-    tracing::info!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, rows = told.rows_read, missing, left_out, "window reconciled");
-    progress.report.add(told);
-    progress.held_open += held;
-    progress.windows.remove(0);
-    if progress.by_issue && progress.windows.is_empty() {
-        // What the extract tells, and what is held and not there, belongs to due dates.
-        progress.by_issue = false;
-        progress.windows = all(session.today);
-    }
-    Ok(())
-}
-
 /// What of a window is read again in the end.
 struct Gone {
     /// Of these something was not to be had any more, or they failed.
@@ -474,7 +461,7 @@ fn gone(
 
 /// What was read of a window.
 struct WindowRead {
-    view: Reading,
+    reading: Reading,
     extract: Extract,
     /// Rows that differ from what is held.
     rows: KeptRows,
@@ -496,19 +483,19 @@ struct Unseen {
 }
 
 async fn read_window(
-    session: &Session,
-    creditor: CreditorId,
+    context: &RunContext<'_>,
     window: Window,
     by_issue: bool,
 ) -> Result<WindowRead, FlowError> {
-    let view = Reading::begin(Scope::Counting, session.now());
+    let (sync, creditor) = (context.sync, context.creditor);
+    let reading = Reading::begin(Scope::Counting, sync.now());
     let (mut held, extract, by) = if by_issue {
         (HashMap::new(), Extract::default(), IncomeSelection::Issue)
     } else {
-        let held = held_open(session, creditor, window).await?;
+        let held = held_open(context, window).await?;
         (
             held,
-            session.sync.read_extract(creditor, window, None).await?,
+            sync.read_extract(creditor, window, None).await?,
             IncomeSelection::Due,
         )
     };
@@ -535,8 +522,7 @@ async fn read_window(
         by,
         ..due_in(creditor, window)
     };
-    let rows = session
-        .sync
+    let rows = sync
         .read_income(creditor, &query, window.after, differs)
         .await?
         .without(&told_twice);
@@ -554,7 +540,7 @@ async fn read_window(
         }) += 1;
     }
     Ok(WindowRead {
-        view,
+        reading,
         extract,
         rows,
         held: held.len() as u64,
@@ -564,12 +550,14 @@ async fn read_window(
 }
 
 async fn held_open(
-    session: &Session,
-    creditor: CreditorId,
+    context: &RunContext<'_>,
     window: Window,
 ) -> Result<HashMap<(BillId, InstallmentId), HeldOpen>, FlowError> {
     let mut held = HashMap::new();
-    let mut entries = session.sync.portfolio().open_installments(creditor, window);
+    let mut entries = context
+        .sync
+        .portfolio()
+        .open_installments(context.creditor, window);
     while let Some(entry) = entries.next().await {
         let entry = entry?;
         let ContractKey {
@@ -597,123 +585,4 @@ fn contract_hash(document_type: &DocumentType, customer: CustomerId) -> u64 {
     let mut hasher = DefaultHasher::new();
     (document_type, customer).hash(&mut hasher);
     hasher.finish()
-}
-
-/// The circuit breaker: whether too much would be removed to go on unasked.
-fn stops(session: &Session, creditor: CreditorId, progress: &Progress) -> Result<bool, FlowError> {
-    let share = session.creditor(creditor)?.removal_share_percent;
-    Ok(must_ask(
-        progress.missing + progress.left_out,
-        progress.held_open,
-        share,
-    ))
-}
-
-/// Keeps the bills of a window's missing installments for the removal stage; answers how many chunks there are. A repeated window writes the
-/// same ones again.
-async fn keep_missing(
-    session: &Session,
-    progress: &Progress,
-    bills: &BTreeSet<BillId>,
-) -> Result<u32, FlowError> {
-    let bills: Vec<BillId> = bills.iter().copied().collect();
-    let mut chunks = progress.chunks;
-    for chunk in bills.chunks(REMOVALS_AT_ONCE) {
-        session
-            .adapters
-            .store
-            .put_removals(&session.tenant, &progress.run, chunks, chunk, session.now())
-            .await?;
-        chunks += 1;
-    }
-    Ok(chunks)
-}
-
-/// Reads the bills with missing installments again and removes what is missing still. `false` when the time ran out.
-async fn remove(
-    session: &Session,
-    progress: &mut Progress,
-    guard: &mut Guard<'_>,
-    in_memory: BTreeSet<BillId>,
-) -> Result<bool, FlowError> {
-    let in_memory: Vec<BillId> = in_memory.into_iter().collect();
-    remove_bills(session, &in_memory, progress).await?;
-    while progress.chunks_done < progress.chunks {
-        if session.time_left() < STEP_TIME {
-            return Ok(false);
-        }
-        let chunk = session
-            .adapters
-            .store
-            .removals(&session.tenant, &progress.run, progress.chunks_done)
-            .await?;
-        let Some(bills) = chunk else {
-            return Err(FlowError::Stopped(
-                "a lista de parcelas a devolver expirou; execute um novo batimento".to_owned(),
-            ));
-        };
-        remove_bills(session, &bills, progress).await?;
-        progress.chunks_done += 1;
-        guard.save(progress).await?;
-    }
-    if !session.dry_run {
-        session
-            .adapters
-            .store
-            .clear_removals(&session.tenant, &progress.run)
-            .await?;
-    }
-    Ok(true)
-}
-
-/// Bills that can't be read keep their installments; they are in the report, and the next reconciliation sees them again.
-async fn remove_bills(
-    session: &Session,
-    bills: &[BillId],
-    progress: &mut Progress,
-) -> Result<(), FlowError> {
-    let sync = &session.sync;
-    let removed = sync
-        .sync_in_parts(Scope::Reconciliation, whole(bills))
-        .await;
-    progress.report.add(sync.report.take());
-    removed
-}
-
-fn text(progress: &Progress, state: RunStatus) -> String {
-    match state {
-        RunStatus::AwaitsConfirmation => {
-            let (held, missing, left_out) =
-                (progress.held_open, progress.missing, progress.left_out);
-            let what = match (missing, left_out) {
-                (_, 0) => format!(
-                    "{missing} de {held} parcelas em aberto não vieram do Sienge, ou vieram sem saldo e sem baixa"
-                ),
-                (0, _) => format!(
-                    "{left_out} de {held} parcelas em aberto ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
-                ),
-                _ => format!(
-                    "de {held} parcelas em aberto, {missing} não vieram do Sienge ou vieram sem saldo e sem baixa, e {left_out} ficam de fora pela configuração (empresas, tipos de contrato ou condições a ignorar)"
-                ),
-            };
-            let check = if left_out == 0 {
-                "Confira no Sienge"
-            } else {
-                "Confira no Sienge e na configuração da assessoria"
-            };
-            format!(
-                "Batimento parado: {what}, acima do limite do credor. {check}; se estiver certo, invoque reconcile com o evento em proximoPasso: elas são devolvidas."
-            )
-        }
-        RunStatus::Continues => format!(
-            "Batimento em andamento: {} período(s) de vencimento por ler. {}",
-            progress.windows.len(),
-            progress.report.text()
-        ),
-        _ => format!(
-            "Batimento concluído: {} parcelas lidas. {}",
-            progress.report.rows_read,
-            progress.report.text()
-        ),
-    }
 }

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::apply::finish;
+use super::tenant_batch::finish;
 use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, SyncOutcome, TaskName};
 use crate::ids::TenantId;
 use crate::intake::stored_id;
@@ -58,7 +58,7 @@ pub async fn reprocess(
     session.close().await;
     let processed = processed?;
     if !dry_run {
-        finish(adapters, &processed).await?;
+        finish(&adapters.store, &processed, (adapters.clock)()).await?;
     }
     let (state, what) = match processed
         .get(&stored.key)

@@ -1,352 +1,413 @@
-//! What every long run of one creditor has in common: one at a time, a checkpoint, a continuation. What it leaves for people is `history`.
+//! The driver of the long runs of one creditor: one at a time, step by step, with a checkpoint after each and a continuation where the time
+//! ends. A run is a list of steps ([`Run`]); everything else is here, and what it leaves for people in `history`.
 
 use std::time::Duration;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::history::{expected_end, named, record, standing};
-use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
+use super::run_context::{Current, RunContext};
+use super::run_ports::RunStore;
+use super::{FlowError, Report, RunStatus, Summary, Task, TaskName};
 use crate::calendar::{Timestamp, business_date};
-use crate::ids::{CreditorId, TenantId};
+use crate::ids::{BillId, CreditorId, TenantId};
 use crate::sienge::SiengeError;
-use crate::store::{Acquired, CritiqueNote, Lease, StoreError};
+use crate::store::{Acquired, Checkpoint, CritiqueNote, Lease, StoreError, new_run_id};
 use crate::sync::Window;
 use crate::telemetry::{self, Metric};
 
 /// How long a run owns its creditor without a sign of life: longer than any invocation.
 const LEASE: Duration = Duration::from_mins(16);
 
-/// A step is begun only with this much time left; otherwise a new invocation goes on.
-pub(super) const STEP_TIME: Duration = Duration::from_secs(30);
+/// A step that reads is begun only with this much time left; otherwise a new invocation goes on.
+const STEP_TIME: Duration = Duration::from_secs(30);
 
 /// A run that fails is resumed by the sweep this often: with a sweep every ten minutes, for an hour.
 const MAX_FAILURES: u32 = 6;
 
-/// Where a run stands; written as the checkpoint after every step.
-pub(super) trait Run: Serialize + DeserializeOwned + Send + Sync {
-    /// The run's id.
-    fn id(&self) -> &str;
-    /// When it began.
-    fn started_at(&self) -> Timestamp;
-    /// What it did so far.
-    fn report(&self) -> &Report;
+/// What comes after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another step.
+    Step,
+    /// Nothing: the run is finished.
+    Nothing,
+    /// An operator's word.
+    Confirmation,
+}
+
+/// A run: where it stands, and its steps. It is its own checkpoint, so a step that is taken again changes nothing that it already did.
+pub(super) trait Run:
+    Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync
+{
+    /// Its task.
+    const TASK: TaskName;
+
+    /// Where a new run begins.
+    async fn begin(context: &RunContext<'_>, task: &Task) -> Result<Self, FlowError>;
+
+    /// Whether a task goes on with this run, begun then, instead of beginning a new one.
+    fn goes_on(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool;
+
+    /// Whether somebody asked for just this one: no other run reads the same.
+    fn was_asked_for(&self) -> bool {
+        false
+    }
+
     /// Steps it has to do still, as far as it knows.
     fn steps_left(&self) -> u32;
-    /// Whether somebody asked for just this one: no other run reads the same.
-    fn was_asked(&self) -> bool {
-        false
+
+    /// Whether the next step reads anything: it is begun only with time enough.
+    fn reads_next(&self) -> bool {
+        true
+    }
+
+    /// Of the step that is taken again after an error, the bills up to this one are done.
+    fn done_of_step(&self) -> Option<BillId> {
+        None
+    }
+
+    /// Takes a step.
+    async fn step(
+        &mut self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+    ) -> Result<Next, FlowError>;
+
+    /// What an operator reads of it, in Portuguese.
+    fn text(&self, state: RunStatus, report: &Report) -> String;
+}
+
+/// A checkpoint: the run's own, and what the driver and the sweep must know of every run.
+#[derive(Serialize, Deserialize)]
+struct Saved<R> {
+    run: String,
+    started_at: Timestamp,
+    /// Waits for an operator.
+    waits: bool,
+    /// Invocations that failed since one went well.
+    failures: u32,
+    /// Steps done.
+    steps: u32,
+    report: Report,
+    progress: R,
+}
+
+/// Runs a task of a creditor, from where an earlier invocation left it.
+pub(super) async fn drive<R: Run>(
+    context: &RunContext<'_>,
+    task: &Task,
+) -> Result<Summary, FlowError> {
+    let Some(mut driver) = Driver::take(context, R::TASK).await? else {
+        let text = "Já há uma execução desta tarefa para este credor; aguarde o término.";
+        return Ok(driver_says(
+            context,
+            R::TASK,
+            RunStatus::AlreadyRunning,
+            text,
+        ));
+    };
+    match driver.start::<R>(task).await {
+        Ok(Some(mut saved)) => {
+            let result = driver.work(&mut saved).await;
+            driver.close(saved, result).await
+        }
+        Ok(None) => {
+            driver.release().await?;
+            let (state, text) = if task.confirm.is_some() {
+                let text = "Não há batimento aguardando confirmação com este número de execução.";
+                (RunStatus::Failed, text)
+            } else {
+                // Requests to resume may come twice.
+                (RunStatus::Finished, "A execução a retomar já terminou.")
+            };
+            Ok(driver_says(context, R::TASK, state, text))
+        }
+        Err(error) => {
+            driver.release().await?;
+            Err(error)
+        }
     }
 }
 
+/// The answer where nothing was run.
+fn driver_says(context: &RunContext<'_>, task: TaskName, state: RunStatus, text: &str) -> Summary {
+    let summary = Summary::new(task, state, text.to_owned(), Report::default());
+    named(context, summary)
+}
+
 /// The right to run one task for one creditor. A dry run has no lease and writes no checkpoint.
-pub(super) struct Guard<'a> {
-    session: &'a Session,
-    creditor: CreditorId,
+struct Driver<'a> {
+    context: &'a RunContext<'a>,
     task: TaskName,
     lease: Option<Lease>,
     /// Version of the saved checkpoint.
     version: u64,
-    /// Invocations of this run that failed in a row.
-    failures: u32,
-    /// Steps of this run that are done, earlier invocations' included.
-    steps: u32,
     /// Whether this invocation finished a step.
     moved: bool,
 }
 
-impl<'a> Guard<'a> {
+impl<'a> Driver<'a> {
     /// Takes the right, or `None` when another run has it.
-    pub(super) async fn take(
-        session: &'a Session,
-        creditor: CreditorId,
-        task: TaskName,
-    ) -> Result<Option<Self>, FlowError> {
+    async fn take(context: &'a RunContext<'a>, task: TaskName) -> Result<Option<Self>, FlowError> {
         let mut lease = None;
-        if !session.dry_run {
+        if !context.dry_run {
             let owner = format!("{:016x}", fastrand::u64(..));
-            let acquired = session
-                .adapters
+            let (tenant, creditor, now) = (context.tenant(), context.creditor, context.now());
+            match context
                 .store
-                .acquire_lease(
-                    &session.tenant,
-                    Some(creditor),
-                    task.as_str(),
-                    &owner,
-                    LEASE,
-                    session.now(),
-                )
-                .await?;
-            match acquired {
+                .acquire(tenant, creditor, task, &owner, LEASE, now)
+                .await?
+            {
                 Acquired::Yes(granted) => lease = Some(granted),
                 Acquired::Held { .. } => return Ok(None),
             }
         }
         Ok(Some(Self {
-            session,
-            creditor,
+            context,
             task,
             lease,
             version: 0,
-            failures: 0,
-            steps: 0,
             moved: false,
         }))
     }
 
-    /// The answer when another run has the right.
-    pub(super) fn busy(session: &Session, creditor: CreditorId, task: TaskName) -> Summary {
-        let text =
-            "Já há uma execução desta tarefa para este credor; aguarde o término.".to_owned();
-        named(
-            session,
-            creditor,
-            Summary::new(task, RunStatus::AlreadyRunning, text, Report::default()),
-        )
+    /// Where a run goes on, or where it begins, with the checkpoint written, so that an invocation that dies in its first step leaves
+    /// something to resume. `None` when the one asked for is not there.
+    async fn start<R: Run>(&mut self, task: &Task) -> Result<Option<Saved<R>>, FlowError> {
+        let asked_for = task.confirm.as_deref().or(task.run.as_deref());
+        let saved = match self.resume::<R>(task, asked_for).await? {
+            Some(saved) => saved,
+            None if asked_for.is_some() => return Ok(None),
+            None => {
+                let started_at = self.context.now();
+                Saved {
+                    run: new_run_id(started_at),
+                    started_at,
+                    waits: false,
+                    failures: 0,
+                    steps: 0,
+                    report: Report::default(),
+                    progress: R::begin(self.context, task).await?,
+                }
+            }
+        };
+        self.write(&saved).await?;
+        self.note_standing(&saved).await?;
+        Ok(Some(saved))
     }
 
-    /// The checkpoint of an unfinished run, if it is wanted. With `run`, only that one's; without, one of an earlier day that the sweep has
-    /// given up is not gone on with: what it did not read, a new one reads with what came since.
-    pub(super) async fn resume<R: Run>(
+    /// The checkpoint of an unfinished run, if the task goes on with it. With the id of a run, only that one's; without, one of an earlier
+    /// day that the sweep has given up is not gone on with: what it did not read, a new one reads with what came since.
+    async fn resume<R: Run>(
         &mut self,
-        run: Option<&str>,
-        wanted: impl FnOnce(&R) -> bool,
-    ) -> Result<Option<R>, FlowError> {
+        task: &Task,
+        asked_for: Option<&str>,
+    ) -> Result<Option<Saved<R>>, FlowError> {
         if self.lease.is_none() {
             return Ok(None);
         }
-        let session = self.session;
-        let saved = session
-            .adapters
+        let context = self.context;
+        let (tenant, creditor) = (context.tenant(), context.creditor);
+        let found = context
             .store
-            .load_checkpoint::<Saved<R>>(&session.tenant, Some(self.creditor), self.task.as_str())
-            .await;
-        match saved {
-            Ok(None) => Ok(None),
-            Ok(Some(saved)) => {
-                self.version = saved.version;
-                let Saved {
-                    run: id,
-                    failures,
-                    steps,
-                    progress,
-                    ..
-                } = saved.content;
-                let of_today = business_date(progress.started_at()) == session.today;
-                // One that was asked for has another chance.
-                let patience = MAX_FAILURES + u32::from(progress.was_asked());
-                let goes_on = run.map_or(of_today || failures < patience, |run| id == run);
-                if !goes_on || !wanted(&progress) {
-                    return Ok(None);
-                }
-                (self.failures, self.steps) = (failures, steps);
-                Ok(Some(progress))
-            }
+            .checkpoint(tenant, creditor, self.task)
+            .await
+            .and_then(read::<R>);
+        let (version, mut saved) = match found {
+            Ok(None) => return Ok(None),
+            Ok(Some(found)) => found,
             Err(error @ StoreError::Unreadable { .. }) => {
-                session
-                    .adapters
+                context
                     .store
-                    .clear_checkpoint(&session.tenant, Some(self.creditor), self.task.as_str())
+                    .clear_checkpoint(tenant, creditor, self.task)
                     .await?;
-                tracing::warn!(tenant = %session.tenant, creditor = %self.creditor, %error, "checkpoint of another version ignored; the run begins anew");
-                Ok(None)
+                tracing::warn!(%tenant, %creditor, %error, "checkpoint of another version ignored; the run begins anew");
+                return Ok(None);
             }
-            Err(error) => Err(error.into()),
-        }
+            Err(error) => return Err(error.into()),
+        };
+        self.version = version;
+        let of_today = business_date(saved.started_at) == context.sync.today;
+        // One that was asked for has another chance.
+        let patience = MAX_FAILURES + u32::from(saved.progress.was_asked_for());
+        let is_it = asked_for.map_or(of_today || saved.failures < patience, |run| {
+            saved.run == run
+        });
+        let goes_on = is_it
+            && saved
+                .progress
+                .goes_on(task, saved.started_at, context.now());
+        saved.waits = false;
+        Ok(Some(saved).filter(|_| goes_on))
     }
 
-    /// Where a run goes on, or where it begins, with the checkpoint written; `None` when the one asked for is over.
-    pub(super) async fn start<R: Run>(
-        &mut self,
-        run: Option<&str>,
-        wanted: impl FnOnce(&R) -> bool,
-        begin: impl AsyncFnOnce() -> Result<R, FlowError>,
-    ) -> Result<Option<R>, FlowError> {
-        let progress = match self.resume(run, wanted).await? {
-            Some(progress) => progress,
-            None if run.is_some() => return Ok(None),
-            None => begin().await?,
-        };
-        self.begin(&progress).await?;
-        Ok(Some(progress))
+    /// Takes steps until there are none, the time is over, or one fails.
+    async fn work<R: Run>(&mut self, saved: &mut Saved<R>) -> Result<RunStatus, FlowError> {
+        let context = self.context;
+        loop {
+            if saved.progress.reads_next() && context.sync.time_left() < STEP_TIME {
+                return Ok(RunStatus::Continues);
+            }
+            let before = saved.progress.clone();
+            let current = Current {
+                id: &saved.run,
+                started_at: saved.started_at,
+                report: &saved.report,
+            };
+            let stepped = saved.progress.step(context, &current).await;
+            let done = context.sync.report.take();
+            saved.report.add(if stepped.is_ok() {
+                done
+            } else {
+                done.repeated(saved.progress.done_of_step())
+            });
+            // A step that failed may have come a part of its way.
+            if matches!(stepped, Ok(Next::Step)) || saved.progress != before {
+                self.save(saved).await?;
+            }
+            match stepped? {
+                Next::Step => {}
+                Next::Nothing => return Ok(RunStatus::Finished),
+                Next::Confirmation => return Ok(RunStatus::AwaitsConfirmation),
+            }
+        }
     }
 
     /// Writes the checkpoint after a step, and keeps the right.
-    pub(super) async fn save<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
-        self.failures = 0;
-        self.steps += 1;
+    async fn save<R: Run>(&mut self, saved: &mut Saved<R>) -> Result<(), FlowError> {
+        saved.failures = 0;
+        saved.steps += 1;
         self.moved = true;
-        self.write(progress, false).await?;
-        self.tell(progress).await
-    }
-
-    /// Writes the checkpoint before the first step, so that an invocation that dies in it leaves something to resume.
-    pub(super) async fn begin<R: Run>(&mut self, progress: &R) -> Result<(), FlowError> {
-        self.write(progress, false).await?;
-        self.tell(progress).await
+        self.write(saved).await?;
+        self.note_standing(saved).await
     }
 
     /// Writes into the task history how far the run is, for whoever waits for it.
-    async fn tell<R: Run>(&self, progress: &R) -> Result<(), FlowError> {
+    async fn note_standing<R: Run>(&self, saved: &Saved<R>) -> Result<(), FlowError> {
         if self.lease.is_none() {
             return Ok(());
         }
-        let (done, left) = (self.steps, progress.steps_left());
-        let end = expected_end(done, left, progress.started_at(), self.session.now());
-        let text = standing(done, left);
-        let summary = Summary {
-            run: Some(progress.id().to_owned()),
-            ..Summary::new(
-                self.task,
-                RunStatus::Continues,
-                text,
-                progress.report().clone(),
-            )
-        };
-        record(
-            self.session,
-            &named(self.session, self.creditor, summary),
-            progress.started_at(),
-            end,
-        )
-        .await
+        let (done, left) = (saved.steps, saved.progress.steps_left());
+        let end = expected_end(done, left, saved.started_at, self.context.now());
+        let summary = self.summary(saved, RunStatus::Continues, standing(done, left));
+        record(self.context, &summary, saved.started_at, end).await
     }
 
-    async fn write<R: Run>(&mut self, progress: &R, waits: bool) -> Result<(), FlowError> {
-        let session = self.session;
+    fn summary<R>(&self, saved: &Saved<R>, state: RunStatus, text: String) -> Summary {
+        let summary = Summary {
+            run: Some(saved.run.clone()),
+            ..Summary::new(self.task, state, text, saved.report.clone())
+        };
+        named(self.context, summary)
+    }
+
+    async fn write<R: Run>(&mut self, saved: &Saved<R>) -> Result<(), FlowError> {
+        let context = self.context;
         let Some(lease) = &mut self.lease else {
             return Ok(());
         };
-        session
-            .adapters
+        let now = context.now();
+        context.store.renew(lease, LEASE, now).await?;
+        let content = serde_json::to_value(saved)
+            .map_err(|error| StoreError::unreadable("a checkpoint", error))?;
+        let (tenant, creditor, version) = (context.tenant(), context.creditor, self.version);
+        self.version = context
             .store
-            .renew_lease(lease, LEASE, session.now())
-            .await?;
-        let (tenant, task) = (&session.tenant, self.task.as_str());
-        let saved = Saved {
-            run: progress.id().to_owned(),
-            waits,
-            failures: self.failures,
-            steps: self.steps,
-            progress,
-        };
-        self.version = session
-            .adapters
-            .store
-            .save_checkpoint(
-                tenant,
-                Some(self.creditor),
-                task,
-                self.version,
-                &saved,
-                session.now(),
-            )
+            .save_checkpoint(tenant, creditor, self.task, version, &content, now)
             .await?;
         Ok(())
     }
 
-    /// Gives the right back and answers that the run to resume is over: requests to resume may come twice.
-    pub(super) async fn nothing_to_resume(self) -> Result<Summary, FlowError> {
-        let (session, creditor, task) = (self.session, self.creditor, self.task);
-        self.release().await?;
-        let text = "A execução a retomar já terminou.".to_owned();
-        Ok(named(
-            session,
-            creditor,
-            Summary::new(task, RunStatus::Finished, text, Report::default()),
-        ))
-    }
-
-    /// Gives the right back; nothing was run.
-    pub(super) async fn release(self) -> Result<(), FlowError> {
-        if let Some(lease) = self.lease {
-            self.session.adapters.store.release_lease(lease).await?;
+    /// Gives the right back.
+    async fn release(&mut self) -> Result<(), FlowError> {
+        if let Some(lease) = self.lease.take() {
+            self.context.store.release(lease).await?;
         }
         Ok(())
     }
 
     /// Writes down how the invocation ended, asks for the next one where there is more to do, and gives the right back.
-    pub(super) async fn close<R: Run>(
+    async fn close<R: Run>(
         mut self,
-        progress: &R,
+        mut saved: Saved<R>,
         result: Result<RunStatus, FlowError>,
-        text: impl Fn(RunStatus) -> String,
     ) -> Result<Summary, FlowError> {
-        let (session, creditor, task) = (self.session, self.creditor, self.task);
-        let result = self.in_view_of_time(result);
+        let (context, task) = (self.context, self.task);
+        let (tenant, creditor) = (context.tenant(), context.creditor);
+        let result = self.in_view_of_time(&mut saved, result);
         // Nothing got through, neither will the next call: asking again at once would only be refused again, for hours perhaps.
         let waits_for_quota = matches!(&result, Err(FlowError::Sienge(error)) if error.is_refused_for_now() || matches!(error, SiengeError::DayIsOver { .. }));
         let (state, text) = match &result {
-            Ok(state) => (*state, text(*state)),
+            Ok(state) => (*state, saved.progress.text(*state, &saved.report)),
             Err(error) => {
-                tracing::error!(tenant = %session.tenant, %creditor, task = task.as_str(), run = progress.id(), %error, "run failed; running it again resumes it");
-                let next = self.next_step(progress.started_at(), waits_for_quota);
+                tracing::error!(%tenant, %creditor, task = task.as_str(), run = saved.run, %error, "run failed; running it again resumes it");
+                let next = self.next_step(&saved, waits_for_quota);
                 (
                     RunStatus::Failed,
                     format!("Execução interrompida: {error}. Nada se perdeu: {next}."),
                 )
             }
         };
-        let summary = Summary {
-            run: Some(progress.id().to_owned()),
-            ..Summary::new(task, state, text, progress.report().clone())
-        };
-        let summary = named(session, creditor, summary);
+        let mut summary = self.summary(&saved, state, text);
         if self.lease.is_none() {
             return Ok(summary);
         }
-        let store = &session.adapters.store;
         match state {
-            RunStatus::AwaitsConfirmation => self.write(progress, true).await?,
+            RunStatus::AwaitsConfirmation => {
+                saved.waits = true;
+                self.write(&saved).await?;
+                summary.next_event = Some(json!({
+                    "tenant": tenant.as_str(), "creditor": creditor, "confirm": saved.run,
+                }));
+            }
             RunStatus::Failed => {
                 // Until the quota is back nothing can be called, and trying costs next to nothing: the sweep goes on trying.
-                self.failures = if waits_for_quota {
-                    self.failures.min(MAX_FAILURES - 1)
+                saved.failures = if waits_for_quota {
+                    saved.failures.min(MAX_FAILURES - 1)
                 } else {
-                    self.failures + 1
+                    saved.failures + 1
                 };
-                self.write(progress, false).await?;
+                self.write(&saved).await?;
             }
-            RunStatus::Continues => self.write(progress, false).await?,
+            RunStatus::Continues => self.write(&saved).await?,
             RunStatus::Finished | RunStatus::AlreadyRunning | RunStatus::Requested => {}
         }
         if matches!(state, RunStatus::Failed | RunStatus::AwaitsConfirmation) {
+            let (task, run, text) = (task.as_str(), &saved.run, &summary.text);
             let note = CritiqueNote {
                 bill: None,
-                text: format!(
-                    "Credor {creditor}, {}, execução {}: {}",
-                    task.as_str(),
-                    progress.id(),
-                    summary.text
-                ),
+                text: format!("Credor {creditor}, {task}, execução {run}: {text}"),
             };
-            store
-                .record_critiques(&session.tenant, Some(creditor), &[note], session.now())
-                .await?;
+            let portfolio = context.sync.portfolio();
+            portfolio.criticise(Some(creditor), &[note]).await?;
         }
-        record(session, &summary, progress.started_at(), None).await?;
+        record(context, &summary, saved.started_at, None).await?;
         if state == RunStatus::Finished {
             // After the history, so that no run that has ended reads like one that goes on.
-            store
-                .clear_checkpoint(&session.tenant, Some(creditor), task.as_str())
+            context
+                .store
+                .clear_checkpoint(tenant, creditor, task)
                 .await?;
         }
         self.release().await?;
         if state == RunStatus::Continues {
-            let next =
-                Task::continuation(task, &session.tenant, creditor, progress.id().to_owned());
+            let next = Task::continuation(task, tenant, creditor, saved.run);
             // Not taken: the sweep finds the checkpoint without an owner and asks again.
-            session.adapters.bus.publish(&[next.request()]).await?;
+            context.bus.publish(&[next.request()]).await?;
         }
         if let Some(metric) = metric_of(state, task) {
-            telemetry::count(metric, 1, Some(&session.tenant), session.now());
+            telemetry::count(metric, 1, Some(tenant), context.now());
         }
         Ok(summary)
     }
 
     /// How a run stands that came out of time in the middle of a step: the next invocation repeats the step.
-    fn in_view_of_time(
-        &mut self,
+    fn in_view_of_time<R>(
+        &self,
+        saved: &mut Saved<R>,
         result: Result<RunStatus, FlowError>,
     ) -> Result<RunStatus, FlowError> {
         match result {
@@ -354,14 +415,14 @@ impl<'a> Guard<'a> {
                 Ok(RunStatus::Continues)
             }
             Err(FlowError::Sienge(error @ SiengeError::Deadline { .. }))
-                if self.moved || self.failures + 1 < MAX_FAILURES =>
+                if self.moved || saved.failures + 1 < MAX_FAILURES =>
             {
-                tracing::info!(tenant = %self.session.tenant, creditor = %self.creditor, task = self.task.as_str(), %error, "out of time in a step; it is repeated");
+                tracing::info!(tenant = %self.context.tenant(), creditor = %self.context.creditor, task = self.task.as_str(), %error, "out of time in a step; it is repeated");
                 // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
-                self.failures += u32::from(!self.moved);
+                saved.failures += u32::from(!self.moved);
                 Ok(RunStatus::Continues)
             }
-            Ok(RunStatus::Continues) if !self.moved && self.failures + 1 >= MAX_FAILURES => {
+            Ok(RunStatus::Continues) if !self.moved && saved.failures + 1 >= MAX_FAILURES => {
                 Err(FlowError::Stopped(
                     "o tempo da função não basta para um passo: aumente o tempo limite dela"
                         .to_owned(),
@@ -369,7 +430,7 @@ impl<'a> Guard<'a> {
             }
             Ok(RunStatus::Continues) if !self.moved => {
                 // Nor must an invocation too short for any step ask for the next one for ever.
-                self.failures += 1;
+                saved.failures += 1;
                 Ok(RunStatus::Continues)
             }
             other => other,
@@ -377,14 +438,14 @@ impl<'a> Guard<'a> {
     }
 
     /// What becomes of a run that failed, in Portuguese.
-    fn next_step(&self, started_at: Timestamp, waits_for_quota: bool) -> &'static str {
+    fn next_step<R>(&self, saved: &Saved<R>, waits_for_quota: bool) -> &'static str {
         if self.lease.is_none() {
             "invoque de novo"
         } else if waits_for_quota {
             "a varredura retoma do último ponto quando a cota voltar"
-        } else if self.failures + 1 < MAX_FAILURES {
+        } else if saved.failures + 1 < MAX_FAILURES {
             "a varredura retoma do último ponto em até 10 minutos"
-        } else if business_date(started_at) == self.session.today {
+        } else if business_date(saved.started_at) == self.context.sync.today {
             "invoque de novo hoje para retomar do último ponto"
         } else {
             "invoque de novo; uma nova execução lê também o que faltou"
@@ -406,8 +467,7 @@ const fn metric_of(state: RunStatus, task: TaskName) -> Option<Metric> {
 /// Cuts the first of the windows, where it has more days than the smallest and could not be read for its answer's size. Any other error
 /// is given back.
 pub(super) fn cut_first(
-    session: &Session,
-    creditor: CreditorId,
+    context: &RunContext<'_>,
     windows: &mut Vec<Window>,
     smallest: u32,
     error: FlowError,
@@ -418,62 +478,49 @@ pub(super) fn cut_first(
     );
     let first = windows.first().filter(|_| too_large);
     let Some((window, parts)) =
-        first.and_then(|window| Some((*window, window.cut(session.today, smallest)?)))
+        first.and_then(|window| Some((*window, window.cut(context.sync.today, smallest)?)))
     else {
         return Err(error);
     };
-    tracing::warn!(tenant = %session.tenant, %creditor, from = %window.from, to = %window.to, %error, "window cut");
+    tracing::warn!(tenant = %context.sync.tenant, creditor = %context.creditor, from = %window.from, to = %window.to, %error, "window cut");
     windows.splice(0..1, parts);
     Ok(())
 }
 
-/// A checkpoint: the run's own progress, and what the sweep must know of every run.
-#[derive(Serialize, Deserialize)]
-struct Saved<R> {
-    run: String,
-    /// Waits for an operator.
-    waits: bool,
-    /// Invocations that failed since one went well.
-    failures: u32,
-    /// Steps done.
-    #[serde(default)]
-    steps: u32,
-    progress: R,
+/// Reads a checkpoint; answers its version with it.
+fn read<R: DeserializeOwned>(
+    found: Option<Checkpoint<Value>>,
+) -> Result<Option<(u64, Saved<R>)>, StoreError> {
+    let Some(Checkpoint { version, content }) = found else {
+        return Ok(None);
+    };
+    let saved = serde_json::from_value(content)
+        .map_err(|error| StoreError::unreadable("a checkpoint", error))?;
+    Ok(Some((version, saved)))
 }
 
 /// The run that left a checkpoint and has no living invocation; `None` when there is none, when it waits
 /// for an operator, or when it failed so often that the next schedule or an operator must see to it.
 pub(super) async fn orphan(
-    adapters: &Adapters,
+    store: &dyn RunStore,
     tenant: &TenantId,
     creditor: CreditorId,
     task: TaskName,
+    now: Timestamp,
 ) -> Result<Option<String>, FlowError> {
-    let saved = match adapters
-        .store
-        .load_checkpoint::<Saved<IgnoredAny>>(tenant, Some(creditor), task.as_str())
-        .await
-    {
-        Ok(Some(saved)) if !saved.content.waits && saved.content.failures < MAX_FAILURES => {
-            saved.content
-        }
+    let found = store.checkpoint(tenant, creditor, task).await;
+    let saved = match found.and_then(read::<IgnoredAny>) {
+        Ok(Some((_, saved))) if !saved.waits && saved.failures < MAX_FAILURES => saved,
         Ok(_) | Err(StoreError::Unreadable { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let acquired = adapters
-        .store
-        .acquire_lease(
-            tenant,
-            Some(creditor),
-            task.as_str(),
-            "sweep",
-            Duration::from_secs(1),
-            (adapters.clock)(),
-        )
+    let moment = Duration::from_secs(1);
+    let acquired = store
+        .acquire(tenant, creditor, task, "sweep", moment, now)
         .await?;
     let Acquired::Yes(lease) = acquired else {
         return Ok(None);
     };
-    adapters.store.release_lease(lease).await?;
+    store.release(lease).await?;
     Ok(Some(saved.run))
 }

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::agreements::Agreements;
 use super::portfolio::{Rehearsal, StoredPortfolio};
 use super::records::SessionRecords;
-use super::{Adapters, FlowError};
+use super::run_context::RunContext;
+use super::{Adapters, FlowError, Summary, Task, runs};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::ids::{CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
@@ -177,6 +178,20 @@ impl Session {
         })
     }
 
+    /// What a run of a registered creditor works with.
+    pub fn run_context(&self, creditor: CreditorId) -> Result<RunContext<'_>, FlowError> {
+        self.creditor(creditor)?;
+        Ok(RunContext {
+            creditor,
+            dry_run: self.dry_run,
+            sync: &self.sync,
+            records: &*self.records,
+            store: &self.adapters.store,
+            journal: &self.adapters.store,
+            bus: &*self.adapters.bus,
+        })
+    }
+
     /// Time left before the invocation must be closing.
     #[must_use]
     pub fn time_left(&self) -> Duration {
@@ -193,6 +208,33 @@ impl Session {
     pub async fn close(&self) {
         self.calls.flush().await;
     }
+}
+
+/// Imports what changed for one creditor.
+pub async fn import(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Summary, FlowError> {
+    runs::import(&session.run_context(creditor)?, task).await
+}
+
+/// Reconciles one creditor.
+pub async fn reconcile(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Summary, FlowError> {
+    runs::reconcile(&session.run_context(creditor)?, task).await
+}
+
+/// The daily redundancy of one creditor.
+pub async fn redundancy(
+    session: &Session,
+    task: &Task,
+    creditor: CreditorId,
+) -> Result<Summary, FlowError> {
+    runs::redundancy(&session.run_context(creditor)?, task).await
 }
 
 /// The tenant's client for Sienge.

@@ -5,25 +5,13 @@ use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::fan_out::active_tenants;
-use super::outbox::publish;
-use super::run::orphan;
-use super::{Adapters, FlowError, Report, RunStatus, Summary, Task, TaskName};
-use crate::aws::{BusEvent, InboxMessage};
+use super::stuck::{continuations, publish_outbox, requeue, stuck_since};
+use super::{Adapters, FlowError, Report, RunStatus, Summary, TaskName};
+use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::ids::{CreditorId, TenantId};
 use crate::store::{self, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
-
-/// A webhook still pending after this long is stuck: its message was never sent, or was lost.
-const STUCK_MINUTES: i64 = 2;
-/// The schedule in template.yaml.
-const SWEEP_EVERY_MINUTES: i64 = 10;
-/// Older ones expire with the journal before their turn comes again.
-const OLDEST_PENDING_MINUTES: i64 = 90 * 24 * 60;
-/// Webhooks of one age queued again, and events published again, in one sweep.
-const AT_ONCE: usize = 10_000;
-/// Events published in one go.
-const PUBLISHED_AT_ONCE: usize = 100;
 
 /// A daily run of a creditor is behind when it did not succeed for so long: a day, and what a run may take.
 const DAILY_HOURS: i64 = 26;
@@ -81,15 +69,21 @@ impl Swept {
 /// agreements that something is due of.
 pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, FlowError> {
     let now = (adapters.clock)();
-    let before = now
-        .checked_sub(SignedDuration::from_mins(STUCK_MINUTES))
-        .unwrap_or(now);
+    let before = stuck_since(now);
     // The queue's trouble must not keep the other repairs waiting.
-    let mut by_tenant = requeue(adapters, now).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
-        BTreeMap::new()
-    });
-    for (tenant, published) in publish_outbox(adapters, before).await? {
+    let (journal, inbox) = (&adapters.store, &*adapters.inbox);
+    let mut by_tenant: BTreeMap<TenantId, Swept> = BTreeMap::new();
+    match requeue(journal, inbox, now).await {
+        Ok(queued) => {
+            for (tenant, requeued) in queued {
+                by_tenant.entry(tenant).or_default().requeued = requeued;
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
+        }
+    }
+    for (tenant, published) in publish_outbox(&adapters.store, &*adapters.bus, before).await? {
         by_tenant.entry(tenant).or_default().published += published;
     }
     for tenant in active_tenants(adapters).await? {
@@ -180,77 +174,6 @@ async fn record(
     Ok(())
 }
 
-/// Queues what is stuck again; how much by tenant. What the queue did not take stays pending for the next sweep.
-///
-/// Each age that has its turn is asked for by itself, the youngest first: an old backlog, however large, hides nothing newer.
-async fn requeue(
-    adapters: &Adapters,
-    now: Timestamp,
-) -> Result<BTreeMap<TenantId, Swept>, FlowError> {
-    let mut by_tenant: BTreeMap<TenantId, Vec<InboxMessage>> = BTreeMap::new();
-    for (youngest, oldest) in turns() {
-        let ago = |minutes| {
-            now.checked_sub(SignedDuration::from_mins(minutes))
-                .unwrap_or(Timestamp::UNIX_EPOCH)
-        };
-        for webhook in adapters
-            .store
-            .pending_between(ago(oldest), ago(youngest), AT_ONCE)
-            .await?
-        {
-            let message = InboxMessage {
-                tenant: webhook.tenant.clone(),
-                key: webhook.key.0,
-            };
-            by_tenant.entry(webhook.tenant).or_default().push(message);
-        }
-    }
-    let mut queued = BTreeMap::new();
-    for (tenant, messages) in by_tenant {
-        let requeued = adapters.inbox.send_many(&messages).await?;
-        queued.insert(
-            tenant,
-            Swept {
-                requeued,
-                ..Swept::default()
-            },
-        );
-    }
-    Ok(queued)
-}
-
-/// The ages in minutes, from and to, at which a stuck webhook is queued again: in its first twenty minutes, then for one sweep at
-/// ages that double (a sweep may be late by a minute), so that a backlog that lasts is not multiplied by every sweep.
-fn turns() -> impl Iterator<Item = (i64, i64)> {
-    let doubled = (1..).map(|turn| SWEEP_EVERY_MINUTES << turn);
-    let later = doubled
-        .take_while(|age| *age <= OLDEST_PENDING_MINUTES)
-        .map(|age| (age, age + SWEEP_EVERY_MINUTES + 1));
-    std::iter::once((STUCK_MINUTES, 2 * SWEEP_EVERY_MINUTES)).chain(later)
-}
-
-async fn publish_outbox(
-    adapters: &Adapters,
-    before: Timestamp,
-) -> Result<BTreeMap<TenantId, usize>, FlowError> {
-    let mut by_tenant: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
-    for unpublished in adapters.store.unpublished(before, AT_ONCE).await? {
-        by_tenant
-            .entry(unpublished.tenant)
-            .or_default()
-            .push(unpublished.event);
-    }
-    let mut published = BTreeMap::new();
-    for (tenant, events) in by_tenant {
-        let mut count = 0;
-        for events in events.chunks(PUBLISHED_AT_ONCE) {
-            count += publish(&adapters.store, &*adapters.bus, &tenant, events).await;
-        }
-        published.insert(tenant, count);
-    }
-    Ok(published)
-}
-
 /// Deadlines of unmatched webhooks, and runs that have a checkpoint but no living owner.
 async fn sweep_tenant(
     adapters: &Adapters,
@@ -276,11 +199,8 @@ async fn sweep_tenant(
             tracing::warn!(%tenant, creditor = %creditor.company, runs = ?late, "runs of this creditor are behind; see their task history");
             behind += 1;
         }
-        for name in [TaskName::Import, TaskName::Reconcile, TaskName::Payments] {
-            if let Some(run) = orphan(adapters, tenant, creditor.company, name).await? {
-                requests.push(Task::continuation(name, tenant, creditor.company, run).request());
-            }
-        }
+        let died = continuations(&adapters.store, tenant, creditor.company, now).await?;
+        requests.extend(died);
     }
     let resumed = adapters
         .bus
@@ -367,19 +287,5 @@ mod tests {
             [TaskName::Import, TaskName::Payments]
         );
         assert_eq!(late([None, None, None]), [], "the first load is to come");
-    }
-
-    #[test]
-    fn a_stuck_webhook_has_its_turn_at_once_and_then_at_ages_that_double() {
-        let turns: Vec<(i64, i64)> = turns().collect();
-        assert_eq!(turns[..4], [(2, 20), (20, 31), (40, 51), (80, 91)]);
-        assert_eq!(turns.len(), 14);
-        // A sweep every ten minutes, a minute late at most, finds each turn's webhooks once or twice.
-        for late in [0, 1] {
-            let ages = (0..12).map(|sweep| 5 + sweep * 10 + late * (sweep % 2));
-            let queued =
-                ages.filter(|age| turns.iter().any(|(from, to)| (*from..*to).contains(age)));
-            assert!((5..=6).contains(&queued.count()));
-        }
     }
 }

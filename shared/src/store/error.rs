@@ -72,7 +72,7 @@ impl StoreError {
         clippy::needless_pass_by_value,
         reason = "errors and texts are passed as they come"
     )]
-    pub(super) fn unreadable(what: impl Into<String>, why: impl ToString) -> Self {
+    pub(crate) fn unreadable(what: impl Into<String>, why: impl ToString) -> Self {
         Self::Unreadable {
             what: what.into(),
             why: why.to_string(),

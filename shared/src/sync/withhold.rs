@@ -65,7 +65,8 @@ impl BillSync {
     }
 
     /// The share of a creditor's open installments that may go unasked.
-    pub(super) fn removal_share(&self, creditor: CreditorId) -> u8 {
+    #[must_use]
+    pub fn removal_share(&self, creditor: CreditorId) -> u8 {
         let settings = self.creditors.get(&creditor);
         settings.map_or_else(
             || CreditorSettings::new(creditor).removal_share_percent,

@@ -8,8 +8,9 @@ use std::fmt::Display;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use serde::{Deserialize, Serialize};
 
+use super::all_records::{AllRecords, ROWS_IN_A_STEP};
+use super::run_ports::RunRecords;
 use super::{FlowError, SyncOutcome};
 use crate::calendar::Date;
 use crate::ids::{
@@ -29,49 +30,6 @@ const BATCH: usize = 200;
 const ONE_BY_ONE: usize = 300;
 /// After so many in a row that can't be read, Sienge is the trouble and not the record.
 const TROUBLES_IN_A_ROW: usize = 3;
-
-/// Rows of a list read in one step: ten pages.
-const ROWS_IN_A_STEP: usize = 2_000;
-
-/// Where the reading of all records of a creditor stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum AllRecords {
-    /// Enterprises and their units are to be read.
-    #[default]
-    Enterprises,
-    /// Sales contracts, after so many that were read.
-    SalesContracts(usize),
-    /// Customers, after so many that were read.
-    Customers(usize),
-    /// All are read.
-    Done,
-}
-
-impl AllRecords {
-    /// The next step, after one that listed so many rows.
-    const fn after(self, listed: usize) -> Self {
-        match self {
-            Self::Enterprises => Self::SalesContracts(0),
-            Self::SalesContracts(skip) if listed == ROWS_IN_A_STEP => {
-                Self::SalesContracts(skip + listed)
-            }
-            Self::SalesContracts(_) => Self::Customers(0),
-            Self::Customers(skip) if listed == ROWS_IN_A_STEP => Self::Customers(skip + listed),
-            Self::Customers(_) | Self::Done => Self::Done,
-        }
-    }
-
-    /// Steps to do still, if each list is a short one.
-    pub(super) const fn steps_left(self) -> u32 {
-        match self {
-            Self::Enterprises => 3,
-            Self::SalesContracts(_) => 2,
-            Self::Customers(_) => 1,
-            Self::Done => 0,
-        }
-    }
-}
 
 /// What one tenant's portfolio holds beside installments.
 pub(super) struct SessionRecords {
@@ -117,6 +75,120 @@ impl FailureStreak {
             Err(error) => return Err(error),
         }
         Ok(self.0 < TROUBLES_IN_A_ROW)
+    }
+}
+
+#[async_trait]
+impl RunRecords for SessionRecords {
+    async fn changed_since(
+        &self,
+        creditor: CreditorId,
+        since: Date,
+    ) -> Result<BTreeSet<BillId>, FlowError> {
+        self.read_enterprises(creditor).await?;
+        let customers = self.sienge.customers(&CustomerFilter {
+            modified_after: Some(since),
+            ..CustomerFilter::default()
+        });
+        self.update_known_customers(customers).await?;
+        let changed = SalesContractFilter {
+            company: Some(creditor),
+            modified_after: Some(since),
+            ..SalesContractFilter::default()
+        };
+        let list = self.read_contract_list(changed).await?;
+        let held = self.store.held_units(&self.tenant, &list.units).await?;
+        let new = list
+            .units
+            .iter()
+            .map(|(_, unit)| *unit)
+            .filter(|unit| !held.contains(unit));
+        let units: BTreeSet<UnitId> = list.freed.iter().copied().chain(new).collect();
+        let mut streak = FailureStreak::default();
+        for unit in units.into_iter().take(ONE_BY_ONE) {
+            let read = self.read_unit(unit).await;
+            if !streak.should_continue(&self.tenant, "unit", read)? {
+                break;
+            }
+        }
+        // Customers that could not be read when their contract was opened.
+        let unread = self.store.unread_customers(&self.tenant).await?;
+        let mut streak = FailureStreak::default();
+        for customer in unread.into_iter().take(ONE_BY_ONE) {
+            let read = self.read_customers(&[customer]).await;
+            if !streak.should_continue(&self.tenant, "customer", read)? {
+                break;
+            }
+        }
+        Ok(list.cancelled)
+    }
+
+    /// One step of reading everything of a creditor, as a reconciliation does; answers the next one. A list changes while it is read: a
+    /// record that was deleted meanwhile may hide another one until the next reconciliation.
+    async fn all(&self, creditor: CreditorId, step: AllRecords) -> Result<AllRecords, FlowError> {
+        let listed = match step {
+            AllRecords::Enterprises => {
+                let enterprises = self.read_enterprises(creditor).await?;
+                self.read_all_units(&enterprises).await?;
+                enterprises.len()
+            }
+            AllRecords::SalesContracts(skip) => {
+                let of_creditor = SalesContractFilter {
+                    company: Some(creditor),
+                    skip,
+                    ..SalesContractFilter::default()
+                };
+                let rows = self
+                    .sienge
+                    .sales_contracts(&of_creditor)
+                    .take(ROWS_IN_A_STEP)
+                    .boxed();
+                self.keep(rows, to_sales_contract).await?
+            }
+            AllRecords::Customers(skip) => {
+                let all = CustomerFilter {
+                    skip,
+                    ..CustomerFilter::default()
+                };
+                let rows = self.sienge.customers(&all).take(ROWS_IN_A_STEP).boxed();
+                self.update_known_customers(rows).await?
+            }
+            AllRecords::Done => 0,
+        };
+        Ok(step.after(listed))
+    }
+
+    /// SPC state of the creditor's late installments; neither its webhooks nor its other resources tell it.
+    async fn credit_bureau(&self, creditor: CreditorId) -> Result<(), FlowError> {
+        let mut sent: BTreeMap<BillId, BTreeSet<InstallmentId>> = BTreeMap::new();
+        let mut rows = self.sienge.defaulters(creditor, None);
+        while let Some(row) = rows.next().await {
+            let row = row?;
+            let Some(bill) = row.receivable_bill_id.map(BillId) else {
+                continue;
+            };
+            let marked = row
+                .defaulter_installments
+                .iter()
+                .filter(|late| late.sent_to_spc_serasa == Some(true));
+            sent.entry(bill).or_default().extend(
+                marked
+                    .filter_map(|late| late.installment_id)
+                    .map(InstallmentId),
+            );
+        }
+        let told: Vec<CreditBureauRecord> = sent
+            .into_iter()
+            .map(|(bill, installments)| CreditBureauRecord { bill, installments })
+            .collect();
+        let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
+        let held = self.store.credit_bureau(&self.tenant, &bills).await?;
+        // A bill that was never sent needs no record saying so.
+        let worth: Vec<CreditBureauRecord> = told
+            .into_iter()
+            .filter(|record| !record.installments.is_empty() || held.contains_key(&record.bill))
+            .collect();
+        self.write(&worth).await
     }
 }
 
@@ -297,89 +369,6 @@ impl SessionRecords {
         Ok(Some(bill))
     }
 
-    /// What changed since a day. Returns the bills of the contracts that were cancelled.
-    pub(super) async fn read_changed_records(
-        &self,
-        creditor: CreditorId,
-        since: Date,
-    ) -> Result<BTreeSet<BillId>, FlowError> {
-        self.read_enterprises(creditor).await?;
-        let customers = self.sienge.customers(&CustomerFilter {
-            modified_after: Some(since),
-            ..CustomerFilter::default()
-        });
-        self.update_known_customers(customers).await?;
-        let changed = SalesContractFilter {
-            company: Some(creditor),
-            modified_after: Some(since),
-            ..SalesContractFilter::default()
-        };
-        let list = self.read_contract_list(changed).await?;
-        let held = self.store.held_units(&self.tenant, &list.units).await?;
-        let new = list
-            .units
-            .iter()
-            .map(|(_, unit)| *unit)
-            .filter(|unit| !held.contains(unit));
-        let units: BTreeSet<UnitId> = list.freed.iter().copied().chain(new).collect();
-        let mut streak = FailureStreak::default();
-        for unit in units.into_iter().take(ONE_BY_ONE) {
-            let read = self.read_unit(unit).await;
-            if !streak.should_continue(&self.tenant, "unit", read)? {
-                break;
-            }
-        }
-        // Customers that could not be read when their contract was opened.
-        let unread = self.store.unread_customers(&self.tenant).await?;
-        let mut streak = FailureStreak::default();
-        for customer in unread.into_iter().take(ONE_BY_ONE) {
-            let read = self.read_customers(&[customer]).await;
-            if !streak.should_continue(&self.tenant, "customer", read)? {
-                break;
-            }
-        }
-        Ok(list.cancelled)
-    }
-
-    /// One step of reading everything of a creditor, as a reconciliation does; answers the next one. A list changes while it is read: a
-    /// record that was deleted meanwhile may hide another one until the next reconciliation.
-    pub(super) async fn read_all_records(
-        &self,
-        creditor: CreditorId,
-        step: AllRecords,
-    ) -> Result<AllRecords, FlowError> {
-        let listed = match step {
-            AllRecords::Enterprises => {
-                let enterprises = self.read_enterprises(creditor).await?;
-                self.read_all_units(&enterprises).await?;
-                enterprises.len()
-            }
-            AllRecords::SalesContracts(skip) => {
-                let of_creditor = SalesContractFilter {
-                    company: Some(creditor),
-                    skip,
-                    ..SalesContractFilter::default()
-                };
-                let rows = self
-                    .sienge
-                    .sales_contracts(&of_creditor)
-                    .take(ROWS_IN_A_STEP)
-                    .boxed();
-                self.keep(rows, to_sales_contract).await?
-            }
-            AllRecords::Customers(skip) => {
-                let all = CustomerFilter {
-                    skip,
-                    ..CustomerFilter::default()
-                };
-                let rows = self.sienge.customers(&all).take(ROWS_IN_A_STEP).boxed();
-                self.update_known_customers(rows).await?
-            }
-            AllRecords::Done => 0,
-        };
-        Ok(step.after(listed))
-    }
-
     /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than asking for each enterprise's.
     async fn read_all_units(&self, enterprises: &[EnterpriseId]) -> Result<(), FlowError> {
         if enterprises.len() > FEW_ENTERPRISES
@@ -397,39 +386,6 @@ impl SessionRecords {
                 .await?;
         }
         Ok(())
-    }
-
-    /// SPC state of the creditor's late installments; neither its webhooks nor its other resources tell it.
-    pub(super) async fn read_credit_bureau(&self, creditor: CreditorId) -> Result<(), FlowError> {
-        let mut sent: BTreeMap<BillId, BTreeSet<InstallmentId>> = BTreeMap::new();
-        let mut rows = self.sienge.defaulters(creditor, None);
-        while let Some(row) = rows.next().await {
-            let row = row?;
-            let Some(bill) = row.receivable_bill_id.map(BillId) else {
-                continue;
-            };
-            let marked = row
-                .defaulter_installments
-                .iter()
-                .filter(|late| late.sent_to_spc_serasa == Some(true));
-            sent.entry(bill).or_default().extend(
-                marked
-                    .filter_map(|late| late.installment_id)
-                    .map(InstallmentId),
-            );
-        }
-        let told: Vec<CreditBureauRecord> = sent
-            .into_iter()
-            .map(|(bill, installments)| CreditBureauRecord { bill, installments })
-            .collect();
-        let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
-        let held = self.store.credit_bureau(&self.tenant, &bills).await?;
-        // A bill that was never sent needs no record saying so.
-        let worth: Vec<CreditBureauRecord> = told
-            .into_iter()
-            .filter(|record| !record.installments.is_empty() || held.contains_key(&record.bill))
-            .collect();
-        self.write(&worth).await
     }
 
     async fn read_enterprises(&self, creditor: CreditorId) -> Result<Vec<EnterpriseId>, FlowError> {
@@ -534,28 +490,4 @@ fn unread<I: Copy + Ord + Display>(
 ) -> BTreeMap<I, SyncOutcome> {
     let synced = |id| SyncOutcome::failed(&format!("{what} {id}: {error}"), error.is_lasting());
     ids.into_iter().map(|id| (id, synced(id))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_goes_on_until_a_step_finds_it_shorter_than_itself() {
-        let steps = [0, ROWS_IN_A_STEP, ROWS_IN_A_STEP, 0, ROWS_IN_A_STEP, 1];
-        let mut taken = vec![AllRecords::default()];
-        for listed in steps {
-            taken.push(taken[taken.len() - 1].after(listed));
-        }
-        let expected = [
-            AllRecords::Enterprises,
-            AllRecords::SalesContracts(0),
-            AllRecords::SalesContracts(2_000),
-            AllRecords::SalesContracts(4_000),
-            AllRecords::Customers(0),
-            AllRecords::Customers(2_000),
-            AllRecords::Done,
-        ];
-        assert_eq!(taken, expected);
-    }
 }

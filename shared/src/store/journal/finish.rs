@@ -108,8 +108,11 @@ impl Store {
         finishes: &[Finish],
         now: Timestamp,
     ) -> Vec<(JournalKey, StoreError)> {
-        stream::iter(finishes)
-            .map(|finish| async move { (finish.key.clone(), self.finish(finish, now).await) })
+        stream::iter(finishes.iter().cloned())
+            .map(|finish| async move {
+                let finished = self.finish(&finish, now).await;
+                (finish.key, finished)
+            })
             .buffer_unordered(AT_ONCE)
             .filter_map(|(key, result)| async move { result.err().map(|error| (key, error)) })
             .collect()
