@@ -22,6 +22,36 @@ pub struct Lease {
     pub expires: Timestamp,
 }
 
+impl Lease {
+    /// A lease of a task of a creditor (or of the whole tenant) that an owner holds.
+    #[must_use]
+    pub fn new(
+        tenant: &TenantId,
+        creditor: Option<CreditorId>,
+        task: &str,
+        owner: &str,
+        expires: Timestamp,
+    ) -> Self {
+        Self {
+            key: keys::lease(tenant, creditor, task),
+            owner: owner.to_owned(),
+            expires,
+        }
+    }
+
+    /// Who holds it.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// Whether it is of the same task and creditor as another.
+    #[must_use]
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
 /// Whether a lease was got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acquired {
@@ -68,11 +98,10 @@ impl Store {
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(Acquired::Yes(Lease {
-                key,
-                owner: owner.to_owned(),
-                expires,
-            })),
+            Ok(_) => {
+                let lease = Lease::new(tenant, creditor, task, owner, expires);
+                Ok(Acquired::Yes(lease))
+            }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(held)) => {
                     let until = held.item().and_then(|item| opt_number(item, "expires_ms"));

@@ -76,13 +76,11 @@ impl Store {
 
     /// The version of a bill, from its head alone; 0 of one never seen.
     pub async fn bill_version(&self, tenant: &TenantId, bill: BillId) -> Result<u64, StoreError> {
+        let key = keys::bill_head(tenant, bill);
         let head = self
-            .get(
-                &self.tables.portfolio,
-                &keys::bill_head(tenant, bill),
-                Freshness::Consistent,
-            )
-            .await?;
+            .batch_get(&self.tables.portfolio, &[key], Freshness::Consistent, None)
+            .await?
+            .pop();
         head.map_or(Ok(0), |head| get_number(&head, VERSION))
     }
 
