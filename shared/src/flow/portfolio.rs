@@ -148,7 +148,7 @@ impl<P: Portfolio> Portfolio for Rehearsal<P> {
         if !changes.is_empty() && written.installments <= MAX_REMEMBERED {
             let mut held = commit.held.clone();
             held.apply(changes);
-            written.installments += held.installments.len();
+            written.installments += held.installments().count();
             written.bills.insert(commit.bill, held);
         }
         Ok((commit.held.version, Vec::new()))

@@ -260,12 +260,7 @@ fn after(mut held: HeldBill, outcome: &Outcome, version: u64, stamp: Stamp) -> H
 /// The creditor whose rules apply: what Sienge says now, else what we hold.
 fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
     let told = seen.header.as_ref().map(|header| header.creditor);
-    told.or_else(|| {
-        held.contracts
-            .values()
-            .map(|contract| contract.creditor)
-            .next()
-    })
+    told.or_else(|| held.contracts().map(|contract| contract.creditor).next())
 }
 
 /// Customers of contracts that an outcome opens, for the first time or again: one whose contracts had all ended may have been erased.
@@ -275,7 +270,7 @@ fn new_customers(held: &HeldBill, outcome: &Outcome) -> BTreeSet<CustomerId> {
         Change::Installment(..) => None,
     });
     contracts
-        .filter(|contract| match held.contracts.get(&contract.key) {
+        .filter(|contract| match held.contract(&contract.key) {
             None => true,
             Some(before) => {
                 before.state != ContractState::Open && contract.state == ContractState::Open

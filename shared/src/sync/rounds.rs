@@ -367,9 +367,8 @@ fn unread_news(scope: Scope, bills: &Requests, seen: &[Observation]) -> BTreeMap
 /// The customer of the open contract, else of the last one.
 fn current_customer(held: &HeldBill) -> Option<CustomerId> {
     let open = held
-        .contracts
-        .values()
+        .contracts()
         .find(|contract| contract.state == ContractState::Open);
-    open.or_else(|| held.contracts.values().next_back())
+    open.or_else(|| held.contracts().next_back())
         .map(|contract| contract.key.customer)
 }

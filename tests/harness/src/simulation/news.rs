@@ -5,8 +5,14 @@ use ponte::intake::Hints;
 /// What a webhook tells.
 #[derive(Clone)]
 pub struct News {
-    /// As it was sent, for those that look alike.
+    /// The address that it comes to.
+    pub receiver: &'static str,
+    /// The event's name, as it came.
+    pub event: String,
+    /// As it was sent.
     pub body: String,
+    /// What tells it from others, when it has a number of its own.
+    pub number: Option<u64>,
     /// What it points at.
     pub hints: Hints,
     /// The operation it is of.

@@ -1,6 +1,6 @@
 //! Sienge of a simulation: the simulator's own world in process, the operations of its people, and what its sources say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use jiff::ToSpan;
@@ -10,6 +10,7 @@ use ponte::intake::{self, Hints, Receiver};
 use ponte::portfolio::{
     Coverage, Observation, ObservedBill, ObservedInstallment, Receipt, SettlementKind,
 };
+use ponte::sienge::{BillBoletos, Source};
 use serde_json::{Value, json};
 use sienge_simulator::money::{Cents, Dusty};
 use sienge_simulator::world::{self, Plan, World, operations};
@@ -24,15 +25,6 @@ pub struct Sienge {
     pub operations: u64,
     /// Each bill as it was from an operation on; `None` where it is gone.
     past: BTreeMap<u32, Vec<(u64, Option<world::Bill>)>>,
-}
-
-/// Which source is asked about a bill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The three REST reads: boletos, but no enterprise.
-    Rest,
-    /// The bulk read: the enterprise, but no boletos.
-    Bulk,
 }
 
 impl Sienge {
@@ -141,38 +133,51 @@ impl Sienge {
             .saturating_sub(1)..]
     }
 
-    /// What Sienge tells about an operation, with its body, read as the webhook function reads it: at an address of its own, where the
-    /// event's name may be any, or at the general one.
+    /// What Sienge tells about an operation, read as the webhook function reads it: at an address of its own, where the event's name may be
+    /// any, or at the general one.
     pub fn news(
         draft: &operations::Draft,
+        operation: u64,
         mut other_name: impl FnMut(&str) -> Option<String>,
-    ) -> Vec<(String, Hints)> {
+    ) -> Vec<News> {
         let told = draft.events.iter().filter_map(|event| {
             let body = event.body.to_string();
             let renamed =
                 address_of(event.name).and_then(|address| Some((address, other_name(event.name)?)));
-            let (receiver, name) = match &renamed {
-                Some((address, name)) => (Receiver::find(address)?, name.as_str()),
-                None => (Receiver::Sienge, event.name),
+            let (address, name) = match renamed {
+                Some((address, name)) => (address, name),
+                None => (GENERAL, event.name.to_owned()),
             };
-            let (_, hints) = intake::read(receiver, Some(name), body.as_bytes()).ok()?;
+            let receiver = Receiver::find(address)?;
+            let (_, hints) = intake::read(receiver, Some(&name), body.as_bytes()).ok()?;
             assert!(
-                renamed.is_none() || hints != Hints::default(),
-                "{name} at {receiver:?} points nowhere: {body}"
+                address == GENERAL || hints != Hints::default(),
+                "{name} at {address} points nowhere: {body}"
             );
-            Some((format!("{} {body}", event.name), hints))
+            Some(News {
+                receiver: address,
+                event: name,
+                body,
+                number: None,
+                hints,
+                operation,
+            })
         });
-        told.filter(|(_, hints)| !hints.bills.is_empty() || !hints.sales_contracts.is_empty())
+        told.filter(|news| !news.hints.bills.is_empty() || !news.hints.sales_contracts.is_empty())
             .collect()
     }
 
     /// News of a bill that Sienge refuses whatever it is asked for, beside others.
-    pub(super) fn refused() -> News {
+    pub(super) fn refused(number: u64) -> News {
         let body = format!("{{\"billId\": {REFUSED}, \"installmentId\": 1}}");
-        let (_, hints) =
-            intake::read(Receiver::Sienge, Some("RECEIPT_PROCESSED"), body.as_bytes()).unwrap();
+        let event = "RECEIPT_PROCESSED";
+        let receiver = Receiver::find(GENERAL).unwrap();
+        let (_, hints) = intake::read(receiver, Some(event), body.as_bytes()).unwrap();
         News {
+            receiver: GENERAL,
+            event: event.to_owned(),
             body,
+            number: Some(number),
             hints,
             operation: 0,
         }
@@ -221,30 +226,39 @@ impl Sienge {
             .collect()
     }
 
-    /// What the extract adds: boletos, and rescissions.
-    pub fn boletos(&self, creditor: CreditorId) -> BTreeMap<(BillId, InstallmentId), bool> {
+    /// What the extract tells of the bills of a creditor with installments that are wanted: boletos, and rescissions.
+    pub fn extract(
+        &self,
+        creditor: CreditorId,
+        wanted: impl Fn(&world::Bill, &world::Installment) -> bool,
+    ) -> Vec<BillBoletos> {
         let bills = self
             .world
             .bills
             .values()
             .filter(|bill| i64::from(bill.company) == creditor.0);
-        let rows = bills.flat_map(|bill| bill.installments.iter().map(move |row| (bill, row)));
-        rows.map(|(bill, row)| {
-            (
-                (BillId(i64::from(bill.id)), id_of(row)),
-                row.boleto.is_some(),
-            )
-        })
-        .collect()
+        let told = bills.map(|bill| {
+            let rows = bill.installments.iter().filter(|row| wanted(bill, row));
+            let cancelled = bill.cancelled.as_ref();
+            BillBoletos {
+                bill: BillId(i64::from(bill.id)),
+                customer: None,
+                boletos: rows.map(|row| (id_of(row), row.boleto.is_some())).collect(),
+                revoked_on: cancelled
+                    .filter(|_| bill.contract.is_some())
+                    .map(|cancelled| cancelled.date),
+            }
+        });
+        told.filter(|told| !told.boletos.is_empty()).collect()
     }
 
-    /// When a bill was rescinded.
-    pub fn revoked(&self, bill: BillId) -> Option<Date> {
-        let bill = self.world.bills.get(&u32::try_from(bill.0).ok()?)?;
-        bill.cancelled
-            .as_ref()
-            .filter(|_| bill.contract.is_some())
-            .map(|cancelled| cancelled.date)
+    /// Bills of a creditor's sales contracts that were cancelled since a day.
+    pub fn cancelled_since(&self, creditor: CreditorId, since: Date) -> BTreeSet<BillId> {
+        let bills = self.world.bills.values().filter(|bill| {
+            let cancelled = bill.cancelled.is_some() && bill.contract.is_some();
+            i64::from(bill.company) == creditor.0 && cancelled && bill.modified >= since
+        });
+        bills.map(|bill| BillId(i64::from(bill.id))).collect()
     }
 
     fn header(&self, bill: &world::Bill) -> ObservedBill {
@@ -281,6 +295,9 @@ const KINDS: [&str; 10] = [
 ];
 const REVERSALS: [&str; 3] = ["Estorno", "Estorno", "Estorno de Recebimento"];
 const REMAKES: [&str; 2] = ["Reparcelamento", "Reparcelamento - Título 31/2"];
+
+/// The address for all events.
+const GENERAL: &str = "sienge";
 
 /// The bill that Sienge refuses.
 pub const REFUSED: i64 = i32::MAX as i64;

@@ -1,7 +1,8 @@
 //! The store of a simulation: in memory, cut into the real store's slices, with its conditions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use ponte::calendar::Timestamp;
 use ponte::ids::BillId;
 use ponte::portfolio::{Change, HeldBill, Outcome, TimelineEvent};
 use ponte::store::Stamp;
@@ -14,8 +15,8 @@ pub struct MemoryStore {
     pub bills: BTreeMap<BillId, HeldBill>,
     /// Every event told, by bill and id.
     pub timeline: BTreeMap<(BillId, String), TimelineEvent>,
-    /// Events not published yet.
-    pub outbox: BTreeSet<(BillId, String)>,
+    /// Events not published yet, and when they were committed.
+    pub outbox: BTreeMap<(BillId, String), Timestamp>,
 }
 
 /// A commit while its slices are written one after the other.
@@ -84,7 +85,7 @@ impl MemoryStore {
     }
 
     /// Writes the next slice, all of it or nothing. `None` when there is none left, else the events that were new.
-    pub fn write(&mut self, commit: &mut Commit) -> Option<Result<Vec<String>, Conflict>> {
+    pub fn write(&mut self, commit: &mut Commit) -> Option<Result<Vec<TimelineEvent>, Conflict>> {
         let slice = commit.slices.next()?;
         let held = self.bills.entry(commit.bill).or_default();
         if held.version != commit.version {
@@ -103,8 +104,8 @@ impl MemoryStore {
                     );
                     let key = (commit.bill, event.id.clone());
                     if !self.timeline.contains_key(&key) {
-                        told.push(event.id.clone());
-                        self.outbox.insert(key.clone());
+                        told.push(event.clone());
+                        self.outbox.insert(key.clone(), commit.stamp.at);
                         self.timeline.insert(key, event);
                     }
                 }
