@@ -22,4 +22,4 @@ mod template;
 pub mod tenants;
 
 pub use fakes::{MemoryBus, MemoryInbox, MemorySecrets};
-pub use rig::{Rig, World};
+pub use rig::{Rig, World, count, refused};

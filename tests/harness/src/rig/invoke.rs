@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use api::Refused;
+use api::Failure;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ponte::aws::BusEvent;
@@ -109,6 +109,7 @@ impl Rig {
             Instant::now() + time,
         ))
         .await
+        .map(|answer| json!(answer))
     }
 
     /// Invokes `payments`.
@@ -125,6 +126,7 @@ impl Rig {
             Instant::now() + time,
         ))
         .await
+        .map(|answer| json!(answer))
     }
 
     /// Invokes `reconcile`.
@@ -141,12 +143,21 @@ impl Rig {
             Instant::now() + time,
         ))
         .await
+        .map(|answer| json!(answer))
     }
 
     /// Invokes `api` with an event.
-    pub async fn api(&self, event: Value) -> Result<Value, Refused> {
+    pub async fn api(&self, event: Value) -> Result<Value, Failure> {
         self.fresh_minute().await;
-        Box::pin(self.api.handle(event, Instant::now() + PLENTY)).await
+        let answer = Box::pin(self.api.handle(event, Instant::now() + PLENTY)).await;
+        answer.map(|answer| json!(answer))
+    }
+
+    /// Makes an operator's call; answers what a caller over HTTP would be answered.
+    pub async fn called(&self, event: Value) -> Value {
+        let mut answer = self.api(event).await.unwrap();
+        assert_eq!(answer["situacao"], "concluído", "{answer}");
+        answer["resposta"].take()
     }
 
     /// Calls the API over HTTP with a key; answers the status and the body.
@@ -236,6 +247,20 @@ impl Rig {
         self.bus.put(others.into_iter().chain(told));
         summaries
     }
+}
+
+/// A count of an answer; it is left out when it is zero.
+pub fn count(answer: &Value, name: &str) -> u64 {
+    let count = &answer["contagens"][name];
+    assert_ne!(*count, 0, "{answer}");
+    count.as_u64().unwrap_or_default()
+}
+
+/// The text of an answer that refuses.
+pub fn refused(answer: Result<Value, impl std::fmt::Debug>) -> String {
+    let answer = answer.unwrap();
+    assert_eq!(answer["situacao"], "recusado", "{answer}");
+    answer["resumo"].as_str().unwrap().to_owned()
 }
 
 /// A batch as SQS hands it to a function; the messages' ids are their places.
