@@ -210,14 +210,14 @@ impl Case {
                     }
                     other => panic!("no function {other}"),
                 };
-                answer.map(|answer| answer.map(|summary| ending(&summary)))
+                answer.map(|answer| answer.map(|summary| ending(&json!(summary))))
             }
             Invocation::Command(event) => {
                 let adapters = self.rig.watched_adapters("payments", effects).await;
                 let answer = effects
                     .run(Box::pin(payments::handle(&adapters, event.clone(), end)))
                     .await;
-                answer.map(|answer| answer.map(|summary| ending(&summary)))
+                answer.map(|answer| answer.map(|summary| ending(&json!(summary))))
             }
         };
         self.wire.watch(None);
