@@ -6,8 +6,6 @@ use futures::future::join_all;
 use harness::database::{Fault, tenant};
 use harness::rig::{SECOND_TOKEN, TOKEN, secret};
 use harness::{Rig, World};
-use lambda_http::IntoResponse;
-use lambda_http::http::StatusCode;
 use ponte::ids::{BillId, TenantId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
@@ -432,8 +430,7 @@ async fn the_body_decides_and_not_the_content_type() {
             &rig.webhook,
             handed_over(&good, content_type, body, encoded),
         )
-        .await
-        .unwrap();
+        .await;
         assert_eq!(answer, Answer::Received, "{content_type:?}");
         let stored = rig.stored(&good).await.unwrap();
         assert_eq!(
@@ -443,9 +440,8 @@ async fn the_body_decides_and_not_the_content_type() {
         assert_eq!(rig.inbox.len(), index + 1);
 
         let body = if encoded { FORM_ENCODED } else { FORM };
-        let answer = http::answer(&rig.webhook, handed_over(&bad, content_type, body, encoded))
-            .await
-            .unwrap();
+        let answer =
+            http::answer(&rig.webhook, handed_over(&bad, content_type, body, encoded)).await;
         assert_eq!(answer.status(), 400, "{content_type:?}");
         let stored = rig.stored(&bad).await.unwrap();
         assert_eq!(
@@ -783,19 +779,45 @@ async fn only_post_is_answered_and_the_answer_is_readable_json() {
     let rig = rig().await;
     let sample = include_str!("../../../events/webhook-receipt.json");
     for method in ["GET", "PUT", "DELETE"] {
-        let request =
-            lambda_http::request::from_str(&sample.replace("\"POST\"", &format!("\"{method}\"")))
-                .unwrap();
-        let answer = http::answer(&rig.webhook, request)
-            .await
-            .unwrap()
-            .into_response()
-            .await;
-        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
-        let body: Value = serde_json::from_slice(answer.body()).unwrap();
+        let event = sample.replace("\"POST\"", &format!("\"{method}\""));
+        let answer = invoked(&rig, &event).await.unwrap();
+        assert_eq!(answer["statusCode"], 405, "{method}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         assert_eq!(
             body,
             json!({"status": "not-post", "mensagem": "Use o método POST."})
         );
     }
+}
+
+/// The function, as the runtime invokes it.
+async fn invoked(rig: &Rig, event: &str) -> Result<Value, &'static str> {
+    let event = serde_json::value::RawValue::from_string(event.to_owned()).unwrap();
+    let answer = http::invoke(&rig.webhook, &event).await;
+    answer.map(|answer| json!(answer))
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_in_words_and_what_is_an_unreadable_one_fails() {
+    let rig = rig().await;
+    for event in [
+        "{}",
+        "null",
+        "[]",
+        r#"{"tenant": "617", "webhook": "a", "dryRun": true}"#,
+        r#"{"requestContext": null}"#,
+    ] {
+        let text = harness::refused(invoked(&rig, event).await);
+        assert!(
+            text.contains("\"requestContext\"")
+                && text.contains("Exemplo: {\"tenant\": \"617\", \"webhook\""),
+            "{text}"
+        );
+    }
+    // API Gateway would hand anything else on as a 200, and Sienge would not send it again.
+    let unreadable =
+        r#"{"requestContext": {"http": 1}, "headers": {"authorization": "Bearer segredo"}}"#;
+    let error = invoked(&rig, unreadable).await.unwrap_err();
+    assert!(!error.contains("segredo"), "{error}");
+    assert!(rig.inbox.is_empty());
 }
