@@ -249,20 +249,6 @@ impl Rig {
     }
 }
 
-/// A count of an answer; it is left out when it is zero.
-pub fn count(answer: &Value, name: &str) -> u64 {
-    let count = &answer["contagens"][name];
-    assert_ne!(*count, 0, "{answer}");
-    count.as_u64().unwrap_or_default()
-}
-
-/// The text of an answer that refuses.
-pub fn refused(answer: Result<Value, impl std::fmt::Debug>) -> String {
-    let answer = answer.unwrap();
-    assert_eq!(answer["situacao"], "recusado", "{answer}");
-    answer["resumo"].as_str().unwrap().to_owned()
-}
-
 /// A batch as SQS hands it to a function; the messages' ids are their places.
 pub fn delivery(batch: &[Queued]) -> SqsEvent {
     let records = batch.iter().enumerate().map(|(index, queued)| {

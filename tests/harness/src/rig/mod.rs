@@ -26,7 +26,7 @@ use webhook::Webhook;
 use crate::database::{Database, at, tenant};
 use crate::fakes::{MemoryBus, MemoryInbox, MemorySecrets};
 
-pub use invoke::{count, delivery, refused};
+pub use invoke::delivery;
 pub use outcome::Portfolio;
 pub use sienge::Told;
 
