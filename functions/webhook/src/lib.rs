@@ -13,22 +13,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ponte::aws::{Inbox, InboxMessage, SecretError, Secrets};
+use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
 use ponte::ids::{BillId, TenantId};
 use ponte::intake::{self, Event, Receiver};
-use ponte::store::{Accepted, InboundWebhook, Store};
+use ponte::store::{Accepted, InboundWebhook, JournalKey, Store};
 use ponte::telemetry::{self, Metric};
 
 use directory::Directory;
 use unknown::UnknownEvents;
 
-/// The largest body taken, in bytes.
-pub const MAX_BODY_BYTES: usize = 1024 * 1024;
-
 /// Sienge waits 2.5 seconds.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
 /// The start waits for connections at most so long.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// How long it is remembered that a webhook was rejected, so that its repeats write nothing, and how many are.
+const REJECTED_REMEMBERED: Duration = Duration::from_mins(10);
+const MAX_REJECTED: usize = 1_000;
 /// The longest header kept.
 const MAX_HEADER_CHARS: usize = 80;
 /// The longest `x-sienge-event`: some twenty names. It is read once more from the journal, so what is read here is what is kept.
@@ -77,7 +78,10 @@ pub enum Answer {
     /// 405.
     NotPost,
     /// 413.
-    TooLarge,
+    TooLarge {
+        /// What the receiver takes, in bytes.
+        limit: usize,
+    },
     /// 503: not stored; to be sent again.
     NotStored,
 }
@@ -92,7 +96,7 @@ impl Answer {
             Self::Unauthorized => 401,
             Self::UnknownTenant | Self::UnknownReceiver => 404,
             Self::NotPost => 405,
-            Self::TooLarge => 413,
+            Self::TooLarge { .. } => 413,
             Self::NotStored => 503,
         }
     }
@@ -109,7 +113,7 @@ impl Answer {
             Self::UnknownTenant => "unknown-tenant",
             Self::UnknownReceiver => "unknown-receiver",
             Self::NotPost => "not-post",
-            Self::TooLarge => "too-large",
+            Self::TooLarge { .. } => "too-large",
             Self::NotStored => "not-stored",
         }
     }
@@ -126,7 +130,7 @@ impl Answer {
             Self::UnknownTenant => "Assessoria desconhecida: confira IdAssessoria no endereço.".to_owned(),
             Self::UnknownReceiver => "Webhook desconhecido: confira o nome no endereço, por exemplo /webhook/SiengePagamentos.".to_owned(),
             Self::NotPost => "Use o método POST.".to_owned(),
-            Self::TooLarge => "Corpo maior que 1 MB.".to_owned(),
+            Self::TooLarge { limit } => format!("Corpo maior que {} KB.", limit / 1024),
             Self::NotStored => "Indisponível no momento; envie novamente.".to_owned(),
         }
     }
@@ -148,6 +152,7 @@ pub struct Webhook {
     secrets: Arc<dyn Secrets>,
     directory: Directory,
     unknown: UnknownEvents,
+    rejected: Cache<JournalKey, ()>,
 }
 
 impl Webhook {
@@ -160,6 +165,7 @@ impl Webhook {
             secrets,
             directory: Directory::default(),
             unknown: UnknownEvents::default(),
+            rejected: Cache::new(MAX_REJECTED),
         }
     }
 
@@ -228,8 +234,9 @@ impl Webhook {
         let Some(tenant) = tenant else {
             return Answer::UnknownTenant;
         };
-        if delivery.body.len() > MAX_BODY_BYTES {
-            return Answer::TooLarge;
+        let limit = receiver.body_limit_bytes();
+        if delivery.body.len() > limit {
+            return Answer::TooLarge { limit };
         }
         match self.directory.knows(&self.store, tenant).await {
             Ok(true) => {}
@@ -270,11 +277,20 @@ impl Webhook {
 
     /// Put first, message second: a crash between the two leaves a pending item that the sweep finds.
     async fn keep(&self, webhook: InboundWebhook, answer: Answer) -> Answer {
+        let key = webhook.key();
+        let unreadable = matches!(answer, Answer::Unreadable(_));
+        // What could not be read is refused as often as it comes, and noted once.
+        if unreadable && self.rejected.get(&key, REJECTED_REMEMBERED).is_some() {
+            return answer;
+        }
         let stored = match &answer {
             Answer::Unreadable(why) => self.store.reject(&webhook, why).await,
             Answer::Unused => self.store.archive(&webhook, &why_unused(&webhook)).await,
             _ => self.store.accept(&webhook).await,
         };
+        if unreadable && stored.is_ok() {
+            self.rejected.put(key, ());
+        }
         let tenant = &webhook.tenant;
         match stored {
             Ok(Accepted::New) if answer == Answer::Received => {
@@ -290,8 +306,7 @@ impl Webhook {
                 if !same_body {
                     tracing::warn!(%tenant, id = webhook.id, "the same event id came again with another body: the first one counts");
                 }
-                // What could not be read is refused as often as it comes.
-                if matches!(answer, Answer::Unreadable(_)) {
+                if unreadable {
                     answer
                 } else {
                     Answer::Duplicate

@@ -9,7 +9,7 @@ use harness::{Rig, World};
 use ponte::ids::{BillId, TenantId};
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
-use webhook::{Answer, Delivery, MAX_BODY_BYTES, Webhook, http};
+use webhook::{Answer, Delivery, Webhook, http};
 
 async fn rig() -> Rig {
     Rig::with(World {
@@ -554,12 +554,13 @@ async fn unknown_tenants_and_receivers_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_megabyte_is_taken_and_kept_whole_and_a_byte_more_is_too_large() {
+async fn sixty_four_kilobytes_are_taken_and_kept_whole_and_a_byte_more_is_too_large() {
     let rig = rig().await;
-    // Hardly compressible, so that it takes several parts.
+    let limit = 64 * 1024;
+    // Hardly compressible.
     let mut body = br#"{"billId": 10001, "x": ""#.to_vec();
     let mut random = text_without_repeats(1);
-    while body.len() < MAX_BODY_BYTES - 2 {
+    while body.len() < limit - 2 {
         body.push(random());
     }
     body.extend(b"\"}");
@@ -580,9 +581,44 @@ async fn a_megabyte_is_taken_and_kept_whole_and_a_byte_more_is_too_large() {
             ..delivery
         })
         .await;
-    assert_eq!((answer.clone(), answer.status()), (Answer::TooLarge, 413));
+    assert_eq!(
+        (answer.status(), answer.text().as_str()),
+        (413, "Corpo maior que 64 KB.")
+    );
     assert!(rig.stored("bigger").await.is_none());
     rig.apply().await;
+}
+
+#[tokio::test]
+async fn a_repeat_of_what_was_rejected_asks_the_tables_for_nothing() {
+    let rig = rig().await;
+    let body = vec![b'['; 60_000];
+    let send = |body: &'static [u8], id| {
+        rig.deliver(move |delivery| Delivery {
+            id,
+            body,
+            ..delivery
+        })
+    };
+    let body: &'static [u8] = body.leak();
+    // Known by its number, and by its digest.
+    for id in [Some("bad-1"), None] {
+        assert_eq!(send(body, id).await.status(), 400);
+        assert!(rig.database.calls().contains_key("PutItem"), "{id:?}");
+        for _ in 0..5 {
+            assert_eq!(send(body, id).await.status(), 400);
+        }
+        assert!(rig.database.calls().is_empty(), "{id:?}");
+    }
+    let kept = rig.stored("bad-1").await.unwrap().webhook.body;
+    assert_eq!(kept, body[..1024]);
+    // What can be read is not taken for its repeat.
+    let good = send(br#"{"billId": 10001}"#, Some("bad-1")).await;
+    assert_eq!(good, Answer::Received);
+    assert_eq!(
+        rig.stored("bad-1").await.unwrap().state,
+        WebhookState::Pending
+    );
 }
 
 /// Printable characters that repeat never noticeably.
