@@ -2,10 +2,12 @@
 //!
 //! Guarantees: a 200 means that the delivery is in the journal, so it will be processed at least once whatever crashes next
 //! (the payments sweep re-queues what never reached the queue); a delivery seen before is answered 200 and has no effect;
-//! when the journal can't be written the answer is 503, so that Sienge sends it again.
+//! when the journal can't be written the answer is 503, so that Sienge sends it again. Who shows no valid token learns nothing of the tenant,
+//! not even whether there is one, and costs neither a read nor a write of the tables.
 
 mod directory;
 pub mod http;
+mod refusals;
 mod unknown;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use ponte::store::{Accepted, InboundWebhook, JournalKey, Store};
 use ponte::telemetry::{self, Metric};
 
 use directory::Directory;
+use refusals::{Refusals, Why};
 use unknown::UnknownEvents;
 
 /// Sienge waits 2.5 seconds.
@@ -69,10 +72,8 @@ pub enum Answer {
     Unused,
     /// 400: not a JSON object that says what its event must, whatever its content type; stored as rejected, for the log.
     Unreadable(String),
-    /// 401.
+    /// 401: no such tenant, or not its token. One answer for both, so that nobody can find out which tenants there are.
     Unauthorized,
-    /// 404.
-    UnknownTenant,
     /// 404.
     UnknownReceiver,
     /// 405.
@@ -94,7 +95,7 @@ impl Answer {
             Self::Received | Self::Duplicate | Self::Unused => 200,
             Self::Unreadable(_) => 400,
             Self::Unauthorized => 401,
-            Self::UnknownTenant | Self::UnknownReceiver => 404,
+            Self::UnknownReceiver => 404,
             Self::NotPost => 405,
             Self::TooLarge { .. } => 413,
             Self::NotStored => 503,
@@ -110,7 +111,6 @@ impl Answer {
             Self::Unused => "unused",
             Self::Unreadable(_) => "unreadable",
             Self::Unauthorized => "unauthorized",
-            Self::UnknownTenant => "unknown-tenant",
             Self::UnknownReceiver => "unknown-receiver",
             Self::NotPost => "not-post",
             Self::TooLarge { .. } => "too-large",
@@ -126,8 +126,7 @@ impl Answer {
             Self::Duplicate => "Já recebido antes.".to_owned(),
             Self::Unused => "Recebido; evento sem uso na integração.".to_owned(),
             Self::Unreadable(why) => format!("Corpo ilegível: {why}"),
-            Self::Unauthorized => "Token ausente ou inválido: envie o cabeçalho Authorization: Bearer <token do webhook>.".to_owned(),
-            Self::UnknownTenant => "Assessoria desconhecida: confira IdAssessoria no endereço.".to_owned(),
+            Self::Unauthorized => "Assessoria desconhecida, ou token ausente ou inválido: confira IdAssessoria no endereço e envie o cabeçalho Authorization: Bearer <token do webhook>.".to_owned(),
             Self::UnknownReceiver => "Webhook desconhecido: confira o nome no endereço, por exemplo /webhook/SiengePagamentos.".to_owned(),
             Self::NotPost => "Use o método POST.".to_owned(),
             Self::TooLarge { limit } => format!("Corpo maior que {} KB.", limit / 1024),
@@ -153,6 +152,7 @@ pub struct Webhook {
     directory: Directory,
     unknown: UnknownEvents,
     rejected: Cache<JournalKey, ()>,
+    refusals: Refusals,
 }
 
 impl Webhook {
@@ -166,6 +166,7 @@ impl Webhook {
             directory: Directory::default(),
             unknown: UnknownEvents::default(),
             rejected: Cache::new(MAX_REJECTED),
+            refusals: Refusals::default(),
         }
     }
 
@@ -200,6 +201,10 @@ impl Webhook {
         // Stored a moment too late, it comes again as a duplicate; unanswered, it would too.
         let decided = tokio::time::timeout(ANSWER_WITHIN, self.decide(&delivery, tenant.as_ref()));
         let answer = decided.await.unwrap_or(Answer::NotStored);
+        self.tell_refusals(delivery.at);
+        if let Answer::Unauthorized | Answer::UnknownReceiver = answer {
+            return answer;
+        }
         telemetry::count(
             answer.metric(),
             1,
@@ -229,28 +234,46 @@ impl Webhook {
 
     async fn decide(&self, delivery: &Delivery<'_>, tenant: Option<&TenantId>) -> Answer {
         let Some(receiver) = Receiver::find(delivery.receiver) else {
+            self.refusals.add(None, Why::UnknownReceiver);
             return Answer::UnknownReceiver;
         };
-        let Some(tenant) = tenant else {
-            return Answer::UnknownTenant;
+        let credential = delivery.authorization.and_then(intake::credential);
+        let (Some(tenant), Some(credential)) = (tenant, credential) else {
+            let why = match tenant {
+                Some(_) => Why::NoCredential,
+                None => Why::UnknownTenant,
+            };
+            self.refusals.add(None, why);
+            return Answer::Unauthorized;
         };
+        // The token first, which is nearly always in memory: only who has it may cause a read of the tables.
+        match self.may_send(tenant, credential).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.refusals.add(Some(tenant.clone()), Why::WrongToken);
+                return Answer::Unauthorized;
+            }
+            Err(SecretError::Missing) => {
+                self.refusals.add(None, Why::UnknownTenant);
+                return Answer::Unauthorized;
+            }
+            Err(error) => {
+                tracing::error!(%tenant, %error, "the tenant's secret could not be read");
+                return Answer::NotStored;
+            }
+        }
         let limit = receiver.body_limit_bytes();
         if delivery.body.len() > limit {
             return Answer::TooLarge { limit };
         }
         match self.directory.knows(&self.store, tenant).await {
             Ok(true) => {}
-            Ok(false) => return Answer::UnknownTenant,
+            Ok(false) => {
+                self.refusals.add(Some(tenant.clone()), Why::InactiveTenant);
+                return Answer::Unauthorized;
+            }
             Err(error) => {
                 tracing::error!(%tenant, %error, "the tenant's settings could not be read");
-                return Answer::NotStored;
-            }
-        }
-        match self.may_send(tenant, delivery.authorization).await {
-            Ok(true) => {}
-            Ok(false) => return Answer::Unauthorized,
-            Err(error) => {
-                tracing::error!(%tenant, %error, "the tenant's secret could not be read");
                 return Answer::NotStored;
             }
         }
@@ -261,6 +284,19 @@ impl Webhook {
         };
         self.keep(inbound(receiver, delivery, tenant, bill), answer)
             .await
+    }
+
+    /// One line, and one of metrics, for all that a minute brought of a tenant.
+    fn tell_refusals(&self, at: Timestamp) {
+        for told in self.refusals.due(at) {
+            telemetry::count(Metric::WebhookRefused, told.count, None, at);
+            tracing::warn!(
+                tenant = told.tenant.as_ref().map_or("-", TenantId::as_str),
+                webhooks = told.count,
+                why = told.why.word(),
+                "webhooks refused without a look at them; why tells of the last one"
+            );
+        }
     }
 
     /// An event that nobody knows is counted, and told once a day, whatever became of the delivery.
@@ -329,14 +365,7 @@ impl Webhook {
         }
     }
 
-    async fn may_send(
-        &self,
-        tenant: &TenantId,
-        authorization: Option<&str>,
-    ) -> Result<bool, SecretError> {
-        let Some(credential) = authorization.and_then(intake::credential) else {
-            return Ok(false);
-        };
+    async fn may_send(&self, tenant: &TenantId, credential: &str) -> Result<bool, SecretError> {
         if intake::authorized(credential, &self.secrets.get(tenant).await?.webhook_tokens) {
             return Ok(true);
         }

@@ -259,7 +259,7 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
         ("webhook-unused-event", 200, "unused"),
         ("webhook-unreadable", 400, "unreadable"),
         ("webhook-unknown-receiver", 404, "unknown-receiver"),
-        ("webhook-unknown-tenant", 404, "unknown-tenant"),
+        ("webhook-unknown-tenant", 401, "unauthorized"),
         ("webhook-wrong-token", 401, "unauthorized"),
     ] {
         assert_eq!(

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use harness::database::{Fault, tenant};
 use harness::rig::{SECOND_TOKEN, TOKEN, secret};
 use harness::{Rig, World};
-use ponte::ids::{BillId, TenantId};
+use ponte::ids::BillId;
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
 use webhook::{Answer, Delivery, Webhook, http};
@@ -514,8 +514,15 @@ async fn a_rotated_token_counts_at_once_and_the_old_one_no_more() {
 }
 
 #[tokio::test]
-async fn unknown_tenants_and_receivers_are_not_found() {
+async fn nobody_finds_out_which_tenants_there_are() {
     let rig = rig().await;
+    let wrong_token = rig.deliver(|delivery| Delivery {
+        authorization: Some("Bearer outro"),
+        ..delivery
+    });
+    let wrong_token = wrong_token.await.response();
+    assert_eq!(wrong_token["statusCode"], 401);
+    rig.database.calls();
     for tenant in [
         None,
         Some(""),
@@ -523,15 +530,40 @@ async fn unknown_tenants_and_receivers_are_not_found() {
         Some("6 17"),
         Some("617#settings"),
     ] {
-        let answer = rig
-            .deliver(|delivery| Delivery { tenant, ..delivery })
-            .await;
-        assert_eq!(
-            (answer.clone(), answer.status()),
-            (Answer::UnknownTenant, 404),
-            "{tenant:?}"
-        );
+        for authorization in [
+            None,
+            Some("Bearer outro"),
+            Some("Bearer dXN1YXJpbzpzZW5oYQ=="),
+        ] {
+            let answer = rig.deliver(|delivery| Delivery {
+                tenant,
+                authorization,
+                ..delivery
+            });
+            assert_eq!(answer.await.response(), wrong_token, "{tenant:?}");
+        }
     }
+    // Of a known tenant, without a token that is its own: the body is not looked at, nor is anything read or written.
+    let large = vec![b' '; 100_000];
+    for (authorization, body) in [(None, &b"{}"[..]), (Some("Bearer outro"), &large)] {
+        let answer = rig.deliver(|delivery| Delivery {
+            authorization,
+            body,
+            ..delivery
+        });
+        assert_eq!(answer.await.response(), wrong_token);
+    }
+    assert!(rig.database.calls().is_empty());
+    // With its token, but switched off.
+    rig.settings(|settings| settings.active = false).await;
+    let answer = rig.deliver(|delivery| delivery).await;
+    assert_eq!(answer.response(), wrong_token);
+    assert!(rig.inbox.is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_receiver_is_not_found() {
+    let rig = rig().await;
     for receiver in ["", "outro", "SiengePagamento"] {
         let answer = rig
             .deliver(|delivery| Delivery {
@@ -545,11 +577,6 @@ async fn unknown_tenants_and_receivers_are_not_found() {
             "{receiver:?}"
         );
     }
-    rig.settings(|settings| settings.active = false).await;
-    assert_eq!(
-        rig.deliver(|delivery| delivery).await,
-        Answer::UnknownTenant
-    );
     assert!(rig.inbox.is_empty());
 }
 
@@ -720,26 +747,11 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
 #[tokio::test]
 async fn a_tenant_whose_secret_cannot_be_read_is_asked_to_send_again() {
     let rig = rig().await;
-    let bare = TenantId::parse("bare").unwrap();
-    let settings = rig
-        .adapters
-        .store
-        .tenant_settings(&tenant())
-        .await
-        .unwrap()
-        .unwrap();
-    rig.adapters
-        .store
-        .put_tenant(&bare, &settings)
-        .await
-        .unwrap();
-    let answer = rig
-        .deliver(|delivery| Delivery {
-            tenant: Some("bare"),
-            ..delivery
-        })
-        .await;
+    rig.secrets.fail(true);
+    let answer = rig.deliver(|delivery| delivery).await;
     assert_eq!(answer, Answer::NotStored);
+    rig.secrets.fail(false);
+    assert_eq!(rig.deliver(|delivery| delivery).await, Answer::Received);
 }
 
 #[tokio::test]
