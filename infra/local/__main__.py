@@ -71,6 +71,8 @@ def _run(options: argparse.Namespace) -> int:
             raise StartError(f"Não há função {options.function}. As funções são: {', '.join(build.FUNCTIONS)}.")
         answer = stack.invoke(options.function, json.loads(options.event.read_text()))
         print(json.dumps(answer, indent=2, ensure_ascii=False))
+        if isinstance(answer, dict) and answer.get("situacao") == "recusado":
+            return 1
     else:
         print(json.dumps(stack.waiting() | {"portfolio": stack.count("Portfolio")}, indent=2))
     return 0

@@ -12,6 +12,7 @@ pub mod aws;
 pub mod cache;
 pub mod flow;
 pub mod intake;
+pub mod refusal;
 pub mod sienge;
 pub mod store;
 pub mod sync;

@@ -137,6 +137,34 @@ async fn a_payload_of_a_megabyte_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn of_a_rejected_body_the_first_kilobyte_and_the_digest_are_kept() {
+    let database = Database::start().await;
+    let store = &database.store;
+    let (big, other) = (noise(1_000_000), noise(999_999));
+    let webhook = webhook("bad", &big);
+    let reject = async |body: &[u8]| {
+        let webhook = InboundWebhook {
+            body: body.to_vec(),
+            ..webhook.clone()
+        };
+        store.reject(&webhook, "corpo ilegível").await.unwrap()
+    };
+    assert_eq!(reject(&big).await, Accepted::New);
+    let items = database.items("journal").await;
+    assert_eq!(items.len(), 1, "no parts");
+    assert_eq!(load(store, &webhook.key()).await.webhook.body, big[..1024]);
+    let units: f64 = database.units().values().sum();
+    assert!(units <= 6.0, "{units} units, with the index");
+    for (body, same_body) in [(&big, true), (&other, false)] {
+        assert_eq!(reject(body).await, Accepted::Duplicate { same_body });
+    }
+    assert_eq!(database.items("journal").await, items);
+    // What can be read takes its place, whole.
+    assert_eq!(store.accept(&webhook).await.unwrap(), Accepted::New);
+    assert_eq!(load(store, &webhook.key()).await.webhook.body, big);
+}
+
+#[tokio::test]
 async fn a_body_beyond_every_limit_is_refused() {
     let database = Database::start().await;
     let error = database

@@ -64,7 +64,7 @@ def handle(event: dict) -> dict:
     if receiver not in EVENTS:
         return answer(404, "unknown-receiver")
     if not tenant or not remembered(f"tenant {tenant}", lambda: tenant_exists(tenant)):
-        return answer(404, "unknown-tenant")
+        return answer(401, "unauthorized")
     credential = headers.get("authorization", "").removeprefix("Bearer ").encode()
     if not any(hmac.compare_digest(credential, token.encode()) for token in remembered(f"secret {tenant}", lambda: tokens_of(tenant))):
         return answer(401, "unauthorized")

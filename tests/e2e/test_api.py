@@ -97,6 +97,6 @@ def test_the_document_is_open_to_everybody_and_other_addresses_are_problems(pont
 def test_an_operator_quotes_from_the_console(ponte, campaigns):
     bill = ponte.open_installments()[0].bill
     command = {"tenant": TENANT, "call": "POST /v1/quotes", "body": {"bills": [{"bill": bill}]}}
-    assert ponte.stack.invoke("api", command)["rows"]
-    with pytest.raises(RuntimeError, match="não encontrado na carteira"):
-        ponte.stack.invoke("api", {**command, "body": {"bills": [{"bill": 1}]}})
+    assert ponte.stack.invoke("api", command)["resposta"]["rows"]
+    refused = ponte.stack.invoke("api", {**command, "body": {"bills": [{"bill": 1}]}})
+    assert refused["situacao"] == "recusado" and "não encontrado na carteira" in refused["resumo"], refused

@@ -64,10 +64,12 @@ def test_a_wrong_or_missing_token_is_401(ponte, authorization):
 
 
 @pytest.mark.parametrize("tenant", ["618", "", None, "617#x", "../617", "a" * 500])
-def test_an_unknown_tenant_is_404(ponte, tenant):
+def test_an_unknown_tenant_is_answered_what_a_wrong_token_is(ponte, tenant):
     from urllib.parse import quote
 
-    assert post(ponte, tenant=quote(tenant, safe="") if tenant else tenant)[0] == 404
+    wrong_token = post(ponte, Authorization="Bearer wrong")
+    assert post(ponte, tenant=quote(tenant, safe="") if tenant else tenant) == wrong_token
+    assert wrong_token[0] == 401
 
 
 def test_an_unknown_receiver_is_404(ponte):

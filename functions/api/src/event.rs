@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ponte::ids::TenantId;
+use ponte::calendar::Date;
+use ponte::flow::{ApiCall, Command, Function, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Answer, FieldError, Problem, Repeat, Route, json};
+use crate::{Answer, FieldError, Problem, Repeat, Route};
 
 /// Where people's calls arrive, behind the JWT authorizer.
 const PEOPLE: &str = "/sso";
@@ -17,7 +18,8 @@ const PEOPLE: &str = "/sso";
 /// What came.
 pub(crate) enum Event {
     Http(Box<HttpRequest>),
-    Command(Command),
+    Call(ApiCall),
+    Refused(Refusal),
 }
 
 /// A request, its body decoded.
@@ -92,104 +94,50 @@ impl HttpRequest {
     }
 }
 
-/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query stands behind the path, as in `GET /v1/agreements?bill=10001`, and
-/// `"idempotencyKey"` for the header of the name.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Command {
-    pub tenant: TenantId,
-    pub method: String,
-    pub path: String,
-    pub query: Vec<(String, String)>,
-    pub body: Vec<u8>,
-    pub idempotency_key: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Asked {
-    tenant: TenantId,
-    call: String,
-    #[serde(default)]
-    body: Value,
-    #[serde(default)]
-    idempotency_key: Option<String>,
-}
-
 impl Event {
-    /// Reads an event; the Portuguese error says what to send.
-    pub fn read(event: Value) -> Result<Self, String> {
-        let invalid = |why: String| {
-            format!(
-                "evento inválido: {why}. Exemplo: {{\"tenant\": \"617\", \"call\": \"POST /v1/quotes\", \"body\": {{\"bills\": [{{\"bill\": 10001}}]}}}}"
-            )
-        };
+    /// Reads an event. The Portuguese error is of a request of API Gateway's that cannot be read.
+    pub fn read(event: Value, today: Date) -> Result<Self, String> {
         if event.get("requestContext").is_some() {
             let request = ApiGatewayV2httpRequest::deserialize(event).map_err(|_| {
                 // What the parser says may repeat a header, and with it a credential.
-                invalid(
-                    "não é requisição de uma API HTTP do API Gateway (payload 2.0), nem comando"
-                        .to_owned(),
-                )
+                "não é requisição de uma API HTTP do API Gateway (payload 2.0), nem comando"
+                    .to_owned()
             })?;
-            return HttpRequest::read(request)
-                .map(|request| Self::Http(Box::new(request)))
-                .map_err(invalid);
+            return HttpRequest::read(request).map(|request| Self::Http(Box::new(request)));
         }
-        let asked: Asked = json::read_value(event).map_err(|fault| invalid(fault.text()))?;
-        let (method, path) = asked
-            .call
-            .trim()
-            .split_once(' ')
-            .ok_or_else(|| invalid("\"call\" é método e caminho".to_owned()))?;
-        let body = if asked.body.is_null() {
-            Vec::new()
-        } else {
-            asked.body.to_string().into_bytes()
-        };
-        let (path, query) = path.trim().split_once('?').unwrap_or((path.trim(), ""));
-        // Numbers and words: nothing that would have to be escaped.
-        let query = query.split('&').filter(|pair| !pair.is_empty());
-        let query = query.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        Ok(Self::Command(Command {
-            tenant: asked.tenant,
-            method: method.to_uppercase(),
-            path: path.to_owned(),
-            query: query
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            body,
-            idempotency_key: asked.idempotency_key,
-        }))
+        Ok(match Command::read(Function::Api, event, today) {
+            Ok(Command::Call(call)) => Self::Call(call),
+            Ok(_) => Self::Refused(Command::not_of(Function::Api)),
+            Err(refusal) => Self::Refused(refusal),
+        })
     }
 }
 
-impl Command {
-    /// Whether the call takes whatever the event gives it.
-    pub fn fits(&self, route: &Route) -> Result<(), Problem> {
-        let given = [
-            (
-                "body",
-                !self.body.is_empty() && route.request.is_none(),
-                "esta chamada não tem corpo",
-            ),
-            (
-                "idempotencyKey",
-                self.idempotency_key.is_some() && route.repeat == Repeat::No,
-                "esta chamada pode ser repetida à vontade e não tem chave",
-            ),
-        ];
-        let faults = given.into_iter().filter(|(_, is_extra, _)| *is_extra);
-        let faults: Vec<FieldError> = faults
-            .map(|(field, _, why)| FieldError {
-                path: field.to_owned(),
-                detail: format!("{why}; tire o campo do evento"),
-            })
-            .collect();
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::invalid(faults))
-        }
+/// Whether the route takes whatever the operator's call gives it.
+pub(crate) fn fits(call: &ApiCall, route: &Route) -> Result<(), Problem> {
+    let given = [
+        (
+            "body",
+            !call.body.is_empty() && route.request.is_none(),
+            "esta chamada não tem corpo",
+        ),
+        (
+            "idempotencyKey",
+            call.idempotency_key.is_some() && route.repeat == Repeat::No,
+            "esta chamada pode ser repetida à vontade e não tem chave",
+        ),
+    ];
+    let faults = given.into_iter().filter(|(_, is_extra, _)| *is_extra);
+    let faults: Vec<FieldError> = faults
+        .map(|(field, _, why)| FieldError {
+            path: field.to_owned(),
+            detail: format!("{why}; tire o campo do evento"),
+        })
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::invalid(faults))
     }
 }
 
@@ -212,11 +160,13 @@ pub(crate) fn response(answer: &Answer) -> Value {
 mod tests {
     use super::*;
 
+    const TODAY: Date = Date::constant(2026, 11, 30);
+
     fn http(event: &Value) -> HttpRequest {
-        match Event::read(event.clone()).unwrap() {
-            Event::Http(request) => *request,
-            Event::Command(command) => panic!("{command:?}"),
-        }
+        let Ok(Event::Http(request)) = Event::read(event.clone(), TODAY) else {
+            panic!("{event}")
+        };
+        *request
     }
 
     #[test]
@@ -239,7 +189,7 @@ mod tests {
         assert!(!http(&event).is_of_people());
         event["body"] = json!("?");
         assert!(
-            Event::read(event)
+            Event::read(event, TODAY)
                 .err()
                 .unwrap()
                 .contains("o corpo não é base64")
@@ -261,59 +211,20 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_another_kind_is_refused_in_words() {
+    fn a_request_of_another_kind_is_an_error_in_words() {
         for other in [
             json!({"httpMethod": "GET", "path": "/v1/runs", "requestContext": {"stage": "prod"}}),
             json!({"requestContext": null}),
         ] {
-            let text = Event::read(other).err().unwrap();
-            assert!(
-                text.contains("não é requisição de uma API HTTP") && text.contains("Exemplo"),
-                "{text}"
-            );
+            let text = Event::read(other, TODAY).err().unwrap();
+            assert!(text.contains("não é requisição de uma API HTTP"), "{text}");
         }
-        let text = Event::read(json!({"requestContext": {"http": {"method": "GET"}}}))
-            .err()
-            .unwrap();
+        let text = Event::read(
+            json!({"requestContext": {"http": {"method": "GET"}}}),
+            TODAY,
+        )
+        .err()
+        .unwrap();
         assert!(text.contains("rawPath"), "{text}");
-    }
-
-    #[test]
-    fn a_command_names_tenant_and_call() {
-        let event = json!({"tenant": "617", "call": "post /v1/quotes", "body": {"bills": []}});
-        let Ok(Event::Command(command)) = Event::read(event) else {
-            panic!()
-        };
-        assert_eq!(
-            (command.method.as_str(), command.path.as_str()),
-            ("POST", "/v1/quotes")
-        );
-        for (bad, why) in [
-            (json!({}), "tenant: campo obrigatório ausente"),
-            (json!({"tenant": "617"}), "call: campo obrigatório ausente"),
-            (
-                json!({"tenant": "6#7", "call": "GET /x"}),
-                "tenant: assessoria: use de 1 a 40 letras",
-            ),
-            (
-                json!({"tenant": 617, "call": "GET /x"}),
-                "tenant: veio um número, mas o campo é um texto",
-            ),
-            (
-                json!({"tenant": "617", "calls": "GET /x"}),
-                "calls: campo desconhecido; os campos aceitos são: tenant, call, body, idempotencyKey",
-            ),
-            (
-                json!({"tenant": "617", "call": "x"}),
-                "\"call\" é método e caminho",
-            ),
-            (json!([]), "veio uma lista, mas o campo é um objeto"),
-        ] {
-            let text = Event::read(bad).err().unwrap();
-            assert!(
-                text.contains(&format!("evento inválido: {why}")) && text.contains("Exemplo"),
-                "{text}"
-            );
-        }
     }
 }

@@ -73,7 +73,7 @@ pub struct TaskRun {
     dry_run: bool,
     /// `running` (under way, to be continued, or interrupted: the sweep continues it), `done`, `stopped` (waits for a confirmation) or `failed`.
     state: RunState,
-    /// Counts by name.
+    /// The counts that are not zero, by name.
     counts: BTreeMap<String, i64>,
     /// How it stands, in Portuguese.
     text: String,

@@ -5,10 +5,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
 use ponte::ids::TenantId;
 use ponte::store::{ApiKey, PresentedKey, Role, Store};
+use serde_json::Value;
 
 use crate::event::HttpRequest;
 use crate::{Caller, Problem};
@@ -61,7 +64,10 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<Caller, Problem> {
         let proved = if request.is_of_people() {
-            request.claims().and_then(|found| person(found, claims))
+            let token = request.header("authorization");
+            request
+                .claims()
+                .and_then(|found| person(found, token, claims))
         } else {
             self.machine(store, request, now).await?
         };
@@ -127,18 +133,53 @@ fn bearer(header: &str) -> Option<&str> {
         .then(|| credential.trim())
 }
 
-/// The tenant and the role that claims tell; lists arrive as `[a b]`.
-fn person(claims: &HashMap<String, String>, names: &ClaimNames) -> Option<(TenantId, Role)> {
+/// The tenant and the role that verified claims tell, with the token that they are of.
+fn person(
+    claims: &HashMap<String, String>,
+    token: Option<&str>,
+    names: &ClaimNames,
+) -> Option<(TenantId, Role)> {
     let text = |name: &str| claims.get(name).map(String::as_str);
     let tenant = TenantId::parse(text(&names.tenant)?.trim_matches(['[', ']'])).ok()?;
-    let words =
-        text(&names.role)?.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ','));
-    let role = words.filter_map(Role::named).max()?;
+    let told = listed(text(&names.role)?, || claim(token?, &names.role));
+    let role = told.iter().filter_map(|name| Role::named(name)).max()?;
     Some((tenant, role))
+}
+
+/// The names in a claim's text. API Gateway hands a list over as `[a b]`, in which a name with a blank looks like two: then the token
+/// says which names there are, as far as they make up the text that was verified.
+fn listed(text: &str, claim: impl FnOnce() -> Option<Value>) -> Vec<String> {
+    let list = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let Some(list) = list else {
+        return vec![text.to_owned()];
+    };
+    if !list.contains([' ', ',']) {
+        return vec![list.to_owned()];
+    }
+    let names: Vec<String> = match claim() {
+        Some(names) => serde_json::from_value(names).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let is_verified = [" ", ",", ", "]
+        .iter()
+        .any(|between| names.join(between) == list);
+    if is_verified { names } else { Vec::new() }
+}
+
+/// A claim as it stands in a token, whose signature is not looked at here.
+fn claim(token: &str, name: &str) -> Option<Value> {
+    let token = bearer(token).unwrap_or(token);
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let mut claims: Value = serde_json::from_slice(&payload).ok()?;
+    Some(claims.get_mut(name)?.take())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -148,14 +189,10 @@ mod tests {
             let claims = claims
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            person(&claims.collect(), &names)
+            person(&claims.collect(), None, &names)
         };
-        let (tenant, role) = of(&[
-            ("tenant", "617"),
-            ("role", "[reader operator]"),
-            ("sub", "x"),
-        ])
-        .unwrap();
+        let (tenant, role) =
+            of(&[("tenant", "[617]"), ("role", "[operator]"), ("sub", "x")]).unwrap();
         assert_eq!((tenant.as_str(), role), ("617", Role::Operator));
         assert_eq!(
             of(&[("tenant", "617"), ("role", "administrator")])
@@ -167,9 +204,56 @@ mod tests {
             [("role", "reader")].as_slice(),
             &[("tenant", "617")],
             &[("tenant", "617"), ("role", "root")],
+            &[("tenant", "617"), ("role", "reader operator")],
+            &[("tenant", "617"), ("role", "[reader operator]")],
             &[("tenant", "617 618"), ("role", "reader")],
         ] {
             assert_eq!(of(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_a_whole_name_of_the_list() {
+        let of = |text: &str, names: Value| {
+            let payload = json!({ "groups": names }).to_string();
+            let token = format!("Bearer e30.{}.x", URL_SAFE_NO_PAD.encode(payload));
+            let claims = HashMap::from([("tenant", "617"), ("groups", text)]);
+            let claims = claims
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let names = ClaimNames {
+                role: "groups".to_owned(),
+                ..ClaimNames::default()
+            };
+            person(&claims.collect(), Some(&token), &names).map(|(_, role)| role)
+        };
+        for (text, names, role) in [
+            (
+                "[reader operator]",
+                json!(["reader", "operator"]),
+                Some(Role::Operator),
+            ),
+            (
+                "[Night shift operator]",
+                json!(["Night shift", "operator"]),
+                Some(Role::Operator),
+            ),
+            (
+                "[sales, operator]",
+                json!(["sales", "operator"]),
+                Some(Role::Operator),
+            ),
+            ("[Night operator]", json!(["Night operator"]), None),
+            (
+                "[Night operator, reader]",
+                json!(["Night operator", "reader"]),
+                Some(Role::Reader),
+            ),
+            ("[operator ]", json!("operator"), None),
+            // The token is not the one that was verified.
+            ("[Night reader]", json!(["Night", "administrator"]), None),
+        ] {
+            assert_eq!(of(text, names), role, "{text}");
         }
     }
 

@@ -23,11 +23,13 @@ mod routes;
 
 use std::time::Duration;
 
-use ponte::calendar::Timestamp;
-use ponte::flow::Adapters;
+use ponte::calendar::{Timestamp, business_date};
+use ponte::flow::{Adapters, ApiCall, Function, Refusal};
 use ponte::ids::TenantId;
 use ponte::telemetry::{self, Metric};
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 pub use answer::Answer;
@@ -37,7 +39,7 @@ pub use problem::{FieldError, Problem};
 pub use route::{Repeat, Route};
 pub use routes::ROUTES;
 
-use event::{Command, Event, HttpRequest};
+use event::{Event, HttpRequest};
 use identity::Authenticator;
 
 /// The largest body taken, in bytes.
@@ -54,9 +56,32 @@ pub struct Api {
     authenticator: Authenticator,
 }
 
-/// An operator's command that was refused, for the console.
+/// What the function answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// To API Gateway.
+    Http(Value),
+    /// To an operator whose call was made.
+    Done(Done),
+    /// To an operator whose call was refused.
+    Refused(Refusal),
+}
+
+/// An operator's call that was made, and what a caller over HTTP would have been answered.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    #[serde(rename = "situacao")]
+    state: &'static str,
+    #[serde(rename = "resumo")]
+    text: String,
+    #[serde(rename = "resposta")]
+    answer: Box<RawValue>,
+}
+
+/// The function could not do its work, for the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct Failure {
     /// What kind of trouble.
     pub kind: String,
     /// What to do, in Portuguese.
@@ -100,13 +125,18 @@ impl Api {
         }
     }
 
-    /// Answers an event: a request of API Gateway's, or an operator's command. Only a command can be refused with an error.
-    pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Value, Refused> {
+    /// Answers an event: a request of API Gateway's, or an operator's call. A request that cannot be read, and a call that fails for no fault of
+    /// the operator's, are errors.
+    pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Reply, Failure> {
         let deadline = deadline.min(Instant::now() + ANSWER_WITHIN);
-        match Event::read(event) {
-            Ok(Event::Http(request)) => Ok(event::response(&self.answer(&request, deadline).await)),
-            Ok(Event::Command(command)) => self.run_command(command, deadline).await,
-            Err(text) => Err(Refused {
+        match Event::read(event, business_date((self.adapters.clock)())) {
+            Ok(Event::Http(request)) => {
+                let answer = self.answer(&request, deadline).await;
+                Ok(Reply::Http(event::response(&answer)))
+            }
+            Ok(Event::Call(call)) => self.make_call(call, deadline).await,
+            Ok(Event::Refused(refusal)) => Ok(refuse(refusal)),
+            Err(text) => Err(Failure {
                 kind: "Pedido".to_owned(),
                 text,
             }),
@@ -209,23 +239,27 @@ impl Api {
         answer
     }
 
-    /// Runs an operator's command from the console: IAM let them in.
-    async fn run_command(&self, command: Command, deadline: Instant) -> Result<Value, Refused> {
-        let tenant = command.tenant.clone();
-        let answer = match routes::find(&command.method, &command.path) {
-            Err(problem) => problem.into(),
+    /// Makes an operator's call from the console: IAM let them in.
+    async fn make_call(&self, asked: ApiCall, deadline: Instant) -> Result<Reply, Failure> {
+        let tenant = asked.tenant.clone();
+        let text = format!("Chamada atendida: {} {}.", asked.method, asked.path);
+        let answer = match routes::find(&asked.method, &asked.path) {
+            Err(problem) => {
+                let why = format!("\"call\": {}", problem.detail().trim_end_matches('.'));
+                return Ok(refuse(Function::Api.refuse(why)));
+            }
             Ok((route, parameters)) => match route
-                .query_of(&command.query)
-                .and_then(|query| command.fits(route).map(|()| query))
+                .query_of(&asked.query)
+                .and_then(|query| event::fits(&asked, route).map(|()| query))
             {
                 Err(problem) => problem.into(),
                 Ok(query) => {
                     let call = Call {
-                        caller: Caller::operator(command.tenant),
+                        caller: Caller::operator(asked.tenant),
                         parameters,
                         query,
-                        body: command.body,
-                        idempotency_key: command.idempotency_key,
+                        body: asked.body,
+                        idempotency_key: asked.idempotency_key,
                         at: (self.adapters.clock)(),
                         deadline,
                     };
@@ -233,32 +267,55 @@ impl Api {
                 }
             },
         };
-        tracing::info!(%tenant, status = answer.status, "command answered {}", answer.status);
-        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        if answer.status < 400 {
-            Ok(body)
-        } else {
-            Err(Refused::of(&body))
+        let status = answer.status;
+        if status < 400 {
+            tracing::info!(%tenant, status, "command answered {status}");
+            let answer = RawValue::from_string(answer.body).map_err(|_| Failure {
+                kind: "Erro interno".to_owned(),
+                text: "A resposta não é JSON.".to_owned(),
+            })?;
+            return Ok(Reply::Done(Done {
+                state: "concluído",
+                text,
+                answer,
+            }));
         }
+        let failure = Failure::of(&serde_json::from_str(&answer.body).unwrap_or_default());
+        if status < 500 {
+            tracing::warn!(%tenant, function = "api", status, "command refused: {}", failure.kind);
+            return Ok(Reply::Refused(Refusal::new(failure.text)));
+        }
+        tracing::info!(%tenant, status, "command answered {status}");
+        Err(failure)
     }
 }
 
-impl Refused {
-    /// The problem in words: its detail and its faults.
+/// An event that no call was made for.
+fn refuse(refusal: Refusal) -> Reply {
+    tracing::warn!(
+        function = "api",
+        "command refused, nothing was done: {refusal}"
+    );
+    Reply::Refused(refusal)
+}
+
+impl Failure {
+    /// The problem in words: its faults by field, or else its detail.
     fn of(problem: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let faults = problem["errors"].as_array().into_iter().flatten();
         let faults: Vec<String> = faults
-            .map(|fault| format!("{}: {}", text(&fault["path"]), text(&fault["detail"])))
+            .map(|fault| match text(&fault["path"]).as_str() {
+                "" => text(&fault["detail"]),
+                path => format!("{path}: {}", text(&fault["detail"])),
+            })
             .collect();
-        let detail = text(&problem["detail"]);
-        Self {
-            kind: text(&problem["title"]),
-            text: if faults.is_empty() {
-                detail
-            } else {
-                format!("{detail} {}", faults.join("; "))
-            },
-        }
+        let kind = text(&problem["title"]);
+        let text = if faults.is_empty() {
+            text(&problem["detail"])
+        } else {
+            format!("{kind}: {}", faults.join("; "))
+        };
+        Self { kind, text }
     }
 }

@@ -26,9 +26,9 @@ async fn main() -> Result<(), Error> {
         let deadline = ponte::flow::deadline(event.context.deadline());
         api.handle(event.payload, deadline)
             .await
-            .map_err(|refused| Diagnostic {
-                error_type: refused.kind,
-                error_message: refused.text,
+            .map_err(|failure| Diagnostic {
+                error_type: failure.kind,
+                error_message: failure.text,
             })
     }))
     .await

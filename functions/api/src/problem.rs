@@ -45,16 +45,6 @@ pub struct FieldError {
     pub detail: String,
 }
 
-impl FieldError {
-    /// Field and fault in one text.
-    pub(crate) fn text(&self) -> String {
-        match self.path.as_str() {
-            "" => self.detail.clone(),
-            path => format!("{path}: {}", self.detail),
-        }
-    }
-}
-
 impl Problem {
     fn new(status: u16, word: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
@@ -78,6 +68,11 @@ impl Problem {
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// What is wrong and what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// 400: the body cannot be read as what is asked for.
@@ -246,6 +241,7 @@ impl From<FlowError> for Problem {
                 Self::unavailable(error.to_string(), AFTER_A_MOMENT)
             }
             FlowError::Sienge(error) => Self::sienge(error.to_string()),
+            FlowError::Refused(refusal) => Self::conflict(refusal.to_string()),
             FlowError::NotConfigured(why) | FlowError::Stopped(why) => Self::conflict(why),
             FlowError::Secret(SecretError::Missing | SecretError::Unreadable) => Self::conflict(
                 "As credenciais do Sienge desta assessoria faltam ou estão ilegíveis; refaça o cadastro com o comando de assessoria.",

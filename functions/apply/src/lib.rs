@@ -5,9 +5,42 @@
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use ponte::aws::InboxMessage;
-use ponte::flow::{Adapters, Delivered, apply_webhooks};
+use ponte::flow::{Adapters, Delivered, Refusal, apply_webhooks};
 use ponte::store::JournalKey;
+use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
+
+/// What the function answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To the queue: the messages that failed.
+    Batch(SqsBatchResponse),
+    /// To an operator: nothing was done.
+    Refused(Refusal),
+}
+
+/// Answers whatever the function is invoked with. A batch that cannot be read is an error, so that the queue keeps it.
+pub async fn answer(
+    adapters: &Adapters,
+    event: Value,
+    deadline: Instant,
+) -> Result<Answer, &'static str> {
+    if event.get("Records").is_none() {
+        let refusal = Refusal::new(
+            "evento inválido: falta \"Records\", as mensagens da fila de entrada, que a função apply recebe sozinha. \
+             Para processar um webhook de novo, invoque a função payments. Exemplo: {\"tenant\": \"617\", \"webhook\": \"0b0c6c1e-2f57-4c1a-9f0e-000000000001\"}",
+        );
+        tracing::warn!(
+            function = "apply",
+            "command refused, nothing was done: {refusal}"
+        );
+        return Ok(Answer::Refused(refusal));
+    }
+    let batch = serde_json::from_value(event).map_err(|_| "lote da fila de entrada ilegível")?;
+    Ok(Answer::Batch(handle(adapters, batch, deadline).await))
+}
 
 /// Applies a batch. Whatever fails is named in the answer, so that the queue delivers it, and only it, again.
 pub async fn handle(adapters: &Adapters, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {

@@ -3,18 +3,18 @@
 // The SDK's futures are nested deeply.
 #![recursion_limit = "256"]
 
-use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use ponte::flow::Adapters;
+use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     ponte::telemetry::init();
     let adapters = Adapters::from_env()?;
     let adapters = &adapters;
-    run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+    run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        Ok::<_, Error>(apply::handle(adapters, event.payload, deadline).await)
+        apply::answer(adapters, event.payload, deadline).await
     }))
     .await
 }

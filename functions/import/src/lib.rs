@@ -1,6 +1,6 @@
 //! `import`: the daily load ("carga diária"). `{"tenant", "creditor", "from", "dryRun"}`, all optional.
 
-use ponte::flow::{Adapters, FlowError, TaskName, import, run_event};
+use ponte::flow::{Adapters, Answer, FlowError, TaskName, import, run_command};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -9,8 +9,8 @@ pub async fn handle(
     adapters: &Adapters,
     event: Value,
     deadline: Instant,
-) -> Result<Value, FlowError> {
-    run_event(
+) -> Result<Answer, FlowError> {
+    run_command(
         adapters,
         TaskName::Import,
         event,

@@ -4,10 +4,10 @@
 //! both also with `"dryRun": true`.
 
 use ponte::flow::{
-    Adapters, Command, FlowError, TaskName, erase_customer, read_command, redrive, redundancy,
-    reprocess, run_task, sweep,
+    Adapters, Answer, Command, FlowError, Function, TaskName, answer, erase_customer, redrive,
+    redundancy, reprocess, run_task, sweep,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 /// Answers one event with a summary an operator can read.
@@ -15,8 +15,17 @@ pub async fn handle(
     adapters: &Adapters,
     event: Value,
     deadline: Instant,
-) -> Result<Value, FlowError> {
-    let summary = match read_command(adapters, TaskName::Payments, event)? {
+) -> Result<Answer, FlowError> {
+    let work = async |command| Box::pin(carry_out(adapters, command, deadline)).await;
+    answer(adapters, Function::Payments, event, work).await
+}
+
+async fn carry_out(
+    adapters: &Adapters,
+    command: Command,
+    deadline: Instant,
+) -> Result<Answer, FlowError> {
+    let summary = match command {
         Command::Sweep => sweep(adapters, deadline).await?,
         Command::Redrive => redrive(adapters, deadline).await?,
         Command::Reprocess {
@@ -39,6 +48,7 @@ pub async fn handle(
             );
             return Box::pin(run).await;
         }
+        Command::Call(_) => return Err(Command::not_of(Function::Payments).into()),
     };
-    Ok(json!(summary))
+    Ok(summary.into())
 }

@@ -1,6 +1,6 @@
 //! `reconcile`: the reconciliation ("batimento"). `{"tenant", "creditor", "dryRun", "confirm"}`, all optional.
 
-use ponte::flow::{Adapters, FlowError, TaskName, reconcile, run_event};
+use ponte::flow::{Adapters, Answer, FlowError, TaskName, reconcile, run_command};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -9,8 +9,8 @@ pub async fn handle(
     adapters: &Adapters,
     event: Value,
     deadline: Instant,
-) -> Result<Value, FlowError> {
-    run_event(
+) -> Result<Answer, FlowError> {
+    run_command(
         adapters,
         TaskName::Reconcile,
         event,

@@ -8,7 +8,7 @@ use ponte::store::{Store, StoreError};
 
 /// How long an answer is remembered.
 const FRESH: Duration = Duration::from_mins(1);
-/// How many are remembered: a flood of invented ids must not fill the memory.
+/// How many are remembered; only tenants that have a secret are asked for.
 const MAX_REMEMBERED: usize = 10_000;
 
 pub(crate) struct Directory {

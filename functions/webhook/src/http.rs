@@ -1,20 +1,58 @@
-//! The HTTP edge: API Gateway's request in, the answer out.
-
-use std::convert::Infallible;
-use std::future::ready;
-use std::pin::Pin;
+//! The HTTP edge: API Gateway's request in, the answer out. An operator's event from the console is no request and is answered in words.
 
 use lambda_http::http::{HeaderMap, Method, header};
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, IntoResponse, Request, RequestExt, Response};
+use lambda_http::request::{self, RequestContext};
+use lambda_http::{Request, RequestExt};
 use ponte::calendar::Timestamp;
-use serde_json::json;
+use ponte::flow::Refusal;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::{Answer, Delivery, Webhook};
 
+/// What the function answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// To API Gateway.
+    Http(Value),
+    /// To an operator: nothing was done.
+    Refused(Refusal),
+}
+
+/// Whether an event is a request, whatever else it holds.
+#[derive(Deserialize)]
+struct Shape {
+    #[serde(rename = "requestContext")]
+    context: Option<IgnoredAny>,
+}
+
+/// Answers whatever the function is invoked with. A request that cannot be read is an error: API Gateway would take any other answer for
+/// a 200, and the sender would not send the webhook again.
+pub async fn invoke(webhook: &Webhook, event: &RawValue) -> Result<Reply, &'static str> {
+    let shape = serde_json::from_str::<Shape>(event.get());
+    if shape.is_ok_and(|shape| shape.context.is_some()) {
+        // What the parser says may repeat a header, and with it a credential.
+        let request =
+            request::from_str(event.get()).map_err(|_| "requisição da API HTTP ilegível")?;
+        return Ok(Reply::Http(answer(webhook, request).await.response()));
+    }
+    let refusal = Refusal::new(
+        "evento inválido: falta \"requestContext\", a requisição da API HTTP, que a função webhook recebe sozinha; um exemplo dela é events/webhook-receipt.json. \
+         Para processar um webhook de novo, invoque a função payments. Exemplo: {\"tenant\": \"617\", \"webhook\": \"0b0c6c1e-2f57-4c1a-9f0e-000000000001\"}",
+    );
+    tracing::warn!(
+        function = "webhook",
+        "command refused, nothing was done: {refusal}"
+    );
+    Ok(Reply::Refused(refusal))
+}
+
 /// Reads the request and delivers it.
-pub async fn answer(webhook: &Webhook, request: Request) -> Result<Answer, Infallible> {
-    let answer = match *request.method() {
+pub async fn answer(webhook: &Webhook, request: Request) -> Answer {
+    match *request.method() {
         Method::POST => {
             let query = request.query_string_parameters();
             let path = request.uri().path();
@@ -47,8 +85,7 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Result<Answer, Infal
             webhook.deliver(delivery).await
         }
         _ => Answer::NotPost,
-    };
-    Ok(answer)
+    }
 }
 
 /// A header, whatever its letters; one that came several times as a list with commas, as API Gateway hands it over.
@@ -70,17 +107,16 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     (!values.is_empty()).then(|| values.join(","))
 }
 
-impl IntoResponse for Answer {
-    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+impl Answer {
+    /// The answer as API Gateway wants it.
+    #[must_use]
+    pub fn response(&self) -> Value {
         let body = json!({ "status": self.word(), "mensagem": self.text() }).to_string();
-        let mut response = Response::new(Body::from(body));
-        // Every status of the answer table is a valid code.
-        *response.status_mut() =
-            lambda_http::http::StatusCode::from_u16(self.status()).unwrap_or_default();
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            header::HeaderValue::from_static("application/json; charset=utf-8"),
-        );
-        Box::pin(ready(response))
+        json!({
+            "statusCode": self.status(),
+            "headers": { "content-type": "application/json; charset=utf-8" },
+            "body": body,
+            "isBase64Encoded": false,
+        })
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Guarantees: a 200 means that the delivery is in the journal, so it will be processed at least once whatever crashes next
 //! (the payments sweep re-queues what never reached the queue); a delivery seen before is answered 200 and has no effect;
-//! when the journal can't be written the answer is 503, so that Sienge sends it again.
+//! when the journal can't be written the answer is 503, so that Sienge sends it again. Who shows no valid token learns nothing of the tenant,
+//! not even whether there is one, and costs neither a read nor a write of the tables.
 
 mod directory;
 pub mod http;
+mod refusals;
 mod unknown;
 
 use std::collections::BTreeMap;
@@ -13,22 +15,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ponte::aws::{Inbox, InboxMessage, SecretError, Secrets};
+use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
 use ponte::ids::{BillId, TenantId};
 use ponte::intake::{self, Event, Receiver};
-use ponte::store::{Accepted, InboundWebhook, Store};
+use ponte::store::{Accepted, InboundWebhook, JournalKey, Store};
 use ponte::telemetry::{self, Metric};
 
 use directory::Directory;
+use refusals::{Refusals, Why};
 use unknown::UnknownEvents;
-
-/// The largest body taken, in bytes.
-pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Sienge waits 2.5 seconds.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
 /// The start waits for connections at most so long.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// How long it is remembered that a webhook was rejected, so that its repeats write nothing, and how many are.
+const REJECTED_REMEMBERED: Duration = Duration::from_mins(10);
+const MAX_REJECTED: usize = 1_000;
 /// The longest header kept.
 const MAX_HEADER_CHARS: usize = 80;
 /// The longest `x-sienge-event`: some twenty names. It is read once more from the journal, so what is read here is what is kept.
@@ -68,16 +72,17 @@ pub enum Answer {
     Unused,
     /// 400: not a JSON object that says what its event must, whatever its content type; stored as rejected, for the log.
     Unreadable(String),
-    /// 401.
+    /// 401: no such tenant, or not its token. One answer for both, so that nobody can find out which tenants there are.
     Unauthorized,
-    /// 404.
-    UnknownTenant,
     /// 404.
     UnknownReceiver,
     /// 405.
     NotPost,
     /// 413.
-    TooLarge,
+    TooLarge {
+        /// What the receiver takes, in bytes.
+        limit: usize,
+    },
     /// 503: not stored; to be sent again.
     NotStored,
 }
@@ -90,9 +95,9 @@ impl Answer {
             Self::Received | Self::Duplicate | Self::Unused => 200,
             Self::Unreadable(_) => 400,
             Self::Unauthorized => 401,
-            Self::UnknownTenant | Self::UnknownReceiver => 404,
+            Self::UnknownReceiver => 404,
             Self::NotPost => 405,
-            Self::TooLarge => 413,
+            Self::TooLarge { .. } => 413,
             Self::NotStored => 503,
         }
     }
@@ -106,10 +111,9 @@ impl Answer {
             Self::Unused => "unused",
             Self::Unreadable(_) => "unreadable",
             Self::Unauthorized => "unauthorized",
-            Self::UnknownTenant => "unknown-tenant",
             Self::UnknownReceiver => "unknown-receiver",
             Self::NotPost => "not-post",
-            Self::TooLarge => "too-large",
+            Self::TooLarge { .. } => "too-large",
             Self::NotStored => "not-stored",
         }
     }
@@ -122,11 +126,10 @@ impl Answer {
             Self::Duplicate => "Já recebido antes.".to_owned(),
             Self::Unused => "Recebido; evento sem uso na integração.".to_owned(),
             Self::Unreadable(why) => format!("Corpo ilegível: {why}"),
-            Self::Unauthorized => "Token ausente ou inválido: envie o cabeçalho Authorization: Bearer <token do webhook>.".to_owned(),
-            Self::UnknownTenant => "Assessoria desconhecida: confira IdAssessoria no endereço.".to_owned(),
+            Self::Unauthorized => "Assessoria desconhecida, ou token ausente ou inválido: confira IdAssessoria no endereço e envie o cabeçalho Authorization: Bearer <token do webhook>.".to_owned(),
             Self::UnknownReceiver => "Webhook desconhecido: confira o nome no endereço, por exemplo /webhook/SiengePagamentos.".to_owned(),
             Self::NotPost => "Use o método POST.".to_owned(),
-            Self::TooLarge => "Corpo maior que 1 MB.".to_owned(),
+            Self::TooLarge { limit } => format!("Corpo maior que {} KB.", limit / 1024),
             Self::NotStored => "Indisponível no momento; envie novamente.".to_owned(),
         }
     }
@@ -148,6 +151,8 @@ pub struct Webhook {
     secrets: Arc<dyn Secrets>,
     directory: Directory,
     unknown: UnknownEvents,
+    rejected: Cache<JournalKey, ()>,
+    refusals: Refusals,
 }
 
 impl Webhook {
@@ -160,6 +165,8 @@ impl Webhook {
             secrets,
             directory: Directory::default(),
             unknown: UnknownEvents::default(),
+            rejected: Cache::new(MAX_REJECTED),
+            refusals: Refusals::default(),
         }
     }
 
@@ -194,6 +201,10 @@ impl Webhook {
         // Stored a moment too late, it comes again as a duplicate; unanswered, it would too.
         let decided = tokio::time::timeout(ANSWER_WITHIN, self.decide(&delivery, tenant.as_ref()));
         let answer = decided.await.unwrap_or(Answer::NotStored);
+        self.tell_refusals(delivery.at);
+        if let Answer::Unauthorized | Answer::UnknownReceiver = answer {
+            return answer;
+        }
         telemetry::count(
             answer.metric(),
             1,
@@ -223,27 +234,46 @@ impl Webhook {
 
     async fn decide(&self, delivery: &Delivery<'_>, tenant: Option<&TenantId>) -> Answer {
         let Some(receiver) = Receiver::find(delivery.receiver) else {
+            self.refusals.add(None, Why::UnknownReceiver);
             return Answer::UnknownReceiver;
         };
-        let Some(tenant) = tenant else {
-            return Answer::UnknownTenant;
+        let credential = delivery.authorization.and_then(intake::credential);
+        let (Some(tenant), Some(credential)) = (tenant, credential) else {
+            let why = match tenant {
+                Some(_) => Why::NoCredential,
+                None => Why::UnknownTenant,
+            };
+            self.refusals.add(None, why);
+            return Answer::Unauthorized;
         };
-        if delivery.body.len() > MAX_BODY_BYTES {
-            return Answer::TooLarge;
-        }
-        match self.directory.knows(&self.store, tenant).await {
+        // The token first, which is nearly always in memory: only who has it may cause a read of the tables.
+        match self.may_send(tenant, credential).await {
             Ok(true) => {}
-            Ok(false) => return Answer::UnknownTenant,
+            Ok(false) => {
+                self.refusals.add(Some(tenant.clone()), Why::WrongToken);
+                return Answer::Unauthorized;
+            }
+            Err(SecretError::Missing) => {
+                self.refusals.add(None, Why::UnknownTenant);
+                return Answer::Unauthorized;
+            }
             Err(error) => {
-                tracing::error!(%tenant, %error, "the tenant's settings could not be read");
+                tracing::error!(%tenant, %error, "the tenant's secret could not be read");
                 return Answer::NotStored;
             }
         }
-        match self.may_send(tenant, delivery.authorization).await {
+        let limit = receiver.body_limit_bytes();
+        if delivery.body.len() > limit {
+            return Answer::TooLarge { limit };
+        }
+        match self.directory.knows(&self.store, tenant).await {
             Ok(true) => {}
-            Ok(false) => return Answer::Unauthorized,
+            Ok(false) => {
+                self.refusals.add(Some(tenant.clone()), Why::InactiveTenant);
+                return Answer::Unauthorized;
+            }
             Err(error) => {
-                tracing::error!(%tenant, %error, "the tenant's secret could not be read");
+                tracing::error!(%tenant, %error, "the tenant's settings could not be read");
                 return Answer::NotStored;
             }
         }
@@ -254,6 +284,19 @@ impl Webhook {
         };
         self.keep(inbound(receiver, delivery, tenant, bill), answer)
             .await
+    }
+
+    /// One line, and one of metrics, for all that a minute brought of a tenant.
+    fn tell_refusals(&self, at: Timestamp) {
+        for told in self.refusals.due(at) {
+            telemetry::count(Metric::WebhookRefused, told.count, None, at);
+            tracing::warn!(
+                tenant = told.tenant.as_ref().map_or("-", TenantId::as_str),
+                webhooks = told.count,
+                why = told.why.word(),
+                "webhooks refused without a look at them; why tells of the last one"
+            );
+        }
     }
 
     /// An event that nobody knows is counted, and told once a day, whatever became of the delivery.
@@ -270,11 +313,20 @@ impl Webhook {
 
     /// Put first, message second: a crash between the two leaves a pending item that the sweep finds.
     async fn keep(&self, webhook: InboundWebhook, answer: Answer) -> Answer {
+        let key = webhook.key();
+        let unreadable = matches!(answer, Answer::Unreadable(_));
+        // What could not be read is refused as often as it comes, and noted once.
+        if unreadable && self.rejected.get(&key, REJECTED_REMEMBERED).is_some() {
+            return answer;
+        }
         let stored = match &answer {
             Answer::Unreadable(why) => self.store.reject(&webhook, why).await,
             Answer::Unused => self.store.archive(&webhook, &why_unused(&webhook)).await,
             _ => self.store.accept(&webhook).await,
         };
+        if unreadable && stored.is_ok() {
+            self.rejected.put(key, ());
+        }
         let tenant = &webhook.tenant;
         match stored {
             Ok(Accepted::New) if answer == Answer::Received => {
@@ -290,8 +342,7 @@ impl Webhook {
                 if !same_body {
                     tracing::warn!(%tenant, id = webhook.id, "the same event id came again with another body: the first one counts");
                 }
-                // What could not be read is refused as often as it comes.
-                if matches!(answer, Answer::Unreadable(_)) {
+                if unreadable {
                     answer
                 } else {
                     Answer::Duplicate
@@ -314,14 +365,7 @@ impl Webhook {
         }
     }
 
-    async fn may_send(
-        &self,
-        tenant: &TenantId,
-        authorization: Option<&str>,
-    ) -> Result<bool, SecretError> {
-        let Some(credential) = authorization.and_then(intake::credential) else {
-            return Ok(false);
-        };
+    async fn may_send(&self, tenant: &TenantId, credential: &str) -> Result<bool, SecretError> {
         if intake::authorized(credential, &self.secrets.get(tenant).await?.webhook_tokens) {
             return Ok(true);
         }

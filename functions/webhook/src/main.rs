@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::{Error, Request, run, service_fn};
+use lambda_http::lambda_runtime::run;
+use lambda_http::{Error, LambdaEvent, service_fn};
 use ponte::aws::{self, SecretsManager, SqsInbox};
 use ponte::store::{self, Store, Tables};
+use serde_json::value::RawValue;
 use webhook::{Webhook, http};
 
 /// Sienge waits 2.5 seconds for the answer; every AWS call together with its retries must fit well within.
@@ -34,8 +36,10 @@ async fn main() -> Result<(), Error> {
         webhook.connect().await;
     }
     let webhook = &webhook;
-    run(service_fn(move |request: Request| {
-        http::answer(webhook, request)
-    }))
+    run(service_fn(
+        move |event: LambdaEvent<Box<RawValue>>| async move {
+            http::invoke(webhook, &event.payload).await
+        },
+    ))
     .await
 }

@@ -1,4 +1,5 @@
-//! The tenants' secrets, kept in memory for minutes so that a warm function does not read them on every event.
+//! The tenants' secrets, kept in memory for minutes so that a warm function does not read them on every event. That there is none is
+//! remembered for seconds.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ const FRESH: Duration = Duration::from_mins(5);
 const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(15);
 /// Tenants kept in memory at most.
 const MAX_CACHED: usize = 1_000;
+/// Ids without a secret kept in memory at most, apart, so that a flood of invented ones makes no tenant's secret be read again. They are
+/// kept as long as a secret is that a token did not fit, so that time does not tell which of the two an id is.
+const MAX_MISSING: usize = 10_000;
 
 /// One tenant's secret.
 #[derive(Clone, Deserialize)]
@@ -71,6 +75,7 @@ pub struct SecretsManager {
     client: Client,
     prefix: String,
     cache: Cache<TenantId, Arc<TenantSecret>>,
+    missing: Cache<TenantId, ()>,
 }
 
 impl SecretsManager {
@@ -81,6 +86,7 @@ impl SecretsManager {
             client,
             prefix,
             cache: Cache::new(MAX_CACHED),
+            missing: Cache::new(MAX_MISSING),
         }
     }
 
@@ -92,6 +98,9 @@ impl SecretsManager {
         if let Some(secret) = self.cache.get(tenant, age) {
             return Ok(secret);
         }
+        if self.missing.get(tenant, REFRESH_AT_MOST_EVERY).is_some() {
+            return Err(SecretError::Missing);
+        }
         let answer = self
             .client
             .get_secret_value()
@@ -99,7 +108,10 @@ impl SecretsManager {
             .send()
             .await
             .map_err(|error| match error.as_service_error() {
-                Some(GetSecretValueError::ResourceNotFoundException(_)) => SecretError::Missing,
+                Some(GetSecretValueError::ResourceNotFoundException(_)) => {
+                    self.missing.put(tenant.clone(), ());
+                    SecretError::Missing
+                }
                 _ => SecretError::Unavailable(super::reason(&error)),
             })?;
         let secret: TenantSecret = answer

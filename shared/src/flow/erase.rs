@@ -4,7 +4,9 @@
 //! untouched. The customer's own record keeps nothing but the id and the day, and no later read of Sienge fills it again, until a
 //! contract of the customer opens. The notes on the customer's agreements, which may name anybody, are emptied.
 
-use super::{Adapters, FlowError, Report, RunStatus, Summary, TaskName};
+use serde_json::json;
+
+use super::{Adapters, FlowError, Refusal, Report, RunStatus, Summary, TaskName};
 use crate::calendar::business_date;
 use crate::ids::{BillId, CustomerId, TenantId};
 use crate::portfolio::ContractState;
@@ -19,9 +21,14 @@ pub async fn erase_customer(
 ) -> Result<Summary, FlowError> {
     let store = &adapters.store;
     if store.customers(tenant, &[customer]).await?.is_empty() {
-        return Err(FlowError::NotConfigured(format!(
-            "cliente {customer} não encontrado na assessoria {tenant}: confira o código do cliente no Sienge"
-        )));
+        // Who left may still have people in here: only what is not found asks whether the tenant is known.
+        if store.tenant_settings(tenant).await?.is_none() {
+            return Err(Refusal::unknown_tenant(tenant).into());
+        }
+        return Err(Refusal::new(format!(
+            "\"eraseCustomer\": cliente {customer} não encontrado na assessoria {tenant}: confira o código do cliente no Sienge. Exemplo: {{\"tenant\": \"{tenant}\", \"eraseCustomer\": 300001, \"dryRun\": true}}"
+        ))
+        .into());
     }
     let bills: Vec<BillId> = store
         .bills_of_customer(tenant, customer)
@@ -32,9 +39,11 @@ pub async fn erase_customer(
         if held?.contracts().any(|contract| {
             contract.key.customer == customer && contract.state == ContractState::Open
         }) {
-            return Err(FlowError::NotConfigured(format!(
-                "o cliente {customer} tem o contrato {bill} em aberto: os dados são necessários à cobrança (LGPD, art. 16, I); elimine depois que o contrato terminar"
-            )));
+            return Err(Refusal::new(format!(
+                "\"eraseCustomer\": o cliente {customer} tem o contrato {bill} em aberto: os dados são necessários à cobrança (LGPD, art. 16, I); elimine depois que o contrato terminar. Para conferir antes: {{\"tenant\": \"{tenant}\", \"eraseCustomer\": {customer}, \"dryRun\": true}}"
+            ))
+            .with_next(Some(json!({"tenant": tenant, "eraseCustomer": customer, "dryRun": true})))
+            .into());
         }
     }
     let text = if dry_run {

@@ -1,6 +1,6 @@
 //! A task asked for everybody becomes one task per creditor, each in its own invocation.
 
-use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, Task, TaskName};
+use super::{Adapters, FlowError, Refusal, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::ids::{CreditorId, TenantId};
 
 /// Asks for the task once per tenant and creditor it concerns. Publishing again is harmless: one run per creditor at a time.
@@ -26,9 +26,16 @@ pub async fn fan_out(
                 }
                 .request()
             })),
+            // Asked for alone, who asked learns why.
+            Err(error) if !scheduled => return Err(error),
             // One tenant's broken settings must not keep the others waiting.
             Err(error) => tracing::error!(%tenant, %error, "task not requested for this tenant"),
         }
+    }
+    if let Some(tenant) = &task.tenant
+        && requests.is_empty()
+    {
+        return Err(Refusal::no_creditor(tenant).into());
     }
     let taken = adapters
         .bus
@@ -79,9 +86,7 @@ async fn wanted_creditors(
         .await?
         .filter(|settings| settings.active)
     else {
-        return Err(FlowError::NotConfigured(format!(
-            "assessoria {tenant} não cadastrada ou inativa"
-        )));
+        return Err(Refusal::unknown_tenant(tenant).into());
     };
     if scheduled && name == TaskName::Import && settings.import_per_creditor {
         return Ok(Vec::new());

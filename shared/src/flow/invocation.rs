@@ -1,35 +1,78 @@
 //! One invocation of a function: read the event, decide whether it is for one creditor or for everybody, answer a summary.
 
 use futures::future::LocalBoxFuture;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
 
+use super::command::is_of_the_bus;
 use super::fan_out::creditors_of;
 use super::{
-    Adapters, Command, FlowError, Report, RunStatus, Session, Summary, Task, TaskName, fan_out,
+    Adapters, Command, FlowError, Function, Refusal, Report, RunStatus, Session, Summary, Task,
+    TaskName, fan_out,
 };
 use crate::calendar::business_date;
-use crate::ids::CreditorId;
+use crate::ids::{CreditorId, TenantId};
+use crate::telemetry::{self, Metric};
 
-/// What an event asks a function for.
-pub fn read_command(
-    adapters: &Adapters,
-    function: TaskName,
-    event: Value,
-) -> Result<Command, FlowError> {
-    let today = business_date((adapters.clock)());
-    Command::read(function, event, today)
-        .map_err(|error| FlowError::NotConfigured(error.to_string()))
+/// What a function answers to whoever invoked it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// What was done.
+    One(Box<Summary>),
+    /// What a dry run found, creditor by creditor.
+    Each(Vec<Summary>),
+    /// Nothing was done.
+    Refused(Refusal),
 }
 
-/// Runs the task of an event of a function that has no other commands.
-pub async fn run_event<F>(
+impl From<Summary> for Answer {
+    fn from(summary: Summary) -> Self {
+        Self::One(Box::new(summary))
+    }
+}
+
+/// Reads the event of a function and has the command carried out. What is refused is answered, with a warning in the log; an error is
+/// what the machine could not do, so that whoever invoked it tries again.
+pub async fn answer(
+    adapters: &Adapters,
+    function: Function,
+    event: Value,
+    work: impl AsyncFnOnce(Command) -> Result<Answer, FlowError>,
+) -> Result<Answer, FlowError> {
+    let now = (adapters.clock)();
+    let of_the_bus = is_of_the_bus(&event);
+    let done = match Command::read(function, event, business_date(now)) {
+        Ok(command) => work(command).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    let refusal = match done {
+        Err(FlowError::Refused(refusal)) => refusal,
+        other => return other,
+    };
+    let function = function.as_str();
+    if of_the_bus {
+        // Nobody reads the answer, and nothing sends the event again: the alarm on the metric does.
+        telemetry::count(Metric::RunNeedsAttention, 1, None, now);
+        tracing::warn!(
+            function,
+            "task from the bus refused, nothing was done; put right what is named and send it to the function again: {refusal}"
+        );
+    } else {
+        tracing::warn!(function, "command refused, nothing was done: {refusal}");
+    }
+    Ok(Answer::Refused(refusal))
+}
+
+/// Answers an event of a function whose only command is its task.
+pub async fn run_command<F>(
     adapters: &Adapters,
     name: TaskName,
     event: Value,
     deadline: Instant,
     each: F,
-) -> Result<Value, FlowError>
+) -> Result<Answer, FlowError>
 where
     F: for<'a> Fn(
         &'a Session,
@@ -37,12 +80,24 @@ where
         CreditorId,
     ) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
 {
-    match read_command(adapters, name, event)? {
+    let function = Function::from(name);
+    answer(adapters, function, event, async |command| match command {
         Command::Run(task) => Box::pin(run_task(adapters, name, task, deadline, each)).await,
-        other => Err(FlowError::NotConfigured(format!(
-            "{other:?} is no command of {}",
-            name.as_str()
-        ))),
+        _ => Err(Command::not_of(function).into()),
+    })
+    .await
+}
+
+/// Opens the session of a tenant that a command names.
+pub(super) async fn open(
+    adapters: &Adapters,
+    tenant: &TenantId,
+    dry_run: bool,
+    deadline: Instant,
+) -> Result<Session, FlowError> {
+    match Session::open(adapters, tenant, dry_run, deadline).await {
+        Err(FlowError::NotConfigured(_)) => Err(Refusal::unknown_tenant(tenant).into()),
+        other => other,
     }
 }
 
@@ -54,7 +109,7 @@ pub async fn run_task<F>(
     task: Task,
     deadline: Instant,
     each: F,
-) -> Result<Value, FlowError>
+) -> Result<Answer, FlowError>
 where
     F: for<'a> Fn(
         &'a Session,
@@ -67,9 +122,13 @@ where
         .clone()
         .filter(|_| task.creditor.is_some() || task.dry_run)
     else {
-        return Ok(json!(fan_out(adapters, name, &task).await?));
+        return Ok(fan_out(adapters, name, &task).await?.into());
     };
-    let session = Session::open(adapters, &tenant, task.dry_run, deadline).await?;
+    let session = open(adapters, &tenant, task.dry_run, deadline).await?;
+    if let Some(refusal) = unknown_creditor(&session, &task) {
+        session.close().await;
+        return Err(refusal.into());
+    }
     let mut summaries = Vec::new();
     for creditor in creditors_of(&session, &task) {
         let summary = match each(&session, &task, creditor).await {
@@ -96,8 +155,22 @@ where
     }
     session.close().await;
     Ok(if summaries.len() == 1 {
-        json!(summaries.remove(0))
+        summaries.remove(0).into()
     } else {
-        json!(summaries)
+        Answer::Each(summaries)
     })
+}
+
+/// The refusal of a task that is for no creditor of the tenant's.
+fn unknown_creditor(session: &Session, task: &Task) -> Option<Refusal> {
+    let known = &session.creditors;
+    match task.creditor {
+        Some(creditor) if !known.contains_key(&creditor) => Some(Refusal::unknown_creditor(
+            &session.tenant,
+            creditor,
+            known.keys().copied(),
+        )),
+        None if known.is_empty() => Some(Refusal::no_creditor(&session.tenant)),
+        _ => None,
+    }
 }

@@ -2,8 +2,9 @@
 
 use tokio::time::Instant;
 
+use super::invocation::open;
 use super::tenant_batch::finish;
-use super::{Adapters, FlowError, Report, RunStatus, Session, Summary, SyncOutcome, TaskName};
+use super::{Adapters, FlowError, Refusal, Report, RunStatus, Summary, SyncOutcome, TaskName};
 use crate::ids::TenantId;
 use crate::intake::stored_id;
 use crate::store::{JournalKey, StoredWebhook, WebhookState, keys};
@@ -48,8 +49,14 @@ pub async fn reprocess(
     dry_run: bool,
     deadline: Instant,
 ) -> Result<Summary, FlowError> {
-    let stored = find(adapters, tenant, id).await?;
-    let session = Session::open(adapters, tenant, dry_run, deadline).await?;
+    let session = open(adapters, tenant, dry_run, deadline).await?;
+    let stored = match find(adapters, tenant, id).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            session.close().await;
+            return Err(error);
+        }
+    };
     let processed = session
         .sync
         .process(std::slice::from_ref(&stored), true)
@@ -103,14 +110,15 @@ async fn find(
         .pop()
         .transpose()?;
     let stored = stored.ok_or_else(|| {
-        FlowError::NotConfigured(format!(
-            "webhook {id} não encontrado na assessoria {tenant}: confira o número em x-sienge-id; o diário guarda 90 dias"
+        Refusal::new(format!(
+            "\"webhook\": {id} não encontrado na assessoria {tenant}: confira o número em x-sienge-id; o diário guarda 90 dias. Exemplo: {{\"tenant\": \"{tenant}\", \"webhook\": \"0b0c6c1e-2f57-4c1a-9f0e-000000000001\"}}"
         ))
     })?;
     if stored.state == WebhookState::Rejected {
-        return Err(FlowError::NotConfigured(format!(
-            "webhook {id} foi recusado por ser ilegível e não diz onde olhar: faça uma carga do credor"
-        )));
+        return Err(Refusal::new(format!(
+            "\"webhook\": {id} foi recusado por ser ilegível e não diz onde olhar: faça uma carga do credor, na função import. Exemplo: {{\"tenant\": \"{tenant}\", \"creditor\": 1}}"
+        ))
+        .into());
     }
     Ok(stored)
 }

@@ -38,18 +38,21 @@ impl RunStatus {
     }
 }
 
-/// The answer of a function.
+/// What a function answers of a run. Who reads it begins at the top: how it ended, what happened, what to do next.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
-    /// Task.
-    #[serde(rename = "tarefa")]
-    pub task: TaskName,
     /// How it ended.
     #[serde(rename = "situacao")]
     pub state: RunStatus,
     /// What happened, in a sentence or two.
     #[serde(rename = "resumo")]
     pub text: String,
+    /// The event to send in order to confirm or go on.
+    #[serde(rename = "proximoPasso", skip_serializing_if = "Option::is_none")]
+    pub next_event: Option<serde_json::Value>,
+    /// Task.
+    #[serde(rename = "tarefa")]
+    pub task: TaskName,
     /// Tenant.
     #[serde(rename = "assessoria", skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantId>,
@@ -62,11 +65,8 @@ pub struct Summary {
     /// Whether nothing was written.
     #[serde(rename = "simulacao")]
     pub dry_run: bool,
-    /// The event to send in order to confirm or go on.
-    #[serde(rename = "proximoPasso", skip_serializing_if = "Option::is_none")]
-    pub next_event: Option<serde_json::Value>,
-    /// Counts.
-    #[serde(rename = "contagens")]
+    /// Counts, those that are not zero.
+    #[serde(rename = "contagens", skip_serializing_if = "Report::is_empty")]
     pub report: Report,
 }
 

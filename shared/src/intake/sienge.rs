@@ -10,6 +10,8 @@ use crate::ids::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
 
 /// The most bills one event may name.
 const MAX_BILLS: usize = 1_000;
+/// Largest body taken: Sienge's hold ids, and a thousand of them are some 12 KB.
+const BODY_LIMIT_BYTES: usize = 64 * 1024;
 /// Longest `x-sienge-id` that is kept as it is.
 const ID_CHARS: usize = 128;
 /// What systems write for an id they do not have.
@@ -62,6 +64,14 @@ impl Receiver {
         match self {
             Self::Sienge => "sienge",
             Self::Named(name, _) => name,
+        }
+    }
+
+    /// The largest body taken here, in bytes: a sender whose notices are documents needs more than Sienge.
+    #[must_use]
+    pub const fn body_limit_bytes(self) -> usize {
+        match self {
+            Self::Sienge | Self::Named(..) => BODY_LIMIT_BYTES,
         }
     }
 

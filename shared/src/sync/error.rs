@@ -1,6 +1,7 @@
 //! Why a flow cannot go on.
 
 use crate::aws::{BusError, InboxError, SecretError};
+use crate::refusal::Refusal;
 use crate::sienge::{self, SiengeError};
 use crate::store::{self, StoreError};
 
@@ -22,7 +23,10 @@ pub enum FlowError {
     /// The queue.
     #[error(transparent)]
     Inbox(#[from] InboxError),
-    /// The task names something that is not configured; Portuguese, says what to do.
+    /// What is asked for cannot be done as it was asked; nothing was done.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Something that is needed is not configured; Portuguese, says what to do.
     #[error("{0}")]
     NotConfigured(String),
     /// The run stopped itself; Portuguese, says why.
@@ -40,7 +44,8 @@ impl FlowError {
             Self::Secret(_) => "SecretsManager",
             Self::Bus(_) => "EventBridge",
             Self::Inbox(_) => "SQS",
-            Self::NotConfigured(_) => "Pedido",
+            Self::Refused(_) => "Pedido",
+            Self::NotConfigured(_) => "Configuração",
             Self::Stopped(_) => "Interrompido",
         }
     }
@@ -52,7 +57,7 @@ impl FlowError {
             Self::Store(error) => error.recovery() == store::Recovery::Never,
             Self::Sienge(error) => error.remedy() == sienge::Remedy::Never,
             Self::Secret(error) => !matches!(error, SecretError::Unavailable(_)),
-            Self::NotConfigured(_) => true,
+            Self::Refused(_) | Self::NotConfigured(_) => true,
             Self::Bus(_) | Self::Inbox(_) | Self::Stopped(_) => false,
         }
     }

@@ -12,63 +12,90 @@ use crate::sienge::OddRow;
 /// Critiques and failures kept in a report at most; all critiques are in the journal.
 const MAX_LISTED: usize = 50;
 
-/// Counts of one run or batch.
+/// Counts of one run or batch. Written down, in a checkpoint and in an answer, without those that are zero; read, what is absent is zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Report {
     /// Bills compared.
+    #[serde(skip_serializing_if = "is_zero")]
     pub bills_compared: u64,
     /// Bills not read, because a read that began after the news of them came is in the portfolio.
+    #[serde(skip_serializing_if = "is_zero")]
     pub bills_known: u64,
     /// Rows read from bulk answers.
+    #[serde(skip_serializing_if = "is_zero")]
     pub rows_read: u64,
     /// Rows that the settings leave out: company, document type or condition type on an ignore list.
+    #[serde(skip_serializing_if = "is_zero")]
     pub rows_ignored: u64,
     /// Rows of another company than the one asked for.
+    #[serde(skip_serializing_if = "is_zero")]
     pub rows_of_others: u64,
     /// Rows that could not be read though something of them is open, or may be; each is criticised where it matters.
+    #[serde(skip_serializing_if = "is_zero")]
     pub rows_unread: u64,
     /// Rows that could not be read, of installments with nothing open.
+    #[serde(skip_serializing_if = "is_zero")]
     pub rows_unread_settled: u64,
     /// Rows that name no bill.
+    #[serde(skip_serializing_if = "is_zero")]
     pub rows_astray: u64,
     /// Contracts opened.
+    #[serde(skip_serializing_if = "is_zero")]
     pub contracts_opened: u64,
     /// Contracts finished.
+    #[serde(skip_serializing_if = "is_zero")]
     pub contracts_finished: u64,
     /// Contracts cancelled.
+    #[serde(skip_serializing_if = "is_zero")]
     pub contracts_cancelled: u64,
     /// Contracts whose rights were assigned to another customer.
+    #[serde(skip_serializing_if = "is_zero")]
     pub contracts_assigned: u64,
     /// Contracts followed by one of another document type.
+    #[serde(skip_serializing_if = "is_zero")]
     pub contracts_retyped: u64,
     /// Installments included.
+    #[serde(skip_serializing_if = "is_zero")]
     pub included: u64,
     /// Installments updated.
+    #[serde(skip_serializing_if = "is_zero")]
     pub updated: u64,
     /// Partial payments.
+    #[serde(skip_serializing_if = "is_zero")]
     pub paid_in_part: u64,
     /// Installments settled.
+    #[serde(skip_serializing_if = "is_zero")]
     pub settled: u64,
     /// Installments returned.
+    #[serde(skip_serializing_if = "is_zero")]
     pub returned: u64,
     /// Installments reopened.
+    #[serde(skip_serializing_if = "is_zero")]
     pub reopened: u64,
     /// Payments reversed.
+    #[serde(skip_serializing_if = "is_zero")]
     pub reversed: u64,
     /// Installments carried into a renegotiation.
+    #[serde(skip_serializing_if = "is_zero")]
     pub renegotiated: u64,
     /// Timeline events told.
+    #[serde(skip_serializing_if = "is_zero")]
     pub events: u64,
     /// Customers, enterprises, units and sales contracts whose record changed.
+    #[serde(skip_serializing_if = "is_zero")]
     pub records_changed: u64,
     /// Critiques, in Portuguese.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub critiques: Vec<String>,
     /// Critiques beyond those listed.
+    #[serde(skip_serializing_if = "is_zero")]
     pub more_critiques: u64,
     /// Bills that failed and why; they are tried again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<BillId, String>,
     /// Failures beyond those listed.
+    #[serde(skip_serializing_if = "is_zero")]
     pub more_failures: u64,
 }
 
@@ -92,6 +119,14 @@ impl RunningReport {
     pub fn take(&self) -> Report {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Report {
@@ -242,7 +277,7 @@ impl Report {
             + self.renegotiated
     }
 
-    /// The counts by name, for the task history.
+    /// The counts by name that are not zero, for the task history.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, i64> {
         let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) else {
@@ -252,6 +287,12 @@ impl Report {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_i64()?)))
             .collect()
+    }
+
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Whether nothing in the portfolio had to change.
@@ -353,6 +394,27 @@ mod tests {
     fn an_empty_report_says_that_nothing_had_to_change() {
         assert_eq!(Report::default().text(), "Nada a alterar na carteira.");
         assert!(Report::default().unchanged());
+    }
+
+    #[test]
+    fn what_is_zero_is_not_written_down_and_reads_back_as_zero() {
+        let report = Report {
+            settled: 2,
+            more_failures: 1,
+            critiques: vec!["x".to_owned()],
+            ..Report::default()
+        };
+        let written = serde_json::to_string(&report).unwrap();
+        assert_eq!(
+            written,
+            r#"{"settled":2,"critiques":["x"],"moreFailures":1}"#
+        );
+        assert_eq!(serde_json::from_str::<Report>(&written).unwrap(), report);
+        assert_eq!(report.counts().len(), 2);
+        // As checkpoints held it before.
+        let whole =
+            r#"{"settled":2,"returned":0,"critiques":["x"],"failures":{},"moreFailures":1}"#;
+        assert_eq!(serde_json::from_str::<Report>(whole).unwrap(), report);
     }
 
     #[test]

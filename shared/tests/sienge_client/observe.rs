@@ -976,7 +976,7 @@ async fn a_group_whose_answer_is_too_much_to_hold_is_read_in_halves() {
     };
     let stage = Stage::with(rows_for_each(1_100)).await;
     let seen = stage.client.observe_each(&unknown(1..=100)).await.unwrap();
-    assert!(seen.len() == 100 && seen.iter().all(|(_, seen)| seen.is_ok()));
+    assert!(seen.len() == 100 && seen.iter().all(|answer| answer.seen.is_ok()));
     assert_eq!(stage.server.requests().len(), 3);
     // However few are asked for: it is Sienge that is not well.
     let too_many = SiengeError::TooMany {
@@ -990,5 +990,5 @@ async fn a_group_whose_answer_is_too_much_to_hold_is_read_in_halves() {
     assert_eq!(error.unwrap_err(), too_many);
     assert_eq!(stage.server.requests().len(), 7);
     let one = stage.client.observe_each(&unknown(1..=1)).await.unwrap();
-    assert_eq!(one, [(BillId(1), Err(too_many))]);
+    assert_eq!((one.len(), &one[0].seen), (1, &Err(too_many)));
 }

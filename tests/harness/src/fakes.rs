@@ -190,9 +190,15 @@ impl Bus for MemoryBus {
 pub struct MemorySecrets {
     stored: Mutex<BTreeMap<TenantId, Arc<TenantSecret>>>,
     remembered: Mutex<BTreeMap<TenantId, Arc<TenantSecret>>>,
+    fails: AtomicBool,
 }
 
 impl MemorySecrets {
+    /// From now on what is not remembered cannot be read, or can again.
+    pub fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::SeqCst);
+    }
+
     /// Deletes a tenant's secret, as a cold function finds it.
     pub fn delete(&self, tenant: &TenantId) {
         self.stored.lock().unwrap().remove(tenant);
@@ -219,6 +225,9 @@ impl Secrets for MemorySecrets {
     }
 
     async fn refresh(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(SecretError::Unavailable("out of order".to_owned()));
+        }
         let stored = self.stored.lock().unwrap().get(tenant).cloned();
         let secret = stored.ok_or(SecretError::Missing)?;
         self.remembered

@@ -10,6 +10,7 @@
 )]
 
 pub mod agreements;
+mod answers;
 pub mod compare;
 pub mod crash;
 pub mod database;
@@ -21,5 +22,6 @@ mod tables;
 mod template;
 pub mod tenants;
 
+pub use answers::{count, refused};
 pub use fakes::{MemoryBus, MemoryInbox, MemorySecrets};
 pub use rig::{Rig, World};

@@ -1143,7 +1143,7 @@ async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects
                 done.map(drop)
             }
             _ => {
-                let swept: Result<Value, _> = Box::pin(payments::handle(
+                let swept = Box::pin(payments::handle(
                     &adapters,
                     json!({}),
                     Instant::now() + PLENTY,

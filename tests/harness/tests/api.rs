@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use harness::Rig;
 use harness::database::{at, tenant};
-use harness::rig::{API_KEY, World, clock};
+use harness::rig::{API_KEY, PLENTY, World, clock};
 use ponte::ids::{CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
 use ponte::store::{Role, SharedQuota};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 const CAMPAIGNS: &str = "/v1/creditors/1/campaigns";
 pub(crate) const READER: &str = "ponte.617.00000000000000aa.chave-inventada-de-leitura";
@@ -706,6 +707,7 @@ async fn a_sienge_that_hangs_is_answered_in_time() {
         began.elapsed() < Duration::from_secs(30),
         "long before Sienge answers"
     );
+    let answer = json!(answer);
     assert_eq!(answer["statusCode"], 503, "{answer}");
     assert_eq!(answer["headers"]["retry-after"], "5");
     assert_eq!(
@@ -855,7 +857,7 @@ async fn keys_end_are_revoked_and_have_roles() {
     let fresh = api::Api::new(rig.api.adapters().clone(), api::ClaimNames::default());
     let event = json!({"version": "2.0", "rawPath": CAMPAIGNS, "headers": {"x-api-key": READER}, "requestContext": {"http": {"method": "GET"}}});
     let deadline = tokio::time::Instant::now() + harness::rig::PLENTY;
-    let answer = fresh.handle(event, deadline).await.unwrap();
+    let answer = json!(fresh.handle(event, deadline).await.unwrap());
     assert_eq!(
         answer["statusCode"], 401,
         "an inactive tenant calls nothing"
@@ -1034,47 +1036,46 @@ async fn an_operator_commands_from_the_console() {
     let scene = Scene::start().await;
     let (bill, _) = scene.contract(1);
     let command = |call: &str, body: Value| json!({"tenant": "617", "call": call, "body": body});
-    let answer = scene
+    let quote = command("POST /v1/quotes", json!({"bills": [{"bill": bill}]}));
+    assert_eq!(scene.rig.called(quote.clone()).await["creditor"], 1);
+    let answer = scene.rig.api.handle(quote, Instant::now() + PLENTY).await;
+    let answer = serde_json::to_string(&answer.unwrap()).unwrap();
+    let begins =
+        r#"{"situacao":"concluído","resumo":"Chamada atendida: POST /v1/quotes.","resposta":{"#;
+    assert!(answer.starts_with(begins), "{answer}");
+    for (event, says) in [
+        (
+            command("POST /v1/quotes", json!({"bills": [{"bill": 1}]})),
+            "Pedido inválido: bills[0].bill: título 1 não encontrado",
+        ),
+        (json!({"tenant": "617"}), "falta \"call\". Exemplo: {"),
+        (
+            json!({"tenant": "617", "call": "GET /v1/nothing"}),
+            "\"call\": Endereço desconhecido; veja /v1/openapi.json. Exemplo: {",
+        ),
+        (
+            json!({"tenant": "617", "eraseCustomer": 1}),
+            "\"eraseCustomer\" é um comando da função payments",
+        ),
+        (json!("617"), "objeto JSON"),
+    ] {
+        let why = harness::refused(scene.rig.api(event).await);
+        assert!(why.contains(says), "{why}");
+    }
+    // What is the machine's is an error.
+    scene
         .rig
-        .api(command(
-            "POST /v1/quotes",
-            json!({"bills": [{"bill": bill}]}),
-        ))
-        .await
-        .unwrap();
-    assert_eq!(answer["creditor"], 1);
-    let refused = scene
-        .rig
-        .api(command("POST /v1/quotes", json!({"bills": [{"bill": 1}]})))
-        .await
-        .unwrap_err();
-    assert_eq!(refused.kind, "Pedido inválido");
-    assert!(
-        refused
-            .text
-            .contains("bills[0].bill: título 1 não encontrado"),
-        "{refused:?}"
-    );
-    assert!(
-        scene
-            .rig
-            .api(json!({"tenant": "617"}))
-            .await
-            .unwrap_err()
-            .text
-            .contains("Exemplo")
-    );
+        .faults(json!([{"kind": "status", "status": 500}]))
+        .await;
+    let open = json!({"tenant": "617", "call": format!("POST /v1/contracts/{bill}/open")});
+    let failed = scene.rig.api(open).await.unwrap_err();
+    assert!(!failed.text.is_empty());
+    let unreadable = json!({"requestContext": {"http": {"method": "GET"}}});
+    assert!(scene.rig.api(unreadable).await.is_err());
     let stranger =
         json!({"tenant": "999", "call": "POST /v1/quotes", "body": {"bills": [{"bill": bill}]}});
-    assert!(
-        scene
-            .rig
-            .api(stranger)
-            .await
-            .unwrap_err()
-            .text
-            .contains("não cadastrada")
-    );
+    let why = harness::refused(scene.rig.api(stranger).await);
+    assert!(why.contains("não cadastrada"), "{why}");
 }
 
 #[tokio::test]
@@ -1102,12 +1103,11 @@ async fn a_command_ignores_nothing_it_is_given() {
             "dryRun",
         ),
     ] {
-        let refused = rig.api(event.clone()).await.unwrap_err();
-        assert!(refused.text.contains(named), "{event}: {refused:?}");
+        let refused = harness::refused(rig.api(event.clone()).await);
+        assert!(refused.contains(named), "{event}: {refused}");
     }
     let runs = rig
-        .api(json!({"tenant": "617", "call": "GET /v1/runs?", "body": null}))
-        .await
-        .unwrap();
+        .called(json!({"tenant": "617", "call": "GET /v1/runs?", "body": null}))
+        .await;
     assert_eq!(runs["runs"], json!([]));
 }

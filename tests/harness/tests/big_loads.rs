@@ -38,7 +38,7 @@ async fn run(rig: &Rig, event: Value, at: usize) -> Option<Value> {
     let answer = effects
         .run(Box::pin(reconcile::handle(&adapters, event, deadline)))
         .await;
-    answer.map(Result::unwrap)
+    answer.map(|answer| json!(answer.unwrap()))
 }
 
 /// What the run asked the bus for, to go on.

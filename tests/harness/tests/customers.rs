@@ -225,17 +225,24 @@ async fn an_erased_one_keeps_its_sums_and_is_read_again_only_when_a_contract_ope
     let (bill, open) = rig.contracts(&[1], 1).remove(0);
     let customer = customer_of(&rig, bill).await;
     let erase = json!({"tenant": "617", "eraseCustomer": customer.0});
-    let refused = rig.payments(erase.clone()).await.unwrap_err().to_string();
+    let refused = harness::refused(rig.payments(erase.clone()).await);
     assert!(
         refused.contains("em aberto") && refused.contains("LGPD"),
         "{refused}"
     );
-    let unknown = rig
-        .payments(json!({"tenant": "617", "eraseCustomer": 1}))
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(unknown.contains("não encontrado"), "{unknown}");
+    for (event, named) in [
+        (
+            json!({"tenant": "617", "eraseCustomer": 1}),
+            "\"eraseCustomer\": cliente 1 não encontrado",
+        ),
+        (
+            json!({"tenant": "999", "eraseCustomer": 1}),
+            "\"tenant\": assessoria 999 não cadastrada",
+        ),
+    ] {
+        let why = harness::refused(rig.payments(event).await);
+        assert!(why.contains(named) && why.contains("Exemplo: {"), "{why}");
+    }
 
     assert!(!open.is_empty());
     cancel_everything_of(&rig, customer).await;

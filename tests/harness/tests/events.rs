@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use aws_lambda_events::sqs::SqsEvent;
 use harness::rig::{PLENTY, Rig};
-use lambda_http::IntoResponse;
 use ponte::store::WebhookState;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use webhook::http;
@@ -57,31 +56,27 @@ impl Samples {
 
 /// Sends a sample through the HTTP edge; answers the status and the word.
 async fn post(rig: &Rig, samples: &mut Samples, name: &str) -> (u16, String) {
-    let request = lambda_http::request::from_str(&samples.text(name)).unwrap();
-    let answer = http::answer(&rig.webhook, request)
-        .await
-        .unwrap()
-        .into_response()
-        .await;
-    let body: Value = serde_json::from_slice(answer.body()).unwrap();
+    let request = RawValue::from_string(samples.text(name)).unwrap();
+    let answer = json!(http::invoke(&rig.webhook, &request).await.unwrap());
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     (
-        answer.status().as_u16(),
+        answer["statusCode"].as_u64().unwrap().try_into().unwrap(),
         body["status"].as_str().unwrap().to_owned(),
     )
 }
 
 async fn failures(rig: &Rig, samples: &mut Samples, name: &str) -> Vec<String> {
-    let event: SqsEvent = serde_json::from_str(&samples.text(name)).unwrap();
-    let answer = Box::pin(apply::handle(
+    let answer = Box::pin(apply::answer(
         &rig.adapters_of("apply"),
-        event,
+        samples.event(name),
         Instant::now() + PLENTY,
     ))
-    .await;
-    answer
-        .batch_item_failures
-        .into_iter()
-        .map(|failure| failure.item_identifier)
+    .await
+    .unwrap();
+    let failures = json!(answer)["batchItemFailures"].take();
+    let failures = failures.as_array().unwrap().iter();
+    failures
+        .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
         .collect()
 }
 
@@ -119,6 +114,31 @@ async fn every_sample_does_what_it_says() {
         ),
         json!(3)
     );
+}
+
+#[tokio::test]
+async fn an_operators_event_at_the_queues_function_is_answered_in_words() {
+    let rig = Rig::of_one_creditor().await;
+    let invoke = async |event: Value| {
+        let adapters = rig.adapters_of("apply");
+        let answer = apply::answer(&adapters, event, Instant::now() + PLENTY);
+        Box::pin(answer).await.map(|answer| json!(answer))
+    };
+    for event in [
+        json!({}),
+        json!([]),
+        json!({"tenant": "617", "webhook": "a"}),
+        json!({"key1": "value1"}),
+    ] {
+        let text = harness::refused(invoke(event).await);
+        assert!(
+            text.contains("\"Records\"") && text.contains("invoque a função payments. Exemplo: {"),
+            "{text}"
+        );
+    }
+    // Anything else would have the queue delete the messages.
+    assert!(invoke(json!({"Records": [1]})).await.is_err());
+    assert!(invoke(json!({"Records": null})).await.is_err());
 }
 
 /// The scheduled tasks, which fill the portfolio.
@@ -239,7 +259,7 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
         ("webhook-unused-event", 200, "unused"),
         ("webhook-unreadable", 400, "unreadable"),
         ("webhook-unknown-receiver", 404, "unknown-receiver"),
-        ("webhook-unknown-tenant", 404, "unknown-tenant"),
+        ("webhook-unknown-tenant", 401, "unauthorized"),
         ("webhook-wrong-token", 401, "unauthorized"),
     ] {
         assert_eq!(
@@ -273,25 +293,19 @@ async fn webhooks(rig: &Rig, samples: &mut Samples) {
 
 /// The HTTP API, as commands and as requests.
 async fn calls(rig: &Rig, samples: &mut Samples) {
-    let saved = rig.api(samples.event("api-campaigns-save")).await.unwrap();
-    assert_eq!(
-        rig.api(samples.event("api-campaigns")).await.unwrap(),
-        saved
-    );
-    let cash = rig.api(samples.event("api-quote")).await.unwrap();
+    let saved = rig.called(samples.event("api-campaigns-save")).await;
+    assert_eq!(rig.called(samples.event("api-campaigns")).await, saved);
+    let cash = rig.called(samples.event("api-quote")).await;
     assert!(!cash["rows"].as_array().unwrap().is_empty(), "{cash}");
-    let plan = rig.api(samples.event("api-quote-plan")).await.unwrap();
+    let plan = rig.called(samples.event("api-quote-plan")).await;
     assert_eq!(plan["plan"]["installments"].as_array().unwrap().len(), 6);
-    let smallest = rig.api(samples.event("api-smallest-plan")).await.unwrap();
+    let smallest = rig.called(samples.event("api-smallest-plan")).await;
     assert_eq!(
         smallest["plan"]["installments"].as_array().unwrap().len(),
         1
     );
-    let refused = rig
-        .api(samples.event("api-quote-unknown-contract"))
-        .await
-        .unwrap_err();
-    assert!(refused.text.contains("999999999"), "{refused:?}");
+    let refused = harness::refused(rig.api(samples.event("api-quote-unknown-contract")).await);
+    assert!(refused.contains("999999999"), "{refused:?}");
     let person = rig.api(samples.event("api-http-person")).await.unwrap();
     let body: Value = serde_json::from_str(person["body"].as_str().unwrap()).unwrap();
     assert_eq!((person["statusCode"].as_u64(), body), (Some(200), cash));
@@ -299,48 +313,40 @@ async fn calls(rig: &Rig, samples: &mut Samples) {
         rig.api(samples.event("api-http-wrong-key")).await.unwrap()["statusCode"],
         401
     );
-    let runs = rig.api(samples.event("api-runs")).await.unwrap();
+    let runs = rig.called(samples.event("api-runs")).await;
     assert_eq!(runs["runs"][0]["task"], "reconcile", "{runs}");
-    let critiques = rig.api(samples.event("api-critiques")).await.unwrap();
+    let critiques = rig.called(samples.event("api-critiques")).await;
     assert_eq!(critiques["day"], "2026-11-20", "{critiques}");
 }
 
 /// Agreements on original installments of the contract, and a boleto of it.
 async fn agreements(rig: &Rig, samples: &mut Samples) {
     let stands = |answer: &Value, state: &str| assert_eq!(answer["state"]["is"], state, "{answer}");
-    let saved = rig.api(samples.event("api-agreement-save")).await.unwrap();
+    let saved = rig.called(samples.event("api-agreement-save")).await;
     stands(&saved, "active");
-    assert_eq!(
-        rig.api(samples.event("api-agreement-read")).await.unwrap(),
-        saved
-    );
+    assert_eq!(rig.called(samples.event("api-agreement-read")).await, saved);
     let listed = rig
-        .api(samples.event("api-agreements-of-a-contract"))
-        .await
-        .unwrap();
+        .called(samples.event("api-agreements-of-a-contract"))
+        .await;
     assert_eq!(listed["agreements"], json!([saved]));
     stands(
-        &rig.api(samples.event("api-agreement-break")).await.unwrap(),
+        &rig.called(samples.event("api-agreement-break")).await,
         "broken",
     );
     stands(
-        &rig.api(samples.event("api-proposal-save")).await.unwrap(),
+        &rig.called(samples.event("api-proposal-save")).await,
         "proposed",
     );
     stands(
-        &rig.api(samples.event("api-proposal-confirm"))
-            .await
-            .unwrap(),
+        &rig.called(samples.event("api-proposal-confirm")).await,
         "active",
     );
     stands(
-        &rig.api(samples.event("api-agreement-cancel"))
-            .await
-            .unwrap(),
+        &rig.called(samples.event("api-agreement-cancel")).await,
         "cancelled",
     );
 
-    let opened = rig.api(samples.event("api-contract-open")).await.unwrap();
+    let opened = rig.called(samples.event("api-contract-open")).await;
     assert_eq!(
         (&opened["synchronised"], &opened["contracts"][0]["open"]),
         (&json!(true), &json!(true)),
@@ -349,20 +355,14 @@ async fn agreements(rig: &Rig, samples: &mut Samples) {
     rig.happen("boleto", json!({"billId": 10001, "installmentId": 32}))
         .await;
     rig.apply().await;
-    let copy = rig.api(samples.event("api-boleto")).await.unwrap();
+    let copy = rig.called(samples.event("api-boleto")).await;
     assert!(copy["url"].is_string(), "{copy}");
     assert_eq!(
-        rig.api(samples.event("api-boleto-email")).await.unwrap(),
+        rig.called(samples.event("api-boleto-email")).await,
         json!({"sent": true})
     );
-    let refused = rig
-        .api(samples.event("api-boleto-renew"))
-        .await
-        .unwrap_err();
-    assert!(
-        refused.text.contains("Bloquear novo vencimento"),
-        "{refused:?}"
-    );
+    let refused = harness::refused(rig.api(samples.event("api-boleto-renew")).await);
+    assert!(refused.contains("Bloquear novo vencimento"), "{refused:?}");
 }
 
 /// What operators ask for.
@@ -388,8 +388,18 @@ async fn commands(rig: &Rig, samples: &mut Samples) {
         "concluído",
         "em simulação",
     );
+    let refused = rig.payments(samples.event("payments-refused")).await;
+    let right = refused.as_ref().unwrap()["proximoPasso"].clone();
+    assert!(harness::refused(refused).contains("\"dryRun\""));
+    is(
+        &rig.payments(right).await.unwrap(),
+        "concluído",
+        "Fila de erros",
+    );
+    let refused = harness::refused(rig.import(samples.event("import-refused")).await);
+    assert!(refused.contains("\"from\" é 2999-01-01"), "{refused}");
     for name in ["payments-erase-customer", "payments-erase-customer-dry-run"] {
-        let refused = rig.payments(samples.event(name)).await.unwrap_err();
-        assert!(refused.to_string().contains("300001"), "{refused}");
+        let refused = harness::refused(rig.payments(samples.event(name)).await);
+        assert!(refused.contains("300001"), "{refused}");
     }
 }

@@ -105,7 +105,7 @@ async fn checkpoint(rig: &Rig, task: &str) -> Option<(u64, Value)> {
 /// The newest line of the task history, as an operator asks for it.
 async fn told(rig: &Rig, task: &str) -> Option<String> {
     let asked = json!({"tenant": "617", "call": format!("GET /v1/runs?task={task}&limit=1")});
-    let answer = rig.api(asked).await.unwrap();
+    let answer = rig.called(asked).await;
     answer["runs"][0]["text"].as_str().map(str::to_owned)
 }
 
@@ -131,7 +131,7 @@ async fn run(
                 .await
         }
     };
-    answer.map(Result::unwrap)
+    answer.map(|answer| json!(answer.unwrap()))
 }
 
 /// The sweep's request to go on; there must be one.

@@ -36,9 +36,8 @@ fn bills(rig: &Rig) -> Vec<String> {
 /// The critiques of the day.
 async fn critiques(rig: &Rig) -> Vec<String> {
     let told = rig
-        .api(json!({"tenant": "617", "call": "GET /v1/critiques"}))
-        .await
-        .unwrap();
+        .called(json!({"tenant": "617", "call": "GET /v1/critiques"}))
+        .await;
     let texts = told["critiques"].as_array().unwrap().iter();
     texts
         .map(|critique| critique["text"].as_str().unwrap().to_owned())
@@ -54,7 +53,7 @@ async fn ends_badly_and_goes_on(faults: Value, state: &str, says: &str) {
     assert_eq!(summary["situacao"], state, "{faults}: {summary}");
     let text = summary["resumo"].as_str().unwrap();
     assert!(text.contains(says), "{faults}: {text}");
-    assert_eq!(summary["contagens"]["returned"], 0, "{faults}");
+    assert_eq!(harness::count(&summary, "returned"), 0, "{faults}");
     let told = critiques(&rig).await;
     let tells = |critique: &String| {
         critique.starts_with("Credor 1, reconcile, execução ") && critique.ends_with(text)
@@ -63,7 +62,7 @@ async fn ends_badly_and_goes_on(faults: Value, state: &str, says: &str) {
     rig.faults(json!([])).await;
     let summary = rig.reconcile(EVENT()).await.unwrap();
     assert_eq!(summary["situacao"], "concluído", "{faults}: {summary}");
-    assert_eq!(summary["contagens"]["returned"], 0, "{faults}");
+    assert_eq!(harness::count(&summary, "returned"), 0, "{faults}");
     rig.assert_equal().await;
 }
 
@@ -99,7 +98,7 @@ async fn a_company_missing_from_all_bulk_answers_loses_nothing_even_when_its_rem
         .reconcile(summary["proximoPasso"].clone())
         .await
         .unwrap();
-    assert_eq!(summary["contagens"]["returned"], 0, "{summary}");
+    assert_eq!(harness::count(&summary, "returned"), 0, "{summary}");
     rig.faults(json!([])).await;
     rig.reconcile(EVENT()).await.unwrap();
     rig.assert_equal().await;
@@ -126,7 +125,7 @@ async fn the_daily_runs_take_nothing_away_whatever_is_missing() {
             rig.payments(json!({"tenant": "617", "creditor": 1, "redundancy": true}))
                 .await,
         ] {
-            assert_eq!(run.unwrap()["contagens"]["returned"], 0, "{fault}");
+            assert_eq!(harness::count(&run.unwrap(), "returned"), 0, "{fault}");
         }
         let differences = rig.compare_with_sienge().await;
         assert!(

@@ -105,11 +105,7 @@ async fn an_operator_has_one_webhook_processed_again_whatever_became_of_it() {
     let rig = Rig::filled().await;
     let (bill, told) = receipts(&rig, 1).remove(0);
     let again = |id: &str| json!({"tenant": "617", "webhook": id});
-    let unknown = rig
-        .payments(again("nunca-visto"))
-        .await
-        .unwrap_err()
-        .to_string();
+    let unknown = harness::refused(rig.payments(again("nunca-visto")).await);
     assert!(
         unknown.contains("não encontrado") && unknown.contains("x-sienge-id"),
         "{unknown}"

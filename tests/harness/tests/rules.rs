@@ -105,10 +105,7 @@ async fn an_enterprise_that_is_not_registered_is_a_critique_and_comes_in_once_it
 async fn an_inactive_creditor_is_treated_as_not_registered() {
     let rig = Rig::of_one_creditor().await;
     rig.creditor(1, |settings| settings.active = false).await;
-    let refused = rig
-        .import(json!({"tenant": "617", "creditor": 1}))
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(refused.contains("credor 1 não cadastrado"), "{refused}");
+    let answer = rig.import(json!({"tenant": "617", "creditor": 1})).await;
+    let why = harness::refused(answer);
+    assert!(why.contains("credor 1 não cadastrado"), "{why}");
 }

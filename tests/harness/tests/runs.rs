@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use harness::Rig;
 use harness::database::{Fault, tenant};
 use harness::fakes::BusMood;
-use harness::rig::TODAY;
+use harness::rig::{PLENTY, TODAY};
+use harness::{Rig, refused};
 use ponte::store::RunState;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// Enough for the margin and a step to be begun, and not for a second one once Sienge is slow.
 const SHORT: Duration = Duration::from_secs(46);
@@ -121,7 +122,7 @@ async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
             rig.reconcile(event.clone()).await,
             rig.payments(event.clone()).await,
         ] {
-            let text = answer.unwrap_err().to_string();
+            let text = refused(answer);
             assert!(
                 text.contains("evento inválido") && text.contains("Exemplo"),
                 "{event}: {text}"
@@ -137,15 +138,14 @@ async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
             rig.import(event.clone()).await,
             rig.reconcile(event.clone()).await,
         ] {
-            let text = answer.unwrap_err().to_string();
-            assert!(text.contains("são da função payments"), "{event}: {text}");
+            let text = refused(answer);
+            assert!(
+                text.contains("é um comando da função payments"),
+                "{event}: {text}"
+            );
         }
     }
-    let text = rig
-        .payments(json!({"tenant": "617"}))
-        .await
-        .unwrap_err()
-        .to_string();
+    let text = refused(rig.payments(json!({"tenant": "617"})).await);
     assert!(text.contains("\"redundancy\": true"), "{text}");
 }
 
@@ -153,20 +153,115 @@ async fn a_wrong_event_is_refused_in_portuguese_with_an_example() {
 async fn an_unknown_tenant_or_creditor_is_named() {
     let rig = Rig::of_one_creditor().await;
     for event in [
+        json!({"tenant": "999"}),
         json!({"tenant": "999", "creditor": 1}),
         json!({"tenant": "999", "dryRun": true}),
     ] {
-        let text = rig.import(event).await.unwrap_err().to_string();
-        assert!(text.contains("assessoria 999 não cadastrada"), "{text}");
+        let mut redundancy = event.clone();
+        redundancy["redundancy"] = json!(true);
+        for answer in [
+            rig.import(event.clone()).await,
+            rig.reconcile(event).await,
+            rig.payments(redundancy).await,
+            rig.payments(json!({"tenant": "999", "webhook": "a"})).await,
+        ] {
+            let text = refused(answer);
+            assert!(
+                text.contains("\"tenant\": assessoria 999 não cadastrada")
+                    && text.contains("Exemplo: {"),
+                "{text}"
+            );
+        }
     }
     for answer in [
         rig.import(json!({"tenant": "617", "creditor": 99})).await,
         rig.reconcile(json!({"tenant": "617", "creditor": 99}))
             .await,
+        rig.payments(json!({"tenant": "617", "creditor": 99, "redundancy": true}))
+            .await,
     ] {
-        let refused = answer.unwrap_err().to_string();
-        assert!(refused.contains("credor 99 não cadastrado"), "{refused}");
+        assert_eq!(
+            answer.as_ref().unwrap()["proximoPasso"],
+            json!({"tenant": "617", "creditor": 1})
+        );
+        let text = refused(answer);
+        assert!(
+            text.contains("\"creditor\": credor 99 não cadastrado")
+                && text.contains("um dos credores ativos: 1. Exemplo: {"),
+            "{text}"
+        );
     }
+    rig.creditor(1, |settings| settings.active = false).await;
+    for (event, says) in [
+        (json!({"tenant": "617"}), "não tem credor ativo"),
+        (
+            json!({"tenant": "617", "dryRun": true}),
+            "não tem credor ativo",
+        ),
+        (
+            json!({"tenant": "617", "creditor": 1}),
+            "credor 1 não cadastrado",
+        ),
+    ] {
+        let text = refused(rig.import(event).await);
+        assert!(text.contains(says), "{text}");
+    }
+    assert!(rig.bus.take().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_begins_with_how_it_ended_what_happened_and_what_to_do() {
+    let rig = Rig::of_one_creditor().await;
+    let answered = async |event: Value| {
+        let adapters = rig.adapters_of("payments");
+        let answer = payments::handle(&adapters, event, Instant::now() + PLENTY);
+        serde_json::to_string(&Box::pin(answer).await.unwrap()).unwrap()
+    };
+    let swept = answered(json!({})).await;
+    assert!(
+        swept.starts_with(r#"{"situacao":"concluído","resumo":"Varredura: "#),
+        "{swept}"
+    );
+    assert!(!swept.contains("contagens"), "there is none: {swept}");
+    let refused = answered(json!({"redrive": true, "dryRun": true})).await;
+    assert!(
+        refused.starts_with(r#"{"situacao":"recusado","resumo":"evento inválido: este comando não aceita \"dryRun\""#)
+            && refused.ends_with(r#","proximoPasso":{"redrive":true}}"#),
+        "{refused}"
+    );
+    let loaded = rig.import(json!({"tenant": "617", "creditor": 1})).await;
+    let counts = loaded.unwrap()["contagens"].take();
+    let counts = counts.as_object().unwrap();
+    assert!(counts["included"].as_u64().unwrap() > 0);
+    assert!(
+        !counts
+            .values()
+            .any(|count| *count == 0 || *count == json!([]) || *count == json!({})),
+        "{counts:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_task_of_the_bus_that_is_refused_is_not_tried_again_and_goes_to_no_run() {
+    let rig = Rig::of_one_creditor().await;
+    let of_the_bus = |detail: Value| json!({"version": "0", "source": "ponte", "detail-type": "task.requested", "detail": detail});
+    for detail in [
+        json!({"task": "import", "tenant": "617", "creditor": 99}),
+        json!({"task": "import", "tenant": "999", "creditor": 1, "run": "x"}),
+        json!({"task": "reconcile", "tenant": "617", "creditor": 1}),
+        json!({"task": "import", "tenant": "617", "creditor": 1, "unknown": 1}),
+    ] {
+        let answer = rig.import(of_the_bus(detail)).await;
+        assert!(!refused(answer).is_empty());
+    }
+    assert!(rig.portfolio().await.is_empty());
+    // A machine's trouble is still an error, so that the event comes again.
+    rig.bus.be(BusMood::Refuses);
+    assert!(
+        rig.import(of_the_bus(json!({"task": "import", "tenant": "617"})))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]

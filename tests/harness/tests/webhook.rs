@@ -6,12 +6,10 @@ use futures::future::join_all;
 use harness::database::{Fault, tenant};
 use harness::rig::{SECOND_TOKEN, TOKEN, secret};
 use harness::{Rig, World};
-use lambda_http::IntoResponse;
-use lambda_http::http::StatusCode;
-use ponte::ids::{BillId, TenantId};
+use ponte::ids::BillId;
 use ponte::store::WebhookState;
 use serde_json::{Value, json};
-use webhook::{Answer, Delivery, MAX_BODY_BYTES, Webhook, http};
+use webhook::{Answer, Delivery, Webhook, http};
 
 async fn rig() -> Rig {
     Rig::with(World {
@@ -432,8 +430,7 @@ async fn the_body_decides_and_not_the_content_type() {
             &rig.webhook,
             handed_over(&good, content_type, body, encoded),
         )
-        .await
-        .unwrap();
+        .await;
         assert_eq!(answer, Answer::Received, "{content_type:?}");
         let stored = rig.stored(&good).await.unwrap();
         assert_eq!(
@@ -443,9 +440,8 @@ async fn the_body_decides_and_not_the_content_type() {
         assert_eq!(rig.inbox.len(), index + 1);
 
         let body = if encoded { FORM_ENCODED } else { FORM };
-        let answer = http::answer(&rig.webhook, handed_over(&bad, content_type, body, encoded))
-            .await
-            .unwrap();
+        let answer =
+            http::answer(&rig.webhook, handed_over(&bad, content_type, body, encoded)).await;
         assert_eq!(answer.status(), 400, "{content_type:?}");
         let stored = rig.stored(&bad).await.unwrap();
         assert_eq!(
@@ -518,8 +514,15 @@ async fn a_rotated_token_counts_at_once_and_the_old_one_no_more() {
 }
 
 #[tokio::test]
-async fn unknown_tenants_and_receivers_are_not_found() {
+async fn nobody_finds_out_which_tenants_there_are() {
     let rig = rig().await;
+    let wrong_token = rig.deliver(|delivery| Delivery {
+        authorization: Some("Bearer outro"),
+        ..delivery
+    });
+    let wrong_token = wrong_token.await.response();
+    assert_eq!(wrong_token["statusCode"], 401);
+    rig.database.calls();
     for tenant in [
         None,
         Some(""),
@@ -527,15 +530,40 @@ async fn unknown_tenants_and_receivers_are_not_found() {
         Some("6 17"),
         Some("617#settings"),
     ] {
-        let answer = rig
-            .deliver(|delivery| Delivery { tenant, ..delivery })
-            .await;
-        assert_eq!(
-            (answer.clone(), answer.status()),
-            (Answer::UnknownTenant, 404),
-            "{tenant:?}"
-        );
+        for authorization in [
+            None,
+            Some("Bearer outro"),
+            Some("Bearer dXN1YXJpbzpzZW5oYQ=="),
+        ] {
+            let answer = rig.deliver(|delivery| Delivery {
+                tenant,
+                authorization,
+                ..delivery
+            });
+            assert_eq!(answer.await.response(), wrong_token, "{tenant:?}");
+        }
     }
+    // Of a known tenant, without a token that is its own: the body is not looked at, nor is anything read or written.
+    let large = vec![b' '; 100_000];
+    for (authorization, body) in [(None, &b"{}"[..]), (Some("Bearer outro"), &large)] {
+        let answer = rig.deliver(|delivery| Delivery {
+            authorization,
+            body,
+            ..delivery
+        });
+        assert_eq!(answer.await.response(), wrong_token);
+    }
+    assert!(rig.database.calls().is_empty());
+    // With its token, but switched off.
+    rig.settings(|settings| settings.active = false).await;
+    let answer = rig.deliver(|delivery| delivery).await;
+    assert_eq!(answer.response(), wrong_token);
+    assert!(rig.inbox.is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_receiver_is_not_found() {
+    let rig = rig().await;
     for receiver in ["", "outro", "SiengePagamento"] {
         let answer = rig
             .deliver(|delivery| Delivery {
@@ -549,21 +577,17 @@ async fn unknown_tenants_and_receivers_are_not_found() {
             "{receiver:?}"
         );
     }
-    rig.settings(|settings| settings.active = false).await;
-    assert_eq!(
-        rig.deliver(|delivery| delivery).await,
-        Answer::UnknownTenant
-    );
     assert!(rig.inbox.is_empty());
 }
 
 #[tokio::test]
-async fn a_megabyte_is_taken_and_kept_whole_and_a_byte_more_is_too_large() {
+async fn sixty_four_kilobytes_are_taken_and_kept_whole_and_a_byte_more_is_too_large() {
     let rig = rig().await;
-    // Hardly compressible, so that it takes several parts.
+    let limit = 64 * 1024;
+    // Hardly compressible.
     let mut body = br#"{"billId": 10001, "x": ""#.to_vec();
     let mut random = text_without_repeats(1);
-    while body.len() < MAX_BODY_BYTES - 2 {
+    while body.len() < limit - 2 {
         body.push(random());
     }
     body.extend(b"\"}");
@@ -584,9 +608,44 @@ async fn a_megabyte_is_taken_and_kept_whole_and_a_byte_more_is_too_large() {
             ..delivery
         })
         .await;
-    assert_eq!((answer.clone(), answer.status()), (Answer::TooLarge, 413));
+    assert_eq!(
+        (answer.status(), answer.text().as_str()),
+        (413, "Corpo maior que 64 KB.")
+    );
     assert!(rig.stored("bigger").await.is_none());
     rig.apply().await;
+}
+
+#[tokio::test]
+async fn a_repeat_of_what_was_rejected_asks_the_tables_for_nothing() {
+    let rig = rig().await;
+    let body = vec![b'['; 60_000];
+    let send = |body: &'static [u8], id| {
+        rig.deliver(move |delivery| Delivery {
+            id,
+            body,
+            ..delivery
+        })
+    };
+    let body: &'static [u8] = body.leak();
+    // Known by its number, and by its digest.
+    for id in [Some("bad-1"), None] {
+        assert_eq!(send(body, id).await.status(), 400);
+        assert!(rig.database.calls().contains_key("PutItem"), "{id:?}");
+        for _ in 0..5 {
+            assert_eq!(send(body, id).await.status(), 400);
+        }
+        assert!(rig.database.calls().is_empty(), "{id:?}");
+    }
+    let kept = rig.stored("bad-1").await.unwrap().webhook.body;
+    assert_eq!(kept, body[..1024]);
+    // What can be read is not taken for its repeat.
+    let good = send(br#"{"billId": 10001}"#, Some("bad-1")).await;
+    assert_eq!(good, Answer::Received);
+    assert_eq!(
+        rig.stored("bad-1").await.unwrap().state,
+        WebhookState::Pending
+    );
 }
 
 /// Printable characters that repeat never noticeably.
@@ -688,26 +747,11 @@ async fn when_nothing_can_be_stored_sienge_is_asked_to_send_it_again() {
 #[tokio::test]
 async fn a_tenant_whose_secret_cannot_be_read_is_asked_to_send_again() {
     let rig = rig().await;
-    let bare = TenantId::parse("bare").unwrap();
-    let settings = rig
-        .adapters
-        .store
-        .tenant_settings(&tenant())
-        .await
-        .unwrap()
-        .unwrap();
-    rig.adapters
-        .store
-        .put_tenant(&bare, &settings)
-        .await
-        .unwrap();
-    let answer = rig
-        .deliver(|delivery| Delivery {
-            tenant: Some("bare"),
-            ..delivery
-        })
-        .await;
+    rig.secrets.fail(true);
+    let answer = rig.deliver(|delivery| delivery).await;
     assert_eq!(answer, Answer::NotStored);
+    rig.secrets.fail(false);
+    assert_eq!(rig.deliver(|delivery| delivery).await, Answer::Received);
 }
 
 #[tokio::test]
@@ -783,19 +827,45 @@ async fn only_post_is_answered_and_the_answer_is_readable_json() {
     let rig = rig().await;
     let sample = include_str!("../../../events/webhook-receipt.json");
     for method in ["GET", "PUT", "DELETE"] {
-        let request =
-            lambda_http::request::from_str(&sample.replace("\"POST\"", &format!("\"{method}\"")))
-                .unwrap();
-        let answer = http::answer(&rig.webhook, request)
-            .await
-            .unwrap()
-            .into_response()
-            .await;
-        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
-        let body: Value = serde_json::from_slice(answer.body()).unwrap();
+        let event = sample.replace("\"POST\"", &format!("\"{method}\""));
+        let answer = invoked(&rig, &event).await.unwrap();
+        assert_eq!(answer["statusCode"], 405, "{method}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         assert_eq!(
             body,
             json!({"status": "not-post", "mensagem": "Use o método POST."})
         );
     }
+}
+
+/// The function, as the runtime invokes it.
+async fn invoked(rig: &Rig, event: &str) -> Result<Value, &'static str> {
+    let event = serde_json::value::RawValue::from_string(event.to_owned()).unwrap();
+    let answer = http::invoke(&rig.webhook, &event).await;
+    answer.map(|answer| json!(answer))
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_in_words_and_what_is_an_unreadable_one_fails() {
+    let rig = rig().await;
+    for event in [
+        "{}",
+        "null",
+        "[]",
+        r#"{"tenant": "617", "webhook": "a", "dryRun": true}"#,
+        r#"{"requestContext": null}"#,
+    ] {
+        let text = harness::refused(invoked(&rig, event).await);
+        assert!(
+            text.contains("\"requestContext\"")
+                && text.contains("Exemplo: {\"tenant\": \"617\", \"webhook\""),
+            "{text}"
+        );
+    }
+    // API Gateway would hand anything else on as a 200, and Sienge would not send it again.
+    let unreadable =
+        r#"{"requestContext": {"http": 1}, "headers": {"authorization": "Bearer segredo"}}"#;
+    let error = invoked(&rig, unreadable).await.unwrap_err();
+    assert!(!error.contains("segredo"), "{error}");
+    assert!(rig.inbox.is_empty());
 }

@@ -5,9 +5,7 @@
 mod fault;
 mod tree;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_path_to_error::Path;
 
 use crate::{FieldError, Problem};
@@ -31,12 +29,6 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         unreadable(whole(detail))
     })?;
     parse(json).map_err(unreadable)
-}
-
-/// Reads a value as a type.
-pub(crate) fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, FieldError> {
-    let json = Json::deserialize(value).map_err(|_| whole("não é JSON válido".to_owned()))?;
-    parse(json)
 }
 
 fn parse<T: DeserializeOwned>(json: Json) -> Result<T, FieldError> {

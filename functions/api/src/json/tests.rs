@@ -1,9 +1,6 @@
-use std::collections::BTreeMap;
-
 use ponte::calculation::Campaign;
 use ponte::flow::quotes::{QuoteRequest, SmallestPlanRequest};
-use ponte::ids::TenantId;
-use serde_json::json;
+use serde_json::Value;
 
 use super::*;
 use crate::Answer;
@@ -219,14 +216,4 @@ fn a_day_is_read_alike_in_every_body() {
         r#"{"quote":{"bills":[]},"kind":"integrated","proposal":{"expiresOn":"31"}}"#,
     );
     assert_eq!((path.as_str(), told.as_str()), ("proposal.expiresOn", day));
-}
-
-#[test]
-fn a_value_in_memory_is_read_alike() {
-    let read: BTreeMap<String, Option<i64>> =
-        read_value(json!({"a": 1, "b": -1, "c": null})).unwrap();
-    assert_eq!(read["b"], Some(-1));
-    let wrong = read_value::<BTreeMap<String, TenantId>>(json!({"tenant": "6#7"})).unwrap_err();
-    assert_eq!(wrong.path, "tenant");
-    assert!(wrong.detail.contains("use de 1 a 40 letras"), "{wrong:?}");
 }

@@ -1,4 +1,4 @@
-//! Inbound webhooks: each stored once under its id, whole, before anything is done about it.
+//! Inbound webhooks: each stored once under its id, whole, before anything is done about it. What cannot be read is kept in part.
 //!
 //! The conditional put of the head is the commit point: of any number of deliveries of one id, exactly one is
 //! [`Accepted::New`]. A large body lies in parts, written before the head. States: `pending` → `done`, `unmatched`,
@@ -73,7 +73,7 @@ pub struct InboundWebhook {
     pub received_at: Timestamp,
     /// Headers worth keeping, names in lower case; credentials are left out in any case.
     pub headers: BTreeMap<String, String>,
-    /// The body, byte for byte.
+    /// The body, byte for byte; read back of one that was rejected, its first kilobyte.
     pub body: Vec<u8>,
     /// The bill it points at, where the body names one.
     pub bill: Option<BillId>,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use api::Refused;
+use api::Failure;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ponte::aws::BusEvent;
@@ -109,6 +109,7 @@ impl Rig {
             Instant::now() + time,
         ))
         .await
+        .map(|answer| json!(answer))
     }
 
     /// Invokes `payments`.
@@ -125,6 +126,7 @@ impl Rig {
             Instant::now() + time,
         ))
         .await
+        .map(|answer| json!(answer))
     }
 
     /// Invokes `reconcile`.
@@ -141,12 +143,21 @@ impl Rig {
             Instant::now() + time,
         ))
         .await
+        .map(|answer| json!(answer))
     }
 
     /// Invokes `api` with an event.
-    pub async fn api(&self, event: Value) -> Result<Value, Refused> {
+    pub async fn api(&self, event: Value) -> Result<Value, Failure> {
         self.fresh_minute().await;
-        Box::pin(self.api.handle(event, Instant::now() + PLENTY)).await
+        let answer = Box::pin(self.api.handle(event, Instant::now() + PLENTY)).await;
+        answer.map(|answer| json!(answer))
+    }
+
+    /// Makes an operator's call; answers what a caller over HTTP would be answered.
+    pub async fn called(&self, event: Value) -> Value {
+        let mut answer = self.api(event).await.unwrap();
+        assert_eq!(answer["situacao"], "concluído", "{answer}");
+        answer["resposta"].take()
     }
 
     /// Calls the API over HTTP with a key; answers the status and the body.

@@ -86,10 +86,9 @@ impl State {
             return Err(SiengeError::DayIsOver { lane: Lane::Rest });
         }
         let source = match read.told_by {
-            Some(Source::Rest) => Source::Bulk,
             Some(Source::Bulk) => Source::Rest,
             None if read.boleto || self.rng.bool() => Source::Rest,
-            None => Source::Bulk,
+            Some(Source::Rest) | None => Source::Bulk,
         };
         let of_bill = |seen| BillAnswer {
             bill: read.bill,
@@ -229,6 +228,7 @@ impl State {
     }
 
     /// A row as it is told: some cannot be read.
+    #[allow(clippy::result_large_err, reason = "as the client tells it")]
     fn told(&mut self, (bill, header, row): Row, may_be_odd: bool) -> Result<Row, OddRow> {
         let is_odd = may_be_odd && self.rng.u8(0..10) == 0;
         let mut answer = Answer {

@@ -5,6 +5,7 @@ use ponte::aws::{Bus, BusError, BusEvent, InboxError, InboxMessage, Requeue};
 use ponte::calendar::Timestamp;
 use ponte::flow::{Journal, TASK_REQUESTED, Task, TaskName};
 use ponte::ids::{BillId, CreditorId, InstallmentId, TenantId};
+use ponte::portfolio::Installment;
 use ponte::store::{Finish, JournalKey, PendingWebhook, StoreError, StoredWebhook, WebhookState};
 
 use super::state::{REGISTERED, Simulation, State, Webhook};
@@ -196,7 +197,7 @@ impl State {
         let id = u32::try_from(installment.0).unwrap();
         let is_open = held
             .installments_with_id(installment)
-            .any(|row| row.is_open());
+            .any(Installment::is_open);
         let known = self.sienge.since(bill, operation).iter().any(|(_, bill)| {
             let row = bill
                 .as_ref()

@@ -99,7 +99,7 @@ impl Portfolio for Simulation {
             me.effect().await;
             let state = me.state();
             let held = state.store.bills.values();
-            let rows = held.flat_map(|held| held.installments());
+            let rows = held.flat_map(HeldBill::installments);
             let wanted = rows.filter(|row| {
                 row.is_open()
                     && row.creditor == creditor

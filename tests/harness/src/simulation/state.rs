@@ -10,7 +10,7 @@ use ponte::calendar::Timestamp;
 use ponte::flow::{Task, TaskName};
 use ponte::ids::{BillId, CreditorId, InstallmentId, TenantId};
 use ponte::intake::Hints;
-use ponte::portfolio::ObservedBill;
+use ponte::portfolio::{HeldBill, ObservedBill};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::slices::SliceLimits;
 use ponte::store::{InboundWebhook, JournalKey, Lease, WebhookState};
@@ -300,7 +300,7 @@ impl State {
     pub fn held_open(&self) -> BTreeMap<CreditorId, u64> {
         let mut open = BTreeMap::new();
         let held = self.store.bills.values();
-        for row in held.flat_map(|held| held.installments()) {
+        for row in held.flat_map(HeldBill::installments) {
             *open.entry(row.creditor).or_default() += u64::from(row.is_open());
         }
         open
@@ -349,7 +349,7 @@ impl Simulation {
         let yields = self.state().rng.u8(0..4) == 0;
         Yield(yields).await;
         if self.state().invocation.is_dead {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

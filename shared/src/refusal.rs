@@ -1,0 +1,90 @@
+//! A refused event.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::ids::{CreditorId, TenantId};
+
+/// Creditors named at most to who gave one that is not known.
+const MAX_NAMED: usize = 10;
+
+/// An event that cannot be carried out as it was sent; nothing was done. It is an answer and no error: sending the same again
+/// changes nothing. The text is Portuguese, says what to do and holds no personal data.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{text}")]
+pub struct Refusal {
+    text: String,
+    next: Option<Value>,
+}
+
+impl Refusal {
+    /// A refusal that says why, and what to do.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            next: None,
+        }
+    }
+
+    /// The same with an event that would be right.
+    #[must_use]
+    pub fn with_next(self, event: Option<Value>) -> Self {
+        Self {
+            next: event,
+            ..self
+        }
+    }
+
+    /// `tenant` names none that runs.
+    #[must_use]
+    pub fn unknown_tenant(tenant: &TenantId) -> Self {
+        Self::new(format!(
+            "\"tenant\": assessoria {tenant} não cadastrada ou inativa: cadastre-a com o comando de assessoria, ou envie o código de uma ativa. Exemplo: {{\"tenant\": \"617\", \"creditor\": 1}}"
+        ))
+    }
+
+    /// `creditor` names none of the tenant's that runs.
+    #[must_use]
+    pub fn unknown_creditor(
+        tenant: &TenantId,
+        creditor: CreditorId,
+        known: impl Iterator<Item = CreditorId>,
+    ) -> Self {
+        let known: Vec<CreditorId> = known.take(MAX_NAMED + 1).collect();
+        let named = known.iter().take(MAX_NAMED).map(ToString::to_string);
+        let named = named.collect::<Vec<String>>().join(", ");
+        let instead = match known.len() {
+            0 => String::new(),
+            1..=MAX_NAMED => format!(", ou envie um dos credores ativos: {named}"),
+            _ => format!(", ou envie um dos credores ativos: {named} e outros"),
+        };
+        let first = known.first().copied();
+        let example = first.unwrap_or(CreditorId(1));
+        Self::new(format!(
+            "\"creditor\": credor {creditor} não cadastrado ou inativo na assessoria {tenant}: cadastre a empresa do Sienge como credor{instead}. Exemplo: {{\"tenant\": \"{tenant}\", \"creditor\": {example}}}"
+        ))
+        .with_next(first.map(|first| json!({"tenant": tenant, "creditor": first})))
+    }
+
+    /// The tenant has no creditor that a run could be of.
+    #[must_use]
+    pub fn no_creditor(tenant: &TenantId) -> Self {
+        Self::new(format!(
+            "\"tenant\": a assessoria {tenant} não tem credor ativo: cadastre a empresa do Sienge como credor"
+        ))
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_map(None)?;
+        answer.serialize_entry("situacao", "recusado")?;
+        answer.serialize_entry("resumo", &self.text)?;
+        if let Some(next) = &self.next {
+            answer.serialize_entry("proximoPasso", next)?;
+        }
+        answer.end()
+    }
+}
