@@ -11,13 +11,11 @@
 
 pub mod agreements;
 mod answers;
-pub mod compare;
 pub mod crash;
 pub mod database;
 pub mod fakes;
 pub mod permissions;
 pub mod rig;
-pub mod simulation;
 mod tables;
 mod template;
 pub mod tenants;

@@ -28,7 +28,6 @@ mod rules;
 mod runs;
 mod safety;
 mod settlements;
-mod simulation;
 mod stories;
 mod tenants;
 mod unmatched;

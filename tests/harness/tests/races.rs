@@ -7,13 +7,13 @@ use std::time::Duration;
 use fastrand::Rng;
 use harness::database::{Database, at, tenant};
 use harness::rig::{PLENTY, TOKEN, secret};
-use harness::simulation::operation;
 use harness::{MemoryInbox, MemorySecrets, Rig, World};
 use ponte::flow::{Session, SyncOutcome};
 use ponte::ids::{BillId, InstallmentId};
 use ponte::portfolio::{Coverage, Observation, Scope};
 use ponte::sync::{ReadRequest, Reading};
 use serde_json::{Value, json};
+use simulation::operation;
 use tokio::time::Instant;
 use webhook::{Answer, Delivery, Webhook};
 

@@ -10,13 +10,13 @@ use fastrand::Rng;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
 use harness::rig::PLENTY;
-use harness::simulation::{REFUSED, address_of, operation, other_name};
 use harness::{Rig, World};
 use ponte::flow::Session;
 use ponte::ids::BillId;
 use ponte::portfolio::Scope;
 use ponte::sync::ReadRequest;
 use serde_json::{Value, json};
+use simulation::{REFUSED, address_of, operation, other_name};
 use tokio::time::Instant;
 use webhook::Delivery;
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use api::{Api, ClaimNames};
 use jiff::SignedDuration;
-use jiff::civil::{Date, date};
 use ponte::aws::TenantSecret;
 use ponte::calendar::Timestamp;
 use ponte::flow::Adapters;
@@ -29,9 +28,8 @@ use crate::fakes::{MemoryBus, MemoryInbox, MemorySecrets};
 pub use invoke::delivery;
 pub use outcome::Portfolio;
 pub use sienge::Told;
+pub use simulation::TODAY;
 
-/// The business date on which all tests begin.
-pub const TODAY: Date = date(2026, 11, 20);
 /// A token that the tenant's secret knows.
 pub const TOKEN: &str = "dXN1YXJpbzpzZW5oYQ==";
 /// The other one, as while a token is rotated.

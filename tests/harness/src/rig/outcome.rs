@@ -12,8 +12,8 @@ use serde_json::Value;
 use sienge_simulator::world;
 
 use super::Rig;
-use crate::compare;
 use crate::database::{at, tenant};
+use simulation::compare;
 
 /// The items of the portfolio table, by key.
 pub type Portfolio = BTreeMap<(String, String), Value>;

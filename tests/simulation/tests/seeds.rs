@@ -1,11 +1,11 @@
-//! Thousands of seeded stories: see `harness::simulation`.
+//! Thousands of seeded stories: see the crate.
 //!
-//! `PONTE_SEEDS=100000 cargo test -p harness simulation` runs more of them, `PONTE_SEED=4711` one again.
+//! `PONTE_SEEDS=100000 cargo test -p simulation` runs more of them, `PONTE_SEED=4711` one again.
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use harness::simulation::{Counts, run};
+use simulation::{Counts, run};
 
 /// Seeds of an ordinary run.
 const SEEDS: u64 = 10_000;

@@ -173,6 +173,7 @@ impl State {
             header: seen.header.clone(),
             read: seen.installments.iter().map(|row| row.id).collect(),
             unread,
+            has_gap: seen.gap.is_some(),
         };
         self.invocation
             .answers
@@ -236,6 +237,7 @@ impl State {
             header: Some(header.clone()),
             read: BTreeSet::new(),
             unread: BTreeSet::new(),
+            has_gap: false,
         };
         let ids = if is_odd {
             &mut answer.unread

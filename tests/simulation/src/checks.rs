@@ -10,7 +10,6 @@ use sienge_simulator::world;
 use ponte::portfolio::ObservedBill;
 use ponte::store::{JournalKey, WebhookState};
 
-use super::sienge::REFUSED;
 use super::state::{REGISTERED, State};
 use crate::compare;
 
@@ -179,13 +178,6 @@ impl State {
             .map(|(id, _)| id)
             .collect();
         assert!(waiting.is_empty(), "webhooks are left: {waiting:?}");
-        // What Sienge refuses is given up alone.
-        let mut given_up = self
-            .journal
-            .values()
-            .filter(|webhook| webhook.state == WebhookState::Failed);
-        let refused = BTreeSet::from([BillId(REFUSED)]);
-        assert!(given_up.all(|webhook| webhook.hints.bills == refused));
         assert!(self.store.outbox.is_empty(), "unpublished events are left");
         for ((bill, id), event) in &self.store.timeline {
             let is_told = event.domain_event().is_none() || self.published.contains(id);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use fastrand::Rng;
 use jiff::ToSpan;
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use ponte::calendar::Timestamp;
 use ponte::flow::{Task, TaskName};
 use ponte::ids::{BillId, CreditorId, InstallmentId, TenantId};
@@ -20,8 +20,9 @@ use super::executor::Yield;
 use super::news::News;
 use super::sienge::Sienge;
 use super::store::MemoryStore;
-use crate::rig::TODAY;
 
+/// The first day.
+pub const TODAY: Date = date(2026, 11, 20);
 /// The companies that are registered; the third is not.
 pub const REGISTERED: [i64; 2] = [1, 2];
 /// Midnight of the first day in Brazil.
@@ -180,6 +181,8 @@ pub struct Answer {
     pub header: Option<ObservedBill>,
     pub read: BTreeSet<InstallmentId>,
     pub unread: BTreeSet<InstallmentId>,
+    /// Nobody knows of which installment some of it is.
+    pub has_gap: bool,
 }
 
 /// A function at work.

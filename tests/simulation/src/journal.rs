@@ -8,6 +8,7 @@ use ponte::ids::{BillId, CreditorId, InstallmentId, TenantId};
 use ponte::portfolio::Installment;
 use ponte::store::{Finish, JournalKey, PendingWebhook, StoreError, StoredWebhook, WebhookState};
 
+use super::sienge::REFUSED;
 use super::state::{REGISTERED, Simulation, State, Webhook};
 use crate::compare::knows;
 
@@ -163,6 +164,19 @@ impl State {
         self.counts.withheld += u64::from(is_withheld);
         if finish.state == WebhookState::Done && !is_withheld {
             self.counts.reads_saved += self.assert_known_without_a_read(&finish.key);
+        }
+        if finish.state == WebhookState::Failed {
+            // What Sienge refuses, or tells so that nobody can read it, is given up alone.
+            let answers = webhook
+                .hints
+                .bills
+                .iter()
+                .filter_map(|bill| self.invocation.answers.get(bill));
+            let unread = answers
+                .flatten()
+                .any(|answer| answer.has_gap || !answer.unread.is_empty());
+            let refused = webhook.hints.bills.contains(&BillId(REFUSED));
+            assert!(refused || unread, "given up: {note}");
         }
         self.journal.get_mut(&finish.key).unwrap().state = finish.state;
     }
