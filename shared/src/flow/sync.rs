@@ -13,7 +13,8 @@ use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, CustomerId, TenantId};
 use crate::portfolio::{
-    Change, ContractState, Coverage, HeldBill, Observation, Outcome, Scope, TimelineEvent, compare,
+    Change, ContractState, Coverage, HeldBill, Next, Observation, Outcome, Scope, TimelineEvent,
+    compare,
 };
 use crate::sienge::{self, BillRead, Seen, SiengeError};
 use crate::store::{Committed, CritiqueNote, Stamp, StoreError};
@@ -538,7 +539,7 @@ impl Session {
                     report.count(&outcome);
                     self.note_critiques(&outcome, creditor, report).await?;
                     publish(&self.adapters, &self.tenant, &events).await;
-                    let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
+                    let unfinished = outcome.next != Next::Nothing;
                     let claimed = !self.dry_run && !held.claims.live.is_empty();
                     let left_behind = claimed
                         && !unfinished

@@ -6,8 +6,8 @@ use ponte::calendar::Timestamp;
 use ponte::flow::{ReadRequest, Reading, must_ask};
 use ponte::ids::{BillId, CreditorId, InstallmentId};
 use ponte::portfolio::{
-    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Observation, ObservedBill,
-    Oddity, Outcome, ReturnReason, Scope, Unread, compare,
+    Change, Coverage, Critique, HeldBill, Installment, InstallmentState, Next, Observation,
+    ObservedBill, Oddity, Outcome, ReturnReason, Scope, Unread, compare,
 };
 use ponte::store::Stamp;
 
@@ -496,14 +496,14 @@ impl Simulation {
             } else {
                 SyncOutcome::Unmatched
             };
-            let read_again = outcome.needs_whole || !outcome.to_confirm.is_empty();
-            let first = outcome.to_confirm.first();
+            let read_again = outcome.next != Next::Nothing;
+            let first = outcome.in_question().first();
             let row =
                 first.and_then(|first| held.installments_with_id(*first).find(|row| row.is_open()));
             return Ok(Synced::Done {
                 synced,
                 read_again,
-                in_question: row.map(|row| (row.creditor, outcome.to_confirm.len() as u64)),
+                in_question: row.map(|row| (row.creditor, outcome.in_question().len() as u64)),
             });
         }
         Ok(Synced::Done {

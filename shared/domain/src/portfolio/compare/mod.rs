@@ -50,18 +50,45 @@ pub struct Outcome {
     pub events: Vec<TimelineEvent>,
     /// What an operator should know.
     pub critiques: Vec<Critique>,
-    /// Held open installments that would be taken away on the view's word alone: one whole read did not show them, or they are shown with nothing
-    /// open and no new receipt that says why. Read the bill again, mark the observation [`super::Coverage::WholeConfirmed`], and compare again.
-    /// Nothing was changed about them. The circuit breaker counts them.
-    pub to_confirm: Vec<InstallmentId>,
+    /// What is to be read before the rest is done.
+    pub next: Next,
+}
+
+/// What a comparison needs before it can do the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Next {
+    /// Everything is done.
+    #[default]
+    Nothing,
     /// The view was partial and shows something that concerns the whole bill (a remake, a rescission, an assignment, a change set that a
     /// crash interrupted, an opening whose other installments may not be among the rows: [`super::Coverage::Rows`]), or its source does not
     /// tell the enterprise that decides whether a new contract is wanted: read the whole bill, from the other source, and compare again.
     /// Nothing was changed.
-    pub needs_whole: bool,
+    ReadWhole,
+    /// These held open installments, at least one, would be taken away on the view's word alone: one whole read did not show them, or they are
+    /// shown with nothing open and no new receipt that says why. Read the bill again, mark the observation
+    /// [`super::Coverage::WholeConfirmed`], and compare again. Nothing was changed about them, and nothing at all when the view shows something
+    /// for [`Next::ReadWhole`] too: the second read is a whole one. The circuit breaker counts them.
+    Confirm(Vec<InstallmentId>),
 }
 
 impl Outcome {
+    /// The held open installments that only a second read takes away.
+    #[must_use]
+    pub fn in_question(&self) -> &[InstallmentId] {
+        match &self.next {
+            Next::Confirm(ids) => ids,
+            Next::Nothing | Next::ReadWhole => &[],
+        }
+    }
+
+    /// The view is not enough: the whole bill is to be read, be it to confirm what is in question.
+    fn read_whole(&mut self) {
+        if self.next == Next::Nothing {
+            self.next = Next::ReadWhole;
+        }
+    }
+
     /// Whether the observation it was computed from leaves no question about the installments held: it is of the whole bill, shows every one of
     /// them (a short answer does not), and there is nothing to confirm and nothing put off. Then it also shows whatever Sienge told of them before.
     #[must_use]
@@ -69,8 +96,7 @@ impl Outcome {
         let shown: BTreeSet<InstallmentId> =
             seen.installments.iter().map(|shown| shown.id).collect();
         seen.coverage.is_whole()
-            && !self.needs_whole
-            && self.to_confirm.is_empty()
+            && self.next == Next::Nothing
             && self.critiques.iter().all(Critique::leaves_nothing_undone)
             && held.installments().all(|row| shown.contains(&row.id))
     }
@@ -90,7 +116,7 @@ pub fn compare(
     oddities::criticise(held, &view, policy, &mut outcome.critiques);
     match route::choose(held, &view, scope, policy, &mut outcome.critiques) {
         Route::Nothing => {}
-        Route::AskForWhole => outcome.needs_whole = true,
+        Route::AskForWhole => outcome.read_whole(),
         Route::Judge(judged) => Comparison {
             held,
             view: &view,
@@ -162,16 +188,19 @@ impl Comparison<'_> {
             .is_empty();
         let bill_wide = moves || clears || rescinds || closes_ours || !remakes.is_empty();
         if bill_wide && !self.view.is_whole() {
-            outcome.needs_whole = true;
+            outcome.read_whole();
             return;
         }
         let mut lens = self.lens(&current);
         lens.ours = ours;
         lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
-        outcome.to_confirm =
+        let in_question =
             Self::unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
-        if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
-            return;
+        if !in_question.is_empty() {
+            outcome.next = Next::Confirm(in_question);
+            if moves || !remakes.is_empty() {
+                return;
+            }
         }
         if moves && self.scope == Scope::Counting && self.leaves_out_some_of(&draft, &left) {
             return;
@@ -204,7 +233,7 @@ impl Comparison<'_> {
         self.include(&mut draft, &lens, &current.key);
         let was_open = was_held && current.state == ContractState::Open;
         if !was_open && !self.view.may_open() && draft.is_alive(&current.key) {
-            outcome.needs_whole = true;
+            outcome.read_whole();
             return;
         }
         outcome
@@ -253,12 +282,12 @@ impl Comparison<'_> {
 
     fn conclude(&self, mut draft: Draft<'_>, outcome: &mut Outcome) {
         let fresh = draft.events();
-        let complete_view = self.view.is_whole() && outcome.to_confirm.is_empty();
+        let complete_view = self.view.is_whole() && outcome.next == Next::Nothing;
         if let Some(events) = events::merge(self.held, fresh, complete_view) {
             outcome.changes = draft.changes();
             outcome.events = events;
-        } else {
-            outcome.needs_whole = !self.view.is_whole();
+        } else if !self.view.is_whole() {
+            outcome.read_whole();
         }
     }
 
