@@ -37,7 +37,7 @@ use crate::portfolio::Change;
 pub use returned::return_installments;
 
 use draft::Draft;
-use installments::Lens;
+use installments::{Lens, Stance};
 use route::{Judged, Route};
 use view::View;
 
@@ -191,12 +191,8 @@ impl Comparison<'_> {
             outcome.read_whole();
             return;
         }
-        let mut lens = self.lens(&current);
-        lens.ours = ours;
-        lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
-        let in_question =
-            Self::unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
-        if !in_question.is_empty() {
+        let in_question = self.in_question(&draft, left.iter().chain([&current.key]));
+        if !clears && !in_question.is_empty() {
             outcome.next = Next::Confirm(in_question);
             if moves || !remakes.is_empty() {
                 return;
@@ -207,26 +203,21 @@ impl Comparison<'_> {
         }
 
         self.judge_left(&mut draft, &current, &left);
-        lens.elsewhere = self.elsewhere(&draft, &current, &left);
+        let elsewhere = self.elsewhere(&draft, &current, &left);
         if let Some(last) = remakes.iter().max()
             && self.view.shows_something_to_collect(self.policy)
         {
             current.negotiation = current.negotiation.max(last.saturating_add(1));
         }
-        lens.negotiation = current.negotiation;
-        lens.clears = clears;
-        lens.takes = !ignored;
-        lens.receives = moves;
-        lens.claimed = self
-            .held
-            .claims
-            .live
-            .iter()
-            .flat_map(|claim| claim.generated.iter().copied())
-            .collect();
-        if was_held {
-            lens.opened = current.opened;
-        } else {
+        let stance = match (ignored, moves) {
+            (true, _) if clears => Stance::Returns,
+            (true, _) => Stance::Keeps,
+            (false, false) => Stance::Takes,
+            (false, true) => Stance::Receives,
+        };
+        let remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
+        let lens = Lens::of_current(self, &current, stance, &elsewhere, ours, remade);
+        if !was_held {
             current.opened = self.view.opened(self.today);
         }
         judge_held(&mut draft, &lens, &current.key);
@@ -268,15 +259,11 @@ impl Comparison<'_> {
 
     /// Judges what is held under the contracts that the bill left: it leaves collection there.
     fn judge_left(&self, draft: &mut Draft<'_>, current: &Contract, left: &[ContractKey]) {
-        let mut lens = Lens {
-            clears: true,
-            takes: false,
-            ..self.lens(current)
-        };
+        let mut elsewhere = BTreeMap::new();
         for key in left {
-            judge_held(draft, &lens, key);
+            judge_held(draft, &Lens::of_left(self, current, &elsewhere), key);
             let judged = draft.after_of(key).map(|after| (after.id, after.clone()));
-            lens.elsewhere.extend(judged);
+            elsewhere.extend(judged);
         }
     }
 
@@ -288,25 +275,6 @@ impl Comparison<'_> {
             outcome.events = events;
         } else if !self.view.is_whole() {
             outcome.read_whole();
-        }
-    }
-
-    fn lens(&self, current: &Contract) -> Lens<'_> {
-        Lens {
-            view: self.view,
-            policy: self.policy,
-            scope: self.scope,
-            today: self.today,
-            creditor: current.creditor,
-            negotiation: current.negotiation,
-            remade: false,
-            clears: false,
-            takes: true,
-            receives: false,
-            elsewhere: BTreeMap::new(),
-            ours: BTreeSet::new(),
-            claimed: BTreeSet::new(),
-            opened: None,
         }
     }
 
@@ -393,18 +361,15 @@ impl Comparison<'_> {
             .any(|held| held.is_open() && waits(held))
     }
 
-    fn unconfirmed<'k>(
+    /// The installments of these contracts that only a second read takes away.
+    fn in_question<'k>(
+        &self,
         draft: &Draft<'_>,
-        lens: &Lens<'_>,
         contracts: impl Iterator<Item = &'k ContractKey>,
-        clears: bool,
     ) -> Vec<InstallmentId> {
-        if clears {
-            return Vec::new();
-        }
-        let mut ids: Vec<InstallmentId> = contracts
-            .flat_map(|key| draft.held_of(key))
-            .filter(|held| lens.is_unconfirmed(held))
+        let held = contracts.flat_map(|key| draft.held_of(key));
+        let mut ids: Vec<InstallmentId> = held
+            .filter(|held| self.view.leaves_in_question(held, self.policy.classes))
             .map(|held| held.id)
             .collect();
         ids.sort_unstable();
