@@ -363,6 +363,26 @@ def test_a_banks_return_file_is_let_in_within_a_minute():
     assert f"| `ApiRateLimit`, `ApiBurstLimit` | {limit['ApiRateLimit']}, {limit['ApiBurstLimit']} |" in (ROOT / "README.md").read_text()
 
 
+def test_nothing_is_reserved_unless_asked_for_and_the_callers_of_one_function_take_nothing_from_another():
+    """0 must leave the property out: as a value it would keep the function from running at all."""
+    reserved = {name: p["ReservedConcurrentExecutions"] for name, p in functions().items() if "ReservedConcurrentExecutions" in p}
+    assert sorted(reserved) == ["api", "apply", "webhook"]
+    for name, value in reserved.items():
+        parameter = f"{name.capitalize()}Concurrency"
+        condition, given, otherwise = value["Fn::If"]
+        assert (given, otherwise) == ({"Ref": parameter}, {"Ref": "AWS::NoValue"})
+        assert TEMPLATE["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, 0]}]}
+        assert (TEMPLATE["Parameters"][parameter]["Default"], TEMPLATE["Parameters"][parameter]["MinValue"]) == (0, 0)
+    readme = (ROOT / "README.md").read_text()
+    (row,) = re.findall(r"\| `WebhookConcurrency`, `ApplyConcurrency`, `ApiConcurrency` \| 0, 0, 0 \|.* 1,000: (.*?) \(", readme)
+    webhook, apply, api = (int(number) for number in row.split(", "))
+    (mapping,) = of_type("AWS::Lambda::EventSourceMapping").values()
+    assert apply >= mapping["ScalingConfig"]["MaximumConcurrency"], "or batches are throttled until they are dead letters"
+    assert webhook + apply + api <= 1000 - 100
+    for name, most in (("Webhook", webhook), ("Apply", apply), ("Api", api)):
+        assert re.search(rf"\b{most} where the account has its 1,000", TEMPLATE["Parameters"][f"{name}Concurrency"]["Description"])
+
+
 # ---------------------------------------------------------------- schedules and bus
 
 

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::changes::{first_day, goes_on_from};
-use super::run::{Next, Run, cut_first};
+use super::run::{Run, Stepped, cut_first};
 use super::run_context::{Current, RunContext};
 use super::tenant_batch::finish;
 use super::{FlowError, Report, RunStatus, Task, TaskName};
@@ -85,7 +85,7 @@ impl Run for Import {
         &mut self,
         context: &RunContext<'_>,
         current: &Current<'_>,
-    ) -> Result<Next, FlowError> {
+    ) -> Result<Stepped, FlowError> {
         let (sync, creditor) = (context.sync, context.creditor);
         match self.step {
             ImportStep::Records => {
@@ -109,10 +109,10 @@ impl Run for Import {
             }
             ImportStep::Finish => {
                 self.finish(context, current).await?;
-                return Ok(Next::Nothing);
+                return Ok(Stepped::Finished);
             }
         }
-        Ok(Next::Step)
+        Ok(Stepped::Next)
     }
 
     fn text(&self, state: RunStatus, report: &Report) -> String {

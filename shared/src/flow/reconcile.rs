@@ -16,7 +16,7 @@ use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::all_records::AllRecords;
-use super::run::{Next, Run, cut_first};
+use super::run::{Run, Stepped, cut_first};
 use super::run_context::{Current, RunContext};
 use super::{FlowError, Report, RunStatus, Task, TaskName};
 use crate::calendar::Timestamp;
@@ -129,7 +129,7 @@ impl Run for Reconciliation {
         &mut self,
         context: &RunContext<'_>,
         current: &Current<'_>,
-    ) -> Result<Next, FlowError> {
+    ) -> Result<Stepped, FlowError> {
         match self.stage {
             Stage::Windows => {
                 self.read_first_window(context, current).await?;
@@ -139,7 +139,7 @@ impl Run for Reconciliation {
             }
             Stage::Decision if self.must_ask(context) => self.stage = Stage::AwaitsConfirmation,
             Stage::Decision => self.stage = Stage::Removals,
-            Stage::AwaitsConfirmation => return Ok(Next::Confirmation),
+            Stage::AwaitsConfirmation => return Ok(Stepped::AwaitsConfirmation),
             Stage::Removals => self.remove(context, current).await?,
             Stage::Finish => {
                 if !context.dry_run {
@@ -148,14 +148,14 @@ impl Run for Reconciliation {
                 self.stage = Stage::Records;
             }
             Stage::Records if context.dry_run || self.records == AllRecords::Done => {
-                return Ok(Next::Nothing);
+                return Ok(Stepped::Finished);
             }
             Stage::Records => {
                 let records = context.records;
                 self.records = records.all(context.creditor, self.records).await?;
             }
         }
-        Ok(Next::Step)
+        Ok(Stepped::Next)
     }
 
     fn text(&self, state: RunStatus, report: &Report) -> String {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::changes::{first_day, goes_on_from};
-use super::run::{Next, Run, cut_first};
+use super::run::{Run, Stepped, cut_first};
 use super::run_context::{Current, RunContext};
 use super::{FlowError, Report, RunStatus, Task, TaskName};
 use crate::calendar::{Date, Timestamp, brazilian};
@@ -64,15 +64,15 @@ impl Run for Redundancy {
         &mut self,
         context: &RunContext<'_>,
         current: &Current<'_>,
-    ) -> Result<Next, FlowError> {
+    ) -> Result<Stepped, FlowError> {
         if self.steps_left() > 0 {
             self.read_window(context).await?;
-            return Ok(Next::Step);
+            return Ok(Stepped::Next);
         }
         if current.report.is_complete() && !self.asked && !context.dry_run {
             current.succeeded(context, Self::TASK).await?;
         }
-        Ok(Next::Nothing)
+        Ok(Stepped::Finished)
     }
 
     fn text(&self, state: RunStatus, report: &Report) -> String {

@@ -29,13 +29,13 @@ const MAX_FAILURES: u32 = 6;
 
 /// What comes after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum Stepped {
     /// Another step.
-    Step,
+    Next,
     /// Nothing: the run is finished.
-    Nothing,
+    Finished,
     /// An operator's word.
-    Confirmation,
+    AwaitsConfirmation,
 }
 
 /// A run: where it stands, and its steps. It is its own checkpoint, so a step that is taken again changes nothing that it already did.
@@ -74,7 +74,7 @@ pub(super) trait Run:
         &mut self,
         context: &RunContext<'_>,
         current: &Current<'_>,
-    ) -> Result<Next, FlowError>;
+    ) -> Result<Stepped, FlowError>;
 
     /// What an operator reads of it, in Portuguese.
     fn text(&self, state: RunStatus, report: &Report) -> String;
@@ -265,13 +265,13 @@ impl<'a> Driver<'a> {
                 done.repeated(saved.progress.done_of_step())
             });
             // A step that failed may have come a part of its way.
-            if matches!(stepped, Ok(Next::Step)) || saved.progress != before {
+            if matches!(stepped, Ok(Stepped::Next)) || saved.progress != before {
                 self.save(saved).await?;
             }
             match stepped? {
-                Next::Step => {}
-                Next::Nothing => return Ok(RunStatus::Finished),
-                Next::Confirmation => return Ok(RunStatus::AwaitsConfirmation),
+                Stepped::Next => {}
+                Stepped::Finished => return Ok(RunStatus::Finished),
+                Stepped::AwaitsConfirmation => return Ok(RunStatus::AwaitsConfirmation),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The circuit breaker: too much is never taken away unasked, whichever run would do it.
 //!
-//! What would be taken away is what the comparison leaves to a second read ([`crate::portfolio::Outcome::to_confirm`]): installments that
+//! What would be taken away is what the comparison leaves to a second read ([`crate::portfolio::Outcome::in_question`]): installments that
 //! are gone, or settled without a receipt. A reconciliation counts all of it before it removes any, and asks. Every other run leaves what is
 //! in question as it is, tells the operator, and the creditor's reconciliation asks.
 
@@ -29,13 +29,13 @@ pub struct InQuestion {
 impl InQuestion {
     /// What an outcome leaves to a second read; nothing when it leaves nothing.
     pub(super) fn of(held: &HeldBill, outcome: &Outcome) -> Option<Self> {
-        let first = outcome.to_confirm.first()?;
+        let first = outcome.in_question().first()?;
         let row = held
             .installments_with_id(*first)
             .find(|row| row.is_open())?;
         Some(Self {
             creditor: row.creditor,
-            installments: outcome.to_confirm.len() as u64,
+            installments: outcome.in_question().len() as u64,
         })
     }
 }

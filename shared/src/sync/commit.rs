@@ -9,7 +9,7 @@ use super::outcome::OVERTAKEN;
 use super::ports::Commit;
 use super::{BillSync, FlowError, Reading, SyncOutcome};
 use crate::ids::{BillId, CreditorId, CustomerId};
-use crate::portfolio::{Change, ContractState, HeldBill, Observation, Outcome, compare};
+use crate::portfolio::{Change, ContractState, HeldBill, Next, Observation, Outcome, compare};
 use crate::store::{Stamp, StoreError};
 
 /// Bills compared and committed at once.
@@ -171,7 +171,7 @@ impl BillSync {
                 Err(FlowError::Store(StoreError::Conflict)) => continue,
                 Err(error) => return Err(error),
             };
-            let unfinished = outcome.needs_whole || !outcome.to_confirm.is_empty();
+            let unfinished = outcome.next != Next::Nothing;
             let has_agreements = !held.claims.live.is_empty();
             let left_behind = has_agreements
                 && !unfinished

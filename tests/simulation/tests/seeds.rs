@@ -2,6 +2,8 @@
 //!
 //! `PONTE_SEEDS=100000 cargo test -p simulation` runs more of them, `PONTE_SEED=4711` one again.
 
+#![allow(clippy::unwrap_used)]
+
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -19,7 +19,7 @@ mod timeline;
 
 pub use change::{Action, Change};
 pub use claims::{Claim, Claims};
-pub use compare::{Outcome, apply, compare, return_installments};
+pub use compare::{Next, Outcome, apply, compare, return_installments};
 pub use contract::{Contract, ContractKey, ContractState, Opened};
 pub use critique::Critique;
 pub use customer::{

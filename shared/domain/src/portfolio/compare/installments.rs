@@ -6,39 +6,48 @@ use crate::calendar::Date;
 use crate::ids::{CreditorId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    Action, ContractKey, Coverage, Installment, InstallmentState, ObservedInstallment, Opened,
-    Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
+    Action, Contract, ContractKey, Coverage, Installment, InstallmentState, ObservedInstallment,
+    Opened, Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
 };
 
+use super::Comparison;
 use super::payments::{self, Step};
 use super::view::View;
 
 /// How the installments of one contract are judged.
 pub(super) struct Lens<'a> {
-    pub view: &'a View<'a>,
-    pub policy: &'a Policy<'a>,
-    pub scope: Scope,
-    pub today: Date,
+    view: &'a View<'a>,
+    policy: &'a Policy<'a>,
+    scope: Scope,
+    today: Date,
     /// The creditor that collects what is open here.
-    pub creditor: CreditorId,
+    creditor: CreditorId,
     /// Negotiation that open installments belong to; those of an earlier one are carried into it.
-    pub negotiation: u32,
-    /// A remake in Sienge ended the negotiation that open installments were in: it explains why they closed.
-    pub remade: bool,
-    /// The bill left this contract, or the settings leave the bill out: what stays open is returned.
-    pub clears: bool,
-    /// Returned installments may be opened again, and new ones included.
-    pub takes: bool,
-    /// The bill moves to this contract: what is open in Sienge opens here whatever the switch for returned installments says.
-    pub receives: bool,
+    negotiation: u32,
+    stance: Stance,
     /// What was last known of installments on contracts the bill has left: what was told there is not told again here.
-    pub elsewhere: BTreeMap<InstallmentId, Installment>,
+    elsewhere: &'a BTreeMap<InstallmentId, Installment>,
+    /// A remake in Sienge ended the negotiation that open installments were in: it explains why they closed.
+    remade: bool,
     /// Remade in Sienge by agreements of ours: no renegotiation made there.
-    pub ours: BTreeSet<InstallmentId>,
+    ours: BTreeSet<InstallmentId>,
     /// Generated in Sienge for agreements of ours that live: included in any state.
-    pub claimed: BTreeSet<InstallmentId>,
+    claimed: BTreeSet<InstallmentId>,
     /// What the contract had when it was opened; none for one that this comparison opens.
-    pub opened: Option<Opened>,
+    opened: Option<Opened>,
+}
+
+/// What becomes of a contract's installments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stance {
+    /// The bill left this contract, or the settings leave the bill out: what stays open is returned.
+    Returns,
+    /// The settings leave the bill out, and only a reconciliation returns it: nothing is opened again, and nothing new included.
+    Keeps,
+    /// Returned installments may be opened again, and new ones included.
+    Takes,
+    /// The bill moves to this contract: what is open in Sienge opens here whatever the switch for returned installments says.
+    Receives,
 }
 
 /// What the comparison decides about one installment.
@@ -76,10 +85,55 @@ impl Verdict {
     }
 }
 
-impl Lens<'_> {
+impl<'a> Lens<'a> {
+    /// For a contract that the bill has left for the current one.
+    pub fn of_left(
+        comparison: &Comparison<'a>,
+        current: &Contract,
+        elsewhere: &'a BTreeMap<InstallmentId, Installment>,
+    ) -> Self {
+        Self {
+            view: comparison.view,
+            policy: comparison.policy,
+            scope: comparison.scope,
+            today: comparison.today,
+            creditor: current.creditor,
+            negotiation: current.negotiation,
+            stance: Stance::Returns,
+            elsewhere,
+            remade: false,
+            ours: BTreeSet::new(),
+            claimed: BTreeSet::new(),
+            opened: None,
+        }
+    }
+
+    /// For the contract that the installments belong to; `ours` and `remade` say who remade what.
+    pub fn of_current(
+        comparison: &Comparison<'a>,
+        current: &Contract,
+        stance: Stance,
+        elsewhere: &'a BTreeMap<InstallmentId, Installment>,
+        ours: BTreeSet<InstallmentId>,
+        remade: bool,
+    ) -> Self {
+        let claims = comparison.held.claims.live.iter();
+        Self {
+            stance,
+            remade,
+            ours,
+            claimed: claims
+                .flat_map(|claim| claim.generated.iter().copied())
+                .collect(),
+            opened: current.opened,
+            ..Self::of_left(comparison, current, elsewhere)
+        }
+    }
+
     /// Judges a held installment; `None` when nothing changes.
     pub fn judge(&self, held: &Installment) -> Option<Verdict> {
-        if self.is_unconfirmed(held) {
+        let classes = self.policy.classes;
+        if self.stance != Stance::Returns && self.view.leaves_in_question(held, classes) {
             return None;
         }
         let mut verdict = match (self.view.installments.get(&held.id), held.state) {
@@ -96,7 +150,7 @@ impl Lens<'_> {
 
     /// Judges an installment we do not hold. One that comes settled is included when it is news.
     pub fn judge_new(&self, contract: &ContractKey, row: &ObservedInstallment) -> Option<Verdict> {
-        if !self.takes || self.policy.ignores_installment(row) {
+        if !self.takes() || self.policy.ignores_installment(row) {
             return None;
         }
         let known = self.elsewhere.get(&row.id);
@@ -160,19 +214,8 @@ impl Lens<'_> {
         }
     }
 
-    /// Whether a held open installment would be taken away on this view's word alone: a read of the whole bill does not show it, or it is shown
-    /// with nothing open and no new receipt that says why. Only a second read makes that true.
-    pub fn is_unconfirmed(&self, held: &Installment) -> bool {
-        if !held.is_open() || self.clears || self.view.coverage == Coverage::WholeConfirmed {
-            return false;
-        }
-        match self.view.installments.get(&held.id) {
-            None => self.view.coverage == Coverage::WholeOnce && !self.view.shows(held.id),
-            Some(row) => {
-                row.balance.is_zero()
-                    && !payments::explain(&held.receipts, &row.receipts, self.policy.classes)
-            }
-        }
+    fn takes(&self) -> bool {
+        matches!(self.stance, Stance::Takes | Stance::Receives)
     }
 
     /// The motive of a return without a better explanation.
@@ -203,7 +246,7 @@ impl Lens<'_> {
                 }
                 motive => Verdict::returned(after, motive, self.today),
             }
-        } else if self.clears
+        } else if self.stance == Stance::Returns
             || (self.scope == Scope::Reconciliation && self.policy.ignores_installment(row))
         {
             Verdict::returned(after, ReturnReason::Reconciliation, self.today)
@@ -289,9 +332,9 @@ impl Lens<'_> {
             .policy
             .creditor
             .is_none_or(|creditor| creditor.reopen_returned_installments);
-        let may_open = self.takes
+        let may_open = self.takes()
             && !self.policy.ignores_installment(row)
-            && (self.receives
+            && (self.stance == Stance::Receives
                 || matches!(
                     motive,
                     ReturnReason::Receipt | ReturnReason::WrittenOff | ReturnReason::Agreement
@@ -344,7 +387,7 @@ impl Lens<'_> {
     }
 
     fn absent(&self, held: &Installment) -> Option<Verdict> {
-        if self.clears && self.view.is_whole() {
+        if self.stance == Stance::Returns && self.view.is_whole() {
             return Some(Verdict::returned(
                 held.clone(),
                 ReturnReason::Reconciliation,

@@ -37,7 +37,7 @@ use crate::portfolio::Change;
 pub use returned::return_installments;
 
 use draft::Draft;
-use installments::Lens;
+use installments::{Lens, Stance};
 use route::{Judged, Route};
 use view::View;
 
@@ -50,18 +50,45 @@ pub struct Outcome {
     pub events: Vec<TimelineEvent>,
     /// What an operator should know.
     pub critiques: Vec<Critique>,
-    /// Held open installments that would be taken away on the view's word alone: one whole read did not show them, or they are shown with nothing
-    /// open and no new receipt that says why. Read the bill again, mark the observation [`super::Coverage::WholeConfirmed`], and compare again.
-    /// Nothing was changed about them. The circuit breaker counts them.
-    pub to_confirm: Vec<InstallmentId>,
+    /// What is to be read before the rest is done.
+    pub next: Next,
+}
+
+/// What a comparison needs before it can do the rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Next {
+    /// Everything is done.
+    #[default]
+    Nothing,
     /// The view was partial and shows something that concerns the whole bill (a remake, a rescission, an assignment, a change set that a
     /// crash interrupted, an opening whose other installments may not be among the rows: [`super::Coverage::Rows`]), or its source does not
     /// tell the enterprise that decides whether a new contract is wanted: read the whole bill, from the other source, and compare again.
     /// Nothing was changed.
-    pub needs_whole: bool,
+    ReadWhole,
+    /// These held open installments, at least one, would be taken away on the view's word alone: one whole read did not show them, or they are
+    /// shown with nothing open and no new receipt that says why. Read the bill again, mark the observation
+    /// [`super::Coverage::WholeConfirmed`], and compare again. Nothing was changed about them, and nothing at all when the view shows something
+    /// for [`Next::ReadWhole`] too: the second read is a whole one. The circuit breaker counts them.
+    Confirm(Vec<InstallmentId>),
 }
 
 impl Outcome {
+    /// The held open installments that only a second read takes away.
+    #[must_use]
+    pub fn in_question(&self) -> &[InstallmentId] {
+        match &self.next {
+            Next::Confirm(ids) => ids,
+            Next::Nothing | Next::ReadWhole => &[],
+        }
+    }
+
+    /// The view is not enough: the whole bill is to be read, be it to confirm what is in question.
+    fn read_whole(&mut self) {
+        if self.next == Next::Nothing {
+            self.next = Next::ReadWhole;
+        }
+    }
+
     /// Whether the observation it was computed from leaves no question about the installments held: it is of the whole bill, shows every one of
     /// them (a short answer does not), and there is nothing to confirm and nothing put off. Then it also shows whatever Sienge told of them before.
     #[must_use]
@@ -69,8 +96,7 @@ impl Outcome {
         let shown: BTreeSet<InstallmentId> =
             seen.installments.iter().map(|shown| shown.id).collect();
         seen.coverage.is_whole()
-            && !self.needs_whole
-            && self.to_confirm.is_empty()
+            && self.next == Next::Nothing
             && self.critiques.iter().all(Critique::leaves_nothing_undone)
             && held.installments().all(|row| shown.contains(&row.id))
     }
@@ -90,7 +116,7 @@ pub fn compare(
     oddities::criticise(held, &view, policy, &mut outcome.critiques);
     match route::choose(held, &view, scope, policy, &mut outcome.critiques) {
         Route::Nothing => {}
-        Route::AskForWhole => outcome.needs_whole = true,
+        Route::AskForWhole => outcome.read_whole(),
         Route::Judge(judged) => Comparison {
             held,
             view: &view,
@@ -162,49 +188,43 @@ impl Comparison<'_> {
             .is_empty();
         let bill_wide = moves || clears || rescinds || closes_ours || !remakes.is_empty();
         if bill_wide && !self.view.is_whole() {
-            outcome.needs_whole = true;
+            outcome.read_whole();
             return;
         }
-        let mut lens = self.lens(&current);
-        lens.ours = ours;
-        lens.remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
-        outcome.to_confirm =
-            Self::unconfirmed(&draft, &lens, left.iter().chain([&current.key]), clears);
-        if (moves || !remakes.is_empty()) && !outcome.to_confirm.is_empty() {
-            return;
+        let in_question = self.in_question(&draft, left.iter().chain([&current.key]));
+        if !clears && !in_question.is_empty() {
+            outcome.next = Next::Confirm(in_question);
+            if moves || !remakes.is_empty() {
+                return;
+            }
         }
         if moves && self.scope == Scope::Counting && self.leaves_out_some_of(&draft, &left) {
             return;
         }
 
         self.judge_left(&mut draft, &current, &left);
-        lens.elsewhere = self.elsewhere(&draft, &current, &left);
+        let elsewhere = self.elsewhere(&draft, &current, &left);
         if let Some(last) = remakes.iter().max()
             && self.view.shows_something_to_collect(self.policy)
         {
             current.negotiation = current.negotiation.max(last.saturating_add(1));
         }
-        lens.negotiation = current.negotiation;
-        lens.clears = clears;
-        lens.takes = !ignored;
-        lens.receives = moves;
-        lens.claimed = self
-            .held
-            .claims
-            .live
-            .iter()
-            .flat_map(|claim| claim.generated.iter().copied())
-            .collect();
-        if was_held {
-            lens.opened = current.opened;
-        } else {
+        let stance = match (ignored, moves) {
+            (true, _) if clears => Stance::Returns,
+            (true, _) => Stance::Keeps,
+            (false, false) => Stance::Takes,
+            (false, true) => Stance::Receives,
+        };
+        let remade = !remakes.is_empty() || self.remake_is_unfinished(&draft, &current.key);
+        let lens = Lens::of_current(self, &current, stance, &elsewhere, ours, remade);
+        if !was_held {
             current.opened = self.view.opened(self.today);
         }
         judge_held(&mut draft, &lens, &current.key);
         self.include(&mut draft, &lens, &current.key);
         let was_open = was_held && current.state == ContractState::Open;
         if !was_open && !self.view.may_open() && draft.is_alive(&current.key) {
-            outcome.needs_whole = true;
+            outcome.read_whole();
             return;
         }
         outcome
@@ -239,45 +259,22 @@ impl Comparison<'_> {
 
     /// Judges what is held under the contracts that the bill left: it leaves collection there.
     fn judge_left(&self, draft: &mut Draft<'_>, current: &Contract, left: &[ContractKey]) {
-        let mut lens = Lens {
-            clears: true,
-            takes: false,
-            ..self.lens(current)
-        };
+        let mut elsewhere = BTreeMap::new();
         for key in left {
-            judge_held(draft, &lens, key);
+            judge_held(draft, &Lens::of_left(self, current, &elsewhere), key);
             let judged = draft.after_of(key).map(|after| (after.id, after.clone()));
-            lens.elsewhere.extend(judged);
+            elsewhere.extend(judged);
         }
     }
 
     fn conclude(&self, mut draft: Draft<'_>, outcome: &mut Outcome) {
         let fresh = draft.events();
-        let complete_view = self.view.is_whole() && outcome.to_confirm.is_empty();
+        let complete_view = self.view.is_whole() && outcome.next == Next::Nothing;
         if let Some(events) = events::merge(self.held, fresh, complete_view) {
             outcome.changes = draft.changes();
             outcome.events = events;
-        } else {
-            outcome.needs_whole = !self.view.is_whole();
-        }
-    }
-
-    fn lens(&self, current: &Contract) -> Lens<'_> {
-        Lens {
-            view: self.view,
-            policy: self.policy,
-            scope: self.scope,
-            today: self.today,
-            creditor: current.creditor,
-            negotiation: current.negotiation,
-            remade: false,
-            clears: false,
-            takes: true,
-            receives: false,
-            elsewhere: BTreeMap::new(),
-            ours: BTreeSet::new(),
-            claimed: BTreeSet::new(),
-            opened: None,
+        } else if !self.view.is_whole() {
+            outcome.read_whole();
         }
     }
 
@@ -364,18 +361,15 @@ impl Comparison<'_> {
             .any(|held| held.is_open() && waits(held))
     }
 
-    fn unconfirmed<'k>(
+    /// The installments of these contracts that only a second read takes away.
+    fn in_question<'k>(
+        &self,
         draft: &Draft<'_>,
-        lens: &Lens<'_>,
         contracts: impl Iterator<Item = &'k ContractKey>,
-        clears: bool,
     ) -> Vec<InstallmentId> {
-        if clears {
-            return Vec::new();
-        }
-        let mut ids: Vec<InstallmentId> = contracts
-            .flat_map(|key| draft.held_of(key))
-            .filter(|held| lens.is_unconfirmed(held))
+        let held = contracts.flat_map(|key| draft.held_of(key));
+        let mut ids: Vec<InstallmentId> = held
+            .filter(|held| self.view.leaves_in_question(held, self.policy.classes))
             .map(|held| held.id)
             .collect();
         ids.sort_unstable();

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::portfolio::{
-    Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Policy, Unread,
+    Coverage, Installment, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Policy,
+    SettlementClasses, Unread,
 };
+
+use super::payments;
 
 /// An observation by installment.
 pub(super) struct View<'a> {
@@ -51,6 +54,20 @@ impl<'a> View<'a> {
     /// Whether a contract that it opens has all its open installments.
     pub fn may_open(&self) -> bool {
         self.coverage != Coverage::Rows
+    }
+
+    /// Whether a held open installment would be taken away on this view's word alone: a read of the whole bill does not show it, or it is shown
+    /// with nothing open and no new receipt that says why. Only a second read makes that true.
+    pub fn leaves_in_question(&self, held: &Installment, classes: &SettlementClasses) -> bool {
+        if !held.is_open() || self.coverage == Coverage::WholeConfirmed {
+            return false;
+        }
+        match self.installments.get(&held.id) {
+            None => self.coverage == Coverage::WholeOnce && !self.shows(held.id),
+            Some(row) => {
+                row.balance.is_zero() && !payments::explain(&held.receipts, &row.receipts, classes)
+            }
+        }
     }
 
     /// What a contract has that is opened by it.

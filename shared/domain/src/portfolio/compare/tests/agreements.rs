@@ -54,7 +54,7 @@ fn half_a_view_of_it_does_nothing() {
     let (sienge, mut ours) = agreed(&[1, 2]);
     for shown in [&[1, 2, 5][..], &[1]] {
         let outcome = ours.take(&sienge.shows(shown), Scope::Webhook);
-        assert_eq!((outcome.needs_whole, outcome.changes.len()), (true, 0));
+        assert_eq!((outcome.next, outcome.changes.len()), (Next::ReadWhole, 0));
     }
 }
 

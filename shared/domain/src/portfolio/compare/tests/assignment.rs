@@ -236,15 +236,13 @@ fn an_assignment_needs_a_whole_view_without_doubtful_absences() {
     let mut sienge = Sienge::with(3);
     let mut ours = Ours::of(&sienge);
     sienge.header.customer = CustomerId(20);
-    assert!(
-        ours.take(&sienge.shows(&[1]), Scope::Reconciliation)
-            .needs_whole
-    );
+    let asked = ours.take(&sienge.shows(&[1]), Scope::Reconciliation);
+    assert_eq!(asked.next, Next::ReadWhole);
     sienge.rows.remove(&3);
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Reconciliation);
     assert_eq!(
-        (asked.changes.len(), asked.to_confirm),
-        (0, vec![InstallmentId(3)])
+        (asked.changes.len(), asked.next),
+        (0, Next::Confirm(vec![InstallmentId(3)]))
     );
 }
 
@@ -309,7 +307,7 @@ fn a_reconciliation_that_counts_takes_nothing_away_for_the_settings_and_puts_a_m
     sienge.header.customer = CustomerId(11);
     let counted = ours.take(&seen(&sienge), Scope::Counting);
     assert!(
-        counted.changes.is_empty() && !counted.needs_whole,
+        counted.changes.is_empty() && counted.next != Next::ReadWhole,
         "{counted:?}"
     );
     let mut assigned = ours.clone();

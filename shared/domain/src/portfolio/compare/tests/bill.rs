@@ -46,10 +46,8 @@ fn a_held_contract_ignored_later_is_kept_true_until_a_reconciliation_returns_it(
     sienge.add(3, Cents::new(50_000));
     sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Settled"]);
-    assert!(
-        ours.take(&sienge.shows(&[2]), Scope::Reconciliation)
-            .needs_whole
-    );
+    let asked = ours.take(&sienge.shows(&[2]), Scope::Reconciliation);
+    assert_eq!(asked.next, Next::ReadWhole);
     let outcome = ours.reconcile(&sienge);
     assert_eq!(actions(&outcome), ["2 Returned"]);
     assert_eq!(
@@ -110,7 +108,11 @@ fn a_source_that_does_not_tell_the_enterprise_opens_nothing_where_it_decides() {
     let mut ours = Ours::new();
     ours.settings.creditor.import_enterprises_automatically = false;
     let outcome = ours.sync(&sienge);
-    assert!(outcome.needs_whole && outcome.changes.is_empty() && outcome.critiques.is_empty());
+    assert!(
+        outcome.next == Next::ReadWhole
+            && outcome.changes.is_empty()
+            && outcome.critiques.is_empty()
+    );
     ours.settings.creditor.import_enterprises_automatically = true;
     assert_eq!(actions(&ours.sync(&sienge)), ["1 Included"]);
     // What is held stays true whatever the source.
@@ -165,7 +167,7 @@ fn a_bill_sienge_does_not_know_is_returned_and_finished_once_confirmed() {
         ..sienge.says(coverage)
     };
     let asked = ours.take(&gone(Coverage::WholeOnce), Scope::Daily);
-    assert_eq!((asked.changes.len(), asked.to_confirm.len()), (0, 2));
+    assert_eq!((asked.changes.len(), asked.in_question().len()), (0, 2));
     let outcome = ours.take(&gone(Coverage::WholeConfirmed), Scope::Daily);
     assert_eq!(actions(&outcome), ["1 Returned", "2 Returned"]);
     assert_eq!(
@@ -191,7 +193,10 @@ fn a_rescission_returns_everything_at_the_creditors_request_and_cancels_the_cont
             date(2021, 11, 18),
         );
     }
-    assert!(ours.take(&sienge.shows(&[2]), Scope::Webhook).needs_whole);
+    assert_eq!(
+        ours.take(&sienge.shows(&[2]), Scope::Webhook).next,
+        Next::ReadWhole
+    );
     let outcome = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
     assert_eq!(
         actions(&outcome),
@@ -322,7 +327,9 @@ fn a_contract_opens_with_all_its_installments_whichever_rows_come_first() {
     let sienge = Sienge::with(4);
     let mut ours = Ours::new();
     let outcome = ours.take(&sienge.shows(&[3]), Scope::Daily);
-    assert!(outcome.needs_whole && outcome.changes.is_empty() && outcome.events.is_empty());
+    assert!(
+        outcome.next == Next::ReadWhole && outcome.changes.is_empty() && outcome.events.is_empty()
+    );
     let opened = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
     assert_eq!(opened.events.len(), 1);
     assert_eq!(
@@ -363,7 +370,10 @@ fn a_finished_contract_opens_again_with_all_its_installments() {
         sienge.row(id).receipts.clear();
         sienge.row(id).balance = Cents::new(100_000);
     }
-    assert!(ours.take(&sienge.shows(&[2]), Scope::Daily).needs_whole);
+    assert_eq!(
+        ours.take(&sienge.shows(&[2]), Scope::Daily).next,
+        Next::ReadWhole
+    );
     let opened = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
     let openings = opened
         .events

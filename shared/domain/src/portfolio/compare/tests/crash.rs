@@ -53,8 +53,8 @@ fn a_partial_view_asks_for_the_whole_bill_while_a_change_set_is_unfinished() {
     interrupt(&mut ours.held, &planned, 50);
     let outcome = ours.compare(&sienge.shows(&[151]), Scope::Webhook);
     assert_eq!(
-        (outcome.needs_whole, outcome.changes, outcome.events),
-        (true, vec![], vec![])
+        (outcome.next, outcome.changes, outcome.events),
+        (Next::ReadWhole, vec![], vec![])
     );
 }
 

@@ -117,8 +117,8 @@ fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
         for coverage in [Coverage::Rows, Coverage::WholeOnce] {
             let asked = ours.take(&sienge.says(coverage), scope);
             assert_eq!(
-                (asked.to_confirm, asked.changes),
-                (vec![InstallmentId(1)], vec![])
+                (asked.next, asked.changes),
+                (Next::Confirm(vec![InstallmentId(1)]), vec![])
             );
         }
         let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
@@ -136,15 +136,15 @@ fn a_zero_balance_after_a_part_payment_known_before_is_a_question_too_and_a_new_
     sienge.row(1).balance = Cents::ZERO;
     let seen = sienge.says(Coverage::Rows);
     assert_eq!(
-        ours.compare(&seen, Scope::Daily).to_confirm,
-        [InstallmentId(1)]
+        ours.compare(&seen, Scope::Daily).next,
+        Next::Confirm(vec![InstallmentId(1)])
     );
     sienge.row(1).balance = Cents::new(60_000);
     sienge.receive(1, "Recebimento", Cents::new(60_000), Cents::ZERO);
     let paid = ours.take(&sienge.says(Coverage::Rows), Scope::Daily);
     assert_eq!(
-        (actions(&paid), paid.to_confirm),
-        (vec!["1 Settled".to_owned()], vec![])
+        (actions(&paid), paid.next),
+        (vec!["1 Settled".to_owned()], Next::Nothing)
     );
 }
 
@@ -178,8 +178,8 @@ fn an_absence_is_nothing_in_a_partial_view_a_question_in_one_whole_read_and_a_re
     );
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Reconciliation);
     assert_eq!(
-        (asked.to_confirm, asked.changes),
-        (vec![InstallmentId(2)], vec![])
+        (asked.next, asked.changes),
+        (Next::Confirm(vec![InstallmentId(2)]), vec![])
     );
     assert_eq!(actions(&ours.reconcile(&sienge)), ["2 Returned"]);
     assert_eq!(
@@ -196,7 +196,7 @@ fn what_one_whole_read_shows_is_applied_while_the_rest_waits() {
     sienge.receive(1, "Recebimento", Cents::new(100_000), Cents::ZERO);
     let outcome = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Webhook);
     assert_eq!(actions(&outcome), ["1 Settled"]);
-    assert_eq!(outcome.to_confirm, [InstallmentId(2)]);
+    assert_eq!(outcome.next, Next::Confirm(vec![InstallmentId(2)]));
 }
 
 #[test]

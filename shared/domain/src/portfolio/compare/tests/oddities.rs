@@ -45,7 +45,7 @@ fn an_open_installment_that_cannot_be_read_stays_as_it_is_and_the_rest_is_mirror
                 let mut ours = ours.clone();
                 let outcome = ours.take(&odd(&sienge, coverage, &[1], settled), scope);
                 assert_eq!(actions(&outcome), ["2 Settled"]);
-                assert!(outcome.to_confirm.is_empty(), "it is there");
+                assert!(outcome.in_question().is_empty(), "it is there");
                 assert_eq!(*ours.installment(1), before);
                 let text = "Parcela(s) 1 do contrato 295 ilegível(is) no Sienge: campo paymentTerm.id ausente ou ilegível.";
                 assert!(

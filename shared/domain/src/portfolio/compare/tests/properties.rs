@@ -77,17 +77,18 @@ impl Story {
             return;
         }
         let mut look = look.clone();
-        if asked.needs_whole {
+        if asked.next == Next::ReadWhole {
             look.coverage = Coverage::WholeOnce;
             look.with_header = true;
             let asked = self.take(&world, &look, None);
-            assert!(
-                !asked.needs_whole,
+            assert_ne!(
+                asked.next,
+                Next::ReadWhole,
                 "a whole look with the bill's own facts is enough"
             );
             look.coverage = Coverage::WholeConfirmed;
             self.take(&world, &look, None);
-        } else if !asked.to_confirm.is_empty() {
+        } else if asked.next != Next::Nothing {
             look.coverage = Coverage::WholeConfirmed;
             self.take(&world, &look, None);
         }
@@ -156,7 +157,7 @@ impl Story {
         };
         let world = self.now().clone();
         let outcome = self.take(&world, &look, None);
-        assert!(!outcome.needs_whole && outcome.to_confirm.is_empty());
+        assert_eq!(outcome.next, Next::Nothing);
         assert!(self.ours.held.pending_events.is_empty());
     }
 
@@ -292,7 +293,8 @@ proptest! {
             interrupt(&mut held, &outcome, outcome.changes.len() * cut / 100);
         }
         let mut outcome = compare(&held, &seen, last.scope, &story.ours.settings.policy(), world.day);
-        if outcome.needs_whole && !whole.needs_whole {
+        let put_off = outcome.next != Next::Nothing && outcome.changes.is_empty() && outcome.events.is_empty();
+        if put_off && !held.pending_events.is_empty() && !last.coverage.is_whole() {
             // A partial view cannot tell what is left of an interrupted change set; that is what it asks the whole bill for.
             return Ok(());
         }

@@ -52,7 +52,7 @@ fn a_remake_returns_the_whole_negotiation_in_one_event_and_forms_the_next_one() 
 fn a_partial_view_that_shows_a_remake_does_not_do_half_of_it() {
     let (sienge, mut ours) = remade();
     let outcome = ours.take(&sienge.shows(&[1, 5]), Scope::Webhook);
-    assert_eq!((outcome.needs_whole, outcome.changes.len()), (true, 0));
+    assert_eq!((outcome.next, outcome.changes.len()), (Next::ReadWhole, 0));
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_remake_waits_for_absences_to_be_confirmed_and_then_names_them_too() {
     sienge.rows.remove(&4);
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
     assert_eq!(
-        (asked.changes.len(), asked.to_confirm),
-        (0, vec![InstallmentId(4)])
+        (asked.changes.len(), asked.next),
+        (0, Next::Confirm(vec![InstallmentId(4)]))
     );
     let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), Scope::Daily);
     assert_eq!(outcome.events[0].installments.len(), 4);
@@ -78,8 +78,8 @@ fn a_remake_explains_no_other_installment_that_closed_without_a_receipt() {
     sienge.row(3).balance = Cents::ZERO;
     let asked = ours.take(&sienge.says(Coverage::WholeOnce), Scope::Daily);
     assert_eq!(
-        (asked.changes.len(), asked.to_confirm),
-        (0, vec![InstallmentId(3)])
+        (asked.changes.len(), asked.next),
+        (0, Next::Confirm(vec![InstallmentId(3)]))
     );
     ours.take(&sienge.says(Coverage::WholeConfirmed), Scope::Daily);
     assert_eq!(
