@@ -207,7 +207,7 @@ impl State {
         Invocation {
             fuse,
             deadline: self.second + length,
-            began_with: self.held_open(),
+            held_open: self.held_open(),
             ..Invocation::default()
         }
     }
@@ -219,7 +219,7 @@ impl State {
             return;
         }
         for (creditor, removed) in &self.ended.removed {
-            let held_open = self.ended.began_with.get(creditor).copied();
+            let held_open = self.ended.held_open.get(creditor).copied();
             let held_open = held_open.unwrap_or_default();
             assert!(
                 !must_ask(*removed, held_open, SHARE),

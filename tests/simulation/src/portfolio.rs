@@ -85,8 +85,13 @@ impl Portfolio for Simulation {
 
     async fn count_open(&self, creditor: CreditorId) -> Result<u64, StoreError> {
         self.effect().await;
-        let open = self.state().held_open();
-        Ok(open.get(&creditor).copied().unwrap_or_default())
+        let mut state = self.state();
+        let open = state.held_open().get(&creditor).copied();
+        let open = open.unwrap_or_default();
+        // What it opened before it asks counts, too.
+        let known = state.invocation.held_open.entry(creditor).or_default();
+        *known = open.max(*known);
+        Ok(open)
     }
 
     fn open_installments(

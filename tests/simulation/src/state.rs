@@ -195,8 +195,8 @@ pub struct Invocation {
     pub is_dead: bool,
     /// What Sienge answered it.
     pub answers: BTreeMap<BillId, Vec<Answer>>,
-    /// How much was held open of each creditor when it began.
-    pub began_with: BTreeMap<CreditorId, u64>,
+    /// How much was held open of each creditor when it began, or when it asked.
+    pub held_open: BTreeMap<CreditorId, u64>,
     /// Installments that it took away without a receipt.
     pub removed: BTreeMap<CreditorId, u64>,
 }
