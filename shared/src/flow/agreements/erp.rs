@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
-use super::{AgreementError, Agreements};
+use super::AgreementError;
+use super::book::GRACE;
 use crate::agreement::{Agreement, AgreementState, Step, check_held, remake_order};
 use crate::calendar::brazilian;
 use crate::flow::Session;
-use crate::ids::InstallmentId;
 use crate::portfolio::Scope;
-use crate::sienge::{RemadeFilter, RemadeInstallments, Remedy, SiengeError};
+use crate::sienge::{Remedy, SiengeError};
 use crate::sync::{SyncOutcome, whole};
 
-/// How long an attempt may be under way: longer than any invocation that may have sent it, and than Sienge takes for it.
-pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(16);
 /// A bill is read only with this much time left.
 const READING: Duration = Duration::from_secs(20);
 /// Attempts at a remake before it is given up.
@@ -158,53 +154,6 @@ impl Session {
             other => other,
         }
     }
-}
-
-impl Agreements {
-    async fn found(&self, agreement: &Agreement) -> Option<Step> {
-        let found = self.find_remake(agreement).await;
-        let found =
-            found.inspect_err(|error| tracing::warn!(tenant = %self.tenant, agreement = %agreement.id, %error, "remake not looked up"));
-        found
-            .ok()
-            .flatten()
-            .map(|generated| Step::ErpDone { generated })
-    }
-
-    /// What the agreement's remake generated, if Sienge has it.
-    pub(super) async fn find_remake(
-        &self,
-        agreement: &Agreement,
-    ) -> Result<Option<Vec<InstallmentId>>, SiengeError> {
-        let Some(remake) = &agreement.remake else {
-            return Ok(None);
-        };
-        let filter = RemadeFilter {
-            bill: Some(remake.bill),
-            ..RemadeFilter::default()
-        };
-        let rows = self.sienge.remade_installments(&filter).await?;
-        Ok(rows
-            .iter()
-            .find(|row| is_of(row, agreement))
-            .map(RemadeInstallments::generated))
-    }
-}
-
-/// Whether a remake is the agreement's: its bill, its day, and all its installments and no other. One of the same installments on the same day can be
-/// no second one, for nothing of them is open after the first.
-fn is_of(row: &RemadeInstallments, agreement: &Agreement) -> bool {
-    let Some(remake) = &agreement.remake else {
-        return false;
-    };
-    row.receivable_bill_id == Some(remake.bill.0)
-        && row.remade_date == Some(remake.remade_on)
-        && row
-            .remade()
-            .into_iter()
-            .collect::<std::collections::BTreeSet<_>>()
-            == agreement.originals_of(remake.bill)
-        && !row.generated().is_empty()
 }
 
 /// Whether Sienge understood and said no; only believed when the remake is not there.

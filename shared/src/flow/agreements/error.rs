@@ -1,8 +1,8 @@
 //! Why an agreement is not saved or moved.
 
-use super::FlowError;
 use crate::agreement::{DraftError, NotAllowed};
 use crate::calendar::{Date, brazilian};
+use crate::flow::FlowError;
 use crate::ids::{AgreementId, CreditorId};
 use crate::sienge::SiengeError;
 use crate::store::StoreError;

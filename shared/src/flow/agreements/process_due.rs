@@ -6,119 +6,22 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{AgreementError, Agreements, DAILY, HOURLY, later};
-use crate::agreement::{
-    Agreement, AgreementState, StateName, Step, holds_remake, remake_is_unread, review,
-    unclassified,
-};
+use super::AgreementError;
+use super::book::{DAILY, HOURLY, later};
+use crate::agreement::{Agreement, AgreementState, StateName, remake_is_unread, unclassified};
 use crate::calendar::Timestamp;
 use crate::flow::{Adapters, FlowError, Session};
-use crate::ids::{AgreementId, BillId, TenantId};
-use crate::portfolio::{Breaking, Change, HeldBill, Scope};
+use crate::ids::{AgreementId, TenantId};
+use crate::portfolio::Scope;
 use crate::store::{CritiqueNote, DueAgreement};
 use crate::sync::{SyncOutcome, whole};
 
 /// Agreements seen to in one sweep.
 const AT_ONCE: usize = 1_000;
-/// Steps that one look can call for, conflicts included: the payments of 180 rows, settlement, a break.
-const MAX_STEPS: usize = 20;
 /// An agreement is begun only with this much time left.
 const ONE: Duration = Duration::from_secs(20);
 /// A tenant's least time: [`ONE`], and what a session keeps back to close.
 const LEAST: Duration = Duration::from_secs(30);
-
-impl Agreements {
-    /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge. True when one broke of which installments are
-    /// still collected, because not the whole bill was read: a whole look returns them.
-    pub(in crate::flow) async fn review_bill(
-        &self,
-        bill: BillId,
-        held: &HeldBill,
-        changes: &[Change],
-    ) -> Result<bool, FlowError> {
-        let mut after = held.clone();
-        after.apply(changes);
-        let mut left_behind = false;
-        for claim in &held.claims.live {
-            left_behind |= self
-                .review_one(&claim.agreement, bill, &after)
-                .await
-                .map_err(only_flow)?;
-        }
-        Ok(left_behind)
-    }
-
-    /// Takes every step that the bill as held calls for; answers as [`Agreements::review_bill`].
-    async fn review_one(
-        &self,
-        id: &AgreementId,
-        bill: BillId,
-        held: &HeldBill,
-    ) -> Result<bool, AgreementError> {
-        let mut fresh: Option<HeldBill> = None;
-        for _ in 0..MAX_STEPS {
-            let Some(agreement) = self.adapters.store.agreement(&self.tenant, id).await? else {
-                return Ok(false);
-            };
-            let now = fresh.as_ref().unwrap_or(held);
-            // A lapse is no news of a look: only the sweep finds it, after it asked Sienge.
-            let step = self
-                .next_step(&agreement, bill, now)
-                .filter(|step| !is_lapse(step));
-            let Some(step) = step else {
-                return Ok(
-                    agreement.state.name() == StateName::Broken && holds_remake(&agreement, now)
-                );
-            };
-            if fresh.is_none() {
-                // Somebody may have looked at the bill since; a step is taken on what is held now.
-                fresh = Some(self.adapters.store.load_bill(&self.tenant, bill).await?);
-                continue;
-            }
-            let gone = Step::Break {
-                how: Breaking::ErpGone,
-            };
-            if step == gone && self.find_remake(&agreement).await?.is_some() {
-                // Sienge has it; the next look shows it.
-                return Ok(false);
-            }
-            match self.take(&agreement, &step).await {
-                Ok(after) => {
-                    let state = after.state.name().as_str();
-                    tracing::info!(tenant = %self.tenant, agreement = %id, %bill, state, "agreement reviewed");
-                }
-                Err(error) if error.is_conflict() => fresh = None,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
-    }
-
-    fn next_step(&self, agreement: &Agreement, bill: BillId, held: &HeldBill) -> Option<Step> {
-        let settings = self.agreement_settings(agreement.creditor);
-        let classes = &self.settings.settlement_classes;
-        review(
-            agreement,
-            bill,
-            held,
-            &settings,
-            classes,
-            &self.holidays(agreement.creditor),
-            self.today,
-        )
-    }
-
-    /// The break that a passed term calls for, when its bills as held call for nothing else.
-    async fn lapse_of(&self, agreement: &Agreement) -> Result<Option<Step>, AgreementError> {
-        let bills = self.bills_of(agreement.bills()).await?;
-        let settled = bills.values().all(|held| held.pending_events.is_empty());
-        let mut steps = bills
-            .iter()
-            .map(|(bill, held)| self.next_step(agreement, *bill, held));
-        let lapse = steps.next().flatten().filter(is_lapse);
-        Ok(lapse.filter(|lapse| settled && steps.all(|step| step.as_ref() == Some(lapse))))
-    }
-}
 
 impl Session {
     /// Breaks an agreement whose term passed by what is held, unless Sienge knows of a payment on any of its bills: a webhook may be late, and a break is
@@ -206,16 +109,6 @@ impl Session {
     }
 }
 
-/// Whether a term passed, by what is held.
-const fn is_lapse(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Break {
-            how: Breaking::Lapsed { .. }
-        }
-    )
-}
-
 /// Agreements that something is due of: intentions without a known end, proposals past their day, and once a day everything being paid.
 /// Answers how many were seen to, by tenant.
 pub async fn sweep(
@@ -284,13 +177,5 @@ async fn put_off(
         .await
     {
         tracing::warn!(%tenant, agreement = %due.id, %error, "agreement not put off");
-    }
-}
-
-/// A review is no command: what the agreement does not allow is no answer to anybody.
-fn only_flow(error: AgreementError) -> FlowError {
-    match error {
-        AgreementError::Flow(error) => error,
-        other => FlowError::Stopped(other.to_string()),
     }
 }

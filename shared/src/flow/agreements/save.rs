@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 
-use super::{AgreementError, MAX_CONFLICTS};
+use super::AgreementError;
+use super::book::MAX_CONFLICTS;
 use crate::agreement::{Agreement, AgreementKind, AgreementState, NewAgreement, Terms, draft};
 use crate::flow::{Adapters, Session};
 use crate::ids::{AgreementId, BillId, InstallmentId, TenantId};

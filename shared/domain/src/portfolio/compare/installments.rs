@@ -10,7 +10,7 @@ use crate::portfolio::{
     Opened, Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
 };
 
-use super::Comparison;
+use super::comparison::Comparison;
 use super::payments::{self, Step};
 use super::view::View;
 

@@ -12,6 +12,7 @@
 //!   event once.
 
 mod agreed;
+mod comparison;
 mod contracts;
 mod draft;
 mod events;
@@ -36,6 +37,7 @@ use crate::portfolio::Change;
 
 pub use returned::return_installments;
 
+use comparison::Comparison;
 use draft::Draft;
 use installments::{Lens, Stance};
 use route::{Judged, Route};
@@ -137,14 +139,6 @@ struct Remakes {
     closes_ours: bool,
     /// The negotiations of the other installments that were remade.
     foreign: Vec<u32>,
-}
-
-struct Comparison<'a> {
-    held: &'a HeldBill,
-    view: &'a View<'a>,
-    scope: Scope,
-    policy: &'a Policy<'a>,
-    today: Date,
 }
 
 impl Comparison<'_> {

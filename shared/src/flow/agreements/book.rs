@@ -1,0 +1,147 @@
+//! One tenant's agreements as stored: read, written with their claims and events, taken a step further.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::AgreementError;
+use crate::agreement::{
+    Agreement, AgreementSettings, AgreementState, Step, Transition, transition,
+};
+use crate::calendar::{self, Date, HolidayRules, Timestamp};
+use crate::flow::outbox::publish;
+use crate::flow::{Adapters, FlowError};
+use crate::ids::{AgreementId, BillId, CreditorId, TenantId};
+use crate::portfolio::{Claims, HeldBill};
+use crate::settings::{CreditorSettings, TenantSettings};
+use crate::sienge::Client;
+use crate::store::{AgreementWrite, StoreError};
+
+/// How often a write that met another one is computed again.
+pub(super) const MAX_CONFLICTS: usize = 6;
+/// How long the sweep leaves an agreement that is being paid alone: it does what the reviews after reads of its bills left undone.
+pub(super) const DAILY: SignedDuration = SignedDuration::from_hours(24);
+/// Until an agreement that could not be seen to is tried again.
+pub(super) const HOURLY: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long an attempt may be under way: longer than any invocation that may have sent it, and than Sienge takes for it.
+pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(16);
+
+/// When the sweep must look at an agreement next.
+fn due(agreement: &Agreement, now: Timestamp) -> Option<Timestamp> {
+    match agreement.state {
+        AgreementState::Proposed { expires_on } => Some(calendar::begins(
+            expires_on.tomorrow().unwrap_or(expires_on),
+        )),
+        AgreementState::AwaitingErp { sent_at, .. } => Some(later(sent_at, GRACE)),
+        // Its bill was read at once, unless somebody died.
+        AgreementState::Active if agreement.is_just_remade(calendar::business_date(now)) => {
+            Some(later(now, GRACE))
+        }
+        AgreementState::Active => Some(later(now, DAILY)),
+        _ => None,
+    }
+}
+
+pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// One tenant's agreements, as far as they need no read of bills.
+pub struct Agreements {
+    pub(in crate::flow) tenant: TenantId,
+    pub(in crate::flow) settings: Arc<TenantSettings>,
+    pub(in crate::flow) creditors: Arc<BTreeMap<CreditorId, CreditorSettings>>,
+    pub(in crate::flow) adapters: Adapters,
+    pub(in crate::flow) sienge: Client,
+    pub(in crate::flow) today: Date,
+}
+
+impl Agreements {
+    pub(super) fn now(&self) -> Timestamp {
+        (self.adapters.clock)()
+    }
+
+    /// An agreement.
+    pub(super) async fn agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
+        let found = self.adapters.store.agreement(&self.tenant, id).await?;
+        found.ok_or_else(|| AgreementError::Unknown(id.clone()))
+    }
+
+    pub(super) fn agreement_settings(&self, creditor: CreditorId) -> AgreementSettings {
+        let creditor = self.creditors.get(&creditor);
+        creditor
+            .map(|creditor| creditor.agreements.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn holidays(&self, creditor: CreditorId) -> HolidayRules {
+        let creditor = self.creditors.get(&creditor);
+        creditor
+            .map(|creditor| creditor.calculation.holidays.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) async fn bills_of(
+        &self,
+        bills: impl IntoIterator<Item = BillId>,
+    ) -> Result<BTreeMap<BillId, HeldBill>, StoreError> {
+        let bills: Vec<BillId> = bills.into_iter().collect();
+        let loaded = self.adapters.store.load_bills(&self.tenant, &bills).await;
+        loaded
+            .into_iter()
+            .map(|(bill, held)| Ok((bill, held?)))
+            .collect()
+    }
+
+    /// A bill of which no commit is under way: what it shows is all that was seen.
+    pub(super) async fn whole_bill(&self, bill: BillId) -> Result<HeldBill, AgreementError> {
+        let held = self.adapters.store.load_bill(&self.tenant, bill).await?;
+        if held.pending_events.is_empty() {
+            return Ok(held);
+        }
+        let text = format!("o contrato {bill} está sendo atualizado; tente de novo em instantes");
+        Err(FlowError::Stopped(text).into())
+    }
+
+    /// Writes a transition, then publishes what it tells. A publication that fails is no loss: the events are in the outbox.
+    pub(super) async fn write_agreement(
+        &self,
+        step: &Transition,
+        claims: &BTreeMap<BillId, Claims>,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let write = AgreementWrite {
+            agreement: &step.agreement,
+            claims,
+            events: &step.events,
+            due_at: due(&step.agreement, now).or_else(|| {
+                self.returns_originals(&step.agreement)
+                    .then(|| later(now, GRACE))
+            }),
+            now,
+        };
+        self.adapters.store.save_agreement(&write).await?;
+        let Adapters { store, bus, .. } = &self.adapters;
+        publish(store, &**bus, &self.tenant, &step.events).await;
+        Ok(())
+    }
+
+    /// Takes a step from the agreement as it was read. [`StoreError::Conflict`]: it is not so any more.
+    pub(super) async fn step_from(
+        &self,
+        agreement: &Agreement,
+        step: &Step,
+    ) -> Result<Agreement, AgreementError> {
+        let settings = self.agreement_settings(agreement.creditor);
+        let moved = transition(agreement, step, &settings, self.today)?;
+        let claims = self
+            .adapters
+            .store
+            .claims(&self.tenant, agreement.bills())
+            .await?;
+        self.write_agreement(&moved, &claims).await?;
+        Ok(moved.agreement)
+    }
+}
