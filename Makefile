@@ -10,7 +10,7 @@ SAM_VENV := .venv-sam/bin
 SAM_READY := .venv-sam/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stop reset status invoke tenant api-key test lint test-rust test-long test-template test-e2e bench
+.PHONY: help demo stop reset status invoke tenant api-key test lint test-rust test-long mutants test-template test-e2e bench
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ test-rust: ## Unit, property, contract and store tests
 
 test-long: ## Crashes at every effect, a thousand rounds of races, 50 stories, 1,000 contracts: not part of `make test`, takes long
 	PONTE_CRASHES=all PONTE_ROUNDS=1000 PONTE_STORIES=50 PONTE_CONTRACTS=1000 cargo test --workspace --locked --test functions -- crashes agreements races stories big_loads
+
+mutants: ## Faults that the simulation must find: not part of `make test`, takes long (ARGS="breaker")
+	@$(PYTHON) tests/mutants/run.py $(ARGS)
 
 test-template: $(READY) ## The template's invariants
 	$(VENV)/python -m pytest -q tests/template

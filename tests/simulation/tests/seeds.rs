@@ -1,11 +1,12 @@
 //! Thousands of seeded stories: see the crate.
 //!
-//! `PONTE_SEEDS=100000 cargo test -p simulation` runs more of them, `PONTE_SEED=4711` one again.
+//! `PONTE_SEEDS=100000 cargo test -p simulation` runs more of them, `PONTE_SEED=4711` one again; `PONTE_FIRST=1` ends at the
+//! first that fails.
 
 #![allow(clippy::unwrap_used)]
 
 use std::panic::catch_unwind;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use simulation::{Counts, run};
 
@@ -24,17 +25,21 @@ fn whatever_happens_one_sync_and_one_batimento_find_both_sides_equal() {
     }
     let seeds = number("PONTE_SEEDS").unwrap_or(SEEDS);
     let began = std::time::Instant::now();
-    let next = AtomicU64::new(0);
+    let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let first_only = std::env::var("PONTE_FIRST").is_ok();
     let work = || {
         let (mut sum, mut failed) = (Counts::default(), Vec::new());
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds {
+            if seed >= seeds || (first_only && stop.load(Ordering::Relaxed)) {
                 return (sum, failed);
             }
             match catch_unwind(|| run(seed)) {
                 Ok(counts) => sum.add(counts),
-                Err(_) => failed.push(seed),
+                Err(_) => {
+                    failed.push(seed);
+                    stop.store(true, Ordering::Relaxed);
+                }
             }
         }
     };
