@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use harness::database::{Database, Fault, at, tenant};
 use jiff::civil::date;
-use ponte::ids::{BillId, CreditorId, EnterpriseId};
+use ponte::ids::{BillId, CreditorId, EnterpriseId, InstallmentId};
+use ponte::intake::{EventHeader, Hints, Receiver};
 use ponte::portfolio::Critique;
 use ponte::sienge::{CallLog, CallRecord};
 use ponte::store::{
@@ -19,14 +20,23 @@ const NOW: &str = "2026-11-22T08:00:00Z";
 fn webhook(id: &str, body: &[u8]) -> InboundWebhook {
     InboundWebhook {
         tenant: tenant(),
-        receiver: "SiengePagamentos".to_owned(),
-        event: "RECEIPT_PROCESSED".to_owned(),
+        receiver: Receiver::find("SiengePagamentos").unwrap(),
+        event: EventHeader::read(Some("RECEIPT_PROCESSED")),
         id: id.to_owned(),
         while_waiting: false,
         received_at: at(NOW),
-        headers: BTreeMap::from([("x-sienge-event".to_owned(), "RECEIPT_PROCESSED".to_owned())]),
+        headers: BTreeMap::from([("x-sienge-hook-id".to_owned(), "5f0c1a2e".to_owned())]),
         body: body.to_vec(),
-        bill: Some(BillId(295)),
+        hints: pointing_at(295),
+    }
+}
+
+fn pointing_at(bill: i64) -> Hints {
+    Hints {
+        bills: BTreeSet::from([BillId(bill)]),
+        installment: Some(InstallmentId(12)),
+        was_there: true,
+        ..Hints::default()
     }
 }
 
@@ -293,7 +303,7 @@ async fn credentials_in_headers_are_not_stored() {
     }
     database.store.accept(&webhook).await.unwrap();
     let stored = format!("{:?}", database.items("journal").await);
-    assert!(stored.contains("x-sienge-event") && !stored.contains("secret-token"));
+    assert!(stored.contains("x-sienge-hook-id") && !stored.contains("secret-token"));
 }
 
 #[tokio::test]
@@ -771,11 +781,11 @@ async fn a_webhook_is_listed_by_day_and_bill_when_it_is_finished_and_only_waits_
         (WebhookState::Failed, "failed", 703),
     ] {
         let of_a_bill = InboundWebhook {
-            bill: Some(BillId(bill)),
+            hints: pointing_at(bill),
             ..webhook(word, b"{}")
         };
         let of_none = InboundWebhook {
-            bill: None,
+            hints: Hints::default(),
             ..webhook(&format!("{word}-no-bill"), b"{}")
         };
         let before = store
@@ -787,7 +797,7 @@ async fn a_webhook_is_listed_by_day_and_bill_when_it_is_finished_and_only_waits_
             store.accept(webhook).await.unwrap();
             assert!(pending(store).await.contains(&webhook.key()));
         }
-        let bill = of_a_bill.bill.unwrap();
+        let bill = of_a_bill.bill().unwrap();
         assert_eq!(
             store
                 .journal_of_day(&tenant(), day, "webhook", 100)
@@ -806,7 +816,7 @@ async fn a_webhook_is_listed_by_day_and_bill_when_it_is_finished_and_only_waits_
         );
         for webhook in [&of_a_bill, &of_none] {
             let about_its_bill = Finish {
-                bill: webhook.bill,
+                bill: webhook.bill(),
                 ..finish(&webhook.key(), state)
             };
             store.finish(&about_its_bill, at(NOW)).await.unwrap();
@@ -847,7 +857,7 @@ async fn the_costs_are_those_of_the_data_model() {
     store.load_webhooks(&[webhook.key()]).await.unwrap();
     assert_eq!(units(), 1.0, "loading it");
     let about_its_bill = Finish {
-        bill: webhook.bill,
+        bill: webhook.bill(),
         ..finish(&webhook.key(), WebhookState::Done)
     };
     store.finish(&about_its_bill, at(NOW)).await.unwrap();

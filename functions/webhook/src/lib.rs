@@ -17,8 +17,8 @@ use std::time::Duration;
 use ponte::aws::{Inbox, InboxMessage, SecretError, Secrets};
 use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
-use ponte::ids::{BillId, TenantId};
-use ponte::intake::{self, Event, Receiver};
+use ponte::ids::TenantId;
+use ponte::intake::{self, Event, EventHeader, Hints, Receiver};
 use ponte::store::{Accepted, InboundWebhook, JournalKey, Store};
 use ponte::telemetry::{self, Metric};
 
@@ -35,8 +35,6 @@ const REJECTED_REMEMBERED: Duration = Duration::from_mins(10);
 const MAX_REJECTED: usize = 1_000;
 /// The longest header kept.
 const MAX_HEADER_CHARS: usize = 80;
-/// The longest `x-sienge-event`: some twenty names. It is read once more from the journal, so what is read here is what is kept.
-const MAX_EVENT_CHARS: usize = 1_000;
 
 /// One delivery, as the HTTP edge read it.
 #[derive(Clone, Copy)]
@@ -191,18 +189,19 @@ impl Webhook {
 
     /// Answers one delivery. Never fails: every trouble has its answer.
     pub async fn deliver(&self, delivery: Delivery<'_>) -> Answer {
-        let delivery = Delivery {
-            event: delivery
-                .event
-                .map(|event| beginning(event, MAX_EVENT_CHARS)),
-            ..delivery
-        };
         let tenant = delivery.tenant.and_then(|text| TenantId::parse(text).ok());
+        let Some(receiver) = Receiver::find(delivery.receiver) else {
+            self.refusals.add(None, Why::UnknownReceiver);
+            self.tell_refusals(delivery.at);
+            return Answer::UnknownReceiver;
+        };
+        let event = EventHeader::read(delivery.event);
         // Stored a moment too late, it comes again as a duplicate; unanswered, it would too.
-        let decided = tokio::time::timeout(ANSWER_WITHIN, self.decide(&delivery, tenant.as_ref()));
+        let decided = self.decide(&delivery, receiver, &event, tenant.as_ref());
+        let decided = tokio::time::timeout(ANSWER_WITHIN, decided);
         let answer = decided.await.unwrap_or(Answer::NotStored);
         self.tell_refusals(delivery.at);
-        if let Answer::Unauthorized | Answer::UnknownReceiver = answer {
+        if answer == Answer::Unauthorized {
             return answer;
         }
         telemetry::count(
@@ -212,9 +211,10 @@ impl Webhook {
             delivery.at,
         );
         if let Some(tenant) = &tenant {
-            self.tell_unknown(&delivery, tenant, &answer).await;
+            self.tell_unknown(receiver, &event, tenant, &answer, delivery.at)
+                .await;
         }
-        let receiver = Receiver::find(delivery.receiver).map_or("-", Receiver::name);
+        let receiver = receiver.name();
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
         // Of one answered 200 the metric and the journal tell: most of all lines would say it a third time.
         if answer.status() != 200 {
@@ -232,11 +232,13 @@ impl Webhook {
         answer
     }
 
-    async fn decide(&self, delivery: &Delivery<'_>, tenant: Option<&TenantId>) -> Answer {
-        let Some(receiver) = Receiver::find(delivery.receiver) else {
-            self.refusals.add(None, Why::UnknownReceiver);
-            return Answer::UnknownReceiver;
-        };
+    async fn decide(
+        &self,
+        delivery: &Delivery<'_>,
+        receiver: Receiver,
+        event: &EventHeader,
+        tenant: Option<&TenantId>,
+    ) -> Answer {
         let credential = delivery.authorization.and_then(intake::credential);
         let (Some(tenant), Some(credential)) = (tenant, credential) else {
             let why = match tenant {
@@ -277,12 +279,12 @@ impl Webhook {
                 return Answer::NotStored;
             }
         }
-        let (bill, answer) = match intake::read(receiver, delivery.event, delivery.body) {
-            Ok((Event::Unused, _)) => (None, Answer::Unused),
-            Ok((_, hints)) => (hints.bills.first().copied(), Answer::Received),
-            Err(why) => (None, Answer::Unreadable(why.to_string())),
+        let (hints, answer) = match intake::read(receiver, event, delivery.body) {
+            Ok((Event::Unused, hints)) => (hints, Answer::Unused),
+            Ok((_, hints)) => (hints, Answer::Received),
+            Err(why) => (Hints::default(), Answer::Unreadable(why.to_string())),
         };
-        self.keep(inbound(receiver, delivery, tenant, bill), answer)
+        self.keep(inbound(receiver, event, delivery, tenant, hints), answer)
             .await
     }
 
@@ -300,13 +302,19 @@ impl Webhook {
     }
 
     /// An event that nobody knows is counted, and told once a day, whatever became of the delivery.
-    async fn tell_unknown(&self, delivery: &Delivery<'_>, tenant: &TenantId, answer: &Answer) {
+    async fn tell_unknown(
+        &self,
+        receiver: Receiver,
+        event: &EventHeader,
+        tenant: &TenantId,
+        answer: &Answer,
+        at: Timestamp,
+    ) {
         if let Answer::Received | Answer::Unused | Answer::Unreadable(_) = answer
-            && let Some(receiver) = Receiver::find(delivery.receiver)
-            && let Some(name) = receiver.unknown_event(delivery.event)
+            && let Some(name) = receiver.unknown_event(event)
         {
             self.unknown
-                .tell(&self.store, tenant, receiver, name, delivery.at)
+                .tell(&self.store, tenant, receiver, name, at)
                 .await;
         }
     }
@@ -378,8 +386,7 @@ impl Webhook {
 }
 
 fn why_unused(webhook: &InboundWebhook) -> String {
-    let receiver = Receiver::find(&webhook.receiver);
-    match receiver.and_then(|receiver| receiver.unknown_event(Some(&webhook.event))) {
+    match webhook.receiver.unknown_event(&webhook.event) {
         Some(name) => format!("evento desconhecido: {name}"),
         None => "evento sem uso".to_owned(),
     }
@@ -393,17 +400,18 @@ fn beginning(text: &str, chars: usize) -> &str {
 
 fn inbound(
     receiver: Receiver,
+    event: &EventHeader,
     delivery: &Delivery<'_>,
     tenant: &TenantId,
-    bill: Option<BillId>,
+    hints: Hints,
 ) -> InboundWebhook {
     let bounded =
         |text: Option<&str>| beginning(text.unwrap_or_default(), MAX_HEADER_CHARS).to_owned();
-    let id = intake::event_id(receiver, delivery.event, delivery.id, delivery.body);
+    let id = intake::event_id(receiver, event, delivery.id, delivery.body);
     InboundWebhook {
         tenant: tenant.clone(),
-        receiver: receiver.name().to_owned(),
-        event: delivery.event.unwrap_or_default().to_owned(),
+        receiver,
+        event: event.clone(),
         id: id.text,
         while_waiting: id.is_digest,
         received_at: delivery.at,
@@ -412,6 +420,6 @@ fn inbound(
             ("source-ip".to_owned(), bounded(delivery.source_ip)),
         ]),
         body: delivery.body.to_vec(),
-        bill,
+        hints,
     }
 }

@@ -30,12 +30,12 @@ impl UnknownEvents {
         store: &Store,
         tenant: &TenantId,
         receiver: Receiver,
-        name: String,
+        name: &str,
         at: Timestamp,
     ) {
         let name = self.bounded(name).await;
-        telemetry::count_event(Metric::WebhookUnknownEvent, &name, at);
-        let text = text(receiver, &name);
+        telemetry::count_event(Metric::WebhookUnknownEvent, name, at);
+        let text = text(receiver, name);
         let key = (tenant.clone(), business_date(at), text.clone());
         if self.told.lock().await.contains(&key) {
             return;
@@ -59,12 +59,12 @@ impl UnknownEvents {
         }
     }
 
-    async fn bounded(&self, name: String) -> String {
+    async fn bounded<'a>(&self, name: &'a str) -> &'a str {
         let mut names = self.names.lock().await;
-        if !names.contains(&name) && names.len() >= MAX_NAMES {
-            return OTHER.to_owned();
+        if !names.contains(name) && names.len() >= MAX_NAMES {
+            return OTHER;
         }
-        names.insert(name.clone());
+        names.insert(name.to_owned());
         name
     }
 }

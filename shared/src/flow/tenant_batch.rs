@@ -128,7 +128,7 @@ async fn load<'a>(
             .filter(|(_, key)| !known.contains(key))
         {
             if let Some(Err(error)) = journal.webhooks(std::slice::from_ref(key)).await?.pop() {
-                damaged.push((delivered, error.to_string()));
+                damaged.push((delivered, format!("webhook guardado ilegível: {error}")));
             }
         }
     }

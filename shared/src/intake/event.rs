@@ -1,4 +1,4 @@
-//! The names of Sienge's events, as a header brings them.
+//! Sienge's events, and the header that names them.
 
 /// What an event is about, as far as Ponte cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ const UNUSED_FAMILIES: [&str; 17] = [
     "TECHNICAL_ASSISTANCE_",
 ];
 
+/// The longest header that is read and kept: some twenty names.
+const HEADER_CHARS: usize = 1_000;
 /// Longest name of an unknown event that is repeated to people.
 const NAME_CHARS: usize = 60;
 /// Digits that such a name may have: a version, and nobody's document.
@@ -97,19 +99,29 @@ impl Event {
     }
 }
 
-/// What a header names: each event once, and what nobody knows.
+/// The header `x-sienge-event`, read once: as it came, each event that it names, and what nobody knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Named {
-    pub known: Vec<Event>,
+pub struct EventHeader {
+    text: String,
+    pub(super) known: Vec<Event>,
     /// The first unknown name, fit to be shown.
-    pub unknown: Option<String>,
+    pub(super) unknown: Option<String>,
 }
 
-impl Named {
-    /// Reads the header; one that came twice arrives as a list.
-    pub fn read(header: &str) -> Self {
-        let mut named = Self::default();
-        for name in header
+impl EventHeader {
+    /// Reads the header, which may be absent; one that came twice arrives as a list, and of an endless one only the beginning counts.
+    #[must_use]
+    pub fn read(header: Option<&str>) -> Self {
+        let mut named = Self {
+            text: header
+                .into_iter()
+                .flat_map(str::chars)
+                .take(HEADER_CHARS)
+                .collect(),
+            ..Self::default()
+        };
+        for name in named
+            .text
             .split(',')
             .map(spelled)
             .filter(|name| !name.is_empty())
@@ -121,6 +133,12 @@ impl Named {
             }
         }
         named
+    }
+
+    /// As it came; empty when it did not.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 }
 
@@ -154,7 +172,7 @@ mod tests {
     use super::*;
 
     fn known(header: &str) -> Vec<Event> {
-        let named = Named::read(header);
+        let named = EventHeader::read(Some(header));
         assert_eq!(named.unknown, None, "{header}");
         named.known
     }
@@ -179,11 +197,12 @@ mod tests {
         assert_eq!(known("PURCHASE_ORDER_CREATED"), [Event::Unused]);
         assert_eq!(known("KEYS_HANDOVER_CREATED"), [Event::Unused]);
         assert_eq!(known(" , "), []);
+        assert_eq!(EventHeader::read(None), EventHeader::default());
     }
 
     #[test]
     fn an_unknown_name_is_shown_and_nothing_else_is() {
-        let unknown = |header: &str| Named::read(header).unknown;
+        let unknown = |header: &str| EventHeader::read(Some(header)).unknown;
         for name in [
             "RECEIPT_PROCESSED_V2",
             "SALES_CONTRACT_CANCELLED",

@@ -9,6 +9,6 @@ mod sienge;
 mod unreadable;
 
 pub use authorization::{authorized, credential};
-pub use event::{Event, OTHER};
+pub use event::{Event, EventHeader, OTHER};
 pub use sienge::{EventId, Hints, Receiver, event_id, read, stored_id};
 pub use unreadable::Unreadable;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::body::{Body, Ids};
-use super::event::{Event, Named};
+use super::event::{Event, EventHeader};
 use super::unreadable::Unreadable;
 use crate::digest::sha256_hex;
 use crate::ids::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
@@ -85,54 +87,62 @@ impl Receiver {
 
     /// The unknown event that a header names, fit to be shown. Of SPC Sienge publishes none: whatever comes there is right.
     #[must_use]
-    pub fn unknown_event(self, header: Option<&str>) -> Option<String> {
+    pub fn unknown_event(self, header: &EventHeader) -> Option<&str> {
         match self.own() {
             Some(Event::CreditBureau) => None,
-            _ => Named::read(header.unwrap_or_default()).unknown,
+            _ => header.unknown.as_deref(),
         }
     }
 
     /// What a delivery may be of, the likeliest first. At a named receiver the address decides, and the header refines it among the events that
     /// are of use; at the general one the header names it, and one that nobody knows is of no use.
-    fn events(self, header: &str) -> Vec<Event> {
-        let told = Named::read(header);
-        let useful = told
-            .known
-            .iter()
-            .copied()
-            .find(|event| *event != Event::Unused);
-        let unused = told.known.contains(&Event::Unused).then_some(Event::Unused);
+    fn events(self, header: &EventHeader) -> Vec<Event> {
+        let known = &header.known;
+        let useful = known.iter().copied().find(|event| *event != Event::Unused);
+        let unused = known.contains(&Event::Unused).then_some(Event::Unused);
         match self.own() {
-            Some(own) if own == Event::CreditBureau || told.known.contains(&own) => vec![own],
+            Some(own) if own == Event::CreditBureau || known.contains(&own) => vec![own],
             Some(own) => useful.into_iter().chain([own]).chain(unused).collect(),
             None => {
-                let unknown = told.unknown.map(|_| Event::Unused);
+                let unknown = header.unknown.as_ref().map(|_| Event::Unused);
                 useful.or(unused).or(unknown).into_iter().collect()
             }
         }
     }
 }
 
-/// Where a delivery tells us to look.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Where a delivery tells us to look: ids, and nothing else of what came.
+///
+/// Kept with the webhook, what is empty left out. A field that is not known is refused: code of the day before would pass over what it names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Hints {
     /// Bills to read.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub bills: BTreeSet<BillId>,
     /// Whether the boletos of those bills are the matter, which only some sources tell.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub boleto: bool,
     /// The installment of the (only) bill that it is news of, if Sienge has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub installment: Option<InstallmentId>,
     /// Whether that one was paid or changed: it was there before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub was_there: bool,
     /// The installment of the (only) bill that was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gone: Option<InstallmentId>,
     /// Sales contracts to read.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub sales_contracts: BTreeSet<SalesContractId>,
     /// Customers to read.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub customers: BTreeSet<CustomerId>,
     /// Units to read.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub units: BTreeSet<UnitId>,
     /// What stands among these ids and is none that Sienge may hold.
+    #[serde(skip_serializing_if = "is_zero")]
     pub unusable: usize,
 }
 
@@ -140,10 +150,10 @@ pub struct Hints {
 /// body is of neither, an event of no use is of none.
 pub fn read(
     receiver: Receiver,
-    header: Option<&str>,
+    header: &EventHeader,
     body: &[u8],
 ) -> Result<(Event, Hints), Unreadable> {
-    let events = receiver.events(header.unwrap_or_default());
+    let events = receiver.events(header);
     let body = if events.is_empty() {
         Err(Unreadable::NoEvent)
     } else {
@@ -198,6 +208,14 @@ fn hints(event: Event, body: &Body<'_>) -> Result<Hints, Unreadable> {
         Event::Unused => {}
     }
     Ok(hints)
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Hints {
@@ -258,7 +276,7 @@ pub struct EventId {
 #[must_use]
 pub fn event_id(
     receiver: Receiver,
-    event: Option<&str>,
+    header: &EventHeader,
     sienge_id: Option<&str>,
     body: &[u8],
 ) -> EventId {
@@ -268,11 +286,7 @@ pub fn event_id(
             is_digest: false,
         };
     }
-    let digest = sha256_hex(&[
-        receiver.name().as_bytes(),
-        event.unwrap_or_default().as_bytes(),
-        body,
-    ]);
+    let digest = sha256_hex(&[receiver.name().as_bytes(), header.as_str().as_bytes(), body]);
     EventId {
         text: format!("sha256-{digest}"),
         is_digest: true,
@@ -303,7 +317,11 @@ mod tests {
     use super::*;
 
     fn read_hints(event: &str, body: &[u8]) -> Result<Hints, Unreadable> {
-        read(Receiver::Sienge, Some(event), body).map(|(_, hints)| hints)
+        read(Receiver::Sienge, &header(Some(event)), body).map(|(_, hints)| hints)
+    }
+
+    fn header(text: Option<&str>) -> EventHeader {
+        EventHeader::read(text)
     }
 
     #[test]
@@ -315,6 +333,27 @@ mod tests {
         .unwrap();
         assert_eq!(hints.bills, BTreeSet::from([BillId(295)]));
         assert!(!hints.boleto);
+    }
+
+    #[test]
+    fn what_is_kept_of_hints_is_small_and_read_back_whole() {
+        let hints = read_hints(
+            "RECEIPT_PROCESSED",
+            br#"{"billId": 295, "installmentId": 1, "billReceivableId": "x"}"#,
+        );
+        let hints = hints.unwrap();
+        let kept = serde_json::to_string(&hints).unwrap();
+        assert_eq!(
+            kept,
+            r#"{"bills":[295],"installment":1,"was_there":true,"unusable":1}"#
+        );
+        assert_eq!(serde_json::from_str::<Hints>(&kept).unwrap(), hints);
+        assert_eq!(serde_json::to_string(&Hints::default()).unwrap(), "{}");
+        assert_eq!(
+            serde_json::from_str::<Hints>("{}").unwrap(),
+            Hints::default()
+        );
+        assert!(serde_json::from_str::<Hints>(r#"{"invoices":[7]}"#).is_err());
     }
 
     #[test]
@@ -470,7 +509,7 @@ mod tests {
     fn at_a_named_receiver_the_address_decides_and_the_header_refines_it() {
         const BODY: &[u8] = br#"{"billId": 295, "installmentId": 1}"#;
         let payments = Receiver::find("siengepagamentos").unwrap();
-        let event = |header| read(payments, header, BODY).unwrap().0;
+        let event = |text| read(payments, &header(text), BODY).unwrap().0;
         for own in [
             None,
             Some(""),
@@ -487,26 +526,23 @@ mod tests {
             event(Some("RECEIVABLE_INSTALLMENT_REMOVED")),
             Event::InstallmentRemoved
         );
-        let nothing = read(payments, Some("RECEIPT_PROCESSED_V2"), b"{}");
+        let newer = header(Some("RECEIPT_PROCESSED_V2"));
+        let nothing = read(payments, &newer, b"{}");
         assert_eq!(
             nothing,
             Err(Unreadable::Field {
                 field: "receivableBillId"
             })
         );
-        assert_eq!(
-            payments
-                .unknown_event(Some("RECEIPT_PROCESSED_V2"))
-                .as_deref(),
-            Some("RECEIPT_PROCESSED_V2")
-        );
-        assert_eq!(payments.unknown_event(Some("UNIT_UPDATED")), None);
+        assert_eq!(payments.unknown_event(&newer), Some("RECEIPT_PROCESSED_V2"));
+        let known = header(Some("UNIT_UPDATED"));
+        assert_eq!(payments.unknown_event(&known), None);
         let spc = Receiver::find("SiengeSpcInclusao").unwrap();
         assert_eq!(
-            read(spc, Some("ANY"), b"{}").unwrap().0,
+            read(spc, &header(Some("ANY")), b"{}").unwrap().0,
             Event::CreditBureau
         );
-        assert_eq!(spc.unknown_event(Some("ANY")), None);
+        assert_eq!(spc.unknown_event(&header(Some("ANY"))), None);
         assert_eq!(Receiver::find("other"), None);
     }
 
@@ -514,7 +550,7 @@ mod tests {
     fn at_a_named_receiver_an_event_of_no_use_is_of_use_where_the_body_names_what_the_address_looks_at()
      {
         let payments = Receiver::find("siengepagamentos").unwrap();
-        let told = |header, body: &str| read(payments, Some(header), body.as_bytes());
+        let told = |text, body: &str| read(payments, &header(Some(text)), body.as_bytes());
         for header in [
             "PAYMENT_RECEIPT_CREATED",
             "PURCHASE_ORDER_CREATED, KEYS_HANDOVER_CREATED",
@@ -542,8 +578,9 @@ mod tests {
 
     #[test]
     fn at_the_general_receiver_the_header_names_the_event() {
-        let event =
-            |header| read(Receiver::Sienge, header, br#"{"billId": 295}"#).map(|(event, _)| event);
+        let event = |text| {
+            read(Receiver::Sienge, &header(text), br#"{"billId": 295}"#).map(|(event, _)| event)
+        };
         assert_eq!(event(None), Err(Unreadable::NoEvent));
         assert_eq!(event(Some(" , ")), Err(Unreadable::NoEvent));
         assert_eq!(event(Some("PURCHASE_ORDER_X")), Ok(Event::Unused));
@@ -552,25 +589,20 @@ mod tests {
             event(Some("NEW_ONE, RECEIPT_PROCESSED")),
             Ok(Event::ReceiptProcessed)
         );
-        assert_eq!(
-            Receiver::Sienge.unknown_event(Some("PURCHASE_ORDER_X")),
-            None
-        );
-        assert_eq!(
-            Receiver::Sienge
-                .unknown_event(Some("BILL_SPLIT"))
-                .as_deref(),
-            Some("BILL_SPLIT")
-        );
-        assert_eq!(Receiver::Sienge.unknown_event(None), None);
+        for (text, unknown) in [
+            (Some("PURCHASE_ORDER_X"), None),
+            (Some("BILL_SPLIT"), Some("BILL_SPLIT")),
+            (None, None),
+        ] {
+            assert_eq!(Receiver::Sienge.unknown_event(&header(text)), unknown);
+        }
     }
 
     #[test]
     fn an_spc_notice_may_name_no_bill() {
         let spc = |body| {
-            read(Receiver::find("SiengeSpcInclusao").unwrap(), None, body)
-                .unwrap()
-                .1
+            let spc = Receiver::find("SiengeSpcInclusao").unwrap();
+            read(spc, &header(None), body).unwrap().1
         };
         assert!(spc(b"{}").bills.is_empty());
         assert_eq!(
@@ -582,7 +614,7 @@ mod tests {
     #[test]
     fn an_id_is_an_id_whatever_its_length_and_letters() {
         let payments = Receiver::find("SiengePagamentos").unwrap();
-        let of = |id: Option<&str>, body: &[u8]| event_id(payments, None, id, body);
+        let of = |id: Option<&str>, body: &[u8]| event_id(payments, &header(None), id, body);
         assert_eq!(of(Some(" abc-1 "), b"x").text, "abc-1");
         let long = "a".repeat(129);
         for odd in ["a#b", "a b", "ação", long.as_str()] {
@@ -607,7 +639,7 @@ mod tests {
             Some(" , "),
             Some("00000000-0000-0000-0000-000000000000"),
         ] {
-            let id = |receiver, body: &[u8]| event_id(receiver, None, none, body);
+            let id = |receiver, body: &[u8]| event_id(receiver, &header(None), none, body);
             assert!(id(payments, b"x").text.starts_with("sha256-") && id(payments, b"x").is_digest);
             assert_eq!(id(payments, b"x"), id(payments, b"x"));
             assert_ne!(id(payments, b"x"), id(payments, b"y"));

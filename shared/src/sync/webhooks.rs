@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BillSync, FlowError, ReadRequest, Requests, SyncOutcome, Unread as UnreadOf};
 use crate::ids::{BillId, CustomerId, SalesContractId, UnitId};
-use crate::intake::{self, Hints, Receiver};
+use crate::intake::Hints;
 use crate::portfolio::Scope;
-use crate::store::{InboundWebhook, JournalKey, StoredWebhook};
+use crate::store::{JournalKey, StoredWebhook};
 
 impl BillSync {
     /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill is not read for payments and
@@ -17,26 +17,13 @@ impl BillSync {
         webhooks: &[StoredWebhook],
         anew: bool,
     ) -> Result<BTreeMap<JournalKey, Processed>, FlowError> {
-        let mut processed = BTreeMap::new();
-        let mut pointed: Vec<(&StoredWebhook, Hints)> = Vec::new();
-        for webhook in webhooks {
-            match hints(webhook) {
-                Ok(hints) => pointed.push((webhook, hints)),
-                Err(why) => {
-                    tracing::error!(tenant = %self.tenant, key = webhook.key.0, why, "stored webhook can't be read any more; it fails alone");
-                    processed.insert(
-                        webhook.key.clone(),
-                        Processed::new(webhook, SyncOutcome::failed(&why, true)),
-                    );
-                }
-            }
-        }
         let mut bills = Requests::new();
         let mut contracts = BTreeSet::new();
         let mut customers = BTreeSet::new();
         let mut units = BTreeSet::new();
-        for (webhook, hints) in &pointed {
-            let mut request = ReadRequest::of(hints, webhook.webhook.received_at);
+        for StoredWebhook { webhook, .. } in webhooks {
+            let hints = &webhook.hints;
+            let mut request = ReadRequest::of(hints, webhook.received_at);
             request.told_at = request.told_at.filter(|_| !anew);
             for bill in &hints.bills {
                 bills
@@ -63,19 +50,21 @@ impl BillSync {
         } else {
             self.sync_bills(Scope::Webhook, &bills).await?
         };
-        processed.extend(pointed.into_iter().map(|(webhook, hints)| {
-            let bills = bills_of(&hints, &linked);
+        let processed = webhooks.iter().map(|stored| {
+            let hints = &stored.webhook.hints;
+            let bills = bills_of(hints, &linked);
             let synced = unread
-                .of(&hints)
-                .unwrap_or_else(|| outcome_of(&hints, &bills, &outcomes));
+                .of(hints)
+                .unwrap_or_else(|| outcome_of(hints, &bills, &outcomes));
             let one = Processed {
+                synced,
+                arrival: stored.arrival.clone(),
                 bill: bills.first().copied(),
                 unusable: hints.unusable,
-                ..Processed::new(webhook, synced)
             };
-            (webhook.key.clone(), one)
-        }));
-        Ok(processed)
+            (stored.key.clone(), one)
+        });
+        Ok(processed.collect())
     }
 }
 
@@ -89,17 +78,6 @@ pub struct Processed {
     pub bill: Option<BillId>,
     /// What its body names and is no id.
     pub unusable: usize,
-}
-
-impl Processed {
-    fn new(webhook: &StoredWebhook, synced: SyncOutcome) -> Self {
-        Self {
-            synced,
-            arrival: webhook.arrival.clone(),
-            bill: None,
-            unusable: 0,
-        }
-    }
 }
 
 /// What could not be read besides bills, record by record.
@@ -120,22 +98,6 @@ impl Unread {
         let unit = || hints.units.iter().find_map(|id| self.units.get(id));
         contract.or_else(customer).or_else(unit).cloned()
     }
-}
-
-/// Where a stored webhook points. It was readable when it came; the Portuguese text says why it is not any more.
-fn hints(webhook: &StoredWebhook) -> Result<Hints, String> {
-    let InboundWebhook {
-        receiver,
-        event,
-        body,
-        ..
-    } = &webhook.webhook;
-    let found = Receiver::find(receiver).ok_or_else(|| {
-        format!("webhook guardado de um endereço que não existe mais: {receiver}")
-    })?;
-    let (_, hints) = intake::read(found, Some(event), body)
-        .map_err(|why| format!("webhook guardado ilegível: {why}"))?;
-    Ok(hints)
 }
 
 /// The bills a webhook points at, by themselves or through their sales contracts.

@@ -9,7 +9,9 @@
     reason = "a panic is what a fuzzer looks for"
 )]
 
-use ponte::intake::{Event, Receiver, Unreadable, authorized, credential, event_id, read};
+use ponte::intake::{
+    Event, EventHeader, Receiver, Unreadable, authorized, credential, event_id, read,
+};
 use ponte::portfolio::Coverage;
 use ponte::sienge::{
     BillInstallment, Company, CostCenter, Customer, DefaulterRow, Enterprise, ExtractHistoryRow,
@@ -41,19 +43,19 @@ pub fn webhook(data: &[u8]) {
     let receiver = text(receiver)
         .and_then(Receiver::find)
         .unwrap_or(Receiver::Sienge);
-    let event = text(event);
-    let key = event_id(receiver, event, text(id), body).text;
+    let event = EventHeader::read(text(event));
+    let key = event_id(receiver, &event, text(id), body).text;
     assert!(
         (1..=128).contains(&key.len()) && !key.contains('#'),
         "{key}"
     );
-    if let Some(name) = receiver.unknown_event(event) {
+    if let Some(name) = receiver.unknown_event(&event) {
         let is_name = name
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
         assert!(is_name && name.len() <= 60, "{name}");
     }
-    match read(receiver, event, body) {
+    match read(receiver, &event, body) {
         Ok((event, hints)) => {
             assert!(hints.bills.len() <= 1_000);
             let ids = hints

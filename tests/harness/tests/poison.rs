@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use harness::Rig;
 use harness::database::tenant;
 use harness::fakes::Queued;
 use harness::rig::{Told, clock};
+use ponte::ids::BillId;
+use ponte::intake::{EventHeader, Hints, Receiver};
 use ponte::store::{InboundWebhook, WebhookState};
 use serde_json::json;
 use webhook::{Answer, Delivery};
@@ -335,50 +338,92 @@ async fn a_record_that_cannot_be_read_fails_only_the_webhooks_that_name_it() {
 async fn a_stored_webhook_that_cannot_be_read_any_more_fails_and_says_why() {
     let rig = Rig::filled().await;
     let (_, receipt) = receipts(&rig, 1).remove(0);
-    for (id, receiver, body) in [
-        (
-            "old-1",
-            "SiengePagamentos",
-            &br#"{"billId": 4294967296}"#[..],
-        ),
-        ("old-2", "SiengePagamentos", b"not json"),
-        ("old-3", "SiengeAntigo", br#"{"billId": 10001}"#),
-    ] {
-        let webhook = InboundWebhook {
-            tenant: tenant(),
-            receiver: receiver.to_owned(),
-            event: "RECEIPT_PROCESSED".to_owned(),
-            id: id.to_owned(),
-            while_waiting: false,
-            received_at: clock(),
-            headers: std::collections::BTreeMap::new(),
-            body: body.to_vec(),
-            bill: None,
-        };
+    let damaged = [
+        ("old-1", "hints", r#"{"bills":[4294967296]}"#, "2147483647"),
+        ("old-2", "hints", "not json", "where a webhook points"),
+        ("old-3", "hints", r#"{"invoices":[7]}"#, "invoices"),
+        ("old-4", "receiver", "SiengeAntigo", "receiver"),
+    ];
+    for (id, attribute, value, _) in damaged {
+        let webhook = inbound(id, b"{}");
         rig.adapters.store.accept(&webhook).await.unwrap();
-        rig.inbox.put(Queued {
-            body: json!({"tenant": "617", "key": webhook.key().0}).to_string(),
-            deliveries: 0,
-        });
+        let damage = rig.database.raw().update_item().table_name("journal");
+        damage
+            .key("pk", AttributeValue::S(webhook.key().0))
+            .key("sk", AttributeValue::S("head".to_owned()))
+            .update_expression("SET #damaged = :value")
+            .expression_attribute_names("#damaged", attribute)
+            .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
+            .send()
+            .await
+            .unwrap();
+        rig.inbox.put(queued(&webhook));
     }
     rig.tell(&receipt).await;
     for _ in 0..5 {
-        assert_eq!(rig.apply_once().await, 3);
+        assert_eq!(rig.apply_once().await, damaged.len());
     }
     assert_eq!(
         rig.stored(&receipt.id).await.unwrap().state,
         WebhookState::Done
     );
-    for (id, why) in [
-        ("old-1", "2147483647"),
-        ("old-2", "não é JSON"),
-        ("old-3", "SiengeAntigo"),
-    ] {
-        let stored = rig.stored(id).await.unwrap();
-        let note = stored.note.unwrap();
+    let listed = rig.database.items("journal").await;
+    for (id, _, _, why) in damaged {
+        let item = listed
+            .iter()
+            .find(|item| {
+                item.get("webhook_id")
+                    .is_some_and(|it| it.as_s().unwrap() == id)
+            })
+            .unwrap();
+        let text = |name: &str| item[name].as_s().unwrap().as_str();
+        let note = text("note");
         assert!(
-            stored.state == WebhookState::Failed && note.contains(why),
+            text("state") == "failed" && note.starts_with("webhook guardado") && note.contains(why),
             "{id}: {note}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_a_body_points_at_is_read_once_when_it_comes() {
+    let rig = Rig::filled().await;
+    let (bill, _) = receipts(&rig, 1).remove(0);
+    let webhook = InboundWebhook {
+        hints: Hints {
+            bills: [BillId(bill.into())].into(),
+            unusable: 2,
+            ..Hints::default()
+        },
+        ..inbound("pointing", b"not json")
+    };
+    rig.adapters.store.accept(&webhook).await.unwrap();
+    rig.inbox.put(queued(&webhook));
+    rig.apply().await;
+    rig.assert_equal().await;
+    let stored = rig.stored("pointing").await.unwrap();
+    assert_eq!(stored.state, WebhookState::Done);
+    assert!(stored.note.unwrap().contains("2 código(s)"));
+}
+
+/// One that points nowhere.
+fn inbound(id: &str, body: &[u8]) -> InboundWebhook {
+    InboundWebhook {
+        tenant: tenant(),
+        receiver: Receiver::Sienge,
+        event: EventHeader::read(Some("RECEIPT_PROCESSED")),
+        id: id.to_owned(),
+        while_waiting: false,
+        received_at: clock(),
+        headers: std::collections::BTreeMap::new(),
+        body: body.to_vec(),
+        hints: Hints::default(),
+    }
+}
+
+fn queued(webhook: &InboundWebhook) -> Queued {
+    Queued {
+        body: json!({"tenant": "617", "key": webhook.key().0}).to_string(),
+        deliveries: 0,
     }
 }

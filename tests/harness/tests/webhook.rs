@@ -175,7 +175,7 @@ async fn a_payment_that_comes_while_its_like_is_being_applied_is_looked_at_again
         let body = json!({"billId": bill, "installmentId": open[0]}).to_string();
         let id = ponte::intake::event_id(
             ponte::intake::Receiver::Sienge,
-            Some("RECEIPT_PROCESSED"),
+            &ponte::intake::EventHeader::read(Some("RECEIPT_PROCESSED")),
             None,
             body.as_bytes(),
         );

@@ -230,7 +230,7 @@ impl State {
 
     /// Whether a webhook told of a removal that the answers to the invocation that ended did not show yet.
     fn was_too_early(&self, key: &JournalKey) -> bool {
-        let hints = &self.journal[key].hints;
+        let hints = &self.journal[key].inbound.hints;
         let mut answers = hints
             .bills
             .iter()

@@ -169,7 +169,7 @@ impl State {
             // What Sienge refuses, or tells so that nobody can read it, is given up alone.
             let mut answers = self.invocation.answers.values().flatten();
             let unread = answers.any(|answer| answer.has_gap || !answer.unread.is_empty());
-            let refused = webhook.hints.bills.contains(&BillId(REFUSED));
+            let refused = webhook.inbound.hints.bills.contains(&BillId(REFUSED));
             assert!(refused || unread, "given up: {note}");
         }
         self.journal.get_mut(&finish.key).unwrap().state = finish.state;
@@ -180,14 +180,16 @@ impl State {
     fn assert_known_without_a_read(&self, key: &JournalKey) -> u64 {
         let webhook = &self.journal[key];
         let Some(installment) = webhook
+            .inbound
             .hints
             .installment
-            .filter(|_| webhook.hints.was_there)
+            .filter(|_| webhook.inbound.hints.was_there)
         else {
             return 0;
         };
         let is_read = |bill: &&BillId| self.invocation.answers.contains_key(*bill);
         let saved: Vec<&BillId> = webhook
+            .inbound
             .hints
             .bills
             .iter()

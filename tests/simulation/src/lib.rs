@@ -314,22 +314,21 @@ impl State {
     fn inbound(&self, news: News) -> Webhook {
         let id = match news.number {
             Some(number) => number.to_string(),
-            None => format!("{} {}", news.event, news.body),
+            None => format!("{} {}", news.event.as_str(), news.body),
         };
         let inbound = InboundWebhook {
             tenant: self.tenant.clone(),
-            receiver: news.receiver.to_owned(),
+            receiver: news.receiver,
             event: news.event,
             id,
             while_waiting: news.number.is_none(),
             received_at: at(self.second),
             headers: std::collections::BTreeMap::new(),
             body: news.body.into_bytes(),
-            bill: None,
+            hints: news.hints,
         };
         Webhook {
             inbound,
-            hints: news.hints,
             state: WebhookState::Pending,
             operation: news.operation,
             arrival: 0,

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use ponte::ids::{BillId, CreditorId, CustomerId, EnterpriseId, InstallmentId, SalesContractId};
-use ponte::intake::{self, Hints, Receiver};
+use ponte::intake::{self, EventHeader, Hints, Receiver};
 use ponte::portfolio::{
     Coverage, Observation, ObservedBill, ObservedInstallment, Receipt, SettlementKind,
 };
@@ -149,14 +149,15 @@ impl Sienge {
                 None => (GENERAL, event.name.to_owned()),
             };
             let receiver = Receiver::find(address)?;
-            let (_, hints) = intake::read(receiver, Some(&name), body.as_bytes()).ok()?;
+            let event = EventHeader::read(Some(&name));
+            let (_, hints) = intake::read(receiver, &event, body.as_bytes()).ok()?;
             assert!(
                 address == GENERAL || hints != Hints::default(),
                 "{name} at {address} points nowhere: {body}"
             );
             Some(News {
-                receiver: address,
-                event: name,
+                receiver,
+                event,
                 body,
                 number: None,
                 hints,
@@ -170,12 +171,12 @@ impl Sienge {
     /// News of a bill that Sienge refuses whatever it is asked for, beside others.
     pub(super) fn refused(number: u64) -> News {
         let body = format!("{{\"billId\": {REFUSED}, \"installmentId\": 1}}");
-        let event = "RECEIPT_PROCESSED";
-        let receiver = Receiver::find(GENERAL).unwrap();
-        let (_, hints) = intake::read(receiver, Some(event), body.as_bytes()).unwrap();
+        let event = EventHeader::read(Some("RECEIPT_PROCESSED"));
+        let receiver = Receiver::Sienge;
+        let (_, hints) = intake::read(receiver, &event, body.as_bytes()).unwrap();
         News {
-            receiver: GENERAL,
-            event: event.to_owned(),
+            receiver,
+            event,
             body,
             number: Some(number),
             hints,

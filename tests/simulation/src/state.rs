@@ -9,7 +9,6 @@ use jiff::civil::{Date, date};
 use ponte::calendar::Timestamp;
 use ponte::flow::{Task, TaskName};
 use ponte::ids::{BillId, CreditorId, InstallmentId, TenantId};
-use ponte::intake::Hints;
 use ponte::portfolio::{HeldBill, ObservedBill};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::slices::SliceLimits;
@@ -166,7 +165,6 @@ impl Counts {
 /// A stored webhook.
 pub struct Webhook {
     pub inbound: InboundWebhook,
-    pub hints: Hints,
     pub state: WebhookState,
     /// Of which operation it tells.
     pub operation: u64,

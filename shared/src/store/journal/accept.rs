@@ -12,10 +12,9 @@ use super::{
     StoredWebhook, WEBHOOK, WebhookState, bounded, expiry,
 };
 use crate::calendar::business_date;
-use crate::ids::BillId;
+use crate::intake::{EventHeader, Receiver};
 use crate::store::attributes::{
-    Item, binary, get_binary, get_instant, get_number, get_text, key_item, number, opt_number,
-    opt_text, text,
+    Item, binary, get_binary, get_instant, get_text, key_item, number, opt_number, opt_text, text,
 };
 use crate::store::batch::Freshness;
 use crate::store::keys::{self, ItemKey, attribute};
@@ -29,6 +28,8 @@ const BODY_IN_HEAD_BYTES: usize = 300_000;
 const PART_BYTES: usize = 350_000;
 /// Rounds of an arrival that meets others of the same webhook being finished.
 const MAX_ROUNDS: usize = 8;
+/// Where the body points, so that it is read once.
+const HINTS: &str = "hints";
 /// What is kept of a body that cannot be read.
 const REJECTED_KEPT_BYTES: usize = 1024;
 /// Largest body taken: more than API Gateway and Lambda let through.
@@ -119,7 +120,9 @@ impl Store {
             _ => None,
         };
         let packed = packing::pack(kept.unwrap_or(&webhook.body));
-        let mut item = head_item(webhook, state, note, &body_hash);
+        let hints = serde_json::to_string(&webhook.hints)
+            .map_err(|error| StoreError::unreadable("where a webhook points", error))?;
+        let mut item = head_item(webhook, state, note, &body_hash, hints);
         item.insert("body_encoding".to_owned(), text(packed.encoding));
         if packed.bytes.len() <= BODY_IN_HEAD_BYTES {
             item.insert("body".to_owned(), binary(packed.bytes));
@@ -237,10 +240,12 @@ fn head_item(
     state: WebhookState,
     note: Option<&str>,
     body_hash: &str,
+    hints: String,
 ) -> Item {
     let key = webhook.key();
     let tenant = &webhook.tenant;
     let day = business_date(webhook.received_at);
+    let (receiver, event) = (webhook.receiver.name(), webhook.event.as_str());
     let headers = webhook
         .headers
         .iter()
@@ -257,10 +262,11 @@ fn head_item(
         ("state".to_owned(), text(state.name())),
         (
             "summary".to_owned(),
-            text(bounded(&format!("{}: {}", webhook.receiver, webhook.event))),
+            text(bounded(&format!("{receiver}: {event}"))),
         ),
-        ("receiver".to_owned(), text(&webhook.receiver)),
-        ("event".to_owned(), text(&webhook.event)),
+        ("receiver".to_owned(), text(receiver)),
+        ("event".to_owned(), text(event)),
+        (HINTS.to_owned(), text(hints)),
         ("webhook_id".to_owned(), text(&webhook.id)),
         (
             "headers".to_owned(),
@@ -283,7 +289,7 @@ fn head_item(
         day_key.to_owned(),
         text(keys::day_index(tenant, day, WEBHOOK)),
     );
-    if let Some(bill) = webhook.bill {
+    if let Some(bill) = webhook.bill() {
         item.insert("bill".to_owned(), number(bill));
         item.insert(bill_key.to_owned(), text(keys::bill_index(tenant, bill)));
     }
@@ -336,16 +342,16 @@ fn read_webhook(head: &Item, key: JournalKey, body: Vec<u8>) -> Result<StoredWeb
         .ok_or_else(|| StoreError::unreadable("a journal key", "it names no tenant"))?;
     let headers = head.get("headers").and_then(|headers| headers.as_m().ok());
     let headers = headers.into_iter().flatten();
-    let bill = head
-        .contains_key("bill")
-        .then(|| get_number(head, "bill"))
-        .transpose()?;
+    let receiver = Receiver::find(get_text(head, "receiver")?)
+        .ok_or_else(|| StoreError::unreadable("a webhook", "its receiver is not known any more"))?;
+    let hints = serde_json::from_str(get_text(head, HINTS)?)
+        .map_err(|error| StoreError::unreadable("where a webhook points", error))?;
     let arrival = opt_text(head, ARRIVAL).map(str::to_owned);
     Ok(StoredWebhook {
         webhook: InboundWebhook {
             tenant,
-            receiver: get_text(head, "receiver")?.to_owned(),
-            event: get_text(head, "event")?.to_owned(),
+            receiver,
+            event: EventHeader::read(Some(get_text(head, "event")?)),
             id: get_text(head, "webhook_id")?.to_owned(),
             while_waiting: arrival.is_some(),
             received_at: get_instant(head, attribute::AT)?,
@@ -353,7 +359,7 @@ fn read_webhook(head: &Item, key: JournalKey, body: Vec<u8>) -> Result<StoredWeb
                 .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
                 .collect(),
             body,
-            bill: bill.map(BillId),
+            hints,
         },
         state,
         note: opt_text(head, "note").map(str::to_owned),

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, ItemKey};
 use crate::calendar::Timestamp;
 use crate::ids::{BillId, TenantId};
+use crate::intake::{EventHeader, Hints, Receiver};
 
 /// Days a finished webhook is kept.
 pub(super) const KEPT_DAYS: i64 = 90;
@@ -62,9 +63,9 @@ pub struct InboundWebhook {
     /// Whose.
     pub tenant: TenantId,
     /// The address it came to (`sienge`, `SiengePagamentos`, ...).
-    pub receiver: String,
-    /// The event's name, as far as it is known.
-    pub event: String,
+    pub receiver: Receiver,
+    /// The event's name, as far as it was told.
+    pub event: EventHeader,
     /// What tells it from others: `x-sienge-id`, or a digest of what came.
     pub id: String,
     /// Whether the id stands for this event only while it waits: then an equal one that comes later is another event.
@@ -75,8 +76,8 @@ pub struct InboundWebhook {
     pub headers: BTreeMap<String, String>,
     /// The body, byte for byte; read back of one that was rejected, its first kilobyte.
     pub body: Vec<u8>,
-    /// The bill it points at, where the body names one.
-    pub bill: Option<BillId>,
+    /// Where the body points; nowhere, when it could not be read.
+    pub hints: Hints,
 }
 
 impl InboundWebhook {
@@ -85,14 +86,20 @@ impl InboundWebhook {
     pub fn key(&self) -> JournalKey {
         JournalKey(keys::webhook(&self.tenant, &self.id))
     }
+
+    /// The (first) bill it points at, where the body names one.
+    #[must_use]
+    pub fn bill(&self) -> Option<BillId> {
+        self.hints.bills.first().copied()
+    }
 }
 
 impl std::fmt::Debug for InboundWebhook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InboundWebhook")
             .field("tenant", &self.tenant)
-            .field("receiver", &self.receiver)
-            .field("event", &self.event)
+            .field("receiver", &self.receiver.name())
+            .field("event", &self.event.as_str())
             .field("id", &self.id)
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
