@@ -12,8 +12,8 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use ponte::ids::BillId;
 use ponte::sienge::{
-    BillRead, Client, ClientConfig, CustomerFilter, IncomeSelection, IncomeWindow, Remedy, Secret,
-    SiengeError, http_client,
+    BillRead, Client, ClientConfig, Credentials, CustomerFilter, IncomeSelection, IncomeWindow,
+    Remedy, Secret, SiengeError, http_client,
 };
 use server::{FakeLog, FakeQuota};
 
@@ -43,7 +43,8 @@ fn serve(head: &'static str, piece: &'static str, times: usize, tail: &'static s
 }
 
 fn client(base: &str) -> Client {
-    let config = ClientConfig::new(base, "robo", Secret::new("s3nha"));
+    let credentials = Credentials::new("robo", &Secret::new("s3nha")).unwrap();
+    let config = ClientConfig::new(base, Arc::new(credentials));
     let http = http_client(config.timeouts).unwrap();
     let (quota, log) = (Arc::new(FakeQuota::default()), Arc::new(FakeLog::default()));
     Client::new(http, &config, quota, log).unwrap()

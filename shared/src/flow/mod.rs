@@ -9,6 +9,7 @@ mod apply;
 pub mod boletos;
 mod changes;
 mod command;
+mod credentials;
 mod erase;
 mod erp;
 mod fan_out;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::agreements::Agreements;
+use super::credentials::SecretCredentials;
 use super::portfolio::{Rehearsal, StoredPortfolio};
 use super::records::SessionRecords;
 use super::run_context::RunContext;
@@ -14,7 +15,7 @@ use super::{Adapters, FlowError, Summary, Task, runs};
 use crate::calendar::{Date, Timestamp, business_date};
 use crate::ids::{CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
-use crate::sienge::{Client, ClientConfig, Priority, Secret};
+use crate::sienge::{Client, ClientConfig, Priority};
 use crate::store::{JournalCalls, SharedQuota};
 use crate::sync::{BillSync, Clock, Portfolio, Ports, RunningReport};
 
@@ -244,21 +245,16 @@ async fn connect(
     settings: &TenantSettings,
     calls: Arc<JournalCalls>,
 ) -> Result<Client, FlowError> {
-    let secret = adapters.secrets.get(tenant).await?;
+    let credentials = SecretCredentials::of(tenant, &adapters.secrets).await?;
     let quota = SharedQuota::new(
         adapters.store.clone(),
         &settings.subdomain,
         settings.package,
         Arc::new(adapters.clock),
     );
-    let password = Secret::new(secret.sienge_password.as_str());
     let config = ClientConfig {
         timeouts: adapters.timeouts,
-        ..ClientConfig::new(
-            settings.sienge_base_url.as_str(),
-            secret.sienge_user.as_str(),
-            password,
-        )
+        ..ClientConfig::new(settings.sienge_base_url.as_str(), Arc::new(credentials))
     };
     Ok(Client::new(
         adapters.http.clone(),

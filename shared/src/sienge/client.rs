@@ -8,35 +8,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
-use reqwest::header::HeaderValue;
 use tokio::time::Instant;
 
 use super::error::SiengeError;
-use super::ports::{CallLog, Lane, Priority, Quota};
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use super::ports::{CallLog, CredentialSource, Lane, Priority, Quota};
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,14 +72,12 @@ impl Default for Retry {
 }
 
 /// Where Sienge is and who we are there.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ClientConfig {
     /// Address before `/v1` and `/bulk-data/v1`, for example `https://api.sienge.com.br/minhaempresa/public/api`.
     pub base_url: String,
-    /// API user.
-    pub user: String,
-    /// Its password.
-    pub password: Secret,
+    /// Who we are there.
+    pub credentials: Arc<dyn CredentialSource>,
     /// Time-outs.
     pub timeouts: Timeouts,
     /// Repetition.
@@ -112,11 +86,10 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     /// A configuration with the usual time-outs and repetition.
-    pub fn new(base_url: impl Into<String>, user: impl Into<String>, password: Secret) -> Self {
+    pub fn new(base_url: impl Into<String>, credentials: Arc<dyn CredentialSource>) -> Self {
         Self {
             base_url: base_url.into(),
-            user: user.into(),
-            password,
+            credentials,
             timeouts: Timeouts::default(),
             retry: Retry::default(),
         }
@@ -149,7 +122,7 @@ pub struct Client {
 pub(super) struct Inner {
     pub http: reqwest::Client,
     pub base: String,
-    pub authorization: HeaderValue,
+    pub credentials: Arc<dyn CredentialSource>,
     pub timeouts: Timeouts,
     pub retry: Retry,
     pub quota: Arc<dyn Quota>,
@@ -188,15 +161,11 @@ impl Client {
         log: Arc<dyn CallLog>,
     ) -> Result<Self, SiengeError> {
         let base = base_address(&config.base_url)?;
-        let credentials = STANDARD.encode(format!("{}:{}", config.user, config.password.reveal()));
-        let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}"))
-            .map_err(|_| SiengeError::Configuration("usuário ou senha"))?;
-        authorization.set_sensitive(true);
         Ok(Self {
             inner: Arc::new(Inner {
                 http,
                 base,
-                authorization,
+                credentials: Arc::clone(&config.credentials),
                 timeouts: config.timeouts,
                 retry: config.retry,
                 quota,
@@ -272,20 +241,6 @@ fn is_local(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn credentials_are_never_printed() {
-        let config = ClientConfig::new(
-            "https://api.sienge.com.br/x/public/api/",
-            "robo",
-            Secret::new("s3nha"),
-        );
-        let printed = format!("{config:?}");
-        assert!(
-            !printed.contains("s3nha") && !printed.contains("robo"),
-            "{printed}"
-        );
-    }
 
     #[test]
     fn plain_http_is_for_local_addresses_only() {

@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, encoded};
-use super::client::{Client, Secret};
+use super::client::Client;
+use super::credentials::Secret;
 use super::error::SiengeError;
 use super::lenient::{text, texts};
 use super::pages::{self, Rows};

@@ -13,6 +13,7 @@ mod choice;
 mod client;
 mod companies;
 mod cost_centers;
+mod credentials;
 mod current_debit_balance;
 mod customer_statement;
 mod customers;
@@ -47,9 +48,10 @@ pub use bulk_income::{
     IncomeReceipt, IncomeRow, IncomeSelection, IncomeWindow, PaymentTerm, ReceiptCategory,
 };
 pub use choice::{BILLS_PER_CALL, BillRead, Plan, Source, choose_other, choose_source};
-pub use client::{Client, ClientConfig, Retry, Secret, Timeouts, http_client};
+pub use client::{Client, ClientConfig, Retry, Timeouts, http_client};
 pub use companies::Company;
 pub use cost_centers::CostCenter;
+pub use credentials::{Credentials, Secret};
 pub use current_debit_balance::{DebitBalance, DebitInstallment};
 pub use customer_statement::{StatementBill, StatementInstallment, StatementReceipt};
 pub use customers::{Address, Customer, CustomerFilter, Phone, Spouse};
@@ -69,7 +71,9 @@ pub use observe::BillAnswer;
 pub use pages::Rows;
 pub use payment_condition_types::PaymentConditionType;
 pub use payment_slips::{PaymentSlip, SlipAnswer, SlipEmail};
-pub use ports::{CallLog, CallRecord, Lane, Priority, Quota, QuotaRefusal, Remaining};
+pub use ports::{
+    CallLog, CallRecord, CredentialSource, Lane, Priority, Quota, QuotaRefusal, Remaining,
+};
 pub use receivable_bills::{BillInstallment, ReceivableBill};
 pub use remade_installments::{RemadeFilter, RemadeInstallments};
 pub use sales_contracts::{

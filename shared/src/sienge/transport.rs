@@ -1,7 +1,7 @@
 //! One call to Sienge: the right to make it, the attempts, and their time-outs.
 //!
 //! Guarantees: no attempt without a right from the quota; only GETs are repeated (others only when nothing was sent);
-//! nothing outlives the deadline. An answer is taken up to [`REST_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`]: the worst one takes
+//! nothing outlives the deadline; a call that Sienge refused for its credentials is made once more when there are newer ones. An answer is taken up to [`REST_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`]: the worst one takes
 //! 35 MB of memory (measured in `tests/sienge_memory.rs`).
 
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::call::Call;
 use super::client::Client;
+use super::credentials::Credentials;
 use super::elements::{ELEMENTS_LIMIT, elements};
 use super::error::SiengeError;
 use super::note::Note;
@@ -29,6 +30,8 @@ const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time one call waits for the quota when no deadline says otherwise.
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
+/// Longest time newer credentials are waited for.
+const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest `Retry-After` obeyed; beyond it the caller decides.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_mins(10);
 
@@ -204,15 +207,37 @@ impl Client {
         }
     }
 
-    /// One attempt up to the answer's headers; a refusal is read, noted and turned into its error.
+    /// One attempt up to the answer's headers; a refusal is read, noted and turned into its error. Whatever its verb, a call was not
+    /// carried out when Sienge did not know who made it.
     pub(super) async fn open(&self, call: &Call, attempt: u32) -> Result<Opened, SiengeError> {
+        let source = &self.inner.credentials;
+        let credentials = source.current();
+        let error = match self.open_as(&credentials, call, attempt).await {
+            Err(error @ SiengeError::Credentials { .. }) => error,
+            done => return done,
+        };
+        let refreshed = self
+            .bounded(call, CREDENTIALS_PATIENCE, source.refreshed())
+            .await;
+        match refreshed {
+            Ok(newer) if newer != credentials => self.open_as(&newer, call, attempt).await,
+            _ => Err(error),
+        }
+    }
+
+    async fn open_as(
+        &self,
+        credentials: &Credentials,
+        call: &Call,
+        attempt: u32,
+    ) -> Result<Opened, SiengeError> {
         self.take_right(call).await?;
         let mut note = Note::begin(self, call, attempt);
         let mut request = self
             .inner
             .http
             .request(call.verb.clone(), call.url(&self.inner.base, false))
-            .header(AUTHORIZATION, self.inner.authorization.clone())
+            .header(AUTHORIZATION, credentials.header())
             .header(ACCEPT, "application/json");
         if let Some(body) = &call.body {
             request = request

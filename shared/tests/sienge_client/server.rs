@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ponte::sienge::{
-    CallLog, CallRecord, Client, ClientConfig, Lane, Priority, Quota, QuotaRefusal, Remaining,
-    Retry, Secret, Timeouts, http_client,
+    CallLog, CallRecord, Client, ClientConfig, CredentialSource, Credentials, Lane, Priority,
+    Quota, QuotaRefusal, Remaining, Retry, Secret, Timeouts, http_client,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -263,6 +263,11 @@ impl CallLog for FakeLog {
     }
 }
 
+/// The robot's, with a password.
+pub fn credentials(password: &str) -> Credentials {
+    Credentials::new("robo-da-api", &Secret::new(password)).unwrap()
+}
+
 /// A server, a client of it, and the fakes behind the client.
 pub struct Stage {
     pub server: Server,
@@ -282,8 +287,7 @@ impl Stage {
         script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let server = Server::start(script).await;
-        let mut config =
-            ClientConfig::new(&server.base, "robo-da-api", Secret::new("s3nha-secreta"));
+        let mut config = ClientConfig::new(&server.base, Arc::new(credentials("s3nha-secreta")));
         config.timeouts = Timeouts {
             read: Duration::from_millis(300),
             read_bulk: Duration::from_millis(300),
@@ -305,6 +309,14 @@ impl Stage {
             quota,
             log,
         }
+    }
+
+    /// A client of the same server, with its credentials from elsewhere.
+    pub fn client_of(&self, source: Arc<dyn CredentialSource>) -> Client {
+        let mut config = ClientConfig::new(&self.server.base, source);
+        config.retry.attempts = 4;
+        let http = http_client(config.timeouts).unwrap();
+        Client::new(http, &config, self.quota.clone(), self.log.clone()).unwrap()
     }
 
     pub fn granted(&self) -> u32 {

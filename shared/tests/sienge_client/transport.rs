@@ -1,13 +1,18 @@
 //! Attempts, quota, deadline and the journal's notes.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::TryStreamExt;
 use ponte::ids::{BillId, CreditorId};
-use ponte::sienge::{Lane, Priority, QuotaRefusal, Remedy, Secret, SiengeError};
+use ponte::sienge::{
+    CredentialSource, Credentials, Lane, Priority, QuotaRefusal, Remedy, Secret, SiengeError,
+};
 use tokio::time::Instant;
 
-use super::server::{Reply, Stage, refusal, until};
+use super::server::{Reply, Request, Stage, credentials, refusal, until};
 
 const COMPANY: &str = r#"{"id":1,"name":"Construtora Exemplo"}"#;
 
@@ -108,6 +113,87 @@ async fn a_silent_server_is_a_timeout() {
     assert_eq!(stage.server.requests().len(), 2);
 }
 
+/// Its credentials are corrected between the beginning and a refusal.
+struct Corrected {
+    current: Mutex<Credentials>,
+    corrected: Credentials,
+    asked: AtomicU32,
+}
+
+impl Corrected {
+    fn from_to(first: &str, second: &str) -> Arc<Self> {
+        Arc::new(Self {
+            current: Mutex::new(credentials(first)),
+            corrected: credentials(second),
+            asked: AtomicU32::new(0),
+        })
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Corrected {
+    fn current(&self) -> Credentials {
+        self.current.lock().unwrap().clone()
+    }
+
+    async fn refreshed(&self) -> Credentials {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        *self.current.lock().unwrap() = self.corrected.clone();
+        self.corrected.clone()
+    }
+}
+
+/// Sienge knows the robot by this password alone: base64 of `robo-da-api:nova`.
+fn only_the_new(reply: &'static str) -> impl Fn(usize, &Request) -> Reply + Send + Sync {
+    move |_, request: &Request| {
+        if request.head.contains("Basic cm9iby1kYS1hcGk6bm92YQ==") {
+            Reply::json(reply)
+        } else {
+            refusal(401)
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_corrected_password_is_used_for_the_call_that_was_refused() {
+    let stage = Stage::with(only_the_new(COMPANY)).await;
+    let source = Corrected::from_to("antiga", "nova");
+    let client = stage.client_of(source.clone());
+    for calls in [2, 3] {
+        let company = client.company(CreditorId(1)).await.unwrap().unwrap();
+        assert_eq!(company.id, Some(1));
+        assert_eq!(stage.server.requests().len(), calls);
+    }
+    assert_eq!(source.asked.load(Ordering::SeqCst), 1);
+    assert_eq!(stage.granted(), 3, "each takes a right");
+    let statuses: Vec<_> = stage.records().iter().map(|call| call.status).collect();
+    assert_eq!(statuses, [Some(401), Some(200), Some(200)], "each is noted");
+
+    // What is refused so was not carried out, whatever it asks for; and what comes as a stream is asked for again too.
+    let stage = Stage::with(only_the_new(r#"{"id": "h"}"#)).await;
+    let client = stage.client_of(Corrected::from_to("antiga", "nova"));
+    let token = Secret::new("t");
+    let hook = client.create_hook("https://x.example/w", &token, &["A"]);
+    hook.await.unwrap();
+    let stage = Stage::with(only_the_new(r#"{"data": []}"#)).await;
+    let client = stage.client_of(Corrected::from_to("antiga", "nova"));
+    let rows = client.income_by_bills(&[BillId(1)]).try_collect::<Vec<_>>();
+    assert!(rows.await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_password_that_stays_wrong_is_sent_no_more_than_twice() {
+    for (second, requests) in [("antiga", 1), ("outra", 2)] {
+        let stage = Stage::with(only_the_new(COMPANY)).await;
+        let source = Corrected::from_to("antiga", second);
+        let client = stage.client_of(source.clone());
+        let error = client.company(CreditorId(1)).await.unwrap_err();
+        assert!(matches!(error, SiengeError::Credentials { .. }), "{error}");
+        assert_eq!(stage.server.requests().len(), requests, "{second}");
+        assert_eq!(source.asked.load(Ordering::SeqCst), 1);
+    }
+}
+
 #[tokio::test]
 async fn nobody_listening_is_a_connection_error() {
     let stage = Stage::with(|_, _| Reply::json(COMPANY)).await;
@@ -116,7 +202,7 @@ async fn nobody_listening_is_a_connection_error() {
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = closed.local_addr().unwrap();
     let mut config =
-        ponte::sienge::ClientConfig::new(format!("http://{address}/x"), "u", Secret::new("p"));
+        ponte::sienge::ClientConfig::new(format!("http://{address}/x"), Arc::new(credentials("p")));
     config.retry.attempts = 2;
     config.retry.base = Duration::from_millis(4);
     let http = ponte::sienge::http_client(config.timeouts).unwrap();

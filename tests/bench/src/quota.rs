@@ -13,7 +13,8 @@ use ponte::calendar::Timestamp;
 use ponte::ids::{BillId, CreditorId};
 use ponte::settings::Package;
 use ponte::sienge::{
-    CallLog, CallRecord, Client, ClientConfig, Priority, Secret, SiengeError, Timeouts, http_client,
+    CallLog, CallRecord, Client, ClientConfig, Credentials, Priority, Secret, SiengeError,
+    Timeouts, http_client,
 };
 use ponte::store::{SharedQuota, Store, Tables, client};
 use serde::{Deserialize, Serialize};
@@ -197,7 +198,9 @@ pub async fn call(priority: &str) -> Result<(), String> {
         Tables::from_env()?,
     );
     let quota = SharedQuota::new(store, "obra", Package::Infinity, Arc::new(Timestamp::now));
-    let config = ClientConfig::new(variable("SIENGE")?, "demo", Secret::new("demo"));
+    let credentials = Credentials::new("demo", &Secret::new("demo"));
+    let credentials = credentials.map_err(|error| error.to_string())?;
+    let config = ClientConfig::new(variable("SIENGE")?, Arc::new(credentials));
     let http = http_client(Timeouts::default()).map_err(|error| error.to_string())?;
     let end = tokio::time::Instant::now() + MINUTE * MINUTES;
     let sienge = Client::new(http, &config, Arc::new(quota), Arc::new(NotWritten))

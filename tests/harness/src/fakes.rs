@@ -2,7 +2,7 @@
 //! aside after the last one.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -191,6 +191,7 @@ pub struct MemorySecrets {
     stored: Mutex<BTreeMap<TenantId, Arc<TenantSecret>>>,
     remembered: Mutex<BTreeMap<TenantId, Arc<TenantSecret>>>,
     fails: AtomicBool,
+    reads: AtomicUsize,
 }
 
 impl MemorySecrets {
@@ -203,6 +204,11 @@ impl MemorySecrets {
     pub fn delete(&self, tenant: &TenantId) {
         self.stored.lock().unwrap().remove(tenant);
         self.remembered.lock().unwrap().remove(tenant);
+    }
+
+    /// How often a secret was read, and not remembered.
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     /// Stores a tenant's secret; a warm function goes on with the old one until it reads again.
@@ -225,6 +231,7 @@ impl Secrets for MemorySecrets {
     }
 
     async fn refresh(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         if self.fails.load(Ordering::SeqCst) {
             return Err(SecretError::Unavailable("out of order".to_owned()));
         }

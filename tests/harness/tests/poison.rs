@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use harness::Rig;
 use harness::database::tenant;
 use harness::fakes::Queued;
-use harness::rig::{Told, clock};
+use harness::rig::{SECOND_TOKEN, TOKEN, Told, clock, secret};
+use ponte::aws::{Secrets, TenantSecret};
 use ponte::ids::BillId;
 use ponte::intake::{EventHeader, Hints, Receiver};
 use ponte::store::{InboundWebhook, WebhookState};
@@ -153,6 +154,37 @@ async fn when_sienge_is_down_the_messages_wait_and_take_effect_later() {
     rig.faults(json!([])).await;
     rig.apply().await;
     rig.assert_equal().await;
+}
+
+#[tokio::test]
+async fn a_corrected_password_works_at_once_and_a_wrong_one_is_read_again_once_an_invocation() {
+    let rig = Rig::filled().await;
+    let with_password = |password: &str| TenantSecret {
+        sienge_password: password.to_owned(),
+        ..secret(&[TOKEN, SECOND_TOKEN])
+    };
+    // A warm function that remembers a wrong one.
+    rig.secrets.store(&tenant(), with_password("antiga"));
+    rig.secrets.refresh(&tenant()).await.unwrap();
+    for (_, told) in receipts(&rig, 3) {
+        rig.tell(&told).await;
+    }
+    for _ in 0..2 {
+        let before = rig.secrets.reads();
+        assert_eq!(rig.apply_once().await, 3);
+        assert_eq!(rig.secrets.reads() - before, 1);
+    }
+    rig.secrets.fail(true);
+    assert_eq!(rig.apply_once().await, 3, "Secrets Manager is out of order");
+    rig.secrets.fail(false);
+    rig.secrets.store(&tenant(), with_password("demo"));
+    rig.apply().await;
+    rig.assert_equal().await;
+    let before = rig.secrets.reads();
+    rig.import(json!({"tenant": "617", "creditor": 1}))
+        .await
+        .unwrap();
+    assert_eq!(rig.secrets.reads(), before, "the new one is remembered");
 }
 
 #[tokio::test]
