@@ -419,6 +419,8 @@ def test_tasks_on_the_bus_reach_their_function_with_dead_letters_and_permission(
         assert (pattern["source"], pattern["detail-type"]) == (["ponte"], ["task.requested"])
         (aim,) = rule["Targets"]
         assert {"RetryPolicy", "DeadLetterConfig"} <= set(aim), name
+        # By the envelope a function knows what came through the bus, which may ask for less than an operator.
+        assert not {"Input", "InputPath", "InputTransformer"} & set(aim), name
         (task,) = pattern["detail"]["task"]
         tasks[task] = target(aim["Arn"])
         permitted = [

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use harness::Rig;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
 use harness::rig::Told;
+use harness::{Rig, refused};
+use ponte::flow::TASK_REQUESTED;
 use ponte::ids::{BillId, CustomerId, EnterpriseId};
 use ponte::portfolio::Customer;
 use ponte::store::WebhookState;
@@ -87,6 +88,19 @@ async fn erase(rig: &Rig, customer: CustomerId) {
     let rehearsal = json!({"tenant": "617", "eraseCustomer": customer.0, "dryRun": true});
     let summary = rig.payments(rehearsal).await.unwrap();
     assert_eq!(summary["simulacao"], true, "{summary}");
+    // Who may write to the bus may not erase.
+    for detail in [
+        json!({"task": "payments", "tenant": "617", "eraseCustomer": customer.0}),
+        json!({"tenant": "617", "eraseCustomer": customer.0}),
+    ] {
+        let of_the_bus =
+            json!({"source": "ponte", "detail-type": TASK_REQUESTED, "detail": detail});
+        let why = refused(rig.payments(of_the_bus).await);
+        assert!(
+            why.contains("pelo barramento não se pede \"eraseCustomer\""),
+            "{why}"
+        );
+    }
     rig.assert_portfolio_is(&before).await;
     let event = json!({"tenant": "617", "eraseCustomer": customer.0});
     let summary = rig.payments(event).await.unwrap();

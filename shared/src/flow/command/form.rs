@@ -175,6 +175,17 @@ const ENVELOPE: [&str; 10] = [
     "replay-name",
 ];
 
+/// All that may be asked for through the bus, which more may write to than may invoke a function: runs, and no command of an operator's.
+const OF_THE_BUS: [&str; 7] = [
+    "task",
+    "tenant",
+    "creditor",
+    "from",
+    "dryRun",
+    "redundancy",
+    "run",
+];
+
 impl Form {
     /// The refusal of an event that should have had this form.
     pub(super) fn refuse(&self, why: impl AsRef<str>) -> Refusal {
@@ -205,9 +216,18 @@ pub(super) fn bare(event: Value) -> Result<Map<String, Value>, String> {
             "\"{name}\" está fora de \"detail\"; os campos do comando ficam dentro dele"
         ));
     }
-    match event.remove("detail") {
-        Some(Value::Object(detail)) => Ok(detail),
-        _ => Err("\"detail\" deve ser um objeto JSON".to_owned()),
+    let Some(Value::Object(detail)) = event.remove("detail") else {
+        return Err("\"detail\" deve ser um objeto JSON".to_owned());
+    };
+    match detail
+        .keys()
+        .find(|name| !OF_THE_BUS.contains(&name.as_str()))
+    {
+        Some(name) => Err(format!(
+            "pelo barramento não se pede \"{name}\", só execuções, com os campos {}; comandos são enviados direto à função",
+            OF_THE_BUS.join(", ")
+        )),
+        None => Ok(detail),
     }
 }
 

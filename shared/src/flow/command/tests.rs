@@ -282,6 +282,45 @@ fn a_wrong_value_is_answered_with_a_right_one() {
 }
 
 #[test]
+fn through_the_bus_come_runs_and_no_command() {
+    let of_the_bus = |detail: Value| json!({"source": "ponte", "detail-type": "task.requested", "detail": detail});
+    for (function, form) in [
+        (Function::Payments, &ERASE),
+        (Function::Payments, &REPROCESS),
+        (Function::Payments, &REDRIVE),
+        (Function::Api, &CALL),
+    ] {
+        let command: Value = serde_json::from_str(form.example).unwrap();
+        assert!(read(function, command.clone()).is_ok(), "{command}");
+        let why = read(function, of_the_bus(command)).unwrap_err();
+        assert!(why.contains("pelo barramento não se pede"), "{why}");
+    }
+    let confirmed = json!({"task": "reconcile", "tenant": "617", "creditor": 1, "confirm": "20261120T150000Z-abc"});
+    assert!(read(Function::Reconcile, confirmed.clone()).is_ok());
+    let why = read(Function::Reconcile, of_the_bus(confirmed)).unwrap_err();
+    assert!(why.contains("não se pede \"confirm\""), "{why}");
+    for task in [
+        Task {
+            task: Some(TaskName::Import),
+            tenant: TenantId::parse("617").ok(),
+            creditor: Some(CreditorId(1)),
+            from: Some(date(2026, 11, 1)),
+            dry_run: true,
+            ..Task::default()
+        },
+        Task::continuation(
+            TaskName::Payments,
+            &TenantId::parse("617").unwrap(),
+            CreditorId(1),
+            "20261120T150000Z-abc".to_owned(),
+        ),
+    ] {
+        let function = Function::from(task.task.unwrap());
+        assert_eq!(run(function, of_the_bus(task.request().detail)), task);
+    }
+}
+
+#[test]
 fn a_request_reads_back_as_the_same_task() {
     let tenant = TenantId::parse("617").unwrap();
     for name in TaskName::ALL {
