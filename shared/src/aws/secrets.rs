@@ -63,6 +63,8 @@ pub enum SecretError {
 /// Reads tenants' secrets.
 #[async_trait]
 pub trait Secrets: Send + Sync {
+    /// Opens the connection, so that the first secret need not wait for it. A failure is left to that secret.
+    async fn connect(&self) {}
     /// The tenant's secret, at most [`FRESH`] old.
     async fn get(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError>;
     /// The secret read again because the one in memory did not fit; bounded in frequency.
@@ -126,6 +128,16 @@ impl SecretsManager {
 
 #[async_trait]
 impl Secrets for SecretsManager {
+    async fn connect(&self) {
+        // The prefix alone names no secret: "not found" is answered over an open connection, too.
+        let _ = self
+            .client
+            .get_secret_value()
+            .secret_id(&self.prefix)
+            .send()
+            .await;
+    }
+
     async fn get(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
         self.younger_than(tenant, FRESH).await
     }

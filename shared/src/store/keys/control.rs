@@ -10,6 +10,12 @@ pub const TENANTS: &str = "tenants";
 /// Prefix of creditors' sort keys.
 pub const CREDITOR_PREFIX: &str = "creditor#";
 
+/// An item that is never written.
+#[must_use]
+pub fn absent() -> ItemKey {
+    ItemKey::new("absent", "absent")
+}
+
 /// Partition of a tenant's settings, creditors, cursors and leases.
 #[must_use]
 pub fn tenant_partition(tenant: &TenantId) -> String {
