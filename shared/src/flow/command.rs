@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::{Refusal, Task, TaskName};
 use crate::calendar::Date;
 use crate::ids::{CustomerId, TenantId};
-use fields::Fields;
-use form::Kind;
+use fields::EventFields;
+use form::CommandKind;
 
 pub use form::{Function, is_of_the_bus};
 
@@ -74,26 +74,26 @@ impl Command {
     pub fn read(function: Function, event: Value, today: Date) -> Result<Self, Refusal> {
         let fields = form::bare(event).map_err(|why| function.refuse(why))?;
         let form = form::form(function, &fields).map_err(|why| function.refuse(why))?;
-        let fields = Fields {
+        let fields = EventFields {
             fields: &fields,
             form,
         };
         fields.check()?;
         match form.kind {
-            Kind::Run => run(&fields, function, today).map(Self::Run),
-            Kind::Sweep => Ok(Self::Sweep),
-            Kind::Redrive => fields.is_set("redrive").map(|_| Self::Redrive),
-            Kind::Reprocess => Ok(Self::Reprocess {
+            CommandKind::Run => run(&fields, function, today).map(Self::Run),
+            CommandKind::Sweep => Ok(Self::Sweep),
+            CommandKind::Redrive => fields.is_set("redrive").map(|_| Self::Redrive),
+            CommandKind::Reprocess => Ok(Self::Reprocess {
                 tenant: fields.required("tenant")?,
                 webhook: fields.required("webhook")?,
                 dry_run: fields.is_set("dryRun")?,
             }),
-            Kind::EraseCustomer => Ok(Self::EraseCustomer {
+            CommandKind::EraseCustomer => Ok(Self::EraseCustomer {
                 tenant: fields.required("tenant")?,
                 customer: fields.required("eraseCustomer")?,
                 dry_run: fields.is_set("dryRun")?,
             }),
-            Kind::Call => call(&fields).map(Self::Call),
+            CommandKind::Call => call(&fields).map(Self::Call),
         }
     }
 
@@ -107,7 +107,7 @@ impl Command {
     }
 }
 
-fn run(fields: &Fields<'_>, function: Function, today: Date) -> Result<Task, Refusal> {
+fn run(fields: &EventFields<'_>, function: Function, today: Date) -> Result<Task, Refusal> {
     let refuse = |why: String| Err(fields.form.refuse(why));
     let task = Task {
         task: fields.read("task")?,
@@ -157,7 +157,7 @@ fn run(fields: &Fields<'_>, function: Function, today: Date) -> Result<Task, Ref
     }
 }
 
-fn call(fields: &Fields<'_>) -> Result<ApiCall, Refusal> {
+fn call(fields: &EventFields<'_>) -> Result<ApiCall, Refusal> {
     let tenant = fields.required("tenant")?;
     let call: String = fields.required("call")?;
     let (method, path) = call

@@ -18,7 +18,7 @@ use crate::telemetry::{self, Metric};
 /// What a function answers to whoever invoked it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum CommandAnswer {
     /// What was done.
     One(Box<Summary>),
     /// What a dry run found, creditor by creditor.
@@ -27,7 +27,7 @@ pub enum Answer {
     Refused(Refusal),
 }
 
-impl From<Summary> for Answer {
+impl From<Summary> for CommandAnswer {
     fn from(summary: Summary) -> Self {
         Self::One(Box::new(summary))
     }
@@ -39,8 +39,8 @@ pub async fn answer(
     adapters: &Adapters,
     function: Function,
     event: Value,
-    work: impl AsyncFnOnce(Command) -> Result<Answer, FlowError>,
-) -> Result<Answer, FlowError> {
+    work: impl AsyncFnOnce(Command) -> Result<CommandAnswer, FlowError>,
+) -> Result<CommandAnswer, FlowError> {
     let now = (adapters.clock)();
     let of_the_bus = is_of_the_bus(&event);
     let done = match Command::read(function, event, business_date(now)) {
@@ -62,7 +62,7 @@ pub async fn answer(
     } else {
         tracing::warn!(function, "command refused, nothing was done: {refusal}");
     }
-    Ok(Answer::Refused(refusal))
+    Ok(CommandAnswer::Refused(refusal))
 }
 
 /// Answers an event of a function whose only command is its task.
@@ -72,7 +72,7 @@ pub async fn run_command<F>(
     event: Value,
     deadline: Instant,
     each: F,
-) -> Result<Answer, FlowError>
+) -> Result<CommandAnswer, FlowError>
 where
     F: for<'a> Fn(
         &'a Session,
@@ -109,7 +109,7 @@ pub async fn run_task<F>(
     task: Task,
     deadline: Instant,
     each: F,
-) -> Result<Answer, FlowError>
+) -> Result<CommandAnswer, FlowError>
 where
     F: for<'a> Fn(
         &'a Session,
@@ -157,7 +157,7 @@ where
     Ok(if summaries.len() == 1 {
         summaries.remove(0).into()
     } else {
-        Answer::Each(summaries)
+        CommandAnswer::Each(summaries)
     })
 }
 

@@ -13,7 +13,7 @@ const TOLD: usize = 20;
 
 /// A bill as it stands.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedBill {
     /// Its contracts and installments.
     pub held: HeldBill,
     /// The newest of its events, newest first.
@@ -54,7 +54,7 @@ impl From<StoreError> for OpenError {
 impl Session {
     /// Reads a bill that is held in Sienge, unless the tenant does not want that; makes the portfolio equal, reviews its agreements, and
     /// answers the bill as it stands then. May be repeated at any time.
-    pub async fn open_bill(&self, bill: BillId) -> Result<Opened, OpenError> {
+    pub async fn open_bill(&self, bill: BillId) -> Result<OpenedBill, OpenError> {
         let store = &self.adapters.store;
         if !store.load_bill(&self.tenant, bill).await?.has_contracts() {
             return Err(OpenError::NotFound(bill));
@@ -73,7 +73,7 @@ impl Session {
                 return Err(OpenError::NotSynchronised { why, lasting });
             }
         }
-        Ok(Opened {
+        Ok(OpenedBill {
             held: store.load_bill(&self.tenant, bill).await?,
             timeline: store.timeline(&self.tenant, bill, TOLD).await?,
             warnings: self.sync.report.take().critiques,

@@ -95,11 +95,11 @@ impl Portfolio for StoredPortfolio {
 /// portfolio behind it.
 pub(super) struct Rehearsal<P> {
     behind: P,
-    written: Mutex<Written>,
+    written: Mutex<RehearsedBills>,
 }
 
 #[derive(Default)]
-struct Written {
+struct RehearsedBills {
     bills: HashMap<BillId, HeldBill>,
     installments: usize,
 }
@@ -116,7 +116,7 @@ impl<P> Rehearsal<P> {
         }
     }
 
-    fn written(&self) -> MutexGuard<'_, Written> {
+    fn written(&self) -> MutexGuard<'_, RehearsedBills> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -26,8 +26,8 @@ use crate::portfolio::{
 };
 use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::sync::{
-    Extract, KeptRows, MONTH, Passed, Reading, Row, Window, all, due_in, everything, must_ask,
-    whole,
+    Extract, KeptRows, MONTH, ObservedRow, Passed, Reading, Window, all, due_in, everything,
+    must_ask, whole,
 };
 use crate::telemetry::{self, Metric};
 
@@ -501,7 +501,7 @@ async fn read_window(
     };
     // Of two rows that contradict each other neither is believed: the bill is read whole, where the two can be seen side by side.
     let mut told_twice = BTreeSet::new();
-    let differs = |row: &Row, left_out: bool| {
+    let differs = |row: &ObservedRow, left_out: bool| {
         let (bill, header, installment) = row;
         if left_out {
             if let Some(entry) = held.get_mut(&(*bill, installment.id)) {

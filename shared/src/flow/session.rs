@@ -16,7 +16,7 @@ use crate::ids::{CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
 use crate::sienge::{Client, ClientConfig, Priority, Secret};
 use crate::store::{JournalCalls, SharedQuota};
-use crate::sync::{BillSync, Clock, Portfolio, Ports, RunningReport};
+use crate::sync::{BillSync, InvocationClock, Portfolio, Ports, RunningReport};
 
 /// Kept back from an invocation's time to write the checkpoint and the calls down: this much, or a quarter of what is left
 /// when that is less, so that a short time-out still leaves time to work.
@@ -55,7 +55,7 @@ struct InvocationTime {
     deadline: Instant,
 }
 
-impl Clock for InvocationTime {
+impl InvocationClock for InvocationTime {
     fn now(&self) -> Timestamp {
         (self.clock)()
     }

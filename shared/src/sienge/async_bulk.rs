@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::bulk_income::{IncomeRow, IncomeWindow, income_call};
-use super::call::{Call, encoded};
+use super::call::{SiengeCall, encoded};
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{text, whole};
@@ -72,7 +72,7 @@ impl Client {
 
     /// How far a job is; not known (kept 24 hours) counts as failed.
     pub async fn async_status(&self, job: &AsyncJob) -> Result<AsyncStatus, SiengeError> {
-        let call = Call::bulk(
+        let call = SiengeCall::bulk(
             "ConsultarCargaAssincrona",
             RESOURCE,
             format!("async/{}", encoded(&job.identifier)),
@@ -102,7 +102,7 @@ impl Client {
     /// The rows of one chunk (1 to the number told) of [`Client::start_income`].
     pub fn async_income_chunk(&self, job: &AsyncJob, chunk: u32) -> Rows<IncomeRow> {
         let path = format!("async/{}/result/{chunk}", encoded(&job.identifier));
-        let mut call = Call::bulk("BaixarCargaAssincrona", RESOURCE, path);
+        let mut call = SiengeCall::bulk("BaixarCargaAssincrona", RESOURCE, path);
         call.empty_on_404 = false;
         self.bulk_rows(call)
     }

@@ -9,38 +9,38 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::elements::{ELEMENTS_LIMIT, elements};
 use super::error::SiengeError;
 use super::lenient::one_of;
 use super::pages::Rows;
 use super::split::{ROW_LIMIT_BYTES, RowSplitter, SplitError};
-use super::transport::Opened;
+use super::transport::OpenResponse;
 
 /// Most bytes of rows that are held until the end of their answer: a hundred bills with 120 installments are 14 MB.
 const HELD_LIMIT_BYTES: usize = 32 * 1024 * 1024;
 /// Most rows of such an answer and elements in them: those of the hundred bills are some 50,000.
 const HELD_ELEMENTS_LIMIT: usize = 100_000;
 
-struct Reader {
+struct BulkReader {
     client: Client,
-    call: Call,
+    call: SiengeCall,
     attempt: u32,
-    answer: Option<Answer>,
+    answer: Option<BulkAnswer>,
     rows: u64,
     held: Held,
     done: bool,
 }
 
-struct Answer {
-    opened: Opened,
+struct BulkAnswer {
+    opened: OpenResponse,
     chunk: Bytes,
     splitter: RowSplitter,
     first_row: Option<String>,
 }
 
-impl Reader {
+impl BulkReader {
     async fn next<T: DeserializeOwned>(&mut self) -> Option<Result<T, SiengeError>> {
         while !self.done {
             match self.turn().await {
@@ -79,7 +79,7 @@ impl Reader {
                 opened.note.end(None).await;
                 return Ok(None);
             }
-            self.answer = Some(Answer {
+            self.answer = Some(BulkAnswer {
                 opened,
                 chunk: Bytes::new(),
                 splitter: RowSplitter::default(),
@@ -141,7 +141,7 @@ struct Held {
 
 impl Held {
     /// Adds a row, unless it takes too much memory, or all do that are held.
-    fn add(&mut self, call: &Call, row: &str) -> Result<(), SiengeError> {
+    fn add(&mut self, call: &SiengeCall, row: &str) -> Result<(), SiengeError> {
         // An element takes two bytes at least: only the largest of rows must be looked through.
         if !call.held && row.len() <= 2 * ELEMENTS_LIMIT {
             return Ok(());
@@ -190,8 +190,11 @@ fn split_error(resource: &'static str, rows: u64, error: SplitError) -> SiengeEr
 
 impl Client {
     /// The rows of a bulk answer.
-    pub(super) fn bulk_rows<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Rows<T> {
-        let reader = Reader {
+    pub(super) fn bulk_rows<T: DeserializeOwned + Send + 'static>(
+        &self,
+        call: SiengeCall,
+    ) -> Rows<T> {
+        let reader = BulkReader {
             client: self.clone(),
             call,
             attempt: 1,

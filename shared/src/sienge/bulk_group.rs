@@ -67,7 +67,7 @@ impl Client {
             // What is refused for what it asks is told apart, however much of it there is.
             _ => PART_CALLS,
         };
-        let mut parts = Parts::of(bills);
+        let mut parts = GroupParts::of(bills);
         let mut seen = Vec::new();
         let mut refused = Vec::new();
         let mut calls = 0;
@@ -171,9 +171,9 @@ impl Client {
 }
 
 /// The parts of a group that are to be read, the largest first.
-struct Parts<'a>(VecDeque<&'a [BillId]>);
+struct GroupParts<'a>(VecDeque<&'a [BillId]>);
 
-impl<'a> Parts<'a> {
+impl<'a> GroupParts<'a> {
     fn of(bills: &'a [BillId]) -> Self {
         let mut parts = Self(VecDeque::new());
         parts.halve(bills);

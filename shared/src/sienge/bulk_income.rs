@@ -4,7 +4,7 @@ use futures::{StreamExt, stream};
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::choice::BILLS_PER_CALL;
 use super::client::Client;
 use super::lenient::{amount, balance, date, flag, id, list, object, original, text, whole};
@@ -161,8 +161,8 @@ pub struct IncomeWindow {
 
 pub(super) const RESOURCE: &str = "bulk-data/income";
 
-pub(super) fn income_call(window: &IncomeWindow) -> Call {
-    Call::bulk("ConsultarParcelasPeriodo", RESOURCE, "income")
+pub(super) fn income_call(window: &IncomeWindow) -> SiengeCall {
+    SiengeCall::bulk("ConsultarParcelasPeriodo", RESOURCE, "income")
         .with("startDate", window.from)
         .with("endDate", window.to)
         .with("selectionType", window.by.code())
@@ -171,13 +171,13 @@ pub(super) fn income_call(window: &IncomeWindow) -> Call {
 }
 
 /// Asks for every installment of some bills.
-pub(super) fn bills_call(bills: &[BillId]) -> Call {
+pub(super) fn bills_call(bills: &[BillId]) -> SiengeCall {
     let only = if let [bill] = bills {
         Some(*bill)
     } else {
         None
     };
-    Call::bulk("ConsultarParcelasTitulos", RESOURCE, "income/by-bills")
+    SiengeCall::bulk("ConsultarParcelasTitulos", RESOURCE, "income/by-bills")
         .with_list("billsIds", bills)
         .about(only)
 }
@@ -191,7 +191,7 @@ impl Client {
     /// Every installment of the bills, asked for in calls of [`BILLS_PER_CALL`], one after the other. Bills that Sienge
     /// does not know yield no row. The first `Err` ends the stream.
     pub fn income_by_bills(&self, bills: &[BillId]) -> Rows<IncomeRow> {
-        let calls: Vec<Call> = bills.chunks(BILLS_PER_CALL).map(bills_call).collect();
+        let calls: Vec<SiengeCall> = bills.chunks(BILLS_PER_CALL).map(bills_call).collect();
         let waiting = (self.clone(), calls.into_iter(), None::<Rows<IncomeRow>>);
         stream::unfold(waiting, |(client, mut calls, mut current)| async move {
             loop {

@@ -8,7 +8,7 @@ use crate::ids::BillId;
 
 /// What is called.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub(super) struct SiengeCall {
     /// Method name as operators know it.
     pub method: &'static str,
     /// Sienge's name of the resource, for messages.
@@ -28,7 +28,7 @@ pub(super) struct Call {
     pub held: bool,
 }
 
-impl Call {
+impl SiengeCall {
     /// A GET under `/v1`.
     pub fn rest(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
         Self::new(

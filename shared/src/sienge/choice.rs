@@ -30,7 +30,7 @@ pub enum Source {
 
 /// Which reads go where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct ReadPlan {
     /// By REST.
     pub rest: Vec<BillRead>,
     /// By bulk.
@@ -47,8 +47,8 @@ const BOLETO_SHARE: u64 = 500_000;
 /// Few bills with a known customer, or whose boletos are wanted, go by REST; many, or unknown ones, in bulk. Where one
 /// quota is used up, the other serves as far as it goes.
 #[must_use]
-pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
-    let mut plan = Plan::default();
+pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
+    let mut plan = ReadPlan::default();
     let (wanting, rest): (Vec<BillRead>, Vec<BillRead>) =
         reads.iter().partition(|look| look.boleto);
     let (others, unknown): (Vec<BillRead>, Vec<BillRead>) =
@@ -79,8 +79,8 @@ pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
 
 /// Chooses for a second, independent read: the source that did not tell the first time, as far as its quota goes.
 #[must_use]
-pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> Plan {
-    let mut plan = Plan::default();
+pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
+    let mut plan = ReadPlan::default();
     let bulk_is_open = bulk_share(reads.len(), remaining) != u64::MAX;
     let mut room = rest_room(remaining);
     for look in reads {

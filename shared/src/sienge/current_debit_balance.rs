@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, date, id, list, text};
@@ -92,7 +92,7 @@ impl Client {
         } else {
             "cnpj"
         };
-        let call = Call::rest("ConsultarSaldoDevedorPresente", RESOURCE, RESOURCE)
+        let call = SiengeCall::rest("ConsultarSaldoDevedorPresente", RESOURCE, RESOURCE)
             .with(parameter, document.as_str())
             .with("numberTitle", bill)
             .with("correctionDate", on)

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, date, flag, id, list, object, personal, text};
@@ -170,7 +170,7 @@ impl Client {
     pub fn customers(&self, filter: &CustomerFilter) -> Rows<Customer> {
         self.rows_after(
             filter.skip,
-            Call::rest("ConsultarClientes", "customers", "customers")
+            SiengeCall::rest("ConsultarClientes", "customers", "customers")
                 .with_some("cpf", filter.cpf.as_ref().map(Personal::as_str))
                 .with_some("cnpj", filter.cnpj.as_ref().map(Personal::as_str))
                 .with_some("enterpriseId", filter.enterprise)
@@ -181,7 +181,7 @@ impl Client {
 
     /// One customer. Sienge documents no 404 here: a 400 means "not found" too.
     pub async fn customer(&self, customer: CustomerId) -> Result<Option<Customer>, SiengeError> {
-        let call = Call::rest(
+        let call = SiengeCall::rest(
             "ConsultarCliente",
             "customers",
             format!("customers/{customer}"),

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use reqwest::Method;
 use serde::Serialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::receivable_bills::RESOURCE;
@@ -40,7 +40,7 @@ impl Client {
             new_due_date: due_on.to_string(),
         };
         let path = format!("{RESOURCE}/{bill}/installments/{installment}/change-due-date");
-        let mut call = Call::rest("AlterarVencimentoParcela", RESOURCE, path).about(bill);
+        let mut call = SiengeCall::rest("AlterarVencimentoParcela", RESOURCE, path).about(bill);
         call.verb = Method::PATCH;
         call.body = Some(
             serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("novo vencimento"))?,

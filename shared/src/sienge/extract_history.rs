@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{balance, date, flag, id, list, object, original, text};
@@ -143,7 +143,7 @@ impl Client {
     /// The bills of a window. The first `Err` ends the stream; ask for the window again then.
     pub fn extract_history(&self, window: &ExtractHistoryWindow) -> Rows<ExtractHistoryRow> {
         self.bulk_rows(
-            Call::bulk(
+            SiengeCall::bulk(
                 "ConsultarHistoricoExtrato",
                 RESOURCE,
                 "customer-extract-history",

@@ -13,7 +13,7 @@ use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, Ins
 use crate::money::Cents;
 use crate::portfolio::{
     Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, SettlementClass,
-    SettlementKind, Unread,
+    SettlementKind, UnreadInstallment,
 };
 
 /// The origin of bills that come from a sales contract.
@@ -187,7 +187,7 @@ fn amounts(
 struct Gathered {
     header: Option<ObservedBill>,
     installments: BTreeMap<InstallmentId, ObservedInstallment>,
-    unread: BTreeMap<InstallmentId, Unread>,
+    unread: BTreeMap<InstallmentId, UnreadInstallment>,
     header_gap: Option<Oddity>,
     gap: Option<Oddity>,
 }
@@ -209,7 +209,10 @@ impl Gathered {
             .remove(&id)
             .is_some_and(|row| !row.balance.is_zero());
         let settled = settled && !was_open;
-        let unread = self.unread.entry(id).or_insert(Unread { why, settled });
+        let unread = self
+            .unread
+            .entry(id)
+            .or_insert(UnreadInstallment { why, settled });
         unread.settled &= settled;
     }
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Call, encoded};
+use super::call::{SiengeCall, encoded};
 use super::client::{Client, Secret};
 use super::error::SiengeError;
 use super::lenient::{text, texts};
@@ -36,7 +36,7 @@ const RESOURCE: &str = "hooks";
 impl Client {
     /// Every registration of the subdomain, those of other systems too.
     pub fn hooks(&self) -> Rows<Hook> {
-        self.rows(Call::rest("ConsultarWebhooks", RESOURCE, RESOURCE))
+        self.rows(SiengeCall::rest("ConsultarWebhooks", RESOURCE, RESOURCE))
     }
 
     /// Registers. Sienge accepts misspelt events silently: pass names from a constant. Not repeated after an unclear
@@ -52,7 +52,7 @@ impl Client {
             token: token.reveal(),
             events,
         };
-        let mut call = Call::rest("CriarWebhook", RESOURCE, RESOURCE);
+        let mut call = SiengeCall::rest("CriarWebhook", RESOURCE, RESOURCE);
         call.verb = Method::POST;
         call.body = Some(
             serde_json::to_vec(&body)
@@ -63,7 +63,7 @@ impl Client {
 
     /// Deletes; false when there was none.
     pub async fn delete_hook(&self, id: &str) -> Result<bool, SiengeError> {
-        let mut call = Call::rest(
+        let mut call = SiengeCall::rest(
             "ExcluirWebhook",
             RESOURCE,
             format!("{RESOURCE}/{}", encoded(id)),

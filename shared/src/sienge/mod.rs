@@ -22,6 +22,7 @@ mod due_date;
 mod elements;
 mod enterprises;
 mod error;
+mod error_body;
 mod extract_history;
 mod facts;
 mod hooks;
@@ -35,7 +36,6 @@ mod payment_condition_types;
 mod payment_slips;
 mod ports;
 mod receivable_bills;
-mod refusal;
 mod remade_installments;
 mod sales_contracts;
 mod split;
@@ -46,7 +46,7 @@ pub use async_bulk::{AsyncJob, AsyncStatus};
 pub use bulk_income::{
     IncomeReceipt, IncomeRow, IncomeSelection, IncomeWindow, PaymentTerm, ReceiptCategory,
 };
-pub use choice::{BILLS_PER_CALL, BillRead, Plan, Source, choose_other, choose_source};
+pub use choice::{BILLS_PER_CALL, BillRead, ReadPlan, Source, choose_other, choose_source};
 pub use client::{Client, ClientConfig, Retry, Secret, Timeouts, http_client};
 pub use companies::Company;
 pub use cost_centers::CostCenter;

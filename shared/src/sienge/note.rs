@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::mask;
@@ -25,7 +25,7 @@ pub(super) struct Note {
 
 impl Note {
     /// Begins the note of one attempt.
-    pub(super) fn begin(client: &Client, call: &Call, attempt: u32) -> Self {
+    pub(super) fn begin(client: &Client, call: &SiengeCall, attempt: u32) -> Self {
         let body = call.body.as_deref().unwrap_or_default();
         let record = CallRecord {
             at: Timestamp::now(),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::choice::{BILLS_PER_CALL, BillRead, Plan, Source, choose_other, choose_source};
+use super::choice::{BILLS_PER_CALL, BillRead, ReadPlan, Source, choose_other, choose_source};
 use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{customer_of, rest_facts, unknown_bill};
@@ -72,7 +72,7 @@ impl Client {
             .map_err(|refusal| SiengeError::refused(refusal, Lane::Rest))
     }
 
-    async fn carry_out(&self, plan: Plan) -> Result<Vec<BillAnswer>, SiengeError> {
+    async fn carry_out(&self, plan: ReadPlan) -> Result<Vec<BillAnswer>, SiengeError> {
         let mut answers = Answers::default();
         let mut in_part: BTreeMap<BillId, Observation> = BTreeMap::new();
         let mut bulk: Vec<BillId> = plan.bulk.iter().map(|look| look.bill).collect();

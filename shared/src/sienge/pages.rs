@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::elements::ELEMENTS_LIMIT;
 use super::error::SiengeError;
@@ -67,8 +67,8 @@ struct Envelope<'a> {
 
 impl<'de> Deserialize<'de> for Envelope<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
+        struct PageFields;
+        impl<'de> Visitor<'de> for PageFields {
             type Value = Envelope<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Envelope<'de> {
                 Ok(envelope)
             }
         }
-        from.deserialize_map(Fields)
+        from.deserialize_map(PageFields)
     }
 }
 
@@ -174,9 +174,9 @@ fn print_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-struct Reader<T> {
+struct PageReader<T> {
     client: Client,
-    call: Call,
+    call: SiengeCall,
     rows: VecDeque<T>,
     offset: usize,
     pages: usize,
@@ -184,7 +184,7 @@ struct Reader<T> {
     done: bool,
 }
 
-impl<T: DeserializeOwned> Reader<T> {
+impl<T: DeserializeOwned> PageReader<T> {
     async fn next(&mut self) -> Option<Result<T, SiengeError>> {
         loop {
             if let Some(row) = self.rows.pop_front() {
@@ -256,7 +256,7 @@ impl Client {
     /// How many rows a list has, when Sienge tells: one call.
     pub(super) async fn count_rows<T: DeserializeOwned>(
         &self,
-        call: Call,
+        call: SiengeCall,
     ) -> Result<Option<usize>, SiengeError> {
         let resource = call.resource;
         let one = call.with("limit", 1).with("offset", 0);
@@ -267,7 +267,7 @@ impl Client {
     }
 
     /// Every row of a list with pages.
-    pub(super) fn rows<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Rows<T> {
+    pub(super) fn rows<T: DeserializeOwned + Send + 'static>(&self, call: SiengeCall) -> Rows<T> {
         self.rows_after(0, call)
     }
 
@@ -275,9 +275,9 @@ impl Client {
     pub(super) fn rows_after<T: DeserializeOwned + Send + 'static>(
         &self,
         offset: usize,
-        call: Call,
+        call: SiengeCall,
     ) -> Rows<T> {
-        let reader = Reader {
+        let reader = PageReader {
             client: self.clone(),
             call,
             rows: VecDeque::new(),

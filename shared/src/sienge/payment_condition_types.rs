@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::lenient::text;
 use super::pages::Rows;
@@ -25,7 +25,7 @@ pub struct PaymentConditionType {
 impl Client {
     /// Every payment-condition type.
     pub fn payment_condition_types(&self) -> Rows<PaymentConditionType> {
-        self.rows(Call::rest(
+        self.rows(SiengeCall::rest(
             "ConsultarTiposCondicaoPagamento",
             "payment-condition-types",
             "payment-condition-types",

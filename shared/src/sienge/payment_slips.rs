@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, personal};
@@ -66,7 +66,7 @@ impl Client {
         bill: BillId,
         installment: InstallmentId,
     ) -> Result<SlipAnswer<PaymentSlip>, SiengeError> {
-        let call = Call::rest("ConsultarBoletoSegundaVia", RESOURCE, RESOURCE)
+        let call = SiengeCall::rest("ConsultarBoletoSegundaVia", RESOURCE, RESOURCE)
             .with("billReceivableId", bill)
             .with("installmentId", installment)
             .about(bill);
@@ -101,7 +101,7 @@ impl Client {
             email_title: &email.title,
             email_body: &email.body,
         };
-        let mut call = Call::rest("EnviarBoletoSegundaVia", RESOURCE, RESOURCE).about(bill);
+        let mut call = SiengeCall::rest("EnviarBoletoSegundaVia", RESOURCE, RESOURCE).about(bill);
         call.verb = Method::POST;
         call.body = Some(
             serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("dados do e-mail"))?,

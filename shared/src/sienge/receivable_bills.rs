@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, balance, date, flag, id, text};
@@ -111,7 +111,7 @@ impl Client {
         paid_off: Option<bool>,
     ) -> Rows<ReceivableBill> {
         self.rows(
-            Call::rest("ConsultarTitulos", RESOURCE, RESOURCE)
+            SiengeCall::rest("ConsultarTitulos", RESOURCE, RESOURCE)
                 .with("customerId", customer)
                 .with_some("companyId", company)
                 .with_some("paidOff", paid_off),
@@ -124,7 +124,8 @@ impl Client {
         bill: BillId,
     ) -> Result<Option<ReceivableBill>, SiengeError> {
         self.fetch_one(
-            &Call::rest("ConsultarTitulo", RESOURCE, format!("{RESOURCE}/{bill}")).about(bill),
+            &SiengeCall::rest("ConsultarTitulo", RESOURCE, format!("{RESOURCE}/{bill}"))
+                .about(bill),
         )
         .await
     }
@@ -132,7 +133,7 @@ impl Client {
     /// A bill's installments.
     pub fn bill_installments(&self, bill: BillId) -> Rows<BillInstallment> {
         self.rows(
-            Call::rest(
+            SiengeCall::rest(
                 "ConsultarParcelas",
                 RESOURCE,
                 format!("{RESOURCE}/{bill}/installments"),

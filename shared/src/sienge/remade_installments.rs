@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, date, id, text};
@@ -82,7 +82,7 @@ impl Client {
         &self,
         filter: &RemadeFilter,
     ) -> Result<Vec<RemadeInstallments>, SiengeError> {
-        let call = Call::rest("ConsultarReparcelamento", RESOURCE, RESOURCE)
+        let call = SiengeCall::rest("ConsultarReparcelamento", RESOURCE, RESOURCE)
             .with_some("billReceivableId", filter.bill)
             .with_some("companyId", filter.company)
             .with_some("customerId", filter.customer)
@@ -104,7 +104,8 @@ impl Client {
     /// where several are generated). Never repeated after an unclear answer: store the intention before, and after any error look it up with
     /// [`Client::remade_installments`].
     pub async fn remake(&self, order: &RemakeOrder) -> Result<Vec<InstallmentId>, SiengeError> {
-        let mut call = Call::rest("GravarReparcelamento", RESOURCE, RESOURCE).about(order.bill);
+        let mut call =
+            SiengeCall::rest("GravarReparcelamento", RESOURCE, RESOURCE).about(order.bill);
         call.verb = Method::POST;
         let body = serde_json::to_vec(&NewRemake::of(order));
         call.body = Some(body.map_err(|_| SiengeError::Configuration("dados do reparcelamento"))?);

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, amount, date, flag, id, list, number, personal, text, whole};
@@ -207,7 +207,7 @@ impl Client {
     pub fn sales_contracts(&self, filter: &SalesContractFilter) -> Rows<SalesContract> {
         self.rows_after(
             filter.skip,
-            Call::rest(
+            SiengeCall::rest(
                 "ConsultarContratosVenda",
                 "sales-contracts",
                 "sales-contracts",
@@ -228,7 +228,7 @@ impl Client {
         &self,
         contract: SalesContractId,
     ) -> Result<Option<SalesContract>, SiengeError> {
-        let call = Call::rest(
+        let call = SiengeCall::rest(
             "ConsultarContratoVenda",
             "sales-contracts",
             format!("sales-contracts/{contract}"),

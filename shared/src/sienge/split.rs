@@ -368,7 +368,7 @@ impl RowSplitter {
 fn is_api_error(row: &[u8]) -> bool {
     const MARK: &[u8] = b"\"api-error\"";
     #[derive(serde::Deserialize)]
-    struct Failure {
+    struct FailedRow {
         #[serde(rename = "api-error", default)]
         cause: Option<serde::de::IgnoredAny>,
     }
@@ -378,7 +378,7 @@ fn is_api_error(row: &[u8]) -> bool {
     {
         return false;
     }
-    serde_json::from_slice::<Failure>(row).is_ok_and(|row| row.cause.is_some())
+    serde_json::from_slice::<FailedRow>(row).is_ok_and(|row| row.cause.is_some())
 }
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::elements::{ELEMENTS_LIMIT, elements};
 use super::error::SiengeError;
+use super::error_body::ErrorBody;
 use super::note::Note;
 use super::ports::QuotaRefusal;
-use super::refusal::Refusal;
 
 /// Largest REST answer; a page of 200 contracts is a megabyte or two.
 const REST_LIMIT_BYTES: usize = 8 * 1024 * 1024;
@@ -33,13 +33,13 @@ const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
 const RETRY_AFTER_LIMIT: Duration = Duration::from_mins(10);
 
 /// An answer whose body is still to be read.
-pub(super) struct Opened {
+pub(super) struct OpenResponse {
     response: reqwest::Response,
     pub note: Note,
     reading: Duration,
 }
 
-impl Opened {
+impl OpenResponse {
     /// A 204, which says "nothing" without a body.
     pub(super) fn is_without_content(&self) -> bool {
         self.response.status().as_u16() == 204
@@ -50,7 +50,7 @@ impl Client {
     /// A list or object, decoded by `read`; repeated while that makes sense.
     pub(super) async fn fetch<T>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         read: impl Fn(&str) -> Result<T, SiengeError>,
     ) -> Result<T, SiengeError> {
         let mut attempt = 1;
@@ -67,7 +67,7 @@ impl Client {
     /// One object; `None` when Sienge does not have it.
     pub(super) async fn fetch_one<T: DeserializeOwned>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
     ) -> Result<Option<T>, SiengeError> {
         match self
             .fetch(call, |json| super::pages::one(call.resource, json))
@@ -82,7 +82,7 @@ impl Client {
     /// Everything of a list without pages; a 404 is an empty list.
     pub(super) async fn fetch_all<T: DeserializeOwned>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
     ) -> Result<Vec<T>, SiengeError> {
         match self
             .fetch(call, |json| super::pages::all(call.resource, json))
@@ -95,7 +95,7 @@ impl Client {
 
     async fn fetch_once<T>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         attempt: u32,
         read: &impl Fn(&str) -> Result<T, SiengeError>,
     ) -> Result<T, SiengeError> {
@@ -139,7 +139,11 @@ impl Client {
         outcome
     }
 
-    async fn whole_body(&self, call: &Call, opened: &mut Opened) -> Result<Bytes, SiengeError> {
+    async fn whole_body(
+        &self,
+        call: &SiengeCall,
+        opened: &mut OpenResponse,
+    ) -> Result<Bytes, SiengeError> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.next_chunk(call, opened, 0).await? {
             if body.len() + chunk.len() > REST_LIMIT_BYTES {
@@ -156,8 +160,8 @@ impl Client {
     /// The next piece of the body; `rows` is what was read so far, for the error.
     pub(super) async fn next_chunk(
         &self,
-        call: &Call,
-        opened: &mut Opened,
+        call: &SiengeCall,
+        opened: &mut OpenResponse,
         rows: u64,
     ) -> Result<Option<Bytes>, SiengeError> {
         let resource = call.resource;
@@ -179,7 +183,7 @@ impl Client {
     }
 
     /// How long to wait for a sign of life.
-    fn silence(&self, call: &Call) -> Duration {
+    fn silence(&self, call: &SiengeCall) -> Duration {
         let silence = self.inner.timeouts.silence(call.lane);
         if call.divisible {
             silence.min((self.left() / 2).max(LEAST_PATIENCE))
@@ -191,7 +195,7 @@ impl Client {
     /// Runs a future within a time-out and the deadline.
     async fn bounded<F: Future>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         limit: Duration,
         future: F,
     ) -> Result<F::Output, SiengeError> {
@@ -205,7 +209,11 @@ impl Client {
     }
 
     /// One attempt up to the answer's headers; a refusal is read, noted and turned into its error.
-    pub(super) async fn open(&self, call: &Call, attempt: u32) -> Result<Opened, SiengeError> {
+    pub(super) async fn open(
+        &self,
+        call: &SiengeCall,
+        attempt: u32,
+    ) -> Result<OpenResponse, SiengeError> {
         self.take_right(call).await?;
         let mut note = Note::begin(self, call, attempt);
         let mut request = self
@@ -235,7 +243,7 @@ impl Client {
         };
         let status = response.status().as_u16();
         note.status(status);
-        let mut opened = Opened {
+        let mut opened = OpenResponse {
             response,
             note,
             reading: began.elapsed(),
@@ -248,7 +256,12 @@ impl Client {
         Err(error)
     }
 
-    async fn refusal(&self, call: &Call, status: u16, opened: &mut Opened) -> SiengeError {
+    async fn refusal(
+        &self,
+        call: &SiengeCall,
+        status: u16,
+        opened: &mut OpenResponse,
+    ) -> SiengeError {
         let resource = call.resource;
         let retry_after = opened
             .response
@@ -264,14 +277,16 @@ impl Client {
             }
         }
         let text = std::str::from_utf8(&body).unwrap_or("");
-        let answer = Refusal::read(text);
+        let answer = ErrorBody::read(text);
         if answer.is_some() {
             opened.note.response(text);
         }
         match status {
             401 => SiengeError::Credentials { resource },
             403 => SiengeError::Permission { resource },
-            404 if text.trim().is_empty() || answer.as_ref().is_some_and(Refusal::is_siengean) => {
+            404 if text.trim().is_empty()
+                || answer.as_ref().is_some_and(ErrorBody::is_siengean) =>
+            {
                 SiengeError::NotFound { resource }
             }
             404 => SiengeError::WrongAddress { resource },
@@ -291,7 +306,7 @@ impl Client {
     /// Waits before the next attempt, or gives the error back when there is to be none.
     pub(super) async fn pause(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         attempt: u32,
         error: SiengeError,
     ) -> Result<(), SiengeError> {
@@ -335,7 +350,7 @@ impl Client {
         Ok(())
     }
 
-    async fn take_right(&self, call: &Call) -> Result<(), SiengeError> {
+    async fn take_right(&self, call: &SiengeCall) -> Result<(), SiengeError> {
         let mut waited = Duration::ZERO;
         loop {
             if self.left().is_zero() {
@@ -376,7 +391,7 @@ fn jitter(most: Duration) -> Duration {
 }
 
 /// reqwest's own text holds the URL: only the kind of failure is kept.
-fn unsent(call: &Call, error: &reqwest::Error) -> SiengeError {
+fn unsent(call: &SiengeCall, error: &reqwest::Error) -> SiengeError {
     let resource = call.resource;
     if error.is_timeout() {
         SiengeError::Timeout { resource }

@@ -45,7 +45,7 @@ pub enum Term {
 
 /// The right to carry a call out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct CallClaim {
     key: ItemKey,
     owner: String,
     digest: String,
@@ -55,7 +55,7 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
     /// The call is ours to carry out.
-    New(Claim),
+    New(CallClaim),
     /// It was carried out; this was its answer.
     Same(StoredAnswer),
     /// It is being carried out.
@@ -79,7 +79,7 @@ impl Store {
         term: Term,
         now: Timestamp,
     ) -> Result<Begun, StoreError> {
-        let claim = Claim {
+        let claim = CallClaim {
             key: keys::idempotency(tenant, key),
             owner: format!("{:032x}", fastrand::u128(..)),
             digest: digest.to_owned(),
@@ -125,7 +125,7 @@ impl Store {
     /// Notes the answer, to be repeated from now on. [`StoreError::Conflict`] when the lease ran out and somebody else began the call again.
     pub async fn finish_call(
         &self,
-        claim: &Claim,
+        claim: &CallClaim,
         answer: &StoredAnswer,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -157,7 +157,7 @@ impl Store {
     }
 
     /// Forgets a call that had no effect, so that it may be repeated at once; nothing happens when somebody else began it meanwhile.
-    pub async fn forget_call(&self, claim: &Claim) -> Result<(), StoreError> {
+    pub async fn forget_call(&self, claim: &CallClaim) -> Result<(), StoreError> {
         let answer = self
             .client
             .delete_item()
@@ -175,7 +175,7 @@ impl Store {
     }
 }
 
-impl Claim {
+impl CallClaim {
     fn item(&self, now: Timestamp) -> Item {
         let mut item = key_item(&self.key);
         item.extend([
@@ -190,7 +190,7 @@ impl Claim {
     }
 }
 
-fn read(item: &Item, claim: &Claim, now: Timestamp) -> Result<Begun, StoreError> {
+fn read(item: &Item, claim: &CallClaim, now: Timestamp) -> Result<Begun, StoreError> {
     if get_text(item, "digest")? != claim.digest {
         return Ok(Begun::OtherBody);
     }

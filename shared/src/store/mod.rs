@@ -47,7 +47,7 @@ pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
 pub use control::{Cursor, ListedTenant};
 pub use error::{Recovery, StoreError};
-pub use idempotency::{Begun, Claim, StoredAnswer, Term};
+pub use idempotency::{Begun, CallClaim, StoredAnswer, Term};
 pub use journal::{
     Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState,
 };

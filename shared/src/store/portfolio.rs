@@ -52,7 +52,7 @@ pub struct Stamp {
 }
 
 /// One item to put with a slice.
-struct Write {
+struct ItemWrite {
     item: Item,
     /// Place in the list of events, when it is one.
     event: Option<usize>,
@@ -119,13 +119,13 @@ impl Store {
         let mut writes = Vec::new();
         for write in slices::writes(outcome) {
             writes.push(match write {
-                slices::Write::Change(change) => Write {
+                slices::Write::Change(change) => ItemWrite {
                     item: changed_item(tenant, change)?,
                     event: None,
                 },
                 slices::Write::Event(event) => {
                     events.push(event.clone());
-                    Write {
+                    ItemWrite {
                         item: event_item(tenant, event, stamp.at)?,
                         event: Some(events.len() - 1),
                     }
@@ -167,7 +167,7 @@ impl Store {
         &self,
         head: Item,
         version: u64,
-        mut slice: Vec<Write>,
+        mut slice: Vec<ItemWrite>,
     ) -> Result<Vec<usize>, StoreError> {
         loop {
             let mut request = self

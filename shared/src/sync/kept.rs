@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Report, Row};
+use super::{ObservedRow, Report};
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
@@ -113,7 +113,7 @@ impl KeptRows {
         self
     }
 
-    pub(super) fn keep(&mut self, (bill, header, row): Row, most: usize) {
+    pub(super) fn keep(&mut self, (bill, header, row): ObservedRow, most: usize) {
         if !self.takes(bill) {
             return;
         }
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
     use crate::ids::{CreditorId, CustomerId, DocumentType};
 
-    fn row(bill: i64, id: i64) -> Row {
+    fn row(bill: i64, id: i64) -> ObservedRow {
         let header = ObservedBill {
             creditor: CreditorId(1),
             customer: CustomerId(2),

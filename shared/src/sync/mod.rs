@@ -1,7 +1,7 @@
 //! Observe, compare, commit: bills, rows and webhooks are brought up to date, whatever the reason to look at them.
 //!
 //! Everything here may be repeated at any time, because comparing again yields only what is still missing. What it reaches
-//! out to stands behind the traits of [`Portfolio`], [`Erp`], [`Records`] and [`Clock`].
+//! out to stands behind the traits of [`Portfolio`], [`Erp`], [`Records`] and [`InvocationClock`].
 
 mod breaker;
 mod commit;
@@ -29,7 +29,7 @@ pub use commit::{LeftToDo, Outcomes};
 pub use error::FlowError;
 pub use kept::{Extract, KeptRows};
 pub use outcome::SyncOutcome;
-pub use ports::{Clock, Commit, Erp, Portfolio, Records, Row, Unread};
+pub use ports::{Commit, Erp, InvocationClock, ObservedRow, Portfolio, Records, UnreadRecords};
 pub use reading::Reading;
 pub use report::{Report, RunningReport};
 pub use request::{ReadRequest, Requests, whole};
@@ -53,7 +53,7 @@ pub struct Ports {
     /// What is no installment.
     pub records: Arc<dyn Records>,
     /// The time.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn InvocationClock>,
 }
 
 /// Brings one tenant's bills up to date, in one invocation.
@@ -71,7 +71,7 @@ pub struct BillSync {
     portfolio: Arc<dyn Portfolio>,
     erp: Arc<dyn Erp>,
     records: Arc<dyn Records>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn InvocationClock>,
     /// Critiques written down so far.
     critiques: AtomicUsize,
     /// What the circuit breaker knows of each creditor.

@@ -20,7 +20,7 @@ use crate::sienge::{
 use crate::store::{CritiqueNote, OpenEntry, Stamp, StoreError};
 
 /// One income row, mapped.
-pub type Row = (BillId, ObservedBill, ObservedInstallment);
+pub type ObservedRow = (BillId, ObservedBill, ObservedInstallment);
 
 /// What a comparison wants to be held from now on.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub trait Erp: Send + Sync {
     fn income(
         &self,
         query: &IncomeWindow,
-    ) -> BoxStream<'static, Result<Result<Row, OddRow>, SiengeError>>;
+    ) -> BoxStream<'static, Result<Result<ObservedRow, OddRow>, SiengeError>>;
 
     /// What the customer extract says of boletos and rescissions in a window.
     fn extract(
@@ -102,7 +102,7 @@ pub trait Erp: Send + Sync {
 }
 
 /// Records of some kind that could not be read, each with its trouble.
-pub type Unread<I> = BTreeMap<I, SyncOutcome>;
+pub type UnreadRecords<I> = BTreeMap<I, SyncOutcome>;
 
 /// Everything of the portfolio that is not an installment, as far as bills lead there.
 #[async_trait]
@@ -124,18 +124,18 @@ pub trait Records: Send + Sync {
         ids: &BTreeSet<SalesContractId>,
     ) -> (
         BTreeMap<SalesContractId, Option<BillId>>,
-        Unread<SalesContractId>,
+        UnreadRecords<SalesContractId>,
     );
 
     /// Reads again those of the customers that the portfolio has.
-    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> Unread<CustomerId>;
+    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> UnreadRecords<CustomerId>;
 
     /// Reads units.
-    async fn units(&self, ids: &BTreeSet<UnitId>) -> Unread<UnitId>;
+    async fn units(&self, ids: &BTreeSet<UnitId>) -> UnreadRecords<UnitId>;
 }
 
 /// The time of an invocation.
-pub trait Clock: Send + Sync {
+pub trait InvocationClock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
     /// Time left before the invocation must be closing.

@@ -10,7 +10,9 @@ use futures::StreamExt;
 
 use super::breaker::InQuestion;
 use super::kept::MAX_KEPT;
-use super::{BillSync, Extract, FlowError, KeptRows, ReadRequest, Reading, Requests, Row, Window};
+use super::{
+    BillSync, Extract, FlowError, KeptRows, ObservedRow, ReadRequest, Reading, Requests, Window,
+};
 use crate::calendar::Date;
 use crate::ids::{BillId, CreditorId};
 use crate::portfolio::{Coverage, Scope};
@@ -84,7 +86,7 @@ impl BillSync {
         creditor: CreditorId,
         query: &IncomeWindow,
         after: Option<BillId>,
-        mut wanted: impl FnMut(&Row, bool) -> bool + Send,
+        mut wanted: impl FnMut(&ObservedRow, bool) -> bool + Send,
     ) -> Result<KeptRows, FlowError> {
         let policy = self.policy(Some(creditor));
         let mut kept = KeptRows::after(after);

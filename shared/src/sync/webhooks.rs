@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BillSync, FlowError, ReadRequest, Requests, SyncOutcome, Unread as UnreadOf};
+use super::{BillSync, FlowError, ReadRequest, Requests, SyncOutcome, UnreadRecords};
 use crate::ids::{BillId, CustomerId, SalesContractId, UnitId};
 use crate::intake::{self, Hints, Receiver};
 use crate::portfolio::Scope;
@@ -50,7 +50,7 @@ impl BillSync {
         }
         // A record that can't be read fails the webhooks that name it, and no others beside them.
         let (linked, sales_contracts) = self.records.sales_contracts(&contracts).await;
-        let unread = Unread {
+        let unread = UnreadByKind {
             sales_contracts,
             customers: self.records.customers(&customers).await,
             units: self.records.units(&units).await,
@@ -103,13 +103,13 @@ impl Processed {
 }
 
 /// What could not be read besides bills, record by record.
-struct Unread {
-    sales_contracts: UnreadOf<SalesContractId>,
-    customers: UnreadOf<CustomerId>,
-    units: UnreadOf<UnitId>,
+struct UnreadByKind {
+    sales_contracts: UnreadRecords<SalesContractId>,
+    customers: UnreadRecords<CustomerId>,
+    units: UnreadRecords<UnitId>,
 }
 
-impl Unread {
+impl UnreadByKind {
     /// The trouble of a webhook that names one of them.
     fn of(&self, hints: &Hints) -> Option<SyncOutcome> {
         let contract = hints

@@ -35,4 +35,4 @@ pub use recuperador::{Parties, recuperador_payload};
 pub use review::{holds_remake, remake_is_unread, review, unclassified};
 pub use settings::AgreementSettings;
 pub use state::{AgreementState, StateName};
-pub use transition::{NotAllowed, Step, Transition, transition};
+pub use transition::{AgreementAction, NotAllowed, Transition, transition};

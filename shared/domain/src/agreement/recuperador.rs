@@ -59,12 +59,12 @@ struct Payload<'a> {
     data_cancelamento: Option<String>,
     motivo_cancelamento: Option<String>,
     situacao: &'static str,
-    lista_dividas: Vec<Debt<'a>>,
-    lista_parcelas: Vec<Row>,
+    lista_dividas: Vec<PayloadDebt<'a>>,
+    lista_parcelas: Vec<PayloadRow>,
 }
 
 #[derive(Serialize)]
-struct Debt<'a> {
+struct PayloadDebt<'a> {
     id: i64,
     datavencto: String,
     datapagto: Option<String>,
@@ -79,7 +79,7 @@ struct Debt<'a> {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct PayloadRow {
     id: u16,
     datavencto: String,
     datapagto: Option<String>,
@@ -170,14 +170,14 @@ fn ended(state: &AgreementState) -> Option<(Date, String)> {
     }
 }
 
-fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> Debt<'a> {
+fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> PayloadDebt<'a> {
     let bill = debt.contract.bill;
     // "data de pagamento da dívida, definida apenas quando o acordo estiver quitado"
     let settled_on = match agreement.state {
         AgreementState::Settled { on } => Some(debt.paid_on.unwrap_or(on)),
         _ => None,
     };
-    Debt {
+    PayloadDebt {
         id: bill
             .0
             .saturating_mul(1_000_000)
@@ -200,8 +200,8 @@ fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> Debt<'a> {
     }
 }
 
-fn row_of(row: &AgreedRow) -> Row {
-    Row {
+fn row_of(row: &AgreedRow) -> PayloadRow {
+    PayloadRow {
         id: row.number,
         datavencto: row.due_on.to_string(),
         datapagto: row.paid_on.map(|day| day.to_string()),

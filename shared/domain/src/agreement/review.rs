@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Span;
 
 use super::payments::{is_untold, received, sum};
-use super::{AgreedDebt, Agreement, AgreementKind, AgreementSettings, AgreementState, Step};
+use super::{
+    AgreedDebt, Agreement, AgreementAction, AgreementKind, AgreementSettings, AgreementState,
+};
 use crate::calendar::{Date, HolidayRules};
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
@@ -16,10 +18,10 @@ use crate::portfolio::{
 
 type Received = BTreeMap<InstallmentId, BTreeMap<Date, Cents>>;
 
-/// The next step that a bill as held calls for; `None` when nothing follows. Take it and review again until nothing does.
+/// The next action that a bill as held calls for; `None` when nothing follows. Take it and review again until nothing does.
 ///
 /// The bill must be whole: no look at it still to be confirmed. [`Breaking::ErpGone`] is a suspicion: an original is open although it was remade,
-/// which is also so until a look has shown the remake. Who takes the step asks Sienge for the remake first.
+/// which is also so until a look has shown the remake. Whoever applies the action asks Sienge for the remake first.
 #[must_use]
 pub fn review(
     agreement: &Agreement,
@@ -29,10 +31,10 @@ pub fn review(
     classes: &SettlementClasses,
     holidays: &HolidayRules,
     today: Date,
-) -> Option<Step> {
+) -> Option<AgreementAction> {
     match &agreement.state {
         AgreementState::Proposed { expires_on } if today > *expires_on => {
-            return Some(Step::Expire);
+            return Some(AgreementAction::Expire);
         }
         AgreementState::Active => {}
         _ => return None,
@@ -62,7 +64,7 @@ pub fn review(
             (debt.installment, received.unwrap_or_default())
         })
         .collect();
-    let reading = Reading {
+    let reading = PaymentReview {
         agreement,
         bill,
         received: &received,
@@ -81,7 +83,7 @@ pub fn review(
         })
         .collect();
     if paid != known || received != noted || is_untold(agreement) {
-        return Some(Step::Seen {
+        return Some(AgreementAction::Seen {
             bill,
             paid,
             received,
@@ -94,7 +96,7 @@ pub fn review(
             .filter_map(last)
             .any(Installment::is_open)
     {
-        return Some(Step::Break {
+        return Some(AgreementAction::Break {
             how: Breaking::ErpGone,
         });
     }
@@ -103,12 +105,12 @@ pub fn review(
     let all_ended = rows.len() == tracked.len() && !any(End::Open) && !any(End::Undecided);
     if any(End::Unpaid) && (!integrated || all_ended) {
         let how = Breaking::EndedInErp;
-        return Some(Step::Break { how });
+        return Some(AgreementAction::Break { how });
     }
     if any(End::Undecided) {
         return None;
     }
-    lapsed(agreement, settings, holidays, today).map(|due_on| Step::Break {
+    lapsed(agreement, settings, holidays, today).map(|due_on| AgreementAction::Break {
         how: Breaking::Lapsed { due_on },
     })
 }
@@ -165,7 +167,7 @@ enum End {
     Undecided,
 }
 
-struct Reading<'a> {
+struct PaymentReview<'a> {
     agreement: &'a Agreement,
     bill: BillId,
     /// What was paid of each original since it was agreed on, as the bill shows it now.
@@ -173,7 +175,7 @@ struct Reading<'a> {
     classes: &'a SettlementClasses,
 }
 
-impl Reading<'_> {
+impl PaymentReview<'_> {
     /// It is paid when money settled it. Where something else had a part in that, the money must be [`Self::is_enough`].
     fn end_of(&self, row: &Installment) -> End {
         let InstallmentState::Closed { on, .. } = row.state else {

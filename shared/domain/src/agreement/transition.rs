@@ -13,7 +13,7 @@ use crate::portfolio::{AgreementTold, Breaking, TimelineEvent};
 
 /// What happens to an agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum AgreementAction {
     /// A proposal is confirmed.
     Confirm {
         /// Now: the intention's instant, for an integrated one.
@@ -62,7 +62,7 @@ pub enum Step {
     Expire,
 }
 
-/// An agreement after a step, and what is told of it; the bus is told what [`TimelineEvent::domain_event`] says of the events.
+/// An agreement after an action, and what is told of it; the bus is told what [`TimelineEvent::domain_event`] says of the events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// The agreement, its revision one higher.
@@ -71,14 +71,14 @@ pub struct Transition {
     pub events: Vec<TimelineEvent>,
 }
 
-/// The state does not allow the step.
+/// The state does not allow the action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
     /// Other states do.
-    #[error("não é possível {step} {}: só {}", one_of(*state), allowed_text(allowed))]
+    #[error("não é possível {action} {}: só {}", one_of(*state), allowed_text(allowed))]
     State {
-        /// The step, as a verb.
-        step: &'static str,
+        /// The action, as a verb.
+        action: &'static str,
         /// Where the agreement is.
         state: StateName,
         /// The states that allow it.
@@ -111,26 +111,26 @@ fn allowed_text(allowed: &[StateName]) -> String {
     names.join(" ou ")
 }
 
-/// Takes a step, or says which states allow it. Total: every step has an answer in every state.
+/// Applies an action, or says which states allow it. Total: every action has an answer in every state.
 pub fn transition(
     agreement: &Agreement,
-    step: &Step,
+    action: &AgreementAction,
     settings: &AgreementSettings,
     today: Date,
 ) -> Result<Transition, NotAllowed> {
-    check(agreement, step, settings)?;
+    check(agreement, action, settings)?;
     let mut after = agreement.clone();
     after.revision += 1;
     let mut events = Vec::new();
-    let told = match step {
-        Step::Confirm { sent_at, base_date } => {
+    let told = match action {
+        AgreementAction::Confirm { sent_at, base_date } => {
             if let Some(remake) = &mut after.remake {
                 remake.remade_on = today;
                 remake.base_date = base_date.unwrap_or(remake.base_date);
             }
             Some(confirm(&mut after, today, *sent_at))
         }
-        Step::ErpAgain { sent_at } => {
+        AgreementAction::ErpAgain { sent_at } => {
             if let AgreementState::AwaitingErp { attempts, .. } = agreement.state {
                 after.state = AgreementState::AwaitingErp {
                     sent_at: *sent_at,
@@ -139,7 +139,7 @@ pub fn transition(
             }
             None
         }
-        Step::ErpNotSent => {
+        AgreementAction::ErpNotSent => {
             if let AgreementState::AwaitingErp { attempts, sent_at } = agreement.state {
                 after.state = AgreementState::AwaitingErp {
                     sent_at,
@@ -148,8 +148,8 @@ pub fn transition(
             }
             None
         }
-        Step::ErpDone { generated } => Some(made(&mut after, generated, today)),
-        Step::ErpRefused { reason } | Step::Cancel { reason } => {
+        AgreementAction::ErpDone { generated } => Some(made(&mut after, generated, today)),
+        AgreementAction::ErpRefused { reason } | AgreementAction::Cancel { reason } => {
             after.state = AgreementState::Cancelled {
                 on: today,
                 reason: reason.clone(),
@@ -158,7 +158,7 @@ pub fn transition(
                 reason: reason.clone(),
             })
         }
-        Step::Seen {
+        AgreementAction::Seen {
             bill,
             paid,
             received,
@@ -167,8 +167,8 @@ pub fn transition(
             events = payments::emit_paid_rows(agreement, &mut after, *bill, today);
             ended_by_payments(&mut after, reversed, settings, today)
         }
-        Step::Break { how } => Some(break_it(&mut after, how, settings, today)),
-        Step::Expire => {
+        AgreementAction::Break { how } => Some(break_it(&mut after, how, settings, today)),
+        AgreementAction::Expire => {
             after.state = AgreementState::Expired { on: today };
             Some(AgreementTold::Expired)
         }
@@ -241,44 +241,49 @@ pub(super) fn confirm(agreement: &mut Agreement, today: Date, sent_at: Timestamp
 
 fn check(
     agreement: &Agreement,
-    step: &Step,
+    action: &AgreementAction,
     settings: &AgreementSettings,
 ) -> Result<(), NotAllowed> {
     use StateName::{Active, AwaitingErp, Proposed};
     let state = agreement.state.name();
     let integrated = agreement.kind == AgreementKind::Integrated;
-    let (verb, allowed): (&'static str, &'static [StateName]) = match step {
-        Step::Confirm { .. } => ("confirmar", &[Proposed]),
-        Step::Expire => ("expirar", &[Proposed]),
-        Step::ErpAgain { .. }
-        | Step::ErpNotSent
-        | Step::ErpDone { .. }
-        | Step::ErpRefused { .. } => ("gravar no Sienge", &[AwaitingErp]),
-        Step::Seen { .. } => ("registrar pagamentos em", &[Active]),
-        Step::Break {
+    let (verb, allowed): (&'static str, &'static [StateName]) = match action {
+        AgreementAction::Confirm { .. } => ("confirmar", &[Proposed]),
+        AgreementAction::Expire => ("expirar", &[Proposed]),
+        AgreementAction::ErpAgain { .. }
+        | AgreementAction::ErpNotSent
+        | AgreementAction::ErpDone { .. }
+        | AgreementAction::ErpRefused { .. } => ("gravar no Sienge", &[AwaitingErp]),
+        AgreementAction::Seen { .. } => ("registrar pagamentos em", &[Active]),
+        AgreementAction::Break {
             how: Breaking::Command { .. },
         } if settings.break_awaiting_approval => ("quebrar", &[Active, Proposed]),
-        Step::Break { .. } => ("quebrar", &[Active]),
-        Step::Cancel { .. } => ("cancelar", &[Proposed, Active]),
+        AgreementAction::Break { .. } => ("quebrar", &[Active]),
+        AgreementAction::Cancel { .. } => ("cancelar", &[Proposed, Active]),
     };
-    if state == AwaitingErp && matches!(step, Step::Cancel { .. } | Step::Break { .. }) {
+    if state == AwaitingErp
+        && matches!(
+            action,
+            AgreementAction::Cancel { .. } | AgreementAction::Break { .. }
+        )
+    {
         return Err(NotAllowed::WaitsForErp);
     }
     if !allowed.contains(&state) {
         return Err(NotAllowed::State {
-            step: verb,
+            action: verb,
             state,
             allowed,
         });
     }
-    match step {
-        Step::Break {
+    match action {
+        AgreementAction::Break {
             how: Breaking::Command { .. } | Breaking::Lapsed { .. },
         } if integrated && state == Active => Err(NotAllowed::EndsInErp("quebrado")),
-        Step::Cancel { .. } if integrated && state == Active => {
+        AgreementAction::Cancel { .. } if integrated && state == Active => {
             Err(NotAllowed::EndsInErp("cancelado"))
         }
-        Step::Cancel { .. } if agreement.is_paid_in_part() => Err(NotAllowed::Paid),
+        AgreementAction::Cancel { .. } if agreement.is_paid_in_part() => Err(NotAllowed::Paid),
         _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Component, Error, Explain, Key, Line, Operation, Step};
+use super::{Component, Error, Explain, ExplanationStep, Key, Line, Operation};
 use crate::calendar::Date;
 use crate::money::{Cents, Decimal, Rounding};
 
@@ -81,7 +81,7 @@ pub(super) fn correct<E: Explain>(
             sink.line(Line::given(
                 of,
                 Component::Correction,
-                Step::AnnualCorrectionOff,
+                ExplanationStep::AnnualCorrectionOff,
                 Cents::ZERO,
             ));
             Ok(Cents::ZERO)
@@ -93,7 +93,7 @@ pub(super) fn correct<E: Explain>(
             sink.line(Line {
                 of,
                 component: Component::Correction,
-                step: Step::IndexCorrection,
+                step: ExplanationStep::IndexCorrection,
                 base: original,
                 operation: Operation::Index { base_index, index },
                 rounding: Rounding::HalfUp,
@@ -233,7 +233,7 @@ mod tests {
             correct(key, Cents::new(100_000), &annual, false, &mut lines).unwrap(),
             Cents::ZERO
         );
-        assert_eq!(lines[0].step, Step::AnnualCorrectionOff);
+        assert_eq!(lines[0].step, ExplanationStep::AnnualCorrectionOff);
         assert_eq!(
             correct(key, Cents::new(100_000), &annual, true, &mut lines).unwrap(),
             Cents::new(10_000)

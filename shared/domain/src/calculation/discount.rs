@@ -4,49 +4,51 @@
 //! own maximum. Principal discount and anticipation together never pass the principal.
 
 use super::row::Work;
-use super::{Component, Discounts, Error, Explain, Figures, Line, Operation, Portion, Step};
+use super::{
+    Component, Discounts, Error, Explain, ExplanationStep, Figures, Line, Operation, Portion,
+};
 use crate::money::{Cents, Rate, Rounding};
 
 /// The four components: their place in a row and their names.
 #[derive(Clone, Copy)]
-struct Kind {
+struct DiscountKind {
     name: &'static str,
     component: Component,
-    step_of_maximum: Step,
+    step_of_maximum: ExplanationStep,
     maximum: fn(&Work<'_>) -> Rate,
     base: fn(&Figures) -> Cents,
     target: fn(&mut Figures) -> &mut Cents,
 }
 
-const KINDS: [Kind; 4] = [
-    Kind {
+const KINDS: [DiscountKind; 4] = [
+    DiscountKind {
         name: "principal",
         component: Component::PrincipalDiscount,
-        step_of_maximum: Step::MaximumPrincipalDiscount,
+        step_of_maximum: ExplanationStep::MaximumPrincipalDiscount,
         maximum: |work| work.maxima.principal,
         base: Figures::principal,
         target: |figures| &mut figures.discounts.principal,
     },
-    Kind {
+    DiscountKind {
         name: "multa",
         component: Component::FineDiscount,
-        step_of_maximum: Step::MaximumFineDiscount,
+        step_of_maximum: ExplanationStep::MaximumFineDiscount,
         maximum: |work| work.maxima.fine,
         base: |figures| figures.fine,
         target: |figures| &mut figures.discounts.fine,
     },
-    Kind {
+    DiscountKind {
         name: "juros",
         component: Component::InterestDiscount,
-        step_of_maximum: Step::MaximumInterestDiscount,
+        step_of_maximum: ExplanationStep::MaximumInterestDiscount,
         maximum: |work| work.maxima.interest,
         base: |figures| figures.interest,
         target: |figures| &mut figures.discounts.interest,
     },
-    Kind {
+    DiscountKind {
         name: "honorários",
         component: Component::FeeDiscount,
-        step_of_maximum: Step::MaximumFeeDiscount,
+        step_of_maximum: ExplanationStep::MaximumFeeDiscount,
         maximum: |work| work.maxima.fee,
         base: |figures| figures.fee,
         target: |figures| &mut figures.discounts.fee,
@@ -77,7 +79,7 @@ pub(super) fn grant<E: Explain>(
 }
 
 /// What the row may be discounted at most.
-fn cap(work: &Work<'_>, kind: &Kind) -> Cents {
+fn cap(work: &Work<'_>, kind: &DiscountKind) -> Cents {
     let figures = &work.row.figures;
     (kind.maximum)(work)
         .of((kind.base)(figures), Rounding::HalfUp)
@@ -85,7 +87,7 @@ fn cap(work: &Work<'_>, kind: &Kind) -> Cents {
 }
 
 /// What is left to discount: the principal less its anticipation.
-fn room(work: &Work<'_>, kind: &Kind) -> Cents {
+fn room(work: &Work<'_>, kind: &DiscountKind) -> Cents {
     let figures = &work.row.figures;
     match kind.component {
         Component::PrincipalDiscount => figures.principal() - figures.anticipation,
@@ -93,7 +95,7 @@ fn room(work: &Work<'_>, kind: &Kind) -> Cents {
     }
 }
 
-fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &Kind, sink: &mut E) {
+fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &DiscountKind, sink: &mut E) {
     let maximum = (kind.maximum)(work);
     let cap = take(
         work,
@@ -109,10 +111,10 @@ fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &Kind, sink: &mut E) {
 /// A percentage of a row's component, told in one line or (when the room is smaller) two.
 fn take<E: Explain>(
     work: &Work<'_>,
-    kind: &Kind,
+    kind: &DiscountKind,
     rate: Rate,
     component: Component,
-    step: Step,
+    step: ExplanationStep,
     sink: &mut E,
 ) -> Cents {
     let base = (kind.base)(&work.row.figures);
@@ -138,7 +140,7 @@ fn take<E: Explain>(
         sink.line(Line {
             of: Some(work.row.key),
             component,
-            step: Step::LimitedDiscount,
+            step: ExplanationStep::LimitedDiscount,
             base: full,
             operation: Operation::AtMost { limit },
             rounding: Rounding::HalfUp,
@@ -150,7 +152,7 @@ fn take<E: Explain>(
 
 fn by_percent<E: Explain>(
     works: &mut [Work<'_>],
-    kind: &Kind,
+    kind: &DiscountKind,
     rate: Rate,
     sink: &mut E,
 ) -> Result<(), Error> {
@@ -172,7 +174,7 @@ fn by_percent<E: Explain>(
             kind,
             rate,
             kind.component,
-            Step::CampaignDiscount,
+            ExplanationStep::CampaignDiscount,
             sink,
         );
         *(kind.target)(&mut work.row.figures) = granted;
@@ -182,7 +184,7 @@ fn by_percent<E: Explain>(
 
 fn by_amount<E: Explain>(
     works: &mut [Work<'_>],
-    kind: &Kind,
+    kind: &DiscountKind,
     amount: Cents,
     sink: &mut E,
 ) -> Result<(), Error> {
@@ -214,7 +216,7 @@ fn by_amount<E: Explain>(
             sink.line(Line {
                 of,
                 component: kind.component,
-                step: Step::SharedDiscount,
+                step: ExplanationStep::SharedDiscount,
                 base,
                 operation: Operation::Share { of: amount, over },
                 rounding: Rounding::Truncate,
@@ -222,7 +224,12 @@ fn by_amount<E: Explain>(
             });
         }
         if !extra.is_zero() {
-            sink.line(Line::given(of, kind.component, Step::SharedCent, extra));
+            sink.line(Line::given(
+                of,
+                kind.component,
+                ExplanationStep::SharedCent,
+                extra,
+            ));
         }
         *(kind.target)(&mut work.row.figures) = result + extra;
     }

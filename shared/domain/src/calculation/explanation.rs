@@ -72,7 +72,7 @@ pub enum Component {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // each is worded in `text.rs`
-pub enum Step {
+pub enum ExplanationStep {
     Original,
     SiengeCorrection,
     IndexCorrection,
@@ -201,7 +201,7 @@ pub struct Line {
     /// The figure it adds to.
     pub component: Component,
     /// What it is called.
-    pub step: Step,
+    pub step: ExplanationStep,
     /// What it starts from.
     pub base: Cents,
     /// What is done to the base.
@@ -218,7 +218,7 @@ impl Line {
     pub(super) const fn given(
         of: Option<Key>,
         component: Component,
-        step: Step,
+        step: ExplanationStep,
         amount: Cents,
     ) -> Self {
         Self {
@@ -236,7 +236,7 @@ impl Line {
     pub(super) fn minus(
         of: Option<Key>,
         component: Component,
-        step: Step,
+        step: ExplanationStep,
         base: Cents,
         subtracted: Cents,
     ) -> Self {

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Amounts, Component, Error, Explain, Figures, Key, Line, Operation, Step};
+use super::{Amounts, Component, Error, Explain, ExplanationStep, Figures, Key, Line, Operation};
 use crate::calculation::ImputationOrder;
 use crate::money::{Cents, Rounding};
 
@@ -120,7 +120,7 @@ fn impute_row(
         lines.line(Line {
             of: Some(key),
             component,
-            step: Step::Imputation,
+            step: ExplanationStep::Imputation,
             base: *left,
             operation: Operation::AtMost { limit },
             rounding: Rounding::HalfUp,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::late::{check_date, days_between};
 use super::row::{Work, calculate};
 use super::{Debt, Error, Explain, Figures, Key, Line, Warning, discount, fee};
-use crate::calculation::{Payment, Request, Row};
+use crate::calculation::{Payment, QuoteRow, Request};
 use crate::calendar::Date;
 
 /// Most installments of one quote.
@@ -27,7 +27,7 @@ pub struct Amounts {
     /// How it will be paid.
     pub payment: Payment,
     /// By due date, bill and installment.
-    pub rows: Vec<Row>,
+    pub rows: Vec<QuoteRow>,
     /// Sums of the rows.
     pub totals: Figures,
     /// What the operator should know.

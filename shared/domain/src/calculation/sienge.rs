@@ -4,7 +4,7 @@
 //! each rounded half-up to cents in that order, months of 30 days. In the integrated calculation (7.2.2) Sienge's `additionalValue` is the truth;
 //! the formula beside it only explains, and flags a difference with its likely cause.
 
-use super::{Cause, Component, Explain, Key, Line, Operation, Silent, Step};
+use super::{Cause, Component, Explain, ExplanationStep, Key, Line, Operation, Silent};
 use crate::money::{Cents, Rate, Rounding};
 
 /// How far the days charged are looked for around the days shown: no bank closes longer.
@@ -71,7 +71,7 @@ pub fn sienge_charges<E: Explain>(
     let pro_rata = terms.pro_rata.of_days(corrected, days, rounding);
     if !terms.pro_rata.is_zero() {
         sink.line(line(
-            Step::ProRata,
+            ExplanationStep::ProRata,
             corrected,
             daily(terms.pro_rata),
             pro_rata,
@@ -80,7 +80,7 @@ pub fn sienge_charges<E: Explain>(
     let base = corrected + pro_rata;
     let interest = terms.interest.of_days(base, days, rounding);
     sink.line(line(
-        Step::LateInterest,
+        ExplanationStep::LateInterest,
         base,
         daily(terms.interest),
         interest,
@@ -88,7 +88,7 @@ pub fn sienge_charges<E: Explain>(
     let base = base + interest;
     let fine = terms.fine.of(base, rounding);
     sink.line(line(
-        Step::Fine,
+        ExplanationStep::Fine,
         base,
         Operation::Percent { rate: terms.fine },
         fine,
@@ -126,7 +126,7 @@ pub(super) fn explain<E: Explain>(
             sink.line(Line::given(
                 Some(key),
                 Component::Interest,
-                Step::SiengeCharges,
+                ExplanationStep::SiengeCharges,
                 reported,
             ));
         }
@@ -203,7 +203,7 @@ pub(super) fn explain<E: Explain>(
     sink.line(Line::minus(
         Some(key),
         Component::Interest,
-        Step::SiengeDifference,
+        ExplanationStep::SiengeDifference,
         reported,
         ours,
     ));

@@ -56,7 +56,7 @@ pub struct Contract {
     pub state: ContractState,
     /// What was there when it was opened; none until it is.
     #[serde(default)]
-    pub opened: Option<Opened>,
+    pub opened: Option<OpeningSnapshot>,
     /// The contract that Sienge has made of it by another customer (an assignment of rights) or document type. While this one is not
     /// [`ContractState::Assigned`] the bill has not moved there yet: the next reconciliation moves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub struct Contract {
 /// day are news, for the view need not have shown everything: rows were unreadable, or the answer was short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Opened {
+pub struct OpeningSnapshot {
     /// Business date.
     pub on: Date,
     /// The last installment that the view showed: Sienge gives a later one a higher id.

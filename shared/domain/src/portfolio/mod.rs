@@ -20,14 +20,16 @@ mod timeline;
 pub use change::{Action, Change};
 pub use claims::{Claim, Claims};
 pub use compare::{Next, Outcome, apply, compare, return_installments};
-pub use contract::{Contract, ContractKey, ContractState, Opened};
+pub use contract::{Contract, ContractKey, ContractState, OpeningSnapshot};
 pub use critique::Critique;
 pub use customer::{
     Address, CreditBureauRecord, Customer, Document, Enterprise, Phone, SalesContract, Spouse, Unit,
 };
 pub use held::HeldBill;
 pub use installment::{Fingerprint, Installment, InstallmentState, ReturnReason};
-pub use observation::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Unread};
+pub use observation::{
+    Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, UnreadInstallment,
+};
 pub use policy::{CreditorPolicy, LeftOut, Policy, Scope};
 pub use receipt::{Receipt, effective_receipts, standing_receipts};
 pub use settlement::{KindName, SettlementClass, SettlementClasses, SettlementKind};

@@ -20,7 +20,7 @@ pub struct Observation {
     /// The installments told, each at most once.
     pub installments: Vec<ObservedInstallment>,
     /// Installments that are shown and could not be read: nothing follows from them but that they are there.
-    pub unread: BTreeMap<InstallmentId, Unread>,
+    pub unread: BTreeMap<InstallmentId, UnreadInstallment>,
     /// What the bill itself lacks, or a row of it that names no installment. No absence means anything then.
     pub gap: Option<Oddity>,
     /// Whether a boleto was generated, for the installments whose source tells it.
@@ -136,7 +136,7 @@ impl Observation {
 
 /// An installment that is shown and could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadInstallment {
     /// Why.
     pub why: Oddity,
     /// Whether its balance could be read, and nothing of it is open.

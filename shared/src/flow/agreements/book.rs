@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::AgreementError;
 use crate::agreement::{
-    Agreement, AgreementSettings, AgreementState, Step, Transition, transition,
+    Agreement, AgreementSettings, AgreementState, AgreementAction, Transition, transition,
 };
 use crate::calendar::{self, Date, HolidayRules, Timestamp};
 use crate::flow::outbox::publish;
@@ -108,34 +108,34 @@ impl Agreements {
     /// Writes a transition, then publishes what it tells. A publication that fails is no loss: the events are in the outbox.
     pub(super) async fn write_agreement(
         &self,
-        step: &Transition,
+        made: &Transition,
         claims: &BTreeMap<BillId, Claims>,
     ) -> Result<(), StoreError> {
         let now = self.now();
         let write = AgreementWrite {
-            agreement: &step.agreement,
+            agreement: &made.agreement,
             claims,
-            events: &step.events,
-            due_at: due(&step.agreement, now).or_else(|| {
-                self.returns_originals(&step.agreement)
+            events: &made.events,
+            due_at: due(&made.agreement, now).or_else(|| {
+                self.returns_originals(&made.agreement)
                     .then(|| later(now, GRACE))
             }),
             now,
         };
         self.adapters.store.save_agreement(&write).await?;
         let Adapters { store, bus, .. } = &self.adapters;
-        publish(store, &**bus, &self.tenant, &step.events).await;
+        publish(store, &**bus, &self.tenant, &made.events).await;
         Ok(())
     }
 
     /// Takes a step from the agreement as it was read. [`StoreError::Conflict`]: it is not so any more.
-    pub(super) async fn step_from(
+    pub(super) async fn apply_action(
         &self,
         agreement: &Agreement,
-        step: &Step,
+        action: &AgreementAction,
     ) -> Result<Agreement, AgreementError> {
         let settings = self.agreement_settings(agreement.creditor);
-        let moved = transition(agreement, step, &settings, self.today)?;
+        let moved = transition(agreement, action, &settings, self.today)?;
         let claims = self
             .adapters
             .store

@@ -4,7 +4,7 @@ use super::AgreementError;
 use super::book::MAX_CONFLICTS;
 use super::save::claims_of;
 use crate::agreement::{
-    Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated,
+    Agreement, AgreementKind, AgreementState, StateName, AgreementAction, check_held, check_integrated,
     indexer_base, transition,
 };
 use crate::flow::Session;
@@ -37,12 +37,12 @@ impl Session {
                 .remake
                 .as_ref()
                 .map(|remake| indexer_base(bases, remake.indexer, self.today));
-            let step = Step::Confirm {
+            let action = AgreementAction::Confirm {
                 sent_at: self.now(),
                 base_date,
             };
             let settings = self.agreements.agreement_settings(agreement.creditor);
-            let confirmed = transition(&agreement, &step, &settings, self.today)?;
+            let confirmed = transition(&agreement, &action, &settings, self.today)?;
             let bills = self.agreements.bills_of(agreement.bills()).await?;
             check_held(&agreement, &bills)?;
             if agreement.kind == AgreementKind::Integrated {
@@ -71,7 +71,7 @@ impl Session {
             reason: said(reason)?,
         };
         self.agreements
-            .command(id, &Step::Break { how }, StateName::Broken)
+            .command(id, &AgreementAction::Break { how }, StateName::Broken)
             .await
     }
 
@@ -83,7 +83,7 @@ impl Session {
     ) -> Result<Agreement, AgreementError> {
         let reason = said(reason)?;
         self.agreements
-            .command(id, &Step::Cancel { reason }, StateName::Cancelled)
+            .command(id, &AgreementAction::Cancel { reason }, StateName::Cancelled)
             .await
     }
 }

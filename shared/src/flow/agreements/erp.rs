@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::AgreementError;
 use super::book::GRACE;
-use crate::agreement::{Agreement, AgreementState, Step, check_held, remake_order};
+use crate::agreement::{Agreement, AgreementState, AgreementAction, check_held, remake_order};
 use crate::calendar::brazilian;
 use crate::flow::Session;
 use crate::portfolio::Scope;
@@ -24,21 +24,21 @@ impl Session {
             return Ok(agreement);
         };
         let (id, bill) = (&agreement.id, order.bill);
-        let step = match self.sienge.remake(&order).await {
+        let action = match self.sienge.remake(&order).await {
             Ok(generated) if generated.len() == agreement.rows.len() => {
-                Some(Step::ErpDone { generated })
+                Some(AgreementAction::ErpDone { generated })
             }
             // Done, but not all of it was told.
             Ok(_) => self.agreements.found(&agreement).await,
             Err(error) if error.is_quota() => {
                 tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not sent; the payments sweep sends it");
-                Some(Step::ErpNotSent)
+                Some(AgreementAction::ErpNotSent)
             }
             Err(error) => {
                 tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "unclear answer to a remake; looking it up");
                 match self.agreements.find_remake(&agreement).await {
-                    Ok(Some(generated)) => Some(Step::ErpDone { generated }),
-                    Ok(None) if refuses(&error) => Some(Step::ErpRefused {
+                    Ok(Some(generated)) => Some(AgreementAction::ErpDone { generated }),
+                    Ok(None) if refuses(&error) => Some(AgreementAction::ErpRefused {
                         reason: error.to_string(),
                     }),
                     Ok(None) => None,
@@ -49,8 +49,8 @@ impl Session {
                 }
             }
         };
-        match step {
-            Some(step) => self.conclude(agreement, step).await,
+        match action {
+            Some(action) => self.conclude(agreement, action).await,
             None => Ok(agreement),
         }
     }
@@ -67,11 +67,11 @@ impl Session {
             return Ok(agreement);
         }
         if let Some(generated) = self.agreements.find_remake(&agreement).await? {
-            return self.conclude(agreement, Step::ErpDone { generated }).await;
+            return self.conclude(agreement, AgreementAction::ErpDone { generated }).await;
         }
         if attempts >= MAX_ATTEMPTS {
             let reason = format!("O Sienge não gravou o reparcelamento em {attempts} tentativas");
-            return self.conclude(agreement, Step::ErpRefused { reason }).await;
+            return self.conclude(agreement, AgreementAction::ErpRefused { reason }).await;
         }
         if let Some(remake) = agreement
             .remake
@@ -83,18 +83,18 @@ impl Session {
             let reason = format!(
                 "O Sienge não gravou o reparcelamento em {day}, e a simulação é desse dia; simule de novo"
             );
-            return self.conclude(agreement, Step::ErpRefused { reason }).await;
+            return self.conclude(agreement, AgreementAction::ErpRefused { reason }).await;
         }
         let bills = self.agreements.bills_of(agreement.bills()).await?;
         if let Err(error) = check_held(&agreement, &bills) {
             let reason = error.to_string();
-            return self.conclude(agreement, Step::ErpRefused { reason }).await;
+            return self.conclude(agreement, AgreementAction::ErpRefused { reason }).await;
         }
         // Stored before the call, and conditional: of two sweeps at once one sends.
-        let again = Step::ErpAgain {
+        let again = AgreementAction::ErpAgain {
             sent_at: self.now(),
         };
-        let agreement = self.agreements.step_from(&agreement, &again).await?;
+        let agreement = self.agreements.apply_action(&agreement, &again).await?;
         self.ask_erp(agreement).await
     }
 
@@ -102,9 +102,9 @@ impl Session {
     async fn conclude(
         &self,
         agreement: Agreement,
-        step: Step,
+        action: AgreementAction,
     ) -> Result<Agreement, AgreementError> {
-        let concluded = self.concluded(agreement, step).await?;
+        let concluded = self.concluded(agreement, action).await?;
         if concluded.state == AgreementState::Active {
             return self.read_remade(concluded).await;
         }
@@ -140,16 +140,16 @@ impl Session {
     async fn concluded(
         &self,
         agreement: Agreement,
-        step: Step,
+        action: AgreementAction,
     ) -> Result<Agreement, AgreementError> {
-        match self.agreements.step_from(&agreement, &step).await {
+        match self.agreements.apply_action(&agreement, &action).await {
             Err(AgreementError::NotAllowed(_)) => self.agreement(&agreement.id).await,
             Err(error) if error.is_conflict() => {
                 let stored = self.agreement(&agreement.id).await?;
                 if !matches!(stored.state, AgreementState::AwaitingErp { .. }) {
                     return Ok(stored);
                 }
-                self.agreements.step_from(&stored, &step).await
+                self.agreements.apply_action(&stored, &action).await
             }
             other => other,
         }

@@ -48,7 +48,7 @@ impl Session {
         }
         let agreement = self.agreement(&agreement.id).await?;
         match self.agreements.lapse_of(&agreement).await? {
-            Some(step) => self.agreements.take(&agreement, &step).await,
+            Some(action) => self.agreements.take(&agreement, &action).await,
             None => Ok(agreement),
         }
     }

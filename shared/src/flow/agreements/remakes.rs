@@ -1,19 +1,19 @@
 //! Whether Sienge has the remake of an agreement.
 
 use super::book::Agreements;
-use crate::agreement::{Agreement, Step};
+use crate::agreement::{Agreement, AgreementAction};
 use crate::ids::InstallmentId;
 use crate::sienge::{RemadeFilter, RemadeInstallments, SiengeError};
 
 impl Agreements {
-    pub(super) async fn found(&self, agreement: &Agreement) -> Option<Step> {
+    pub(super) async fn found(&self, agreement: &Agreement) -> Option<AgreementAction> {
         let found = self.find_remake(agreement).await;
         let found =
             found.inspect_err(|error| tracing::warn!(tenant = %self.tenant, agreement = %agreement.id, %error, "remake not looked up"));
         found
             .ok()
             .flatten()
-            .map(|generated| Step::ErpDone { generated })
+            .map(|generated| AgreementAction::ErpDone { generated })
     }
 
     /// What the agreement's remake generated, if Sienge has it.

@@ -2,7 +2,7 @@
 
 use super::AgreementError;
 use super::book::Agreements;
-use crate::agreement::{Agreement, StateName, Step, holds_remake, review};
+use crate::agreement::{Agreement, StateName, AgreementAction, holds_remake, review};
 use crate::flow::FlowError;
 use crate::ids::{AgreementId, BillId};
 use crate::portfolio::{Breaking, Change, HeldBill};
@@ -45,10 +45,10 @@ impl Agreements {
             };
             let now = fresh.as_ref().unwrap_or(held);
             // A lapse is no news of a look: only the sweep finds it, after it asked Sienge.
-            let step = self
+            let action = self
                 .next_step(&agreement, bill, now)
-                .filter(|step| !is_lapse(step));
-            let Some(step) = step else {
+                .filter(|action| !is_lapse(action));
+            let Some(action) = action else {
                 return Ok(
                     agreement.state.name() == StateName::Broken && holds_remake(&agreement, now)
                 );
@@ -58,14 +58,14 @@ impl Agreements {
                 fresh = Some(self.adapters.store.load_bill(&self.tenant, bill).await?);
                 continue;
             }
-            let gone = Step::Break {
+            let gone = AgreementAction::Break {
                 how: Breaking::ErpGone,
             };
-            if step == gone && self.find_remake(&agreement).await?.is_some() {
+            if action == gone && self.find_remake(&agreement).await?.is_some() {
                 // Sienge has it; the next look shows it.
                 return Ok(false);
             }
-            match self.take(&agreement, &step).await {
+            match self.take(&agreement, &action).await {
                 Ok(after) => {
                     let state = after.state.name().as_str();
                     tracing::info!(tenant = %self.tenant, agreement = %id, %bill, state, "agreement reviewed");
@@ -77,7 +77,7 @@ impl Agreements {
         Ok(false)
     }
 
-    fn next_step(&self, agreement: &Agreement, bill: BillId, held: &HeldBill) -> Option<Step> {
+    fn next_step(&self, agreement: &Agreement, bill: BillId, held: &HeldBill) -> Option<AgreementAction> {
         let settings = self.agreement_settings(agreement.creditor);
         let classes = &self.settings.settlement_classes;
         review(
@@ -95,22 +95,22 @@ impl Agreements {
     pub(super) async fn lapse_of(
         &self,
         agreement: &Agreement,
-    ) -> Result<Option<Step>, AgreementError> {
+    ) -> Result<Option<AgreementAction>, AgreementError> {
         let bills = self.bills_of(agreement.bills()).await?;
         let settled = bills.values().all(|held| held.pending_events.is_empty());
-        let mut steps = bills
+        let mut actions = bills
             .iter()
             .map(|(bill, held)| self.next_step(agreement, *bill, held));
-        let lapse = steps.next().flatten().filter(is_lapse);
-        Ok(lapse.filter(|lapse| settled && steps.all(|step| step.as_ref() == Some(lapse))))
+        let lapse = actions.next().flatten().filter(is_lapse);
+        Ok(lapse.filter(|lapse| settled && actions.all(|action| action.as_ref() == Some(lapse))))
     }
 }
 
 /// Whether a term passed, by what is held.
-const fn is_lapse(step: &Step) -> bool {
+const fn is_lapse(action: &AgreementAction) -> bool {
     matches!(
-        step,
-        Step::Break {
+        action,
+        AgreementAction::Break {
             how: Breaking::Lapsed { .. }
         }
     )

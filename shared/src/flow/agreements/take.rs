@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::AgreementError;
 use super::book::{Agreements, MAX_CONFLICTS};
-use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, Step};
+use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, AgreementAction};
 use crate::flow::outbox::publish;
 use crate::ids::{AgreementId, InstallmentId};
 use crate::portfolio::{ReturnReason, return_installments};
@@ -14,7 +14,7 @@ impl Agreements {
     pub(super) async fn command(
         &self,
         id: &AgreementId,
-        step: &Step,
+        action: &AgreementAction,
         target: StateName,
     ) -> Result<Agreement, AgreementError> {
         for _ in 0..MAX_CONFLICTS {
@@ -22,7 +22,7 @@ impl Agreements {
             if agreement.state.name() == target {
                 return Ok(agreement);
             }
-            match self.take(&agreement, step).await {
+            match self.take(&agreement, action).await {
                 Err(error) if error.is_conflict() => {}
                 other => return other,
             }
@@ -34,9 +34,9 @@ impl Agreements {
     pub(super) async fn take(
         &self,
         agreement: &Agreement,
-        step: &Step,
+        action: &AgreementAction,
     ) -> Result<Agreement, AgreementError> {
-        let after = self.step_from(agreement, step).await?;
+        let after = self.apply_action(agreement, action).await?;
         if self.returns_originals(&after)
             && let Err(error) = self.return_originals(&after).await
         {

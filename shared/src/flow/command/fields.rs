@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use super::super::Refusal;
 use super::form::{FIELDS, Form, is_refused};
 
-pub(super) struct Fields<'a> {
+pub(super) struct EventFields<'a> {
     pub(super) fields: &'a Map<String, Value>,
     pub(super) form: &'static Form,
 }
 
-impl Fields<'_> {
+impl EventFields<'_> {
     /// Every field belongs to the command; a flag that is `false` asks for no other one.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         for (name, value) in self.fields {

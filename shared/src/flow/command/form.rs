@@ -66,7 +66,7 @@ impl From<TaskName> for Function {
 
 /// Which command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CommandKind {
     Run,
     Sweep,
     Redrive,
@@ -77,23 +77,23 @@ pub(super) enum Kind {
 
 /// A command's fields and an event of it that is right.
 pub(super) struct Form {
-    pub(super) kind: Kind,
+    pub(super) kind: CommandKind,
     pub(super) fields: &'static [&'static str],
     pub(super) example: &'static str,
 }
 
 pub(super) const IMPORT: Form = Form {
-    kind: Kind::Run,
+    kind: CommandKind::Run,
     fields: &["tenant", "creditor", "from", "dryRun", "run", "task"],
     example: r#"{"tenant": "617", "creditor": 1, "from": "2026-11-01", "dryRun": true}"#,
 };
 pub(super) const RECONCILE: Form = Form {
-    kind: Kind::Run,
+    kind: CommandKind::Run,
     fields: &["tenant", "creditor", "dryRun", "confirm", "run", "task"],
     example: r#"{"tenant": "617", "creditor": 1, "dryRun": true}"#,
 };
 pub(super) const REDUNDANCY: Form = Form {
-    kind: Kind::Run,
+    kind: CommandKind::Run,
     fields: &[
         "redundancy",
         "tenant",
@@ -106,27 +106,27 @@ pub(super) const REDUNDANCY: Form = Form {
     example: r#"{"tenant": "617", "creditor": 1, "redundancy": true, "from": "2026-11-01", "dryRun": true}"#,
 };
 const SWEEP: Form = Form {
-    kind: Kind::Sweep,
+    kind: CommandKind::Sweep,
     fields: &[],
     example: r#"{}, para a varredura, que não tem campos; {"tenant": "617", "redundancy": true}, para a redundância"#,
 };
 pub(super) const REDRIVE: Form = Form {
-    kind: Kind::Redrive,
+    kind: CommandKind::Redrive,
     fields: &["redrive"],
     example: r#"{"redrive": true}"#,
 };
 pub(super) const REPROCESS: Form = Form {
-    kind: Kind::Reprocess,
+    kind: CommandKind::Reprocess,
     fields: &["webhook", "tenant", "dryRun"],
     example: r#"{"tenant": "617", "webhook": "0b0c6c1e-2f57-4c1a-9f0e-000000000001", "dryRun": true}"#,
 };
 pub(super) const ERASE: Form = Form {
-    kind: Kind::EraseCustomer,
+    kind: CommandKind::EraseCustomer,
     fields: &["eraseCustomer", "tenant", "dryRun"],
     example: r#"{"tenant": "617", "eraseCustomer": 300001, "dryRun": true}"#,
 };
 pub(super) const CALL: Form = Form {
-    kind: Kind::Call,
+    kind: CommandKind::Call,
     fields: &["tenant", "call", "body", "idempotencyKey"],
     example: r#"{"tenant": "617", "call": "POST /v1/quotes", "body": {"bills": [{"bill": 10001}]}}"#,
 };

@@ -19,7 +19,7 @@ use crate::ids::{
 use crate::portfolio::{CreditBureauRecord, Customer, Enterprise, Scope};
 use crate::sienge::{self, Client, CustomerFilter, Rows, SalesContractFilter, SiengeError};
 use crate::store::{CatalogueItem, Store};
-use crate::sync::{Records, RunningReport, Unread};
+use crate::sync::{Records, RunningReport, UnreadRecords};
 use rows::{to_customer, to_sales_contract, to_unit};
 
 /// For so few enterprises it does not pay to ask how many units there are.
@@ -194,22 +194,22 @@ impl RunRecords for SessionRecords {
 
 /// Records that webhooks name, read one by one. What concerns them all, and troubles in a row that are no refusals, leave the others
 /// unread, too.
-struct Named<'a, I> {
+struct NamedRecords<'a, I> {
     tenant: &'a TenantId,
     what: &'a str,
     /// Those that could not be read.
-    unread: Unread<I>,
+    unread: UnreadRecords<I>,
     troubles: usize,
     /// Why the others are not tried.
     stopped: Option<FlowError>,
 }
 
-impl<'a, I: Copy + Ord + Display> Named<'a, I> {
+impl<'a, I: Copy + Ord + Display> NamedRecords<'a, I> {
     fn new(tenant: &'a TenantId, what: &'a str) -> Self {
         Self {
             tenant,
             what,
-            unread: Unread::new(),
+            unread: UnreadRecords::new(),
             troubles: 0,
             stopped: None,
         }
@@ -291,10 +291,10 @@ impl Records for SessionRecords {
         ids: &BTreeSet<SalesContractId>,
     ) -> (
         BTreeMap<SalesContractId, Option<BillId>>,
-        Unread<SalesContractId>,
+        UnreadRecords<SalesContractId>,
     ) {
         let mut bills = BTreeMap::new();
-        let mut named = Named::new(&self.tenant, "contrato de venda");
+        let mut named = NamedRecords::new(&self.tenant, "contrato de venda");
         for id in ids {
             if named.wants(*id) {
                 let read = self.read_sales_contract(*id).await;
@@ -304,7 +304,7 @@ impl Records for SessionRecords {
         (bills, named.unread)
     }
 
-    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> Unread<CustomerId> {
+    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> UnreadRecords<CustomerId> {
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
         let held = match self.store.customers(&self.tenant, &wanted).await {
             Ok(held) => held.into_values(),
@@ -314,7 +314,7 @@ impl Records for SessionRecords {
             .filter(|held| held.erased_on.is_none())
             .map(|held| held.id)
             .collect();
-        let mut named = Named::new(&self.tenant, "cliente");
+        let mut named = NamedRecords::new(&self.tenant, "cliente");
         for id in known {
             if named.wants(id) {
                 named.note(id, self.read_customers(&[id]).await);
@@ -323,8 +323,8 @@ impl Records for SessionRecords {
         named.unread
     }
 
-    async fn units(&self, ids: &BTreeSet<UnitId>) -> Unread<UnitId> {
-        let mut named = Named::new(&self.tenant, "unidade");
+    async fn units(&self, ids: &BTreeSet<UnitId>) -> UnreadRecords<UnitId> {
+        let mut named = NamedRecords::new(&self.tenant, "unidade");
         for id in ids {
             if named.wants(*id) {
                 named.note(*id, self.read_unit(*id).await);

@@ -9,7 +9,7 @@ use crate::portfolio::{
     ReturnReason, SettlementClasses, SettlementKind, TimelineEvent, standing_receipts,
 };
 
-use super::events::{self, Named};
+use super::events::{self, NamedInstallment};
 use super::installments::Verdict;
 
 /// Decisions so far, over the held state.
@@ -27,11 +27,11 @@ pub(super) struct Draft<'a> {
 #[derive(Default)]
 struct EventDraft {
     payments: Vec<TimelineEvent>,
-    returned: BTreeMap<ReturnReason, Vec<Named>>,
-    reopened: Vec<Named>,
-    synchronised: Vec<Named>,
+    returned: BTreeMap<ReturnReason, Vec<NamedInstallment>>,
+    reopened: Vec<NamedInstallment>,
+    synchronised: Vec<NamedInstallment>,
     /// Opened installments, told as `ContractOpened` when the contract opens with them.
-    opened: Vec<Named>,
+    opened: Vec<NamedInstallment>,
     contract: Vec<EventKind>,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
     pub fn decide(&mut self, verdict: Verdict) {
         let Verdict { after, action, .. } = &verdict;
         let key = after.contract.clone();
-        let named = Named::of(after);
+        let named = NamedInstallment::of(after);
         let event = self.drafts.entry(key.clone()).or_default();
         for step in &verdict.reversed {
             let kind = EventKind::PaymentReversed {
@@ -205,7 +205,10 @@ impl<'a> Draft<'a> {
         let opens = !opening.is_empty();
         if opens {
             let opened = events::of_contract(key, self.today, EventKind::ContractOpened, revision);
-            all.push(events::naming(opened, event.opened.iter().map(Named::pair)));
+            all.push(events::naming(
+                opened,
+                event.opened.iter().map(NamedInstallment::pair),
+            ));
         }
         all.extend(event.payments);
         for (motive, names) in event.returned {

@@ -17,13 +17,13 @@ use super::payments::Moved;
 
 /// An installment as an event names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct NamedInstallment {
     pub id: InstallmentId,
     pub revision: u32,
     pub due_on: Date,
 }
 
-impl Named {
+impl NamedInstallment {
     pub fn of(installment: &Installment) -> Self {
         Self {
             id: installment.id,
@@ -42,9 +42,12 @@ pub(super) fn of_names(
     contract: &ContractKey,
     on: Date,
     kind: EventKind,
-    names: &[Named],
+    names: &[NamedInstallment],
 ) -> TimelineEvent {
-    naming(bare(contract, on, kind), names.iter().map(Named::pair))
+    naming(
+        bare(contract, on, kind),
+        names.iter().map(NamedInstallment::pair),
+    )
 }
 
 /// An event about one receipt of one installment.
@@ -52,7 +55,7 @@ pub(super) fn of_receipt(
     contract: &ContractKey,
     on: Date,
     kind: EventKind,
-    named: &Named,
+    named: &NamedInstallment,
     moved: &Moved,
 ) -> TimelineEvent {
     let receipt = &moved.receipt;

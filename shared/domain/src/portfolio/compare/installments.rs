@@ -7,11 +7,11 @@ use crate::ids::{CreditorId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
     Action, Contract, ContractKey, Coverage, Installment, InstallmentState, ObservedInstallment,
-    Opened, Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
+    OpeningSnapshot, Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
 };
 
 use super::comparison::Comparison;
-use super::payments::{self, Step};
+use super::payments::{self, PaymentStep};
 use super::view::View;
 
 /// How the installments of one contract are judged.
@@ -34,7 +34,7 @@ pub(super) struct Lens<'a> {
     /// Generated in Sienge for agreements of ours that live: included in any state.
     claimed: BTreeSet<InstallmentId>,
     /// What the contract had when it was opened; none for one that this comparison opens.
-    opened: Option<Opened>,
+    opened: Option<OpeningSnapshot>,
 }
 
 /// What becomes of a contract's installments.
@@ -54,8 +54,8 @@ pub(super) enum Stance {
 pub(super) struct Verdict {
     pub action: Action,
     pub after: Installment,
-    pub reversed: Vec<Step>,
-    pub paid: Vec<Step>,
+    pub reversed: Vec<PaymentStep>,
+    pub paid: Vec<PaymentStep>,
     pub returned: Option<ReturnReason>,
     pub reopened: bool,
     pub synchronised: bool,

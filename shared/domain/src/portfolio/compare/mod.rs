@@ -40,7 +40,7 @@ pub use returned::return_installments;
 use comparison::Comparison;
 use draft::Draft;
 use installments::{Lens, Stance};
-use route::{Judged, Route};
+use route::{ContractRoute, Judged};
 use view::View;
 
 /// What must change so that we hold what Sienge says.
@@ -117,9 +117,9 @@ pub fn compare(
     let mut outcome = Outcome::default();
     oddities::criticise(held, &view, policy, &mut outcome.critiques);
     match route::choose(held, &view, scope, policy, &mut outcome.critiques) {
-        Route::Nothing => {}
-        Route::AskForWhole => outcome.read_whole(),
-        Route::Judge(judged) => Comparison {
+        ContractRoute::Nothing => {}
+        ContractRoute::AskForWhole => outcome.read_whole(),
+        ContractRoute::Judge(judged) => Comparison {
             held,
             view: &view,
             scope,

@@ -23,7 +23,7 @@ pub(super) struct Moved {
 
 /// A receipt with the balances around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct PaymentStep {
     pub moved: Moved,
     pub amortised: Cents,
     pub balance: Cents,
@@ -159,7 +159,7 @@ pub(super) fn walk(
     before: Cents,
     observed: Cents,
     explained: bool,
-) -> (Vec<Step>, Vec<Step>) {
+) -> (Vec<PaymentStep>, Vec<PaymentStep>) {
     let mut balance = before;
     let (reversals, payments) = (flow.reversed.len(), flow.paid.len());
     let mut reversed = Vec::with_capacity(reversals);
@@ -170,7 +170,7 @@ pub(super) fn walk(
         } else {
             (balance + weight(&moved.receipt)).min(Cents::MAX)
         };
-        reversed.push(Step {
+        reversed.push(PaymentStep {
             moved,
             amortised: balance - next,
             balance: next,
@@ -187,7 +187,7 @@ pub(super) fn walk(
         } else {
             (balance - weight(&moved.receipt)).max(floor)
         };
-        paid.push(Step {
+        paid.push(PaymentStep {
             moved,
             amortised: balance - next,
             balance: next,

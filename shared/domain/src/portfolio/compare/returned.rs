@@ -9,7 +9,7 @@ use crate::portfolio::{
     ReturnReason,
 };
 
-use super::events::{self, Named};
+use super::events::{self, NamedInstallment};
 
 /// Returns those of the installments that are open, and tells it. Doing it again does nothing. The bill must have no pending events: what a crash
 /// interrupted is completed by a comparison first.
@@ -34,7 +34,7 @@ pub fn return_installments(
     if returned.is_empty() {
         return Outcome::default();
     }
-    let names: Vec<Named> = returned.iter().map(Named::of).collect();
+    let names: Vec<NamedInstallment> = returned.iter().map(NamedInstallment::of).collect();
     let event = events::of_names(contract, today, EventKind::Returned { motive }, &names);
     let changes = returned
         .into_iter()

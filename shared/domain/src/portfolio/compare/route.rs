@@ -13,7 +13,7 @@ use crate::portfolio::{
 use super::view::View;
 
 /// What to do with the bill's contracts.
-pub(super) enum Route {
+pub(super) enum ContractRoute {
     /// Nothing is held and nothing is to be opened.
     Nothing,
     /// The facts told do not say which contract is meant, or whether it is wanted: the whole bill is needed.
@@ -35,14 +35,14 @@ pub(super) struct Judged {
 impl Judged {
     /// The bill stays with the contract it is held under; `successor` is where the next reconciliation moves it. One that the bill has
     /// left keeps saying where it went.
-    fn keep(current: &Contract, successor: Option<ContractKey>, ignored: bool) -> Route {
+    fn keep(current: &Contract, successor: Option<ContractKey>, ignored: bool) -> ContractRoute {
         let has_moved = matches!(current.state, ContractState::Assigned { .. });
         let successor = if has_moved {
             current.successor.clone()
         } else {
             successor
         };
-        Route::Judge(Box::new(Self {
+        ContractRoute::Judge(Box::new(Self {
             left: Vec::new(),
             current: Contract {
                 successor,
@@ -60,7 +60,7 @@ pub(super) fn choose(
     scope: Scope,
     policy: &Policy<'_>,
     critiques: &mut Vec<Critique>,
-) -> Route {
+) -> ContractRoute {
     let Some(header) = view.header else {
         return without_header(held, view, policy);
     };
@@ -88,15 +88,15 @@ pub(super) fn choose(
     }
     let Some(latest) = others.iter().copied().max_by_key(|contract| rank(contract)) else {
         if ignored || !something {
-            return Route::Nothing;
+            return ContractRoute::Nothing;
         }
         // The enterprise decides about what is new only: not every source tells it, and what is held must not depend on the source.
         if policy.must_know_enterprise(header) {
-            return Route::AskForWhole;
+            return ContractRoute::AskForWhole;
         }
         if let Some(unregistered) = policy.enterprise_critique(view.bill, header) {
             critiques.push(unregistered);
-            return Route::Nothing;
+            return ContractRoute::Nothing;
         }
         return Judged::keep(&opened(view, key, header, None), None, ignored);
     };
@@ -109,7 +109,7 @@ pub(super) fn choose(
         } else {
             current
         };
-        return Route::Judge(Box::new(Judged {
+        return ContractRoute::Judge(Box::new(Judged {
             left: left
                 .into_iter()
                 .map(|contract| contract.key.clone())
@@ -129,11 +129,11 @@ pub(super) fn choose(
     Judged::keep(latest, wanted.then_some(key), ignored)
 }
 
-fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> Route {
+fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> ContractRoute {
     let mut contracts: Vec<&Contract> = of_bill(held, view).collect();
     contracts.sort_by_key(|contract| rank(contract));
     let Some(current) = contracts.pop() else {
-        return Route::Nothing;
+        return ContractRoute::Nothing;
     };
     let left: Vec<ContractKey> = contracts
         .iter()
@@ -142,12 +142,12 @@ fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> Rout
         .collect();
     let gone = view.is_empty() && view.coverage == Coverage::WholeConfirmed;
     if !left.is_empty() && !gone {
-        return Route::AskForWhole;
+        return ContractRoute::AskForWhole;
     }
     // A bill that Sienge does not have moves nowhere any more.
     let waits = !(view.is_empty() && view.is_whole())
         || matches!(current.state, ContractState::Assigned { .. });
-    Route::Judge(Box::new(Judged {
+    ContractRoute::Judge(Box::new(Judged {
         left,
         current: Contract {
             successor: current.successor.clone().filter(|_| waits),

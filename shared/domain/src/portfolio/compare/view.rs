@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::portfolio::{
-    Coverage, Installment, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Policy,
-    SettlementClasses, Unread,
+    Coverage, Installment, Observation, ObservedBill, ObservedInstallment, Oddity, OpeningSnapshot,
+    Policy, SettlementClasses, UnreadInstallment,
 };
 
 use super::payments;
@@ -16,7 +16,7 @@ pub(super) struct View<'a> {
     pub bill: BillId,
     pub header: Option<&'a ObservedBill>,
     pub installments: BTreeMap<InstallmentId, &'a ObservedInstallment>,
-    pub unread: &'a BTreeMap<InstallmentId, Unread>,
+    pub unread: &'a BTreeMap<InstallmentId, UnreadInstallment>,
     pub gap: Option<Oddity>,
     pub boletos: &'a BTreeMap<InstallmentId, bool>,
     pub coverage: Coverage,
@@ -71,9 +71,9 @@ impl<'a> View<'a> {
     }
 
     /// What a contract has that is opened by it.
-    pub fn opened(&self, on: Date) -> Option<Opened> {
+    pub fn opened(&self, on: Date) -> Option<OpeningSnapshot> {
         let (last, _) = self.installments.last_key_value()?;
-        Some(Opened { on, last: *last })
+        Some(OpeningSnapshot { on, last: *last })
     }
 
     /// Whether it shows an open installment that the settings do not leave out.

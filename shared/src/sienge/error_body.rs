@@ -8,7 +8,7 @@ use super::lenient::{list, text};
 /// Sienge's error body, of which only the field names are repeated: its texts may quote what we sent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Refusal {
+pub(super) struct ErrorBody {
     status: Option<IgnoredAny>,
     developer_message: Option<IgnoredAny>,
     client_message: Option<IgnoredAny>,
@@ -24,7 +24,7 @@ struct RefusedField {
     field: Option<String>,
 }
 
-impl Refusal {
+impl ErrorBody {
     /// Reads a body; `None` when it is not a JSON object.
     pub(super) fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
