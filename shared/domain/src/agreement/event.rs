@@ -24,7 +24,7 @@ pub(super) fn emit(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec
         .collect()
 }
 
-/// `Pagamento` of a row, on the contract where the payment was seen.
+/// `Pagamento` of a row, on the contract where the payment was found.
 pub(super) fn emit_payment(
     agreement: &Agreement,
     told: AgreementTold,
@@ -59,7 +59,7 @@ fn event_of(agreement: &Agreement, told: AgreementTold, leads: bool) -> Agreemen
     }
 }
 
-/// The id follows from what is told and the revision it was told with: the same step taken again says the same.
+/// The id follows from the change and the agreement's revision: repeating the same action yields the same id.
 fn timeline(
     contract: &ContractKey,
     on: Date,

@@ -1,8 +1,8 @@
-//! The payload of Recuperador CRM's agreement webhook: its field names and letters, from an agreement and the names it does not hold.
+//! The payload of Recuperador CRM's agreement webhook: its field names and codes, built from an agreement and the names the agreement does not hold.
 //!
-//! Where its description leaves a choice: amounts are JSON numbers with two places, dates ISO without a time; `valor_original` is the sum of the debts'
+//! Where its documentation leaves a choice: amounts are JSON numbers with two places, dates ISO without a time; `valor_original` is the sum of the debts'
 //! original values, so that it equals the sum of `lista_dividas`; the anticipation discount counts as one on the principal;
-//! nothing is discounted from a correction; an id that is text here becomes [`super::AgreementId::code`].
+//! there is no discount on the correction; a text id becomes the number [`super::AgreementId::code`].
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::calendar::Date;
 use crate::money::{Cents, JsonNumber};
 use crate::portfolio::Breaking;
 
-/// The names that an agreement does not hold: personal data, looked up by whoever sends the payload.
+/// The names that an agreement does not hold: personal data that the sender of the payload looks up.
 #[derive(Debug, Clone, Copy)]
 pub struct Parties<'a> {
     /// The customer's name.
@@ -87,7 +87,7 @@ struct PayloadRow {
     situacao: &'static str,
 }
 
-/// A number of two places.
+/// A number with two decimal places.
 fn amount(cents: Cents) -> JsonNumber {
     JsonNumber(cents.decimal())
 }

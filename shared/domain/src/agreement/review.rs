@@ -1,4 +1,4 @@
-//! What a look at a bill means for an agreement on it.
+//! What a fresh state of a bill means for an agreement on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ use crate::portfolio::{
 
 type Received = BTreeMap<InstallmentId, BTreeMap<Date, Cents>>;
 
-/// The next action that a bill as held calls for; `None` when nothing follows. Take it and review again until nothing does.
+/// The next action that the bill calls for; `None` when there is none. Apply it and review again until there is none.
 ///
-/// The bill must be whole: no look at it still to be confirmed. [`Breaking::ErpGone`] is a suspicion: an original is open although it was remade,
-/// which is also so until a look has shown the remake. Whoever applies the action asks Sienge for the remake first.
+/// The bill must be complete, with nothing left to confirm. [`Breaking::ErpGone`] is only a suspicion: an original is open although it was remade,
+/// which is also the case until a read shows the remake. Whoever applies the action asks Sienge for the remake first.
 #[must_use]
 pub fn review(
     agreement: &Agreement,
@@ -101,7 +101,7 @@ pub fn review(
         });
     }
     let any = |wanted: End| ends.iter().any(|(_, end)| *end == wanted);
-    // Of a remake, one installment returned alone may be another's doing; it has ended when all are known and none is open any more.
+    // One returned installment of a remake may have another cause; the remake has ended when all are known and none is open.
     let all_ended = rows.len() == tracked.len() && !any(End::Open) && !any(End::Undecided);
     if any(End::Unpaid) && (!integrated || all_ended) {
         let how = Breaking::EndedInErp;
@@ -115,7 +115,7 @@ pub fn review(
     })
 }
 
-/// The due date that passed unpaid, of a non-integrated agreement: its day (or the next one that banks attend) and the days a payment takes to arrive.
+/// The due date that lapsed unpaid, for a non-integrated agreement: the day itself (or the next one on which banks attend) plus the days a payment takes to arrive.
 fn lapsed(
     agreement: &Agreement,
     settings: &AgreementSettings,
@@ -132,7 +132,7 @@ fn lapsed(
     (today > last).then_some(due_on)
 }
 
-/// What is to be paid on a bill, with the payments noted so far: the generated installments, or the originals.
+/// What remains to be paid on a bill, with the payments noted so far: the generated installments, or the originals.
 fn tracked(agreement: &Agreement, bill: BillId) -> BTreeMap<InstallmentId, Option<Date>> {
     match &agreement.remake {
         Some(remake) if agreement.kind == AgreementKind::Integrated => remake
@@ -150,33 +150,33 @@ fn tracked(agreement: &Agreement, bill: BillId) -> BTreeMap<InstallmentId, Optio
     }
 }
 
-/// An installment on the contract that tells of it last: the open one, else the one that was written last.
+/// An installment in its latest state: on the contract where it is open, else on the one written last.
 fn last_known(held: &HeldBill, id: InstallmentId) -> Option<&Installment> {
     held.installments_with_id(id)
         .max_by_key(|row| (row.is_open(), row.revision))
 }
 
-/// What became of an installment that is to be paid.
+/// How an installment that was to be paid ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Open,
     Paid(Date),
-    /// Closed without the money: written off, replaced, rescinded, remade, returned.
+    /// Closed without payment: written off, replaced, rescinded, remade, returned.
     Unpaid,
-    /// Settled by a type that nobody classified.
+    /// Settled by an unclassified type.
     Undecided,
 }
 
 struct PaymentReview<'a> {
     agreement: &'a Agreement,
     bill: BillId,
-    /// What was paid of each original since it was agreed on, as the bill shows it now.
+    /// What was paid on each original since the agreement, as the bill shows it now.
     received: &'a Received,
     classes: &'a SettlementClasses,
 }
 
 impl PaymentReview<'_> {
-    /// It is paid when money settled it. Where something else had a part in that, the money must be [`Self::is_enough`].
+    /// It is paid when money settled it. Where something else contributed, the money must be [`Self::is_enough`].
     fn end_of(&self, row: &Installment) -> End {
         let InstallmentState::Closed { on, .. } = row.state else {
             return End::Open;
@@ -210,7 +210,7 @@ impl PaymentReview<'_> {
         }
     }
 
-    /// The money that came for an installment.
+    /// The money received for an installment.
     fn money_of(&self, row: &Installment) -> Cents {
         match self.received.get(&row.id) {
             Some(received) => sum(received),
@@ -218,9 +218,9 @@ impl PaymentReview<'_> {
         }
     }
 
-    /// Whether the money is all that was to come, beside `others` that are none. Of an installment of the agreement itself the creditor says so: he
-    /// closed it and wrote the rest off. Of an original what a discount left open is written off, and so is what nobody will pay: the money must
-    /// reach what was agreed of it, or of all. The agency's fee is not paid in Sienge.
+    /// Whether the money is all that was due, given `others`, settlements that brought none. For an installment of the agreement itself the
+    /// creditor decided so by closing it and writing the rest off. On an original a write-off may cover a discount or a debt nobody will pay, so
+    /// the money must reach what was agreed for it, or for all of them. The agency's fee is not paid in Sienge.
     fn is_enough(&self, row: &Installment, money: Cents, others: &[&&Receipt]) -> bool {
         if self.agreement.kind == AgreementKind::Integrated {
             return money >= row.original
@@ -248,7 +248,7 @@ impl PaymentReview<'_> {
     }
 }
 
-/// Whether the bill as held still collects an installment of the agreement's remake: after a break, a whole look returns it.
+/// Whether the bill still collects an installment of the agreement's remake: after a break, a read of the whole bill returns it.
 #[must_use]
 pub fn holds_remake(agreement: &Agreement, held: &HeldBill) -> bool {
     let generated = agreement.remake.iter().flat_map(|remake| &remake.generated);
@@ -257,7 +257,7 @@ pub fn holds_remake(agreement: &Agreement, held: &HeldBill) -> bool {
         .any(Installment::is_open)
 }
 
-/// What keeps an active agreement waiting: settlements of what it is paid by, of types that nobody classified.
+/// What keeps an active agreement waiting: settlements of unclassified types on the installments that pay it.
 #[must_use]
 pub fn unclassified(
     agreement: &Agreement,
@@ -285,7 +285,7 @@ pub fn unclassified(
     unknown.into_iter().map(critique).collect()
 }
 
-/// Whether no look has shown the remake yet: an original is still collected, or something it generated is not held.
+/// Whether no read has shown the remake yet: an original is still open, or a generated installment is not held.
 #[must_use]
 pub fn remake_is_unread(agreement: &Agreement, held: &HeldBill) -> bool {
     let Some(remake) = agreement

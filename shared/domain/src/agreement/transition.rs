@@ -1,4 +1,4 @@
-//! The one way an agreement changes.
+//! The only way an agreement changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub enum AgreementAction {
         /// Base date of the indexer on this day, for an integrated one.
         base_date: Option<Date>,
     },
-    /// The remake was not found in Sienge: it may be asked for once more.
+    /// The remake was not found in Sienge: it may be requested again.
     ErpAgain {
         /// Now.
         sent_at: Timestamp,
@@ -38,22 +38,22 @@ pub enum AgreementAction {
         /// Why.
         reason: String,
     },
-    /// A look at one bill showed what is paid of what is to be paid on it. Tells so many rows as fit one write; as long as it leaves some
-    /// untold, `review` asks for it again.
+    /// A read of one bill showed what is paid on it. Emits the events of as many rows as fit one write; while rows
+    /// remain, `review` asks for it again.
     Seen {
         /// The bill.
         bill: BillId,
-        /// Day of the payment that settled each; those absent are not paid.
+        /// Day of the payment that settled each installment; absent ones are not paid.
         paid: BTreeMap<InstallmentId, Date>,
-        /// What was paid of each original since it was agreed on, by day; of a non-integrated agreement.
+        /// What was paid on each original since the agreement, by day; non-integrated only.
         received: BTreeMap<InstallmentId, BTreeMap<Date, Cents>>,
     },
-    /// It is not kept.
+    /// It is broken.
     Break {
         /// How.
         how: Breaking,
     },
-    /// It is taken back.
+    /// It is cancelled.
     Cancel {
         /// Why.
         reason: String,
@@ -62,7 +62,7 @@ pub enum AgreementAction {
     Expire,
 }
 
-/// An agreement after an action, and what is told of it; the bus is told what [`TimelineEvent::domain_event`] says of the events.
+/// An agreement after an action, with its timeline events; [`TimelineEvent::domain_event`] says which of them go on the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// The agreement, its revision one higher.
@@ -74,17 +74,17 @@ pub struct Transition {
 /// The state does not allow the action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
-    /// Other states do.
+    /// Only other states allow it.
     #[error("não é possível {action} {}: só {}", one_of(*state), allowed_text(allowed))]
     State {
         /// The action, as a verb.
         action: &'static str,
-        /// Where the agreement is.
+        /// The agreement's state.
         state: StateName,
         /// The states that allow it.
         allowed: &'static [StateName],
     },
-    /// 7.3.3: an integrated agreement ends in Sienge.
+    /// 7.3.3: an integrated agreement is ended in Sienge.
     #[error(
         "um acordo integrado não é {0} aqui: exclua o reparcelamento no Sienge, e o acordo será quebrado na carga diária ou na abertura do cliente"
     )]
@@ -197,7 +197,7 @@ fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> 
     AgreementTold::Made
 }
 
-/// What the payments that were seen end: all of it is paid, or the only payment was taken back.
+/// How the noted payments end the agreement: everything is paid, or the only payment was reversed.
 fn ended_by_payments(
     agreement: &mut Agreement,
     reversed: bool,
@@ -221,7 +221,7 @@ fn ended_by_payments(
     }
 }
 
-/// The agreement begins: at once, or with the intention to remake.
+/// The agreement begins, or the intention to remake is stored.
 pub(super) fn confirm(agreement: &mut Agreement, today: Date, sent_at: Timestamp) -> AgreementTold {
     match agreement.kind {
         AgreementKind::Integrated => {
@@ -288,7 +288,7 @@ fn check(
     }
 }
 
-/// 7.3.3: an integrated agreement is broken in Sienge alone; while its remake is there, a payment taken back is one that is owed again.
+/// 7.3.3: an integrated agreement is broken in Sienge alone; while its remake exists, a reversed payment is simply owed again.
 fn ends_when_reversed(after: &Agreement, settings: &AgreementSettings) -> bool {
     after.kind == AgreementKind::NonIntegrated
         && !after.is_paid_in_part()
