@@ -1,7 +1,7 @@
 //! The portfolio and the one pure comparison that keeps it equal to Sienge.
 //!
 //! Nothing here performs I/O or reads a clock. [`compare()`] takes what Sienge says now ([`Observation`]), what we hold
-//! ([`HeldBill`]), why we looked ([`Scope`]) and what the settings allow ([`Policy`]), and returns what must change ([`Outcome`]).
+//! ([`HeldBill`]), why the bill was read ([`Scope`]) and what the settings allow ([`Policy`]), and returns what must change ([`Outcome`]).
 
 mod change;
 mod claims;

@@ -1,4 +1,4 @@
-//! The state of a contract after its installments were judged, and its own facts.
+//! The state and the own facts of a contract, after its installments were judged.
 
 use crate::calendar::Date;
 use crate::portfolio::{Contract, ContractKey, ContractState, EventKind, ObservedBill};
@@ -6,8 +6,8 @@ use crate::portfolio::{Contract, ContractKey, ContractState, EventKind, Observed
 use super::draft::Draft;
 use super::view::View;
 
-/// Settles the contract the installments belong to. Only Sienge's balances say whether it is alive: a cancelled one with a
-/// balance is open, and it is cancelled once nothing is open any more.
+/// Decides the state of the contract the installments belong to. Only Sienge's balances say whether it is alive: a cancelled
+/// contract with a balance is open, and it becomes cancelled once nothing is open.
 pub(super) fn settle_current(
     draft: &mut Draft<'_>,
     view: &View<'_>,
@@ -55,7 +55,7 @@ pub(super) fn settle_current(
     draft.settle(after, told);
 }
 
-/// Settles a contract the bill has left for another.
+/// Decides the state of a contract that the bill has left for another.
 pub(super) fn settle_left(
     draft: &mut Draft<'_>,
     contract: &Contract,
@@ -82,7 +82,7 @@ fn refresh(contract: &mut Contract, header: &ObservedBill) {
     if let Some(number) = &header.number {
         contract.number.clone_from(number);
     }
-    // A sales contract is of an enterprise for ever: an answer that names none says less than what is known.
+    // A sales contract never changes its enterprise: an answer without one says less than what is known.
     contract.enterprise = header.enterprise.flatten().or(contract.enterprise);
     contract.unit = header.unit.clone().or(contract.unit.take());
     contract.sales_contract = header.sales_contract.or(contract.sales_contract);

@@ -1,7 +1,7 @@
-//! Timeline events: their ids, and the events a crash left untold.
+//! Timeline events: their ids, and the pending events that a crash left behind.
 //!
-//! An id is derived from what the event says: contract, kind, the installments with the revision each got, the receipt. The same
-//! decision taken again yields the same id; saying the same thing anew, later, does not.
+//! An id is derived from the event's content: contract, kind, the installments with their new revisions, the receipt. Repeating
+//! the same decision yields the same id; a later, equal event does not, because the revisions have grown.
 
 use std::mem::discriminant;
 
@@ -71,7 +71,7 @@ pub(super) fn of_receipt(
     event
 }
 
-/// An event about the contract itself, with the revision it got.
+/// An event about the contract itself, with its new revision.
 pub(super) fn of_contract(
     contract: &ContractKey,
     on: Date,
@@ -83,7 +83,7 @@ pub(super) fn of_contract(
     naming(event, std::iter::empty())
 }
 
-/// The same event naming these installments.
+/// The event with these installments.
 pub(super) fn naming(
     mut event: TimelineEvent,
     names: impl Iterator<Item = (InstallmentId, u32)>,
@@ -149,8 +149,8 @@ fn tag(kind: &EventKind) -> &'static str {
     }
 }
 
-/// The events to tell: those a crash left untold, as far as they happened or happen now, and the new ones they do not cover.
-/// `None` when the view does not show enough to say which part of a pending event still happens.
+/// The events to emit: the pending ones, as far as they happened or happen now, and the new ones they do not cover.
+/// `None` when the view does not show enough to decide which part of a pending event still happens.
 pub(super) fn merge(
     held: &HeldBill,
     fresh: Vec<TimelineEvent>,
@@ -206,7 +206,7 @@ fn still_true(
     (kept, holds && all_names)
 }
 
-/// What of a new event the told ones do not say already.
+/// The part of a new event that the others do not cover.
 fn beyond(event: TimelineEvent, told: &[TimelineEvent]) -> Option<TimelineEvent> {
     if is_of_contract(&event) {
         return (!told.iter().any(|other| repeats(other, &event))).then_some(event);
@@ -231,13 +231,13 @@ fn is_of_contract(event: &TimelineEvent) -> bool {
     event.contract_revision > 0
 }
 
-/// Whether two events say the same of one contract.
+/// Whether two events say the same about one contract.
 fn repeats(one: &TimelineEvent, other: &TimelineEvent) -> bool {
     (&one.contract, &one.kind, one.contract_revision)
         == (&other.contract, &other.kind, other.contract_revision)
 }
 
-/// Whether a crash left the opening of the contract untold.
+/// Whether the contract's opening is still a pending event.
 pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> bool {
     let opening = |event: &TimelineEvent| {
         event.contract == *contract && event.kind == EventKind::ContractOpened
@@ -245,8 +245,8 @@ pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> boo
     held.pending_events.iter().any(opening)
 }
 
-/// Whether two events of one contract say the same of an installment. After a crash what was to be told as the opening of a
-/// contract shows up as a synchronisation of it.
+/// Whether two events of one contract say the same about an installment. After a crash the opening of a contract shows up
+/// as a synchronisation.
 fn covers(one: &TimelineEvent, other: &TimelineEvent, id: InstallmentId, revision: u32) -> bool {
     let alike = match (&one.kind, &other.kind) {
         (EventKind::DirectPayment { .. } | EventKind::PaymentReversed { .. }, _) => {

@@ -1,4 +1,4 @@
-//! What the timeline tells of an agreement: plain data, its texts in the playbook's words, and what other systems are told.
+//! An agreement's timeline events: plain data, their texts in the playbook's words, and what goes on the bus.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,9 +22,9 @@ pub enum AgreementTold {
         /// Its last day.
         expires_on: Date,
     },
-    /// The remake is about to be asked of Sienge.
+    /// The remake is about to be requested from Sienge.
     Sent,
-    /// `Acordo`: it holds.
+    /// `Acordo`: it is in force.
     Made,
     /// `Pagamento` of one row.
     Paid {
@@ -61,7 +61,7 @@ pub struct AgreementEvent {
     pub agreement: AgreementId,
     /// What happened.
     pub told: AgreementTold,
-    /// Whether it is told on the bus: of an agreement over several contracts only one event is.
+    /// Whether it goes on the bus: only one event of an agreement over several contracts does.
     pub leads: bool,
     /// The creditor.
     pub creditor: CreditorId,
@@ -73,7 +73,7 @@ pub struct AgreementEvent {
     pub original: Cents,
     /// Discounts.
     pub discount: Cents,
-    /// What is paid in all.
+    /// Total to pay.
     pub total: Cents,
     /// Number of payments, the down payment included.
     pub payments: u16,
@@ -85,7 +85,7 @@ pub struct AgreementEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "camelCase")]
 pub enum Breaking {
-    /// An operator did.
+    /// By an operator.
     Command {
         /// Why, in the operator's words.
         reason: String,
@@ -97,7 +97,7 @@ pub enum Breaking {
     },
     /// The remake is gone from Sienge.
     ErpGone,
-    /// What is to be paid was closed in Sienge without a payment: rescinded, remade there, returned.
+    /// What was to be paid was closed in Sienge without a payment: rescinded, remade there, returned.
     EndedInErp,
     /// The only payment was reversed ("pagamento de efetivação").
     ActivationReversed,
@@ -146,7 +146,7 @@ impl AgreementTold {
 }
 
 impl AgreementEvent {
-    /// Empties what an operator wrote; false when there is nothing.
+    /// Clears what an operator wrote; false when there was nothing.
     pub fn erase_words(&mut self) -> bool {
         match &mut self.told {
             AgreementTold::Cancelled { reason }
@@ -226,7 +226,7 @@ impl AgreementEvent {
         )
     }
 
-    /// Detail type and facts for the bus; `None` for what is not told there.
+    /// Detail type and facts for the bus; `None` for events that do not go there.
     pub(super) fn domain_event(&self) -> Option<(&'static str, Value)> {
         if !self.leads {
             return None;
@@ -255,7 +255,7 @@ impl AgreementEvent {
     }
 }
 
-/// What operators wrote may hold anything: of a reason only its kind goes on the bus.
+/// Operators may write anything: only the kind of a reason goes on the bus.
 const fn how_word(how: &Breaking) -> &'static str {
     match how {
         Breaking::Command { .. } => "command",
