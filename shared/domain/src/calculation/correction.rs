@@ -1,4 +1,4 @@
-//! Monetary correction: a ratio of index numbers, never a sum of percentages (7.2.4), and which month's index is the base (6.1.3).
+//! Monetary correction: a ratio of index numbers, never a sum of percentages (7.2.4), with the base month of 6.1.3.
 
 use std::collections::BTreeMap;
 
@@ -66,7 +66,7 @@ pub(super) fn index_correction(
     Ok(corrected - base)
 }
 
-/// The correction of one installment, told step by step.
+/// The correction of one installment, explained step by step.
 pub(super) fn correct<E: Explain>(
     key: Key,
     original: Cents,

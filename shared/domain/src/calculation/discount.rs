@@ -1,7 +1,7 @@
 //! Campaign discounts (7.2.3): per component, never above the tier's maximum, added to the anticipation discount.
 //!
-//! A percentage is taken of each row; an amount is spread over the rows in proportion to what each may be discounted, so that no row passes its
-//! own maximum. Principal discount and anticipation together never pass the principal.
+//! A percentage is taken of each row; an amount is spread over the rows in proportion to each row's maximum, so that no row passes
+//! it. Principal discount and anticipation together never pass the principal.
 
 use super::row::Work;
 use super::{
@@ -55,7 +55,7 @@ const KINDS: [DiscountKind; 4] = [
     },
 ];
 
-/// Grants what is asked for, and notes the most that could be.
+/// Grants the requested discounts, and notes the maximum.
 pub(super) fn grant<E: Explain>(
     works: &mut [Work<'_>],
     asked: &Discounts,
@@ -86,7 +86,7 @@ fn cap(work: &Work<'_>, kind: &DiscountKind) -> Cents {
         .min(room(work, kind))
 }
 
-/// What is left to discount: the principal less its anticipation.
+/// What may still be discounted: the principal less its anticipation.
 fn room(work: &Work<'_>, kind: &DiscountKind) -> Cents {
     let figures = &work.row.figures;
     match kind.component {
@@ -108,7 +108,7 @@ fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &DiscountKind, sink: &mut
     work.row.figures.maximum_discount += cap;
 }
 
-/// A percentage of a row's component, told in one line or (when the room is smaller) two.
+/// A percentage of a row's component, explained in one line or (when less room is left) two.
 fn take<E: Explain>(
     work: &Work<'_>,
     kind: &DiscountKind,
@@ -236,7 +236,7 @@ fn by_amount<E: Explain>(
     Ok(())
 }
 
-/// `amount * part / whole`, truncated: never more than `part` while the amount is not more than the whole.
+/// `amount * part / whole`, truncated: never more than `part` as long as the amount does not exceed the whole.
 pub(super) fn share(amount: Cents, part: Cents, whole: Cents) -> Option<Cents> {
     let product = i128::from(amount.get()) * i128::from(part.get());
     i64::try_from(product.checked_div(i128::from(whole.get()))?)

@@ -1,6 +1,6 @@
 //! The fee (honorários, 7.2.6): a percentage of each row's updated value, the total rounded once, the difference on one row.
 //!
-//! Rows of one rate make one total, so that a quote over tiers with different rates can still be checked by hand.
+//! Rows with the same rate share one total, so that a quote over tiers with different rates can still be checked by hand.
 
 use super::row::Work;
 use super::{Component, Error, Explain, ExplanationStep, Line, Operation, Residue, RoundingRules};
@@ -75,7 +75,7 @@ fn charge_rate<E: Explain>(
     Ok(())
 }
 
-/// Puts `total - rounded` on the first row given, and on the next ones what would make a fee negative.
+/// Puts `total - rounded` on the first row; what would make its fee negative goes on to the next rows.
 fn carry<'w, 'c: 'w, E: Explain>(
     rows: impl Iterator<Item = &'w mut Work<'c>>,
     total: Cents,

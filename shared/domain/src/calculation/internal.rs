@@ -6,7 +6,7 @@
 use super::{Component, Explain, ExplanationStep, Key, Line, Operation};
 use crate::money::{Cents, Rate, Rounding};
 
-/// The terms of a tier, all of them filled in.
+/// The terms of a tier, all present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InternalTerms {
     /// Fine.
@@ -19,7 +19,7 @@ pub struct InternalTerms {
     pub rounding: Rounding,
 }
 
-/// Fine and interest of an installment charged for so many days; nothing when it is not late.
+/// Fine and interest of an installment for the days charged; nothing when it is not late.
 #[inline]
 pub fn internal_charges<E: Explain>(
     key: Key,

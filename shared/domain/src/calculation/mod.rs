@@ -6,9 +6,9 @@
 //! - nothing is negative, nothing passes its maximum, more days never cost less under one tier;
 //! - the order of the selection changes nothing;
 //! - no rate is assumed: a missing one is an error that names the setting;
-//! - no input panics: amounts, rates, dates and counts are bounded where they come in, sums are checked.
+//! - no input panics: amounts, rates, dates and counts are bounded at the edge, and sums are checked.
 //!
-//! One arithmetic serves both uses: [`quote`] keeps the lines, [`quote_with`] with [`Silent`] computes only.
+//! Both uses share one arithmetic: [`quote`] keeps the lines, [`quote_with`] and [`Silent`] only compute.
 
 mod anticipation;
 mod campaign;

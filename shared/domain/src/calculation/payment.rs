@@ -1,7 +1,7 @@
 //! Partial payments: which part of the cash pays charges and which amortises principal (Civil Code art. 354).
 //!
 //! Cash, charges and principal stay apart, because the payment's event prints the principal amortised and not the cash. Whether an installment is
-//! *settled* is never decided here: Sienge's balance says so.
+//! *settled* is never decided here, but by Sienge's balance.
 
 use serde::Serialize;
 

@@ -1,10 +1,10 @@
-//! Rounding as parameters: how rows are rounded, how the total is, and who carries what is left over.
+//! Rounding as parameters: how rows and totals are rounded, and which row carries the residue.
 
 use serde::{Deserialize, Serialize};
 
 use crate::money::Rounding;
 
-/// Who carries the cents by which the rounded parts miss the rounded total.
+/// Where the cents go by which the rounded parts miss the rounded total.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Residue {

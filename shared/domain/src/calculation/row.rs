@@ -1,4 +1,4 @@
-//! One row of a quote: which calculation it takes, and its charges before fee and discounts.
+//! One row of a quote: which calculation applies, and its charges before fee and discounts.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use crate::calculation::Key;
 use crate::calendar::Date;
 use crate::money::{Cents, Rate, Rounding};
 
-/// A row on its way, with the terms later steps need.
+/// A row in progress, with the terms that later steps need.
 pub(super) struct Work<'a> {
     pub row: QuoteRow,
     pub tier: &'a Tier,
@@ -72,7 +72,7 @@ pub(super) fn calculate<'a, E: Explain>(
     })
 }
 
-/// Fine and interest: Sienge's where it tells them, an estimate by the bill's own terms where it was not asked, ours otherwise.
+/// Fine and interest: Sienge's where it answered, an estimate with the bill's own terms where it was not asked, ours otherwise.
 fn charge_late<E: Explain>(
     request: &Request<'_>,
     debt: &Debt,
@@ -137,7 +137,7 @@ fn charge_late<E: Explain>(
     Ok(())
 }
 
-/// The bill's own terms in Sienge, and whether its rate a day is known.
+/// The bill's own terms in Sienge, and whether its daily rate is known.
 fn sienge_terms(request: &Request<'_>, debt: &Debt) -> Option<(SiengeTerms, bool)> {
     let terms = debt.late_terms?;
     let pro_rata = terms.pro_rata.or(request.settings.pro_rata);
@@ -384,7 +384,7 @@ pub struct QuoteRow {
     pub due_on: Date,
     /// Days late by the creditor's policy and calendar; negative before the due date.
     pub days_late: i32,
-    /// Days charged: less with a grace, and what explains Sienge's value when that differs.
+    /// Days charged: fewer within a grace period; when Sienge's value differs, the days that explain it.
     pub days_charged: i32,
     /// How it was calculated.
     pub mode: Mode,

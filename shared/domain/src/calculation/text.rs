@@ -1,4 +1,4 @@
-//! Portuguese text of an explanation's line, produced from the line alone, as a person would key it into a calculator.
+//! Portuguese text of an explanation's line, produced from the line alone, as a person would type it into a calculator.
 
 use super::{Component, ExplanationStep, Line, Operation};
 use crate::money::{Decimal, Rounding};

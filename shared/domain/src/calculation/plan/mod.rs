@@ -1,4 +1,4 @@
-//! Payment plans: cash or installments, with or without Price interest, and what a debtor can pay a month turned into a plan.
+//! Payment plans: cash or installments, with or without Price interest, also from what a debtor can pay a month.
 //!
 //! An installment is rounded half-up, the plan's total is rounded once, and the difference goes on the first installment (or the last).
 //! The down payment earns no interest; the installments sum to the plan's total to the cent.
@@ -74,7 +74,7 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// Quotes for the plan's number of installments (its maximum discounts hold, not the cash ones) and plans the payment.
+/// Quotes for the plan's number of installments (with its maximum discounts, not those for cash) and plans the payment.
 pub fn plan(request: &Request<'_>, asked: &PlanRequest) -> Result<Planned, Error> {
     let request = paid_by(request, asked.installments);
     let quote = quote(&request)?;
