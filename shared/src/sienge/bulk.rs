@@ -2,8 +2,8 @@
 //!
 //! Guarantees: memory does not grow with the answer: one row is held, of at most [`ROW_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`], and the worst
 //! takes 12 MB; an answer whose rows are held until its end is bounded as a whole, and the worst takes 40 MB (measured in
-//! `tests/sienge_memory.rs`). An answer that does not end is left when the call's time is over. Before the first row the call is repeated like any other, afterwards
-//! never: a failing stream ends with `Err`, the rows before it were real, and the caller asks for the same window again.
+//! `tests/sienge_memory.rs`). An endless answer is dropped when the call's time is over. Before the first row the call is repeated like any other,
+//! afterwards never: a failing stream ends with `Err`, the rows before it are valid, and the caller requests the same window again.
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -20,7 +20,7 @@ use super::transport::OpenResponse;
 
 /// Most bytes of rows that are held until the end of their answer: a hundred bills with 120 installments are 14 MB.
 const HELD_LIMIT_BYTES: usize = 32 * 1024 * 1024;
-/// Most rows of such an answer and elements in them: those of the hundred bills are some 50,000.
+/// Most rows of such an answer, plus the elements in them: a hundred bills have some 50,000.
 const HELD_ELEMENTS_LIMIT: usize = 100_000;
 
 struct BulkReader {
@@ -132,7 +132,7 @@ impl BulkReader {
     }
 }
 
-/// What was read of an answer.
+/// What was read of an answer so far.
 #[derive(Default)]
 struct Held {
     bytes: usize,
@@ -140,9 +140,9 @@ struct Held {
 }
 
 impl Held {
-    /// Adds a row, unless it takes too much memory, or all do that are held.
+    /// Adds a row, unless it or all held rows together take too much memory.
     fn add(&mut self, call: &SiengeCall, row: &str) -> Result<(), SiengeError> {
-        // An element takes two bytes at least: only the largest of rows must be looked through.
+        // An element takes at least two bytes: only the largest rows need counting.
         if !call.held && row.len() <= 2 * ELEMENTS_LIMIT {
             return Ok(());
         }

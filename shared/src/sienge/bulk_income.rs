@@ -120,7 +120,7 @@ pub struct IncomeReceipt {
     pub sequential_number: Option<i64>,
 }
 
-/// What the period of [`IncomeWindow`] is about.
+/// Which date the period of [`IncomeWindow`] refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IncomeSelection {
     /// The bill's issue date.
@@ -151,7 +151,7 @@ pub struct IncomeWindow {
     pub from: Date,
     /// Last day.
     pub to: Date,
-    /// What the days are about.
+    /// Which date they refer to.
     pub by: IncomeSelection,
     /// Of one company.
     pub company: Option<CreditorId>,
@@ -170,7 +170,7 @@ pub(super) fn income_call(window: &IncomeWindow) -> SiengeCall {
         .with_some("changeStartDate", window.changed_since)
 }
 
-/// Asks for every installment of some bills.
+/// Requests every installment of some bills.
 pub(super) fn bills_call(bills: &[BillId]) -> SiengeCall {
     let only = if let [bill] = bills {
         Some(*bill)
@@ -183,12 +183,12 @@ pub(super) fn bills_call(bills: &[BillId]) -> SiengeCall {
 }
 
 impl Client {
-    /// The installments of a period, in no particular order. The first `Err` ends the stream; ask for the window again then.
+    /// The installments of a period, in no particular order. The first `Err` ends the stream; then request the window again.
     pub fn income(&self, window: &IncomeWindow) -> Rows<IncomeRow> {
         self.bulk_rows(income_call(window))
     }
 
-    /// Every installment of the bills, asked for in calls of [`BILLS_PER_CALL`], one after the other. Bills that Sienge
+    /// Every installment of the bills, in sequential calls of [`BILLS_PER_CALL`]. Bills that Sienge
     /// does not know yield no row. The first `Err` ends the stream.
     pub fn income_by_bills(&self, bills: &[BillId]) -> Rows<IncomeRow> {
         let calls: Vec<SiengeCall> = bills.chunks(BILLS_PER_CALL).map(bills_call).collect();
@@ -199,7 +199,7 @@ impl Client {
                     && let Some(row) = rows.next().await
                 {
                     if row.is_err() {
-                        // The rest is not asked for.
+                        // The rest is not requested.
                         calls = Vec::new().into_iter();
                     }
                     return Some((row, (client, calls, current)));

@@ -1,21 +1,21 @@
-//! Which source to ask about a bill: the REST reads or the bulk read by bills. Pure.
+//! Which source to read a bill from: REST or bulk by bills. Pure.
 
 use super::ports::Remaining;
 use crate::ids::{BillId, CustomerId};
 
-/// Bills asked for in one bulk call: about 1 KB of address, far below every gateway's limit.
+/// Bills in one bulk call: about 1 KB of address, far below every gateway's limit.
 pub const BILLS_PER_CALL: usize = 100;
 
-/// A bill to look at.
+/// A bill to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BillRead {
     /// The bill.
     pub bill: BillId,
-    /// Its customer, when known; a bill of which nothing is known is asked for in bulk.
+    /// Its customer, when known; an unknown bill is read in bulk.
     pub customer: Option<CustomerId>,
-    /// Whether the boletos are of interest; only the REST reads tell them.
+    /// Whether the boletos are wanted; only REST has them.
     pub boleto: bool,
-    /// Which source told it the first time, when it is read again.
+    /// The source of the first read, for a second one.
     pub told_by: Option<Source>,
 }
 
@@ -37,14 +37,14 @@ pub struct ReadPlan {
     pub bulk: Vec<BillRead>,
 }
 
-/// REST calls for one bill.
+/// REST calls per bill.
 const REST_CALLS_PER_BILL: u64 = 3;
-/// Boletos may take this share of what REST has left, in millionths.
+/// The share of the remaining REST quota that reads for boletos may take, in millionths.
 const BOLETO_SHARE: u64 = 500_000;
 
-/// Chooses by what is left of the minute's and the day's quotas: the source that takes the smaller share of its own.
+/// Chooses the source that takes the smaller share of what is left of its own minute's and day's quota.
 ///
-/// Few bills with a known customer, or whose boletos are wanted, go by REST; many, or unknown ones, in bulk. Where one
+/// Few bills with a known customer, or with boletos wanted, go by REST; many, or unknown ones, in bulk. When one
 /// quota is used up, the other serves as far as it goes.
 #[must_use]
 pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
@@ -61,7 +61,7 @@ pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
             plan.bulk.push(look);
         }
     }
-    // Where a bulk call is made anyway, the others ride along for nothing.
+    // A bulk call that is made anyway takes the others along for free.
     let cheaper_by_rest =
         rest_share(plan.rest.len() + others.len(), remaining) < bulk_share(others.len(), remaining);
     if plan.bulk.is_empty() && cheaper_by_rest {
@@ -77,7 +77,7 @@ pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
     plan
 }
 
-/// Chooses for a second, independent read: the source that did not tell the first time, as far as its quota goes.
+/// Chooses for a second, independent read: the source that did not answer the first, as far as its quota goes.
 #[must_use]
 pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
     let mut plan = ReadPlan::default();

@@ -15,7 +15,7 @@ pub struct CostCenter {
     /// Id.
     #[serde(deserialize_with = "id")]
     pub id: Option<i64>,
-    /// Name, without the stray blanks production has.
+    /// Name, without the stray blanks of production.
     #[serde(deserialize_with = "text")]
     pub name: Option<String>,
     /// Company.

@@ -1,4 +1,4 @@
-//! Customers (clientes) with their contacts. What is personal is never printed.
+//! Customers (clientes) with their contacts. Personal data is never printed.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -122,7 +122,7 @@ pub struct Address {
     /// CEP.
     #[serde(deserialize_with = "personal")]
     pub zip_code: Option<Personal>,
-    /// The one for mail.
+    /// Whether it is the postal address.
     #[serde(deserialize_with = "flag")]
     pub mail: Option<bool>,
 }
@@ -161,12 +161,12 @@ pub struct CustomerFilter {
     pub modified_after: Option<Date>,
     /// Changed on or before.
     pub modified_before: Option<Date>,
-    /// Rows to leave out at the beginning: those that were read before.
+    /// Rows to skip: those already read.
     pub skip: usize,
 }
 
 impl Client {
-    /// The customers that fit, newest registration first.
+    /// The matching customers, newest registration first.
     pub fn customers(&self, filter: &CustomerFilter) -> Rows<Customer> {
         self.rows_after(
             filter.skip,

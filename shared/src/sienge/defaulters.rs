@@ -71,7 +71,7 @@ pub struct DefaulterInstallment {
 }
 
 impl Client {
-    /// The defaulters of a company, those sent to SPC/Serasa included.
+    /// The defaulters of a company, including those sent to SPC/Serasa.
     pub fn defaulters(&self, company: CreditorId, due_until: Option<Date>) -> Rows<DefaulterRow> {
         self.bulk_rows(
             SiengeCall::bulk(

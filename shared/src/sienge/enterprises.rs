@@ -35,7 +35,7 @@ pub struct Enterprise {
     /// Last modification.
     #[serde(deserialize_with = "date")]
     pub modification_date: Option<Date>,
-    /// `ACTIVE`, `INACTIVE_WITH_PENDENCIES`, ...; told by [`Client::enterprise`] only.
+    /// `ACTIVE`, `INACTIVE_WITH_PENDENCIES`, ...; only from [`Client::enterprise`].
     #[serde(deserialize_with = "text")]
     pub cost_center_status: Option<String>,
 }

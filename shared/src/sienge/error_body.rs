@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::lenient::{list, text};
 
-/// Sienge's error body, of which only the field names are repeated: its texts may quote what we sent.
+/// Sienge's error body. Only its field names are repeated: its texts may quote what we sent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct ErrorBody {
@@ -30,7 +30,7 @@ impl ErrorBody {
         serde_json::from_str(text).ok()
     }
 
-    /// Whether Sienge itself wrote it, rather than a gateway before it.
+    /// Whether Sienge itself wrote it, rather than a gateway in front of it.
     pub(super) fn is_siengean(&self) -> bool {
         self.status.is_some()
             || self.developer_message.is_some()
@@ -38,7 +38,7 @@ impl ErrorBody {
             || self.user_message.is_some()
     }
 
-    /// The fields complained about.
+    /// The fields it complains about.
     pub(super) fn fields(&self) -> Vec<String> {
         let name = |text: &&str| {
             text.len() <= 60

@@ -1,4 +1,4 @@
-//! A call's note for the journal.
+//! A call's record for the journal.
 //!
 //! Guarantees: each attempt is written down once, masked and bounded, even when its future is dropped.
 
@@ -13,7 +13,7 @@ use super::mask;
 use super::ports::{CallLog, CallRecord};
 use crate::calendar::Timestamp;
 
-/// What the journal keeps of a body.
+/// Bytes of a body that the journal keeps.
 const NOTE_LIMIT_BYTES: usize = 4_000;
 
 /// A call's note for the journal: written once, at the end or when it is dropped before.
@@ -50,14 +50,14 @@ impl Note {
         }
     }
 
-    /// The answer's status came.
+    /// Notes the answer's status.
     pub(super) fn status(&mut self, status: u16) {
         if let Some(record) = &mut self.record {
             record.status = Some(status);
         }
     }
 
-    /// A piece of the body came.
+    /// Counts a chunk of the body.
     pub(super) fn received(&mut self, bytes: usize) {
         if let Some(record) = &mut self.record {
             record.response_bytes += bytes as u64;
@@ -71,7 +71,7 @@ impl Note {
         }
     }
 
-    /// Keeps words of our own as the response.
+    /// Keeps a text of our own as the response.
     pub(super) fn response_words(&mut self, words: String) {
         if let Some(record) = &mut self.record {
             record.response = words;

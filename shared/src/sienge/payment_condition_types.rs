@@ -11,7 +11,7 @@ use super::pages::Rows;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PaymentConditionType {
-    /// Code: documented as a number, in truth text such as `PM`.
+    /// Code: documented as a number, actually text such as `PM`.
     #[serde(deserialize_with = "text")]
     pub id: Option<String>,
     /// Description.

@@ -10,11 +10,11 @@ use super::lenient::{Personal, personal};
 use super::pages;
 use crate::ids::{BillId, InstallmentId};
 
-/// A second copy. The link is a secret while it lives: whoever has it sees the debtor's data.
+/// A second copy. The link is a secret while it is valid: whoever has it sees the debtor's data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PaymentSlip {
-    /// Address of the boleto as a PDF; Sienge lets it live for five minutes.
+    /// Address of the boleto as a PDF, valid for five minutes.
     #[serde(deserialize_with = "personal")]
     pub url_report: Option<Personal>,
     /// The digitable line, as Sienge writes it.
@@ -22,7 +22,7 @@ pub struct PaymentSlip {
     pub digitable_number: Option<Personal>,
 }
 
-/// What Sienge answers when it is asked for a boleto, or to send one.
+/// Sienge's answer to a request for a boleto, or to send one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SlipAnswer<T> {
     /// Done.
@@ -33,7 +33,7 @@ pub enum SlipAnswer<T> {
     NotFound,
 }
 
-/// An e-mail that Sienge is to send, with the boleto.
+/// An e-mail with the boleto, for Sienge to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlipEmail {
     /// The address.

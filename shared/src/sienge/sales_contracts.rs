@@ -62,7 +62,7 @@ pub struct SalesContract {
     /// Some installments were remade.
     #[serde(deserialize_with = "flag")]
     pub contains_remade_installments: Option<bool>,
-    /// Last change, where the tenant's version tells it.
+    /// Last change, where the tenant's version returns it.
     #[serde(deserialize_with = "date")]
     pub last_update_date: Option<Date>,
     /// Customers.
@@ -179,7 +179,7 @@ pub struct PaymentCondition {
     pub outstanding_balance: Option<Cents>,
 }
 
-/// Which contracts. Days are inclusive and have day resolution: overlap a day.
+/// A filter for contracts. Dates are inclusive and have day resolution: overlap a day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SalesContractFilter {
     /// Of a company.
@@ -198,12 +198,12 @@ pub struct SalesContractFilter {
     pub cancelled_after: Option<Date>,
     /// Cancelled on or before.
     pub cancelled_before: Option<Date>,
-    /// Rows to leave out at the beginning: those that were read before.
+    /// Rows to skip: those already read.
     pub skip: usize,
 }
 
 impl Client {
-    /// The contracts that fit, newest first.
+    /// The matching contracts, newest first.
     pub fn sales_contracts(&self, filter: &SalesContractFilter) -> Rows<SalesContract> {
         self.rows_after(
             filter.skip,

@@ -1,7 +1,7 @@
-//! One call to Sienge: the right to make it, the attempts, and their time-outs.
+//! One call to Sienge: its permit, the attempts, and their time-outs.
 //!
-//! Guarantees: no attempt without a right from the quota; only GETs are repeated (others only when nothing was sent);
-//! nothing outlives the deadline. An answer is taken up to [`REST_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`]: the worst one takes
+//! Guarantees: no attempt without a permit from the quota; only GETs are repeated (others only when nothing was sent);
+//! nothing outlives the deadline. An answer is accepted up to [`REST_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`]: the worst one takes
 //! 35 MB of memory (measured in `tests/sienge_memory.rs`).
 
 use std::time::Duration;
@@ -25,11 +25,11 @@ use super::ports::QuotaRefusal;
 const REST_LIMIT_BYTES: usize = 8 * 1024 * 1024;
 /// Largest part of a refusal's body that is read.
 const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
-/// An answer that may come in parts instead is waited for this long in any case.
+/// The shortest wait for an answer that could be requested in parts instead.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time one call waits for the quota when no deadline says otherwise.
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
-/// Longest `Retry-After` obeyed; beyond it the caller decides.
+/// Longest `Retry-After` that is honoured; beyond it the caller decides.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_mins(10);
 
 /// An answer whose body is still to be read.
@@ -40,14 +40,14 @@ pub(super) struct OpenResponse {
 }
 
 impl OpenResponse {
-    /// A 204, which says "nothing" without a body.
+    /// Whether it is a 204, which has no body.
     pub(super) fn is_without_content(&self) -> bool {
         self.response.status().as_u16() == 204
     }
 }
 
 impl Client {
-    /// A list or object, decoded by `read`; repeated while that makes sense.
+    /// A list or object, decoded by `read`, with retries.
     pub(super) async fn fetch<T>(
         &self,
         call: &SiengeCall,
@@ -106,7 +106,7 @@ impl Client {
             };
             let text = std::str::from_utf8(&body).map_err(|_| not_json.clone())?;
             if text.trim().is_empty() {
-                // Nothing to read after a 204 or a DELETE; anywhere else something was lost.
+                // A 204 or a DELETE has nothing to read; anywhere else something was lost.
                 return if call.verb != Method::GET || opened.is_without_content() {
                     read("null")
                 } else {
@@ -157,7 +157,7 @@ impl Client {
         Ok(body.freeze())
     }
 
-    /// The next piece of the body; `rows` is what was read so far, for the error.
+    /// The next chunk of the body; `rows` were read so far, for the error.
     pub(super) async fn next_chunk(
         &self,
         call: &SiengeCall,
@@ -182,7 +182,7 @@ impl Client {
         }
     }
 
-    /// How long to wait for a sign of life.
+    /// The longest silence to accept.
     fn silence(&self, call: &SiengeCall) -> Duration {
         let silence = self.inner.timeouts.silence(call.lane);
         if call.divisible {
@@ -208,7 +208,7 @@ impl Client {
         }
     }
 
-    /// One attempt up to the answer's headers; a refusal is read, noted and turned into its error.
+    /// One attempt up to the answer's headers; a refusal is read, recorded and turned into its error.
     pub(super) async fn open(
         &self,
         call: &SiengeCall,
@@ -303,7 +303,7 @@ impl Client {
         }
     }
 
-    /// Waits before the next attempt, or gives the error back when there is to be none.
+    /// Waits before the next attempt, or returns the error when there is none.
     pub(super) async fn pause(
         &self,
         call: &SiengeCall,
@@ -323,7 +323,7 @@ impl Client {
                 .back_off(call.lane, wait.min(RETRY_AFTER_LIMIT))
                 .await;
         }
-        // A 429 was not carried out, whatever the verb; anything else but a GET may have been.
+        // A call answered with 429 was not carried out, whatever the verb; any other, except a GET, may have been.
         let repeatable = (call.verb == Method::GET && self.repeats) || limited.is_some();
         let goes_in_parts = call.divisible && matches!(error, SiengeError::Timeout { .. });
         if !repeatable || goes_in_parts || !error.is_transient() || attempt >= retry.attempts {
@@ -366,7 +366,7 @@ impl Client {
             let QuotaRefusal::Wait(wait) = refusal else {
                 return Err(error);
             };
-            // A little more than asked, so that not everybody comes back at once.
+            // A little more than required, so that not everybody comes back at once.
             let wait = wait.max(Duration::from_millis(20)) + jitter(Duration::from_millis(250));
             if wait >= self.left() || waited + wait > QUOTA_PATIENCE {
                 return Err(error);

@@ -55,7 +55,7 @@ impl Client {
         )
     }
 
-    /// How many calls all units take, when Sienge tells how many there are.
+    /// How many calls reading all units takes, if Sienge says how many there are.
     pub async fn calls_for_all_units(&self) -> Result<Option<usize>, SiengeError> {
         let all = SiengeCall::rest("ConsultarUnidades", "units", "units");
         Ok(self
