@@ -1,6 +1,6 @@
-//! What an operator, a schedule or the bus asks a function for.
+//! The commands of operators, schedules and the bus.
 //!
-//! Guarantees: a field that is given counts, or the event is refused with a text that names the field and shows a right event.
+//! Guarantees: every given field takes effect, or the event is refused with a text that names the field and shows a valid event.
 
 mod fields;
 mod form;
@@ -17,25 +17,25 @@ use form::CommandKind;
 
 pub use form::{Function, is_of_the_bus};
 
-/// What an event asks a function for.
+/// The command in an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// A run of the function's own task: a load, a reconciliation or what confirms one, the redundancy.
+    /// A run of the function's own task: a load, a reconciliation or its confirmation, the redundancy.
     Run(Task),
     /// The sweep of what is stuck.
     Sweep,
-    /// The dead letters go back to the inbox.
+    /// Move the dead letters back to the inbox.
     Redrive,
-    /// A stored webhook is processed again.
+    /// Process a stored webhook again.
     Reprocess {
         /// Whose.
         tenant: TenantId,
-        /// Its `x-sienge-id`, or the id it is kept by.
+        /// Its `x-sienge-id`, or the id it is stored under.
         webhook: String,
         /// Report and write nothing.
         dry_run: bool,
     },
-    /// What is held of a customer is erased (LGPD).
+    /// Erase a customer's personal data (LGPD).
     EraseCustomer {
         /// Whose.
         tenant: TenantId,
@@ -48,11 +48,11 @@ pub enum Command {
     Call(ApiCall),
 }
 
-/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query stands behind the path, as in `GET /v1/agreements?bill=10001`, and
-/// `"idempotencyKey"` for the header of the name.
+/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query follows the path, as in `GET /v1/agreements?bill=10001`, and
+/// `"idempotencyKey"` replaces the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiCall {
-    /// For whom it is made.
+    /// The tenant it acts for.
     pub tenant: TenantId,
     /// HTTP method, in capitals.
     pub method: String,
@@ -60,17 +60,17 @@ pub struct ApiCall {
     pub path: String,
     /// The query.
     pub query: Vec<(String, String)>,
-    /// The body's JSON; empty without one.
+    /// The body's JSON; empty when there is none.
     pub body: Vec<u8>,
-    /// The key under which it is repeated.
+    /// The idempotency key.
     pub idempotency_key: Option<String>,
 }
 
-/// The first day that a run may look back to: Sienge holds nothing older, so an older one is a slip of the pen.
+/// The earliest day that a run may read from: Sienge holds nothing older, so an earlier one is a typing error.
 const FIRST_DAY: Date = Date::constant(1990, 1, 1);
 
 impl Command {
-    /// Reads the event of a function, bare or in an envelope of EventBridge's.
+    /// Reads the event of a function, bare or in an EventBridge envelope.
     pub fn read(function: Function, event: Value, today: Date) -> Result<Self, Refusal> {
         let fields = form::bare(event).map_err(|why| function.refuse(why))?;
         let form = form::form(function, &fields).map_err(|why| function.refuse(why))?;
@@ -148,7 +148,7 @@ fn run(fields: &EventFields<'_>, function: Function, today: Date) -> Result<Task
         [] => Ok(task),
         [_, _] => wants("não vão juntos: envie um dos dois"),
         _ if task.creditor.is_none() => wants("precisa de \"tenant\" e \"creditor\""),
-        // A run that goes on has its own first day, and a simulation leaves none to go on with.
+        // A continued run has its own first day, and a dry run leaves nothing to continue.
         _ if task.from.is_some() => wants("não vai com \"from\": a execução já tem o seu"),
         _ if task.dry_run => {
             wants("não vai com \"dryRun\": uma simulação não continua nem confirma uma execução")
@@ -165,7 +165,7 @@ fn call(fields: &EventFields<'_>) -> Result<ApiCall, Refusal> {
         .split_once(' ')
         .ok_or_else(|| fields.wrong("call", "é método e caminho"))?;
     let (path, query) = path.trim().split_once('?').unwrap_or((path.trim(), ""));
-    // Numbers and words: nothing that would have to be escaped.
+    // Numbers and words only: nothing needs escaping.
     let query = query.split('&').filter(|pair| !pair.is_empty());
     let query = query.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let body = fields.fields.get("body").filter(|body| !body.is_null());

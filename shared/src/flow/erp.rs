@@ -32,7 +32,7 @@ impl Erp for Client {
         query: &ExtractHistoryWindow,
     ) -> BoxStream<'static, Result<BillBoletos, SiengeError>> {
         let rows = self.extract_history(query);
-        // One that names no bill says nothing of any boleto.
+        // A row without a bill says nothing about any boleto.
         rows.filter_map(async |row| row.map(|row| row.boletos().ok()).transpose())
             .boxed()
     }

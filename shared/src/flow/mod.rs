@@ -1,6 +1,6 @@
-//! The runs of the functions, over the adapters: what to look at, in which order, until when.
+//! The work of the functions, over the adapters: what to read, in which order, until when.
 //!
-//! Each only decides what to look at; [`crate::sync`] makes the portfolio equal to it.
+//! Each use case only decides what to read; [`crate::sync`] makes the portfolio equal to it.
 
 mod adapters;
 mod agreements;

@@ -1,4 +1,4 @@
-//! What operators do to agreements: confirm a proposal, break, cancel.
+//! Operators' commands on agreements: confirm a proposal, break, cancel.
 
 use super::AgreementError;
 use super::book::MAX_CONFLICTS;
@@ -16,8 +16,8 @@ use crate::store::StoreError;
 const MAX_REASON: usize = 500;
 
 impl Session {
-    /// Confirms a proposal: from then on it holds its installments, and an integrated one is made in Sienge (see [`Session::save_agreement`]). Confirming
-    /// again answers the agreement as it stands.
+    /// Confirms a proposal: from then on it claims its installments, and an integrated one is made in Sienge (see [`Session::save_agreement`]). Confirming
+    /// again returns the agreement as it is.
     pub async fn confirm_agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
         for _ in 0..MAX_CONFLICTS {
             let agreement = self.agreement(id).await?;
@@ -61,7 +61,7 @@ impl Session {
         Err(StoreError::Conflict.into())
     }
 
-    /// Breaks a non-integrated agreement (or a proposal, where the creditor allows it). Breaking again answers the broken one.
+    /// Breaks a non-integrated agreement (or a proposal, where the creditor allows it). Breaking again returns the broken one.
     pub async fn break_agreement(
         &self,
         id: &AgreementId,
@@ -75,7 +75,7 @@ impl Session {
             .await
     }
 
-    /// Cancels a proposal, or a non-integrated agreement without payments. Cancelling again answers the cancelled one.
+    /// Cancels a proposal, or a non-integrated agreement without payments. Cancelling again returns the cancelled one.
     pub async fn cancel_agreement(
         &self,
         id: &AgreementId,

@@ -1,4 +1,4 @@
-//! The remake in Sienge, which is not idempotent: the intention is stored first, and after an error Sienge is asked what it did.
+//! The remake in Sienge, which is not idempotent: the intention is stored first, and after an error the remake is looked up in Sienge.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ const READING: Duration = Duration::from_secs(20);
 pub const MAX_ATTEMPTS: u32 = 3;
 
 impl Session {
-    /// Asks Sienge for the remake of an agreement whose intention is stored, and takes the step its answer means. Where it means
-    /// nothing certain, the agreement stays as it is.
+    /// Requests the remake of an agreement whose intention is stored, and applies the action that follows from the answer. After an
+    /// unclear answer the agreement stays as it is.
     pub(super) async fn ask_erp(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
         let Some(order) = remake_order(&agreement) else {
             return Ok(agreement);
@@ -28,10 +28,10 @@ impl Session {
             Ok(generated) if generated.len() == agreement.rows.len() => {
                 Some(AgreementAction::ErpDone { generated })
             }
-            // Done, but not all of it was told.
+            // Done, but the answer does not list everything.
             Ok(_) => self.agreements.found(&agreement).await,
             Err(error) if error.is_quota() => {
-                tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not sent; the payments sweep sends it");
+                tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not sent; the payments sweep will send it");
                 Some(AgreementAction::ErpNotSent)
             }
             Err(error) => {
@@ -43,7 +43,7 @@ impl Session {
                     }),
                     Ok(None) => None,
                     Err(error) => {
-                        tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not looked up; the payments sweep does");
+                        tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not looked up; the payments sweep will look it up");
                         None
                     }
                 }
@@ -55,7 +55,7 @@ impl Session {
         }
     }
 
-    /// What to do about an intention whose attempt must be over: confirm what Sienge has, try again, or give up.
+    /// Settles an intention whose attempt must be over: confirm what Sienge has, try again, or give up.
     pub(super) async fn resume_erp(
         &self,
         agreement: Agreement,
@@ -90,7 +90,7 @@ impl Session {
             let reason = error.to_string();
             return self.conclude(agreement, AgreementAction::ErpRefused { reason }).await;
         }
-        // Stored before the call, and conditional: of two sweeps at once one sends.
+        // Stored before the call, and conditionally: of two concurrent sweeps only one sends.
         let again = AgreementAction::ErpAgain {
             sent_at: self.now(),
         };
@@ -98,7 +98,7 @@ impl Session {
         self.ask_erp(agreement).await
     }
 
-    /// Takes the step, and reads the bill when it has a remake now.
+    /// Applies the action, then reads the bill if it has a remake now.
     async fn conclude(
         &self,
         agreement: Agreement,
@@ -111,8 +111,8 @@ impl Session {
         Ok(concluded)
     }
 
-    /// Reads a bill that a remake changed: nobody may tell of it, and what it generated may be paid before anybody does. Without an answer the sweep
-    /// reads it. Answers the agreement as the read leaves it.
+    /// Reads a bill that a remake changed: its webhook may never come, and the generated installments may be paid before it does. If Sienge does not answer,
+    /// the sweep reads it. Returns the agreement after the read.
     pub(super) async fn read_remade(
         &self,
         agreement: Agreement,
@@ -127,16 +127,16 @@ impl Session {
                     .values()
                     .all(|synced| *synced == SyncOutcome::InSync) => {}
             Ok(outcomes) => {
-                tracing::warn!(tenant = %self.tenant, agreement = %id, ?outcomes, "bill not read after its remake; the sweep does");
+                tracing::warn!(tenant = %self.tenant, agreement = %id, ?outcomes, "bill not read after its remake; the sweep will read it");
             }
             Err(error) => {
-                tracing::warn!(tenant = %self.tenant, agreement = %id, %error, "bill not read after its remake; the sweep does");
+                tracing::warn!(tenant = %self.tenant, agreement = %id, %error, "bill not read after its remake; the sweep will read it");
             }
         }
         self.agreement(id).await
     }
 
-    /// Takes the step; when somebody else moved the agreement meanwhile, that stands.
+    /// Applies the action; if the agreement was changed concurrently, that change stands.
     async fn concluded(
         &self,
         agreement: Agreement,
@@ -156,7 +156,7 @@ impl Session {
     }
 }
 
-/// Whether Sienge understood and said no; only believed when the remake is not there.
+/// Whether Sienge understood and refused; only believed when the remake does not exist.
 fn refuses(error: &SiengeError) -> bool {
     error.remedy() != Remedy::RetryLater
 }

@@ -36,8 +36,8 @@ impl Agreements {
     }
 }
 
-/// Whether a remake is the agreement's: its bill, its day, and all its installments and no other. One of the same installments on the same day can be
-/// no second one, for nothing of them is open after the first.
+/// Whether a remake is the agreement's: its bill, its day, and exactly its installments. There cannot be a second one of the same installments on the
+/// same day, because none of them is open after the first.
 fn is_of(row: &RemadeInstallments, agreement: &Agreement) -> bool {
     let Some(remake) = &agreement.remake else {
         return false;

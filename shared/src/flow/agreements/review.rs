@@ -7,12 +7,12 @@ use crate::flow::FlowError;
 use crate::ids::{AgreementId, BillId};
 use crate::portfolio::{Breaking, Change, HeldBill};
 
-/// Steps that one look can call for, conflicts included: the payments of 180 rows, settlement, a break.
+/// Most actions that one read can call for, including conflicts: the payments of 180 rows, settlement, a break.
 const MAX_STEPS: usize = 20;
 
 impl Agreements {
-    /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge. True when one broke of which installments are
-    /// still collected, because not the whole bill was read: a whole look returns them.
+    /// Reviews the agreements that claim installments of a bill which was just made equal to Sienge. True when one broke and its installments are
+    /// still collected, because not the whole bill was read: a read of the whole bill returns them.
     pub(in crate::flow) async fn review_bill(
         &self,
         bill: BillId,
@@ -31,7 +31,7 @@ impl Agreements {
         Ok(left_behind)
     }
 
-    /// Takes every step that the bill as held calls for; answers as [`Agreements::review_bill`].
+    /// Applies every action that the bill calls for; returns the same as [`Agreements::review_bill`].
     pub(super) async fn review_one(
         &self,
         id: &AgreementId,
@@ -44,7 +44,7 @@ impl Agreements {
                 return Ok(false);
             };
             let now = fresh.as_ref().unwrap_or(held);
-            // A lapse is no news of a look: only the sweep finds it, after it asked Sienge.
+            // A lapse does not follow from a read: only the sweep declares it, after asking Sienge.
             let action = self
                 .next_step(&agreement, bill, now)
                 .filter(|action| !is_lapse(action));
@@ -54,7 +54,7 @@ impl Agreements {
                 );
             };
             if fresh.is_none() {
-                // Somebody may have looked at the bill since; a step is taken on what is held now.
+                // The bill may have been read again since; the action applies to the present state.
                 fresh = Some(self.adapters.store.load_bill(&self.tenant, bill).await?);
                 continue;
             }
@@ -62,7 +62,7 @@ impl Agreements {
                 how: Breaking::ErpGone,
             };
             if action == gone && self.find_remake(&agreement).await?.is_some() {
-                // Sienge has it; the next look shows it.
+                // Sienge has it; the next read shows it.
                 return Ok(false);
             }
             match self.take(&agreement, &action).await {
@@ -91,7 +91,7 @@ impl Agreements {
         )
     }
 
-    /// The break that a passed term calls for, when its bills as held call for nothing else.
+    /// The break that a lapsed term calls for, when the bills call for nothing else.
     pub(super) async fn lapse_of(
         &self,
         agreement: &Agreement,
@@ -106,7 +106,7 @@ impl Agreements {
     }
 }
 
-/// Whether a term passed, by what is held.
+/// Whether it is a lapsed term, by our data.
 const fn is_lapse(action: &AgreementAction) -> bool {
     matches!(
         action,
@@ -116,7 +116,7 @@ const fn is_lapse(action: &AgreementAction) -> bool {
     )
 }
 
-/// A review is no command: what the agreement does not allow is no answer to anybody.
+/// A review is not a command: nobody waits for a refusal.
 fn only_flow(error: AgreementError) -> FlowError {
     match error {
         AgreementError::Flow(error) => error,
