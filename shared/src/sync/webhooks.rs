@@ -1,4 +1,4 @@
-//! Stored webhooks take effect, grouped so that each bill is read once however many webhooks name it.
+//! Processes stored webhooks, grouped so that each bill is read once, however many webhooks name it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use crate::portfolio::Scope;
 use crate::store::{InboundWebhook, JournalKey, StoredWebhook};
 
 impl BillSync {
-    /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill is not read for payments and
-    /// changes when a read that began long enough after they came is in the portfolio (of a flood of them, each bill's first reads them
-    /// all), unless they are wanted `anew`.
+    /// Reads everything the webhooks point at, once each, and returns the result of each webhook. A bill is not read for payments and
+    /// changes when the portfolio contains a read that began long enough after they arrived (in a flood, each bill's first webhook serves
+    /// them all), unless `anew` is set.
     pub async fn process(
         &self,
         webhooks: &[StoredWebhook],
@@ -23,7 +23,7 @@ impl BillSync {
             match hints(webhook) {
                 Ok(hints) => pointed.push((webhook, hints)),
                 Err(why) => {
-                    tracing::error!(tenant = %self.tenant, key = webhook.key.0, why, "stored webhook can't be read any more; it fails alone");
+                    tracing::error!(tenant = %self.tenant, key = webhook.key.0, why, "stored webhook can no longer be read; it fails alone");
                     processed.insert(
                         webhook.key.clone(),
                         Processed::new(webhook, SyncOutcome::failed(&why, true)),
@@ -48,7 +48,7 @@ impl BillSync {
             customers.extend(&hints.customers);
             units.extend(&hints.units);
         }
-        // A record that can't be read fails the webhooks that name it, and no others beside them.
+        // A record that cannot be read fails only the webhooks that name it.
         let (linked, sales_contracts) = self.records.sales_contracts(&contracts).await;
         let unread = UnreadByKind {
             sales_contracts,
@@ -79,15 +79,15 @@ impl BillSync {
     }
 }
 
-/// What came of one webhook.
+/// The result of one webhook.
 pub struct Processed {
-    /// What became of it.
+    /// Its outcome.
     pub synced: SyncOutcome,
-    /// Which arrival of it was looked at.
+    /// The arrival that was processed.
     pub arrival: Option<String>,
-    /// The (first) bill it was about.
+    /// The (first) bill it points at.
     pub bill: Option<BillId>,
-    /// What its body names and is no id.
+    /// How many values in its body are not ids.
     pub unusable: usize,
 }
 
@@ -102,7 +102,7 @@ impl Processed {
     }
 }
 
-/// What could not be read besides bills, record by record.
+/// The records that could not be read, by kind.
 struct UnreadByKind {
     sales_contracts: UnreadRecords<SalesContractId>,
     customers: UnreadRecords<CustomerId>,
@@ -110,7 +110,7 @@ struct UnreadByKind {
 }
 
 impl UnreadByKind {
-    /// The trouble of a webhook that names one of them.
+    /// The error of a webhook that names one of them.
     fn of(&self, hints: &Hints) -> Option<SyncOutcome> {
         let contract = hints
             .sales_contracts
@@ -122,7 +122,7 @@ impl UnreadByKind {
     }
 }
 
-/// Where a stored webhook points. It was readable when it came; the Portuguese text says why it is not any more.
+/// Where a stored webhook points. It was readable when it arrived; the Portuguese text says why it no longer is.
 fn hints(webhook: &StoredWebhook) -> Result<Hints, String> {
     let InboundWebhook {
         receiver,
