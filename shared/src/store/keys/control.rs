@@ -1,4 +1,4 @@
-//! Keys of the control table: tenants, settings, API keys, idempotency records, and what runs keep.
+//! Keys of the control table: tenants, settings, API keys, idempotency records, and the state of runs.
 
 use super::{ItemKey, escaped};
 use crate::ids::{CreditorId, TenantId};
@@ -58,7 +58,7 @@ pub fn api_key(tenant: &TenantId, id: &str) -> ItemKey {
     ItemKey::new(tenant_partition(tenant), format!("api-key#{}", escaped(id)))
 }
 
-/// What a caller's `Idempotency-Key` stands for. One too long for a key, or with odd characters, is replaced by its hash.
+/// The record of a caller's `Idempotency-Key`. A key that is too long, or has odd characters, is replaced by its hash.
 #[must_use]
 pub fn idempotency(tenant: &TenantId, key: &str) -> ItemKey {
     let plain = (1..=128).contains(&key.len())
@@ -115,7 +115,7 @@ pub fn checkpoint_part(nonce: &str, number: usize) -> String {
     format!("part#{nonce}#{number:04}")
 }
 
-/// Partition of the removals that wait in a run.
+/// Partition of the removals that a run stores.
 #[must_use]
 pub fn removals(tenant: &TenantId, run: &str) -> String {
     format!("tenant#{tenant}#removals#{}", escaped(run))
