@@ -1,4 +1,4 @@
-//! What a bill as held means for its agreements.
+//! What the state of a bill means for its agreements.
 
 use super::AgreementError;
 use super::book::Agreements;

@@ -30,7 +30,7 @@ impl Agreements {
         Err(StoreError::Conflict.into())
     }
 
-    /// Takes a step; after a break, the originals are returned where the creditor wants that. If that fails after the break, the sweep does it.
+    /// Applies an action; after a break, the originals are returned where the creditor wants that. If that fails after the break, the sweep does it.
     pub(super) async fn take(
         &self,
         agreement: &Agreement,
