@@ -40,6 +40,13 @@ pub struct Cursor {
 }
 
 impl Store {
+    /// Opens the connection by reading an item that never exists. A failure is left to the first real read.
+    pub async fn connect(&self) {
+        let _ = self
+            .get(&self.tables.control, &keys::absent(), Freshness::Eventual)
+            .await;
+    }
+
     /// A tenant's settings; `None` when the tenant is unknown.
     pub async fn tenant_settings(
         &self,

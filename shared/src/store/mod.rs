@@ -98,17 +98,6 @@ impl Store {
         }
     }
 
-    /// Opens the connection by reading an item that never exists. A failure is left to the first real read.
-    pub async fn connect(&self) {
-        let _ = self
-            .get(
-                &self.tables.control,
-                &keys::absent(),
-                batch::Freshness::Eventual,
-            )
-            .await;
-    }
-
     /// The tables.
     #[must_use]
     pub fn tables(&self) -> &Tables {
