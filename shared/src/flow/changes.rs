@@ -23,6 +23,6 @@ pub(super) async fn first_day(
 }
 
 /// Whether a task continues a run that reads from a day.
-pub(super) fn goes_on_from(task: &Task, since: Date) -> bool {
+pub(super) fn continues_from(task: &Task, since: Date) -> bool {
     task.from.is_none_or(|from| from == since)
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{first_day, goes_on_from};
+use super::changes::{continues_from, first_day};
 use super::run::{Run, Stepped, cut_first};
 use super::run_context::{Current, RunContext};
 use super::tenant_batch::finish;
@@ -54,8 +54,8 @@ impl Run for Import {
         })
     }
 
-    fn goes_on(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
-        goes_on_from(task, self.since)
+    fn continues(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
+        continues_from(task, self.since)
     }
 
     fn was_asked_for(&self) -> bool {
@@ -156,13 +156,16 @@ impl Import {
             Ok(read) => read,
             Err(error) => return cut_first(context, &mut self.windows, MONTH, error),
         };
-        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let (counts, mut passed) = (
+            std::mem::take(&mut rows.counts),
+            Passed::after(window.after),
+        );
         let synced = sync
             .sync_rows(&mut reading, rows, &extract, Coverage::Rows, &mut passed)
             .await;
         window.after = passed.after;
         if synced? {
-            sync.report.with(|report| report.add(told));
+            sync.report.with(|report| report.add(counts));
             self.windows.remove(0);
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::sync::ReadRequest;
 
 /// Events shown of an opened contract.
-const TOLD: usize = 20;
+const EVENTS_SHOWN: usize = 20;
 
 /// A bill in its present state.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Session {
         }
         Ok(OpenedBill {
             held: store.load_bill(&self.tenant, bill).await?,
-            timeline: store.timeline(&self.tenant, bill, TOLD).await?,
+            timeline: store.timeline(&self.tenant, bill, EVENTS_SHOWN).await?,
             warnings: self.sync.report.take().critiques,
             synchronised,
         })

@@ -93,7 +93,7 @@ impl Run for Reconciliation {
     }
 
     /// A killed run continues; one that waits for a confirmation, or began on another day, gives way to a new one.
-    fn goes_on(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool {
+    fn continues(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool {
         let recent = now.duration_since(started_at) < jiff::SignedDuration::from_hours(24);
         if self.stage == Stage::AwaitsConfirmation {
             if task.confirm.is_some() {
@@ -212,12 +212,15 @@ impl Reconciliation {
             mut rows,
             held,
             unseen,
-            told_twice,
+            contradicted,
         } = match read_window(context, window, self.by_issue).await {
             Ok(read) => read,
             Err(error) => return self.cut_window(context, window, error).await,
         };
-        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let (counts, mut passed) = (
+            std::mem::take(&mut rows.counts),
+            Passed::after(window.after),
+        );
         let coverage = if self.by_issue || window.is_everything() {
             Coverage::AllNew
         } else {
@@ -228,7 +231,7 @@ impl Reconciliation {
             .sync_rows(&mut reading, rows, &extract, coverage, &mut passed)
             .await;
         if matches!(synced, Ok(true)) {
-            match sync.count_in_parts(whole(&told_twice)).await {
+            match sync.count_in_parts(whole(&contradicted)).await {
                 Ok(more) => passed.of_whole.extend(more),
                 Err(error) => synced = Err(error),
             }
@@ -247,8 +250,8 @@ impl Reconciliation {
         if !synced? {
             return Ok(());
         }
-        tracing::info!(tenant = %context.tenant(), creditor = %context.creditor, from = %window.from, to = %window.to, rows = told.rows_read, missing, left_out, "window reconciled");
-        sync.report.with(|report| report.add(told));
+        tracing::info!(tenant = %context.tenant(), creditor = %context.creditor, from = %window.from, to = %window.to, rows = counts.rows_read, missing, left_out, "window reconciled");
+        sync.report.with(|report| report.add(counts));
         self.held_open += held;
         self.windows.remove(0);
         if self.by_issue && self.windows.is_empty() {
@@ -368,7 +371,7 @@ struct HeldOpen {
 
 /// What a row says about a held installment.
 #[derive(Debug, PartialEq, Eq)]
-enum Word {
+enum RowFinding {
     /// The same as held, or as an earlier row; or nothing open and no receipt, which counts as absent until a second read confirms it.
     Nothing,
     /// Something different from what is held.
@@ -379,18 +382,18 @@ enum Word {
 
 impl HeldOpen {
     /// Takes a row in, with its boleto from the extract. The rows of one installment may come in any order.
-    fn hear(
+    fn take_row(
         &mut self,
         header: &ObservedBill,
         row: &ObservedInstallment,
         boleto: Option<bool>,
-    ) -> Word {
+    ) -> RowFinding {
         if row.balance.is_zero() && row.receipts.is_empty() {
             self.emptied = true;
             return if self.seen {
-                Word::Contradicts
+                RowFinding::Contradicts
             } else {
-                Word::Nothing
+                RowFinding::Nothing
             };
         }
         let (contract, fingerprint) = (
@@ -401,11 +404,11 @@ impl HeldOpen {
         let again = self.seen;
         (self.contract, self.fingerprint, self.seen) = (contract, fingerprint, true);
         if self.emptied || (again && differs) {
-            Word::Contradicts
+            RowFinding::Contradicts
         } else if differs || boleto.is_some_and(|boleto| boleto != self.boleto) {
-            Word::Differs
+            RowFinding::Differs
         } else {
-            Word::Nothing
+            RowFinding::Nothing
         }
     }
 }
@@ -470,7 +473,7 @@ struct WindowRead {
     /// Those that the answer lacks.
     unseen: BTreeMap<BillId, Unseen>,
     /// Bills with an installment that occurs twice with different values.
-    told_twice: BTreeSet<BillId>,
+    contradicted: BTreeSet<BillId>,
 }
 
 /// Open installments of a bill that an answer does not show.
@@ -500,7 +503,7 @@ async fn read_window(
         )
     };
     // Contradictory rows are not believed: the bill is read whole, where both can be compared.
-    let mut told_twice = BTreeSet::new();
+    let mut contradicted = BTreeSet::new();
     let differs = |row: &ObservedRow, left_out: bool| {
         let (bill, header, installment) = row;
         if left_out {
@@ -511,9 +514,10 @@ async fn read_window(
         }
         match held.get_mut(&(*bill, installment.id)) {
             Some(entry) => {
-                let word = entry.hear(header, installment, extract.boleto(*bill, installment.id));
-                told_twice.extend(Some(*bill).filter(|_| word == Word::Contradicts));
-                word == Word::Differs
+                let finding =
+                    entry.take_row(header, installment, extract.boleto(*bill, installment.id));
+                contradicted.extend(Some(*bill).filter(|_| finding == RowFinding::Contradicts));
+                finding == RowFinding::Differs
             }
             None => !installment.balance.is_zero(),
         }
@@ -525,7 +529,7 @@ async fn read_window(
     let rows = sync
         .read_income(creditor, &query, window.after, differs)
         .await?
-        .without(&told_twice);
+        .without(&contradicted);
     // An unreadable installment exists.
     let unseen = held.iter().filter(|(key, entry)| {
         !entry.seen && !rows.unread.contains(*key) && !rows.in_part.contains(&key.0)
@@ -545,7 +549,7 @@ async fn read_window(
         rows,
         held: held.len() as u64,
         unseen: of_bills,
-        told_twice,
+        contradicted,
     })
 }
 

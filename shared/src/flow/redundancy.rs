@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{first_day, goes_on_from};
+use super::changes::{continues_from, first_day};
 use super::run::{Run, Stepped, cut_first};
 use super::run_context::{Current, RunContext};
 use super::{FlowError, Report, RunStatus, Task, TaskName};
@@ -40,8 +40,8 @@ impl Run for Redundancy {
         })
     }
 
-    fn goes_on(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
-        goes_on_from(task, self.since)
+    fn continues(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
+        continues_from(task, self.since)
     }
 
     fn was_asked_for(&self) -> bool {
@@ -111,14 +111,17 @@ impl Redundancy {
             Ok(rows) => rows,
             Err(error) => return cut_first(context, windows, smallest, error),
         };
-        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let (counts, mut passed) = (
+            std::mem::take(&mut rows.counts),
+            Passed::after(window.after),
+        );
         let extract = Extract::default();
         let synced = sync
             .sync_rows(&mut reading, rows, &extract, Coverage::Rows, &mut passed)
             .await;
         window.after = passed.after;
         if synced? {
-            sync.report.with(|report| report.add(told));
+            sync.report.with(|report| report.add(counts));
             windows.remove(0);
         }
         Ok(())

@@ -49,7 +49,7 @@ pub(super) trait Run:
     async fn begin(context: &RunContext<'_>, task: &Task) -> Result<Self, FlowError>;
 
     /// Whether a task continues this run, started at `started_at`, instead of beginning a new one.
-    fn goes_on(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool;
+    fn continues(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool;
 
     /// Whether this very run was requested: no other run reads the same.
     fn was_asked_for(&self) -> bool {
@@ -236,12 +236,12 @@ impl<'a> Driver<'a> {
         let is_it = asked_for.map_or(of_today || saved.failures < patience, |run| {
             saved.run == run
         });
-        let goes_on = is_it
+        let continues = is_it
             && saved
                 .progress
-                .goes_on(task, saved.started_at, context.now());
+                .continues(task, saved.started_at, context.now());
         saved.waits = false;
-        Ok(Some(saved).filter(|_| goes_on))
+        Ok(Some(saved).filter(|_| continues))
     }
 
     /// Executes steps until there are none left, the time is up, or one fails.

@@ -123,7 +123,7 @@ impl Client {
         seen.extend(left.into_iter().map(|bill| match &stopped {
             Some(error) => (bill, Err(error.clone())),
             None if is_missing && !answered => (bill, Ok(unknown_bill(bill))),
-            None => (bill, Err(SiengeError::NotToldApart { bill })),
+            None => (bill, Err(SiengeError::NotIsolated { bill })),
         }));
         Ok(seen)
     }

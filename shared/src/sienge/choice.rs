@@ -16,7 +16,7 @@ pub struct BillRead {
     /// Whether the boletos are wanted; only REST has them.
     pub boleto: bool,
     /// The source of the first read, for a second one.
-    pub told_by: Option<Source>,
+    pub answered_by: Option<Source>,
 }
 
 /// Where an observation comes from.
@@ -84,7 +84,7 @@ pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
     let bulk_is_open = bulk_share(reads.len(), remaining) != u64::MAX;
     let mut room = rest_room(remaining);
     for look in reads {
-        let wanted = match look.told_by {
+        let wanted = match look.answered_by {
             Some(Source::Bulk) => Source::Rest,
             None if reads.len() <= 3 => Source::Rest,
             Some(Source::Rest) | None => Source::Bulk,
@@ -147,7 +147,7 @@ mod tests {
                 bill: BillId(bill),
                 customer: Some(CustomerId(1)),
                 boleto: false,
-                told_by: None,
+                answered_by: None,
             })
             .collect()
     }
@@ -190,7 +190,7 @@ mod tests {
             bill: BillId(7),
             customer: None,
             boleto: true,
-            told_by: None,
+            answered_by: None,
         };
         let plan = choose_source(&[look], ULTIMATE);
         assert_eq!((plan.rest.len(), plan.bulk.len()), (1, 0));
@@ -252,7 +252,15 @@ mod tests {
     #[test]
     fn a_confirmation_asks_the_other_source() {
         let look = reads(1)[0];
-        let plan = |told_by, remaining| choose_other(&[BillRead { told_by, ..look }], remaining);
+        let plan = |answered_by, remaining| {
+            choose_other(
+                &[BillRead {
+                    answered_by,
+                    ..look
+                }],
+                remaining,
+            )
+        };
         assert_eq!(plan(Some(Source::Bulk), ULTIMATE).rest.len(), 1);
         assert_eq!(plan(Some(Source::Rest), ULTIMATE).bulk.len(), 1);
         assert_eq!(plan(None, ULTIMATE).rest.len(), 1);

@@ -178,7 +178,7 @@ pub enum SiengeError {
     #[error(
         "O Sienge recusou um grupo de títulos em que está o {bill}; será lido de novo, à parte"
     )]
-    NotToldApart {
+    NotIsolated {
         /// The bill.
         bill: BillId,
     },
@@ -231,7 +231,7 @@ impl SiengeError {
             | Self::NotJson { .. }
             | Self::Shape { .. }
             | Self::BulkFailed { .. }
-            | Self::NotToldApart { .. }
+            | Self::NotIsolated { .. }
             | Self::Inconsistent { .. } => Remedy::RetryLater,
         }
     }
@@ -243,7 +243,7 @@ impl SiengeError {
             Self::MissingField { bill, .. } => *bill,
             Self::Inconsistent { bill }
             | Self::BillRefused { bill, .. }
-            | Self::NotToldApart { bill } => Some(*bill),
+            | Self::NotIsolated { bill } => Some(*bill),
             _ => None,
         }
     }

@@ -120,7 +120,7 @@ impl ExtractHistoryRow {
             bill: None,
             installment: None,
         })?;
-        let told = |installment: &ExtractHistoryInstallment| {
+        let boleto_of = |installment: &ExtractHistoryInstallment| {
             Some((
                 InstallmentId(installment.id?),
                 installment.generated_billet?,
@@ -133,7 +133,7 @@ impl ExtractHistoryRow {
                 .as_ref()
                 .and_then(|customer| customer.id)
                 .map(CustomerId),
-            boletos: self.installments.iter().filter_map(told).collect(),
+            boletos: self.installments.iter().filter_map(boleto_of).collect(),
             revoked_on: self.revoked_bill_receivable_date,
         })
     }

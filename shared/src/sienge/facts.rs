@@ -195,9 +195,9 @@ struct Gathered {
 impl Gathered {
     /// An installment that occurs twice with equal values counts once; with different values it is unreadable.
     fn read(&mut self, row: ObservedInstallment) {
-        let contradicts = |told: &ObservedInstallment| told.fingerprint() != row.fingerprint();
+        let contradicts = |stated: &ObservedInstallment| stated.fingerprint() != row.fingerprint();
         if self.installments.get(&row.id).is_some_and(contradicts) {
-            self.miss(row.id, Oddity::ToldTwice, false);
+            self.miss(row.id, Oddity::Contradictory, false);
         } else if !self.unread.contains_key(&row.id) {
             self.installments.insert(row.id, row);
         }
@@ -317,18 +317,20 @@ pub fn rest_facts(
         match row.installment_id.map(InstallmentId) {
             None => gathered.gap = Some(Oddity::Field("installmentId")),
             Some(id) => match listed.get(&id) {
-                Some(told) if !told.is_like(&row) => gathered.miss(id, Oddity::ToldTwice, false),
+                Some(stated) if !stated.is_like(&row) => {
+                    gathered.miss(id, Oddity::Contradictory, false);
+                }
                 _ => drop(listed.insert(id, row)),
             },
         }
     }
     let mut boletos = BTreeMap::new();
     let mut shown = BTreeSet::new();
-    let told = statement
+    let stated = statement
         .into_iter()
-        .filter(|told| told.bill_receivable_id == Some(bill.0))
-        .flat_map(|told| told.installments);
-    for row in told {
+        .filter(|stated| stated.bill_receivable_id == Some(bill.0))
+        .flat_map(|stated| stated.installments);
+    for row in stated {
         let Some(id) = row.installment_id.map(InstallmentId) else {
             gathered.gap = Some(Oddity::Field("installmentId"));
             continue;
@@ -382,24 +384,24 @@ enum Odd {
 
 fn rest_installment(
     id: InstallmentId,
-    told: StatementInstallment,
+    stated: StatementInstallment,
     seen: Option<&BillInstallment>,
 ) -> Result<ObservedInstallment, Odd> {
     let listed_on = seen.and_then(|seen| seen.due_date);
-    if listed_on.is_some_and(|listed| told.due_date.is_some_and(|told| told != listed)) {
+    if listed_on.is_some_and(|listed| stated.due_date.is_some_and(|stated| stated != listed)) {
         return Err(Odd::Contradicts);
     }
-    let balance = rest_balance(&told, seen)?;
+    let balance = rest_balance(&stated, seen)?;
     let condition = seen.and_then(BillInstallment::condition).map(str::to_owned);
     let read = || {
         Ok(ObservedInstallment {
             id,
-            label: told.installment_number,
-            due_on: need(told.due_date.or(listed_on), "dueDate")?,
-            condition: need(condition.or(told.condition_type), "conditionType")?,
-            original: need(told.original_value, "originalValue")?,
+            label: stated.installment_number,
+            due_on: need(stated.due_date.or(listed_on), "dueDate")?,
+            condition: need(condition.or(stated.condition_type), "conditionType")?,
+            original: need(stated.original_value, "originalValue")?,
             balance,
-            receipts: told
+            receipts: stated
                 .receipts
                 .into_iter()
                 .map(rest_receipt)
@@ -412,12 +414,15 @@ fn rest_installment(
 
 /// The open balance in original money. It comes from the list; an installment missing there is settled only if the
 /// statement shows a corrected balance of zero. The two must agree on whether anything is open.
-fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> Result<Cents, Odd> {
+fn rest_balance(
+    stated: &StatementInstallment,
+    seen: Option<&BillInstallment>,
+) -> Result<Cents, Odd> {
     let unread = |field| Odd::Unread {
         why: Oddity::Field(field),
         settled: false,
     };
-    match (seen.map(|seen| seen.balance_due), told.current_balance) {
+    match (seen.map(|seen| seen.balance_due), stated.current_balance) {
         (Some(Some(balance)), Some(corrected)) if balance.is_zero() == corrected.is_zero() => {
             Ok(balance)
         }

@@ -26,7 +26,7 @@ pub struct BillAnswer {
     /// The bill.
     pub bill: BillId,
     /// The source that answered; for an error or a partial read, the first one asked.
-    pub told_by: Source,
+    pub answered_by: Source,
     /// The observation.
     pub seen: Result<Observation, SiengeError>,
 }
@@ -180,10 +180,15 @@ impl Client {
 struct Answers(BTreeMap<BillId, BillAnswer>);
 
 impl Answers {
-    fn insert(&mut self, bill: BillId, told_by: Source, seen: Result<Observation, SiengeError>) {
+    fn insert(
+        &mut self,
+        bill: BillId,
+        answered_by: Source,
+        seen: Result<Observation, SiengeError>,
+    ) {
         let answer = BillAnswer {
             bill,
-            told_by,
+            answered_by,
             seen,
         };
         self.0.insert(bill, answer);
@@ -213,7 +218,7 @@ fn distinct(reads: &[BillRead]) -> Vec<BillRead> {
     for look in reads {
         let held = bills.entry(look.bill).or_insert(*look);
         held.customer = held.customer.or(look.customer);
-        held.told_by = held.told_by.or(look.told_by);
+        held.answered_by = held.answered_by.or(look.answered_by);
         held.boleto = wanting.contains(&look.bill);
     }
     bills.into_values().collect()

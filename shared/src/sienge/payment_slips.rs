@@ -73,10 +73,10 @@ impl Client {
         let rows = self
             .fetch(&call, |json| pages::all::<PaymentSlip>(RESOURCE, json))
             .await;
-        let told = |slip: &PaymentSlip| *slip != PaymentSlip::default();
+        let has_content = |slip: &PaymentSlip| *slip != PaymentSlip::default();
         let slip = rows.map(|rows| {
             rows.iter()
-                .find(|slip| told(slip))
+                .find(|slip| has_content(slip))
                 .or(rows.first())
                 .cloned()
         });

@@ -214,7 +214,7 @@ impl Client {
         call: &SiengeCall,
         attempt: u32,
     ) -> Result<OpenResponse, SiengeError> {
-        self.take_right(call).await?;
+        self.take_permit(call).await?;
         let mut note = Note::begin(self, call, attempt);
         let mut request = self
             .inner
@@ -350,7 +350,7 @@ impl Client {
         Ok(())
     }
 
-    async fn take_right(&self, call: &SiengeCall) -> Result<(), SiengeError> {
+    async fn take_permit(&self, call: &SiengeCall) -> Result<(), SiengeError> {
         let mut waited = Duration::ZERO;
         loop {
             if self.left().is_zero() {

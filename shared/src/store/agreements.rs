@@ -334,7 +334,7 @@ impl Store {
             .await?
         {
             if let Some(agreement) = self.erase_words(key).await? {
-                self.erase_told_words(&agreement).await?;
+                self.erase_event_texts(&agreement).await?;
             }
         }
         Ok(())
@@ -382,13 +382,13 @@ impl Store {
     }
 
     /// Clears operators' texts in an agreement's events. The events' ids do not depend on them.
-    async fn erase_told_words(&self, agreement: &Agreement) -> Result<(), StoreError> {
+    async fn erase_event_texts(&self, agreement: &Agreement) -> Result<(), StoreError> {
         for bill in agreement.bills() {
             for mut event in self.timeline(&agreement.tenant, bill, usize::MAX).await? {
-                let EventKind::Agreement(told) = &mut event.kind else {
+                let EventKind::Agreement(agreement_event) = &mut event.kind else {
                     continue;
                 };
-                if told.agreement != agreement.id || !told.erase_words() {
+                if agreement_event.agreement != agreement.id || !agreement_event.erase_words() {
                     continue;
                 }
                 let update = self

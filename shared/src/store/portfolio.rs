@@ -132,7 +132,7 @@ impl Store {
                 }
             });
         }
-        let (mut told, mut written) = (0, 0);
+        let (mut events_done, mut written) = (0, 0);
         let all = writes.len();
         let slices = slices::cut(
             writes,
@@ -141,7 +141,7 @@ impl Store {
             |write| write.event.is_some(),
         );
         for slice in slices {
-            told += slice.iter().filter(|write| write.event.is_some()).count();
+            events_done += slice.iter().filter(|write| write.event.is_some()).count();
             written += slice.len();
             let head = Head {
                 version: committed.version + 1,
@@ -149,7 +149,7 @@ impl Store {
                 // A partial commit does not yet contain everything that was read.
                 read_at: held.read_at.max(stamp.read_at.filter(|_| written == all)),
                 // Events are the last writes, in order, so the remaining ones are a tail of the list.
-                pending: &events[told..],
+                pending: &events[events_done..],
             };
             let head = head.item(tenant, bill, creditor)?;
             let new = self.commit_slice(head, committed.version, slice).await?;
@@ -181,12 +181,12 @@ impl Store {
             let Err(error) = request.send().await else {
                 return Ok(slice.iter().filter_map(|write| write.event).collect());
             };
-            let told_before = failed_conditions(&error)?;
+            let existing = failed_conditions(&error)?;
             let mut index = 0;
             slice.retain(|_| {
                 // The head is the first item of the request.
                 index += 1;
-                !told_before.contains(&index)
+                !existing.contains(&index)
             });
         }
     }

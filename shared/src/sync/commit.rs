@@ -259,8 +259,8 @@ fn after(mut held: HeldBill, outcome: &Outcome, version: u64, stamp: Stamp) -> H
 
 /// The creditor whose rules apply: the one in Sienge, else the one we hold.
 fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
-    let told = seen.header.as_ref().map(|header| header.creditor);
-    told.or_else(|| held.contracts().map(|contract| contract.creditor).next())
+    let seen_creditor = seen.header.as_ref().map(|header| header.creditor);
+    seen_creditor.or_else(|| held.contracts().map(|contract| contract.creditor).next())
 }
 
 /// Customers of contracts that an outcome opens, for the first time or again: a customer whose contracts had all ended may have been erased.

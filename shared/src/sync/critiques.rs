@@ -37,12 +37,12 @@ impl BillSync {
                 report.criticise(critique.text());
             }
         });
-        let told = self
+        let written = self
             .critiques
             .fetch_add(outcome.critiques.len(), Ordering::Relaxed);
-        let notes: Vec<CritiqueNote> = if told < MAX_CRITIQUES {
+        let notes: Vec<CritiqueNote> = if written < MAX_CRITIQUES {
             outcome.critiques.iter().map(CritiqueNote::from).collect()
-        } else if told >= 2 * MAX_CRITIQUES {
+        } else if written >= 2 * MAX_CRITIQUES {
             return Ok(());
         } else {
             tracing::warn!(tenant = %self.tenant, critiques = outcome.critiques.len(), "more critiques than are stored");

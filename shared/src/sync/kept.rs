@@ -47,7 +47,7 @@ pub struct KeptRows {
     /// Texts that occur in many rows, each stored once.
     texts: HashSet<Arc<str>>,
     /// Counts of the answer's rows, reported once, when all of it is done.
-    pub told: Report,
+    pub counts: Report,
     /// Installments whose row could not be read: they exist.
     pub unread: BTreeSet<(BillId, InstallmentId)>,
     /// Bills with a row without an installment id: any of their installments may exist.
@@ -225,8 +225,8 @@ impl KeptBill {
             };
             for row in self.rows {
                 match &header {
-                    Ok(header) => read.push((bill, header.clone(), row.told())),
-                    Err(why) => odd.push(of_bill(Shown::Read(row.told()), *why)),
+                    Ok(header) => read.push((bill, header.clone(), row.observed())),
+                    Err(why) => odd.push(of_bill(Shown::Read(row.observed()), *why)),
                 }
             }
             odd.extend(
@@ -252,7 +252,7 @@ impl KeptRow {
         size_of::<Self>() + size_of_val(&*self.receipts)
     }
 
-    fn told(self) -> ObservedInstallment {
+    fn observed(self) -> ObservedInstallment {
         ObservedInstallment {
             id: self.id,
             label: self.label.map(|label| (*label).to_owned()),

@@ -310,7 +310,7 @@ impl Report {
     /// One or two Portuguese sentences for the operator.
     #[must_use]
     pub fn text(&self) -> String {
-        let told: Vec<String> = [
+        let parts: Vec<String> = [
             (self.contracts_opened, "contrato(s) incluído(s)"),
             (self.contracts_cancelled, "contrato(s) cancelado(s)"),
             (
@@ -332,10 +332,10 @@ impl Report {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-        let mut text = if told.is_empty() {
+        let mut text = if parts.is_empty() {
             "Nada a alterar na carteira.".to_owned()
         } else {
-            format!("{}.", told.join(", "))
+            format!("{}.", parts.join(", "))
         };
         let left_out: Vec<String> = [
             (self.rows_ignored, "pela configuração"),

@@ -28,7 +28,7 @@ pub struct ReadRequest {
     pub gone: BTreeMap<InstallmentId, Timestamp>,
     /// When the latest news arrived, if all of it concerns installments that already existed: then a committed read of the whole bill
     /// that began half a minute later suffices, if it showed them. `None`: the bill is read in any case.
-    pub told_at: Option<Timestamp>,
+    pub notified_at: Option<Timestamp>,
 }
 
 impl ReadRequest {
@@ -49,7 +49,7 @@ impl ReadRequest {
             boletos: BTreeMap::new(),
             installments: hints.installment.into_iter().collect(),
             gone: hints.gone.map(|id| (id, received_at)).into_iter().collect(),
-            told_at: hints.was_there.then_some(received_at),
+            notified_at: hints.was_there.then_some(received_at),
         }
     }
 
@@ -58,27 +58,27 @@ impl ReadRequest {
         self.boleto |= other.boleto;
         self.boletos.extend(&other.boletos);
         self.installments.extend(&other.installments);
-        for (id, told_at) in &other.gone {
-            let newest = self.gone.entry(*id).or_insert(*told_at);
-            *newest = (*newest).max(*told_at);
+        for (id, notified_at) in &other.gone {
+            let newest = self.gone.entry(*id).or_insert(*notified_at);
+            *newest = (*newest).max(*notified_at);
         }
-        self.told_at = self
-            .told_at
-            .zip(other.told_at)
+        self.notified_at = self
+            .notified_at
+            .zip(other.notified_at)
             .map(|(one, other)| one.max(other));
     }
 
     /// Whether the portfolio already contains the news.
     #[must_use]
     pub fn is_met_by(&self, held: &HeldBill) -> bool {
-        let (Some(told_at), Some(read_at)) = (self.told_at, held.read_at) else {
+        let (Some(notified_at), Some(read_at)) = (self.notified_at, held.read_at) else {
             return false;
         };
         // A crash may have left a commit half done, or agreements unreviewed: a read repairs both.
         let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
         // If we do not hold an installment, the earlier answer may have left it out.
         all_is_done
-            && is_shown(told_at, read_at)
+            && is_shown(notified_at, read_at)
             && self.installments.iter().all(|id| held.holds(*id))
     }
 
@@ -124,7 +124,7 @@ impl ReadRequest {
         let early = |id: &InstallmentId| {
             self.gone
                 .get(id)
-                .is_some_and(|told_at| !is_shown(*told_at, began))
+                .is_some_and(|notified_at| !is_shown(*notified_at, began))
         };
         seen.installments
             .iter()
@@ -133,8 +133,8 @@ impl ReadRequest {
 }
 
 /// Whether a read that began at `read_at` shows the news.
-fn is_shown(told_at: Timestamp, read_at: Timestamp) -> bool {
-    told_at
+fn is_shown(notified_at: Timestamp, read_at: Timestamp) -> bool {
+    notified_at
         .saturating_add(SHOWN_AFTER)
         .is_ok_and(|shown| shown < read_at)
 }
@@ -198,7 +198,7 @@ mod tests {
     fn told(second: i64, of: &[i64]) -> ReadRequest {
         ReadRequest {
             installments: of.iter().copied().map(InstallmentId).collect(),
-            told_at: Some(at(second)),
+            notified_at: Some(at(second)),
             ..ReadRequest::default()
         }
     }
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(joined(told(1, &[1]), &told(2, &[2])), told(2, &[1, 2]));
         assert_eq!(joined(told(2, &[1]), &told(1, &[1])), told(2, &[1]));
         let anyhow = ReadRequest {
-            told_at: None,
+            notified_at: None,
             ..told(1, &[1])
         };
         assert_eq!(joined(told(1, &[1]), &ReadRequest::default()), anyhow);

@@ -67,7 +67,7 @@ impl BillSync {
                 scope,
                 requests: &left,
                 reading: Reading::begin(scope, self.now()),
-                told_by: BTreeMap::new(),
+                answered_by: BTreeMap::new(),
                 outcomes: &mut outcomes,
                 overtaken: BTreeSet::new(),
             };
@@ -91,7 +91,7 @@ struct Round<'a> {
     requests: &'a Requests,
     reading: Reading,
     /// The source of each bill's first read.
-    told_by: BTreeMap<BillId, Source>,
+    answered_by: BTreeMap<BillId, Source>,
     outcomes: &'a mut Outcomes,
     /// Bills that others committed in between: nothing was done.
     overtaken: BTreeSet<BillId>,
@@ -107,9 +107,9 @@ impl Round<'_> {
         if let Some(error) = stops(self.scope, &answers) {
             return Err(error.clone().into());
         }
-        self.told_by = answers
+        self.answered_by = answers
             .iter()
-            .map(|answer| (answer.bill, answer.told_by))
+            .map(|answer| (answer.bill, answer.answered_by))
             .collect();
         for read in &reads {
             let unanswered = SyncOutcome::failed(&"sem resposta do Sienge", false);
@@ -127,7 +127,7 @@ impl Round<'_> {
             .filter(|seen| self.requests[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let mut early = too_early(self.requests, &seen, self.reading.began);
-        let mut unread = unread_news(self.scope, self.requests, &seen);
+        let mut unread = bills_with_unreadable_news(self.scope, self.requests, &seen);
         let LeftToDo {
             mut read_again,
             mut in_question,
@@ -151,7 +151,11 @@ impl Round<'_> {
         if !confirmed.is_empty() {
             early.extend(too_early(self.requests, &confirmed, self.reading.began));
             unread.retain(|bill, _| !confirmed.iter().any(|seen| seen.bill == *bill));
-            unread.extend(unread_news(self.scope, self.requests, &confirmed));
+            unread.extend(bills_with_unreadable_news(
+                self.scope,
+                self.requests,
+                &confirmed,
+            ));
             self.compare_confirmed(confirmed).await?;
         }
         if !early.is_empty() {
@@ -310,7 +314,7 @@ impl Round<'_> {
             bill,
             customer: held.and_then(current_customer),
             boleto: self.requests[&bill].boleto,
-            told_by: self.told_by.get(&bill).copied(),
+            answered_by: self.answered_by.get(&bill).copied(),
         }
     }
 }
@@ -358,7 +362,11 @@ fn not_whole(confirmed: &[Observation]) -> BTreeSet<BillId> {
 }
 
 /// Bills whose news could not be read, so that nobody takes it for processed.
-fn unread_news(scope: Scope, bills: &Requests, seen: &[Observation]) -> BTreeMap<BillId, String> {
+fn bills_with_unreadable_news(
+    scope: Scope,
+    bills: &Requests,
+    seen: &[Observation],
+) -> BTreeMap<BillId, String> {
     let seen = seen.iter().filter(|_| scope == Scope::Webhook);
     seen.filter_map(|seen| Some((seen.bill, bills[&seen.bill].is_unread_in(seen)?.text())))
         .collect()

@@ -65,15 +65,15 @@ impl BillSync {
             changed_since,
         };
         let mut rows = self.erp.extract(&due);
-        while let Some(told) = rows.next().await {
-            let told = told?;
+        while let Some(row) = rows.next().await {
+            let row = row?;
             extract
                 .boletos
-                .entry(told.bill)
+                .entry(row.bill)
                 .or_default()
-                .extend(told.boletos);
-            if let Some(on) = told.revoked_on {
-                extract.revoked.insert(told.bill, on);
+                .extend(row.boletos);
+            if let Some(on) = row.revoked_on {
+                extract.revoked.insert(row.bill, on);
             }
         }
         Ok(extract)
@@ -93,12 +93,12 @@ impl BillSync {
         let mut astray = None;
         let mut rows = self.erp.income(query);
         while let Some(row) = rows.next().await {
-            kept.told.rows_read += 1;
+            kept.counts.rows_read += 1;
             match row? {
                 Ok(row) => {
                     let left_out = policy.leaves_out(&row.1, Some(&row.2));
                     if let Some(why) = left_out {
-                        kept.told.leave_out(why);
+                        kept.counts.leave_out(why);
                     }
                     if wanted(&row, left_out.is_some()) && left_out.is_none() {
                         kept.keep(row, MAX_KEPT);
@@ -117,9 +117,9 @@ impl BillSync {
                         (None, _) => astray = Some(row.why),
                     }
                     if let Some(why) = left_out {
-                        kept.told.leave_out(why);
+                        kept.counts.leave_out(why);
                     } else {
-                        kept.told.miss(&row);
+                        kept.counts.miss(&row);
                         if let Some(bill) = row.bill {
                             kept.keep_odd(bill, row, MAX_KEPT);
                         }
@@ -191,7 +191,7 @@ impl BillSync {
             if ends || read_again.len() >= BILLS_AT_ONCE {
                 let requests = std::mem::take(&mut read_again).into_iter();
                 let requests = requests
-                    .map(|bill| (bill, told_of(extract, bill)))
+                    .map(|bill| (bill, with_extract(extract, bill)))
                     .collect();
                 if counts {
                     passed
@@ -251,7 +251,7 @@ fn parts(mut bills: Requests) -> Vec<Requests> {
 }
 
 /// A request for a whole bill, with the boletos from the extract: a bulk read has none.
-fn told_of(extract: &Extract, bill: BillId) -> ReadRequest {
+fn with_extract(extract: &Extract, bill: BillId) -> ReadRequest {
     ReadRequest {
         boletos: extract.boletos.get(&bill).cloned().unwrap_or_default(),
         ..ReadRequest::default()

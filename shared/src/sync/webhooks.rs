@@ -37,7 +37,7 @@ impl BillSync {
         let mut units = BTreeSet::new();
         for (webhook, hints) in &pointed {
             let mut request = ReadRequest::of(hints, webhook.webhook.received_at);
-            request.told_at = request.told_at.filter(|_| !anew);
+            request.notified_at = request.notified_at.filter(|_| !anew);
             for bill in &hints.bills {
                 bills
                     .entry(*bill)
@@ -56,7 +56,7 @@ impl BillSync {
             units: self.records.units(&units).await,
         };
         for bill in linked.values().flatten() {
-            bills.entry(*bill).or_default().told_at = None;
+            bills.entry(*bill).or_default().notified_at = None;
         }
         let outcomes = if bills.is_empty() {
             BTreeMap::new()

@@ -85,14 +85,14 @@ impl State {
         if self.is_out_of_quota() {
             return Err(SiengeError::DayIsOver { lane: Lane::Rest });
         }
-        let source = match read.told_by {
+        let source = match read.answered_by {
             Some(Source::Bulk) => Source::Rest,
             None if read.boleto || self.rng.bool() => Source::Rest,
             Some(Source::Rest) | None => Source::Bulk,
         };
         let of_bill = |seen| BillAnswer {
             bill: read.bill,
-            told_by: source,
+            answered_by: source,
             seen,
         };
         if read.bill.0 == REFUSED {

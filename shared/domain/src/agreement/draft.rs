@@ -17,7 +17,7 @@ use crate::calendar::{Date, Timestamp};
 use crate::ids::{AgreementId, BillId, CreditorId, TenantId};
 use crate::money::Cents;
 use crate::portfolio::{
-    AgreementTold, Contract, ContractState, HeldBill, Installment, SettlementClasses,
+    AgreementChange, Contract, ContractState, HeldBill, Installment, SettlementClasses,
 };
 
 /// Most installments of one agreement: its item stays far below the store's limit.
@@ -152,8 +152,8 @@ pub fn draft(
             generated: Vec::new(),
         });
     }
-    let told = begin(&mut agreement, new.start, terms.settings, today, now)?;
-    let events = emit(&agreement, &told, today);
+    let change = begin(&mut agreement, new.start, terms.settings, today, now)?;
+    let events = emit(&agreement, &change, today);
     Ok(Transition { agreement, events })
 }
 
@@ -163,12 +163,12 @@ fn begin(
     settings: &AgreementSettings,
     today: Date,
     now: Timestamp,
-) -> Result<AgreementTold, DraftError> {
+) -> Result<AgreementChange, DraftError> {
     Ok(match start {
         Start::Proposal { expires_on } => {
             let expires_on = validity(agreement, expires_on, settings, today)?;
             agreement.state = AgreementState::Proposed { expires_on };
-            AgreementTold::Proposed { expires_on }
+            AgreementChange::Proposed { expires_on }
         }
         Start::Now => super::transition::confirm(agreement, today, now),
     })

@@ -8,7 +8,7 @@ use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    AgreementTold, ContractKey, Installment, SettlementClasses, TimelineEvent, effective_receipts,
+    AgreementChange, ContractKey, Installment, SettlementClasses, TimelineEvent, effective_receipts,
 };
 
 /// Rows reported in one transition: with the claims and the settlement of [`super::MAX_BILLS`] bills they fit the 100 items of one transaction.
@@ -82,9 +82,9 @@ pub(super) fn all_paid(agreement: &Agreement) -> bool {
 }
 
 /// Whether a row's payment is noted and has no event yet.
-pub(super) fn is_untold(agreement: &Agreement) -> bool {
-    let told = agreement.rows.iter().map(|row| row.paid_on);
-    !told.eq(paid_days(agreement))
+pub(super) fn has_unreported_payments(agreement: &Agreement) -> bool {
+    let noted = agreement.rows.iter().map(|row| row.paid_on);
+    !noted.eq(paid_days(agreement))
 }
 
 /// Marks the rows that are paid now and emits an event for each new one: for the first [`ROWS_AT_ONCE`], the rest follow in the next transition.
@@ -118,7 +118,7 @@ pub(super) fn emit_paid_rows(
         .into_iter()
         .map(|row| {
             let paid_on = row.paid_on.unwrap_or(today);
-            let told = AgreementTold::Paid {
+            let change = AgreementChange::Paid {
                 number: row.number,
                 of,
                 amount: row.amount,
@@ -127,7 +127,7 @@ pub(super) fn emit_paid_rows(
             let index = usize::from(row.number - 1);
             emit_payment(
                 after,
-                told,
+                change,
                 contract,
                 paid_by(before, after, contract, index, paid_on),
                 today,

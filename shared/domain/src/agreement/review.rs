@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Span;
 
-use super::payments::{is_untold, received, sum};
+use super::payments::{has_unreported_payments, received, sum};
 use super::{
     AgreedDebt, Agreement, AgreementAction, AgreementKind, AgreementSettings, AgreementState,
 };
@@ -82,7 +82,7 @@ pub fn review(
             _ => None,
         })
         .collect();
-    if paid != known || received != noted || is_untold(agreement) {
+    if paid != known || received != noted || has_unreported_payments(agreement) {
         return Some(AgreementAction::Seen {
             bill,
             paid,
@@ -184,9 +184,9 @@ impl PaymentReview<'_> {
         if !row.is_settled() {
             return End::Unpaid;
         }
-        let told = effective_receipts(&row.receipts, self.classes);
+        let effective = effective_receipts(&row.receipts, self.classes);
         let pays = |receipt: &&&Receipt| self.classes.pays(&receipt.kind);
-        let last = told
+        let last = effective
             .iter()
             .filter(pays)
             .map(|receipt| receipt.paid_on)
@@ -194,13 +194,13 @@ impl PaymentReview<'_> {
             .unwrap_or(on);
         let since = |receipt: &&&Receipt| receipt.paid_on >= self.agreement.created_on;
         let (money, others): (Vec<&&Receipt>, Vec<&&Receipt>) =
-            told.iter().filter(since).partition(pays);
+            effective.iter().filter(since).partition(pays);
         let (came, received) = (!money.is_empty(), self.money_of(row));
         if (came || !received.is_zero())
             && (others.is_empty() || self.is_enough(row, received, &others))
         {
             End::Paid(last)
-        } else if told
+        } else if effective
             .iter()
             .any(|receipt| self.classes.of(&receipt.kind).is_none())
         {
@@ -273,11 +273,11 @@ pub fn unclassified(
         .keys()
         .filter_map(|id| last_known(held, *id))
         .filter(|row| row.is_settled());
-    let told = rows
+    let kinds = rows
         .flat_map(|row| effective_receipts(&row.receipts, classes))
         .map(|receipt| &receipt.kind);
     let unknown: BTreeSet<&SettlementKind> =
-        told.filter(|kind| classes.of(kind).is_none()).collect();
+        kinds.filter(|kind| classes.of(kind).is_none()).collect();
     let critique = |settlement: &SettlementKind| Critique::SettlementNotClassified {
         bill,
         settlement: settlement.clone(),

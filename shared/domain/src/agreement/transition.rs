@@ -9,7 +9,7 @@ use super::{
 use crate::calendar::{Date, Timestamp};
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{AgreementTold, Breaking, TimelineEvent};
+use crate::portfolio::{AgreementChange, Breaking, TimelineEvent};
 
 /// What happens to an agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub fn transition(
     let mut after = agreement.clone();
     after.revision += 1;
     let mut events = Vec::new();
-    let told = match action {
+    let change = match action {
         AgreementAction::Confirm { sent_at, base_date } => {
             if let Some(remake) = &mut after.remake {
                 remake.remade_on = today;
@@ -154,7 +154,7 @@ pub fn transition(
                 on: today,
                 reason: reason.clone(),
             };
-            Some(AgreementTold::Cancelled {
+            Some(AgreementChange::Cancelled {
                 reason: reason.clone(),
             })
         }
@@ -170,11 +170,11 @@ pub fn transition(
         AgreementAction::Break { how } => Some(break_it(&mut after, how, settings, today)),
         AgreementAction::Expire => {
             after.state = AgreementState::Expired { on: today };
-            Some(AgreementTold::Expired)
+            Some(AgreementChange::Expired)
         }
     };
-    if let Some(told) = told {
-        events.extend(emit(&after, &told, today));
+    if let Some(change) = change {
+        events.extend(emit(&after, &change, today));
     }
     Ok(Transition {
         agreement: after,
@@ -183,7 +183,7 @@ pub fn transition(
 }
 
 /// Sienge made the remake, with these installments.
-fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> AgreementTold {
+fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> AgreementChange {
     if let Some(remake) = &mut agreement.remake {
         let ids: BTreeSet<InstallmentId> = generated.iter().copied().collect();
         let unpaid = |installment| Generated {
@@ -194,7 +194,7 @@ fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> 
     }
     agreement.confirmed_on = Some(today);
     agreement.state = AgreementState::Active;
-    AgreementTold::Made
+    AgreementChange::Made
 }
 
 /// How the noted payments end the agreement: everything is paid, or the only payment was reversed.
@@ -203,12 +203,12 @@ fn ended_by_payments(
     reversed: bool,
     settings: &AgreementSettings,
     today: Date,
-) -> Option<AgreementTold> {
-    if payments::is_untold(agreement) {
+) -> Option<AgreementChange> {
+    if payments::has_unreported_payments(agreement) {
         None
     } else if payments::all_paid(agreement) {
         agreement.state = AgreementState::Settled { on: today };
-        Some(AgreementTold::Settled)
+        Some(AgreementChange::Settled)
     } else if reversed && ends_when_reversed(agreement, settings) {
         Some(break_it(
             agreement,
@@ -222,19 +222,23 @@ fn ended_by_payments(
 }
 
 /// The agreement begins, or the intention to remake is stored.
-pub(super) fn confirm(agreement: &mut Agreement, today: Date, sent_at: Timestamp) -> AgreementTold {
+pub(super) fn confirm(
+    agreement: &mut Agreement,
+    today: Date,
+    sent_at: Timestamp,
+) -> AgreementChange {
     match agreement.kind {
         AgreementKind::Integrated => {
             agreement.state = AgreementState::AwaitingErp {
                 sent_at,
                 attempts: 1,
             };
-            AgreementTold::Sent
+            AgreementChange::Sent
         }
         AgreementKind::NonIntegrated => {
             agreement.state = AgreementState::Active;
             agreement.confirmed_on = Some(today);
-            AgreementTold::Made
+            AgreementChange::Made
         }
     }
 }
@@ -300,12 +304,12 @@ fn break_it(
     how: &Breaking,
     settings: &AgreementSettings,
     today: Date,
-) -> AgreementTold {
+) -> AgreementChange {
     after.withdrawn = *how == Breaking::ActivationReversed
         || (settings.remove_reneg_on_unpaid_break && !after.is_paid_in_part());
     after.state = AgreementState::Broken {
         on: today,
         how: how.clone(),
     };
-    AgreementTold::Broken { how: how.clone() }
+    AgreementChange::Broken { how: how.clone() }
 }

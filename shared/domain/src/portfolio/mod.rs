@@ -33,4 +33,4 @@ pub use observation::{
 pub use policy::{CreditorPolicy, LeftOut, Policy, Scope};
 pub use receipt::{Receipt, effective_receipts, standing_receipts};
 pub use settlement::{KindName, SettlementClass, SettlementClasses, SettlementKind};
-pub use timeline::{AgreementEvent, AgreementTold, Breaking, EventKind, TimelineEvent};
+pub use timeline::{AgreementChange, AgreementEvent, Breaking, EventKind, TimelineEvent};

@@ -149,14 +149,14 @@ pub enum Oddity {
     /// The field, as Sienge spells it, is missing or unusable.
     Field(&'static str),
     /// One answer contains it twice, with different values.
-    ToldTwice,
+    Contradictory,
 }
 
 impl fmt::Display for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(field) => write!(f, "campo {field} ausente ou ilegível"),
-            Self::ToldTwice => f.write_str("veio duas vezes, com valores diferentes"),
+            Self::Contradictory => f.write_str("veio duas vezes, com valores diferentes"),
         }
     }
 }
@@ -201,8 +201,8 @@ pub struct ObservedBill {
 impl ObservedBill {
     /// Adds what another row of the same answer says about the bill, so that the order of the rows does not matter: one may fill in what another
     /// leaves out. Where they contradict each other the lesser value holds, so that the same bill always results.
-    pub fn gather(told: &mut Option<Self>, other: Self) {
-        *told = Some(match told.take() {
+    pub fn gather(facts: &mut Option<Self>, other: Self) {
+        *facts = Some(match facts.take() {
             Some(one) if one != other => one.and(other),
             _ => other,
         });
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use jiff::civil::date;
 
-    fn told() -> ObservedBill {
+    fn facts() -> ObservedBill {
         ObservedBill {
             creditor: CreditorId(1),
             customer: CustomerId(10),
@@ -275,23 +275,23 @@ mod tests {
     #[test]
     fn rows_say_the_same_of_their_bill_in_whatever_order_they_come() {
         let rows = [
-            told(),
+            facts(),
             ObservedBill {
                 number: Some("CT.295".into()),
                 enterprise: Some(None),
                 issued_on: Some(date(2021, 1, 5)),
-                ..told()
+                ..facts()
             },
             ObservedBill {
                 enterprise: Some(Some(EnterpriseId(7))),
                 unit: Some("AP 102".into()),
-                ..told()
+                ..facts()
             },
             ObservedBill {
                 creditor: CreditorId(2),
                 customer: CustomerId(9),
                 unit: Some("AP 101".into()),
-                ..told()
+                ..facts()
             },
         ];
         let all = ObservedBill {
@@ -299,7 +299,7 @@ mod tests {
             enterprise: Some(Some(EnterpriseId(7))),
             unit: Some("AP 101".into()),
             issued_on: Some(date(2021, 1, 5)),
-            ..told()
+            ..facts()
         };
         for first in 0..4 {
             for second in 0..4 {

@@ -37,10 +37,10 @@ pub fn effective_receipts<'a>(
     receipts: &'a [Receipt],
     classes: &SettlementClasses,
 ) -> Vec<&'a Receipt> {
-    let mut told = standing_receipts(receipts, classes);
-    told.retain(|receipt| classes.is_told(&receipt.kind));
-    told.sort_by(|one, other| one.identity().cmp(&other.identity()));
-    told
+    let mut reported = standing_receipts(receipts, classes);
+    reported.retain(|receipt| classes.is_reported(&receipt.kind));
+    reported.sort_by(|one, other| one.identity().cmp(&other.identity()));
+    reported
 }
 
 /// Receipts that no `Estorno` reverses. An `Estorno` reverses the last receipt of its amount up to its own date; if it names a
@@ -56,7 +56,7 @@ pub fn standing_receipts<'a>(
     standing.sort_by_key(|receipt| {
         (
             receipt.paid_on,
-            classes.is_told(&receipt.kind),
+            classes.is_reported(&receipt.kind),
             &receipt.kind,
             receipt.net,
         )
@@ -81,9 +81,10 @@ pub fn standing_receipts<'a>(
                     let any = !reversal.kind.is_reversal()
                         || *kind == SettlementKind::Receipt
                         || classes.of(kind).is_none();
-                    let told =
-                        |receipt: &&Receipt| any && fits(receipt) && classes.is_told(&receipt.kind);
-                    standing.iter().rposition(told)
+                    let reported = |receipt: &&Receipt| {
+                        any && fits(receipt) && classes.is_reported(&receipt.kind)
+                    };
+                    standing.iter().rposition(reported)
                 }),
         };
         if let Some(index) = taken {
@@ -95,5 +96,5 @@ pub fn standing_receipts<'a>(
 
 /// Whether it reverses a receipt: an `Estorno`, or a negative amount of a reported type.
 fn reverses(receipt: &Receipt, classes: &SettlementClasses) -> bool {
-    receipt.kind.is_reversal() || (classes.is_told(&receipt.kind) && receipt.net < Cents::ZERO)
+    receipt.kind.is_reversal() || (classes.is_reported(&receipt.kind) && receipt.net < Cents::ZERO)
 }

@@ -398,7 +398,7 @@ impl SettlementClasses {
 
     /// Whether it is reported as `Pagamento Direto`: everything not known to be bookkeeping.
     #[must_use]
-    pub fn is_told(&self, kind: &SettlementKind) -> bool {
+    pub fn is_reported(&self, kind: &SettlementKind) -> bool {
         self.of(kind) != Some(SettlementClass::Nothing)
     }
 }

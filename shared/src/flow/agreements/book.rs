@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::AgreementError;
 use crate::agreement::{
-    Agreement, AgreementSettings, AgreementState, AgreementAction, Transition, transition,
+    Agreement, AgreementAction, AgreementSettings, AgreementState, Transition, transition,
 };
 use crate::calendar::{self, Date, HolidayRules, Timestamp};
 use crate::flow::outbox::publish;

@@ -4,8 +4,8 @@ use super::AgreementError;
 use super::book::MAX_CONFLICTS;
 use super::save::claims_of;
 use crate::agreement::{
-    Agreement, AgreementKind, AgreementState, StateName, AgreementAction, check_held, check_integrated,
-    indexer_base, transition,
+    Agreement, AgreementAction, AgreementKind, AgreementState, StateName, check_held,
+    check_integrated, indexer_base, transition,
 };
 use crate::flow::Session;
 use crate::ids::AgreementId;
@@ -83,7 +83,11 @@ impl Session {
     ) -> Result<Agreement, AgreementError> {
         let reason = said(reason)?;
         self.agreements
-            .command(id, &AgreementAction::Cancel { reason }, StateName::Cancelled)
+            .command(
+                id,
+                &AgreementAction::Cancel { reason },
+                StateName::Cancelled,
+            )
             .await
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::AgreementError;
 use super::book::GRACE;
-use crate::agreement::{Agreement, AgreementState, AgreementAction, check_held, remake_order};
+use crate::agreement::{Agreement, AgreementAction, AgreementState, check_held, remake_order};
 use crate::calendar::brazilian;
 use crate::flow::Session;
 use crate::portfolio::Scope;
@@ -67,11 +67,15 @@ impl Session {
             return Ok(agreement);
         }
         if let Some(generated) = self.agreements.find_remake(&agreement).await? {
-            return self.conclude(agreement, AgreementAction::ErpDone { generated }).await;
+            return self
+                .conclude(agreement, AgreementAction::ErpDone { generated })
+                .await;
         }
         if attempts >= MAX_ATTEMPTS {
             let reason = format!("O Sienge não gravou o reparcelamento em {attempts} tentativas");
-            return self.conclude(agreement, AgreementAction::ErpRefused { reason }).await;
+            return self
+                .conclude(agreement, AgreementAction::ErpRefused { reason })
+                .await;
         }
         if let Some(remake) = agreement
             .remake
@@ -83,12 +87,16 @@ impl Session {
             let reason = format!(
                 "O Sienge não gravou o reparcelamento em {day}, e a simulação é desse dia; simule de novo"
             );
-            return self.conclude(agreement, AgreementAction::ErpRefused { reason }).await;
+            return self
+                .conclude(agreement, AgreementAction::ErpRefused { reason })
+                .await;
         }
         let bills = self.agreements.bills_of(agreement.bills()).await?;
         if let Err(error) = check_held(&agreement, &bills) {
             let reason = error.to_string();
-            return self.conclude(agreement, AgreementAction::ErpRefused { reason }).await;
+            return self
+                .conclude(agreement, AgreementAction::ErpRefused { reason })
+                .await;
         }
         // Stored before the call, and conditionally: of two concurrent sweeps only one sends.
         let again = AgreementAction::ErpAgain {

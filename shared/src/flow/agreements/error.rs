@@ -26,7 +26,7 @@ pub enum AgreementError {
     #[error(
         "o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado"
     )]
-    IndexerNotTold,
+    IndexerMissing,
     /// The installments have more than one indexer.
     #[error(
         "as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador"

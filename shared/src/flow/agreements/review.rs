@@ -2,7 +2,7 @@
 
 use super::AgreementError;
 use super::book::Agreements;
-use crate::agreement::{Agreement, StateName, AgreementAction, holds_remake, review};
+use crate::agreement::{Agreement, AgreementAction, StateName, holds_remake, review};
 use crate::flow::FlowError;
 use crate::ids::{AgreementId, BillId};
 use crate::portfolio::{Breaking, Change, HeldBill};
@@ -77,7 +77,12 @@ impl Agreements {
         Ok(false)
     }
 
-    fn next_step(&self, agreement: &Agreement, bill: BillId, held: &HeldBill) -> Option<AgreementAction> {
+    fn next_step(
+        &self,
+        agreement: &Agreement,
+        bill: BillId,
+        held: &HeldBill,
+    ) -> Option<AgreementAction> {
         let settings = self.agreement_settings(agreement.creditor);
         let classes = &self.settings.settlement_classes;
         review(

@@ -119,7 +119,7 @@ impl Session {
         }
         match (indexers.pop_first(), indexers.is_empty()) {
             (Some(indexer), true) => Ok(indexer),
-            (None, _) => Err(AgreementError::IndexerNotTold),
+            (None, _) => Err(AgreementError::IndexerMissing),
             (Some(_), false) => Err(AgreementError::SeveralIndexers),
         }
     }

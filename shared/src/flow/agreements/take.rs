@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::AgreementError;
 use super::book::{Agreements, MAX_CONFLICTS};
-use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, AgreementAction};
+use crate::agreement::{Agreement, AgreementAction, AgreementKind, AgreementState, StateName};
 use crate::flow::outbox::publish;
 use crate::ids::{AgreementId, InstallmentId};
 use crate::portfolio::{ReturnReason, return_installments};

@@ -202,16 +202,16 @@ async fn as_sienge_says<'a>(
         .await?;
     let mut view = Reading::begin(Scope::Sync, session.now()).knowing(bill, held.version);
     let seen = sienge.observe_by_rest(bill).await?;
-    let told = told_of(&seen, installment);
+    let seen_values = due_and_balance(&seen, installment);
     // If the commit fails, the next webhook or load repeats it; the boleto does not wait for it.
     session.sync.sync_seen(&mut view, vec![seen]).await?;
     let mut subject = subject(session, bill, installment).await?;
     (subject.installment.due_on, subject.installment.balance) =
-        told.ok_or_else(|| gone(bill, installment))?;
+        seen_values.ok_or_else(|| gone(bill, installment))?;
     Ok(subject)
 }
 
-fn told_of(seen: &Observation, installment: InstallmentId) -> Option<(Date, Cents)> {
+fn due_and_balance(seen: &Observation, installment: InstallmentId) -> Option<(Date, Cents)> {
     let row = seen.installments.iter().find(|row| row.id == installment)?;
     Some((row.due_on, row.balance))
 }

@@ -77,9 +77,9 @@ pub(super) async fn read(
 }
 
 /// The common indexer, if all have the same one.
-fn one_indexer(told: &[Option<i64>]) -> Option<i32> {
-    let first = told.first().copied().flatten()?;
-    let same = told.iter().all(|indexer| *indexer == Some(first));
+fn one_indexer(indexers: &[Option<i64>]) -> Option<i32> {
+    let first = indexers.first().copied().flatten()?;
+    let same = indexers.iter().all(|indexer| *indexer == Some(first));
     i32::try_from(first).ok().filter(|_| same)
 }
 

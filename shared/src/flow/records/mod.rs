@@ -177,14 +177,14 @@ impl RunRecords for SessionRecords {
                     .map(InstallmentId),
             );
         }
-        let told: Vec<CreditBureauRecord> = sent
+        let records: Vec<CreditBureauRecord> = sent
             .into_iter()
             .map(|(bill, installments)| CreditBureauRecord { bill, installments })
             .collect();
-        let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
+        let bills: Vec<BillId> = records.iter().map(|record| record.bill).collect();
         let held = self.store.credit_bureau(&self.tenant, &bills).await?;
         // A bill that was never sent needs no record.
-        let worth: Vec<CreditBureauRecord> = told
+        let worth: Vec<CreditBureauRecord> = records
             .into_iter()
             .filter(|record| !record.installments.is_empty() || held.contains_key(&record.bill))
             .collect();

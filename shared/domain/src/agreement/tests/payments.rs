@@ -26,7 +26,7 @@ fn told(transition: &Transition) -> Vec<&'static str> {
     let events = transition.events.iter();
     events
         .map(|event| match &event.kind {
-            EventKind::Agreement(event) => event.told.name(),
+            EventKind::Agreement(event) => event.change.name(),
             other => panic!("{other:?}"),
         })
         .collect()

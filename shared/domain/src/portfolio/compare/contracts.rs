@@ -40,19 +40,19 @@ pub(super) fn settle_current(
         // Nothing is left to move.
         after.successor = None;
     }
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if before != Some(after.state) {
         match after.state {
-            ContractState::Open => told.push(EventKind::ContractOpened),
-            ContractState::Finished { .. } => told.push(EventKind::ContractFinished),
-            ContractState::Cancelled { .. } => told.push(EventKind::ContractCancelled),
+            ContractState::Open => events.push(EventKind::ContractOpened),
+            ContractState::Finished { .. } => events.push(EventKind::ContractFinished),
+            ContractState::Cancelled { .. } => events.push(EventKind::ContractCancelled),
             ContractState::Assigned { .. } => {}
         }
         if assigned && after.state == ContractState::Open {
-            told.push(EventKind::RightsAssigned);
+            events.push(EventKind::RightsAssigned);
         }
     }
-    draft.settle(after, told);
+    draft.settle(after, events);
 }
 
 /// Decides the state of a contract that the bill has left for another.
@@ -65,17 +65,17 @@ pub(super) fn settle_left(
 ) {
     let mut after = contract.clone();
     after.successor = Some(to.clone());
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if !matches!(contract.state, ContractState::Assigned { .. }) {
         after.state = ContractState::Assigned { on: today };
         if assigned {
-            told.push(EventKind::RightsAssigned);
+            events.push(EventKind::RightsAssigned);
         }
         if contract.state == ContractState::Open {
-            told.push(EventKind::ContractFinished);
+            events.push(EventKind::ContractFinished);
         }
     }
-    draft.settle(after, told);
+    draft.settle(after, events);
 }
 
 fn refresh(contract: &mut Contract, header: &ObservedBill) {

@@ -138,9 +138,9 @@ impl<'a> Draft<'a> {
     }
 
     /// Records a contract's new state and its events.
-    pub fn settle(&mut self, contract: Contract, told: Vec<EventKind>) {
+    pub fn settle(&mut self, contract: Contract, events: Vec<EventKind>) {
         let event = self.drafts.entry(contract.key.clone()).or_default();
-        event.contract.extend(told);
+        event.contract.extend(events);
         if self.held.contract(&contract.key) != Some(&contract) {
             let revision = contract.revision.saturating_add(1);
             self.contracts.insert(

@@ -156,20 +156,20 @@ pub(super) fn merge(
     fresh: Vec<TimelineEvent>,
     complete_view: bool,
 ) -> Option<Vec<TimelineEvent>> {
-    let mut told: Vec<TimelineEvent> = Vec::new();
+    let mut emitted: Vec<TimelineEvent> = Vec::new();
     for pending in &held.pending_events {
         let (kept, complete) = still_true(held, &fresh, pending);
         if !complete && !complete_view {
             return None;
         }
-        told.extend(kept);
+        emitted.extend(kept);
     }
     let uncovered = fresh
         .into_iter()
-        .filter_map(|event| beyond(event, &told))
+        .filter_map(|event| beyond(event, &emitted))
         .collect::<Vec<_>>();
-    told.extend(uncovered);
-    Some(told)
+    emitted.extend(uncovered);
+    Some(emitted)
 }
 
 /// The part of a pending event that happened or happens now, and whether that is all of it.
@@ -207,13 +207,13 @@ fn still_true(
 }
 
 /// The part of a new event that the others do not cover.
-fn beyond(event: TimelineEvent, told: &[TimelineEvent]) -> Option<TimelineEvent> {
+fn beyond(event: TimelineEvent, emitted: &[TimelineEvent]) -> Option<TimelineEvent> {
     if is_of_contract(&event) {
-        return (!told.iter().any(|other| repeats(other, &event))).then_some(event);
+        return (!emitted.iter().any(|other| repeats(other, &event))).then_some(event);
     }
     let names: Vec<(InstallmentId, u32)> = named(&event)
         .filter(|(id, revision)| {
-            !told
+            !emitted
                 .iter()
                 .any(|other| covers(other, &event, *id, *revision))
         })

@@ -155,8 +155,8 @@ impl<'a> Lens<'a> {
         }
         let known = self.elsewhere.get(&row.id);
         let history = self.history(row);
-        let told = known.map_or(&history, |known| &known.receipts);
-        let mut flow = payments::flow(told, &row.receipts, self.policy.classes);
+        let known_receipts = known.map_or(&history, |known| &known.receipts);
+        let mut flow = payments::flow(known_receipts, &row.receipts, self.policy.classes);
         if known.is_none() {
             // A payment that was never reported is not reported as reversed.
             flow.reversed.clear();

@@ -24,10 +24,10 @@ pub(super) fn criticise(
     if view.unread.is_empty() && view.gap.is_none() {
         return;
     }
-    let told_off = view
+    let is_ignored = view
         .header
         .is_some_and(|header| policy.ignores_bill(header));
-    if told_off && !held.has_contracts() {
+    if is_ignored && !held.has_contracts() {
         return;
     }
     let bill = view.bill;
@@ -36,7 +36,7 @@ pub(super) fn criticise(
     for (id, unread) in view.unread {
         let matters = match here.get(id) {
             Some(is_open) => *is_open,
-            None => !unread.settled && !told_off,
+            None => !unread.settled && !is_ignored,
         };
         if matters {
             unreadable
@@ -45,9 +45,9 @@ pub(super) fn criticise(
                 .push(*id);
         }
     }
-    let told = unreadable.into_iter();
+    let unreadable = unreadable.into_iter();
     critiques.extend(
-        told.map(|(why, installments)| Critique::InstallmentsUnread {
+        unreadable.map(|(why, installments)| Critique::InstallmentsUnread {
             bill,
             installments,
             why,

@@ -88,7 +88,7 @@ pub(super) fn moved_elsewhere(
 ) -> Cents {
     let sum = |receipts| {
         let standing = standing_receipts(receipts, classes).into_iter();
-        let bookkeeping = standing.filter(|receipt| !classes.is_told(&receipt.kind));
+        let bookkeeping = standing.filter(|receipt| !classes.is_reported(&receipt.kind));
         bookkeeping.fold(Cents::ZERO, |sum, receipt| sum + weight(receipt))
     };
     sum(after) - sum(before)

@@ -16,7 +16,7 @@ use crate::money::Cents;
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub enum AgreementTold {
+pub enum AgreementChange {
     /// A proposal was saved.
     Proposed {
         /// Its last day.
@@ -60,7 +60,8 @@ pub struct AgreementEvent {
     /// The agreement.
     pub agreement: AgreementId,
     /// What happened.
-    pub told: AgreementTold,
+    #[serde(rename = "told")]
+    pub change: AgreementChange,
     /// Whether it goes on the bus: only one event of an agreement over several contracts does.
     pub leads: bool,
     /// The creditor.
@@ -128,7 +129,7 @@ impl Breaking {
     }
 }
 
-impl AgreementTold {
+impl AgreementChange {
     /// The name in event ids.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -148,9 +149,9 @@ impl AgreementTold {
 impl AgreementEvent {
     /// Clears what an operator wrote; false when there was nothing.
     pub fn erase_words(&mut self) -> bool {
-        match &mut self.told {
-            AgreementTold::Cancelled { reason }
-            | AgreementTold::Broken {
+        match &mut self.change {
+            AgreementChange::Cancelled { reason }
+            | AgreementChange::Broken {
                 how: Breaking::Command { reason },
             } if !reason.is_empty() => {
                 reason.clear();
@@ -167,8 +168,8 @@ impl AgreementEvent {
         let place = format!("Contrato: {} Parcela(s): {installments}", contract.bill);
         let id = &self.agreement;
         let heading = |title: &str| format!("{title}\nData: {data}\nAcordo: {id}\n{place}");
-        match &self.told {
-            AgreementTold::Proposed { expires_on } => {
+        match &self.change {
+            AgreementChange::Proposed { expires_on } => {
                 format!(
                     "{}\nValidade: {}\n{}",
                     heading("Proposta de Acordo"),
@@ -176,17 +177,17 @@ impl AgreementEvent {
                     self.terms()
                 )
             }
-            AgreementTold::Sent => format!(
+            AgreementChange::Sent => format!(
                 "{}\nAguardando a gravação do reparcelamento no Sienge",
                 heading("Acordo")
             ),
-            AgreementTold::Made => format!(
+            AgreementChange::Made => format!(
                 "{}\n{}\n{}",
                 heading("Acordo"),
                 self.kind_text(),
                 self.terms()
             ),
-            AgreementTold::Paid {
+            AgreementChange::Paid {
                 number,
                 of,
                 amount,
@@ -196,14 +197,14 @@ impl AgreementEvent {
                 brazilian(*paid_on),
                 amount.brazilian(),
             ),
-            AgreementTold::Broken { how } => {
+            AgreementChange::Broken { how } => {
                 format!("{}\n{}", heading("Quebra de Acordo"), how.text())
             }
-            AgreementTold::Cancelled { reason } => {
+            AgreementChange::Cancelled { reason } => {
                 format!("{}\n{reason}", heading("Cancelamento de Acordo"))
             }
-            AgreementTold::Settled => heading("Acordo Quitado"),
-            AgreementTold::Expired => heading("Proposta de Acordo Expirada"),
+            AgreementChange::Settled => heading("Acordo Quitado"),
+            AgreementChange::Expired => heading("Proposta de Acordo Expirada"),
         }
     }
 
@@ -231,15 +232,17 @@ impl AgreementEvent {
         if !self.leads {
             return None;
         }
-        let (detail_type, mut facts) = match &self.told {
-            AgreementTold::Made => ("agreement.created", json!({})),
-            AgreementTold::Broken { how } => ("agreement.broken", json!({ "how": how_word(how) })),
-            AgreementTold::Cancelled { .. } => ("agreement.cancelled", json!({})),
-            AgreementTold::Settled => ("agreement.settled", json!({})),
-            AgreementTold::Proposed { .. }
-            | AgreementTold::Sent
-            | AgreementTold::Paid { .. }
-            | AgreementTold::Expired => return None,
+        let (detail_type, mut facts) = match &self.change {
+            AgreementChange::Made => ("agreement.created", json!({})),
+            AgreementChange::Broken { how } => {
+                ("agreement.broken", json!({ "how": how_word(how) }))
+            }
+            AgreementChange::Cancelled { .. } => ("agreement.cancelled", json!({})),
+            AgreementChange::Settled => ("agreement.settled", json!({})),
+            AgreementChange::Proposed { .. }
+            | AgreementChange::Sent
+            | AgreementChange::Paid { .. }
+            | AgreementChange::Expired => return None,
         };
         facts["agreementId"] = json!(self.agreement);
         facts["agreementCode"] = json!(self.agreement.code());

@@ -6,7 +6,7 @@ mod publish;
 mod tests;
 mod text;
 
-pub use agreement::{AgreementEvent, AgreementTold, Breaking};
+pub use agreement::{AgreementChange, AgreementEvent, Breaking};
 use serde::{Deserialize, Serialize};
 
 use super::{ContractKey, ReturnReason, SettlementClass, SettlementKind};
