@@ -1,11 +1,11 @@
-//! What was read lately, kept in memory so that a warm function does not read it again for every event.
+//! A cache of recent reads, so that a warm function does not repeat them for every event.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Values by key, each with the time it was read at. Bounded: when it is full it forgets everything, so that a flood of invented keys
+/// Values by key, each with the time of its read. Bounded: a full cache is emptied, so that a flood of invented keys
 /// does not fill the memory.
 #[derive(Debug)]
 pub struct Cache<K, V> {
@@ -14,7 +14,7 @@ pub struct Cache<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {
-    /// An empty cache of at most so many values.
+    /// An empty cache for at most `capacity` values.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         (read_at.elapsed() < age).then(|| value.clone())
     }
 
-    /// Keeps a value that was just read.
+    /// Stores a value that was just read.
     pub fn put(&self, key: K, value: V) {
         let Ok(mut held) = self.held.lock() else {
             return;

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::ids::{CreditorId, TenantId};
 
-/// Creditors named at most to who gave one that is not known.
+/// Most creditors listed when an unknown one was given.
 const MAX_NAMED: usize = 10;
 
-/// An event that cannot be carried out as it was sent; nothing was done. It is an answer and no error: sending the same again
+/// An event that cannot be carried out as sent; nothing was done. It is an answer, not an error: sending the same event again
 /// changes nothing. The text is Portuguese, says what to do and holds no personal data.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{text}")]
@@ -19,7 +19,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal that says why, and what to do.
+    /// A refusal with the reason and what to do.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Refusal {
         }
     }
 
-    /// The same with an event that would be right.
+    /// The same with a valid event.
     #[must_use]
     pub fn with_next(self, event: Option<Value>) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Refusal {
         }
     }
 
-    /// `tenant` names none that runs.
+    /// `tenant` is unknown or inactive.
     #[must_use]
     pub fn unknown_tenant(tenant: &TenantId) -> Self {
         Self::new(format!(
@@ -45,7 +45,7 @@ impl Refusal {
         ))
     }
 
-    /// `creditor` names none of the tenant's that runs.
+    /// `creditor` is unknown or inactive.
     #[must_use]
     pub fn unknown_creditor(
         tenant: &TenantId,
@@ -68,7 +68,7 @@ impl Refusal {
         .with_next(first.map(|first| json!({"tenant": tenant, "creditor": first})))
     }
 
-    /// The tenant has no creditor that a run could be of.
+    /// The tenant has no active creditor.
     #[must_use]
     pub fn no_creditor(tenant: &TenantId) -> Self {
         Self::new(format!(

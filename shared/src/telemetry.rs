@@ -13,7 +13,7 @@ use crate::ids::TenantId;
 /// The CloudWatch namespace of every metric.
 const NAMESPACE: &str = "Ponte";
 
-/// Every metric there is. Counts, unless the name says a unit.
+/// All metrics. Counts, unless the name contains a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// A webhook stored for the first time.
@@ -28,7 +28,7 @@ pub enum Metric {
     WebhookApplied,
     /// A webhook that failed for good.
     WebhookFailed,
-    /// A webhook of an event that nobody knows, by its name.
+    /// A webhook of an unknown event, by its name.
     WebhookUnknownEvent,
     /// Installments changed in the portfolio.
     InstallmentsChanged,
@@ -42,13 +42,13 @@ pub enum Metric {
     RedundancyFinished,
     /// A reconciliation of one creditor that ended.
     ReconciliationFinished,
-    /// Installments that a reconciliation found different, the creditor's first one apart: what nobody had told.
+    /// Differences that a reconciliation found, except a creditor's first one: changes that no webhook or load had brought.
     MirrorDifferences,
-    /// Creditors whose daily runs or reconciliation did not succeed for too long, at each sweep.
+    /// Creditors whose daily runs or reconciliation have not succeeded for too long, at each sweep.
     CreditorsBehind,
-    /// A task run that failed or stopped for a confirmation.
+    /// A task run that failed or waits for a confirmation.
     RunNeedsAttention,
-    /// 80% of a subdomain's quota of the day are used.
+    /// 80% of a subdomain's daily quota is used.
     QuotaNearlyUsed,
     /// A call of the HTTP API refused for its credential or its role.
     ApiRefused,
@@ -111,7 +111,7 @@ pub fn count(metric: Metric, value: u64, tenant: Option<&TenantId>, at: Timestam
     );
 }
 
-/// Emits one of an event, by its name; the caller bounds how many names there are.
+/// Emits a count of one event by its name; the caller bounds the number of names.
 pub fn count_event(metric: Metric, event: &str, at: Timestamp) {
     println!("{}", embedded(metric, 1, Some(("event", event)), at));
 }

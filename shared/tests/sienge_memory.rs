@@ -82,7 +82,7 @@ async fn observed(base: String) -> Result<usize, SiengeError> {
             bill: BillId(bill),
             customer: None,
             boleto: false,
-            told_by: None,
+            answered_by: None,
         })
         .collect();
     Ok(client(&base).observe(&reads).await?.len())

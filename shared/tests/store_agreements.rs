@@ -10,8 +10,8 @@ use harness::database::{Database, Fault, at, tenant};
 use harness::rig::TODAY;
 use jiff::civil::date;
 use ponte::agreement::{
-    Agreement, AgreementKind, AgreementSettings, StateName, Step, Terms, Transition, draft,
-    transition,
+    Agreement, AgreementAction, AgreementKind, AgreementSettings, StateName, Terms, Transition,
+    draft, transition,
 };
 use ponte::calculation::RetroactiveBases;
 use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
@@ -126,7 +126,7 @@ fn cancelled(agreement: &Agreement) -> Transition {
     let reason = "engano".to_owned();
     transition(
         agreement,
-        &Step::Cancel { reason },
+        &AgreementAction::Cancel { reason },
         &AgreementSettings::default(),
         TODAY,
     )
@@ -425,7 +425,7 @@ async fn erasing_empties_notes_and_reasons_and_a_step_under_way_does_not_bring_t
     let reason = "Fulano desistiu".to_owned();
     let end = transition(
         &step.agreement,
-        &Step::Cancel { reason },
+        &AgreementAction::Cancel { reason },
         &AgreementSettings::default(),
         TODAY,
     )
@@ -455,7 +455,7 @@ async fn erasing_empties_notes_and_reasons_and_a_step_under_way_does_not_bring_t
     };
     let end = transition(
         &erased,
-        &Step::Break { how },
+        &AgreementAction::Break { how },
         &AgreementSettings::default(),
         TODAY,
     )

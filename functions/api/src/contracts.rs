@@ -2,7 +2,7 @@
 
 use ponte::calendar::{Date, brazilian};
 use ponte::flow::Adapters;
-use ponte::flow::Opened;
+use ponte::flow::OpenedBill;
 use ponte::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use ponte::money::Cents;
 use ponte::portfolio::{
@@ -108,7 +108,7 @@ async fn open(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     Answer::ok(&answer(bill, &opened?))
 }
 
-fn answer(bill: BillId, opened: &Opened) -> OpenedContract {
+fn answer(bill: BillId, opened: &OpenedBill) -> OpenedContract {
     let told = |event: &TimelineEvent| ToldEvent {
         on: event.on,
         text: event.text(),

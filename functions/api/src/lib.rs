@@ -107,17 +107,13 @@ impl Api {
 
     /// Opens the connections that the first event needs. What fails here fails again there, and is answered there.
     pub async fn connect(&self) {
-        // Nobody's: what is asked for does not matter.
-        let Ok(nobody) = TenantId::parse("0") else {
-            return;
-        };
-        let asked = async {
+        let connections = async {
             tokio::join!(
-                self.adapters.store.tenant_settings(&nobody),
-                self.adapters.secrets.get(&nobody)
+                self.adapters.store.connect(),
+                self.adapters.secrets.connect()
             )
         };
-        if tokio::time::timeout(Duration::from_secs(2), asked)
+        if tokio::time::timeout(Duration::from_secs(2), connections)
             .await
             .is_err()
         {

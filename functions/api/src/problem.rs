@@ -313,7 +313,7 @@ impl From<AgreementError> for Problem {
             E::OtherRequest(_) => Self::other_request(),
             E::UnknownCreditor(_) => Self::field("quote.bills", error.to_string()),
             E::ReasonUnfit { .. } => Self::field("reason", error.to_string()),
-            E::IndexerNotTold
+            E::IndexerMissing
             | E::SeveralIndexers
             | E::ProposalExpired { .. }
             | E::NotAllowed(_) => Self::conflict(error.to_string()),

@@ -1,6 +1,6 @@
 //! `POST /v1/quotes` and `POST /v1/quotes/smallest-plan`.
 
-use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, Row, Warning};
+use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, QuoteRow, Warning};
 use ponte::calendar::Date;
 use ponte::flow::Adapters;
 use ponte::flow::quotes::{
@@ -53,7 +53,7 @@ pub struct QuoteAnswer {
     /// How it is paid.
     payment: Payment,
     /// By due date, bill and installment.
-    rows: Vec<Row>,
+    rows: Vec<QuoteRow>,
     /// Sums of the rows.
     totals: Figures,
     /// What the operator should know.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// What the function answers.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum Reply {
     /// To the queue: the messages that failed.
     Batch(SqsBatchResponse),
     /// To an operator: nothing was done.
@@ -26,7 +26,7 @@ pub async fn answer(
     adapters: &Adapters,
     event: Value,
     deadline: Instant,
-) -> Result<Answer, &'static str> {
+) -> Result<Reply, &'static str> {
     if event.get("Records").is_none() {
         let refusal = Refusal::new(
             "evento inválido: falta \"Records\", as mensagens da fila de entrada, que a função apply recebe sozinha. \
@@ -36,10 +36,10 @@ pub async fn answer(
             function = "apply",
             "command refused, nothing was done: {refusal}"
         );
-        return Ok(Answer::Refused(refusal));
+        return Ok(Reply::Refused(refusal));
     }
     let batch = serde_json::from_value(event).map_err(|_| "lote da fila de entrada ilegível")?;
-    Ok(Answer::Batch(handle(adapters, batch, deadline).await))
+    Ok(Reply::Batch(handle(adapters, batch, deadline).await))
 }
 
 /// Applies a batch. Whatever fails is named in the answer, so that the queue delivers it, and only it, again.

@@ -1,6 +1,6 @@
 //! `import`: the daily load ("carga diária"). `{"tenant", "creditor", "from", "dryRun"}`, all optional.
 
-use ponte::flow::{Adapters, Answer, FlowError, TaskName, import, run_command};
+use ponte::flow::{Adapters, CommandAnswer, FlowError, TaskName, import, run_command};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -9,7 +9,7 @@ pub async fn handle(
     adapters: &Adapters,
     event: Value,
     deadline: Instant,
-) -> Result<Answer, FlowError> {
+) -> Result<CommandAnswer, FlowError> {
     run_command(
         adapters,
         TaskName::Import,

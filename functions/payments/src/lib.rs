@@ -4,8 +4,8 @@
 //! both also with `"dryRun": true`.
 
 use ponte::flow::{
-    Adapters, Answer, Command, FlowError, Function, TaskName, answer, erase_customer, redrive,
-    redundancy, reprocess, run_task, sweep,
+    Adapters, Command, CommandAnswer, FlowError, Function, TaskName, answer, erase_customer,
+    redrive, redundancy, reprocess, run_task, sweep,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ pub async fn handle(
     adapters: &Adapters,
     event: Value,
     deadline: Instant,
-) -> Result<Answer, FlowError> {
+) -> Result<CommandAnswer, FlowError> {
     let work = async |command| Box::pin(carry_out(adapters, command, deadline)).await;
     answer(adapters, Function::Payments, event, work).await
 }
@@ -24,7 +24,7 @@ async fn carry_out(
     adapters: &Adapters,
     command: Command,
     deadline: Instant,
-) -> Result<Answer, FlowError> {
+) -> Result<CommandAnswer, FlowError> {
     let summary = match command {
         Command::Sweep => sweep(adapters, deadline).await?,
         Command::Redrive => redrive(adapters, deadline).await?,

@@ -1,6 +1,6 @@
 //! `reconcile`: the reconciliation ("batimento"). `{"tenant", "creditor", "dryRun", "confirm"}`, all optional.
 
-use ponte::flow::{Adapters, Answer, FlowError, TaskName, reconcile, run_command};
+use ponte::flow::{Adapters, CommandAnswer, FlowError, TaskName, reconcile, run_command};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -9,7 +9,7 @@ pub async fn handle(
     adapters: &Adapters,
     event: Value,
     deadline: Instant,
-) -> Result<Answer, FlowError> {
+) -> Result<CommandAnswer, FlowError> {
     run_command(
         adapters,
         TaskName::Reconcile,

@@ -171,18 +171,17 @@ impl Webhook {
     /// Opens the connections that the first event needs, so that it finds no TLS handshake left to do: those take most of a
     /// cold function's time. What fails here fails again there, and is answered there.
     pub async fn connect(&self) {
-        // Nobody's: what is asked for does not matter.
-        let Ok(nobody) = TenantId::parse("0") else {
-            return;
-        };
-        let asked = async {
+        let connections = async {
             tokio::join!(
-                self.store.tenant_settings(&nobody),
-                self.secrets.get(&nobody),
+                self.store.connect(),
+                self.secrets.connect(),
                 self.inbox.connect()
             )
         };
-        if tokio::time::timeout(CONNECT_WITHIN, asked).await.is_err() {
+        if tokio::time::timeout(CONNECT_WITHIN, connections)
+            .await
+            .is_err()
+        {
             tracing::warn!("AWS did not answer at the start");
         }
     }

@@ -44,20 +44,20 @@ pub fn brazilian_time(at: Timestamp) -> String {
     )
 }
 
-/// Reads a date that somebody writes; the error says in Portuguese how. For `deserialize_with`.
+/// Reads a date as people write it; the error is Portuguese and shows the format. For `deserialize_with`.
 pub fn read_date<'de, D: Deserializer<'de>>(from: D) -> Result<Date, D::Error> {
-    Written::deserialize(from).map(|Written(date)| date)
+    WrittenDate::deserialize(from).map(|WrittenDate(date)| date)
 }
 
-/// The same of a date that may be absent.
+/// The same for an optional date.
 pub fn read_optional_date<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
-    let written = Option::<Written>::deserialize(from)?;
-    Ok(written.map(|Written(date)| date))
+    let written = Option::<WrittenDate>::deserialize(from)?;
+    Ok(written.map(|WrittenDate(date)| date))
 }
 
-struct Written(Date);
+struct WrittenDate(Date);
 
-impl<'de> Deserialize<'de> for Written {
+impl<'de> Deserialize<'de> for WrittenDate {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         let date = text.parse();

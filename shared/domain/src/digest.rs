@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// The digest of the parts, each set apart from the next, as 64 hexadecimal digits.
+/// The digest of the parts, with a separator between them, as 64 hexadecimal digits.
 #[must_use]
 pub fn sha256_hex(parts: &[&[u8]]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::digest::sha256_hex;
 use crate::text;
 
-/// Sienge's ids are whole numbers of 32 bits; it refuses a call that names a larger one, whatever else it names.
+/// Sienge's ids are whole numbers of 32 bits; it refuses any call that contains a larger one.
 pub const LARGEST_ID: i64 = i32::MAX as i64;
 
 macro_rules! numeric_id {
@@ -20,7 +20,7 @@ macro_rules! numeric_id {
         pub struct $name(pub i64);
 
         impl $name {
-            /// One that Sienge may hold: from 1 to [`LARGEST_ID`].
+            /// An id that can exist in Sienge: from 1 to [`LARGEST_ID`].
             #[must_use]
             pub fn read(number: i64) -> Option<Self> {
                 (1..=LARGEST_ID).contains(&number).then_some(Self(number))
@@ -30,7 +30,7 @@ macro_rules! numeric_id {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 let number = i64::deserialize(from)?;
-                // What is held may have a 0 of Sienge's; nothing has more.
+                // Stored data may contain Sienge's 0, but nothing larger than the limit.
                 let fits = (0..=LARGEST_ID).contains(&number);
                 let wrong = || D::Error::custom("não é um código do Sienge; escreva um número inteiro de 1 a 2147483647");
                 fits.then_some(Self(number)).ok_or_else(wrong)
@@ -74,7 +74,7 @@ numeric_id!(
     SalesContractId
 );
 
-/// The conversions of an id that is text and is read by its `parse`.
+/// The conversions of a text id that has a `parse`.
 macro_rules! text_id {
     ($name:ident) => {
         impl TryFrom<String> for $name {
@@ -190,7 +190,7 @@ impl AgreementId {
         }
     }
 
-    /// The id that an idempotency key means: a caller's retry finds the agreement of its first attempt. The key itself is not kept.
+    /// The id derived from an idempotency key: a caller's retry finds the agreement of its first attempt. The key itself is not stored.
     #[must_use]
     pub fn of_idempotency_key(tenant: &TenantId, key: &str) -> Self {
         let mut digest = sha256_hex(&[b"agreement", tenant.as_str().as_bytes(), key.as_bytes()]);

@@ -2,8 +2,8 @@
 //!
 //! Floors, each using only those below it:
 //!
-//! 5. [`settings`]: what operators set, parsed once;
-//! 4. [`agreement`]: what a debtor and the collectors agreed on, and what may become of it;
+//! 5. [`settings`]: the operators' parameters, parsed once;
+//! 4. [`agreement`]: what a debtor and the collectors agreed on, and its life from proposal to payment;
 //! 3. [`calculation`]: what a debtor owes and why; [`portfolio`]: what is held, and its comparison with what Sienge shows;
 //! 2. [`ids`] and [`documents`];
 //! 1. [`money`], [`calendar`], [`text`], [`digest`].

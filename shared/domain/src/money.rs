@@ -48,7 +48,7 @@ pub fn brazilian(value: Decimal) -> String {
     format!("{sign}{grouped},{fraction}")
 }
 
-/// A decimal that is written as a JSON number, digit by digit, for systems that take no text.
+/// A decimal written as a JSON number, digit by digit, for systems that do not accept text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonNumber(pub Decimal);
 

@@ -1,7 +1,7 @@
-//! The parameters operators set, by their names on the screens, as one typed struct per scope, parsed once at the edge.
+//! The operators' parameters, named as on the screens: one typed struct per scope, parsed once at the edge.
 //!
 //! Lists are written as the playbook writes them, separated by semicolons (`PE;FI;TU`); an unreadable entry is an
-//! error that names the field and a correct value, never silently dropped.
+//! error that names the field and shows a correct value; it is never silently dropped.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::ids::{CreditorId, EnterpriseId};
 use crate::portfolio::{CreditorPolicy, Policy, SettlementClasses};
 use crate::text::CodeList;
 
-/// Settings of one tenant (assessoria): where its Sienge is and what the import leaves out.
+/// Settings of one tenant (assessoria): the address of its Sienge and what the import leaves out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantSettings {
@@ -33,13 +33,13 @@ pub struct TenantSettings {
     /// "Ignorar tipos de contrato": document type codes such as `AV;NF`.
     #[serde(default)]
     pub ignore_document_types: CodeList,
-    /// "Importação Agendada por Credor": the general daily import leaves this tenant out, each creditor has its own schedule.
+    /// "Importação Agendada por Credor": the general daily import skips this tenant; each creditor has its own schedule.
     #[serde(default)]
     pub import_per_creditor: bool,
     /// An inactive tenant receives no webhook and runs no task.
     #[serde(default = "yes")]
     pub active: bool,
-    /// "Aplicar Correção Anual no Cálculo" (6.1.2): off unless asked for.
+    /// "Aplicar Correção Anual no Cálculo" (6.1.2): off by default.
     #[serde(default)]
     pub apply_annual_correction: bool,
     /// "Sincronizar dados ao abrir Telecobrança" (6.1.9): whether the opening of a contract reads it in Sienge.
@@ -48,7 +48,7 @@ pub struct TenantSettings {
     /// "Data Base Retroativa de Indexador" (6.1.3): months back per indexer, written `8-2;9-1`.
     #[serde(default)]
     pub retroactive_index_bases: RetroactiveBases,
-    /// What settlement types mean that Ponte does not know, by their names in Sienge: `{"Dação em pagamento": "pays"}`.
+    /// Classes of settlement types that Ponte does not know, by their names in Sienge: `{"Dação em pagamento": "pays"}`.
     #[serde(default)]
     pub settlement_classes: SettlementClasses,
 }
@@ -68,7 +68,7 @@ pub struct CreditorSettings {
     /// "Importar Empreendimentos Automaticamente".
     #[serde(default = "yes")]
     pub import_enterprises_automatically: bool,
-    /// Enterprises registered by hand; they count when the automatic import is off.
+    /// Enterprises registered by hand, used when the automatic import is off.
     #[serde(default)]
     pub enterprises: BTreeSet<EnterpriseId>,
     /// "Dias para excluir registros não utilizados webhook".
@@ -89,13 +89,13 @@ pub struct CreditorSettings {
     /// How debts of this creditor are calculated (calendar, rounding, fees, "Calcular Juros sobre Multa" of 6.1.11).
     #[serde(default)]
     pub calculation: CalculationSettings,
-    /// What becomes of agreements ("Configurações de Credor" of 6.3).
+    /// How agreements of this creditor are handled ("Configurações de Credor" of 6.3).
     #[serde(default)]
     pub agreements: AgreementSettings,
 }
 
 impl TenantSettings {
-    /// What the settings let a comparison of a bill do; without a creditor for a company that is not registered.
+    /// What the settings allow in a comparison of a bill; `creditor` is none for a company that is not registered.
     #[must_use]
     pub fn policy<'a>(&'a self, creditor: Option<&'a CreditorSettings>) -> Policy<'a> {
         Policy {
@@ -120,7 +120,7 @@ impl CreditorSettings {
         }
     }
 
-    /// The automatic configuration every creditor of type Sienge is born with.
+    /// The default configuration of a new creditor of type Sienge.
     #[must_use]
     pub fn new(company: CreditorId) -> Self {
         Self {

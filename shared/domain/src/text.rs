@@ -1,5 +1,5 @@
-//! Text as people and systems write it, made comparable and fit for an SMS. By Unicode's own tables (normalisation, general
-//! categories) and one kept transliteration, never by a table of letters of ours.
+//! Text as people and systems write it, made comparable and fit for an SMS. With Unicode's own tables (normalisation, general
+//! categories) and a maintained transliteration library, never with a hand-made table of letters.
 
 use std::collections::BTreeSet;
 
@@ -49,16 +49,16 @@ pub fn one_line(text: &str, most: usize) -> String {
     line.trim_end().to_owned()
 }
 
-/// The text in the part of the GSM 7-bit alphabet that ASCII has too, one septet each. Accents go; other scripts and typographic signs are
-/// transliterated (`Straße` is `Strasse`, `–` is `-`, `€` is `EUR`); pictures (emoji) and what has no transliteration become blanks, and runs
-/// of blanks one.
+/// The text in the common part of ASCII and the GSM 7-bit alphabet, one septet per character. Accents go; other scripts and typographic signs are
+/// transliterated (`Straße` is `Strasse`, `–` is `-`, `€` is `EUR`); emoji and characters without a transliteration become blanks, and runs
+/// of blanks become one.
 #[must_use]
 pub fn gsm(text: &str) -> String {
     let composed = ComposingNormalizerBorrowed::new_nfkc().normalize_iter(text.chars());
     let mut written = String::with_capacity(text.len());
     for character in composed {
         match character {
-            // Typed for the ordinal º (`1° Ofício`).
+            // Often typed instead of the ordinal º (`1° Ofício`).
             '°' => written.push('o'),
             _ if character.is_control() || is_picture(character) => written.push(' '),
             _ if is_invisible(character) => {}
@@ -75,7 +75,7 @@ pub fn gsm(text: &str) -> String {
     blanks_as_one(&written)
 }
 
-/// Whether a character of ASCII is one septet in GSM 03.38; the others of ASCII take an escape before them, or are missing.
+/// Whether an ASCII character is one septet in GSM 03.38; the other ASCII characters need an escape, or are missing.
 const fn is_plain_gsm(character: char) -> bool {
     matches!(character, ' '..='~')
         && !matches!(
@@ -84,7 +84,7 @@ const fn is_plain_gsm(character: char) -> bool {
         )
 }
 
-/// Control, format (zero-width, direction) and unassigned characters, variation selectors, joiners and fillers: nothing on paper.
+/// Control, format (zero-width, direction) and unassigned characters, variation selectors, joiners and fillers: invisible on paper.
 fn is_invisible(character: char) -> bool {
     use GeneralCategory as Category;
     let invisible = [
@@ -118,7 +118,7 @@ fn blanks_as_one(text: &str) -> String {
 pub struct CodeList(BTreeSet<String>);
 
 impl CodeList {
-    /// Whether the code is on the list, whatever its case, its accents' form and surrounding blanks.
+    /// Whether the code is on the list, whatever its case, Unicode form and surrounding blanks.
     #[must_use]
     pub fn contains(&self, code: &str) -> bool {
         self.0.contains(&self::code(code))

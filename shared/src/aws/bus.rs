@@ -1,4 +1,4 @@
-//! The event bus: domain events for other systems, and the tasks Ponte asks of itself.
+//! The event bus: domain events for other systems, and Ponte's own task requests.
 
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
@@ -19,15 +19,15 @@ pub struct BusEvent {
     pub detail: Value,
 }
 
-/// The bus did not take an event. It stays in the outbox, so the payments sweep publishes it again.
+/// The bus did not accept an event. It stays in the outbox, and the payments sweep publishes it again.
 #[derive(Debug, thiserror::Error)]
-#[error("the event bus did not take the event: {0}")]
+#[error("the event bus did not accept the event: {0}")]
 pub struct BusError(pub String);
 
 /// Publishes events, at least once each.
 #[async_trait]
 pub trait Bus: Send + Sync {
-    /// Publishes the events; for each in turn, whether the bus took it.
+    /// Publishes the events; returns for each whether the bus accepted it.
     async fn publish(&self, events: &[BusEvent]) -> Result<Vec<bool>, BusError>;
 }
 
@@ -39,7 +39,7 @@ pub struct EventBridgeBus {
 }
 
 impl EventBridgeBus {
-    /// The bus of a name.
+    /// The bus with a name.
     #[must_use]
     pub fn new(client: Client, name: String) -> Self {
         Self { client, name }

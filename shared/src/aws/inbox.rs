@@ -9,7 +9,7 @@ use crate::ids::TenantId;
 
 /// SQS takes at most ten messages a call.
 const BATCH: usize = 10;
-/// SQS keeps a message back for so long at most.
+/// Longest delay of a message in SQS.
 const LONGEST_DELAY_SECONDS: i32 = 900;
 
 /// Points at a stored webhook.
@@ -21,15 +21,15 @@ pub struct InboxMessage {
     pub key: String,
 }
 
-/// The queue did not take a message. The webhook is stored, so the payments sweep sends it again.
+/// The queue did not accept a message. The webhook is stored, so the payments sweep sends it again.
 #[derive(Debug, thiserror::Error)]
-#[error("the inbox queue did not take the message: {0}")]
+#[error("the inbox queue did not accept the message: {0}")]
 pub struct InboxError(pub String);
 
-/// Takes one message: what receiving a webhook needs, and no more of the SDK with it.
+/// Sends one message: all that receiving a webhook needs, without more of the SDK.
 #[async_trait]
 pub trait Inbox: Send + Sync {
-    /// Opens the connection, so that the first message need not wait for it. What fails is left to that message.
+    /// Opens the connection, so that the first message need not wait for it. A failure is left to that message.
     async fn connect(&self) {}
     /// Sends one message.
     async fn send(&self, message: &InboxMessage) -> Result<(), InboxError>;
@@ -38,10 +38,10 @@ pub trait Inbox: Send + Sync {
 /// Puts messages back into the inbox.
 #[async_trait]
 pub trait Requeue: Send + Sync {
-    /// Sends many and says how many were taken; those not taken stay pending in the journal.
+    /// Sends many and returns how many were accepted; the others stay pending in the journal.
     async fn send_many(&self, messages: &[InboxMessage]) -> Result<usize, InboxError>;
-    /// Moves a few messages from the dead-letter queue back, each deleted there after it was taken here; 0 when there is none. After
-    /// `moved` others each is delivered a second later than the one before, so that none meets in one batch what failed beside it.
+    /// Moves a few messages from the dead-letter queue back, each deleted there after it was accepted here; 0 when there is none. After
+    /// `moved` others, each is delivered a second later than the one before, so that messages that failed together are not batched again.
     async fn redrive(&self, moved: usize) -> Result<usize, InboxError>;
 }
 
@@ -64,7 +64,7 @@ impl SqsInbox {
         }
     }
 
-    /// With its dead-letter queue, for whoever moves messages back.
+    /// With its dead-letter queue, for moving messages back.
     #[must_use]
     pub fn with_dead_letters(self, dead_letters_url: Option<String>) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl SqsInbox {
     }
 }
 
-/// A fair queue hands out the messages of each group, here of each tenant, by turns: what one floods in does not keep the others waiting.
+/// A fair queue serves the groups (here the tenants) in turn, so that a flood from one does not delay the others.
 fn group(body: &str) -> Option<String> {
     let message: InboxMessage = serde_json::from_str(body).ok()?;
     Some(message.tenant.as_str().to_owned())
@@ -171,7 +171,7 @@ impl Requeue for SqsInbox {
                 .queue_url(&self.queue_url)
                 .delay_seconds(delay);
             let send = send.set_message_group_id(group(body)).message_body(body);
-            // Where one fails the others go back all the same; one that could not be deleted goes back once more.
+            // If one fails the others still go back; one that could not be deleted goes back twice.
             if let Err(error) = send.send().await {
                 refused = Some(InboxError(super::reason(&error)));
                 continue;

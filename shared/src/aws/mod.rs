@@ -1,4 +1,4 @@
-//! The AWS ports besides DynamoDB, each a tiny trait with its real implementation: the inbox queue, the event bus, the tenants' secrets.
+//! The AWS ports besides DynamoDB, each a small trait with its real implementation: the inbox queue, the event bus, the tenants' secrets.
 
 mod bus;
 mod inbox;
@@ -20,8 +20,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 /// The SDK's configuration with time-outs: `operation` bounds a whole call with its retries.
 ///
-/// Region, credentials and endpoints (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_SQS`, ...) come from the environment, where Lambda puts them, and
-/// from nowhere else: the default chain also searches profiles and metadata services, and would be a large part of a small function's binary.
+/// Region, credentials and endpoints (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_SQS`, ...) come only from the environment, where Lambda puts them: the default chain also searches profiles and metadata services, and would be a large part of a small function's binary.
 pub fn config(operation: Duration) -> Result<SdkConfig, String> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
@@ -35,14 +34,14 @@ pub fn config(operation: Duration) -> Result<SdkConfig, String> {
             EnvironmentVariableCredentialsProvider::new(),
         ))
         .service_config(Environment)
-        // Every call has its time-outs, and no answer is large: watching each body for a stall would only cost.
+        // Every call has its time-outs and no answer is large: stalled-stream protection would only cost.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts);
     config.set_endpoint_url(variable("AWS_ENDPOINT_URL").ok());
     Ok(config.build())
 }
 
-/// The settings of a single service, as AWS names their variables: `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+/// The settings of a single service, under AWS's variable names: `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
 #[derive(Debug)]
 struct Environment;
 
@@ -61,7 +60,7 @@ pub fn variable(name: &str) -> Result<String, String> {
         .ok_or_else(|| format!("the environment variable {name} is not set"))
 }
 
-/// Why AWS refused, in its own code. Never the answer itself: a secret's answer is the secret.
+/// Why AWS refused, as its error code. Never the answer itself: a secret's answer is the secret.
 fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     let code = error.as_service_error().and_then(|service| service.code());
     let kind = match error {

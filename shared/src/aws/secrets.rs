@@ -1,5 +1,5 @@
-//! The tenants' secrets, kept in memory for minutes so that a warm function does not read them on every event. That there is none is
-//! remembered for seconds.
+//! The tenants' secrets, cached for minutes so that a warm function does not read them on every event. A missing secret is
+//! cached for seconds.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use serde::Deserialize;
 use crate::cache::Cache;
 use crate::ids::TenantId;
 
-/// How long a secret is used without being read again.
+/// How long a cached secret is used.
 const FRESH: Duration = Duration::from_mins(5);
-/// A refused token makes us read the secret again (it may just have been rotated), but not more often than this.
+/// A wrong token makes us read the secret again (it may just have been rotated), but not more often than this.
 const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(15);
-/// Tenants kept in memory at most.
+/// Most cached secrets.
 const MAX_CACHED: usize = 1_000;
-/// Ids without a secret kept in memory at most, apart, so that a flood of invented ones makes no tenant's secret be read again. They are
-/// kept as long as a secret is that a token did not fit, so that time does not tell which of the two an id is.
+/// Most cached ids without a secret. They have a cache of their own, so that a flood of invented ids does not evict any tenant's secret. They
+/// are kept as long as a secret after a wrong token, so that timing does not reveal whether an id exists.
 const MAX_MISSING: usize = 10_000;
 
 /// One tenant's secret.
@@ -44,7 +44,7 @@ impl fmt::Debug for TenantSecret {
     }
 }
 
-/// Why a secret could not be read; tells nothing of its content.
+/// Why a secret could not be read; reveals nothing of its content.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// There is no such secret.
@@ -63,9 +63,11 @@ pub enum SecretError {
 /// Reads tenants' secrets.
 #[async_trait]
 pub trait Secrets: Send + Sync {
+    /// Opens the connection, so that the first secret need not wait for it. A failure is left to that secret.
+    async fn connect(&self) {}
     /// The tenant's secret, at most [`FRESH`] old.
     async fn get(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError>;
-    /// The secret read again because the one in memory did not fit; bounded in frequency.
+    /// The secret, read again because the cached one did not match; limited in frequency.
     async fn refresh(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError>;
 }
 
@@ -79,7 +81,7 @@ pub struct SecretsManager {
 }
 
 impl SecretsManager {
-    /// Secrets named `prefix` + tenant.
+    /// Reads secrets named `prefix` + tenant.
     #[must_use]
     pub fn new(client: Client, prefix: String) -> Self {
         Self {
@@ -126,6 +128,16 @@ impl SecretsManager {
 
 #[async_trait]
 impl Secrets for SecretsManager {
+    async fn connect(&self) {
+        // The prefix alone names no secret: "not found" is answered over an open connection, too.
+        let _ = self
+            .client
+            .get_secret_value()
+            .secret_id(&self.prefix)
+            .send()
+            .await;
+    }
+
     async fn get(&self, tenant: &TenantId) -> Result<Arc<TenantSecret>, SecretError> {
         self.younger_than(tenant, FRESH).await
     }

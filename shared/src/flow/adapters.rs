@@ -9,7 +9,7 @@ use crate::calendar::Timestamp;
 use crate::sienge::{Timeouts, http_client};
 use crate::store::{self, Store, Tables};
 
-/// Patience with one AWS call, its retries included.
+/// Time for one AWS call, including its retries.
 const AWS_CALL: Duration = Duration::from_secs(10);
 
 /// The adapters.
@@ -21,11 +21,11 @@ pub struct Adapters {
     pub secrets: Arc<dyn Secrets>,
     /// The event bus.
     pub bus: Arc<dyn Bus>,
-    /// The way back into the inbox queue.
+    /// Puts messages back into the inbox queue.
     pub inbox: Arc<dyn Requeue>,
     /// HTTP for Sienge, with its connection pool.
     pub http: reqwest::Client,
-    /// How long Sienge is waited for.
+    /// Time-outs for Sienge.
     pub timeouts: Timeouts,
     /// The clock.
     pub clock: fn() -> Timestamp,
@@ -40,7 +40,7 @@ impl Adapters {
             aws_sdk_sqs::Client::new(&config),
             variable("INBOX_QUEUE_URL")?,
         )
-        // Only the function that moves dead letters back is told where they lie.
+        // Only the function that moves dead letters back has their queue's address.
         .with_dead_letters(aws::variable("INBOX_DEAD_LETTERS_URL").ok());
         let bus = EventBridgeBus::new(
             aws_sdk_eventbridge::Client::new(&config),

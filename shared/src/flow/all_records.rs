@@ -1,27 +1,27 @@
-//! The steps in which a reconciliation reads everything that is not an installment.
+//! The steps by which a reconciliation reads everything that is not an installment.
 
 use serde::{Deserialize, Serialize};
 
 /// Rows of a list read in one step: ten pages.
 pub(super) const ROWS_IN_A_STEP: usize = 2_000;
 
-/// Where the reading of all records of a creditor stands.
+/// Progress of reading all records of a creditor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AllRecords {
-    /// Enterprises and their units are to be read.
+    /// Enterprises and their units come next.
     #[default]
     Enterprises,
-    /// Sales contracts, after so many that were read.
+    /// Sales contracts, after the number already read.
     SalesContracts(usize),
-    /// Customers, after so many that were read.
+    /// Customers, after the number already read.
     Customers(usize),
     /// All are read.
     Done,
 }
 
 impl AllRecords {
-    /// The next step, after one that listed so many rows.
+    /// The next step, after one that listed this many rows.
     pub(super) const fn after(self, listed: usize) -> Self {
         match self {
             Self::Enterprises => Self::SalesContracts(0),
@@ -34,7 +34,7 @@ impl AllRecords {
         }
     }
 
-    /// Steps to do still, if each list is a short one.
+    /// Remaining steps, if each list is short.
     pub(super) const fn steps_left(self) -> u32 {
         match self {
             Self::Enterprises => 3,

@@ -9,7 +9,7 @@ use super::tenant_batch::{Delivered, TenantBatch, give_up};
 use super::{Adapters, FlowError, Session};
 use crate::ids::TenantId;
 
-/// Applies a batch and returns the ids of the messages that failed. One tenant's or one bill's trouble fails only its own messages.
+/// Applies a batch and returns the ids of the messages that failed. An error of one tenant or bill fails only its own messages.
 pub async fn apply_webhooks(
     adapters: &Adapters,
     batch: Vec<Delivered>,
@@ -22,7 +22,7 @@ pub async fn apply_webhooks(
             .or_default()
             .push(delivered);
     }
-    // Side by side, so that one tenant's slow Sienge does not use up the others' time.
+    // Concurrently, so that one tenant's slow Sienge does not use up the others' time.
     let all = by_tenant
         .into_iter()
         .map(|(tenant, messages)| apply_for(adapters, tenant, messages, deadline));
@@ -38,7 +38,7 @@ async fn apply_for(
     match apply_tenant(adapters, &tenant, &messages, deadline).await {
         Ok(failed) => failed,
         Err(error) => {
-            tracing::error!(%tenant, %error, messages = messages.len(), "webhooks not applied; they are tried again");
+            tracing::error!(%tenant, %error, messages = messages.len(), "webhooks not applied; they will be tried again");
             if error.is_lasting() {
                 let messages = messages.iter().map(|delivered| (delivered, None));
                 let now = (adapters.clock)();

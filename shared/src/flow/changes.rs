@@ -1,11 +1,11 @@
-//! What the runs that read changes have in common.
+//! What runs that read changes have in common.
 
 use super::run_context::RunContext;
 use super::{FlowError, Task, TaskName};
 use crate::calendar::{Date, business_date};
 
-/// The day from which a run reads: the one asked for, else that of the last success of its kind or of a reconciliation. The filters have
-/// the resolution of a day, so the day before is read again.
+/// The first day that a run reads: the requested one, else that of the last success of its kind or of a reconciliation. The filters have
+/// day resolution, so the day before is read again.
 pub(super) async fn first_day(
     context: &RunContext<'_>,
     task: &Task,
@@ -22,7 +22,7 @@ pub(super) async fn first_day(
     Ok(day.yesterday().unwrap_or(day))
 }
 
-/// Whether a task goes on with a run that reads from a day.
-pub(super) fn goes_on_from(task: &Task, since: Date) -> bool {
+/// Whether a task continues a run that reads from a day.
+pub(super) fn continues_from(task: &Task, since: Date) -> bool {
     task.from.is_none_or(|from| from == since)
 }

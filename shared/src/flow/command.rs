@@ -1,6 +1,6 @@
-//! What an operator, a schedule or the bus asks a function for.
+//! The commands of operators, schedules and the bus.
 //!
-//! Guarantees: a field that is given counts, or the event is refused with a text that names the field and shows a right event.
+//! Guarantees: every given field takes effect, or the event is refused with a text that names the field and shows a valid event.
 
 mod fields;
 mod form;
@@ -12,30 +12,30 @@ use serde_json::Value;
 use super::{Refusal, Task, TaskName};
 use crate::calendar::Date;
 use crate::ids::{CustomerId, TenantId};
-use fields::Fields;
-use form::Kind;
+use fields::EventFields;
+use form::CommandKind;
 
 pub use form::{Function, is_of_the_bus};
 
-/// What an event asks a function for.
+/// The command in an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// A run of the function's own task: a load, a reconciliation or what confirms one, the redundancy.
+    /// A run of the function's own task: a load, a reconciliation or its confirmation, the redundancy.
     Run(Task),
     /// The sweep of what is stuck.
     Sweep,
-    /// The dead letters go back to the inbox.
+    /// Move the dead letters back to the inbox.
     Redrive,
-    /// A stored webhook is processed again.
+    /// Process a stored webhook again.
     Reprocess {
         /// Whose.
         tenant: TenantId,
-        /// Its `x-sienge-id`, or the id it is kept by.
+        /// Its `x-sienge-id`, or the id it is stored under.
         webhook: String,
         /// Report and write nothing.
         dry_run: bool,
     },
-    /// What is held of a customer is erased (LGPD).
+    /// Erase a customer's personal data (LGPD).
     EraseCustomer {
         /// Whose.
         tenant: TenantId,
@@ -48,11 +48,11 @@ pub enum Command {
     Call(ApiCall),
 }
 
-/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query stands behind the path, as in `GET /v1/agreements?bill=10001`, and
-/// `"idempotencyKey"` for the header of the name.
+/// `{"tenant": "617", "call": "POST /v1/quotes", "body": {…}}`; a query follows the path, as in `GET /v1/agreements?bill=10001`, and
+/// `"idempotencyKey"` replaces the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiCall {
-    /// For whom it is made.
+    /// The tenant it acts for.
     pub tenant: TenantId,
     /// HTTP method, in capitals.
     pub method: String,
@@ -60,40 +60,40 @@ pub struct ApiCall {
     pub path: String,
     /// The query.
     pub query: Vec<(String, String)>,
-    /// The body's JSON; empty without one.
+    /// The body's JSON; empty when there is none.
     pub body: Vec<u8>,
-    /// The key under which it is repeated.
+    /// The idempotency key.
     pub idempotency_key: Option<String>,
 }
 
-/// The first day that a run may look back to: Sienge holds nothing older, so an older one is a slip of the pen.
+/// The earliest day that a run may read from: Sienge holds nothing older, so an earlier one is a typing error.
 const FIRST_DAY: Date = Date::constant(1990, 1, 1);
 
 impl Command {
-    /// Reads the event of a function, bare or in an envelope of EventBridge's.
+    /// Reads the event of a function, bare or in an EventBridge envelope.
     pub fn read(function: Function, event: Value, today: Date) -> Result<Self, Refusal> {
         let fields = form::bare(event).map_err(|why| function.refuse(why))?;
         let form = form::form(function, &fields).map_err(|why| function.refuse(why))?;
-        let fields = Fields {
+        let fields = EventFields {
             fields: &fields,
             form,
         };
         fields.check()?;
         match form.kind {
-            Kind::Run => run(&fields, function, today).map(Self::Run),
-            Kind::Sweep => Ok(Self::Sweep),
-            Kind::Redrive => fields.is_set("redrive").map(|_| Self::Redrive),
-            Kind::Reprocess => Ok(Self::Reprocess {
+            CommandKind::Run => run(&fields, function, today).map(Self::Run),
+            CommandKind::Sweep => Ok(Self::Sweep),
+            CommandKind::Redrive => fields.is_set("redrive").map(|_| Self::Redrive),
+            CommandKind::Reprocess => Ok(Self::Reprocess {
                 tenant: fields.required("tenant")?,
                 webhook: fields.required("webhook")?,
                 dry_run: fields.is_set("dryRun")?,
             }),
-            Kind::EraseCustomer => Ok(Self::EraseCustomer {
+            CommandKind::EraseCustomer => Ok(Self::EraseCustomer {
                 tenant: fields.required("tenant")?,
                 customer: fields.required("eraseCustomer")?,
                 dry_run: fields.is_set("dryRun")?,
             }),
-            Kind::Call => call(&fields).map(Self::Call),
+            CommandKind::Call => call(&fields).map(Self::Call),
         }
     }
 
@@ -107,7 +107,7 @@ impl Command {
     }
 }
 
-fn run(fields: &Fields<'_>, function: Function, today: Date) -> Result<Task, Refusal> {
+fn run(fields: &EventFields<'_>, function: Function, today: Date) -> Result<Task, Refusal> {
     let refuse = |why: String| Err(fields.form.refuse(why));
     let task = Task {
         task: fields.read("task")?,
@@ -148,7 +148,7 @@ fn run(fields: &Fields<'_>, function: Function, today: Date) -> Result<Task, Ref
         [] => Ok(task),
         [_, _] => wants("não vão juntos: envie um dos dois"),
         _ if task.creditor.is_none() => wants("precisa de \"tenant\" e \"creditor\""),
-        // A run that goes on has its own first day, and a simulation leaves none to go on with.
+        // A continued run has its own first day, and a dry run leaves nothing to continue.
         _ if task.from.is_some() => wants("não vai com \"from\": a execução já tem o seu"),
         _ if task.dry_run => {
             wants("não vai com \"dryRun\": uma simulação não continua nem confirma uma execução")
@@ -157,7 +157,7 @@ fn run(fields: &Fields<'_>, function: Function, today: Date) -> Result<Task, Ref
     }
 }
 
-fn call(fields: &Fields<'_>) -> Result<ApiCall, Refusal> {
+fn call(fields: &EventFields<'_>) -> Result<ApiCall, Refusal> {
     let tenant = fields.required("tenant")?;
     let call: String = fields.required("call")?;
     let (method, path) = call
@@ -165,7 +165,7 @@ fn call(fields: &Fields<'_>) -> Result<ApiCall, Refusal> {
         .split_once(' ')
         .ok_or_else(|| fields.wrong("call", "é método e caminho"))?;
     let (path, query) = path.trim().split_once('?').unwrap_or((path.trim(), ""));
-    // Numbers and words: nothing that would have to be escaped.
+    // Numbers and words only: nothing needs escaping.
     let query = query.split('&').filter(|pair| !pair.is_empty());
     let query = query.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let body = fields.fields.get("body").filter(|body| !body.is_null());

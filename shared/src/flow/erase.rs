@@ -1,8 +1,8 @@
 //! Erasure of a customer's personal data (LGPD, art. 18, VI).
 //!
 //! Contracts, receipts and the timeline name a customer by id only, so they stay as they are: deduplication keys and sums are
-//! untouched. The customer's own record keeps nothing but the id and the day, and no later read of Sienge fills it again, until a
-//! contract of the customer opens. The notes on the customer's agreements, which may name anybody, are emptied.
+//! untouched. The customer's own record keeps only the id and the day, and no later read of Sienge fills it again until a
+//! contract of the customer opens. The notes on the customer's agreements, which may name anybody, are cleared.
 
 use serde_json::json;
 
@@ -11,8 +11,8 @@ use crate::calendar::business_date;
 use crate::ids::{BillId, CustomerId, TenantId};
 use crate::portfolio::ContractState;
 
-/// Erases a customer, unless something is still to be collected from it. Repeating it changes nothing but the day. A dry run only says
-/// whether it can be done.
+/// Erases a customer, unless something is still to be collected from them. Repeating it changes only the day. A dry run only says
+/// whether it is possible.
 pub async fn erase_customer(
     adapters: &Adapters,
     tenant: &TenantId,
@@ -21,7 +21,7 @@ pub async fn erase_customer(
 ) -> Result<Summary, FlowError> {
     let store = &adapters.store;
     if store.customers(tenant, &[customer]).await?.is_empty() {
-        // Who left may still have people in here: only what is not found asks whether the tenant is known.
+        // A tenant that left may still have customers here: the tenant is checked only when the customer is not found.
         if store.tenant_settings(tenant).await?.is_none() {
             return Err(Refusal::unknown_tenant(tenant).into());
         }

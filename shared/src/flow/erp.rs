@@ -8,7 +8,7 @@ use crate::sienge::{
     BillAnswer, BillBoletos, BillRead, Client, ExtractHistoryWindow, IncomeWindow, OddRow,
     SiengeError, income_facts,
 };
-use crate::sync::{Erp, Row};
+use crate::sync::{Erp, ObservedRow};
 
 #[async_trait]
 impl Erp for Client {
@@ -23,7 +23,7 @@ impl Erp for Client {
     fn income(
         &self,
         query: &IncomeWindow,
-    ) -> BoxStream<'static, Result<Result<Row, OddRow>, SiengeError>> {
+    ) -> BoxStream<'static, Result<Result<ObservedRow, OddRow>, SiengeError>> {
         self.income(query).map(|row| Ok(income_facts(row?))).boxed()
     }
 
@@ -32,7 +32,7 @@ impl Erp for Client {
         query: &ExtractHistoryWindow,
     ) -> BoxStream<'static, Result<BillBoletos, SiengeError>> {
         let rows = self.extract_history(query);
-        // One that names no bill says nothing of any boleto.
+        // A row without a bill says nothing about any boleto.
         rows.filter_map(async |row| row.map(|row| row.boletos().ok()).transpose())
             .boxed()
     }

@@ -1,9 +1,9 @@
-//! A task asked for everybody becomes one task per creditor, each in its own invocation.
+//! A task for everybody becomes one task per creditor, each in its own invocation.
 
 use super::{Adapters, FlowError, Refusal, Report, RunStatus, Session, Summary, Task, TaskName};
 use crate::ids::{CreditorId, TenantId};
 
-/// Asks for the task once per tenant and creditor it concerns. Publishing again is harmless: one run per creditor at a time.
+/// Requests the task once per tenant and creditor. Publishing twice is harmless: there is one run per creditor at a time.
 pub async fn fan_out(
     adapters: &Adapters,
     name: TaskName,
@@ -26,9 +26,9 @@ pub async fn fan_out(
                 }
                 .request()
             })),
-            // Asked for alone, who asked learns why.
+            // For a single tenant, the caller gets the reason.
             Err(error) if !scheduled => return Err(error),
-            // One tenant's broken settings must not keep the others waiting.
+            // One tenant's broken settings must not block the others.
             Err(error) => tracing::error!(%tenant, %error, "task not requested for this tenant"),
         }
     }
@@ -53,7 +53,7 @@ pub async fn fan_out(
         )
     };
     if taken < requests.len() {
-        // Failing makes the schedule ask again.
+        // On failure the schedule tries again.
         return Err(FlowError::Stopped(text));
     }
     Ok(Summary {
@@ -63,7 +63,7 @@ pub async fn fan_out(
     })
 }
 
-/// The tenants for which schedules run.
+/// The tenants that schedules run for.
 pub(super) async fn active_tenants(adapters: &Adapters) -> Result<Vec<TenantId>, FlowError> {
     let listed = adapters.store.tenants().await?;
     Ok(listed

@@ -1,11 +1,11 @@
-//! What a run leaves for people: its line in the task history.
+//! A run's line in the task history.
 
 use super::run_context::RunContext;
 use super::{FlowError, RunStatus, Summary};
 use crate::calendar::Timestamp;
 use crate::store::{self, RunStart};
 
-/// The summary with its tenant and creditor.
+/// The summary with tenant and creditor.
 pub(super) fn named(context: &RunContext<'_>, summary: Summary) -> Summary {
     let text = if context.dry_run {
         format!("Simulação, nada foi alterado. {}", summary.text)
@@ -21,12 +21,12 @@ pub(super) fn named(context: &RunContext<'_>, summary: Summary) -> Summary {
     }
 }
 
-/// How far a run is.
+/// A run's progress.
 pub(super) fn standing(done: u32, left: u32) -> String {
     format!("Em execução: {done} de {} etapas concluídas.", done + left)
 }
 
-/// When a run will end if its other steps take as long as those that are done.
+/// When a run will end if the remaining steps take as long as the finished ones.
 pub(super) fn expected_end(
     done: u32,
     left: u32,
@@ -45,7 +45,7 @@ pub(super) fn expected_end(
     to_go.and_then(|to_go| now.checked_add(to_go).ok())
 }
 
-/// Writes the run into the task history, with the end to be expected where there is one.
+/// Writes the run into the task history, with its expected end if there is one.
 pub(super) async fn record(
     context: &RunContext<'_>,
     summary: &Summary,

@@ -1,11 +1,11 @@
 //! The daily load ("carga diária"): what changed in Sienge since the last success.
 //!
 //! Sienge filters by day, so the day before the last success is read again; comparing again changes nothing. A creditor's
-//! first import is a reconciliation until one succeeds. A killed run begins at its last finished step, with the same first day.
+//! first import is a reconciliation until one succeeds. A killed run resumes after its last finished step, with the same first day.
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{first_day, goes_on_from};
+use super::changes::{continues_from, first_day};
 use super::run::{Run, Stepped, cut_first};
 use super::run_context::{Current, RunContext};
 use super::tenant_batch::finish;
@@ -17,10 +17,10 @@ use crate::sienge::IncomeWindow;
 use crate::store::JournalKey;
 use crate::sync::{Extract, KeptRows, MONTH, Passed, Reading, Window, due_in, everything, whole};
 
-/// Unmatched webhooks looked at again in one run.
+/// Unmatched webhooks processed again in one run.
 const UNMATCHED_AT_ONCE: usize = 500;
 
-/// The steps, in order; each may be repeated at will.
+/// The steps, in order; each may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum ImportStep {
@@ -35,10 +35,10 @@ enum ImportStep {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Import {
     since: Date,
-    /// The first day was asked for: the run says nothing about what changed before it.
+    /// Whether the first day was requested: then the run says nothing about earlier changes.
     asked: bool,
     step: ImportStep,
-    /// Due dates whose changed installments are still to be read.
+    /// Windows of due dates whose changed installments are still to be read.
     windows: Vec<Window>,
 }
 
@@ -54,8 +54,8 @@ impl Run for Import {
         })
     }
 
-    fn goes_on(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
-        goes_on_from(task, self.since)
+    fn continues(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
+        continues_from(task, self.since)
     }
 
     fn was_asked_for(&self) -> bool {
@@ -127,7 +127,7 @@ impl Run for Import {
 }
 
 impl Import {
-    /// The bus hears of it, and the cursor moves unless bills failed or rows could not be read: then the next run reads from the same day
+    /// Publishes the end, and moves the cursor unless bills failed or rows could not be read: then the next run reads from the same day
     /// again.
     async fn finish(
         &self,
@@ -144,7 +144,7 @@ impl Import {
         Ok(())
     }
 
-    /// Reads one window and brings it up to date as far as the time goes; one whose answer is too large or too slow to be read is cut
+    /// Reads one window and brings it up to date while there is time; if its answer is too large or too slow, the window is cut
     /// instead.
     async fn read_window(&mut self, context: &RunContext<'_>) -> Result<(), FlowError> {
         let Some(window) = self.windows.first_mut() else {
@@ -156,20 +156,23 @@ impl Import {
             Ok(read) => read,
             Err(error) => return cut_first(context, &mut self.windows, MONTH, error),
         };
-        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let (counts, mut passed) = (
+            std::mem::take(&mut rows.counts),
+            Passed::after(window.after),
+        );
         let synced = sync
             .sync_rows(&mut reading, rows, &extract, Coverage::Rows, &mut passed)
             .await;
         window.after = passed.after;
         if synced? {
-            sync.report.with(|report| report.add(told));
+            sync.report.with(|report| report.add(counts));
             self.windows.remove(0);
         }
         Ok(())
     }
 }
 
-/// What changed in a window, boletos of installments that no row tells of among it.
+/// What changed in a window, including boletos of installments without a row.
 async fn read_changes(
     context: &RunContext<'_>,
     window: Window,
@@ -188,7 +191,7 @@ async fn read_changes(
     Ok((extract, rows))
 }
 
-/// Webhooks whose contract was not found are looked at again: the contract may be here by now.
+/// Processes unmatched webhooks again: the contract may be here by now.
 async fn match_again(context: &RunContext<'_>) -> Result<(), FlowError> {
     let journal = context.journal;
     let waiting = journal

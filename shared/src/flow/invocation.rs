@@ -1,4 +1,4 @@
-//! One invocation of a function: read the event, decide whether it is for one creditor or for everybody, answer a summary.
+//! One invocation of a function: reads the event, decides whether it is for one creditor or for everybody, and answers with a summary.
 
 use futures::future::LocalBoxFuture;
 use serde::Serialize;
@@ -15,32 +15,32 @@ use crate::calendar::business_date;
 use crate::ids::{CreditorId, TenantId};
 use crate::telemetry::{self, Metric};
 
-/// What a function answers to whoever invoked it.
+/// What a function answers to its caller.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum CommandAnswer {
     /// What was done.
     One(Box<Summary>),
-    /// What a dry run found, creditor by creditor.
+    /// What a dry run found, per creditor.
     Each(Vec<Summary>),
     /// Nothing was done.
     Refused(Refusal),
 }
 
-impl From<Summary> for Answer {
+impl From<Summary> for CommandAnswer {
     fn from(summary: Summary) -> Self {
         Self::One(Box::new(summary))
     }
 }
 
-/// Reads the event of a function and has the command carried out. What is refused is answered, with a warning in the log; an error is
-/// what the machine could not do, so that whoever invoked it tries again.
+/// Reads the event of a function and carries out its command. A refusal is an answer, with a warning in the log; an error is
+/// a technical failure, so that the caller tries again.
 pub async fn answer(
     adapters: &Adapters,
     function: Function,
     event: Value,
-    work: impl AsyncFnOnce(Command) -> Result<Answer, FlowError>,
-) -> Result<Answer, FlowError> {
+    work: impl AsyncFnOnce(Command) -> Result<CommandAnswer, FlowError>,
+) -> Result<CommandAnswer, FlowError> {
     let now = (adapters.clock)();
     let of_the_bus = is_of_the_bus(&event);
     let done = match Command::read(function, event, business_date(now)) {
@@ -53,16 +53,16 @@ pub async fn answer(
     };
     let function = function.as_str();
     if of_the_bus {
-        // Nobody reads the answer, and nothing sends the event again: the alarm on the metric does.
+        // Nobody reads the answer and nothing repeats the event, so the metric raises an alarm.
         telemetry::count(Metric::RunNeedsAttention, 1, None, now);
         tracing::warn!(
             function,
-            "task from the bus refused, nothing was done; put right what is named and send it to the function again: {refusal}"
+            "task from the bus refused, nothing was done; correct the fault and send it to the function again: {refusal}"
         );
     } else {
         tracing::warn!(function, "command refused, nothing was done: {refusal}");
     }
-    Ok(Answer::Refused(refusal))
+    Ok(CommandAnswer::Refused(refusal))
 }
 
 /// Answers an event of a function whose only command is its task.
@@ -72,7 +72,7 @@ pub async fn run_command<F>(
     event: Value,
     deadline: Instant,
     each: F,
-) -> Result<Answer, FlowError>
+) -> Result<CommandAnswer, FlowError>
 where
     F: for<'a> Fn(
         &'a Session,
@@ -88,7 +88,7 @@ where
     .await
 }
 
-/// Opens the session of a tenant that a command names.
+/// Opens the session of the tenant in a command.
 pub(super) async fn open(
     adapters: &Adapters,
     tenant: &TenantId,
@@ -101,7 +101,7 @@ pub(super) async fn open(
     }
 }
 
-/// Runs a task: for one creditor here and now, for everybody by asking for one invocation per creditor. A dry run of a tenant
+/// Runs a task: for one creditor here and now, for everybody by requesting one invocation per creditor. A dry run of a tenant
 /// answers for all its creditors at once.
 pub async fn run_task<F>(
     adapters: &Adapters,
@@ -109,7 +109,7 @@ pub async fn run_task<F>(
     task: Task,
     deadline: Instant,
     each: F,
-) -> Result<Answer, FlowError>
+) -> Result<CommandAnswer, FlowError>
 where
     F: for<'a> Fn(
         &'a Session,
@@ -133,7 +133,7 @@ where
     for creditor in creditors_of(&session, &task) {
         let summary = match each(&session, &task, creditor).await {
             Ok(summary) => summary,
-            // Asked for alone, it fails: nothing was begun, and an asynchronous invocation is tried again.
+            // For a single creditor it fails: nothing was begun, and an asynchronous invocation is retried.
             Err(error) if task.creditor.is_some() => {
                 session.close().await;
                 return Err(error);
@@ -157,11 +157,11 @@ where
     Ok(if summaries.len() == 1 {
         summaries.remove(0).into()
     } else {
-        Answer::Each(summaries)
+        CommandAnswer::Each(summaries)
     })
 }
 
-/// The refusal of a task that is for no creditor of the tenant's.
+/// The refusal of a task whose creditor the tenant does not have.
 fn unknown_creditor(session: &Session, task: &Task) -> Option<Refusal> {
     let known = &session.creditors;
     match task.creditor {

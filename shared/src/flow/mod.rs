@@ -1,6 +1,6 @@
-//! The runs of the functions, over the adapters: what to look at, in which order, until when.
+//! The work of the functions, over the adapters: what to read, in which order, until when.
 //!
-//! Each only decides what to look at; [`crate::sync`] makes the portfolio equal to it.
+//! Each use case only decides what to read; [`crate::sync`] makes the portfolio equal to it.
 
 mod adapters;
 mod agreements;
@@ -44,8 +44,8 @@ pub use apply::apply_webhooks;
 pub use command::{ApiCall, Command, Function};
 pub use erase::erase_customer;
 pub use fan_out::fan_out;
-pub use invocation::{Answer, answer, run_command, run_task};
-pub use opening::{OpenError, Opened};
+pub use invocation::{CommandAnswer, answer, run_command, run_task};
+pub use opening::{OpenError, OpenedBill};
 pub use repair::{redrive, reprocess};
 pub use run_context::RunContext;
 pub use run_ports::{Journal, Outbox, RunRecords, RunStore};

@@ -5,7 +5,7 @@ use crate::aws::{Bus, BusEvent};
 use crate::ids::TenantId;
 use crate::portfolio::TimelineEvent;
 
-/// Publishes committed events and answers how many are done with. A failure is no loss: they stay in the outbox and the payments
+/// Publishes committed events and returns how many are finished. A failure loses nothing: they stay in the outbox and the payments
 /// sweep publishes them.
 pub async fn publish(
     outbox: &dyn Outbox,
@@ -13,26 +13,26 @@ pub async fn publish(
     tenant: &TenantId,
     events: &[TimelineEvent],
 ) -> usize {
-    let told: Vec<Option<BusEvent>> = events
+    let domain_events: Vec<Option<BusEvent>> = events
         .iter()
         .map(|event| bus_event(tenant, event))
         .collect();
-    let to_tell: Vec<BusEvent> = told.iter().flatten().cloned().collect();
-    let mut taken = match bus.publish(&to_tell).await {
+    let to_publish: Vec<BusEvent> = domain_events.iter().flatten().cloned().collect();
+    let mut taken = match bus.publish(&to_publish).await {
         Ok(taken) => taken.into_iter(),
         Err(error) => {
-            tracing::warn!(%tenant, %error, events = to_tell.len(), "events not published; the payments sweep will publish them");
+            tracing::warn!(%tenant, %error, events = to_publish.len(), "events not published; the payments sweep will publish them");
             return 0;
         }
     };
-    // An event that says nothing to other systems is done with, too.
+    // An event that does not go on the bus is finished, too.
     let published = events
         .iter()
-        .zip(&told)
-        .filter(|(_, told)| told.is_none() || taken.next().unwrap_or(false));
+        .zip(&domain_events)
+        .filter(|(_, domain_events)| domain_events.is_none() || taken.next().unwrap_or(false));
     let published: Vec<TimelineEvent> = published.map(|(event, _)| event.clone()).collect();
     if let Err(error) = outbox.mark_published(tenant, &published).await {
-        tracing::warn!(%tenant, %error, "published events stay in the outbox; they will be published once more");
+        tracing::warn!(%tenant, %error, "published events stay in the outbox; they will be published again");
     }
     published.len()
 }

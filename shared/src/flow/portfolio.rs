@@ -1,4 +1,4 @@
-//! The portfolio of a tenant in DynamoDB, and the one that a dry run leaves.
+//! The portfolio of a tenant in DynamoDB, and the dry run's layer over it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::portfolio::{Change, HeldBill, TimelineEvent};
 use crate::store::{Committed, CritiqueNote, OpenEntry, StoreError};
 use crate::sync::{Commit, Portfolio, Window};
 
-/// What is held of one tenant.
+/// One tenant's portfolio in DynamoDB.
 pub(super) struct StoredPortfolio {
     pub(super) tenant: TenantId,
     pub(super) adapters: Adapters,
@@ -91,24 +91,24 @@ impl Portfolio for StoredPortfolio {
     }
 }
 
-/// The portfolio of a dry run: what is written is remembered, so that what is looked at twice is counted once, and nothing reaches the
+/// The portfolio of a dry run: writes are kept in memory, so that a bill read twice is counted once, and nothing reaches the
 /// portfolio behind it.
 pub(super) struct Rehearsal<P> {
     behind: P,
-    written: Mutex<Written>,
+    written: Mutex<RehearsedBills>,
 }
 
 #[derive(Default)]
-struct Written {
+struct RehearsedBills {
     bills: HashMap<BillId, HeldBill>,
     installments: usize,
 }
 
-/// Installments a dry run remembers; beyond, one that is looked at twice counts twice.
+/// Installments a dry run remembers; beyond that, a bill read twice counts twice.
 const MAX_REMEMBERED: usize = 50_000;
 
 impl<P> Rehearsal<P> {
-    /// Before a portfolio.
+    /// A dry run over a portfolio.
     pub(super) fn of(behind: P) -> Self {
         Self {
             behind,
@@ -116,7 +116,7 @@ impl<P> Rehearsal<P> {
         }
     }
 
-    fn written(&self) -> MutexGuard<'_, Written> {
+    fn written(&self) -> MutexGuard<'_, RehearsedBills> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,13 +1,13 @@
-//! The reconciliation ("batimento"): everything Sienge has of a creditor against everything we hold.
+//! The reconciliation ("batimento"): everything Sienge has for a creditor against everything we hold.
 //!
 //! Windows of due dates are streamed against the open-installments index; only rows whose content differs are compared with
-//! their bill. What is held and was not in its window's answer is removed in a stage of its own, after a second read of its bill,
-//! and only when it is no more than the creditor's removal share; otherwise the run stops and asks. A checkpoint after every
-//! window, and within one when the time ends, makes the run resumable; nothing a repeated window does is done twice.
+//! their bill. What is held but missing from its window's answer is removed in a stage of its own, after a second read of its bill,
+//! and only within the creditor's removal share; otherwise the run stops and asks. A checkpoint after every
+//! window, and within one when the time runs out, makes the run resumable; repeating a window has no second effect.
 //!
-//! A contract opens with all its installments at once. In the one window that covers everything they are all there. A first load whose
-//! answer is too large for that reads windows of days of issue, each bill whole in one of them; other windows leave a bill that is not held
-//! to a read of its own.
+//! A contract opens with all its installments at once. A single window that covers everything contains them all. A first load whose
+//! answer is too large for that reads windows of issue dates, so that each bill is whole in one of them; in other windows a bill that is not held
+//! is read separately.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,14 +26,14 @@ use crate::portfolio::{
 };
 use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::sync::{
-    Extract, KeptRows, MONTH, Passed, Reading, Row, Window, all, due_in, everything, must_ask,
-    whole,
+    Extract, KeptRows, MONTH, ObservedRow, Passed, Reading, Window, all, due_in, everything,
+    must_ask, whole,
 };
 use crate::telemetry::{self, Metric};
 
-/// Bills kept in one chunk, and read again in one step of the removal stage.
+/// Bills stored in one chunk, and read again in one step of the removal stage.
 const REMOVALS_AT_ONCE: usize = 100;
-/// Up to this many held open installments are read in one window: two bulk calls in all, and memory of a few megabytes.
+/// Up to this many open installments are read in one window: two bulk calls in total, and a few megabytes of memory.
 const ONE_WINDOW: u64 = 50_000;
 
 /// The reconciliation of one creditor.
@@ -41,16 +41,16 @@ const ONE_WINDOW: u64 = 50_000;
 pub(super) struct Reconciliation {
     stage: Stage,
     windows: Vec<Window>,
-    /// The windows are of days of issue, not of due dates.
+    /// Whether the windows are issue dates instead of due dates.
     by_issue: bool,
     held_open: u64,
     missing: u64,
-    /// Held open installments that came, and that the settings leave out by now.
+    /// Open installments that Sienge shows and the settings now leave out.
     left_out: u64,
-    /// Chunks of bills with missing installments: written, and read again already.
+    /// Chunks of bills with missing installments: written, and already read again.
     chunks: u32,
     chunks_done: u32,
-    /// The same bills of a dry run, which writes none.
+    /// The same bills of a dry run, which writes no chunks.
     #[serde(skip)]
     missing_in_memory: BTreeSet<BillId>,
     records: AllRecords,
@@ -92,14 +92,14 @@ impl Run for Reconciliation {
         })
     }
 
-    /// A run that was killed goes on; one that waits for a confirmation gives way to a new one, and so does one of another day.
-    fn goes_on(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool {
+    /// A killed run continues; one that waits for a confirmation, or began on another day, gives way to a new one.
+    fn continues(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool {
         let recent = now.duration_since(started_at) < jiff::SignedDuration::from_hours(24);
         if self.stage == Stage::AwaitsConfirmation {
             if task.confirm.is_some() {
                 self.stage = Stage::Removals;
             }
-            // Resumed by its id it asks: it may have died before it could.
+            // Resumed by its id, it asks for the confirmation: it may have died before it did.
             return task.confirm.is_some() || task.run.is_some();
         }
         task.confirm.is_none() && (task.run.is_some() || recent)
@@ -197,7 +197,7 @@ impl Run for Reconciliation {
 }
 
 impl Reconciliation {
-    /// Reads a window and brings it up to date as far as the time goes; an answer too large or too slow to be read is cut instead.
+    /// Reads a window and brings it up to date while there is time; if its answer is too large or too slow, the window is cut instead.
     async fn read_first_window(
         &mut self,
         context: &RunContext<'_>,
@@ -212,12 +212,15 @@ impl Reconciliation {
             mut rows,
             held,
             unseen,
-            told_twice,
+            contradicted,
         } = match read_window(context, window, self.by_issue).await {
             Ok(read) => read,
             Err(error) => return self.cut_window(context, window, error).await,
         };
-        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let (counts, mut passed) = (
+            std::mem::take(&mut rows.counts),
+            Passed::after(window.after),
+        );
         let coverage = if self.by_issue || window.is_everything() {
             Coverage::AllNew
         } else {
@@ -228,7 +231,7 @@ impl Reconciliation {
             .sync_rows(&mut reading, rows, &extract, coverage, &mut passed)
             .await;
         if matches!(synced, Ok(true)) {
-            match sync.count_in_parts(whole(&told_twice)).await {
+            match sync.count_in_parts(whole(&contradicted)).await {
                 Ok(more) => passed.of_whole.extend(more),
                 Err(error) => synced = Err(error),
             }
@@ -247,19 +250,19 @@ impl Reconciliation {
         if !synced? {
             return Ok(());
         }
-        tracing::info!(tenant = %context.tenant(), creditor = %context.creditor, from = %window.from, to = %window.to, rows = told.rows_read, missing, left_out, "window reconciled");
-        sync.report.with(|report| report.add(told));
+        tracing::info!(tenant = %context.tenant(), creditor = %context.creditor, from = %window.from, to = %window.to, rows = counts.rows_read, missing, left_out, "window reconciled");
+        sync.report.with(|report| report.add(counts));
         self.held_open += held;
         self.windows.remove(0);
         if self.by_issue && self.windows.is_empty() {
-            // What the extract tells, and what is held and not there, belongs to due dates.
+            // The extract, and installments that are missing, are found by due date.
             self.by_issue = false;
             self.windows = all(sync.today);
         }
         Ok(())
     }
 
-    /// Cuts a window that could not be read. A first load then reads whole bills, by their days of issue.
+    /// Cuts a window that could not be read. A first load then reads whole bills, by issue date.
     async fn cut_window(
         &mut self,
         context: &RunContext<'_>,
@@ -272,7 +275,7 @@ impl Reconciliation {
         Ok(())
     }
 
-    /// Keeps the bills of a window's missing installments for the removal stage. A repeated window writes the same ones again.
+    /// Stores the bills with missing installments for the removal stage. A repeated window writes the same chunks.
     async fn keep_missing(
         &mut self,
         context: &RunContext<'_>,
@@ -297,14 +300,14 @@ impl Reconciliation {
         Ok(())
     }
 
-    /// The circuit breaker: whether too much would be removed to go on unasked.
+    /// The circuit breaker: whether so much would be removed that an operator must confirm it.
     fn must_ask(&self, context: &RunContext<'_>) -> bool {
         let share = context.sync.removal_share(context.creditor);
         must_ask(self.missing + self.left_out, self.held_open, share)
     }
 
-    /// Reads some of the bills with missing installments again and removes what is missing still. Bills that can't be read keep their
-    /// installments; they are in the report, and the next reconciliation sees them again.
+    /// Reads some of the bills with missing installments again and removes what is still missing. Bills that cannot be read keep their
+    /// installments; they are in the report, and the next reconciliation finds them again.
     async fn remove(
         &mut self,
         context: &RunContext<'_>,
@@ -336,7 +339,7 @@ impl Reconciliation {
     }
 }
 
-/// The installments are reconciled: the bus hears of it and the cursor moves, both of which may be repeated. The other records follow.
+/// After the installments: publishes the end and moves the cursor, both repeatable. The other records follow.
 async fn finish(context: &RunContext<'_>, current: &Current<'_>) -> Result<(), FlowError> {
     current
         .publish_finished(context, "reconciliation.finished")
@@ -352,45 +355,45 @@ async fn finish(context: &RunContext<'_>, current: &Current<'_>) -> Result<(), F
     current.succeeded(context, TaskName::Reconcile).await
 }
 
-/// One held open installment while its window is read: 33 bytes, so that a window of a million fits.
+/// One open installment while its window is read: 33 bytes, so that a window of a million fits.
 struct HeldOpen {
-    /// As it is held; once it was told, as it was told first.
+    /// Its held fingerprint; once a row was read, the first row's.
     contract: u64,
     fingerprint: Fingerprint,
     boleto: bool,
-    /// Told with something open, or with receipts.
+    /// A row shows it open, or with receipts.
     seen: bool,
-    /// Told with nothing open and no receipt.
+    /// A row shows it with nothing open and no receipt.
     emptied: bool,
-    /// Told, and left out by the settings.
+    /// A row shows it, and the settings leave it out.
     left_out: bool,
 }
 
-/// What a row says of a held installment.
+/// What a row says about a held installment.
 #[derive(Debug, PartialEq, Eq)]
-enum Word {
-    /// What is held, or what it said before; or nothing open and no receipt, which is as good as absent until a second read says so too.
+enum RowFinding {
+    /// The same as held, or as an earlier row; or nothing open and no receipt, which counts as absent until a second read confirms it.
     Nothing,
-    /// Something else than is held.
+    /// Something different from what is held.
     Differs,
-    /// Something else than it said before.
+    /// Something different from an earlier row.
     Contradicts,
 }
 
 impl HeldOpen {
-    /// Takes a row in, with what the extract says of its boleto. The rows of one installment may come in any order.
-    fn hear(
+    /// Takes a row in, with its boleto from the extract. The rows of one installment may come in any order.
+    fn take_row(
         &mut self,
         header: &ObservedBill,
         row: &ObservedInstallment,
         boleto: Option<bool>,
-    ) -> Word {
+    ) -> RowFinding {
         if row.balance.is_zero() && row.receipts.is_empty() {
             self.emptied = true;
             return if self.seen {
-                Word::Contradicts
+                RowFinding::Contradicts
             } else {
-                Word::Nothing
+                RowFinding::Nothing
             };
         }
         let (contract, fingerprint) = (
@@ -401,26 +404,26 @@ impl HeldOpen {
         let again = self.seen;
         (self.contract, self.fingerprint, self.seen) = (contract, fingerprint, true);
         if self.emptied || (again && differs) {
-            Word::Contradicts
+            RowFinding::Contradicts
         } else if differs || boleto.is_some_and(|boleto| boleto != self.boleto) {
-            Word::Differs
+            RowFinding::Differs
         } else {
-            Word::Nothing
+            RowFinding::Nothing
         }
     }
 }
 
-/// What of a window is read again in the end.
+/// What is read again after all windows.
 struct Gone {
-    /// Of these something was not to be had any more, or they failed.
+    /// Bills with missing installments, and bills that failed.
     bills: BTreeSet<BillId>,
-    /// Installments that would be taken away; the circuit breaker counts them.
+    /// Installments that would be removed; the circuit breaker counts them.
     missing: u64,
     /// Installments that the settings leave out.
     left_out: u64,
 }
 
-/// What of a window's bills is read again in the end, of those that are done now and were not `before`.
+/// What must be read again of the window's bills that were finished after `before`.
 fn gone(
     report: &Report,
     passed: &Passed,
@@ -428,10 +431,10 @@ fn gone(
     before: Option<BillId>,
     all_done: bool,
 ) -> Gone {
-    // Of the others the next invocation tells, which reads the answer again.
+    // The next invocation, which reads the answer again, handles the others.
     let is_done = |bill: BillId| all_done || passed.after.is_some_and(|after| bill <= after);
     let is_new = |bill: BillId| is_done(bill) && before.is_none_or(|after| bill > after);
-    // What failed is read again with what is not to be had any more; only that counts for the circuit breaker.
+    // Failed bills are read again with the missing ones; only the missing ones count for the circuit breaker.
     let mut bills: BTreeSet<BillId> = report.failures.keys().copied().collect();
     let (mut removals, mut left_out) = (BTreeMap::new(), 0);
     for (bill, of_bill) in passed
@@ -446,7 +449,7 @@ fn gone(
         left_out += of_bill.left_out;
         *removals.entry(bill).or_default() += of_bill.missing;
     }
-    // A bill that was read whole tells of those, too.
+    // A read of the whole bill covers those, too.
     for (bill, of_bill) in passed.of_whole.iter().filter(|(bill, _)| is_done(**bill)) {
         let counted = removals.entry(*bill).or_default();
         *counted = of_bill.installments.max(*counted);
@@ -459,26 +462,26 @@ fn gone(
     }
 }
 
-/// What was read of a window.
+/// The result of reading a window.
 struct WindowRead {
     reading: Reading,
     extract: Extract,
     /// Rows that differ from what is held.
     rows: KeptRows,
-    /// Open installments held in it.
+    /// Open installments held in the window.
     held: u64,
-    /// Those that the answer did not show.
+    /// Those that the answer lacks.
     unseen: BTreeMap<BillId, Unseen>,
-    /// Bills of which it told an installment twice, and not alike.
-    told_twice: BTreeSet<BillId>,
+    /// Bills with an installment that occurs twice with different values.
+    contradicted: BTreeSet<BillId>,
 }
 
-/// Held open installments of a bill that an answer did not show.
+/// Open installments of a bill that an answer does not show.
 #[derive(Default)]
 struct Unseen {
-    /// Not there, or settled without a receipt.
+    /// Missing, or settled without a receipt.
     missing: u64,
-    /// There, and left out by the settings.
+    /// Shown, but left out by the settings.
     left_out: u64,
 }
 
@@ -499,9 +502,9 @@ async fn read_window(
             IncomeSelection::Due,
         )
     };
-    // Of two rows that contradict each other neither is believed: the bill is read whole, where the two can be seen side by side.
-    let mut told_twice = BTreeSet::new();
-    let differs = |row: &Row, left_out: bool| {
+    // Contradictory rows are not believed: the bill is read whole, where both can be compared.
+    let mut contradicted = BTreeSet::new();
+    let differs = |row: &ObservedRow, left_out: bool| {
         let (bill, header, installment) = row;
         if left_out {
             if let Some(entry) = held.get_mut(&(*bill, installment.id)) {
@@ -511,9 +514,10 @@ async fn read_window(
         }
         match held.get_mut(&(*bill, installment.id)) {
             Some(entry) => {
-                let word = entry.hear(header, installment, extract.boleto(*bill, installment.id));
-                told_twice.extend(Some(*bill).filter(|_| word == Word::Contradicts));
-                word == Word::Differs
+                let finding =
+                    entry.take_row(header, installment, extract.boleto(*bill, installment.id));
+                contradicted.extend(Some(*bill).filter(|_| finding == RowFinding::Contradicts));
+                finding == RowFinding::Differs
             }
             None => !installment.balance.is_zero(),
         }
@@ -525,8 +529,8 @@ async fn read_window(
     let rows = sync
         .read_income(creditor, &query, window.after, differs)
         .await?
-        .without(&told_twice);
-    // What could not be read is there.
+        .without(&contradicted);
+    // An unreadable installment exists.
     let unseen = held.iter().filter(|(key, entry)| {
         !entry.seen && !rows.unread.contains(*key) && !rows.in_part.contains(&key.0)
     });
@@ -545,7 +549,7 @@ async fn read_window(
         rows,
         held: held.len() as u64,
         unseen: of_bills,
-        told_twice,
+        contradicted,
     })
 }
 

@@ -1,11 +1,11 @@
-//! The redundancy ("redundância de pagamentos"): once a day what was paid and what changed since the last success, over bulk data, so
+//! The redundancy ("redundância de pagamentos"): once a day, what was paid and what changed since the last success, from bulk data, so
 //! that nothing depends on webhooks alone.
 //!
-//! Both are read window by window, with a checkpoint after each: what an invocation has no time for, the next one does.
+//! Both are read window by window, with a checkpoint after each: the next invocation does what one has no time for.
 
 use serde::{Deserialize, Serialize};
 
-use super::changes::{first_day, goes_on_from};
+use super::changes::{continues_from, first_day};
 use super::run::{Run, Stepped, cut_first};
 use super::run_context::{Current, RunContext};
 use super::{FlowError, Report, RunStatus, Task, TaskName};
@@ -19,11 +19,11 @@ use crate::sync::{DAY, Extract, MONTH, Passed, Reading, Window, due_in, everythi
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Redundancy {
     since: Date,
-    /// The first day was asked for: the run says nothing about what changed before it.
+    /// Whether the first day was requested: then the run says nothing about earlier changes.
     asked: bool,
-    /// Days whose payments are still to be read.
+    /// Windows of days whose payments are still to be read.
     paid: Vec<Window>,
-    /// Due dates whose changed installments are still to be read.
+    /// Windows of due dates whose changed installments are still to be read.
     changed: Vec<Window>,
 }
 
@@ -40,8 +40,8 @@ impl Run for Redundancy {
         })
     }
 
-    fn goes_on(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
-        goes_on_from(task, self.since)
+    fn continues(&mut self, task: &Task, _started_at: Timestamp, _now: Timestamp) -> bool {
+        continues_from(task, self.since)
     }
 
     fn was_asked_for(&self) -> bool {
@@ -87,8 +87,8 @@ impl Run for Redundancy {
 }
 
 impl Redundancy {
-    /// Reads one window, the payments' first, and brings it up to date as far as the time goes; one whose answer is too large or too slow
-    /// to be read is cut instead.
+    /// Reads one window, payments first, and brings it up to date while there is time; if its answer is too large or too slow,
+    /// the window is cut instead.
     async fn read_window(&mut self, context: &RunContext<'_>) -> Result<(), FlowError> {
         let (windows, smallest, by, changed_since) = if self.paid.is_empty() {
             let changed = Some(self.since);
@@ -111,14 +111,17 @@ impl Redundancy {
             Ok(rows) => rows,
             Err(error) => return cut_first(context, windows, smallest, error),
         };
-        let (told, mut passed) = (std::mem::take(&mut rows.told), Passed::after(window.after));
+        let (counts, mut passed) = (
+            std::mem::take(&mut rows.counts),
+            Passed::after(window.after),
+        );
         let extract = Extract::default();
         let synced = sync
             .sync_rows(&mut reading, rows, &extract, Coverage::Rows, &mut passed)
             .await;
         window.after = passed.after;
         if synced? {
-            sync.report.with(|report| report.add(told));
+            sync.report.with(|report| report.add(counts));
             windows.remove(0);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What an operator asks for after putting something right: dead letters go back to the inbox, one webhook is processed again.
+//! Operators' commands after a repair: move dead letters back to the inbox, process one webhook again.
 
 use tokio::time::Instant;
 
@@ -9,13 +9,13 @@ use crate::ids::TenantId;
 use crate::intake::stored_id;
 use crate::store::{JournalKey, StoredWebhook, WebhookState, keys};
 
-/// Dead letters moved in one invocation: one comes back each second, and SQS keeps none back for longer than a quarter of an hour.
+/// Dead letters moved in one invocation: one is delivered each second, and SQS delays none longer than a quarter of an hour.
 const AT_ONCE: usize = 900;
-/// No move is begun with less time left.
+/// A move starts only with this much time left.
 const MOVE_TIME: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// Moves the messages of the inbox's dead-letter queue back to the inbox, one by one: what is still poisonous fails without the others. A message is deleted only after its copy was taken: one
-/// that a crash leaves in both takes effect once all the same.
+/// Moves the messages of the inbox's dead-letter queue back to the inbox, one by one: a message that is still poisonous fails alone. A message is deleted only after its copy was accepted: one
+/// that a crash leaves in both queues still takes effect once.
 pub async fn redrive(adapters: &Adapters, deadline: Instant) -> Result<Summary, FlowError> {
     let mut moved = 0;
     while moved < AT_ONCE && deadline.saturating_duration_since(Instant::now()) > MOVE_TIME {
@@ -41,7 +41,7 @@ pub async fn redrive(adapters: &Adapters, deadline: Instant) -> Result<Summary, 
     ))
 }
 
-/// Processes one stored webhook again, here and now, whatever became of it before. A dry run only says what it would change.
+/// Processes one stored webhook again, here and now, whatever its state. A dry run only says what it would change.
 pub async fn reprocess(
     adapters: &Adapters,
     tenant: &TenantId,
@@ -100,7 +100,7 @@ async fn find(
     tenant: &TenantId,
     id: &str,
 ) -> Result<StoredWebhook, FlowError> {
-    // One that is too long for a key, or has odd letters, is kept by its digest.
+    // An id that is too long for a key, or has odd characters, is stored as its digest.
     let stored_as = stored_id(id).unwrap_or_default();
     let key = JournalKey(keys::webhook(tenant, &stored_as));
     let stored = adapters

@@ -1,5 +1,5 @@
-//! The driver of the long runs of one creditor: one at a time, step by step, with a checkpoint after each and a continuation where the time
-//! ends. A run is a list of steps ([`Run`]); everything else is here, and what it leaves for people in `history`.
+//! The driver of one creditor's long runs: one at a time, step by step, with a checkpoint after each and a continuation when the time
+//! runs out. A run is a list of steps ([`Run`]); everything else is here, except the task history in `history`.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::store::{Acquired, Checkpoint, CritiqueNote, Lease, StoreError, new_ru
 use crate::sync::Window;
 use crate::telemetry::{self, Metric};
 
-/// How long a run owns its creditor without a sign of life: longer than any invocation.
+/// How long a run owns its creditor without renewal: longer than any invocation.
 const LEASE: Duration = Duration::from_mins(16);
 
-/// A step that reads is begun only with this much time left; otherwise a new invocation goes on.
+/// A step that reads starts only with this much time left; otherwise a new invocation continues.
 const STEP_TIME: Duration = Duration::from_secs(30);
 
-/// A run that fails is resumed by the sweep this often: with a sweep every ten minutes, for an hour.
+/// How often the sweep resumes a failing run: with a sweep every ten minutes, for an hour.
 const MAX_FAILURES: u32 = 6;
 
 /// What comes after a step.
@@ -32,62 +32,62 @@ const MAX_FAILURES: u32 = 6;
 pub(super) enum Stepped {
     /// Another step.
     Next,
-    /// Nothing: the run is finished.
+    /// The run is finished.
     Finished,
-    /// An operator's word.
+    /// An operator's confirmation.
     AwaitsConfirmation,
 }
 
-/// A run: where it stands, and its steps. It is its own checkpoint, so a step that is taken again changes nothing that it already did.
+/// A run: its progress and its steps. It is its own checkpoint, and repeating a step has no second effect.
 pub(super) trait Run:
     Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync
 {
     /// Its task.
     const TASK: TaskName;
 
-    /// Where a new run begins.
+    /// The state of a new run.
     async fn begin(context: &RunContext<'_>, task: &Task) -> Result<Self, FlowError>;
 
-    /// Whether a task goes on with this run, begun then, instead of beginning a new one.
-    fn goes_on(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool;
+    /// Whether a task continues this run, started at `started_at`, instead of beginning a new one.
+    fn continues(&mut self, task: &Task, started_at: Timestamp, now: Timestamp) -> bool;
 
-    /// Whether somebody asked for just this one: no other run reads the same.
+    /// Whether this very run was requested: no other run reads the same.
     fn was_asked_for(&self) -> bool {
         false
     }
 
-    /// Steps it has to do still, as far as it knows.
+    /// Remaining steps, as far as known.
     fn steps_left(&self) -> u32;
 
-    /// Whether the next step reads anything: it is begun only with time enough.
+    /// Whether the next step reads Sienge: then it starts only with enough time.
     fn reads_next(&self) -> bool {
         true
     }
 
-    /// Of the step that is taken again after an error, the bills up to this one are done.
+    /// After an error in a step: the last bill of it that is done.
     fn done_of_step(&self) -> Option<BillId> {
         None
     }
 
-    /// Takes a step.
+    /// Executes one step.
     async fn step(
         &mut self,
         context: &RunContext<'_>,
         current: &Current<'_>,
     ) -> Result<Stepped, FlowError>;
 
-    /// What an operator reads of it, in Portuguese.
+    /// The text for operators, in Portuguese.
     fn text(&self, state: RunStatus, report: &Report) -> String;
 }
 
-/// A checkpoint: the run's own, and what the driver and the sweep must know of every run.
+/// A checkpoint: the run's own state, and what the driver and the sweep need of every run.
 #[derive(Serialize, Deserialize)]
 struct Saved<R> {
     run: String,
     started_at: Timestamp,
-    /// Waits for an operator.
+    /// Whether it waits for an operator.
     waits: bool,
-    /// Invocations that failed since one went well.
+    /// Failed invocations since the last good one.
     failures: u32,
     /// Steps done.
     steps: u32,
@@ -95,7 +95,7 @@ struct Saved<R> {
     progress: R,
 }
 
-/// Runs a task of a creditor, from where an earlier invocation left it.
+/// Runs a task of a creditor, continuing where an earlier invocation stopped.
 pub(super) async fn drive<R: Run>(
     context: &RunContext<'_>,
     task: &Task,
@@ -120,7 +120,7 @@ pub(super) async fn drive<R: Run>(
                 let text = "Não há batimento aguardando confirmação com este número de execução.";
                 (RunStatus::Failed, text)
             } else {
-                // Requests to resume may come twice.
+                // A request to resume may be delivered twice.
                 (RunStatus::Finished, "A execução a retomar já terminou.")
             };
             Ok(driver_says(context, R::TASK, state, text))
@@ -132,13 +132,13 @@ pub(super) async fn drive<R: Run>(
     }
 }
 
-/// The answer where nothing was run.
+/// The answer when nothing ran.
 fn driver_says(context: &RunContext<'_>, task: TaskName, state: RunStatus, text: &str) -> Summary {
     let summary = Summary::new(task, state, text.to_owned(), Report::default());
     named(context, summary)
 }
 
-/// The right to run one task for one creditor. A dry run has no lease and writes no checkpoint.
+/// The lease on one task of one creditor. A dry run has no lease and writes no checkpoint.
 struct Driver<'a> {
     context: &'a RunContext<'a>,
     task: TaskName,
@@ -150,7 +150,7 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// Takes the right, or `None` when another run has it.
+    /// Takes the lease, or `None` when another run holds it.
     async fn take(context: &'a RunContext<'a>, task: TaskName) -> Result<Option<Self>, FlowError> {
         let mut lease = None;
         if !context.dry_run {
@@ -174,8 +174,8 @@ impl<'a> Driver<'a> {
         }))
     }
 
-    /// Where a run goes on, or where it begins, with the checkpoint written, so that an invocation that dies in its first step leaves
-    /// something to resume. `None` when the one asked for is not there.
+    /// The run to continue, or a new one with its checkpoint written, so that an invocation that dies in its first step leaves
+    /// something to resume. `None` when the requested run does not exist.
     async fn start<R: Run>(&mut self, task: &Task) -> Result<Option<Saved<R>>, FlowError> {
         let asked_for = task.confirm.as_deref().or(task.run.as_deref());
         let saved = match self.resume::<R>(task, asked_for).await? {
@@ -199,8 +199,8 @@ impl<'a> Driver<'a> {
         Ok(Some(saved))
     }
 
-    /// The checkpoint of an unfinished run, if the task goes on with it. With the id of a run, only that one's; without, one of an earlier
-    /// day that the sweep has given up is not gone on with: what it did not read, a new one reads with what came since.
+    /// The checkpoint of an unfinished run, if the task continues it. With a run's id, only that run; without, a run of an earlier
+    /// day that the sweep has given up is not continued: a new run reads what it left, and what came since.
     async fn resume<R: Run>(
         &mut self,
         task: &Task,
@@ -231,20 +231,20 @@ impl<'a> Driver<'a> {
         };
         self.version = version;
         let of_today = business_date(saved.started_at) == context.sync.today;
-        // One that was asked for has another chance.
+        // A run that was requested gets another chance.
         let patience = MAX_FAILURES + u32::from(saved.progress.was_asked_for());
         let is_it = asked_for.map_or(of_today || saved.failures < patience, |run| {
             saved.run == run
         });
-        let goes_on = is_it
+        let continues = is_it
             && saved
                 .progress
-                .goes_on(task, saved.started_at, context.now());
+                .continues(task, saved.started_at, context.now());
         saved.waits = false;
-        Ok(Some(saved).filter(|_| goes_on))
+        Ok(Some(saved).filter(|_| continues))
     }
 
-    /// Takes steps until there are none, the time is over, or one fails.
+    /// Executes steps until there are none left, the time is up, or one fails.
     async fn work<R: Run>(&mut self, saved: &mut Saved<R>) -> Result<RunStatus, FlowError> {
         let context = self.context;
         loop {
@@ -264,7 +264,7 @@ impl<'a> Driver<'a> {
             } else {
                 done.repeated(saved.progress.done_of_step())
             });
-            // A step that failed may have come a part of its way.
+            // A failed step may be partly done.
             if matches!(stepped, Ok(Stepped::Next)) || saved.progress != before {
                 self.save(saved).await?;
             }
@@ -276,7 +276,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Writes the checkpoint after a step, and keeps the right.
+    /// Writes the checkpoint after a step, and renews the lease.
     async fn save<R: Run>(&mut self, saved: &mut Saved<R>) -> Result<(), FlowError> {
         saved.failures = 0;
         saved.steps += 1;
@@ -285,7 +285,7 @@ impl<'a> Driver<'a> {
         self.note_standing(saved).await
     }
 
-    /// Writes into the task history how far the run is, for whoever waits for it.
+    /// Writes the run's progress into the task history, for whoever waits for it.
     async fn note_standing<R: Run>(&self, saved: &Saved<R>) -> Result<(), FlowError> {
         if self.lease.is_none() {
             return Ok(());
@@ -321,7 +321,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Gives the right back.
+    /// Releases the lease.
     async fn release(&mut self) -> Result<(), FlowError> {
         if let Some(lease) = self.lease.take() {
             self.context.store.release(lease).await?;
@@ -329,7 +329,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Writes down how the invocation ended, asks for the next one where there is more to do, and gives the right back.
+    /// Records how the invocation ended, requests the next one if there is more to do, and releases the lease.
     async fn close<R: Run>(
         mut self,
         mut saved: Saved<R>,
@@ -338,7 +338,7 @@ impl<'a> Driver<'a> {
         let (context, task) = (self.context, self.task);
         let (tenant, creditor) = (context.tenant(), context.creditor);
         let result = self.in_view_of_time(&mut saved, result);
-        // Nothing got through, neither will the next call: asking again at once would only be refused again, for hours perhaps.
+        // No call got through, and the next would not either: another invocation at once would only be refused again, perhaps for hours.
         let waits_for_quota = matches!(&result, Err(FlowError::Sienge(error)) if error.is_refused_for_now() || matches!(error, SiengeError::DayIsOver { .. }));
         let (state, text) = match &result {
             Ok(state) => (*state, saved.progress.text(*state, &saved.report)),
@@ -364,7 +364,7 @@ impl<'a> Driver<'a> {
                 }));
             }
             RunStatus::Failed => {
-                // Until the quota is back nothing can be called, and trying costs next to nothing: the sweep goes on trying.
+                // Until the quota is back no call can be made, and trying costs next to nothing: the sweep keeps trying.
                 saved.failures = if waits_for_quota {
                     saved.failures.min(MAX_FAILURES - 1)
                 } else {
@@ -386,7 +386,7 @@ impl<'a> Driver<'a> {
         }
         record(context, &summary, saved.started_at, None).await?;
         if state == RunStatus::Finished {
-            // After the history, so that no run that has ended reads like one that goes on.
+            // After the history, so that no ended run looks like a running one.
             context
                 .store
                 .clear_checkpoint(tenant, creditor, task)
@@ -395,7 +395,7 @@ impl<'a> Driver<'a> {
         self.release().await?;
         if state == RunStatus::Continues {
             let next = Task::continuation(task, tenant, creditor, saved.run);
-            // Not taken: the sweep finds the checkpoint without an owner and asks again.
+            // If it is not accepted, the sweep finds the checkpoint without an owner and requests it again.
             context.bus.publish(&[next.request()]).await?;
         }
         if let Some(metric) = metric_of(state, task) {
@@ -404,7 +404,7 @@ impl<'a> Driver<'a> {
         Ok(summary)
     }
 
-    /// How a run stands that came out of time in the middle of a step: the next invocation repeats the step.
+    /// The result of running out of time within a step: the next invocation repeats the step.
     fn in_view_of_time<R>(
         &self,
         saved: &mut Saved<R>,
@@ -417,8 +417,8 @@ impl<'a> Driver<'a> {
             Err(FlowError::Sienge(error @ SiengeError::Deadline { .. }))
                 if self.moved || saved.failures + 1 < MAX_FAILURES =>
             {
-                tracing::info!(tenant = %self.context.tenant(), creditor = %self.context.creditor, task = self.task.as_str(), %error, "out of time in a step; it is repeated");
-                // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated for ever.
+                tracing::info!(tenant = %self.context.tenant(), creditor = %self.context.creditor, task = self.task.as_str(), %error, "out of time within a step; it will be repeated");
+                // Without a finished step it counts as a failure: a step longer than an invocation must not be repeated forever.
                 saved.failures += u32::from(!self.moved);
                 Ok(RunStatus::Continues)
             }
@@ -429,7 +429,7 @@ impl<'a> Driver<'a> {
                 ))
             }
             Ok(RunStatus::Continues) if !self.moved => {
-                // Nor must an invocation too short for any step ask for the next one for ever.
+                // Nor must an invocation too short for any step request the next one forever.
                 saved.failures += 1;
                 Ok(RunStatus::Continues)
             }
@@ -437,7 +437,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// What becomes of a run that failed, in Portuguese.
+    /// What happens next to a failed run, in Portuguese.
     fn next_step<R>(&self, saved: &Saved<R>, waits_for_quota: bool) -> &'static str {
         if self.lease.is_none() {
             "invoque de novo"
@@ -453,7 +453,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// What counts an invocation that ended so; nothing counts one that goes on.
+/// The metric for an invocation that ended in this state; none when the run continues.
 const fn metric_of(state: RunStatus, task: TaskName) -> Option<Metric> {
     match (state, task) {
         (RunStatus::Continues, _) => None,
@@ -464,8 +464,8 @@ const fn metric_of(state: RunStatus, task: TaskName) -> Option<Metric> {
     }
 }
 
-/// Cuts the first of the windows, where it has more days than the smallest and could not be read for its answer's size. Any other error
-/// is given back.
+/// Cuts the first window, if it is longer than the smallest and its answer was too large. Any other error
+/// is returned.
 pub(super) fn cut_first(
     context: &RunContext<'_>,
     windows: &mut Vec<Window>,
@@ -487,7 +487,7 @@ pub(super) fn cut_first(
     Ok(())
 }
 
-/// Reads a checkpoint; answers its version with it.
+/// Reads a checkpoint and its version.
 fn read<R: DeserializeOwned>(
     found: Option<Checkpoint<Value>>,
 ) -> Result<Option<(u64, Saved<R>)>, StoreError> {
@@ -500,7 +500,7 @@ fn read<R: DeserializeOwned>(
 }
 
 /// The run that left a checkpoint and has no living invocation; `None` when there is none, when it waits
-/// for an operator, or when it failed so often that the next schedule or an operator must see to it.
+/// for an operator, or when it failed so often that it is left to the next schedule or an operator.
 pub(super) async fn orphan(
     store: &dyn RunStore,
     tenant: &TenantId,

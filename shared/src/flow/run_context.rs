@@ -1,4 +1,4 @@
-//! What a run works with, and which run it is.
+//! What a run works with, and its identity.
 
 use serde_json::json;
 
@@ -13,11 +13,11 @@ use crate::sync::BillSync;
 pub struct RunContext<'a> {
     /// The creditor.
     pub creditor: CreditorId,
-    /// Report and write nothing: no lease, no checkpoint, no history.
+    /// Whether nothing is written: no lease, no checkpoint, no history.
     pub dry_run: bool,
-    /// Brings its bills up to date.
+    /// Brings the creditor's bills up to date.
     pub sync: &'a BillSync,
-    /// What is no installment.
+    /// Everything that is not an installment.
     pub records: &'a dyn RunRecords,
     /// Leases, checkpoints, cursors, history.
     pub store: &'a dyn RunStore,
@@ -36,7 +36,7 @@ impl RunContext<'_> {
         self.sync.now()
     }
 
-    /// When the last run of a task began that succeeded.
+    /// When the last successful run of a task began.
     pub(super) async fn last_success(
         &self,
         task: TaskName,
@@ -46,18 +46,18 @@ impl RunContext<'_> {
     }
 }
 
-/// Which run is going on.
+/// The current run.
 pub(super) struct Current<'a> {
     /// Its id.
     pub(super) id: &'a str,
     /// When it began.
     pub(super) started_at: Timestamp,
-    /// What its finished steps did.
+    /// What the finished steps did.
     pub(super) report: &'a Report,
 }
 
 impl Current<'_> {
-    /// Notes that the run succeeded: the next one looks at what changed since it began.
+    /// Notes the run's success: the next one reads what changed since this one began.
     pub(super) async fn succeeded(
         &self,
         context: &RunContext<'_>,
@@ -72,7 +72,7 @@ impl Current<'_> {
         Ok(())
     }
 
-    /// Tells the bus that the run finished. Not taken: the step fails and is taken again, so that nobody misses it.
+    /// Publishes the end of the run. If the bus does not accept it, the step fails and is repeated, so that nobody misses it.
     pub(super) async fn publish_finished(
         &self,
         context: &RunContext<'_>,

@@ -1,5 +1,5 @@
-//! What runs, webhooks and the sweep keep between invocations. The store implements these for the functions; the simulation implements
-//! them in memory.
+//! What runs, webhooks and the sweep store between invocations. The store implements these ports for the functions, the simulation
+//! implements them in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::store::{
 /// Leases, checkpoints, cursors and the task history.
 #[async_trait]
 pub trait RunStore: Send + Sync {
-    /// Takes the right to run a task of a creditor; see [`Store::acquire_lease`].
+    /// Takes the lease on a task of a creditor; see [`Store::acquire_lease`].
     async fn acquire(
         &self,
         tenant: &TenantId,
@@ -30,14 +30,14 @@ pub trait RunStore: Send + Sync {
         length: Duration,
         now: Timestamp,
     ) -> Result<Acquired, StoreError>;
-    /// Prolongs it; [`StoreError::Conflict`] means that another run has taken it.
+    /// Renews it; [`StoreError::Conflict`] means that another run has taken it.
     async fn renew(
         &self,
         lease: &mut Lease,
         length: Duration,
         now: Timestamp,
     ) -> Result<(), StoreError>;
-    /// Gives it back.
+    /// Releases it.
     async fn release(&self, lease: Lease) -> Result<(), StoreError>;
     /// The checkpoint of a task of a creditor.
     async fn checkpoint(
@@ -46,7 +46,7 @@ pub trait RunStore: Send + Sync {
         creditor: CreditorId,
         task: TaskName,
     ) -> Result<Option<Checkpoint<Value>>, StoreError>;
-    /// Saves one over that of a version, 0 when there is none; answers the new version.
+    /// Replaces the checkpoint of a version (0: there is none); returns the new version.
     async fn save_checkpoint(
         &self,
         tenant: &TenantId,
@@ -56,21 +56,21 @@ pub trait RunStore: Send + Sync {
         content: &Value,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
-    /// Forgets it.
+    /// Deletes it.
     async fn clear_checkpoint(
         &self,
         tenant: &TenantId,
         creditor: CreditorId,
         task: TaskName,
     ) -> Result<(), StoreError>;
-    /// When the last run of a task began that succeeded.
+    /// When the last successful run of a task began.
     async fn last_success(
         &self,
         tenant: &TenantId,
         creditor: CreditorId,
         task: TaskName,
     ) -> Result<Option<Timestamp>, StoreError>;
-    /// Notes that a run which began then succeeded.
+    /// Notes the success of a run that began at an instant.
     async fn succeeded(
         &self,
         tenant: &TenantId,
@@ -78,7 +78,7 @@ pub trait RunStore: Send + Sync {
         task: TaskName,
         began: Timestamp,
     ) -> Result<(), StoreError>;
-    /// Writes into the task history how a run stands.
+    /// Writes a run's progress into the task history.
     async fn note_run(
         &self,
         run: &RunStart,
@@ -88,7 +88,7 @@ pub trait RunStore: Send + Sync {
         expected_end: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError>;
-    /// Keeps some bills of a run for its last stage, under a number.
+    /// Stores some bills of a run for its last stage, under a number.
     async fn put_removals(
         &self,
         tenant: &TenantId,
@@ -97,14 +97,14 @@ pub trait RunStore: Send + Sync {
         bills: &[BillId],
         now: Timestamp,
     ) -> Result<(), StoreError>;
-    /// The bills kept under a number.
+    /// The bills stored under a number.
     async fn removals(
         &self,
         tenant: &TenantId,
         run: &str,
         chunk: u32,
     ) -> Result<Option<Vec<BillId>>, StoreError>;
-    /// Forgets all bills kept of a run.
+    /// Deletes all stored bills of a run.
     async fn clear_removals(&self, tenant: &TenantId, run: &str) -> Result<(), StoreError>;
 }
 
@@ -230,12 +230,12 @@ impl RunStore for Store {
 /// Stored webhooks.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Webhooks by their keys; those that are not there any more are left out, and one that cannot be read is an error of its own.
+    /// Webhooks by key; missing ones are left out, and an unreadable one is an error of its own.
     async fn webhooks(
         &self,
         keys: &[JournalKey],
     ) -> Result<Vec<Result<StoredWebhook, StoreError>>, StoreError>;
-    /// Notes what became of webhooks; answers those that could not be noted.
+    /// Finishes webhooks; returns those that could not be.
     async fn finish(&self, finishes: &[Finish], now: Timestamp) -> Vec<(JournalKey, StoreError)>;
     /// A tenant's webhooks whose contract was not found.
     async fn unmatched(
@@ -243,7 +243,7 @@ pub trait Journal: Send + Sync {
         tenant: &TenantId,
         most: usize,
     ) -> Result<Vec<PendingWebhook>, StoreError>;
-    /// Webhooks that came in a period and are still to be processed.
+    /// Webhooks received in a period and still pending.
     async fn pending(
         &self,
         from: Timestamp,
@@ -283,16 +283,16 @@ impl Journal for Store {
     }
 }
 
-/// Committed events that nobody published yet.
+/// Committed events that are not published yet.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Those that were committed before an instant.
+    /// The events committed before an instant.
     async fn unpublished(
         &self,
         before: Timestamp,
         most: usize,
     ) -> Result<Vec<UnpublishedEvent>, StoreError>;
-    /// Takes events out.
+    /// Removes published events.
     async fn mark_published(
         &self,
         tenant: &TenantId,
@@ -322,13 +322,13 @@ impl Outbox for Store {
 /// Everything of a creditor's portfolio that is not an installment, as runs read it.
 #[async_trait]
 pub trait RunRecords: Send + Sync {
-    /// What changed since a day. Answers the bills of the contracts that were cancelled.
+    /// Reads what changed since a day. Returns the bills of cancelled contracts.
     async fn changed_since(
         &self,
         creditor: CreditorId,
         since: Date,
     ) -> Result<BTreeSet<BillId>, FlowError>;
-    /// One step of reading everything; answers the next one.
+    /// One step of reading everything; returns the next one.
     async fn all(&self, creditor: CreditorId, step: AllRecords) -> Result<AllRecords, FlowError>;
     /// The SPC state of late installments.
     async fn credit_bureau(&self, creditor: CreditorId) -> Result<(), FlowError>;

@@ -1,4 +1,4 @@
-//! The runs of one creditor, over what they work with.
+//! The runs of one creditor.
 
 use super::import::Import;
 use super::reconcile::Reconciliation;
@@ -24,7 +24,7 @@ pub async fn import(context: &RunContext<'_>, task: &Task) -> Result<Summary, Fl
     Ok(summary)
 }
 
-/// Reconciles everything, from the checkpoint of an earlier invocation if there is one.
+/// Reconciles everything, continuing from the checkpoint of an earlier invocation if there is one.
 pub async fn reconcile(context: &RunContext<'_>, task: &Task) -> Result<Summary, FlowError> {
     drive::<Reconciliation>(context, task).await
 }

@@ -17,10 +17,10 @@ use crate::ids::{CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
 use crate::sienge::{Client, ClientConfig, Priority};
 use crate::store::{JournalCalls, SharedQuota};
-use crate::sync::{BillSync, Clock, Portfolio, Ports, RunningReport};
+use crate::sync::{BillSync, InvocationClock, Portfolio, Ports, RunningReport};
 
-/// Kept back from an invocation's time to write the checkpoint and the calls down: this much, or a quarter of what is left
-/// when that is less, so that a short time-out still leaves time to work.
+/// Reserved at the end of an invocation for the checkpoint and the call log: this much, or a quarter of the time left
+/// if that is less, so that a short time-out still leaves time to work.
 const MARGIN: Duration = Duration::from_secs(10);
 const MARGIN_SHARE: u32 = 4;
 
@@ -34,17 +34,17 @@ pub struct Session {
     pub creditors: Arc<BTreeMap<CreditorId, CreditorSettings>>,
     /// The adapters.
     pub adapters: Adapters,
-    /// The Sienge client, its calls counted and written down.
+    /// The Sienge client, with its quota and call log.
     pub sienge: Client,
     /// Civil date in America/Sao_Paulo when the invocation began.
     pub today: Date,
-    /// Report and write nothing to the portfolio.
+    /// Whether nothing is written to the portfolio.
     pub dry_run: bool,
     /// Brings its bills up to date.
     pub sync: BillSync,
     /// Everything of its portfolio that is not an installment.
     pub(super) records: Arc<SessionRecords>,
-    /// Its agreements, as far as they need no read of bills.
+    /// Its agreements, for everything that needs no read of bills.
     pub(super) agreements: Arc<Agreements>,
     calls: Arc<JournalCalls>,
     time: Arc<InvocationTime>,
@@ -56,7 +56,7 @@ struct InvocationTime {
     deadline: Instant,
 }
 
-impl Clock for InvocationTime {
+impl InvocationClock for InvocationTime {
     fn now(&self) -> Timestamp {
         (self.clock)()
     }
@@ -67,7 +67,7 @@ impl Clock for InvocationTime {
 }
 
 impl Session {
-    /// Opens a tenant's session; `deadline` is the end of the invocation. Its calls to Sienge are those of a batch.
+    /// Opens a tenant's session; `deadline` is the end of the invocation. Its calls to Sienge have batch priority.
     pub async fn open(
         adapters: &Adapters,
         tenant: &TenantId,
@@ -77,7 +77,7 @@ impl Session {
         Self::open_as(Priority::Batch, adapters, tenant, dry_run, deadline).await
     }
 
-    /// The same with its calls to Sienge at a priority.
+    /// The same with another priority for its calls to Sienge.
     pub async fn open_as(
         priority: Priority,
         adapters: &Adapters,
@@ -169,7 +169,7 @@ impl Session {
         })
     }
 
-    /// The creditor, or a clear error.
+    /// The creditor; an error says how to register it.
     pub fn creditor(&self, id: CreditorId) -> Result<&CreditorSettings, FlowError> {
         self.creditors.get(&id).ok_or_else(|| {
             FlowError::NotConfigured(format!(
@@ -193,7 +193,7 @@ impl Session {
         })
     }
 
-    /// Time left before the invocation must be closing.
+    /// Time left until the invocation must close.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.time.time_left()
@@ -205,7 +205,7 @@ impl Session {
         self.time.now()
     }
 
-    /// Writes down the calls to Sienge that are still in memory. Call it at the end of the invocation, whatever happened.
+    /// Writes the calls to Sienge that are still in memory. Call it at the end of the invocation, whatever happened.
     pub async fn close(&self) {
         self.calls.flush().await;
     }
@@ -264,7 +264,7 @@ async fn connect(
     )?)
 }
 
-/// When an invocation that begins now and ends at `end` must be closing.
+/// When an invocation that starts now and ends at `end` must close.
 fn working_until(now: Instant, end: Instant) -> Instant {
     let left = end.saturating_duration_since(now);
     now + left.saturating_sub(MARGIN.min(left / MARGIN_SHARE))

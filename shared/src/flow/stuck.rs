@@ -1,4 +1,4 @@
-//! What is stuck is put back to work: webhooks that nobody processed, events that nobody published, runs that have a checkpoint and no
+//! Recovery of what is stuck: unprocessed webhooks, unpublished events, runs with a checkpoint but no
 //! living owner.
 
 use std::collections::BTreeMap;
@@ -13,27 +13,27 @@ use crate::aws::{Bus, BusEvent, InboxMessage, Requeue};
 use crate::calendar::Timestamp;
 use crate::ids::{CreditorId, TenantId};
 
-/// A webhook still pending after this long is stuck: its message was never sent, or was lost.
+/// A webhook pending for this long is stuck: its message was never sent, or was lost.
 const STUCK_MINUTES: i64 = 2;
 /// The schedule in template.yaml.
 const SWEEP_EVERY_MINUTES: i64 = 10;
-/// Older ones expire with the journal before their turn comes again.
+/// Older ones expire from the journal before their next turn.
 const OLDEST_PENDING_MINUTES: i64 = 90 * 24 * 60;
-/// Webhooks of one age queued again, and events published again, in one sweep.
+/// Most webhooks of one age queued again, and most events published again, in one sweep.
 const AT_ONCE: usize = 10_000;
-/// Events published in one go.
+/// Events per publication.
 const PUBLISHED_AT_ONCE: usize = 100;
 
-/// What was committed or accepted before this instant, and is not done, is stuck.
+/// Whatever was committed or accepted before this instant and is not done is stuck.
 #[must_use]
 pub fn stuck_since(now: Timestamp) -> Timestamp {
     now.checked_sub(SignedDuration::from_mins(STUCK_MINUTES))
         .unwrap_or(now)
 }
 
-/// Queues what is stuck again; how much by tenant. What the queue did not take stays pending for the next sweep.
+/// Queues stuck webhooks again; returns how many, by tenant. What the queue does not accept stays pending for the next sweep.
 ///
-/// Each age that has its turn is asked for by itself, the youngest first: an old backlog, however large, hides nothing newer.
+/// Each age whose turn it is has its own query, the youngest first: an old backlog, however large, does not hide newer webhooks.
 pub async fn requeue(
     journal: &dyn Journal,
     inbox: &dyn Requeue,
@@ -63,7 +63,7 @@ pub async fn requeue(
 }
 
 /// The ages in minutes, from and to, at which a stuck webhook is queued again: in its first twenty minutes, then for one sweep at
-/// ages that double (a sweep may be late by a minute), so that a backlog that lasts is not multiplied by every sweep.
+/// doubling ages (a sweep may be late by a minute), so that a lasting backlog is not multiplied by every sweep.
 fn turns() -> impl Iterator<Item = (i64, i64)> {
     let doubled = (1..).map(|turn| SWEEP_EVERY_MINUTES << turn);
     let later = doubled
@@ -72,7 +72,7 @@ fn turns() -> impl Iterator<Item = (i64, i64)> {
     std::iter::once((STUCK_MINUTES, 2 * SWEEP_EVERY_MINUTES)).chain(later)
 }
 
-/// Publishes events that were committed before an instant and that nobody published; how many by tenant.
+/// Publishes events committed before an instant and not published yet; returns how many, by tenant.
 pub async fn publish_outbox(
     outbox: &dyn Outbox,
     bus: &dyn Bus,
@@ -96,7 +96,7 @@ pub async fn publish_outbox(
     Ok(published)
 }
 
-/// What asks for the rest of each of a creditor's runs that died.
+/// The tasks that continue a creditor's dead runs.
 pub async fn continuations(
     store: &dyn RunStore,
     tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! What a function answers to whoever invoked it from the console: Portuguese, readable as it is.
+//! The answer to a caller at the console: Portuguese and readable as it is.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ pub enum RunStatus {
     /// Everything was done.
     #[serde(rename = "concluído")]
     Finished,
-    /// The time ran out; a new invocation goes on from the checkpoint.
+    /// The time ran out; a new invocation continues from the checkpoint.
     #[serde(rename = "continua")]
     Continues,
     /// The circuit breaker stopped it: removals wait for an explicit confirmation.
@@ -20,16 +20,16 @@ pub enum RunStatus {
     /// It failed; running it again resumes from the checkpoint.
     #[serde(rename = "falhou")]
     Failed,
-    /// Another run of the same task is going on for this creditor.
+    /// Another run of the same task is in progress for this creditor.
     #[serde(rename = "já em execução")]
     AlreadyRunning,
-    /// Asked for one run per creditor.
+    /// One run per creditor was requested.
     #[serde(rename = "solicitado")]
     Requested,
 }
 
 impl RunStatus {
-    /// How the text of a run that can go on in another invocation says it.
+    /// The word for it in the text of a run that can continue in another invocation.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Continues => "em andamento",
@@ -38,7 +38,7 @@ impl RunStatus {
     }
 }
 
-/// What a function answers of a run. Who reads it begins at the top: how it ended, what happened, what to do next.
+/// The summary of a run, with the important things first: how it ended, what happened, what to do next.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// How it ended.
@@ -47,7 +47,7 @@ pub struct Summary {
     /// What happened, in a sentence or two.
     #[serde(rename = "resumo")]
     pub text: String,
-    /// The event to send in order to confirm or go on.
+    /// The event to send to confirm or continue.
     #[serde(rename = "proximoPasso", skip_serializing_if = "Option::is_none")]
     pub next_event: Option<serde_json::Value>,
     /// Task.

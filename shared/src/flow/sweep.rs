@@ -1,4 +1,4 @@
-//! The sweep ("varredura"): every ten minutes what is stuck is put back to work.
+//! The sweep ("varredura"): recovers what is stuck, every ten minutes.
 
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ use crate::ids::{CreditorId, TenantId};
 use crate::store::{self, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
 
-/// A daily run of a creditor is behind when it did not succeed for so long: a day, and what a run may take.
+/// A creditor's daily run is behind when it has not succeeded for this long: a day, plus the duration of a run.
 const DAILY_HOURS: i64 = 26;
-/// The same of the weekly reconciliation.
+/// The same for the weekly reconciliation.
 const WEEKLY_HOURS: i64 = 8 * 24;
 
 /// What a sweep did for one tenant.
@@ -26,7 +26,7 @@ struct Swept {
     resumed: usize,
     expired: usize,
     tended: usize,
-    /// Creditors whose runs are behind: found, not mended.
+    /// Creditors whose runs are behind: only reported.
     behind: usize,
 }
 
@@ -40,7 +40,7 @@ impl Swept {
         self.behind += other.behind;
     }
 
-    /// Whether anything was put back to work.
+    /// Whether anything was recovered.
     fn did_something(self) -> bool {
         Self { behind: 0, ..self } != Self::default()
     }
@@ -65,12 +65,12 @@ impl Swept {
     }
 }
 
-/// Puts back what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days; sees to the
-/// agreements that something is due of.
+/// Recovers what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days; processes
+/// due agreements.
 pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, FlowError> {
     let now = (adapters.clock)();
     let before = stuck_since(now);
-    // The queue's trouble must not keep the other repairs waiting.
+    // A failing queue must not block the other repairs.
     let (journal, inbox) = (&adapters.store, &*adapters.inbox);
     let mut by_tenant: BTreeMap<TenantId, Swept> = BTreeMap::new();
     match requeue(journal, inbox, now).await {
@@ -80,7 +80,7 @@ pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, Fl
             }
         }
         Err(error) => {
-            tracing::error!(%error, "stuck webhooks not queued; the next sweep tries again");
+            tracing::error!(%error, "stuck webhooks not queued; the next sweep will try again");
         }
     }
     for (tenant, published) in publish_outbox(&adapters.store, &*adapters.bus, before).await? {
@@ -90,7 +90,7 @@ pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, Fl
         match sweep_tenant(adapters, &tenant, now).await {
             Ok(swept) => by_tenant.entry(tenant).or_default().add(swept),
             Err(error) => {
-                tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep tries again");
+                tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep will try again");
             }
         }
     }
@@ -100,12 +100,14 @@ pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, Fl
                 by_tenant.entry(tenant).or_default().tended += tended;
             }
         }
-        Err(error) => tracing::error!(%error, "agreements not seen to; the next sweep tries again"),
+        Err(error) => {
+            tracing::error!(%error, "agreements not processed; the next sweep will try again");
+        }
     }
     let mut all = Swept::default();
     for (tenant, swept) in &by_tenant {
         all.add(*swept);
-        // One that found nothing is told by the metric only: a record each ten minutes for each tenant would say nothing.
+        // A sweep that found nothing has only its metric: a record every ten minutes per tenant would be noise.
         if swept.did_something()
             && let Err(error) = record(adapters, tenant, *swept, now).await
         {
@@ -174,14 +176,14 @@ async fn record(
     Ok(())
 }
 
-/// Deadlines of unmatched webhooks, and runs that have a checkpoint but no living owner.
+/// Handles deadlines of unmatched webhooks, and runs with a checkpoint but no living owner.
 async fn sweep_tenant(
     adapters: &Adapters,
     tenant: &TenantId,
     now: Timestamp,
 ) -> Result<Swept, FlowError> {
     let creditors = adapters.store.creditors(tenant).await?;
-    // The webhook names no creditor, so the longest of the tenant's deadlines applies.
+    // A webhook names no creditor, so the longest of the tenant's deadlines applies.
     let days = creditors
         .values()
         .map(|creditor| creditor.unused_webhook_days)
@@ -217,7 +219,7 @@ async fn sweep_tenant(
     })
 }
 
-/// The runs of a creditor that did not succeed for too long. One without its first load has none.
+/// The creditor's runs that have not succeeded for too long. A creditor without its first load has none.
 async fn runs_behind(
     adapters: &Adapters,
     tenant: &TenantId,
@@ -238,7 +240,7 @@ async fn runs_behind(
     Ok(behind(last, now))
 }
 
-/// The same of the last successes of import, redundancy and reconciliation.
+/// The same, given the last successes of import, redundancy and reconciliation.
 fn behind(
     [import, redundancy, reconciliation]: [Option<Timestamp>; 3],
     now: Timestamp,
@@ -246,7 +248,7 @@ fn behind(
     let Some(reconciled) = reconciliation else {
         return Vec::new();
     };
-    // A reconciliation reads more than the daily runs do.
+    // A reconciliation covers the daily runs, too.
     let daily = |last: Option<Timestamp>| last.map_or(reconciled, |last| last.max(reconciled));
     let due = [
         (TaskName::Import, daily(import), DAILY_HOURS),

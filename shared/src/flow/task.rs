@@ -1,4 +1,4 @@
-//! A run that a function is asked for, as it travels on the bus.
+//! The request for a run, as it travels on the bus.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use crate::aws::BusEvent;
 use crate::calendar::Date;
 use crate::ids::{CreditorId, TenantId};
 
-/// Detail type of a task asked for through the bus.
+/// Detail type of a task requested through the bus.
 pub const TASK_REQUESTED: &str = "task.requested";
 
-/// A run that a function is asked for. Every field is optional: without any it is of every active tenant and creditor.
+/// The request for a run. Every field is optional: without any it concerns every active tenant and creditor.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
-    /// Which task; set on the bus, where rules route by it.
+    /// The task; set on the bus, where rules route by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskName>,
     /// Only this tenant.
@@ -22,13 +22,13 @@ pub struct Task {
     /// Only this creditor (a company's id in Sienge); needs `tenant`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creditor: Option<CreditorId>,
-    /// Import and redundancy: look at what changed since this day instead of since the last success.
+    /// Import and redundancy: read what changed since this day instead of since the last success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Date>,
     /// Report and write nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// Reconciliation: the run whose removals are confirmed.
+    /// Reconciliation: the run whose removals the operator confirms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
     /// The run to continue; set by Ponte itself.
@@ -67,7 +67,7 @@ impl TaskName {
 }
 
 impl Task {
-    /// What asks for the rest of a run.
+    /// The task that continues a run.
     #[must_use]
     pub fn continuation(
         task: TaskName,
@@ -85,7 +85,7 @@ impl Task {
         }
     }
 
-    /// The bus event that asks for this task.
+    /// The bus event that requests this task.
     #[must_use]
     pub fn request(&self) -> BusEvent {
         BusEvent {

@@ -1,4 +1,4 @@
-//! One tenant's messages of a batch: their webhooks are loaded, processed and finished in the journal.
+//! One tenant's messages of a batch: loads their webhooks, processes them and finishes them in the journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ pub const MAX_DELIVERIES: u32 = 5;
 /// A message as the queue delivered it.
 #[derive(Debug, Clone)]
 pub struct Delivered {
-    /// The queue's id, named again when the message failed.
+    /// The queue's id, returned if the message fails.
     pub message_id: String,
     /// What it points at.
     pub message: InboxMessage,
-    /// How often it was delivered, this time included.
+    /// How often it was delivered, including this time.
     pub deliveries: u32,
 }
 
@@ -31,7 +31,7 @@ impl Delivered {
     }
 }
 
-/// One tenant's messages, and the webhooks that they point at.
+/// One tenant's messages and their webhooks.
 pub struct TenantBatch<'a> {
     tenant: &'a TenantId,
     journal: &'a dyn Journal,
@@ -42,7 +42,7 @@ pub struct TenantBatch<'a> {
 }
 
 impl<'a> TenantBatch<'a> {
-    /// Loads the webhooks that wait to be processed. One that is not there any more (it expired) is done with; one that can't be read back
+    /// Loads the pending webhooks. A missing one (it expired) is finished; one that cannot be read back
     /// fails alone.
     pub async fn load(
         tenant: &'a TenantId,
@@ -66,7 +66,7 @@ impl<'a> TenantBatch<'a> {
         })
     }
 
-    /// Whether nothing waits.
+    /// Whether nothing is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -78,7 +78,7 @@ impl<'a> TenantBatch<'a> {
         self.failed
     }
 
-    /// Brings up to date what the webhooks point at, and finishes those that did not fail. Answers the messages that failed.
+    /// Brings up to date what the webhooks point at, and finishes those that did not fail. Returns the messages that failed.
     pub async fn apply(mut self, sync: &BillSync) -> Result<Vec<String>, FlowError> {
         let (tenant, journal) = (self.tenant, self.journal);
         let processed = sync.process(&self.waiting, false).await;
@@ -110,7 +110,7 @@ impl<'a> TenantBatch<'a> {
     }
 }
 
-/// The webhooks that wait to be processed, and the messages whose webhook can't be read back, with the reason.
+/// The pending webhooks, and the messages whose webhook cannot be read back, with the reason.
 async fn load<'a>(
     journal: &dyn Journal,
     messages: &'a [Delivered],
@@ -132,14 +132,14 @@ async fn load<'a>(
             }
         }
     }
-    // A failed one comes again only when an operator moved it out of the dead-letter queue.
+    // A failed one comes again only when an operator has moved it out of the dead-letter queue.
     let waits = |stored: &StoredWebhook| {
         !matches!(stored.state, WebhookState::Done | WebhookState::Rejected)
     };
     Ok((readable.into_iter().filter(waits).collect(), damaged))
 }
 
-/// Writes the outcomes into the journal; a webhook that failed stays pending. One that could not be noted is only done once more.
+/// Writes the outcomes into the journal; a failed webhook stays pending. One whose outcome could not be written is simply processed again.
 pub(super) async fn finish(
     journal: &dyn Journal,
     processed: &BTreeMap<JournalKey, Processed>,
@@ -183,8 +183,8 @@ fn finished(key: &JournalKey, processed: &Processed) -> Option<Finish> {
     })
 }
 
-/// What will not get better by itself is noted on its last delivery, so that the sweep leaves the webhook to the dead-letter queue and the
-/// operator. With each message the arrival that failed, where it is known.
+/// Gives up webhooks with lasting errors on their last delivery, so that the sweep leaves them to the dead-letter queue and the
+/// operator. Each message comes with the arrival that failed, where known.
 pub(super) async fn give_up<'a>(
     journal: &dyn Journal,
     tenant: &TenantId,
@@ -213,6 +213,6 @@ pub(super) async fn give_up<'a>(
         now,
     );
     for (key, error) in journal.finish(&finishes, now).await {
-        tracing::error!(%tenant, key = key.0, %error, "failed webhook not noted in the journal; the sweep will queue it again");
+        tracing::error!(%tenant, key = key.0, %error, "failed webhook not marked in the journal; the sweep will queue it again");
     }
 }

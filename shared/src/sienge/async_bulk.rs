@@ -3,20 +3,20 @@
 use serde::Deserialize;
 
 use super::bulk_income::{IncomeRow, IncomeWindow, income_call};
-use super::call::{Call, encoded};
+use super::call::{SiengeCall, encoded};
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{text, whole};
 use super::pages::{self, Rows};
 
-/// A job Sienge is working on; its identifier may be kept between invocations.
+/// A job in progress at Sienge; its identifier may be stored between invocations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsyncJob {
     /// Sienge's identifier.
     pub identifier: String,
 }
 
-/// How far a job is.
+/// The progress of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsyncStatus {
     /// Waiting or being worked on.
@@ -26,7 +26,7 @@ pub enum AsyncStatus {
         /// Number of chunks.
         chunks: u32,
     },
-    /// Given up by Sienge, or not known (any more).
+    /// Failed, or no longer known to Sienge.
     Failed,
 }
 
@@ -70,9 +70,9 @@ impl Client {
             })
     }
 
-    /// How far a job is; not known (kept 24 hours) counts as failed.
+    /// The progress of a job; an unknown one (Sienge keeps them for 24 hours) counts as failed.
     pub async fn async_status(&self, job: &AsyncJob) -> Result<AsyncStatus, SiengeError> {
-        let call = Call::bulk(
+        let call = SiengeCall::bulk(
             "ConsultarCargaAssincrona",
             RESOURCE,
             format!("async/{}", encoded(&job.identifier)),
@@ -99,10 +99,10 @@ impl Client {
         })
     }
 
-    /// The rows of one chunk (1 to the number told) of [`Client::start_income`].
+    /// The rows of one chunk (from 1 to the reported number) of [`Client::start_income`].
     pub fn async_income_chunk(&self, job: &AsyncJob, chunk: u32) -> Rows<IncomeRow> {
         let path = format!("async/{}/result/{chunk}", encoded(&job.identifier));
-        let mut call = Call::bulk("BaixarCargaAssincrona", RESOURCE, path);
+        let mut call = SiengeCall::bulk("BaixarCargaAssincrona", RESOURCE, path);
         call.empty_on_404 = false;
         self.bulk_rows(call)
     }

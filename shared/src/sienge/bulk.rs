@@ -2,45 +2,45 @@
 //!
 //! Guarantees: memory does not grow with the answer: one row is held, of at most [`ROW_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`], and the worst
 //! takes 12 MB; an answer whose rows are held until its end is bounded as a whole, and the worst takes 40 MB (measured in
-//! `tests/sienge_memory.rs`). An answer that does not end is left when the call's time is over. Before the first row the call is repeated like any other, afterwards
-//! never: a failing stream ends with `Err`, the rows before it were real, and the caller asks for the same window again.
+//! `tests/sienge_memory.rs`). An endless answer is dropped when the call's time is over. Before the first row the call is repeated like any other,
+//! afterwards never: a failing stream ends with `Err`, the rows before it are valid, and the caller requests the same window again.
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::elements::{ELEMENTS_LIMIT, elements};
 use super::error::SiengeError;
 use super::lenient::one_of;
 use super::pages::Rows;
 use super::split::{ROW_LIMIT_BYTES, RowSplitter, SplitError};
-use super::transport::Opened;
+use super::transport::OpenResponse;
 
 /// Most bytes of rows that are held until the end of their answer: a hundred bills with 120 installments are 14 MB.
 const HELD_LIMIT_BYTES: usize = 32 * 1024 * 1024;
-/// Most rows of such an answer and elements in them: those of the hundred bills are some 50,000.
+/// Most rows of such an answer, plus the elements in them: a hundred bills have some 50,000.
 const HELD_ELEMENTS_LIMIT: usize = 100_000;
 
-struct Reader {
+struct BulkReader {
     client: Client,
-    call: Call,
+    call: SiengeCall,
     attempt: u32,
-    answer: Option<Answer>,
+    answer: Option<BulkAnswer>,
     rows: u64,
     held: Held,
     done: bool,
 }
 
-struct Answer {
-    opened: Opened,
+struct BulkAnswer {
+    opened: OpenResponse,
     chunk: Bytes,
     splitter: RowSplitter,
     first_row: Option<String>,
 }
 
-impl Reader {
+impl BulkReader {
     async fn next<T: DeserializeOwned>(&mut self) -> Option<Result<T, SiengeError>> {
         while !self.done {
             match self.turn().await {
@@ -79,7 +79,7 @@ impl Reader {
                 opened.note.end(None).await;
                 return Ok(None);
             }
-            self.answer = Some(Answer {
+            self.answer = Some(BulkAnswer {
                 opened,
                 chunk: Bytes::new(),
                 splitter: RowSplitter::default(),
@@ -132,7 +132,7 @@ impl Reader {
     }
 }
 
-/// What was read of an answer.
+/// What was read of an answer so far.
 #[derive(Default)]
 struct Held {
     bytes: usize,
@@ -140,9 +140,9 @@ struct Held {
 }
 
 impl Held {
-    /// Adds a row, unless it takes too much memory, or all do that are held.
-    fn add(&mut self, call: &Call, row: &str) -> Result<(), SiengeError> {
-        // An element takes two bytes at least: only the largest of rows must be looked through.
+    /// Adds a row, unless it or all held rows together take too much memory.
+    fn add(&mut self, call: &SiengeCall, row: &str) -> Result<(), SiengeError> {
+        // An element takes at least two bytes: only the largest rows need counting.
         if !call.held && row.len() <= 2 * ELEMENTS_LIMIT {
             return Ok(());
         }
@@ -190,8 +190,11 @@ fn split_error(resource: &'static str, rows: u64, error: SplitError) -> SiengeEr
 
 impl Client {
     /// The rows of a bulk answer.
-    pub(super) fn bulk_rows<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Rows<T> {
-        let reader = Reader {
+    pub(super) fn bulk_rows<T: DeserializeOwned + Send + 'static>(
+        &self,
+        call: SiengeCall,
+    ) -> Rows<T> {
+        let reader = BulkReader {
             client: self.clone(),
             call,
             attempt: 1,

@@ -1,8 +1,8 @@
-//! A group of bills, read in bulk. One that Sienge refuses, or does not answer about in time, is read in halves until the bill that is the
-//! reason stands alone.
+//! A group of bills, read in bulk. A group that Sienge refuses, or does not answer in time, is read in halves until the bill that causes it
+//! stands alone.
 //!
-//! Guarantees: each bill is answered; a bill that Sienge refuses, or has no answer about, fails alone, and the others of its group are read; the calls that this
-//! takes are bounded, and what was read before they ended, or before the quota or the time did, is kept. A group whose answer would take
+//! Guarantees: each bill gets an answer; a bill that Sienge refuses, or does not answer for, fails alone, and the others of its group are read. The
+//! number of calls is bounded; when they, the quota or the time run out, what was read so far is kept. A group whose answer would take
 //! too much memory is read in halves, too.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,16 +16,16 @@ use super::facts::{group, income_facts, unknown_bill};
 use crate::ids::BillId;
 use crate::portfolio::{Coverage, Observation};
 
-/// What came of a bill.
+/// The result for one bill.
 type Seen = (BillId, Result<Observation, SiengeError>);
 
-/// Times a bulk answer that broke after its first row is asked for again.
+/// How often a bulk answer that broke off after its first row is requested again.
 const RESTARTS: u32 = 2;
-/// Calls at most for the parts of a refused group: three bills that Sienge refuses among a hundred are found.
+/// Most calls for the parts of a refused group: enough to find three refused bills among a hundred.
 const PART_CALLS: usize = 40;
-/// After so many of them without an answer Sienge fails whatever it is asked for.
+/// After this many calls without an answer, Sienge fails whatever the request.
 const FRUITLESS_CALLS: usize = 6;
-/// The same of a group that it does not find: that mostly means what it says.
+/// The same for a group that is not found, which is mostly true.
 const FRUITLESS_SEARCHES: usize = 2;
 
 impl Client {
@@ -52,22 +52,22 @@ impl Client {
         }
     }
 
-    /// A group that was refused, in parts.
+    /// Reads a refused group in parts.
     async fn read_apart(
         &self,
         bills: &[BillId],
         refusal: SiengeError,
     ) -> Result<Vec<Seen>, SiengeError> {
-        tracing::warn!(bills = bills.len(), error = %refusal, "a group of bills was refused: it is read in parts");
+        tracing::warn!(bills = bills.len(), error = %refusal, "a group of bills was refused; reading it in parts");
         let once = self.without_repeats();
         let is_missing = matches!(refusal, SiengeError::NotFound { .. });
         let patience = match &refusal {
             SiengeError::NotFound { .. } => FRUITLESS_SEARCHES,
             refusal if refusal.is_transient() || is_too_much(refusal) => FRUITLESS_CALLS,
-            // What is refused for what it asks is told apart, however much of it there is.
+            // Bills refused for themselves are isolated, however many there are.
             _ => PART_CALLS,
         };
-        let mut parts = Parts::of(bills);
+        let mut parts = GroupParts::of(bills);
         let mut seen = Vec::new();
         let mut refused = Vec::new();
         let mut calls = 0;
@@ -84,7 +84,7 @@ impl Client {
                     answered = true;
                     seen.extend(answers);
                 }
-                // In a group that is refused for something else, "not found" means what it says.
+                // In a group refused for another reason, "not found" is true.
                 Err(SiengeError::NotFound { .. }) if !is_missing => {
                     answered = true;
                     seen.extend(part.iter().map(|bill| (*bill, Ok(unknown_bill(*bill)))));
@@ -110,7 +110,7 @@ impl Client {
                         .map(|bill| (*bill, Ok(unknown_bill(*bill))))
                         .collect());
                 }
-                // Every part is refused because Sienge is in trouble, and not for what it is asked.
+                // Every part is refused because Sienge is in trouble, not because of the request.
                 None if refusal.is_transient() || is_too_much(&refusal) => return Err(refusal),
                 None => {}
             }
@@ -123,7 +123,7 @@ impl Client {
         seen.extend(left.into_iter().map(|bill| match &stopped {
             Some(error) => (bill, Err(error.clone())),
             None if is_missing && !answered => (bill, Ok(unknown_bill(bill))),
-            None => (bill, Err(SiengeError::NotToldApart { bill })),
+            None => (bill, Err(SiengeError::NotIsolated { bill })),
         }));
         Ok(seen)
     }
@@ -145,7 +145,7 @@ impl Client {
                 }
             }
         }
-        // A row that names no bill is of one that was asked for: none of them is told whole then.
+        // A row without a bill belongs to one of those requested: then none of them is complete.
         let astray = odd.iter().find(|row| row.bill.is_none()).map(|row| row.why);
         let seen = group(
             read,
@@ -170,10 +170,10 @@ impl Client {
     }
 }
 
-/// The parts of a group that are to be read, the largest first.
-struct Parts<'a>(VecDeque<&'a [BillId]>);
+/// The parts of a group still to be read, the largest first.
+struct GroupParts<'a>(VecDeque<&'a [BillId]>);
 
-impl<'a> Parts<'a> {
+impl<'a> GroupParts<'a> {
     fn of(bills: &'a [BillId]) -> Self {
         let mut parts = Self(VecDeque::new());
         parts.halve(bills);
@@ -194,7 +194,7 @@ fn is_late(error: &SiengeError) -> bool {
     matches!(error, SiengeError::Timeout { .. })
 }
 
-/// Whether an answer takes too much memory: that of fewer bills may not.
+/// Whether an answer takes too much memory: one for fewer bills may fit.
 fn is_too_much(error: &SiengeError) -> bool {
     matches!(
         error,
@@ -202,7 +202,7 @@ fn is_too_much(error: &SiengeError) -> bool {
     )
 }
 
-/// Whether an answer broke off, so that another one may be whole.
+/// Whether an answer broke off, so that another may be complete.
 fn is_broken(error: &SiengeError) -> bool {
     matches!(
         error,
@@ -214,7 +214,7 @@ fn is_broken(error: &SiengeError) -> bool {
     )
 }
 
-/// What a refusal says of a bill that was asked for by itself; `others_answered`: Sienge is well.
+/// What a refusal means for a bill requested alone; `others_answered`: Sienge works.
 fn alone(bill: BillId, error: SiengeError, others_answered: bool) -> Seen {
     let outcome = match error {
         SiengeError::NotFound { .. } => Ok(unknown_bill(bill)),

@@ -4,7 +4,7 @@ use futures::{StreamExt, stream};
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::choice::BILLS_PER_CALL;
 use super::client::Client;
 use super::lenient::{amount, balance, date, flag, id, list, object, original, text, whole};
@@ -120,7 +120,7 @@ pub struct IncomeReceipt {
     pub sequential_number: Option<i64>,
 }
 
-/// What the period of [`IncomeWindow`] is about.
+/// Which date the period of [`IncomeWindow`] refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IncomeSelection {
     /// The bill's issue date.
@@ -151,7 +151,7 @@ pub struct IncomeWindow {
     pub from: Date,
     /// Last day.
     pub to: Date,
-    /// What the days are about.
+    /// Which date they refer to.
     pub by: IncomeSelection,
     /// Of one company.
     pub company: Option<CreditorId>,
@@ -161,8 +161,8 @@ pub struct IncomeWindow {
 
 pub(super) const RESOURCE: &str = "bulk-data/income";
 
-pub(super) fn income_call(window: &IncomeWindow) -> Call {
-    Call::bulk("ConsultarParcelasPeriodo", RESOURCE, "income")
+pub(super) fn income_call(window: &IncomeWindow) -> SiengeCall {
+    SiengeCall::bulk("ConsultarParcelasPeriodo", RESOURCE, "income")
         .with("startDate", window.from)
         .with("endDate", window.to)
         .with("selectionType", window.by.code())
@@ -170,28 +170,28 @@ pub(super) fn income_call(window: &IncomeWindow) -> Call {
         .with_some("changeStartDate", window.changed_since)
 }
 
-/// Asks for every installment of some bills.
-pub(super) fn bills_call(bills: &[BillId]) -> Call {
+/// Requests every installment of some bills.
+pub(super) fn bills_call(bills: &[BillId]) -> SiengeCall {
     let only = if let [bill] = bills {
         Some(*bill)
     } else {
         None
     };
-    Call::bulk("ConsultarParcelasTitulos", RESOURCE, "income/by-bills")
+    SiengeCall::bulk("ConsultarParcelasTitulos", RESOURCE, "income/by-bills")
         .with_list("billsIds", bills)
         .about(only)
 }
 
 impl Client {
-    /// The installments of a period, in no particular order. The first `Err` ends the stream; ask for the window again then.
+    /// The installments of a period, in no particular order. The first `Err` ends the stream; then request the window again.
     pub fn income(&self, window: &IncomeWindow) -> Rows<IncomeRow> {
         self.bulk_rows(income_call(window))
     }
 
-    /// Every installment of the bills, asked for in calls of [`BILLS_PER_CALL`], one after the other. Bills that Sienge
+    /// Every installment of the bills, in sequential calls of [`BILLS_PER_CALL`]. Bills that Sienge
     /// does not know yield no row. The first `Err` ends the stream.
     pub fn income_by_bills(&self, bills: &[BillId]) -> Rows<IncomeRow> {
-        let calls: Vec<Call> = bills.chunks(BILLS_PER_CALL).map(bills_call).collect();
+        let calls: Vec<SiengeCall> = bills.chunks(BILLS_PER_CALL).map(bills_call).collect();
         let waiting = (self.clone(), calls.into_iter(), None::<Rows<IncomeRow>>);
         stream::unfold(waiting, |(client, mut calls, mut current)| async move {
             loop {
@@ -199,7 +199,7 @@ impl Client {
                     && let Some(row) = rows.next().await
                 {
                     if row.is_err() {
-                        // The rest is not asked for.
+                        // The rest is not requested.
                         calls = Vec::new().into_iter();
                     }
                     return Some((row, (client, calls, current)));

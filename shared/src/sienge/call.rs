@@ -1,4 +1,4 @@
-//! What is called, and its address with and without what is personal.
+//! One call's request, and its address with and without personal values.
 
 use reqwest::Method;
 
@@ -6,12 +6,12 @@ use super::mask;
 use super::ports::Lane;
 use crate::ids::BillId;
 
-/// What is called.
+/// The request of one call.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    /// Method name as operators know it.
+pub(super) struct SiengeCall {
+    /// The method's name for operators.
     pub method: &'static str,
-    /// Sienge's name of the resource, for messages.
+    /// Sienge's name for the resource, used in messages.
     pub resource: &'static str,
     pub lane: Lane,
     pub verb: Method,
@@ -20,15 +20,15 @@ pub(super) struct Call {
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Vec<u8>>,
     pub bill: Option<BillId>,
-    /// A bulk 404 says "no rows"; not so where the address names a thing that must be there.
+    /// Whether a bulk 404 means "no rows"; not where the address names a thing that must exist.
     pub empty_on_404: bool,
-    /// What it asks for can be asked for in parts: no answer in time is not waited for again, and for half of the time there is at most.
+    /// Whether it can be divided: then a time-out is not repeated, and the call waits for at most half of the time left.
     pub divisible: bool,
-    /// The rows of a bulk answer are held until its end: it is bounded as a whole, and not only row by row.
+    /// Whether a bulk answer's rows are held until its end: then it is bounded as a whole, not only row by row.
     pub held: bool,
 }
 
-impl Call {
+impl SiengeCall {
     /// A GET under `/v1`.
     pub fn rest(method: &'static str, resource: &'static str, path: impl AsRef<str>) -> Self {
         Self::new(
@@ -89,13 +89,13 @@ impl Call {
         self.with(name, list.join(","))
     }
 
-    /// Names the contract it is about.
+    /// Sets the bill it concerns.
     pub fn about(mut self, bill: impl Into<Option<BillId>>) -> Self {
         self.bill = bill.into();
         self
     }
 
-    /// The address; `shown` masks the personal values for people to read.
+    /// The address; `shown` masks personal values.
     pub fn url(&self, base: &str, shown: bool) -> String {
         let mut url = format!("{base}{}", self.path);
         for (index, (name, value)) in self.query.iter().enumerate() {
@@ -112,7 +112,7 @@ impl Call {
     }
 }
 
-/// Percent-encodes a query value or path segment; commas stay, as Sienge's lists want them.
+/// Percent-encodes a query value or path segment; commas stay, as Sienge's lists require.
 pub(super) fn encoded(value: &str) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(value.len());

@@ -1,22 +1,22 @@
-//! Which source to ask about a bill: the REST reads or the bulk read by bills. Pure.
+//! Which source to read a bill from: REST or bulk by bills. Pure.
 
 use super::ports::Remaining;
 use crate::ids::{BillId, CustomerId};
 
-/// Bills asked for in one bulk call: about 1 KB of address, far below every gateway's limit.
+/// Bills in one bulk call: about 1 KB of address, far below every gateway's limit.
 pub const BILLS_PER_CALL: usize = 100;
 
-/// A bill to look at.
+/// A bill to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BillRead {
     /// The bill.
     pub bill: BillId,
-    /// Its customer, when known; a bill of which nothing is known is asked for in bulk.
+    /// Its customer, when known; an unknown bill is read in bulk.
     pub customer: Option<CustomerId>,
-    /// Whether the boletos are of interest; only the REST reads tell them.
+    /// Whether the boletos are wanted; only REST has them.
     pub boleto: bool,
-    /// Which source told it the first time, when it is read again.
-    pub told_by: Option<Source>,
+    /// The source of the first read, for a second one.
+    pub answered_by: Option<Source>,
 }
 
 /// Where an observation comes from.
@@ -30,25 +30,25 @@ pub enum Source {
 
 /// Which reads go where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct ReadPlan {
     /// By REST.
     pub rest: Vec<BillRead>,
     /// By bulk.
     pub bulk: Vec<BillRead>,
 }
 
-/// REST calls for one bill.
+/// REST calls per bill.
 const REST_CALLS_PER_BILL: u64 = 3;
-/// Boletos may take this share of what REST has left, in millionths.
+/// The share of the remaining REST quota that reads for boletos may take, in millionths.
 const BOLETO_SHARE: u64 = 500_000;
 
-/// Chooses by what is left of the minute's and the day's quotas: the source that takes the smaller share of its own.
+/// Chooses the source that takes the smaller share of what is left of its own minute's and day's quota.
 ///
-/// Few bills with a known customer, or whose boletos are wanted, go by REST; many, or unknown ones, in bulk. Where one
+/// Few bills with a known customer, or with boletos wanted, go by REST; many, or unknown ones, in bulk. When one
 /// quota is used up, the other serves as far as it goes.
 #[must_use]
-pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
-    let mut plan = Plan::default();
+pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
+    let mut plan = ReadPlan::default();
     let (wanting, rest): (Vec<BillRead>, Vec<BillRead>) =
         reads.iter().partition(|look| look.boleto);
     let (others, unknown): (Vec<BillRead>, Vec<BillRead>) =
@@ -61,7 +61,7 @@ pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
             plan.bulk.push(look);
         }
     }
-    // Where a bulk call is made anyway, the others ride along for nothing.
+    // A bulk call that is made anyway takes the others along for free.
     let cheaper_by_rest =
         rest_share(plan.rest.len() + others.len(), remaining) < bulk_share(others.len(), remaining);
     if plan.bulk.is_empty() && cheaper_by_rest {
@@ -77,14 +77,14 @@ pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> Plan {
     plan
 }
 
-/// Chooses for a second, independent read: the source that did not tell the first time, as far as its quota goes.
+/// Chooses for a second, independent read: the source that did not answer the first, as far as its quota goes.
 #[must_use]
-pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> Plan {
-    let mut plan = Plan::default();
+pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
+    let mut plan = ReadPlan::default();
     let bulk_is_open = bulk_share(reads.len(), remaining) != u64::MAX;
     let mut room = rest_room(remaining);
     for look in reads {
-        let wanted = match look.told_by {
+        let wanted = match look.answered_by {
             Some(Source::Bulk) => Source::Rest,
             None if reads.len() <= 3 => Source::Rest,
             Some(Source::Rest) | None => Source::Bulk,
@@ -147,7 +147,7 @@ mod tests {
                 bill: BillId(bill),
                 customer: Some(CustomerId(1)),
                 boleto: false,
-                told_by: None,
+                answered_by: None,
             })
             .collect()
     }
@@ -190,7 +190,7 @@ mod tests {
             bill: BillId(7),
             customer: None,
             boleto: true,
-            told_by: None,
+            answered_by: None,
         };
         let plan = choose_source(&[look], ULTIMATE);
         assert_eq!((plan.rest.len(), plan.bulk.len()), (1, 0));
@@ -252,7 +252,15 @@ mod tests {
     #[test]
     fn a_confirmation_asks_the_other_source() {
         let look = reads(1)[0];
-        let plan = |told_by, remaining| choose_other(&[BillRead { told_by, ..look }], remaining);
+        let plan = |answered_by, remaining| {
+            choose_other(
+                &[BillRead {
+                    answered_by,
+                    ..look
+                }],
+                remaining,
+            )
+        };
         assert_eq!(plan(Some(Source::Bulk), ULTIMATE).rest.len(), 1);
         assert_eq!(plan(Some(Source::Rest), ULTIMATE).bulk.len(), 1);
         assert_eq!(plan(None, ULTIMATE).rest.len(), 1);

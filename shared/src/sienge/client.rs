@@ -1,4 +1,4 @@
-//! The client: where Sienge is, who we are, and how patient we are.
+//! The client: Sienge's address, our credentials, time-outs and retries.
 //!
 //! Guarantees: credentials travel only to the configured address, over TLS (or in the clear to this machine and private
 //! networks), are never printed, and redirections are not followed.
@@ -14,16 +14,16 @@ use tokio::time::Instant;
 use super::error::SiengeError;
 use super::ports::{CallLog, CredentialSource, Lane, Priority, Quota};
 
-/// How long to wait for what.
+/// Time-outs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Establishing a connection.
     pub connect: Duration,
-    /// Silence of a REST call: until the headers, and between two pieces of the body.
+    /// Longest silence of a REST call: until the headers, and between two chunks of the body.
     pub read: Duration,
-    /// Silence of a bulk call, which Sienge computes before it answers.
+    /// Longest silence of a bulk call, which Sienge computes before it answers.
     pub read_bulk: Duration,
-    /// Waiting for one call in all; the time the reader of a stream takes between rows does not count.
+    /// Longest wait for one call in total; the time a stream's consumer takes between rows does not count.
     pub total: Duration,
 }
 
@@ -47,16 +47,16 @@ impl Timeouts {
     }
 }
 
-/// How often and how slowly a call is repeated.
+/// Retries and their pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Attempts in all.
+    /// Attempts in total.
     pub attempts: u32,
     /// Longest first pause; doubles with each attempt, each pause drawn between nothing and it (full jitter).
     pub base: Duration,
     /// Longest pause.
     pub cap: Duration,
-    /// The pause after a 429 that names none: Sienge's window is a minute.
+    /// The pause after a 429 without `Retry-After`: Sienge's window is a minute.
     pub rate_limit_wait: Duration,
 }
 
@@ -115,7 +115,7 @@ pub struct Client {
     pub(super) inner: Arc<Inner>,
     pub(super) priority: Priority,
     pub(super) deadline: Option<Instant>,
-    /// Whether a call that failed is made again; one that Sienge limited is in any case.
+    /// Whether a failed call is repeated; after a 429 it always is.
     pub(super) repeats: bool,
 }
 
@@ -138,7 +138,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The HTTP client to share between all Sienge clients of a process: connection pool, TLS, no redirections, no proxy.
+/// The HTTP client shared by all Sienge clients of a process: connection pool, TLS, no redirections, no proxy.
 pub fn http_client(timeouts: Timeouts) -> Result<reqwest::Client, SiengeError> {
     reqwest::Client::builder()
         .connect_timeout(timeouts.connect)
@@ -177,14 +177,14 @@ impl Client {
         })
     }
 
-    /// The same client on behalf of somebody else.
+    /// The same client with another priority.
     #[must_use]
     pub fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// The same client, which makes each call once.
+    /// The same client without retries.
     pub(super) fn without_repeats(&self) -> Self {
         Self {
             repeats: false,
@@ -192,7 +192,7 @@ impl Client {
         }
     }
 
-    /// The same client, whose calls end before the deadline (the invocation's end less a margin).
+    /// The same client with a deadline for its calls (the invocation's end less a margin).
     #[must_use]
     pub fn with_deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
@@ -200,7 +200,7 @@ impl Client {
     }
 }
 
-/// The address without a trailing slash; refuses what would send credentials in the clear to the internet.
+/// The address without a trailing slash; refuses one that would send credentials over the internet in the clear.
 fn base_address(text: &str) -> Result<String, SiengeError> {
     let url = Url::parse(text.trim())
         .map_err(|_| SiengeError::Configuration("a URL da API não é um endereço"))?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, text};
@@ -30,12 +30,16 @@ pub struct Company {
 impl Client {
     /// Every company.
     pub fn companies(&self) -> Rows<Company> {
-        self.rows(Call::rest("ConsultarEmpresas", "companies", "companies"))
+        self.rows(SiengeCall::rest(
+            "ConsultarEmpresas",
+            "companies",
+            "companies",
+        ))
     }
 
     /// One company.
     pub async fn company(&self, company: CreditorId) -> Result<Option<Company>, SiengeError> {
-        self.fetch_one(&Call::rest(
+        self.fetch_one(&SiengeCall::rest(
             "ConsultarEmpresa",
             "companies",
             format!("companies/{company}"),

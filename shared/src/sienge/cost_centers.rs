@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, text};
@@ -15,7 +15,7 @@ pub struct CostCenter {
     /// Id.
     #[serde(deserialize_with = "id")]
     pub id: Option<i64>,
-    /// Name, without the stray blanks production has.
+    /// Name, without the stray blanks of production.
     #[serde(deserialize_with = "text")]
     pub name: Option<String>,
     /// Company.
@@ -29,7 +29,7 @@ pub struct CostCenter {
 impl Client {
     /// Every cost centre, in no particular order.
     pub fn cost_centers(&self) -> Rows<CostCenter> {
-        self.rows(Call::rest(
+        self.rows(SiengeCall::rest(
             "ConsultarCentrosCusto",
             "cost-centers",
             "cost-centers",
@@ -38,7 +38,7 @@ impl Client {
 
     /// One cost centre.
     pub async fn cost_center(&self, cost_center: i64) -> Result<Option<CostCenter>, SiengeError> {
-        self.fetch_one(&Call::rest(
+        self.fetch_one(&SiengeCall::rest(
             "ConsultarCentroCusto",
             "cost-centers",
             format!("cost-centers/{cost_center}"),

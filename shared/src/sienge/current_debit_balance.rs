@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, date, id, list, text};
@@ -11,7 +11,7 @@ use crate::ids::BillId;
 use crate::money::Cents;
 use crate::portfolio::Document;
 
-/// A bill's present balance. The three lists have one shape; in which of them an installment is says whether it is owed.
+/// A bill's present balance: three lists of one shape; the list an installment is in says whether it is owed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct DebitBalance {
@@ -42,7 +42,7 @@ pub struct DebitInstallment {
     /// Number as shown (`2/120`).
     #[serde(deserialize_with = "text")]
     pub installment_number: Option<String>,
-    /// Due date, where the tenant's version tells it.
+    /// Due date, where the tenant's version returns it.
     #[serde(deserialize_with = "date")]
     pub due_date: Option<Date>,
     /// Condition type (`PM`).
@@ -66,7 +66,7 @@ pub struct DebitInstallment {
 }
 
 impl DebitBalance {
-    /// The installments that are owed, late ones first.
+    /// The owed installments, late ones first.
     pub fn owed(&self) -> impl Iterator<Item = &DebitInstallment> {
         self.due_installments
             .iter()
@@ -77,7 +77,7 @@ impl DebitBalance {
 pub(super) const RESOURCE: &str = "current-debit-balance";
 
 impl Client {
-    /// A bill's present balance on a date; none when Sienge does not know the document, or the bill under it.
+    /// A bill's present balance on a date; none when Sienge does not know the document, or no such bill under it.
     ///
     /// `document` is a CPF (11 digits) or a CNPJ (14 digits or letters); `correct_annual` is "corrigir parcela anual" (6.1.2).
     pub async fn current_debit_balance(
@@ -92,7 +92,7 @@ impl Client {
         } else {
             "cnpj"
         };
-        let call = Call::rest("ConsultarSaldoDevedorPresente", RESOURCE, RESOURCE)
+        let call = SiengeCall::rest("ConsultarSaldoDevedorPresente", RESOURCE, RESOURCE)
             .with(parameter, document.as_str())
             .with("numberTitle", bill)
             .with("correctionDate", on)

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, balance, date, flag, id, list, number, original, text};
@@ -103,7 +103,7 @@ impl Client {
         customer: CustomerId,
         bill: Option<BillId>,
     ) -> Result<Vec<StatementBill>, SiengeError> {
-        let call = Call::rest("ConsultarExtratoCliente", RESOURCE, RESOURCE)
+        let call = SiengeCall::rest("ConsultarExtratoCliente", RESOURCE, RESOURCE)
             .with("customerId", customer)
             .with_some("billReceivableId", bill)
             .with("includeSubJudice", true)

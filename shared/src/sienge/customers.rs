@@ -1,9 +1,9 @@
-//! Customers (clientes) with their contacts. What is personal is never printed.
+//! Customers (clientes) with their contacts. Personal data is never printed.
 
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, date, flag, id, list, object, personal, text};
@@ -122,7 +122,7 @@ pub struct Address {
     /// CEP.
     #[serde(deserialize_with = "personal")]
     pub zip_code: Option<Personal>,
-    /// The one for mail.
+    /// Whether it is the postal address.
     #[serde(deserialize_with = "flag")]
     pub mail: Option<bool>,
 }
@@ -161,16 +161,16 @@ pub struct CustomerFilter {
     pub modified_after: Option<Date>,
     /// Changed on or before.
     pub modified_before: Option<Date>,
-    /// Rows to leave out at the beginning: those that were read before.
+    /// Rows to skip: those already read.
     pub skip: usize,
 }
 
 impl Client {
-    /// The customers that fit, newest registration first.
+    /// The matching customers, newest registration first.
     pub fn customers(&self, filter: &CustomerFilter) -> Rows<Customer> {
         self.rows_after(
             filter.skip,
-            Call::rest("ConsultarClientes", "customers", "customers")
+            SiengeCall::rest("ConsultarClientes", "customers", "customers")
                 .with_some("cpf", filter.cpf.as_ref().map(Personal::as_str))
                 .with_some("cnpj", filter.cnpj.as_ref().map(Personal::as_str))
                 .with_some("enterpriseId", filter.enterprise)
@@ -181,7 +181,7 @@ impl Client {
 
     /// One customer. Sienge documents no 404 here: a 400 means "not found" too.
     pub async fn customer(&self, customer: CustomerId) -> Result<Option<Customer>, SiengeError> {
-        let call = Call::rest(
+        let call = SiengeCall::rest(
             "ConsultarCliente",
             "customers",
             format!("customers/{customer}"),

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::lenient::{amount, date, flag, id, ids, list, text, whole};
 use super::pages::Rows;
@@ -71,10 +71,10 @@ pub struct DefaulterInstallment {
 }
 
 impl Client {
-    /// The defaulters of a company, those sent to SPC/Serasa included.
+    /// The defaulters of a company, including those sent to SPC/Serasa.
     pub fn defaulters(&self, company: CreditorId, due_until: Option<Date>) -> Rows<DefaulterRow> {
         self.bulk_rows(
-            Call::bulk(
+            SiengeCall::bulk(
                 "ConsultarInadimplentes",
                 "bulk-data/defaulters-receivable-bills",
                 "defaulters-receivable-bills",

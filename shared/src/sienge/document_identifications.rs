@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::call::{Call, encoded};
+use super::call::{SiengeCall, encoded};
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::text;
@@ -27,7 +27,7 @@ impl Client {
         code: &DocumentType,
     ) -> Result<Option<DocumentIdentification>, SiengeError> {
         let path = format!("document-identifications/{}", encoded(code.as_str()));
-        self.fetch_one(&Call::rest(
+        self.fetch_one(&SiengeCall::rest(
             "ConsultarTipoDocumento",
             "document-identifications",
             path,

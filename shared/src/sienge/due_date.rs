@@ -1,19 +1,19 @@
-//! A new due date for an installment.
+//! Changing the due date of an installment.
 
 use jiff::civil::Date;
 use reqwest::Method;
 use serde::Serialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::receivable_bills::RESOURCE;
 use crate::ids::{BillId, InstallmentId};
 
-/// What became of a new due date.
+/// The result of a due date change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DueDateChange {
-    /// The installment has it; its collection is open again, so that a new boleto can be registered.
+    /// Changed; the installment's collection is open again, so that a new boleto can be registered.
     Done,
     /// 422: refused, as for an installment with receipts or a date before today.
     Refused,
@@ -28,8 +28,8 @@ struct NewDueDate {
 }
 
 impl Client {
-    /// Gives an installment a new due date, which makes its registered boleto void. Not repeated after an unclear answer: read the
-    /// installment before asking again, for the same date asked for twice would void the boleto registered in between.
+    /// Changes an installment's due date, which voids its registered boleto. Not repeated after an unclear answer: read the
+    /// installment first, because a second request for the same date would void the boleto registered in between.
     pub async fn change_due_date(
         &self,
         bill: BillId,
@@ -40,7 +40,7 @@ impl Client {
             new_due_date: due_on.to_string(),
         };
         let path = format!("{RESOURCE}/{bill}/installments/{installment}/change-due-date");
-        let mut call = Call::rest("AlterarVencimentoParcela", RESOURCE, path).about(bill);
+        let mut call = SiengeCall::rest("AlterarVencimentoParcela", RESOURCE, path).about(bill);
         call.verb = Method::PATCH;
         call.body = Some(
             serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("novo vencimento"))?,

@@ -1,17 +1,17 @@
-//! How many elements of lists a JSON text holds: what reading it takes in memory, however little stands in each.
+//! Counts the list elements in a JSON text: they decide the memory that reading takes, however small each is.
 //!
-//! `[{},{},...]` takes three bytes of text and some hundred of memory for each element, so a limit in bytes bounds nothing by itself.
+//! `[{},{},...]` takes three bytes of text and about a hundred of memory per element, so a limit in bytes alone bounds nothing.
 
-/// Most elements of lists in a REST answer, or in one row of a bulk answer: 200 rows with 250 each.
+/// Most list elements in a REST answer, or in one row of a bulk answer: 200 rows with 250 each.
 pub(super) const ELEMENTS_LIMIT: usize = 50_000;
-/// Lists and objects one within the other; the documented shapes need six.
+/// Deepest nesting of lists and objects; the documented shapes need six.
 const DEPTH_LIMIT: u32 = 64;
 
-/// The elements of all lists of a JSON text; as many as can be counted where it is nested too deeply to tell.
+/// The elements of all lists in a JSON text; as far as it can be counted when it is nested too deeply.
 pub(super) fn elements(json: &str) -> usize {
     let mut elements: usize = 0;
     let mut depth: u32 = 0;
-    // One bit for each level: whether it is a list.
+    // One bit per level: whether it is a list.
     let mut lists: u64 = 0;
     let mut string = false;
     let mut escaped = false;

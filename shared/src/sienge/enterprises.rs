@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{date, id, text};
@@ -35,7 +35,7 @@ pub struct Enterprise {
     /// Last modification.
     #[serde(deserialize_with = "date")]
     pub modification_date: Option<Date>,
-    /// `ACTIVE`, `INACTIVE_WITH_PENDENCIES`, ...; told by [`Client::enterprise`] only.
+    /// `ACTIVE`, `INACTIVE_WITH_PENDENCIES`, ...; only from [`Client::enterprise`].
     #[serde(deserialize_with = "text")]
     pub cost_center_status: Option<String>,
 }
@@ -44,7 +44,7 @@ impl Client {
     /// Every enterprise, of one company or of all.
     pub fn enterprises(&self, company: Option<CreditorId>) -> Rows<Enterprise> {
         self.rows(
-            Call::rest("ConsultarEmpreendimentos", "enterprises", "enterprises")
+            SiengeCall::rest("ConsultarEmpreendimentos", "enterprises", "enterprises")
                 .with_some("companyId", company),
         )
     }
@@ -54,7 +54,7 @@ impl Client {
         &self,
         enterprise: EnterpriseId,
     ) -> Result<Option<Enterprise>, SiengeError> {
-        self.fetch_one(&Call::rest(
+        self.fetch_one(&SiengeCall::rest(
             "ConsultarEmpreendimento",
             "enterprises",
             format!("enterprises/{enterprise}"),

@@ -1,7 +1,7 @@
-//! What can go wrong towards Sienge, in words an operator may read.
+//! What can go wrong with Sienge, worded for operators.
 //!
-//! Guarantees: no message holds a credential, a name, a document or any other value Sienge sent; at most the name of the
-//! resource, of a field, and the ids of the bill and installment.
+//! Guarantees: no message holds a credential, a name, a document or any other value from Sienge; at most the names of the
+//! resource and a field, and the ids of the bill and installment.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::ids::{BillId, InstallmentId};
 
 use super::ports::{Lane, QuotaRefusal};
 
-/// Why a call to Sienge gave no answer we can use.
+/// Why a call to Sienge gave no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SiengeError {
     /// The client's own configuration is wrong.
@@ -20,7 +20,7 @@ pub enum SiengeError {
         "O Sienge recusou as credenciais (401) ao consultar {resource}: confira usuário e senha da API e se o recurso está liberado para este usuário no Painel de Integrações"
     )]
     Credentials {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
     /// 403.
@@ -28,13 +28,13 @@ pub enum SiengeError {
         "O usuário da API não tem permissão para {resource} (403): libere o recurso no Painel de Integrações do Sienge"
     )]
     Permission {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
     /// 400, 405, 409, 415, 422, or a redirection.
     #[error("O Sienge recusou a requisição a {resource} ({status}){}", fields_text(.fields))]
     BadRequest {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
         /// HTTP status.
         status: u16,
@@ -44,31 +44,31 @@ pub enum SiengeError {
     /// 404.
     #[error("{resource}: não encontrado no Sienge (404)")]
     NotFound {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
-    /// A 404 that Sienge did not write: the address leads elsewhere.
+    /// A 404 not written by Sienge: the address leads elsewhere.
     #[error(
         "O endereço da API não respondeu como o Sienge ao consultar {resource} (404): confira a URL da API e o subdomínio"
     )]
     WrongAddress {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
-    /// 429, and the wait did not fit.
+    /// 429, and waiting would take too long.
     #[error("O Sienge limitou as requisições a {resource} (429)")]
     RateLimited {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
-        /// The wait Sienge asked for.
+        /// The wait that Sienge asked for.
         retry_after: Option<Duration>,
     },
-    /// The shared quota has no place in time.
+    /// The shared quota has no call left in time.
     #[error("Cota por minuto do Sienge esgotada ({}); há vaga em {} ms", lane_text(*.lane), .wait.as_millis())]
     QuotaExhausted {
         /// Which quota.
         lane: Lane,
-        /// When a place is free.
+        /// When the next one is free.
         wait: Duration,
     },
     /// The day's package quota is used up.
@@ -77,19 +77,19 @@ pub enum SiengeError {
         /// Which quota.
         lane: Lane,
     },
-    /// The shared counter could not be reached; without it nothing is called.
+    /// The shared counter could not be reached; without it no call is made.
     #[error("O contador de cotas do Sienge não respondeu")]
     QuotaUnavailable,
     /// The invocation's time is over.
     #[error("Tempo da execução esgotado antes de concluir {resource}")]
     Deadline {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
     /// 5xx.
     #[error("O Sienge falhou em {resource} ({status})")]
     Server {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
         /// HTTP status.
         status: u16,
@@ -97,19 +97,19 @@ pub enum SiengeError {
     /// No answer in time.
     #[error("O Sienge não respondeu a tempo em {resource}")]
     Timeout {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
     /// No connection, or it broke before the answer.
     #[error("Sem conexão com o Sienge em {resource}")]
     Connection {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
-    /// The answer ended before its end.
+    /// The answer broke off.
     #[error("A resposta do Sienge em {resource} veio incompleta, após {rows} registro(s)")]
     Truncated {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
         /// Rows read before.
         rows: u64,
@@ -117,45 +117,45 @@ pub enum SiengeError {
     /// The answer is not JSON.
     #[error("A resposta do Sienge em {resource} não é JSON")]
     NotJson {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
     },
     /// The answer is JSON of an unknown shape.
     #[error("A resposta do Sienge em {resource} tem um formato desconhecido ({what})")]
     Shape {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
-        /// What was not as expected.
+        /// What was unexpected.
         what: &'static str,
     },
     /// Sienge reported a failure inside a bulk answer (`api-error`).
     #[error("O Sienge interrompeu a carga {resource} com erro, após {rows} registro(s)")]
     BulkFailed {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
         /// Rows read before.
         rows: u64,
     },
-    /// An answer, or one row of it, beyond every sensible size.
+    /// An answer, or one of its rows, is too large.
     #[error("A resposta do Sienge em {resource} passa do limite de {limit_bytes} bytes")]
     TooLarge {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
         /// The limit.
         limit_bytes: usize,
     },
-    /// More in an answer than was asked for, or more elements than any answer has.
+    /// An answer has more rows than requested, or too many elements.
     #[error("A resposta do Sienge em {resource} traz mais de {limit} itens, o limite para ela")]
     TooMany {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
         /// The limit.
         limit: usize,
     },
-    /// A row lacks a field without which it says nothing, or it is unreadable.
+    /// A row lacks a field it cannot do without, or the field is unreadable.
     #[error("Campo {field} ausente ou ilegível em {resource}{}", place_text(*.bill, *.installment))]
     MissingField {
-        /// Sienge's name of the resource.
+        /// Sienge's name for the resource.
         resource: &'static str,
         /// The field, as Sienge spells it.
         field: &'static str,
@@ -164,7 +164,7 @@ pub enum SiengeError {
         /// The installment, when known.
         installment: Option<InstallmentId>,
     },
-    /// Sienge refuses one bill, and answers about others.
+    /// Sienge refuses one bill and answers for others.
     #[error(
         "O Sienge recusa o título {bill} ({status}): confira se ele existe e se a API o mostra"
     )]
@@ -174,11 +174,11 @@ pub enum SiengeError {
         /// HTTP status.
         status: u16,
     },
-    /// Sienge refuses a group of bills, and this one was not told apart from it yet.
+    /// Sienge refuses a group of bills, and this one has not been isolated yet.
     #[error(
         "O Sienge recusou um grupo de títulos em que está o {bill}; será lido de novo, à parte"
     )]
-    NotToldApart {
+    NotIsolated {
         /// The bill.
         bill: BillId,
     },
@@ -192,19 +192,19 @@ pub enum SiengeError {
     },
 }
 
-/// What to do about a [`SiengeError`].
+/// How to deal with a [`SiengeError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// The same may work later.
+    /// The same call may work later.
     RetryLater,
-    /// Never will work until somebody changes something.
+    /// It will not work until somebody changes something.
     Never,
     /// Sienge does not have it.
     NotFound,
 }
 
 impl SiengeError {
-    /// What to do about it.
+    /// How to deal with it.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
@@ -214,7 +214,7 @@ impl SiengeError {
             | Self::Permission { .. }
             | Self::BadRequest { .. }
             | Self::WrongAddress { .. }
-            // Lasting: the same question gets as large an answer again, and each try takes megabytes and a call of the quota.
+            // Lasting: a repetition gets an answer just as large, at the cost of megabytes and a call of the quota.
             | Self::TooLarge { .. }
             | Self::TooMany { .. }
             | Self::BillRefused { .. }
@@ -231,24 +231,24 @@ impl SiengeError {
             | Self::NotJson { .. }
             | Self::Shape { .. }
             | Self::BulkFailed { .. }
-            | Self::NotToldApart { .. }
+            | Self::NotIsolated { .. }
             | Self::Inconsistent { .. } => Remedy::RetryLater,
         }
     }
 
-    /// The bill the error is about, when it is about one: set it aside and go on with the others.
+    /// The bill that the error concerns, if it is one: set it aside and go on with the others.
     #[must_use]
     pub fn bill(&self) -> Option<BillId> {
         match self {
             Self::MissingField { bill, .. } => *bill,
             Self::Inconsistent { bill }
             | Self::BillRefused { bill, .. }
-            | Self::NotToldApart { bill } => Some(*bill),
+            | Self::NotIsolated { bill } => Some(*bill),
             _ => None,
         }
     }
 
-    /// Whether one of the things a call asks for may be the reason, rather than Sienge, the way to it, or who asks.
+    /// Whether the cause may be one of the requested things, rather than Sienge, the network or our credentials.
     #[must_use]
     pub fn may_be_of_one(&self) -> bool {
         match self {
@@ -266,13 +266,13 @@ impl SiengeError {
         }
     }
 
-    /// Whether it is of the bills that were asked for, and others may be read: Sienge, the way to it, or who asks is not the reason.
+    /// Whether the requested bills are the cause, so that others may be read: not Sienge, the network or our credentials.
     #[must_use]
     pub fn is_of_some_bill(&self) -> bool {
         self.bill().is_some() || self.may_be_of_one() || matches!(self, Self::Timeout { .. })
     }
 
-    /// Whether the quotas are the reason: nothing else will get through for now either.
+    /// Whether a quota is the cause: no other call will get through for now either.
     #[must_use]
     pub fn is_quota(&self) -> bool {
         matches!(
@@ -284,13 +284,13 @@ impl SiengeError {
         )
     }
 
-    /// Whether Sienge (429), or the counter on its behalf, refuses every call for now: a minute mostly, hours at times.
+    /// Whether Sienge (429), or the counter on its behalf, refuses every call for now: usually for a minute, sometimes for hours.
     #[must_use]
     pub fn is_refused_for_now(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::QuotaExhausted { .. })
     }
 
-    /// Whether another attempt at once (after a pause) makes sense.
+    /// Whether another attempt after a pause makes sense.
     pub(super) fn is_transient(&self) -> bool {
         matches!(
             self,

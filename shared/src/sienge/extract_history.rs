@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{balance, date, flag, id, list, object, original, text};
@@ -13,7 +13,7 @@ use super::pages::Rows;
 use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use crate::money::Cents;
 
-/// A bill with its installments that fall into the window.
+/// A bill with its installments in the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ExtractHistoryRow {
@@ -46,7 +46,7 @@ pub struct ExtractHistoryRow {
     pub installments: Vec<ExtractHistoryInstallment>,
 }
 
-/// An id among things that also have a name.
+/// An id; the name beside it is not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Reference {
@@ -79,14 +79,14 @@ pub struct ExtractHistoryInstallment {
     pub installment_situation: Option<String>,
 }
 
-/// What a bill's boletos are.
+/// A bill's boletos.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillBoletos {
     /// Bill.
     pub bill: BillId,
-    /// Customer, when told.
+    /// Customer, when known.
     pub customer: Option<CustomerId>,
-    /// Whether a boleto was generated, for the installments that tell it.
+    /// Whether a boleto was generated, by installment, where known.
     pub boletos: BTreeMap<InstallmentId, bool>,
     /// Day of the rescission (distrato), when there was one.
     pub revoked_on: Option<Date>,
@@ -112,7 +112,7 @@ pub struct ExtractHistoryWindow {
 const RESOURCE: &str = "bulk-data/customer-extract-history";
 
 impl ExtractHistoryRow {
-    /// The boletos; an error when the bill is not told.
+    /// The boletos; an error when the row names no bill.
     pub fn boletos(&self) -> Result<BillBoletos, SiengeError> {
         let bill = self.bill_receivable_id.ok_or(SiengeError::MissingField {
             resource: RESOURCE,
@@ -120,7 +120,7 @@ impl ExtractHistoryRow {
             bill: None,
             installment: None,
         })?;
-        let told = |installment: &ExtractHistoryInstallment| {
+        let boleto_of = |installment: &ExtractHistoryInstallment| {
             Some((
                 InstallmentId(installment.id?),
                 installment.generated_billet?,
@@ -133,17 +133,17 @@ impl ExtractHistoryRow {
                 .as_ref()
                 .and_then(|customer| customer.id)
                 .map(CustomerId),
-            boletos: self.installments.iter().filter_map(told).collect(),
+            boletos: self.installments.iter().filter_map(boleto_of).collect(),
             revoked_on: self.revoked_bill_receivable_date,
         })
     }
 }
 
 impl Client {
-    /// The bills of a window. The first `Err` ends the stream; ask for the window again then.
+    /// The bills of a window. The first `Err` ends the stream; then request the window again.
     pub fn extract_history(&self, window: &ExtractHistoryWindow) -> Rows<ExtractHistoryRow> {
         self.bulk_rows(
-            Call::bulk(
+            SiengeCall::bulk(
                 "ConsultarHistoricoExtrato",
                 RESOURCE,
                 "customer-extract-history",

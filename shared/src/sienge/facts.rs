@@ -1,7 +1,7 @@
 //! From Sienge's rows to the portfolio's facts. Pure.
 //!
-//! Guarantees: the same facts give the same [`crate::portfolio::Fingerprint`] whichever source told them; an installment that lacks
-//! an amount, a date or a settlement type is told as one that could not be read, with the field's name, never as a zero; it hides no other.
+//! Guarantees: the same facts give the same [`crate::portfolio::Fingerprint`] from either source; an installment without
+//! an amount, a date or a settlement type is reported as unreadable, with the field's name, never as a zero; it does not hide others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,33 +13,33 @@ use crate::ids::{BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, Ins
 use crate::money::Cents;
 use crate::portfolio::{
     Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt, SettlementClass,
-    SettlementKind, Unread,
+    SettlementKind, UnreadInstallment,
 };
 
 /// The origin of bills that come from a sales contract.
 const COMMERCIAL: &str = "CO";
 
-/// A row that could not be read in full: what can be said of it still.
+/// A row that could not be read in full: what is still known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OddRow {
-    /// Its bill, when it names one.
+    /// Its bill, if it names one.
     pub bill: Option<BillId>,
     /// Its bill's facts, or why they could not be read.
     pub header: Result<ObservedBill, Oddity>,
     /// Its installment.
     pub shown: Shown,
-    /// Why it is odd.
+    /// What is wrong with it.
     pub why: Oddity,
 }
 
 /// The installment of an odd row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
-    /// Read well: it is the bill that could not be read.
+    /// Readable: the bill's own facts are not.
     Read(ObservedInstallment),
-    /// Named, and no more; with whether nothing of it is open.
+    /// Only its id is known, and whether it has nothing open.
     Unread(InstallmentId, bool),
-    /// Not even named.
+    /// Not even its id is known.
     Unnamed,
 }
 
@@ -54,7 +54,7 @@ impl OddRow {
         }
     }
 
-    /// Whether nothing of its installment is open: then nobody must act on it.
+    /// Whether its installment has nothing open: then nobody needs to act.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         match &self.shown {
@@ -65,7 +65,7 @@ impl OddRow {
     }
 }
 
-/// What is needed, or which field is missing.
+/// A required value, or the name of the missing field.
 fn need<T>(value: Option<T>, field: &'static str) -> Result<T, Oddity> {
     value.ok_or(Oddity::Field(field))
 }
@@ -105,7 +105,7 @@ fn income_header(row: &IncomeRow) -> Result<ObservedBill, Oddity> {
         .receipts_categories
         .iter()
         .find_map(|category| category.cost_center_id);
-    // A commercial bill has an enterprise: a row of it that names none does not tell it.
+    // A commercial bill has an enterprise: a row without one just leaves it out.
     let enterprise = match &row.origin_id {
         Some(origin) if origin.eq_ignore_ascii_case(COMMERCIAL) => {
             cost_center.map(|id| Some(EnterpriseId(id)))
@@ -162,14 +162,14 @@ fn income_receipt(receipt: IncomeReceipt) -> Result<Receipt, Oddity> {
     })
 }
 
-/// A settlement type. A name without a letter or a digit (`-`) is none: nobody could say what it means.
+/// A settlement type. A name without a letter or a digit (`-`) is not one: nobody could classify it.
 fn kind_of(name: Option<String>, field: &'static str) -> Result<SettlementKind, Oddity> {
     let kind = SettlementKind::from(need(name, field)?);
     need(Some(kind).filter(|kind| !kind.id().is_empty()), field)
 }
 
-/// Net and gross, one from the other where that says no more than Sienge did: the gross amount informs only, and where no money
-/// moved there is nothing to be deducted from it.
+/// Net and gross, one derived from the other only where that adds nothing to what Sienge said: the gross amount is informative, and without
+/// money there is nothing to deduct from it.
 fn amounts(
     kind: &SettlementKind,
     net: Option<Cents>,
@@ -187,17 +187,17 @@ fn amounts(
 struct Gathered {
     header: Option<ObservedBill>,
     installments: BTreeMap<InstallmentId, ObservedInstallment>,
-    unread: BTreeMap<InstallmentId, Unread>,
+    unread: BTreeMap<InstallmentId, UnreadInstallment>,
     header_gap: Option<Oddity>,
     gap: Option<Oddity>,
 }
 
 impl Gathered {
-    /// An installment told twice alike is told once; told twice and not alike, it is not known.
+    /// An installment that occurs twice with equal values counts once; with different values it is unreadable.
     fn read(&mut self, row: ObservedInstallment) {
-        let contradicts = |told: &ObservedInstallment| told.fingerprint() != row.fingerprint();
+        let contradicts = |stated: &ObservedInstallment| stated.fingerprint() != row.fingerprint();
         if self.installments.get(&row.id).is_some_and(contradicts) {
-            self.miss(row.id, Oddity::ToldTwice, false);
+            self.miss(row.id, Oddity::Contradictory, false);
         } else if !self.unread.contains_key(&row.id) {
             self.installments.insert(row.id, row);
         }
@@ -209,7 +209,10 @@ impl Gathered {
             .remove(&id)
             .is_some_and(|row| !row.balance.is_zero());
         let settled = settled && !was_open;
-        let unread = self.unread.entry(id).or_insert(Unread { why, settled });
+        let unread = self
+            .unread
+            .entry(id)
+            .or_insert(UnreadInstallment { why, settled });
         unread.settled &= settled;
     }
 
@@ -226,7 +229,7 @@ impl Gathered {
     }
 
     fn observation(self, bill: BillId, coverage: Coverage) -> Observation {
-        // A bill that does not even say whose it is was not told whole.
+        // A bill without its own facts is not complete.
         let gap = self
             .gap
             .or(self.header_gap.filter(|_| self.header.is_none()));
@@ -246,8 +249,8 @@ impl Gathered {
     }
 }
 
-/// Gathers rows by bill, in the order of the bills' ids. Odd rows hide no others of their bill; those that name no bill are not gathered. A bill of
-/// which all rows were read and none names an enterprise has none.
+/// Groups rows by bill, in the order of the bills' ids. Odd rows do not hide others of their bill; rows without a bill are left out. A bill has no
+/// enterprise when all its rows were read and none names one.
 #[must_use]
 pub fn group(
     rows: impl IntoIterator<Item = (BillId, ObservedBill, ObservedInstallment)>,
@@ -280,7 +283,7 @@ pub(super) fn unknown_bill(bill: BillId) -> Observation {
     Observation::empty(bill, Coverage::WholeOnce)
 }
 
-/// The customer the statement must be asked for.
+/// The customer whose statement is needed.
 pub(super) fn customer_of(
     bill: BillId,
     header: &ReceivableBill,
@@ -296,8 +299,8 @@ pub(super) fn customer_of(
         })
 }
 
-/// What the three REST reads of a bill say together. The reads happen one after the other: where they contradict each
-/// other, the bill changed in between (or one of them is incomplete) and the answer is [`SiengeError::Inconsistent`].
+/// Combines the three REST reads of a bill. They happen one after the other: when they contradict each
+/// other, the bill changed in between (or one is incomplete) and the result is [`SiengeError::Inconsistent`].
 pub fn rest_facts(
     bill: BillId,
     header: ReceivableBill,
@@ -314,18 +317,20 @@ pub fn rest_facts(
         match row.installment_id.map(InstallmentId) {
             None => gathered.gap = Some(Oddity::Field("installmentId")),
             Some(id) => match listed.get(&id) {
-                Some(told) if !told.is_like(&row) => gathered.miss(id, Oddity::ToldTwice, false),
+                Some(stated) if !stated.is_like(&row) => {
+                    gathered.miss(id, Oddity::Contradictory, false);
+                }
                 _ => drop(listed.insert(id, row)),
             },
         }
     }
     let mut boletos = BTreeMap::new();
     let mut shown = BTreeSet::new();
-    let told = statement
+    let stated = statement
         .into_iter()
-        .filter(|told| told.bill_receivable_id == Some(bill.0))
-        .flat_map(|told| told.installments);
-    for row in told {
+        .filter(|stated| stated.bill_receivable_id == Some(bill.0))
+        .flat_map(|stated| stated.installments);
+    for row in stated {
         let Some(id) = row.installment_id.map(InstallmentId) else {
             gathered.gap = Some(Oddity::Field("installmentId"));
             continue;
@@ -342,7 +347,7 @@ pub fn rest_facts(
             Err(Odd::Unread { why, settled }) => gathered.miss(id, why, settled),
         }
     }
-    // The statement leaves out what the list shows: unless it is the row that names no installment, one of the two is old.
+    // The statement lacks what the list shows: unless that is the row without an id, one of the two is outdated.
     for id in listed.into_keys().filter(|id| !shown.contains(id)) {
         match gathered.gap {
             Some(why) => gathered.miss(id, why, false),
@@ -373,30 +378,30 @@ fn rest_header(header: ReceivableBill) -> Result<ObservedBill, Oddity> {
 enum Odd {
     /// They contradict each other.
     Contradicts,
-    /// Neither tells a field.
+    /// Neither has a required field.
     Unread { why: Oddity, settled: bool },
 }
 
 fn rest_installment(
     id: InstallmentId,
-    told: StatementInstallment,
+    stated: StatementInstallment,
     seen: Option<&BillInstallment>,
 ) -> Result<ObservedInstallment, Odd> {
     let listed_on = seen.and_then(|seen| seen.due_date);
-    if listed_on.is_some_and(|listed| told.due_date.is_some_and(|told| told != listed)) {
+    if listed_on.is_some_and(|listed| stated.due_date.is_some_and(|stated| stated != listed)) {
         return Err(Odd::Contradicts);
     }
-    let balance = rest_balance(&told, seen)?;
+    let balance = rest_balance(&stated, seen)?;
     let condition = seen.and_then(BillInstallment::condition).map(str::to_owned);
     let read = || {
         Ok(ObservedInstallment {
             id,
-            label: told.installment_number,
-            due_on: need(told.due_date.or(listed_on), "dueDate")?,
-            condition: need(condition.or(told.condition_type), "conditionType")?,
-            original: need(told.original_value, "originalValue")?,
+            label: stated.installment_number,
+            due_on: need(stated.due_date.or(listed_on), "dueDate")?,
+            condition: need(condition.or(stated.condition_type), "conditionType")?,
+            original: need(stated.original_value, "originalValue")?,
             balance,
-            receipts: told
+            receipts: stated
                 .receipts
                 .into_iter()
                 .map(rest_receipt)
@@ -407,14 +412,17 @@ fn rest_installment(
     read().map_err(|why| Odd::Unread { why, settled })
 }
 
-/// The open balance in original money. The list tells it; an installment that the list leaves out is settled only when the
-/// statement says so with a corrected balance of zero. The two must agree on whether anything is open.
-fn rest_balance(told: &StatementInstallment, seen: Option<&BillInstallment>) -> Result<Cents, Odd> {
+/// The open balance in original money. It comes from the list; an installment missing there is settled only if the
+/// statement shows a corrected balance of zero. The two must agree on whether anything is open.
+fn rest_balance(
+    stated: &StatementInstallment,
+    seen: Option<&BillInstallment>,
+) -> Result<Cents, Odd> {
     let unread = |field| Odd::Unread {
         why: Oddity::Field(field),
         settled: false,
     };
-    match (seen.map(|seen| seen.balance_due), told.current_balance) {
+    match (seen.map(|seen| seen.balance_due), stated.current_balance) {
         (Some(Some(balance)), Some(corrected)) if balance.is_zero() == corrected.is_zero() => {
             Ok(balance)
         }

@@ -10,7 +10,7 @@ use super::error::SiengeError;
 use super::lenient::{text, texts};
 use super::pages::{self, Rows};
 
-/// A registration. Its token is not read: newer versions do not tell it, and nobody here needs it.
+/// A registration. Its token is not read: newer versions leave it out, and nobody here needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Hook {
@@ -35,13 +35,13 @@ struct NewHook<'a> {
 const RESOURCE: &str = "hooks";
 
 impl Client {
-    /// Every registration of the subdomain, those of other systems too.
+    /// Every registration of the subdomain, including those of other systems.
     pub fn hooks(&self) -> Rows<Hook> {
-        self.rows(Call::rest("ConsultarWebhooks", RESOURCE, RESOURCE))
+        self.rows(SiengeCall::rest("ConsultarWebhooks", RESOURCE, RESOURCE))
     }
 
-    /// Registers. Sienge accepts misspelt events silently: pass names from a constant. Not repeated after an unclear
-    /// answer (a time-out, a 5xx): look for the address in [`Client::hooks`] before trying again.
+    /// Registers a webhook. Sienge accepts misspelt events silently: pass names from a constant. Not repeated after an unclear
+    /// answer (a time-out, a 5xx): check [`Client::hooks`] for the address before trying again.
     pub async fn create_hook(
         &self,
         url: &str,
@@ -53,7 +53,7 @@ impl Client {
             token: token.reveal(),
             events,
         };
-        let mut call = Call::rest("CriarWebhook", RESOURCE, RESOURCE);
+        let mut call = SiengeCall::rest("CriarWebhook", RESOURCE, RESOURCE);
         call.verb = Method::POST;
         call.body = Some(
             serde_json::to_vec(&body)
@@ -62,9 +62,9 @@ impl Client {
         self.fetch(&call, |json| pages::one(RESOURCE, json)).await
     }
 
-    /// Deletes; false when there was none.
+    /// Deletes a registration; false when there was none.
     pub async fn delete_hook(&self, id: &str) -> Result<bool, SiengeError> {
-        let mut call = Call::rest(
+        let mut call = SiengeCall::rest(
             "ExcluirWebhook",
             RESOURCE,
             format!("{RESOURCE}/{}", encoded(id)),

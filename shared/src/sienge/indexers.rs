@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::lenient::{date, id, number, object, text};
 use super::pages::Rows;
@@ -45,6 +45,10 @@ pub struct IndexerValue {
 impl Client {
     /// Every indexer with its last value.
     pub fn indexers(&self) -> Rows<Indexer> {
-        self.rows(Call::rest("ConsultarIndexadores", "indexers", "indexers"))
+        self.rows(SiengeCall::rest(
+            "ConsultarIndexadores",
+            "indexers",
+            "indexers",
+        ))
     }
 }

@@ -1,8 +1,8 @@
-//! Reading Sienge's JSON as it comes.
+//! Lenient reading of Sienge's JSON.
 //!
 //! Guarantees: a field that is absent, `null`, empty text or of an unusable type reads as `None`; amounts are whole cents, read from
 //! the JSON *text*, never through a binary float; a list is never silently empty because it had the wrong type, and one
-//! odd element never takes the others with it: it reads as an element that says nothing, which whoever needs its fields notices.
+//! odd element never takes the others with it: it reads as an empty element, which the code that needs its fields notices.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ use crate::ids::LARGEST_ID;
 use crate::money::Cents;
 use crate::text::folded;
 
-/// Text about a person: readable on purpose only, never by printing a struct.
+/// Text about a person: readable only on purpose, never by printing a struct.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Personal(String);
 
@@ -74,7 +74,7 @@ pub fn personal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Personal>, 
     Ok(text(from)?.map(Personal))
 }
 
-/// An id, from a number or a numeric string; none where no id of Sienge's can be such a number. What is held may have a 0 of Sienge's.
+/// An id, from a number or a numeric string; none for a number that cannot be an id of Sienge's. Stored data may contain Sienge's 0.
 pub fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(whole(from)?.filter(|number| is_id(*number)))
 }
@@ -107,18 +107,18 @@ pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error
 }
 
 /// An amount of money, rounded half away from zero to cents: Sienge's figures carry the dust of binary floats
-/// (`341233.7699999997`, `4.5e-13` for nothing), and nothing past this line can hold it. What is beyond [`Cents::MAX`] is unusable.
-/// A sign is kept: a receipt below zero takes one back.
+/// (`341233.7699999997`, `4.5e-13` for zero), and it ends here. An amount beyond [`Cents::MAX`] is unusable.
+/// The sign is kept: a negative receipt reverses one.
 pub fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Cents>, D::Error> {
     Ok(amount_of(<&RawValue>::deserialize(from)?.get()))
 }
 
-/// What is open of an installment or a bill: a credit (below zero) leaves nothing open.
+/// The open balance of an installment or a bill: a credit (below zero) means that nothing is open.
 pub fn balance<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Cents>, D::Error> {
     Ok(amount(from)?.map(|cents| cents.max(Cents::ZERO)))
 }
 
-/// What an installment was issued for: below zero it is unusable, as nothing can be collected or calculated on it.
+/// An installment's original value: a negative one is unusable, because nothing can be collected or calculated on it.
 pub fn original<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Cents>, D::Error> {
     Ok(amount(from)?.filter(|cents| !cents.is_negative()))
 }
@@ -182,18 +182,18 @@ pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 }
 
 /// A list: an array (its `null` elements skipped) or a single object; `null` and empty text are an empty list.
-/// Anything else is a list of one element that says nothing, because an empty list would say something.
+/// Anything else reads as a list of one empty element, because an empty list would mean something.
 pub fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
     let json = <&RawValue>::deserialize(from)?.get();
     list_of(json).or_else(|_| Ok(vec![one_of(json).map_err(unreadable)?]))
 }
 
-/// [`list`] over JSON text; what is no list at all is an error.
+/// [`list`] over JSON text; anything that is not a list is an error.
 fn list_of<T: DeserializeOwned>(json: &str) -> Result<Vec<T>, serde_json::Error> {
     items_of(json)?.into_iter().map(one_of).collect()
 }
 
-/// The elements of a [`list`], each still as its text.
+/// The elements of a [`list`] as JSON text.
 pub(super) fn items_of(json: &str) -> Result<Vec<&str>, serde_json::Error> {
     match json.as_bytes().first() {
         Some(b'[') => {
@@ -211,7 +211,7 @@ pub(super) fn items_of(json: &str) -> Result<Vec<&str>, serde_json::Error> {
     }
 }
 
-/// One element; JSON of another shape (a word, a field twice) reads as one that says nothing.
+/// One element; JSON of another shape (a word, a duplicate field) reads as an empty one.
 pub(super) fn one_of<T: DeserializeOwned>(json: &str) -> Result<T, serde_json::Error> {
     // serde would read an array as the fields in their order.
     if !json.trim_start().starts_with('{') {
@@ -250,7 +250,7 @@ pub fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error
         .collect())
 }
 
-/// serde's own words may quote the value, which may be personal: only the place is kept.
+/// serde's own message may quote the value, which may be personal: only the position is kept.
 #[allow(clippy::needless_pass_by_value)] // the shape `map_err` wants
 fn unreadable<E: Error>(error: serde_json::Error) -> E {
     E::custom(format_args!(

@@ -1,12 +1,12 @@
-//! Masks what is written down about a call.
+//! Masks what the journal keeps of a call.
 //!
-//! Guarantees: a text of the JSON is kept only when its key is known to hold nothing personal and the text itself reads
+//! Guarantees: a JSON text is kept only when its key is known to hold nothing personal and the text itself looks
 //! harmless; everything else becomes `***`. The output is bounded, whatever the input's size.
 
-/// Deepest nesting followed; below it the text is cut.
+/// Deepest nesting that is followed; below it the text is cut.
 const DEPTH_LIMIT: usize = 64;
 
-/// Keys whose texts say nothing about a person. Dates and ids are recognised apart.
+/// Keys whose texts say nothing about a person. Dates and ids are recognised separately.
 const KEPT: [&str; 38] = [
     "status",
     "situation",
@@ -230,7 +230,7 @@ fn is_harmless(key: &str, content: &str) -> bool {
                 .all(|b| b.is_ascii_digit() || matches!(b, b',' | b' ')))
 }
 
-/// A number or nothing: a token made of letters is a bare word that JSON does not know.
+/// Whether it is a number: a token of letters is a bare word that JSON does not know.
 fn is_number(literal: &str) -> bool {
     literal
         .bytes()

@@ -1,4 +1,4 @@
-//! A call's note for the journal.
+//! A call's record for the journal.
 //!
 //! Guarantees: each attempt is written down once, masked and bounded, even when its future is dropped.
 
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::mask;
 use super::ports::{CallLog, CallRecord};
 use crate::calendar::Timestamp;
 
-/// What the journal keeps of a body.
+/// Bytes of a body that the journal keeps.
 const NOTE_LIMIT_BYTES: usize = 4_000;
 
 /// A call's note for the journal: written once, at the end or when it is dropped before.
@@ -25,7 +25,7 @@ pub(super) struct Note {
 
 impl Note {
     /// Begins the note of one attempt.
-    pub(super) fn begin(client: &Client, call: &Call, attempt: u32) -> Self {
+    pub(super) fn begin(client: &Client, call: &SiengeCall, attempt: u32) -> Self {
         let body = call.body.as_deref().unwrap_or_default();
         let record = CallRecord {
             at: Timestamp::now(),
@@ -50,14 +50,14 @@ impl Note {
         }
     }
 
-    /// The answer's status came.
+    /// Notes the answer's status.
     pub(super) fn status(&mut self, status: u16) {
         if let Some(record) = &mut self.record {
             record.status = Some(status);
         }
     }
 
-    /// A piece of the body came.
+    /// Counts a chunk of the body.
     pub(super) fn received(&mut self, bytes: usize) {
         if let Some(record) = &mut self.record {
             record.response_bytes += bytes as u64;
@@ -71,7 +71,7 @@ impl Note {
         }
     }
 
-    /// Keeps words of our own as the response.
+    /// Keeps a text of our own as the response.
     pub(super) fn response_words(&mut self, words: String) {
         if let Some(record) = &mut self.record {
             record.response = words;

@@ -1,15 +1,15 @@
 //! Observing bills: what Sienge says about each of them now, whichever source is cheaper.
 //!
-//! Guarantees: each bill asked for is answered exactly once; a bill that Sienge does not have is an observation that says
-//! so; what of a bill could not be read from one source is completed from the other, and what neither tells is named in the observation;
-//! a bill that Sienge refuses, or does not answer about in time, is an error of that bill alone, and where no more calls get through, what
-//! was read before is kept.
+//! Guarantees: each requested bill is answered exactly once; a bill that Sienge does not have yields an observation that says
+//! so; what one source could not show is completed from the other, and what neither shows is named in the observation;
+//! a bill that Sienge refuses, or does not answer in time, fails alone; and when no more calls get through, what
+//! was read so far is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::choice::{BILLS_PER_CALL, BillRead, Plan, Source, choose_other, choose_source};
+use super::choice::{BILLS_PER_CALL, BillRead, ReadPlan, Source, choose_other, choose_source};
 use super::client::Client;
 use super::error::SiengeError;
 use super::facts::{customer_of, rest_facts, unknown_bill};
@@ -17,17 +17,17 @@ use super::ports::{Lane, Remaining};
 use crate::ids::BillId;
 use crate::portfolio::Observation;
 
-/// Bills read at the same time by REST.
+/// Bills read concurrently by REST.
 const REST_AT_ONCE: usize = 4;
 
-/// What came of looking at one bill.
+/// The result of reading one bill.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BillAnswer {
     /// The bill.
     pub bill: BillId,
-    /// Which source told it; of an error, and of what was read in part, the first one asked.
-    pub told_by: Source,
-    /// What it told.
+    /// The source that answered; for an error or a partial read, the first one asked.
+    pub answered_by: Source,
+    /// The observation.
     pub seen: Result<Observation, SiengeError>,
 }
 
@@ -38,7 +38,7 @@ impl Client {
         answers.into_iter().map(|answer| answer.seen).collect()
     }
 
-    /// Like [`Client::observe`], but a bill that is refused fails alone.
+    /// Like [`Client::observe`], but a refused bill fails alone.
     pub async fn observe_each(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError> {
         let reads = distinct(reads);
         if reads.is_empty() {
@@ -48,13 +48,13 @@ impl Client {
         self.carry_out(plan).await
     }
 
-    /// A second, independent look at the bills: asks the source that did not tell the first time, where its quota allows.
+    /// A second, independent read of the bills, from the source that did not answer the first, where its quota allows.
     pub async fn confirm(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
         let answers = self.confirm_each(reads).await?;
         answers.into_iter().map(|answer| answer.seen).collect()
     }
 
-    /// Like [`Client::confirm`], but a bill that is refused fails alone.
+    /// Like [`Client::confirm`], but a refused bill fails alone.
     pub async fn confirm_each(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError> {
         let reads = distinct(reads);
         if reads.is_empty() {
@@ -72,11 +72,11 @@ impl Client {
             .map_err(|refusal| SiengeError::refused(refusal, Lane::Rest))
     }
 
-    async fn carry_out(&self, plan: Plan) -> Result<Vec<BillAnswer>, SiengeError> {
+    async fn carry_out(&self, plan: ReadPlan) -> Result<Vec<BillAnswer>, SiengeError> {
         let mut answers = Answers::default();
         let mut in_part: BTreeMap<BillId, Observation> = BTreeMap::new();
         let mut bulk: Vec<BillId> = plan.bulk.iter().map(|look| look.bill).collect();
-        // What REST has trouble with is asked for apart from the others: Sienge may refuse it in bulk, too.
+        // Bills that REST fails on are read separately: Sienge may refuse them in bulk, too.
         let mut suspects: Vec<BillId> = Vec::new();
         let mut stopped = None;
         let asked: Vec<BillId> = plan
@@ -97,7 +97,7 @@ impl Client {
                 Ok(observation) => {
                     answers.insert(bill, Source::Rest, Ok(observation));
                 }
-                // Incomplete or contradictory: the other source tells the whole bill in one answer.
+                // Incomplete or contradictory: the other source has the whole bill in one answer.
                 Err(error) if error.bill().is_some() => bulk.push(bill),
                 Err(error) if only_this_source(&error) => suspects.push(bill),
                 Err(error) => {
@@ -116,7 +116,7 @@ impl Client {
             }
             let in_bulk = match self.observe_in_bulk(group).await {
                 Ok(in_bulk) => in_bulk,
-                // What was read in part will do when there is no more to be had.
+                // A partial read will do when there is no more to be had.
                 Err(error) if group.iter().all(|bill| in_part.contains_key(bill)) => {
                     tracing::warn!(%error, bills = group.len(), "bills read in part could not be completed from the other source");
                     Vec::new()
@@ -149,7 +149,7 @@ impl Client {
         }
         match stopped {
             Some(error) if answers.0.is_empty() => return Err(error),
-            // Nothing more gets through: what was read is kept.
+            // No more calls get through: what was read is kept.
             Some(error) => {
                 for bill in asked {
                     if !answers.0.contains_key(&bill) {
@@ -180,18 +180,23 @@ impl Client {
 struct Answers(BTreeMap<BillId, BillAnswer>);
 
 impl Answers {
-    fn insert(&mut self, bill: BillId, told_by: Source, seen: Result<Observation, SiengeError>) {
+    fn insert(
+        &mut self,
+        bill: BillId,
+        answered_by: Source,
+        seen: Result<Observation, SiengeError>,
+    ) {
         let answer = BillAnswer {
             bill,
-            told_by,
+            answered_by,
             seen,
         };
         self.0.insert(bill, answer);
     }
 }
 
-/// REST fails where the bulk read may still answer: a refusal, a server error on one resource, a resource not released, an odd shape, an
-/// answer that did not come.
+/// Whether REST fails where the bulk read may still answer: a refusal, a server error on one resource, a resource not released, an odd shape, no
+/// answer.
 fn only_this_source(error: &SiengeError) -> bool {
     let elsewhere = matches!(
         error,
@@ -202,7 +207,7 @@ fn only_this_source(error: &SiengeError) -> bool {
     elsewhere || error.is_of_some_bill()
 }
 
-/// Each bill once; the first mention counts, wishes for boletos add up.
+/// Each bill once: the first mention counts, and boletos are read if any mention wants them.
 fn distinct(reads: &[BillRead]) -> Vec<BillRead> {
     let wanting: BTreeSet<BillId> = reads
         .iter()
@@ -213,7 +218,7 @@ fn distinct(reads: &[BillRead]) -> Vec<BillRead> {
     for look in reads {
         let held = bills.entry(look.bill).or_insert(*look);
         held.customer = held.customer.or(look.customer);
-        held.told_by = held.told_by.or(look.told_by);
+        held.answered_by = held.answered_by.or(look.answered_by);
         held.boleto = wanting.contains(&look.bill);
     }
     bills.into_values().collect()

@@ -1,8 +1,8 @@
 //! Lists with pages, read as one stream of rows.
 //!
 //! Guarantees: the stream ends at the total Sienge names (or at a short page), never earlier; a server that ignores
-//! `offset` is noticed; a failure is the stream's last item. Rows that enter or leave the list meanwhile may be seen twice or missed.
-//! Of an answer with more rows than were asked for none is read.
+//! `offset` is detected; a failure is the stream's last item. Rows that enter or leave the list meanwhile may be seen twice or missed.
+//! An answer with more rows than requested is refused whole.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,36 +13,36 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::elements::ELEMENTS_LIMIT;
 use super::error::SiengeError;
 use super::lenient::{items_of, one_of, whole};
 
-/// Rows as they come; the first error is the last item.
+/// A stream of rows; the first error is the last item.
 pub type Rows<T> = BoxStream<'static, Result<T, SiengeError>>;
 
-/// Rows asked for at once: the most Sienge gives.
+/// Rows per page: the most Sienge gives.
 pub(super) const PAGE_ROWS: usize = 200;
-/// An object that has one of these, and no list, is a message.
+/// An object with one of these keys and no list is an error message.
 const MESSAGE_KEYS: [&str; 4] = [
     "developerMessage",
     "clientMessage",
     "userMessage",
     "api-error",
 ];
-/// No list of Sienge has this many pages; beyond it something turns in circles.
+/// No list of Sienge's has this many pages; beyond it the paging loops.
 const PAGES_LIMIT: usize = 20_000;
 
 /// One page.
 #[derive(Debug)]
 pub(super) struct Page<T> {
     pub rows: Vec<T>,
-    /// Total rows of the query, when told.
+    /// Total rows of the query, if given.
     count: Option<usize>,
-    /// Rows a full page has, when told.
+    /// Rows of a full page, if given.
     limit: Option<usize>,
-    /// Hash of the rows' text, to notice a page that comes again.
+    /// Hash of the rows' text, to detect a repeated page.
     print: u64,
 }
 
@@ -55,7 +55,7 @@ struct Metadata {
     limit: Option<i64>,
 }
 
-/// The outer object of an answer: as much of it as is of use, so that whatever else stands there takes no memory.
+/// The useful part of an answer's outer object, so that anything else in it takes no memory.
 #[derive(Default)]
 struct Envelope<'a> {
     metadata: Metadata,
@@ -67,8 +67,8 @@ struct Envelope<'a> {
 
 impl<'de> Deserialize<'de> for Envelope<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
+        struct PageFields;
+        impl<'de> Visitor<'de> for PageFields {
             type Value = Envelope<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,11 +99,11 @@ impl<'de> Deserialize<'de> for Envelope<'de> {
                 Ok(envelope)
             }
         }
-        from.deserialize_map(Fields)
+        from.deserialize_map(PageFields)
     }
 }
 
-/// Reads an envelope, a bare array, or one object in the list's place; more rows than `most` are an error.
+/// Reads an envelope, a bare array, or a single object in place of the list; more rows than `most` are an error.
 pub(super) fn page<T: DeserializeOwned>(
     resource: &'static str,
     json: &str,
@@ -174,9 +174,9 @@ fn print_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-struct Reader<T> {
+struct PageReader<T> {
     client: Client,
-    call: Call,
+    call: SiengeCall,
     rows: VecDeque<T>,
     offset: usize,
     pages: usize,
@@ -184,7 +184,7 @@ struct Reader<T> {
     done: bool,
 }
 
-impl<T: DeserializeOwned> Reader<T> {
+impl<T: DeserializeOwned> PageReader<T> {
     async fn next(&mut self) -> Option<Result<T, SiengeError>> {
         loop {
             if let Some(row) = self.rows.pop_front() {
@@ -237,7 +237,7 @@ impl<T: DeserializeOwned> Reader<T> {
                 });
             }
             Some(_) => false,
-            // Without a total, the same page again means that the whole list had come with the first.
+            // Without a total, a repeated page means that the first held the whole list.
             None if again => {
                 self.done = true;
                 return Ok(());
@@ -253,10 +253,10 @@ impl<T: DeserializeOwned> Reader<T> {
 }
 
 impl Client {
-    /// How many rows a list has, when Sienge tells: one call.
+    /// How many rows a list has, if Sienge says: one call.
     pub(super) async fn count_rows<T: DeserializeOwned>(
         &self,
-        call: Call,
+        call: SiengeCall,
     ) -> Result<Option<usize>, SiengeError> {
         let resource = call.resource;
         let one = call.with("limit", 1).with("offset", 0);
@@ -267,17 +267,17 @@ impl Client {
     }
 
     /// Every row of a list with pages.
-    pub(super) fn rows<T: DeserializeOwned + Send + 'static>(&self, call: Call) -> Rows<T> {
+    pub(super) fn rows<T: DeserializeOwned + Send + 'static>(&self, call: SiengeCall) -> Rows<T> {
         self.rows_after(0, call)
     }
 
-    /// The rows of a list with pages after the first so many.
+    /// The rows of a list with pages, without the first ones.
     pub(super) fn rows_after<T: DeserializeOwned + Send + 'static>(
         &self,
         offset: usize,
-        call: Call,
+        call: SiengeCall,
     ) -> Rows<T> {
-        let reader = Reader {
+        let reader = PageReader {
             client: self.clone(),
             call,
             rows: VecDeque::new(),

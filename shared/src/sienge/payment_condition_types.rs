@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::lenient::text;
 use super::pages::Rows;
@@ -11,7 +11,7 @@ use super::pages::Rows;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PaymentConditionType {
-    /// Code: documented as a number, in truth text such as `PM`.
+    /// Code: documented as a number, actually text such as `PM`.
     #[serde(deserialize_with = "text")]
     pub id: Option<String>,
     /// Description.
@@ -25,7 +25,7 @@ pub struct PaymentConditionType {
 impl Client {
     /// Every payment-condition type.
     pub fn payment_condition_types(&self) -> Rows<PaymentConditionType> {
-        self.rows(Call::rest(
+        self.rows(SiengeCall::rest(
             "ConsultarTiposCondicaoPagamento",
             "payment-condition-types",
             "payment-condition-types",

@@ -3,18 +3,18 @@
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, personal};
 use super::pages;
 use crate::ids::{BillId, InstallmentId};
 
-/// A second copy. The link is a secret while it lives: whoever has it sees the debtor's data.
+/// A second copy. The link is a secret while it is valid: whoever has it sees the debtor's data.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PaymentSlip {
-    /// Address of the boleto as a PDF; Sienge lets it live for five minutes.
+    /// Address of the boleto as a PDF, valid for five minutes.
     #[serde(deserialize_with = "personal")]
     pub url_report: Option<Personal>,
     /// The digitable line, as Sienge writes it.
@@ -22,7 +22,7 @@ pub struct PaymentSlip {
     pub digitable_number: Option<Personal>,
 }
 
-/// What Sienge answers when it is asked for a boleto, or to send one.
+/// Sienge's answer to a request for a boleto, or to send one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SlipAnswer<T> {
     /// Done.
@@ -33,7 +33,7 @@ pub enum SlipAnswer<T> {
     NotFound,
 }
 
-/// An e-mail that Sienge is to send, with the boleto.
+/// An e-mail with the boleto, for Sienge to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlipEmail {
     /// The address.
@@ -66,17 +66,17 @@ impl Client {
         bill: BillId,
         installment: InstallmentId,
     ) -> Result<SlipAnswer<PaymentSlip>, SiengeError> {
-        let call = Call::rest("ConsultarBoletoSegundaVia", RESOURCE, RESOURCE)
+        let call = SiengeCall::rest("ConsultarBoletoSegundaVia", RESOURCE, RESOURCE)
             .with("billReceivableId", bill)
             .with("installmentId", installment)
             .about(bill);
         let rows = self
             .fetch(&call, |json| pages::all::<PaymentSlip>(RESOURCE, json))
             .await;
-        let told = |slip: &PaymentSlip| *slip != PaymentSlip::default();
+        let has_content = |slip: &PaymentSlip| *slip != PaymentSlip::default();
         let slip = rows.map(|rows| {
             rows.iter()
-                .find(|slip| told(slip))
+                .find(|slip| has_content(slip))
                 .or(rows.first())
                 .cloned()
         });
@@ -101,7 +101,7 @@ impl Client {
             email_title: &email.title,
             email_body: &email.body,
         };
-        let mut call = Call::rest("EnviarBoletoSegundaVia", RESOURCE, RESOURCE).about(bill);
+        let mut call = SiengeCall::rest("EnviarBoletoSegundaVia", RESOURCE, RESOURCE).about(bill);
         call.verb = Method::POST;
         call.body = Some(
             serde_json::to_vec(&body).map_err(|_| SiengeError::Configuration("dados do e-mail"))?,

@@ -8,7 +8,7 @@ use super::credentials::Credentials;
 use crate::calendar::Timestamp;
 use crate::ids::BillId;
 
-/// Sienge counts two kinds of requests apart.
+/// The two kinds of requests that Sienge counts separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lane {
     /// `/public/api/v1`: 200 a minute.
@@ -26,7 +26,7 @@ pub enum Priority {
     Batch,
 }
 
-/// Why no call may be made now.
+/// Why a call may not be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QuotaRefusal {
     /// The minute's quota is used up (or Sienge answered 429): try again after the wait.
@@ -56,9 +56,9 @@ pub struct Remaining {
 /// The quota of one Sienge subdomain, shared by every concurrent function.
 #[async_trait]
 pub trait Quota: Send + Sync {
-    /// Takes the right to make one call now, or says why not. Implementations take rights in small lots.
+    /// Takes a permit for one call now, or says why not. Implementations take permits in small lots.
     async fn acquire(&self, lane: Lane, priority: Priority) -> Result<(), QuotaRefusal>;
-    /// Sienge answered 429: everybody waits.
+    /// Records a 429 from Sienge: everybody waits.
     async fn back_off(&self, lane: Lane, wait: Duration);
     /// What is left, as far as the shared counter knows.
     async fn remaining(&self) -> Result<Remaining, QuotaRefusal>;
@@ -91,13 +91,13 @@ impl CredentialSource for Credentials {
 pub struct CallRecord {
     /// When it began.
     pub at: Timestamp,
-    /// Method name as operators know it (`ConsultarExtratoCliente`, ...).
+    /// The method's name for operators (`ConsultarExtratoCliente`, ...).
     pub method: &'static str,
     /// HTTP verb and URL; the query's personal values (cpf, cnpj, email, name) masked, no credentials.
     pub url: String,
     /// Contract, where the call concerns one.
     pub bill: Option<BillId>,
-    /// HTTP status, when an answer came.
+    /// HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// Duration in milliseconds, until the body was read.
     pub duration_ms: u64,
@@ -111,13 +111,13 @@ pub struct CallRecord {
     pub request: String,
     /// The response's body, masked and cut to a bound.
     pub response: String,
-    /// What went wrong, in words without personal data.
+    /// What went wrong, without personal data.
     pub error: Option<String>,
 }
 
-/// Where calls are written down. Never fails the call: an implementation logs its own trouble.
+/// The log of calls. It never fails the call: an implementation logs its own errors.
 #[async_trait]
 pub trait CallLog: Send + Sync {
-    /// Writes one call down.
+    /// Records one call.
     async fn record(&self, call: CallRecord);
 }

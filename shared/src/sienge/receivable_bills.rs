@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, balance, date, flag, id, text};
@@ -36,7 +36,7 @@ pub struct ReceivableBill {
     /// Value.
     #[serde(deserialize_with = "amount")]
     pub receivable_bill_value: Option<Cents>,
-    /// Day it was settled; told by the list only.
+    /// Day it was settled; only in the list.
     #[serde(deserialize_with = "date")]
     pub pay_off_date: Option<Date>,
     /// Unit's name (newer versions).
@@ -48,15 +48,15 @@ pub struct ReceivableBill {
     /// Situation: sub judice.
     #[serde(deserialize_with = "flag")]
     pub subjudice: Option<bool>,
-    /// Situation: normal; told by [`Client::receivable_bill`] only.
+    /// Situation: normal; only from [`Client::receivable_bill`].
     #[serde(deserialize_with = "flag")]
     pub normal: Option<bool>,
-    /// Situation: in collection; told by [`Client::receivable_bill`] only.
+    /// Situation: in collection; only from [`Client::receivable_bill`].
     #[serde(deserialize_with = "flag")]
     pub in_billing: Option<bool>,
 }
 
-/// An installment as the bill's list tells it: no original value, no receipts.
+/// An installment in the bill's list: no original value, no receipts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct BillInstallment {
@@ -84,14 +84,14 @@ pub struct BillInstallment {
 }
 
 impl BillInstallment {
-    /// Whether both say the same.
+    /// Whether both have the same values.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.due_date == other.due_date
             && self.balance_due == other.balance_due
             && self.condition() == other.condition()
     }
 
-    /// Condition type (`PM`), however the key was spelled.
+    /// Condition type (`PM`), whichever key it came under.
     #[must_use]
     pub fn condition(&self) -> Option<&str> {
         self.condition_type_id
@@ -103,7 +103,7 @@ impl BillInstallment {
 pub(super) const RESOURCE: &str = "accounts-receivable/receivable-bills";
 
 impl Client {
-    /// A customer's bills. Whether `paid_off: None` leaves settled ones out is not documented: ask for both.
+    /// A customer's bills. It is not documented whether `paid_off: None` leaves settled ones out: request both.
     pub fn receivable_bills(
         &self,
         customer: CustomerId,
@@ -111,7 +111,7 @@ impl Client {
         paid_off: Option<bool>,
     ) -> Rows<ReceivableBill> {
         self.rows(
-            Call::rest("ConsultarTitulos", RESOURCE, RESOURCE)
+            SiengeCall::rest("ConsultarTitulos", RESOURCE, RESOURCE)
                 .with("customerId", customer)
                 .with_some("companyId", company)
                 .with_some("paidOff", paid_off),
@@ -124,7 +124,8 @@ impl Client {
         bill: BillId,
     ) -> Result<Option<ReceivableBill>, SiengeError> {
         self.fetch_one(
-            &Call::rest("ConsultarTitulo", RESOURCE, format!("{RESOURCE}/{bill}")).about(bill),
+            &SiengeCall::rest("ConsultarTitulo", RESOURCE, format!("{RESOURCE}/{bill}"))
+                .about(bill),
         )
         .await
     }
@@ -132,7 +133,7 @@ impl Client {
     /// A bill's installments.
     pub fn bill_installments(&self, bill: BillId) -> Rows<BillInstallment> {
         self.rows(
-            Call::rest(
+            SiengeCall::rest(
                 "ConsultarParcelas",
                 RESOURCE,
                 format!("{RESOURCE}/{bill}/installments"),

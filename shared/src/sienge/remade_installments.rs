@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{amount, date, id, text};
@@ -61,7 +61,7 @@ fn numbers(description: Option<&str>) -> Vec<InstallmentId> {
         .collect()
 }
 
-/// Which remakes.
+/// A filter for remakes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RemadeFilter {
     /// Of a bill.
@@ -77,12 +77,12 @@ pub struct RemadeFilter {
 }
 
 impl Client {
-    /// The remakes that fit; Sienge sends them all at once.
+    /// The matching remakes; Sienge sends them all at once.
     pub async fn remade_installments(
         &self,
         filter: &RemadeFilter,
     ) -> Result<Vec<RemadeInstallments>, SiengeError> {
-        let call = Call::rest("ConsultarReparcelamento", RESOURCE, RESOURCE)
+        let call = SiengeCall::rest("ConsultarReparcelamento", RESOURCE, RESOURCE)
             .with_some("billReceivableId", filter.bill)
             .with_some("companyId", filter.company)
             .with_some("customerId", filter.customer)
@@ -90,7 +90,7 @@ impl Client {
             .with_some("dueDateEnd", filter.due_to)
             .about(filter.bill);
         let rows: Vec<RemadeInstallments> = self.fetch_all(&call).await?;
-        // One that could not be read may be the one that is looked for: that is no answer.
+        // An unreadable remake may be the one searched for: so this is not an answer.
         if rows.iter().any(|row| row.receivable_bill_id.is_none()) {
             return Err(SiengeError::Shape {
                 resource: RESOURCE,
@@ -100,11 +100,12 @@ impl Client {
         Ok(rows)
     }
 
-    /// Makes a remake of type "acordo" and answers the installments it generated, as far as Sienge tells them (its document shows one object
-    /// where several are generated). Never repeated after an unclear answer: store the intention before, and after any error look it up with
+    /// Makes a remake of type "acordo" and returns the generated installments, as far as Sienge lists them (its documentation shows one object
+    /// where several are generated). Never repeated after an unclear answer: store the intention first, and after any error look the remake up with
     /// [`Client::remade_installments`].
     pub async fn remake(&self, order: &RemakeOrder) -> Result<Vec<InstallmentId>, SiengeError> {
-        let mut call = Call::rest("GravarReparcelamento", RESOURCE, RESOURCE).about(order.bill);
+        let mut call =
+            SiengeCall::rest("GravarReparcelamento", RESOURCE, RESOURCE).about(order.bill);
         call.verb = Method::POST;
         let body = serde_json::to_vec(&NewRemake::of(order));
         call.body = Some(body.map_err(|_| SiengeError::Configuration("dados do reparcelamento"))?);
@@ -128,7 +129,7 @@ struct GeneratedInstallment {
     installment_id: Option<i64>,
 }
 
-/// The body of a remake. Sienge's document declares no field required; every one that decides something is sent.
+/// The body of a remake. Sienge's documentation declares no field required; every one that decides something is sent.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NewRemake {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{Personal, amount, date, flag, id, list, number, personal, text, whole};
@@ -62,7 +62,7 @@ pub struct SalesContract {
     /// Some installments were remade.
     #[serde(deserialize_with = "flag")]
     pub contains_remade_installments: Option<bool>,
-    /// Last change, where the tenant's version tells it.
+    /// Last change, where the tenant's version returns it.
     #[serde(deserialize_with = "date")]
     pub last_update_date: Option<Date>,
     /// Customers.
@@ -179,7 +179,7 @@ pub struct PaymentCondition {
     pub outstanding_balance: Option<Cents>,
 }
 
-/// Which contracts. Days are inclusive and have day resolution: overlap a day.
+/// A filter for contracts. Dates are inclusive and have day resolution: overlap a day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SalesContractFilter {
     /// Of a company.
@@ -198,16 +198,16 @@ pub struct SalesContractFilter {
     pub cancelled_after: Option<Date>,
     /// Cancelled on or before.
     pub cancelled_before: Option<Date>,
-    /// Rows to leave out at the beginning: those that were read before.
+    /// Rows to skip: those already read.
     pub skip: usize,
 }
 
 impl Client {
-    /// The contracts that fit, newest first.
+    /// The matching contracts, newest first.
     pub fn sales_contracts(&self, filter: &SalesContractFilter) -> Rows<SalesContract> {
         self.rows_after(
             filter.skip,
-            Call::rest(
+            SiengeCall::rest(
                 "ConsultarContratosVenda",
                 "sales-contracts",
                 "sales-contracts",
@@ -228,7 +228,7 @@ impl Client {
         &self,
         contract: SalesContractId,
     ) -> Result<Option<SalesContract>, SiengeError> {
-        let call = Call::rest(
+        let call = SiengeCall::rest(
             "ConsultarContratoVenda",
             "sales-contracts",
             format!("sales-contracts/{contract}"),

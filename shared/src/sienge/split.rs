@@ -13,13 +13,13 @@ const KEY_LIMIT_BYTES: usize = 256;
 /// Why an answer is not a list of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SplitError {
-    /// It ended before its end.
+    /// It broke off.
     Truncated,
     /// Sienge closed it with `api-error`.
     ApiError,
     /// It is not JSON.
     NotJson,
-    /// It is JSON, but not rows; the text says what was met.
+    /// It is JSON, but not rows; the text says what was found.
     Shape(&'static str),
     /// One row is larger than [`ROW_LIMIT_BYTES`].
     RowTooLarge,
@@ -79,7 +79,7 @@ pub struct RowSplitter {
     state: State,
     /// The outer value is an object (else a bare array).
     outer: bool,
-    /// A list (or what stands for it) was met.
+    /// A list (or what stands for it) was found.
     found: bool,
     key: Vec<u8>,
     row: Vec<u8>,
@@ -125,7 +125,7 @@ impl RowSplitter {
         Ok(None)
     }
 
-    /// Takes what cannot change the state in one go: most bytes of a row.
+    /// Consumes in one go what cannot change the state: most bytes of a row.
     fn take_run(&mut self, input: &mut &[u8]) -> Result<(), SplitError> {
         let State::Nested {
             target,
@@ -147,7 +147,7 @@ impl RowSplitter {
         Ok(())
     }
 
-    /// Call when no byte follows: an error unless the answer was complete.
+    /// Call at the end of the input: an error unless the answer was complete.
     pub fn finish(&self) -> Result<(), SplitError> {
         match self.state {
             State::End if self.found => Ok(()),
@@ -162,7 +162,7 @@ impl RowSplitter {
         self.row.capacity() + self.key.capacity()
     }
 
-    /// Takes one byte; false when the byte ended a bare value and must be looked at again.
+    /// Consumes one byte; false when the byte ended a bare value and must be processed again.
     fn step(&mut self, byte: u8) -> Result<bool, SplitError> {
         let blank = matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         match self.state {
@@ -254,7 +254,7 @@ impl RowSplitter {
         Ok(true)
     }
 
-    /// Keeps what must be looked at later.
+    /// Keeps a byte that is needed later.
     fn keep(&mut self, target: Target, byte: u8) -> Result<(), SplitError> {
         if target == Target::Skip {
             return Ok(());
@@ -364,11 +364,11 @@ impl RowSplitter {
     }
 }
 
-/// Whether a row is Sienge's word that it failed in mid-stream.
+/// Whether a row is Sienge's report of a failure in mid-stream.
 fn is_api_error(row: &[u8]) -> bool {
     const MARK: &[u8] = b"\"api-error\"";
     #[derive(serde::Deserialize)]
-    struct Failure {
+    struct FailedRow {
         #[serde(rename = "api-error", default)]
         cause: Option<serde::de::IgnoredAny>,
     }
@@ -378,7 +378,7 @@ fn is_api_error(row: &[u8]) -> bool {
     {
         return false;
     }
-    serde_json::from_slice::<Failure>(row).is_ok_and(|row| row.cause.is_some())
+    serde_json::from_slice::<FailedRow>(row).is_ok_and(|row| row.cause.is_some())
 }
 
 #[cfg(test)]

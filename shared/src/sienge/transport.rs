@@ -1,4 +1,4 @@
-//! One call to Sienge: the right to make it, the attempts, and their time-outs.
+//! One call to Sienge: its permit, the attempts, and their time-outs.
 //!
 //! Guarantees: no attempt without a right from the quota; only GETs are repeated (others only when nothing was sent);
 //! nothing outlives the deadline; a call that Sienge refused for its credentials is made once more when there are newer ones. An answer is taken up to [`REST_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`]: the worst one takes
@@ -13,20 +13,20 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::credentials::Credentials;
 use super::elements::{ELEMENTS_LIMIT, elements};
 use super::error::SiengeError;
+use super::error_body::ErrorBody;
 use super::note::Note;
 use super::ports::QuotaRefusal;
-use super::refusal::Refusal;
 
 /// Largest REST answer; a page of 200 contracts is a megabyte or two.
 const REST_LIMIT_BYTES: usize = 8 * 1024 * 1024;
 /// Largest part of a refusal's body that is read.
 const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
-/// An answer that may come in parts instead is waited for this long in any case.
+/// The shortest wait for an answer that could be requested in parts instead.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time one call waits for the quota when no deadline says otherwise.
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
@@ -36,24 +36,24 @@ const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(5);
 const RETRY_AFTER_LIMIT: Duration = Duration::from_mins(10);
 
 /// An answer whose body is still to be read.
-pub(super) struct Opened {
+pub(super) struct OpenResponse {
     response: reqwest::Response,
     pub note: Note,
     reading: Duration,
 }
 
-impl Opened {
-    /// A 204, which says "nothing" without a body.
+impl OpenResponse {
+    /// Whether it is a 204, which has no body.
     pub(super) fn is_without_content(&self) -> bool {
         self.response.status().as_u16() == 204
     }
 }
 
 impl Client {
-    /// A list or object, decoded by `read`; repeated while that makes sense.
+    /// A list or object, decoded by `read`, with retries.
     pub(super) async fn fetch<T>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         read: impl Fn(&str) -> Result<T, SiengeError>,
     ) -> Result<T, SiengeError> {
         let mut attempt = 1;
@@ -70,7 +70,7 @@ impl Client {
     /// One object; `None` when Sienge does not have it.
     pub(super) async fn fetch_one<T: DeserializeOwned>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
     ) -> Result<Option<T>, SiengeError> {
         match self
             .fetch(call, |json| super::pages::one(call.resource, json))
@@ -85,7 +85,7 @@ impl Client {
     /// Everything of a list without pages; a 404 is an empty list.
     pub(super) async fn fetch_all<T: DeserializeOwned>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
     ) -> Result<Vec<T>, SiengeError> {
         match self
             .fetch(call, |json| super::pages::all(call.resource, json))
@@ -98,7 +98,7 @@ impl Client {
 
     async fn fetch_once<T>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         attempt: u32,
         read: &impl Fn(&str) -> Result<T, SiengeError>,
     ) -> Result<T, SiengeError> {
@@ -109,7 +109,7 @@ impl Client {
             };
             let text = std::str::from_utf8(&body).map_err(|_| not_json.clone())?;
             if text.trim().is_empty() {
-                // Nothing to read after a 204 or a DELETE; anywhere else something was lost.
+                // A 204 or a DELETE has nothing to read; anywhere else something was lost.
                 return if call.verb != Method::GET || opened.is_without_content() {
                     read("null")
                 } else {
@@ -142,7 +142,11 @@ impl Client {
         outcome
     }
 
-    async fn whole_body(&self, call: &Call, opened: &mut Opened) -> Result<Bytes, SiengeError> {
+    async fn whole_body(
+        &self,
+        call: &SiengeCall,
+        opened: &mut OpenResponse,
+    ) -> Result<Bytes, SiengeError> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.next_chunk(call, opened, 0).await? {
             if body.len() + chunk.len() > REST_LIMIT_BYTES {
@@ -156,11 +160,11 @@ impl Client {
         Ok(body.freeze())
     }
 
-    /// The next piece of the body; `rows` is what was read so far, for the error.
+    /// The next chunk of the body; `rows` were read so far, for the error.
     pub(super) async fn next_chunk(
         &self,
-        call: &Call,
-        opened: &mut Opened,
+        call: &SiengeCall,
+        opened: &mut OpenResponse,
         rows: u64,
     ) -> Result<Option<Bytes>, SiengeError> {
         let resource = call.resource;
@@ -181,8 +185,8 @@ impl Client {
         }
     }
 
-    /// How long to wait for a sign of life.
-    fn silence(&self, call: &Call) -> Duration {
+    /// The longest silence to accept.
+    fn silence(&self, call: &SiengeCall) -> Duration {
         let silence = self.inner.timeouts.silence(call.lane);
         if call.divisible {
             silence.min((self.left() / 2).max(LEAST_PATIENCE))
@@ -194,7 +198,7 @@ impl Client {
     /// Runs a future within a time-out and the deadline.
     async fn bounded<F: Future>(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         limit: Duration,
         future: F,
     ) -> Result<F::Output, SiengeError> {
@@ -260,7 +264,7 @@ impl Client {
         };
         let status = response.status().as_u16();
         note.status(status);
-        let mut opened = Opened {
+        let mut opened = OpenResponse {
             response,
             note,
             reading: began.elapsed(),
@@ -273,7 +277,12 @@ impl Client {
         Err(error)
     }
 
-    async fn refusal(&self, call: &Call, status: u16, opened: &mut Opened) -> SiengeError {
+    async fn refusal(
+        &self,
+        call: &SiengeCall,
+        status: u16,
+        opened: &mut OpenResponse,
+    ) -> SiengeError {
         let resource = call.resource;
         let retry_after = opened
             .response
@@ -289,14 +298,16 @@ impl Client {
             }
         }
         let text = std::str::from_utf8(&body).unwrap_or("");
-        let answer = Refusal::read(text);
+        let answer = ErrorBody::read(text);
         if answer.is_some() {
             opened.note.response(text);
         }
         match status {
             401 => SiengeError::Credentials { resource },
             403 => SiengeError::Permission { resource },
-            404 if text.trim().is_empty() || answer.as_ref().is_some_and(Refusal::is_siengean) => {
+            404 if text.trim().is_empty()
+                || answer.as_ref().is_some_and(ErrorBody::is_siengean) =>
+            {
                 SiengeError::NotFound { resource }
             }
             404 => SiengeError::WrongAddress { resource },
@@ -313,10 +324,10 @@ impl Client {
         }
     }
 
-    /// Waits before the next attempt, or gives the error back when there is to be none.
+    /// Waits before the next attempt, or returns the error when there is none.
     pub(super) async fn pause(
         &self,
-        call: &Call,
+        call: &SiengeCall,
         attempt: u32,
         error: SiengeError,
     ) -> Result<(), SiengeError> {
@@ -333,7 +344,7 @@ impl Client {
                 .back_off(call.lane, wait.min(RETRY_AFTER_LIMIT))
                 .await;
         }
-        // A 429 was not carried out, whatever the verb; anything else but a GET may have been.
+        // A call answered with 429 was not carried out, whatever the verb; any other, except a GET, may have been.
         let repeatable = (call.verb == Method::GET && self.repeats) || limited.is_some();
         let goes_in_parts = call.divisible && matches!(error, SiengeError::Timeout { .. });
         if !repeatable || goes_in_parts || !error.is_transient() || attempt >= retry.attempts {
@@ -360,7 +371,7 @@ impl Client {
         Ok(())
     }
 
-    async fn take_right(&self, call: &Call) -> Result<(), SiengeError> {
+    async fn take_permit(&self, call: &SiengeCall) -> Result<(), SiengeError> {
         let mut waited = Duration::ZERO;
         loop {
             if self.left().is_zero() {
@@ -376,7 +387,7 @@ impl Client {
             let QuotaRefusal::Wait(wait) = refusal else {
                 return Err(error);
             };
-            // A little more than asked, so that not everybody comes back at once.
+            // A little more than required, so that not everybody comes back at once.
             let wait = wait.max(Duration::from_millis(20)) + jitter(Duration::from_millis(250));
             if wait >= self.left() || waited + wait > QUOTA_PATIENCE {
                 return Err(error);
@@ -401,7 +412,7 @@ fn jitter(most: Duration) -> Duration {
 }
 
 /// reqwest's own text holds the URL: only the kind of failure is kept.
-fn unsent(call: &Call, error: &reqwest::Error) -> SiengeError {
+fn unsent(call: &SiengeCall, error: &reqwest::Error) -> SiengeError {
     let resource = call.resource;
     if error.is_timeout() {
         SiengeError::Timeout { resource }

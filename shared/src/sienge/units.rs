@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::call::Call;
+use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
 use super::lenient::{id, number, text};
@@ -50,13 +50,14 @@ impl Client {
     /// Every unit, of one enterprise or of all; Sienge has no filter by change.
     pub fn units(&self, enterprise: Option<EnterpriseId>) -> Rows<Unit> {
         self.rows(
-            Call::rest("ConsultarUnidades", "units", "units").with_some("enterpriseId", enterprise),
+            SiengeCall::rest("ConsultarUnidades", "units", "units")
+                .with_some("enterpriseId", enterprise),
         )
     }
 
-    /// How many calls all units take, when Sienge tells how many there are.
+    /// How many calls reading all units takes, if Sienge says how many there are.
     pub async fn calls_for_all_units(&self) -> Result<Option<usize>, SiengeError> {
-        let all = Call::rest("ConsultarUnidades", "units", "units");
+        let all = SiengeCall::rest("ConsultarUnidades", "units", "units");
         Ok(self
             .count_rows::<Unit>(all)
             .await?
@@ -65,7 +66,7 @@ impl Client {
 
     /// One unit.
     pub async fn unit(&self, unit: UnitId) -> Result<Option<Unit>, SiengeError> {
-        self.fetch_one(&Call::rest(
+        self.fetch_one(&SiengeCall::rest(
             "ConsultarUnidade",
             "units",
             format!("units/{unit}"),

@@ -1,8 +1,8 @@
-//! Agreements: one item each, the claims on the bills they hold, and the lists they are found by.
+//! Agreements: one item each, the claims on their bills, and the lists by which they are found.
 //!
-//! An agreement, the claims it begins or ceases to hold and the events that tell it are one transaction, conditional on the agreement's
-//! revision and on the version of each claim: of two that want the same installment at once exactly one is written, and nothing is told
-//! that did not happen.
+//! An agreement, its new and released claims and its events are one transaction, conditional on the agreement's
+//! revision and on the version of each bill's claims: of two concurrent ones on the same installment exactly one is written, and no event
+//! is written for something that did not happen.
 
 use std::collections::BTreeMap;
 
@@ -21,27 +21,27 @@ use crate::portfolio::{Claims, EventKind, TimelineEvent};
 
 const REVISION: &str = "revision";
 const VERSION: &str = "version";
-/// Agreements of one customer or bill that a list is chosen from.
+/// Most agreements of one customer or bill that a list chooses from.
 const MAX_LISTED: usize = 500;
-/// How often an agreement that moves meanwhile is read again.
+/// How often an agreement is read again after a conflict.
 const MAX_CONFLICTS: usize = 6;
 
-/// What is written of an agreement at once.
+/// One write of an agreement.
 #[derive(Debug, Clone, Copy)]
 pub struct AgreementWrite<'a> {
-    /// The agreement, its revision already the new one.
+    /// The agreement, already with its new revision.
     pub agreement: &'a Agreement,
-    /// The claims of its bills as they were read. Those that change with it are written.
+    /// The claims of its bills as read. Those that change are written.
     pub claims: &'a BTreeMap<BillId, Claims>,
-    /// What is told.
+    /// Its events.
     pub events: &'a [TimelineEvent],
-    /// When the sweep must look at it next; never, when absent.
+    /// When the sweep must process it next; never when absent.
     pub due_at: Option<Timestamp>,
     /// Now.
     pub now: Timestamp,
 }
 
-/// An agreement that something is due of.
+/// An agreement for which something is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueAgreement {
     /// Whose.
@@ -51,7 +51,7 @@ pub struct DueAgreement {
 }
 
 impl Store {
-    /// An agreement; `None` when there is none of the id.
+    /// An agreement; `None` when there is none with the id.
     pub async fn agreement(
         &self,
         tenant: &TenantId,
@@ -61,9 +61,9 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
-    /// Writes an agreement with its claims and events. [`StoreError::Conflict`]: the agreement or a claim is not what was read any more.
+    /// Writes an agreement with its claims and events. [`StoreError::Conflict`]: the agreement or a claim has changed since it was read.
     ///
-    /// The events are told by this write and by no other: publish them, then [`Store::mark_published`].
+    /// This write alone creates the events: publish them, then [`Store::mark_published`].
     pub async fn save_agreement(&self, write: &AgreementWrite<'_>) -> Result<(), StoreError> {
         let AgreementWrite {
             agreement,
@@ -93,14 +93,14 @@ impl Store {
         }
         match request.send().await {
             Ok(_) => Ok(()),
-            // Every condition of this transaction is about a version.
+            // All conditions of this transaction are on versions.
             Err(error) => {
                 Err(failed_conditions(&error).map_or_else(|error| error, |_| StoreError::Conflict))
             }
         }
     }
 
-    /// A put conditional on the version it replaces; zero: there is none.
+    /// A put conditional on the version it replaces; zero means that there is none.
     fn put_at(
         &self,
         item: Item,
@@ -144,7 +144,7 @@ impl Store {
         Ok(claims)
     }
 
-    /// Puts off when the sweep looks at an agreement that did not change. Does nothing when it changed meanwhile.
+    /// Postpones the next processing of an unchanged agreement. Does nothing if it has changed since.
     pub async fn put_off_agreement(
         &self,
         agreement: &Agreement,
@@ -163,7 +163,7 @@ impl Store {
             .await
     }
 
-    /// Puts off an agreement that could not be seen to, whatever is stored of it. Does nothing when somebody else moved it meanwhile.
+    /// Postpones an agreement that could not be processed, whatever its stored state. Does nothing if it was changed concurrently.
     pub async fn put_off_due(
         &self,
         due: &DueAgreement,
@@ -182,7 +182,7 @@ impl Store {
             .await
     }
 
-    /// Nothing is due of an agreement any more. Does nothing when it changed meanwhile.
+    /// Marks that nothing is due for an agreement. Does nothing if it has changed since.
     pub async fn agreement_is_done(&self, agreement: &Agreement) -> Result<(), StoreError> {
         let update = self
             .client
@@ -197,7 +197,7 @@ impl Store {
             .await
     }
 
-    /// Updates an agreement's item. When the condition does not hold any more somebody else moved the agreement: it is left as it is.
+    /// Updates an agreement's item. If the condition fails, the agreement was changed concurrently and is left as it is.
     async fn unless_moved(
         &self,
         key: &ItemKey,
@@ -215,7 +215,7 @@ impl Store {
         }
     }
 
-    /// Agreements that something is due of since before an instant, all tenants together, at most about `limit`.
+    /// Agreements due before an instant, of all tenants, at most about `limit`.
     pub async fn due_agreements(
         &self,
         before: Timestamp,
@@ -246,7 +246,7 @@ impl Store {
             .collect()
     }
 
-    /// The newest agreements of a bill, newest first; those withdrawn are left out, as in every list.
+    /// The newest agreements of a bill, newest first; withdrawn ones are left out, as in every list.
     pub async fn agreements_of_bill(
         &self,
         tenant: &TenantId,
@@ -281,7 +281,7 @@ impl Store {
         customer: CustomerId,
         limit: usize,
     ) -> Result<Vec<Agreement>, StoreError> {
-        // The index does not know their days: all are read, then cut.
+        // The index has no dates: all are read, then cut.
         let hash = (
             attribute::CUSTOMER_KEY,
             keys::customer_agreements(tenant, customer),
@@ -292,7 +292,7 @@ impl Store {
         self.listed(keys, limit).await
     }
 
-    /// The newest agreements of a creditor, in a state or in any, newest first.
+    /// The newest agreements of a creditor, in one state or in any, newest first.
     pub async fn agreements_of_creditor(
         &self,
         tenant: &TenantId,
@@ -300,7 +300,7 @@ impl Store {
         state: Option<StateName>,
         limit: usize,
     ) -> Result<Vec<Agreement>, StoreError> {
-        // The index is in the order of the days within one state only.
+        // The index is ordered by date only within one state.
         let states = state.map_or_else(|| StateName::ALL.to_vec(), |state| vec![state]);
         let lists = states.into_iter().map(|state| {
             let hash = (
@@ -318,8 +318,8 @@ impl Store {
         self.listed(keys.concat(), limit).await
     }
 
-    /// Empties what operators wrote on a customer's agreements and told on their timelines: the texts that may name somebody. Repeating it changes
-    /// nothing; a step under way at the same time is taken again on what is left.
+    /// Clears what operators wrote on a customer's agreements and their timelines: the texts that may name people. Repeating it changes
+    /// nothing; a concurrent action is repeated on what is left.
     pub async fn erase_agreement_notes(
         &self,
         tenant: &TenantId,
@@ -334,7 +334,7 @@ impl Store {
             .await?
         {
             if let Some(agreement) = self.erase_words(key).await? {
-                self.erase_told_words(&agreement).await?;
+                self.erase_event_texts(&agreement).await?;
             }
         }
         Ok(())
@@ -381,14 +381,14 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
-    /// An event's id says nothing of an operator's words: it stays.
-    async fn erase_told_words(&self, agreement: &Agreement) -> Result<(), StoreError> {
+    /// Clears operators' texts in an agreement's events. The events' ids do not depend on them.
+    async fn erase_event_texts(&self, agreement: &Agreement) -> Result<(), StoreError> {
         for bill in agreement.bills() {
             for mut event in self.timeline(&agreement.tenant, bill, usize::MAX).await? {
-                let EventKind::Agreement(told) = &mut event.kind else {
+                let EventKind::Agreement(agreement_event) = &mut event.kind else {
                     continue;
                 };
-                if told.agreement != agreement.id || !told.erase_words() {
+                if agreement_event.agreement != agreement.id || !agreement_event.erase_words() {
                     continue;
                 }
                 let update = self
@@ -460,7 +460,7 @@ fn agreement_item(agreement: &Agreement, due_at: Option<Timestamp>) -> Result<It
         attribute::CUSTOMER_KEY,
         keys::customer_agreements(tenant, agreement.customer),
     );
-    // One withdrawn is in no creditor's list, and takes nobody's place there.
+    // A withdrawn agreement is in no creditor's list and takes no place there.
     if !agreement.withdrawn {
         place(
             attribute::OPEN_SHARD,

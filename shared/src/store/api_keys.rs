@@ -1,7 +1,7 @@
 //! API keys: how machines prove who they are.
 //!
 //! A key reads `ponte.<tenant>.<id>.<secret>`: the id finds it, the secret (256 random bits) proves it. Only the secret's SHA-256 is stored. The
-//! tenant command creates and revokes keys; several may be valid at once, which is how one is rotated.
+//! tenant command creates and revokes keys; several may be valid at once, for rotation.
 
 use std::fmt;
 
@@ -14,9 +14,9 @@ use super::{Store, StoreError, keys};
 use crate::calendar::Timestamp;
 use crate::ids::TenantId;
 
-/// First part of every key, by which a leaked one is recognised.
+/// First part of every key, to recognise a leaked one.
 const PREFIX: &str = "ponte";
-/// Longest id and secret read: anything longer is no key of ours.
+/// Longest id and secret: anything longer is not our key.
 const MAX_PART: usize = 128;
 
 /// What a caller may do; each role includes the ones before it.
@@ -24,9 +24,9 @@ const MAX_PART: usize = 128;
 pub enum Role {
     /// Reads and quotes.
     Reader,
-    /// Makes and ends agreements, sends boletos.
+    /// Also makes and ends agreements, and sends boletos.
     Operator,
-    /// Changes campaigns and settings.
+    /// Also changes campaigns and settings.
     Administrator,
 }
 
@@ -53,15 +53,15 @@ impl Role {
 /// A key as a caller sends it. Never printed.
 #[derive(Clone, Copy)]
 pub struct PresentedKey<'a> {
-    /// Whose it says it is: proved by finding its hash among that tenant's.
+    /// The tenant it names: proved by its hash among that tenant's keys.
     pub tenant_text: &'a str,
-    /// Which one.
+    /// Its id.
     pub id: &'a str,
     secret: &'a str,
 }
 
 impl<'a> PresentedKey<'a> {
-    /// Takes a key apart; none when it is no key of ours.
+    /// Parses a key; none when it is not ours.
     #[must_use]
     pub fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.trim().split('.');
@@ -88,12 +88,12 @@ impl fmt::Debug for PresentedKey<'_> {
     }
 }
 
-/// A key as it is stored.
+/// A stored key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// What its holder may do.
     pub role: Role,
-    /// When it ceases to be valid.
+    /// When it expires.
     pub valid_until: Timestamp,
     hash: Vec<u8>,
 }
@@ -107,7 +107,7 @@ impl fmt::Debug for ApiKey {
 }
 
 impl ApiKey {
-    /// Whether this is the key presented, and still valid. Takes the same time whatever the secret.
+    /// Whether the presented key is this one, and still valid. Takes the same time for every secret.
     #[must_use]
     pub fn admits(&self, presented: &PresentedKey<'_>, now: Timestamp) -> bool {
         let hash = Sha256::digest(presented.secret.as_bytes());
@@ -116,7 +116,7 @@ impl ApiKey {
 }
 
 impl Store {
-    /// A tenant's key by its id; none when it was never made or was revoked.
+    /// A tenant's key by its id; none when it does not exist or was revoked.
     pub async fn api_key(&self, tenant: &TenantId, id: &str) -> Result<Option<ApiKey>, StoreError> {
         let key = keys::api_key(tenant, id);
         let item = self

@@ -102,7 +102,7 @@ fn missing(item: &Item, name: &str, expected: &str) -> StoreError {
     )
 }
 
-/// What an item is, for error texts: its sort key's kind. Keys can hold documents, so no value of theirs is shown.
+/// What an item is, for error texts: its sort key's kind. Keys may contain documents, so their values are not shown.
 fn describe(item: &Item) -> String {
     let kind = opt_text(item, attribute::SK)
         .and_then(|sk| sk.split('#').next())
@@ -110,7 +110,7 @@ fn describe(item: &Item) -> String {
     format!("the stored item \"{kind}\"")
 }
 
-/// About how many bytes DynamoDB counts for an item.
+/// Approximately how many bytes DynamoDB counts for an item.
 pub fn size(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + value_size(value))

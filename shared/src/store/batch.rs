@@ -1,4 +1,4 @@
-//! Batch reads and writes that leave nothing behind: what DynamoDB did not process is sent again, with growing pauses,
+//! Complete batch reads and writes: what DynamoDB did not process is sent again, with growing pauses,
 //! until it is done or the attempts are used up.
 
 use std::collections::HashMap;
@@ -21,13 +21,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// How fresh a read must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Freshness {
-    /// Sees every write that was answered; twice the price.
+    /// Sees every acknowledged write; twice the price.
     Consistent,
     /// May lag a little.
     Eventual,
 }
 
-/// A pause before attempt `attempt + 1`: doubled each time, half of it random so that crowds spread.
+/// A pause before attempt `attempt + 1`: doubled each time, half of it random to spread the callers.
 pub(super) fn pause(attempt: u32) -> Duration {
     let full = FIRST_PAUSE * 2_u32.saturating_pow(attempt.min(7));
     full / 2 + full.mul_f64(fastrand::f64() / 2.0)
@@ -91,7 +91,7 @@ impl Store {
                 .responses
                 .and_then(|mut tables| tables.remove(table))
                 .unwrap_or_default();
-            // Progress starts the pauses anew: a batch of large items needs several answers of 16 MB.
+            // Progress resets the pauses: a batch of large items needs several answers of 16 MB.
             attempt = if items.is_empty() { attempt + 1 } else { 0 };
             found.extend(items);
             match answer
@@ -262,6 +262,6 @@ pub(super) struct Query<'a> {
     pub range: Option<(&'a str, String, String)>,
     pub freshness: Freshness,
     pub newest_first: bool,
-    /// At most so many items (of one page, for [`Store::query_page`]).
+    /// Most items (of one page, for [`Store::query_page`]).
     pub limit: Option<usize>,
 }

@@ -1,4 +1,4 @@
-//! Calls to Sienge in the journal: buffered, written in batches, never in the way of the call itself.
+//! Calls to Sienge in the journal: buffered, written in batches, never delaying the call itself.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -29,7 +29,7 @@ pub struct JournalCalls {
 }
 
 impl JournalCalls {
-    /// For one tenant.
+    /// The call log of one tenant.
     #[must_use]
     pub fn new(store: Store, tenant: TenantId) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl JournalCalls {
         }
     }
 
-    /// Writes what is still waiting. A failure is logged and the calls are lost: the journal is no reason to fail.
+    /// Writes what is still buffered. A failure is logged and the calls are lost: the journal must not fail the work.
     pub async fn flush(&self) {
         let calls =
             std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -80,7 +80,7 @@ impl CallLog for JournalCalls {
 }
 
 fn call_item(tenant: &TenantId, call: &CallRecord) -> Item {
-    // The nonce keeps calls of the same millisecond apart; the key is made once, so that a repeated batch changes nothing.
+    // The nonce distinguishes calls of the same millisecond; the key is made once, so that a repeated batch changes nothing.
     let mut item = key_item(&ItemKey {
         pk: keys::call(tenant, call.at, fastrand::u64(..)),
         sk: keys::JOURNAL_HEAD.to_owned(),

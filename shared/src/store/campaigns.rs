@@ -12,7 +12,7 @@ const LIMIT_BYTES: usize = 350_000;
 /// A creditor's campaigns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CampaignList {
-    /// Grows by one with each save; zero while nothing was ever saved.
+    /// Grows by one with each save; zero before the first save.
     pub version: u64,
     /// The campaigns.
     pub campaigns: Vec<Campaign>,
@@ -32,7 +32,7 @@ impl Store {
         item.map_or_else(|| Ok(CampaignList::default()), |item| read(&item))
     }
 
-    /// Replaces the list saved as `version`; answers the new version. [`StoreError::Conflict`] when somebody saved meanwhile.
+    /// Replaces the list saved as `version`; returns the new version. [`StoreError::Conflict`] when somebody else saved in between.
     ///
     /// The campaigns are checked by the caller ([`Campaign::check`]).
     pub async fn put_campaigns(

@@ -1,5 +1,5 @@
-//! What surrounds the bills: customers, enterprises, units, sales contracts. An item is written only when its content
-//! changed: its hash is kept beside it and compared before anything is sent.
+//! The catalogue around the bills: customers, enterprises, units, sales contracts. An item is written only when its content
+//! changed: a hash of the content is stored with it and compared before anything is sent.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,12 +16,12 @@ use crate::ids::{BillId, CustomerId, EnterpriseId, TenantId, UnitId};
 use crate::portfolio::{CreditBureauRecord, Customer, Document, Enterprise, SalesContract, Unit};
 
 const CONTENT_HASH: &str = "content_hash";
-/// Of an erased customer, which nothing overwrites.
+/// Marks an erased customer, which no read overwrites.
 const ERASED_ON: &str = "erasedOn";
-/// Writes under way at the same time.
+/// Concurrent writes.
 const WRITES_AT_ONCE: usize = 16;
 
-/// Something of the catalogue: it has a key, and perhaps a place in an index.
+/// An item of the catalogue: it has a key, and perhaps index attributes.
 pub trait CatalogueItem: Serialize + DeserializeOwned + Send + Sync {
     /// Its primary key.
     fn key(&self, tenant: &TenantId) -> ItemKey;
@@ -99,7 +99,7 @@ fn written<T>(answer: Result<T, StoreError>) -> Result<bool, StoreError> {
 }
 
 impl Store {
-    /// Writes those whose content differs from what is stored, and answers how many. Unchanged ones cost a read, no write.
+    /// Writes the items whose content differs from the stored one, and returns how many. Unchanged items cost a read, no write.
     pub async fn put_if_changed<T: CatalogueItem>(
         &self,
         tenant: &TenantId,
@@ -152,7 +152,7 @@ impl Store {
             .expression_attribute_names("#hash", CONTENT_HASH)
             .expression_attribute_names("#erased", ERASED_ON)
             .expression_attribute_values(":hash", hash);
-        // Refused when somebody else wrote the same content meanwhile, or erased it.
+        // Refused when somebody else wrote the same content, or erased it, in between.
         written(
             put.send()
                 .await
@@ -160,7 +160,7 @@ impl Store {
         )
     }
 
-    /// Leaves nothing of a customer but the id: what is read of it later is not written, until it is noted as unread again.
+    /// Leaves only a customer's id: later reads are not written until the customer is noted as unread again.
     pub async fn erase_customer(
         &self,
         tenant: &TenantId,
@@ -175,7 +175,7 @@ impl Store {
             .map_err(|error| StoreError::of("PutItem", &error))
     }
 
-    /// Notes customers of whom only the id is known, where none is held or an erased one is. [`Store::unread_customers`] finds them until they are read.
+    /// Notes customers known by id only, unless they are held and not erased. [`Store::unread_customers`] finds them until they are read.
     pub async fn note_unread_customers(
         &self,
         tenant: &TenantId,
@@ -201,7 +201,7 @@ impl Store {
             .condition_expression("attribute_not_exists(#pk) OR attribute_exists(#erased)")
             .expression_attribute_names("#pk", attribute::PK)
             .expression_attribute_names("#erased", ERASED_ON);
-        // Refused when somebody else wrote the customer meanwhile: nothing may overwrite what was read.
+        // Refused when somebody else wrote the customer in between: a note must not overwrite a read.
         written(
             put.send()
                 .await
@@ -243,7 +243,7 @@ impl Store {
             .await
     }
 
-    /// The customers that were noted and not read yet.
+    /// The customers noted but not read yet.
     pub async fn unread_customers(&self, tenant: &TenantId) -> Result<Vec<CustomerId>, StoreError> {
         self.customers_found_by(keys::unread_customers(tenant))
             .await
@@ -274,7 +274,7 @@ impl Store {
             .collect()
     }
 
-    /// The bills whose contracts name a customer, finished ones too.
+    /// The bills whose contracts name a customer, including finished ones.
     pub async fn bills_of_customer(
         &self,
         tenant: &TenantId,
@@ -305,7 +305,7 @@ impl Store {
             .collect()
     }
 
-    /// The credit-bureau state of bills, where one was ever told.
+    /// The credit-bureau state of bills, where there is one.
     pub async fn credit_bureau(
         &self,
         tenant: &TenantId,
@@ -344,7 +344,7 @@ impl Store {
         self.partition(keys::enterprises(tenant)).await
     }
 
-    /// Which of some units are held.
+    /// Which of the units are held.
     pub async fn held_units(
         &self,
         tenant: &TenantId,

@@ -1,7 +1,7 @@
-//! Checkpoints of long runs: where to continue. Versioned, so that of two runs only one goes on; split over items when large.
+//! Checkpoints of long runs: where to continue. Versioned, so that only one of two runs continues; split over items when large.
 //!
-//! Parts are written first, under a name of their own; the head that names them is the commit point. What a crash leaves
-//! behind is never read and expires.
+//! Parts are written first, under unique names; the head that names them is the commit point. Parts that a crash leaves
+//! behind are never read and expire.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,7 +43,7 @@ impl Store {
     ) -> Result<Option<Checkpoint<T>>, StoreError> {
         const WHAT: &str = "a checkpoint";
         let pk = keys::checkpoint(tenant, creditor, task);
-        // A save between the two reads removes the parts of the head just read: then the new head is there.
+        // A save between the two reads removes the parts of the head just read: then there is a new head.
         for _ in 0..3 {
             let Some(head) = self
                 .get(&self.tables.control, &head_key(&pk), Freshness::Consistent)
@@ -83,7 +83,7 @@ impl Store {
         Ok(Some(content))
     }
 
-    /// Saves a checkpoint over the one of `version` (0: there is none yet) and answers the new version.
+    /// Replaces the checkpoint of `version` (0: there is none yet) and returns the new version.
     /// [`StoreError::Conflict`] means that another run has saved one.
     pub async fn save_checkpoint<T: Serialize>(
         &self,
@@ -162,7 +162,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of("PutItem", &error))?;
-        // The parts of the version replaced: nothing reads them any more.
+        // The parts of the replaced version: nothing reads them any more.
         if let Some(old) = answer.attributes {
             let parts: usize = get_number(&old, "parts")?;
             let old_parts = part_keys(pk, get_text(&old, "nonce")?, parts);

@@ -1,4 +1,4 @@
-//! Settings, the list of tenants, cursors of tasks, and the removals a run holds back.
+//! Settings, the list of tenants, cursors of tasks, and the removals that a run stores.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::calendar::Timestamp;
 use crate::ids::{BillId, CreditorId, TenantId};
 use crate::settings::{CreditorSettings, TenantSettings};
 
-/// Days a run's removals wait for their confirmation.
+/// Days a run's removals are kept for their confirmation.
 const REMOVALS_KEPT_DAYS: i64 = 30;
-/// Removals in one chunk at most: packed, far below the item limit.
+/// Most removals in one chunk: packed, far below the item limit.
 const REMOVALS_PER_CHUNK: usize = 1000;
-/// The task whose first success makes a creditor's imports ordinary ones.
+/// The task that must succeed once before a creditor's imports are ordinary ones.
 const RECONCILE: &str = "reconcile";
 
 /// A tenant of the list.
@@ -32,14 +32,21 @@ pub struct ListedTenant {
     pub active: bool,
 }
 
-/// Where a task stands for a creditor.
+/// A task's progress for a creditor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Start of the last run that did all it had to: what changed since then is still to be seen.
+    /// Start of the last complete run: changes since then are still to be read.
     pub last_success: Timestamp,
 }
 
 impl Store {
+    /// Opens the connection by reading an item that never exists. A failure is left to the first real read.
+    pub async fn connect(&self) {
+        let _ = self
+            .get(&self.tables.control, &keys::absent(), Freshness::Eventual)
+            .await;
+    }
+
     /// A tenant's settings; `None` when the tenant is unknown.
     pub async fn tenant_settings(
         &self,
@@ -67,7 +74,7 @@ impl Store {
         self.batch_put(&self.tables.control, vec![listed]).await
     }
 
-    /// All tenants. An entry that cannot be read is logged and left out: it must not stop the others' schedules.
+    /// All tenants. An unreadable entry is logged and left out: it must not stop the others' schedules.
     pub async fn tenants(&self) -> Result<Vec<ListedTenant>, StoreError> {
         let items = self
             .control_partition(keys::TENANTS.to_owned(), None)
@@ -141,7 +148,7 @@ impl Store {
         .await
     }
 
-    /// Where a task stands; `None` before its first success.
+    /// A task's cursor; `None` before its first success.
     pub async fn cursor(
         &self,
         tenant: &TenantId,
@@ -159,7 +166,7 @@ impl Store {
         .transpose()
     }
 
-    /// Notes a task's success: `started_at` of the run that did it. A cursor never goes back.
+    /// Notes a task's success by its run's `started_at`. A cursor never goes back.
     pub async fn advance_cursor(
         &self,
         tenant: &TenantId,
@@ -185,7 +192,7 @@ impl Store {
         }
     }
 
-    /// Whether a reconciliation of the creditor ever succeeded; until then its import is a reconciliation.
+    /// Whether a reconciliation of the creditor has ever succeeded; until then its import is a reconciliation.
     pub async fn first_reconciliation_done(
         &self,
         tenant: &TenantId,
@@ -197,7 +204,7 @@ impl Store {
             .is_some())
     }
 
-    /// Keeps one chunk of the bills that a run would remove installments of. The same number again replaces the chunk. A chunk holds 1,000 at most.
+    /// Stores one chunk of the bills from which a run would remove installments. The same number replaces the chunk. A chunk holds at most 1,000.
     pub async fn put_removals(
         &self,
         tenant: &TenantId,
@@ -252,7 +259,7 @@ impl Store {
         Ok(Some(removals))
     }
 
-    /// Forgets a run's removals.
+    /// Deletes a run's removals.
     pub async fn clear_removals(&self, tenant: &TenantId, run: &str) -> Result<(), StoreError> {
         let items = self
             .control_partition(keys::removals(tenant, run), None)
@@ -315,7 +322,7 @@ fn read_settings<T: DeserializeOwned>(what: &str, item: &Item) -> Result<T, Stor
         Ok(settings) => return Ok(settings),
         Err(error) => error,
     };
-    // A wrong field is wrong when it stands alone, too; an absent one is named by the error itself.
+    // A wrong field is also wrong on its own; an absent one is named by the error itself.
     for (name, value) in fields {
         let alone = Value::Object([(name.clone(), value)].into_iter().collect());
         if let Err(error) = serde_json::from_value::<T>(alone) {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 /// A failure of the store. Its text names operations, tables and fields, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else wrote the same thing first.
+    /// Somebody else changed the item first.
     #[error("somebody else changed it first: read it again")]
     Conflict,
     /// DynamoDB could not be reached, was too slow or asked us to slow down; what was sent may or may not have been done.
@@ -24,7 +24,7 @@ pub enum StoreError {
         /// What it said.
         why: String,
     },
-    /// What is stored cannot be understood.
+    /// A stored item cannot be read.
     #[error("{what} cannot be read: {why}")]
     Unreadable {
         /// The item.
@@ -32,7 +32,7 @@ pub enum StoreError {
         /// The field and what is wrong with it.
         why: String,
     },
-    /// More than the store takes in one piece.
+    /// More than the store accepts in one piece.
     #[error("{what} is too large: {bytes} bytes, at most {limit}")]
     TooLarge {
         /// What.
@@ -44,7 +44,7 @@ pub enum StoreError {
     },
 }
 
-/// What to do about a [`StoreError`].
+/// How to recover from a [`StoreError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
     /// Do the same again later.
@@ -56,7 +56,7 @@ pub enum Recovery {
 }
 
 impl StoreError {
-    /// What to do about it.
+    /// How to recover from it.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         match self {
@@ -79,7 +79,7 @@ impl StoreError {
         }
     }
 
-    /// Sorts an SDK error. A failed condition is a [`StoreError::Conflict`].
+    /// Classifies an SDK error. A failed condition is a [`StoreError::Conflict`].
     pub(super) fn of<E: ProvideErrorMetadata, R: std::fmt::Debug>(
         operation: &'static str,
         error: &SdkError<E, R>,

@@ -1,7 +1,7 @@
-//! Idempotency of our own API (`Idempotency-Key`): what a call answered is answered again to its repetition.
+//! Idempotency of our own API (`Idempotency-Key`): a repeated call gets the first answer.
 //!
-//! A call is begun before it has any effect and finished with its answer. One that dies between the two leaves a record in progress, whose lease
-//! runs out: then the same call may be begun again, if its effects bear repetition ([`Term::Again`]). The same key with another body is refused.
+//! A call is registered before it has any effect and finished with its answer. A call that dies in between leaves a record in progress, whose lease
+//! expires: then the same call may begin again, if its effects are repeatable ([`Term::Again`]). The same key with another body is refused.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ const KEPT_DAYS: i64 = 2;
 /// Largest packed answer stored, below the item limit of 400 KB.
 const LIMIT_BYTES: usize = 350_000;
 
-/// When a key means nothing: DynamoDB deletes what expired some days late, so expired is gone.
+/// The condition for a free key: DynamoDB deletes expired items days late, so an expired one counts as gone.
 const FREE: &str = "attribute_not_exists(pk) OR #ttl <= :seconds";
 
-/// An answer to be repeated.
+/// A stored answer, to be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAnswer {
     /// HTTP status.
@@ -34,43 +34,43 @@ pub struct StoredAnswer {
     pub body: Vec<u8>,
 }
 
-/// How long a call may take, and what is done about one that took longer.
+/// How long a call may take, and what happens after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Term {
-    /// It died: it may be begun again.
+    /// A dead call may begin again.
     Again(Duration),
-    /// It died, and nobody knows what it did: it is never begun again.
+    /// A dead call never begins again, because its effect is unknown.
     Once(Duration),
 }
 
-/// The right to carry a call out.
+/// The permission to carry out a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct CallClaim {
     key: ItemKey,
     owner: String,
     digest: String,
 }
 
-/// What a key stands for.
+/// The state of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// The call is ours to carry out.
-    New(Claim),
-    /// It was carried out; this was its answer.
+    /// New: carry out the call.
+    New(CallClaim),
+    /// Finished: this was its answer.
     Same(StoredAnswer),
-    /// It is being carried out.
+    /// In progress.
     InProgress {
-        /// Until when at most.
+        /// Until when at the latest.
         until: Timestamp,
     },
-    /// It was begun under [`Term::Once`] and did not end in time.
+    /// It began under [`Term::Once`] and did not finish in time.
     Died,
     /// The key was used with another body.
     OtherBody,
 }
 
 impl Store {
-    /// Begins a call. `digest` tells bodies (and addresses) apart; the lease is longer than the call can take.
+    /// Begins a call. `digest` identifies body and address; the lease is longer than the call can take.
     pub async fn begin_call(
         &self,
         tenant: &TenantId,
@@ -79,7 +79,7 @@ impl Store {
         term: Term,
         now: Timestamp,
     ) -> Result<Begun, StoreError> {
-        let claim = Claim {
+        let claim = CallClaim {
             key: keys::idempotency(tenant, key),
             owner: format!("{:032x}", fastrand::u128(..)),
             digest: digest.to_owned(),
@@ -122,10 +122,10 @@ impl Store {
         }
     }
 
-    /// Notes the answer, to be repeated from now on. [`StoreError::Conflict`] when the lease ran out and somebody else began the call again.
+    /// Stores the answer, to be repeated from now on. [`StoreError::Conflict`] when the lease expired and the call was begun again.
     pub async fn finish_call(
         &self,
-        claim: &Claim,
+        claim: &CallClaim,
         answer: &StoredAnswer,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -156,8 +156,8 @@ impl Store {
             .map_err(|error| StoreError::of("PutItem", &error))
     }
 
-    /// Forgets a call that had no effect, so that it may be repeated at once; nothing happens when somebody else began it meanwhile.
-    pub async fn forget_call(&self, claim: &Claim) -> Result<(), StoreError> {
+    /// Deletes a call without effect, so that it may be repeated at once; does nothing if it was begun again in between.
+    pub async fn forget_call(&self, claim: &CallClaim) -> Result<(), StoreError> {
         let answer = self
             .client
             .delete_item()
@@ -175,7 +175,7 @@ impl Store {
     }
 }
 
-impl Claim {
+impl CallClaim {
     fn item(&self, now: Timestamp) -> Item {
         let mut item = key_item(&self.key);
         item.extend([
@@ -190,11 +190,11 @@ impl Claim {
     }
 }
 
-fn read(item: &Item, claim: &Claim, now: Timestamp) -> Result<Begun, StoreError> {
+fn read(item: &Item, claim: &CallClaim, now: Timestamp) -> Result<Begun, StoreError> {
     if get_text(item, "digest")? != claim.digest {
         return Ok(Begun::OtherBody);
     }
-    // The SDK repeats a put whose answer was lost: then the record is this very claim's.
+    // The SDK repeats a put whose answer was lost: then the record belongs to this very claim.
     if opt_text(item, "owner") == Some(&claim.owner) {
         return Ok(Begun::New(claim.clone()));
     }

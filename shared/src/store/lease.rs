@@ -1,5 +1,5 @@
-//! Leases: at most one run of a task for a creditor at a time. A lease that its owner stops renewing expires by itself;
-//! expiry is judged by the clock passed in, not by the table's.
+//! Leases: at most one run of a task for a creditor at a time. A lease that its owner no longer renews expires;
+//! expiry follows the clock that is passed in, not the table's.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use crate::ids::{CreditorId, TenantId};
 pub struct Lease {
     key: ItemKey,
     owner: String,
-    /// Until when it is ours.
+    /// When it expires.
     pub expires: Timestamp,
 }
 
 impl Lease {
-    /// A lease of a task of a creditor (or of the whole tenant) that an owner holds.
+    /// An owner's lease on a task of a creditor (or of the whole tenant).
     #[must_use]
     pub fn new(
         tenant: &TenantId,
@@ -39,25 +39,25 @@ impl Lease {
         }
     }
 
-    /// Who holds it.
+    /// The owner.
     #[must_use]
     pub fn owner(&self) -> &str {
         &self.owner
     }
 
-    /// Whether it is of the same task and creditor as another.
+    /// Whether it concerns the same task and creditor as another.
     #[must_use]
     pub fn is_of_same(&self, other: &Self) -> bool {
         self.key == other.key
     }
 }
 
-/// Whether a lease was got.
+/// The result of acquiring a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acquired {
-    /// It is ours.
+    /// Acquired.
     Yes(Lease),
-    /// Another run has it.
+    /// Another run holds it.
     Held {
         /// Until when, unless it renews.
         until: Timestamp,
@@ -65,7 +65,7 @@ pub enum Acquired {
 }
 
 impl Store {
-    /// Takes the lease of a task for a creditor (or for the whole tenant). `owner` names the run: the same owner takes its own
+    /// Takes the lease of a task for a creditor (or for the whole tenant). `owner` names the run: the same owner can take its own
     /// lease again, so that a continued run keeps it.
     pub async fn acquire_lease(
         &self,
@@ -115,7 +115,7 @@ impl Store {
         }
     }
 
-    /// Prolongs a lease. [`StoreError::Conflict`] means that another run has taken it: stop.
+    /// Renews a lease. [`StoreError::Conflict`] means that another run has taken it: stop.
     pub async fn renew_lease(
         &self,
         lease: &mut Lease,
@@ -142,7 +142,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a lease back; nothing happens when another run has taken it meanwhile.
+    /// Releases a lease; does nothing if another run has taken it.
     pub async fn release_lease(&self, lease: Lease) -> Result<(), StoreError> {
         let answer = self
             .client

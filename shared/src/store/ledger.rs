@@ -1,11 +1,11 @@
 //! The quota's decision, pure: what a lane's shared ledger allows now.
 //!
-//! The ledger is an exact sliding log of grants. A token may be used up to a second after its grant, and clocks that differ
-//! and a connection that is opened may take a second: so a grant counts for 62 seconds, and in no 60 seconds are more calls begun than the limit.
+//! The ledger is an exact sliding log of grants. A token may be used up to a second after its grant, and differing clocks and
+//! connecting may take another second: so a grant counts for 62 seconds, and no 60 seconds see more calls begin than the limit.
 //!
-//! Batches take the first half of a minute's quota as fast as they like and the other half no faster than the minute passes: tokens then come
-//! back all the time, and a person never waits for the minute to turn. While people work, a few tokens are kept for them, so that what comes
-//! back is theirs first.
+//! Batches take the first half of a minute's quota as fast as they like and the other half no faster than the minute passes: then tokens come
+//! back all the time, and a person never waits for a whole minute. While people work, a few tokens are reserved for them, so that returning
+//! tokens are theirs first.
 
 use std::time::Duration;
 
@@ -16,25 +16,25 @@ use crate::sienge::Priority;
 pub(super) const TOKEN_LIFE_MS: i64 = 1_000;
 /// How long a grant counts: the minute, a token's life, and a second for differing clocks and for connecting.
 const WINDOW_MS: i64 = 60_000 + TOKEN_LIFE_MS + 1_000;
-/// So long after a call that a person waited for, people are taken to be at work.
+/// For this long after an interactive call, people are considered to be at work.
 const PEOPLE_WORK_MS: i64 = 600_000;
-/// A batch that must not go faster takes so many tokens at a time: one write for each would cost more than it brings.
+/// Tokens a paced batch takes at a time: one write per token would cost more than it brings.
 const PACED_LOT: u32 = 3;
-/// After this long no token of a grant can be given back any more, and it may be merged with its neighbours.
+/// After this long no token of a grant can be returned, and it may be merged with its neighbours.
 const MERGE_AFTER_MS: i64 = 5_000;
-/// Merged grants share so long; short enough that waiting for the last of them costs little.
+/// The span of merged grants; short enough that waiting for the last of them costs little.
 const MERGE_SPAN_MS: i64 = 1_000;
 
-/// What a lane may do.
+/// The limits of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// Requests in any minute.
+    /// Requests per minute.
     pub minute: u32,
-    /// How many of them batches leave to people while these work.
+    /// How many of them are reserved for people while they work.
     pub reserve: u32,
     /// How many of them batches take as fast as they like.
     pub burst: u32,
-    /// Requests in a day.
+    /// Requests per day.
     pub day: u32,
 }
 
@@ -48,7 +48,7 @@ impl Limits {
     }
 }
 
-/// What one caller may have of a minute.
+/// One caller's share of a minute.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     most: u32,

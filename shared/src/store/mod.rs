@@ -1,11 +1,11 @@
 //! The store: Ponte's three DynamoDB tables.
 //!
 //! - **portfolio** ([`Store::load_bill`], [`Store::commit`], [`Store::put_if_changed`]): bills, customers, catalogue, timeline.
-//! - **journal** ([`Store::accept`], [`JournalCalls`], [`Store::start_run`]): what came in, what was called, what ran.
+//! - **journal** ([`Store::accept`], [`JournalCalls`], [`Store::start_run`]): webhooks, calls to Sienge, runs.
 //! - **control** ([`Store::tenant_settings`], [`Store::acquire_lease`], [`SharedQuota`]): settings, campaigns, API keys, cursors, leases, quota.
 //!
-//! Guarantees: every write is conditional, idempotent or both, so that doing it again after a crash or an unclear answer is
-//! right; what DynamoDB leaves unprocessed is sent again; no item comes near 400 KB; keys are spelled in [`keys`] alone.
+//! Guarantees: every write is conditional, idempotent or both, so that repeating it after a crash or an unclear answer is
+//! safe; what DynamoDB leaves unprocessed is sent again; no item comes near 400 KB; keys are spelled only in [`keys`].
 //! `docs/data-model.md` lists the access patterns with their cost.
 
 mod agreements;
@@ -47,7 +47,7 @@ pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
 pub use control::{Cursor, ListedTenant};
 pub use error::{Recovery, StoreError};
-pub use idempotency::{Begun, Claim, StoredAnswer, Term};
+pub use idempotency::{Begun, CallClaim, StoredAnswer, Term};
 pub use journal::{
     Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState,
 };
@@ -58,7 +58,7 @@ pub use portfolio::{Committed, Stamp};
 pub use quota::{Clock, SharedQuota};
 pub use runs::{CRITIQUE, CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
 
-/// Where the tables are.
+/// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
     /// Bills, customers, catalogue, timeline.
@@ -89,7 +89,7 @@ impl Tables {
 }
 
 impl Store {
-    /// A store on a client made elsewhere (see [`client`]).
+    /// A store on an existing client (see [`client`]).
     #[must_use]
     pub fn new(client: Client, tables: Tables) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl Store {
     }
 }
 
-/// A client whose every operation, retries included, ends within `patience`: about 1.5 s for a caller that must answer
+/// A client whose operations, including retries, end within `patience`: about 1.5 s for a caller that must answer
 /// Sienge in 2.5 s, 10 s for a task.
 #[must_use]
 pub fn client(config: &SdkConfig, patience: Duration) -> Client {

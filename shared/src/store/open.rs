@@ -1,4 +1,4 @@
-//! The open installments of a creditor, read from their index alone: what the reconciliation compares.
+//! The open installments of a creditor, read from their index alone, for the reconciliation.
 
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 
@@ -13,7 +13,7 @@ use crate::portfolio::{ContractKey, Fingerprint};
 /// Entries read from one shard at a time: with all shards, some 8,000 entries (about 2 MB) are in memory at most.
 const ENTRIES_PER_PAGE: usize = 1000;
 
-/// An open installment as its index tells it.
+/// An open installment's index entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenEntry {
     /// The bill.
@@ -33,7 +33,7 @@ pub struct OpenEntry {
 impl Store {
     /// The open installments of a creditor with a due date from `from` to `to`, both included; all shards are read in parallel.
     ///
-    /// Entries come in no order, and the index may lag some milliseconds behind the last commits.
+    /// Entries come in no particular order, and the index may lag some milliseconds behind the last commits.
     pub fn open_installments(
         &self,
         tenant: &TenantId,

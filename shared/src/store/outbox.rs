@@ -1,5 +1,5 @@
-//! Timeline events that were committed and not published yet. They leave the outbox index when they are marked, so that an
-//! event survives a crash between its commit and its publication; it may be published twice, never lost.
+//! Timeline events that were committed but not published yet. They leave the outbox index only when marked, so an
+//! event survives a crash between commit and publication; it may be published twice, but is never lost.
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -25,8 +25,8 @@ pub struct UnpublishedEvent {
 }
 
 impl Store {
-    /// Events committed before an instant and not published, oldest first in each shard, at most about `limit`. All tenants.
-    /// One that cannot be read is logged and left out.
+    /// Events of all tenants committed before an instant and not published, oldest first in each shard, at most about `limit`.
+    /// An unreadable one is logged and left out.
     pub async fn unpublished(
         &self,
         before: Timestamp,
@@ -52,14 +52,14 @@ impl Store {
         let items = self
             .batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None)
             .await?;
-        // Published meanwhile: the index lagged.
+        // Already published: the index lagged.
         let waiting = items
             .into_iter()
             .filter(|item| item.contains_key(attribute::OUTBOX_AT));
         Ok(waiting.filter_map(read_unpublished).collect())
     }
 
-    /// Takes published events out of the outbox. Doing it again does nothing.
+    /// Removes published events from the outbox. Repeating it does nothing.
     pub async fn mark_published(
         &self,
         tenant: &TenantId,

@@ -1,4 +1,4 @@
-//! Bytes as they are stored: compressed when that pays, with the hash that tells equal contents.
+//! Packing of stored bytes: compressed when it pays, with a hash that identifies equal contents.
 
 use std::io::{Read, Write};
 
@@ -11,7 +11,7 @@ use super::StoreError;
 
 /// Contents up to this size are stored as they are: compressing them saves no write unit worth its time.
 const COMPRESS_ABOVE_BYTES: usize = 1024;
-/// No stored content unpacks to more: a bound against a damaged or hostile item.
+/// Largest unpacked content: a bound against a damaged or hostile item.
 const UNPACKED_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Bytes ready to be stored.
@@ -23,7 +23,7 @@ pub struct Packed {
     pub encoding: &'static str,
 }
 
-/// Compresses what is worth it.
+/// Compresses content when it pays.
 #[must_use]
 pub fn pack(content: &[u8]) -> Packed {
     if content.len() > COMPRESS_ABOVE_BYTES {

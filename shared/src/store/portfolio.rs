@@ -1,9 +1,9 @@
-//! Bills: loading what we hold and committing what changed.
+//! Bills: loading the held state and committing changes.
 //!
 //! A bill is one partition with one version in its head. A commit is a chain of transactions, each conditional on the
 //! version it found and raising it by one, so that two writers of a bill never mix: the second gets
-//! [`StoreError::Conflict`] and compares again. Events not written yet wait in the head; after a crash anywhere the next
-//! [`Store::load_bill`] brings them back, and the comparison puts what is still true of them into its outcome.
+//! [`StoreError::Conflict`] and compares again. Unwritten events are pending in the head; after a crash anywhere the next
+//! [`Store::load_bill`] brings them back, and the comparison carries over what is still true of them.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -24,7 +24,7 @@ use crate::portfolio::{Change, Contract, HeldBill, Installment, Outcome, Timelin
 
 /// Largest packed list of pending events in a head, below the item limit of 400 KB.
 const PENDING_LIMIT_BYTES: usize = 350_000;
-/// Bills read at the same time.
+/// Bills read concurrently.
 const BILLS_AT_ONCE: usize = 8;
 
 const VERSION: &str = "version";
@@ -33,33 +33,33 @@ const READ_AT: &str = "read_at";
 const PENDING_EVENTS: &str = "pending_events";
 const PENDING_ENCODING: &str = "pending_encoding";
 
-/// What a commit did.
+/// The result of a commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Committed {
-    /// The bill's version now.
+    /// The bill's new version.
     pub version: u64,
-    /// The events told by this commit, each for the first time: publish them, then [`Store::mark_published`].
+    /// The new events of this commit: publish them, then [`Store::mark_published`].
     pub events: Vec<TimelineEvent>,
 }
 
-/// When something is committed, and what is known from then on.
+/// The instant of a commit, and what is known from then on.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamp {
     /// Now.
     pub at: Timestamp,
-    /// The outcome stands on a read of the whole bill that began then, and leaves nothing to be looked at again.
+    /// When the read of the whole bill behind the outcome began, if the outcome leaves no question open.
     pub read_at: Option<Timestamp>,
 }
 
-/// One item to put with a slice.
-struct Write {
+/// One item of a slice.
+struct ItemWrite {
     item: Item,
-    /// Place in the list of events, when it is one.
+    /// Index in the list of events, if it is an event.
     event: Option<usize>,
 }
 
 impl Store {
-    /// Everything held of one bill, without its timeline. A bill never seen is an empty one of version 0.
+    /// The held state of one bill, without its timeline. An unknown bill is empty, with version 0.
     pub async fn load_bill(&self, tenant: &TenantId, bill: BillId) -> Result<HeldBill, StoreError> {
         let (low, high) = keys::BILL_STATE_RANGE;
         let query = Query {
@@ -74,7 +74,7 @@ impl Store {
         read_bill(self.query_all(query).await?)
     }
 
-    /// The version of a bill, from its head alone; 0 of one never seen.
+    /// The version of a bill, from its head alone; 0 for an unknown one.
     pub async fn bill_version(&self, tenant: &TenantId, bill: BillId) -> Result<u64, StoreError> {
         let key = keys::bill_head(tenant, bill);
         let head = self
@@ -84,7 +84,7 @@ impl Store {
         head.map_or(Ok(0), |head| get_number(&head, VERSION))
     }
 
-    /// Many bills, some at the same time, in any order. Each answers for itself: one that cannot be read does not take the others with it.
+    /// Many bills, concurrently, in any order, each with its own result: one that cannot be read does not affect the others.
     pub async fn load_bills(
         &self,
         tenant: &TenantId,
@@ -100,8 +100,8 @@ impl Store {
     /// Commits an outcome computed from `held`, together with its events.
     ///
     /// The outcome's events replace the pending ones of `held`: the comparison carried over what is still true of them.
-    /// Nothing to write means no call at all. [`StoreError::Conflict`] means that the bill is not the one `held` shows any
-    /// more: load it, compare again. After any other error a part may have been committed; loading and comparing again completes it.
+    /// An empty outcome makes no call. [`StoreError::Conflict`] means that the bill has changed since `held` was
+    /// loaded: load it and compare again. After any other error a part may be committed; loading and comparing again completes it.
     pub async fn commit(
         &self,
         tenant: &TenantId,
@@ -119,20 +119,20 @@ impl Store {
         let mut writes = Vec::new();
         for write in slices::writes(outcome) {
             writes.push(match write {
-                slices::Write::Change(change) => Write {
+                slices::Write::Change(change) => ItemWrite {
                     item: changed_item(tenant, change)?,
                     event: None,
                 },
                 slices::Write::Event(event) => {
                     events.push(event.clone());
-                    Write {
+                    ItemWrite {
                         item: event_item(tenant, event, stamp.at)?,
                         event: Some(events.len() - 1),
                     }
                 }
             });
         }
-        let (mut told, mut written) = (0, 0);
+        let (mut events_done, mut written) = (0, 0);
         let all = writes.len();
         let slices = slices::cut(
             writes,
@@ -141,15 +141,15 @@ impl Store {
             |write| write.event.is_some(),
         );
         for slice in slices {
-            told += slice.iter().filter(|write| write.event.is_some()).count();
+            events_done += slice.iter().filter(|write| write.event.is_some()).count();
             written += slice.len();
             let head = Head {
                 version: committed.version + 1,
                 changed_at: stamp.at,
-                // A part of what was read is not yet what was read.
+                // A partial commit does not yet contain everything that was read.
                 read_at: held.read_at.max(stamp.read_at.filter(|_| written == all)),
-                // Events are the last writes, in order, so those not in a slice yet are a tail of the list.
-                pending: &events[told..],
+                // Events are the last writes, in order, so the remaining ones are a tail of the list.
+                pending: &events[events_done..],
             };
             let head = head.item(tenant, bill, creditor)?;
             let new = self.commit_slice(head, committed.version, slice).await?;
@@ -161,13 +161,13 @@ impl Store {
         Ok(committed)
     }
 
-    /// Commits one slice; answers which events were new. An event that is there already is left as it is (it may have been
-    /// published), and the slice goes without it.
+    /// Commits one slice; returns which events were new. An existing event stays as it is (it may have been
+    /// published), and the slice is committed without it.
     async fn commit_slice(
         &self,
         head: Item,
         version: u64,
-        mut slice: Vec<Write>,
+        mut slice: Vec<ItemWrite>,
     ) -> Result<Vec<usize>, StoreError> {
         loop {
             let mut request = self
@@ -181,12 +181,12 @@ impl Store {
             let Err(error) = request.send().await else {
                 return Ok(slice.iter().filter_map(|write| write.event).collect());
             };
-            let told_before = failed_conditions(&error)?;
+            let existing = failed_conditions(&error)?;
             let mut index = 0;
             slice.retain(|_| {
                 // The head is the first item of the request.
                 index += 1;
-                !told_before.contains(&index)
+                !existing.contains(&index)
             });
         }
     }
@@ -218,8 +218,8 @@ impl Store {
         )
     }
 
-    /// Writes an event that tells of no change to the bill: the bill and its version stay as they are, and nothing is published.
-    /// An event told already stays as it is.
+    /// Writes an event without a change to the bill: the bill and its version stay as they are, and nothing is published.
+    /// An existing event stays as it is.
     pub async fn note_event(
         &self,
         tenant: &TenantId,
@@ -278,7 +278,7 @@ pub(super) fn transact(
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// The requests (1 is the first after the head) whose condition failed, when these are events only; every other trouble is an error.
+/// The requests (1 is the first after the head) whose condition failed, when these are only events; anything else is an error.
 pub(super) fn failed_conditions(
     error: &SdkError<TransactWriteItemsError, aws_sdk_dynamodb::config::http::HttpResponse>,
 ) -> Result<Vec<usize>, StoreError> {
@@ -372,7 +372,7 @@ pub(super) fn event_item(
     Ok(item)
 }
 
-/// A bill's head as a slice leaves it.
+/// A bill's head after a slice.
 struct Head<'a> {
     version: u64,
     changed_at: Timestamp,

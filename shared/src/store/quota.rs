@@ -1,7 +1,7 @@
 //! The shared quota of one Sienge subdomain: an implementation of [`Quota`] on one small item per lane.
 //!
-//! Tokens are taken in lots by an optimistic conditional write, so that concurrent functions never take the same token: in
-//! the ordinary case one write for up to ten REST calls. Lots adapt to what is used, and unused tokens come back with the
+//! Tokens are taken in lots by an optimistic conditional write, so that concurrent functions never take the same token: usually
+//! one write for up to ten REST calls. Lots adapt to the usage, and unused tokens are returned with the
 //! next lot. The decision itself is the pure [`super::ledger`].
 
 use std::sync::Arc;
@@ -23,18 +23,18 @@ use crate::settings::Package;
 use crate::sienge::{Lane, Priority, Quota, QuotaRefusal, Remaining};
 use crate::telemetry::{self, Metric};
 
-/// Sienge's limits a minute, what batches leave to people, and what they take as fast as they like: of REST, which people wait for, half.
+/// REST calls a minute: Sienge's limit, the reserve for people, and the part that batches take at full speed (half, because people wait for REST).
 const REST_MINUTE: (u32, u32, u32) = (200, 2, 100);
 const BULK_MINUTE: (u32, u32, u32) = (20, 1, 20);
-/// Largest lots.
+/// Largest lot of REST calls.
 const REST_LOT: u32 = 10;
 const BULK_LOT: u32 = 1;
-/// Tries against concurrent takers before giving way.
+/// Attempts against concurrent takers before giving up.
 const ATTEMPTS: u32 = 12;
-/// Longest back-off believed.
+/// Longest back-off that is accepted.
 const LONGEST_BACK_OFF: Duration = Duration::from_hours(1);
 
-/// Where the time comes from.
+/// The source of the current time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The quota of one subdomain, shared through the control table.
@@ -50,19 +50,19 @@ struct LaneQuota {
     lane: Lane,
     limits: Limits,
     largest_lot: u32,
-    /// Held while a lot is taken: callers of one process wait for it and share it.
+    /// Locked while a lot is taken: callers of one process wait for it and share it.
     local: Mutex<Local>,
 }
 
 /// What this process knows of a lane.
 #[derive(Default)]
 struct Local {
-    /// The lot being used, and how many of it are used.
+    /// The current lot, and how many of its tokens are used.
     lot: Option<(Grant, u32, Timestamp)>,
     refund: Option<Refund>,
     /// Size of the next lot.
     size: u32,
-    /// The ledger as last seen: saves a read while nobody else writes.
+    /// The ledger as last read: saves a read while nobody else writes.
     seen: Option<Ledger>,
 }
 
@@ -97,7 +97,7 @@ impl SharedQuota {
             .map_or_else(|| Ok(Ledger::default()), read_ledger)
     }
 
-    /// Writes `next` over `before`; answers the ledger found instead when somebody else was first.
+    /// Replaces `before` with `next`; returns the ledger found instead if somebody else was first.
     async fn write(
         &self,
         lane: Lane,
@@ -155,7 +155,7 @@ impl SharedQuota {
         item
     }
 
-    /// Takes a lot for `local`, whose own is used up or over.
+    /// Takes a lot for `local`, whose own is used up or expired.
     async fn take_lot(
         &self,
         quota: &LaneQuota,
@@ -163,7 +163,7 @@ impl SharedQuota {
         priority: Priority,
     ) -> Result<(), QuotaRefusal> {
         let wanted = match priority {
-            // A person takes what is needed now; the reserve is not for stocking up.
+            // An interactive caller takes only what it needs now; the reserve is not for stockpiling.
             Priority::Interactive => 1,
             Priority::Batch => local.size.clamp(1, quota.largest_lot),
         };
@@ -194,7 +194,7 @@ impl SharedQuota {
                         .await
                         .map_err(unreachable)?
                     {
-                        // The SDK repeats a put whose answer was lost, and then finds its own.
+                        // The SDK repeats a put whose answer was lost, and then finds its own item.
                         if !found.grants.iter().any(|known| known.id == id) {
                             local.seen = Some(found);
                             tokio::time::sleep(pause(attempt.min(2))).await;
@@ -220,7 +220,7 @@ impl SharedQuota {
                 }
             }
         }
-        // So much traffic is no trouble of the counter: step back and let the others through.
+        // This much contention is not a failure of the counter: step back and let the others through.
         Err(QuotaRefusal::Wait(spread(Duration::from_millis(250))))
     }
 
@@ -261,7 +261,7 @@ impl LaneQuota {
 }
 
 impl Local {
-    /// Uses one token of the lot at hand, if there is one that still lives.
+    /// Uses one token of the current lot, if one is left and valid.
     fn use_one(&mut self, now: Timestamp) -> bool {
         let Some((grant, used, taken)) = &mut self.lot else {
             return false;
@@ -272,7 +272,7 @@ impl Local {
         lives
     }
 
-    /// Puts the lot away: the next one is larger when it was used up, as large as what was used when not, and what was not used is given back.
+    /// Closes the lot: the next one is larger if it was used up, else as large as what was used; unused tokens are returned.
     fn put_lot_away(&mut self) {
         let Some((grant, used, taken)) = self.lot.take() else {
             return;
@@ -303,7 +303,7 @@ impl Quota for SharedQuota {
         if local.use_one((self.clock)()) {
             return Ok(());
         }
-        // The write took longer than the tokens live.
+        // The write took longer than the tokens are valid.
         Err(QuotaRefusal::Wait(Duration::from_millis(1)))
     }
 
@@ -359,7 +359,7 @@ fn unreachable(error: StoreError) -> QuotaRefusal {
     QuotaRefusal::Unavailable
 }
 
-/// Adds up to a quarter of a second, so that those who wait do not come back all at once.
+/// Adds up to a quarter of a second, so that waiting callers do not come back all at once.
 fn spread(wait: Duration) -> Duration {
     wait + Duration::from_millis(fastrand::u64(0..250))
 }

@@ -30,17 +30,17 @@ pub struct RunStart {
     pub tenant: TenantId,
     /// The task (`import`, `payments`, `reconcile`).
     pub task: String,
-    /// The creditor, when the run is of one.
+    /// The creditor, if the run is for one.
     pub creditor: Option<CreditorId>,
-    /// The run's id ([`new_run_id`]); the same in every continuation.
+    /// The run's id ([`new_run_id`]), the same in every continuation.
     pub id: String,
     /// When it started.
     pub started_at: Timestamp,
-    /// Whether it only reports.
+    /// Whether it is a dry run.
     pub dry_run: bool,
 }
 
-/// A new run's id: the instant it starts, so that runs sort by time, and a random end.
+/// A new run's id: its start, so that runs sort by time, and a random suffix.
 #[must_use]
 pub fn new_run_id(now: Timestamp) -> String {
     format!(
@@ -50,17 +50,17 @@ pub fn new_run_id(now: Timestamp) -> String {
     )
 }
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
-    /// Started, not finished: under way, to be continued, or killed.
+    /// Started, not finished: in progress, to be continued, or killed.
     Running,
-    /// Did all it had to.
+    /// Complete.
     Done,
     /// Stopped itself and waits for a confirmation.
     Stopped,
-    /// Gave up.
+    /// Failed.
     Failed,
 }
 
@@ -75,7 +75,7 @@ impl RunState {
     }
 }
 
-/// A run as the journal tells it.
+/// A run's record in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRecord {
@@ -83,18 +83,18 @@ pub struct RunRecord {
     pub id: String,
     /// The task.
     pub task: String,
-    /// The creditor, when the run is of one.
+    /// The creditor, if the run is for one.
     pub creditor: Option<CreditorId>,
     /// When it started.
     pub started_at: Timestamp,
-    /// Whether it only reports.
+    /// Whether it is a dry run.
     pub dry_run: bool,
-    /// How it stands.
+    /// Its state.
     pub state: RunState,
     /// When it ended.
     #[serde(default)]
     pub finished_at: Option<Timestamp>,
-    /// When it will end, told at its last step; see [`RunRecord::text`].
+    /// Its expected end, as of its last step; see [`RunRecord::text`].
     #[serde(default)]
     pub expected_end: Option<Timestamp>,
     /// Counts by name.
@@ -106,7 +106,7 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// How it stands, for operators. The end that was expected at its last step is told only as long as it lies ahead: a run may wait long
+    /// Its state, for operators. The expected end is shown only while it lies ahead: a run may wait long
     /// within a step, for Sienge's quota or for whoever resumes it.
     #[must_use]
     pub fn text(&self, now: Timestamp) -> String {
@@ -128,7 +128,7 @@ impl RunRecord {
     }
 }
 
-/// A critique to write down.
+/// A critique to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CritiqueNote {
     /// The bill it concerns.
@@ -151,11 +151,11 @@ impl From<&Critique> for CritiqueNote {
 pub struct JournalEntry {
     /// Partition of the item.
     pub pk: String,
-    /// Its place there.
+    /// Its sort key.
     pub sk: String,
     /// `webhook`, `call`, `run` or `critique`.
     pub kind: String,
-    /// Its state, in the kind's own words.
+    /// Its state, in the kind's own terms.
     pub state: String,
     /// One line for operators.
     pub summary: String,
@@ -164,7 +164,7 @@ pub struct JournalEntry {
 }
 
 impl Store {
-    /// Writes down that a run started. Starting it again (a continuation, a retry) changes nothing.
+    /// Records that a run started. Repeating it (a continuation, a retry) changes nothing.
     pub async fn start_run(&self, start: &RunStart) -> Result<(), StoreError> {
         let tenant = &start.tenant;
         let key = keys::run(tenant, &start.task, &start.id);
@@ -205,7 +205,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down how a run stands or ended. The last word counts: a stopped run may be confirmed and finish later.
+    /// Records the state or the end of a run. The last write counts: a stopped run may be confirmed and finish later.
     pub async fn note_run(
         &self,
         run: &RunStart,
@@ -281,7 +281,7 @@ impl Store {
             .collect()
     }
 
-    /// Writes critiques down, each content once a day and creditor; answers how many were new today.
+    /// Stores critiques, each content once per day and creditor; returns how many were new today.
     pub async fn record_critiques(
         &self,
         tenant: &TenantId,
@@ -326,7 +326,7 @@ impl Store {
             }
             items.insert(key, item);
         }
-        // What is there already is read, not rewritten: a whole run's critiques usually repeat the day before's run.
+        // Existing ones are read, not rewritten: a run's critiques usually repeat those of an earlier run.
         let wanted: Vec<ItemKey> = items.keys().cloned().collect();
         let attributes = [attribute::PK, attribute::SK];
         for held in self
@@ -347,7 +347,7 @@ impl Store {
         Ok(new)
     }
 
-    /// Puts a journal item unless it is there; answers whether it was new.
+    /// Puts a journal item unless it exists; returns whether it was new.
     async fn put_once(&self, item: Item) -> Result<bool, StoreError> {
         let answer = self
             .client

@@ -1,25 +1,25 @@
-//! How a change set is cut into transactions: pure, so that whatever stands in for the store commits as the store does.
+//! How a change set is cut into transactions: pure, so that a substitute for the store commits exactly as the store does.
 //!
-//! The writes of an outcome are its changes in their order, then its events. A slice is what one transaction writes. The events
-//! that no slice has written yet wait in the bill's head, which every slice writes too.
+//! The writes of an outcome are its changes in order, then its events. A slice is what one transaction writes. Events
+//! that are not written yet are pending in the bill's head, which every slice writes, too.
 
 use std::collections::HashMap;
 
 use crate::ids::InstallmentId;
 use crate::portfolio::{Change, ContractKey, Outcome, TimelineEvent};
 
-/// What fits into one transaction.
+/// The limits of one transaction.
 #[derive(Debug, Clone, Copy)]
 pub struct SliceLimits {
-    /// Writes, besides the head.
+    /// Number of writes besides the head.
     pub writes: usize,
-    /// Their size together.
+    /// Their total size.
     pub bytes: usize,
 }
 
 impl SliceLimits {
-    /// DynamoDB takes 100 items, the bill's head is one of them, and 4 MB: the rest is room for the head and for what a
-    /// computed size does not see.
+    /// DynamoDB takes 100 items, the bill's head is one of them, and 4 MB: the rest is room for the head and for the error of the
+    /// computed size.
     pub const DYNAMODB: Self = Self {
         writes: 99,
         bytes: 3_000_000,
@@ -35,8 +35,8 @@ pub enum Write<'a> {
     Event(&'a TimelineEvent),
 }
 
-/// The writes of an outcome, in the order to commit them: an interrupted change set is completed by comparing again because it
-/// was written in the order in which the comparison gave it. Each item is written once, with its last state, and each event once.
+/// The writes of an outcome, in the order to commit them: comparing again completes an interrupted change set because it
+/// was written in the comparison's order. Each item is written once, with its last state, and each event once.
 #[must_use]
 pub fn writes(outcome: &Outcome) -> Vec<Write<'_>> {
     let mut writes: Vec<Write> = Vec::with_capacity(outcome.changes.len() + outcome.events.len());
@@ -59,8 +59,8 @@ pub fn writes(outcome: &Outcome) -> Vec<Write<'_>> {
     writes
 }
 
-/// Cuts writes into slices, in order. The first event is in one slice with the last change, so that whoever compares what is held with Sienge
-/// finds something to do as long as events wait: a slice of events alone would be missed by those who look at differences only.
+/// Cuts writes into slices, in order. The first event is in the same slice as the last change, so that a comparison with Sienge
+/// finds a difference as long as events are pending: runs that look only for differences would miss a slice of events alone.
 #[must_use]
 pub fn cut<T>(
     writes: Vec<T>,
@@ -97,7 +97,7 @@ pub fn cut<T>(
 mod tests {
     use super::*;
 
-    /// Sizes of the slices of so many changes and events.
+    /// Sizes of the slices for a number of changes and events.
     fn sizes(changes: usize, events: usize, writes: usize) -> Vec<usize> {
         let limits = SliceLimits {
             writes,

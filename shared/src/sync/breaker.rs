@@ -1,33 +1,33 @@
-//! The circuit breaker: too much is never taken away unasked, whichever run would do it.
+//! The circuit breaker: no run removes too much without a confirmation.
 //!
-//! What would be taken away is what the comparison leaves to a second read ([`crate::portfolio::Outcome::in_question`]): installments that
-//! are gone, or settled without a receipt. A reconciliation counts all of it before it removes any, and asks. Every other run leaves what is
-//! in question as it is, tells the operator, and the creditor's reconciliation asks.
+//! It counts what the comparison leaves to a second read ([`crate::portfolio::Outcome::in_question`]): installments that
+//! are gone, or settled without a receipt. A reconciliation counts all of them before it removes any, and asks. Every other run leaves the
+//! installments in question as they are and criticises them; the creditor's reconciliation asks.
 
 use crate::ids::CreditorId;
 use crate::portfolio::{HeldBill, Outcome};
 
-/// Fewer removals than this are never worth stopping for.
+/// Fewer removals than this never stop a run.
 pub(super) const FEW_REMOVALS: u64 = 3;
 
-/// Whether so many removals, of so many installments held open, are more than go unasked under a creditor's share.
+/// Whether these removals, out of the open installments, exceed the creditor's share and need a confirmation.
 #[must_use]
 pub fn must_ask(removals: u64, held_open: u64, share_percent: u8) -> bool {
     removals >= FEW_REMOVALS
         && removals.saturating_mul(100) > held_open.saturating_mul(u64::from(share_percent))
 }
 
-/// How many installments of a bill would be taken away, and who holds them.
+/// The installments of a bill that would be removed, and their creditor.
 #[derive(Debug, Clone, Copy)]
 pub struct InQuestion {
     /// The creditor.
     pub creditor: CreditorId,
-    /// The installments.
+    /// How many installments.
     pub installments: u64,
 }
 
 impl InQuestion {
-    /// What an outcome leaves to a second read; nothing when it leaves nothing.
+    /// What an outcome leaves to a second read, if anything.
     pub(super) fn of(held: &HeldBill, outcome: &Outcome) -> Option<Self> {
         let first = outcome.in_question().first()?;
         let row = held
@@ -40,12 +40,12 @@ impl InQuestion {
     }
 }
 
-/// What an invocation knows of one creditor.
+/// The counts of one creditor in an invocation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
-    /// Installments held open when it was first asked.
+    /// Open installments when they were first counted.
     pub(super) held_open: Option<u64>,
-    /// Those in question that it went on to remove.
+    /// Installments in question that were allowed to go.
     pub(super) taken: u64,
 }
 

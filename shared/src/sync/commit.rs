@@ -1,4 +1,4 @@
-//! What was observed of bills becomes what is held: compare, commit, publish; with what others commit in between.
+//! From observations to the portfolio: compare, commit, publish, with other invocations committing in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,41 +12,41 @@ use crate::ids::{BillId, CreditorId, CustomerId};
 use crate::portfolio::{Change, ContractState, HeldBill, Next, Observation, Outcome, compare};
 use crate::store::{Stamp, StoreError};
 
-/// Bills compared and committed at once.
+/// Bills compared and committed concurrently.
 const CONCURRENCY: usize = 8;
-/// How often a commit that met another one is computed again.
+/// How often a commit is recomputed after a conflict.
 const MAX_CONFLICTS: usize = 6;
 
-/// What became of bills.
+/// The outcome of each bill.
 pub type Outcomes = BTreeMap<BillId, SyncOutcome>;
 
-/// What came of bringing one bill up to date.
+/// The result of bringing one bill up to date.
 struct Synced {
     is_held: bool,
-    /// Needs a (second) whole read.
+    /// Whether it needs a (second) read of the whole bill.
     read_again: bool,
-    /// What that read is to confirm.
+    /// What that read must confirm.
     in_question: Option<InQuestion>,
-    /// Its version, where we made it.
+    /// Its version, if this invocation wrote it.
     version: Option<u64>,
-    /// As it is held now, where that is known without loading it.
+    /// Its present state, if known without loading it.
     held: Option<HeldBill>,
     customers: BTreeSet<CustomerId>,
 }
 
-/// What bringing bills up to date left to do.
+/// What remains to be done after bringing bills up to date.
 #[derive(Debug, Default)]
 pub struct LeftToDo {
-    /// These need a (second) whole read, for other reasons than those in question.
+    /// Bills that need a (second) read of the whole bill, for reasons other than those in question.
     pub read_again: BTreeSet<BillId>,
-    /// Of these something would be taken away that a second read must confirm.
+    /// Bills with removals that a second read must confirm.
     pub in_question: BTreeMap<BillId, InQuestion>,
-    /// Somebody committed these after the read began: nothing was done.
+    /// Bills that others committed after the read began: nothing was done.
     pub(super) overtaken: BTreeSet<BillId>,
 }
 
 impl BillSync {
-    /// Makes the portfolio equal to what was observed. Nothing is removed for the bills that need a whole read, or are in question.
+    /// Makes the portfolio equal to the observations. Nothing is removed from bills that need another read, or are in question.
     pub async fn sync_seen(
         &self,
         reading: &mut Reading,
@@ -109,7 +109,7 @@ impl BillSync {
                     outcomes.insert(bill, SyncOutcome::failed(&OVERTAKEN, false));
                 }
                 Err(error) => {
-                    tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it is tried again");
+                    tracing::error!(tenant = %self.tenant, %bill, %error, "the bill could not be brought up to date; it will be tried again");
                     self.report.fail(bill, error.to_string());
                     outcomes.insert(bill, SyncOutcome::of_bill(bill, &error, error.is_lasting()));
                 }
@@ -124,7 +124,7 @@ impl BillSync {
                 reading.hold(bill, held);
             }
         }
-        // Bills are up to date; customers that could not be read are read by the next import or reconciliation.
+        // The bills are up to date; the next import or reconciliation reads the missing customers.
         if !customers.is_empty()
             && let Err(error) = self.records.know_customers(reading.scope, &customers).await
         {
@@ -133,8 +133,8 @@ impl BillSync {
         Ok(left_to_do)
     }
 
-    /// One bill: compare, commit; with what is held then when another invocation committed in between. `known` is what was held before the
-    /// read: it serves as long as nobody moved it. `None`: somebody committed the bill after the read began, and nothing was done.
+    /// Compares and commits one bill, again with its new state if another invocation commits in between. `known` is the state from before the
+    /// read: it serves until somebody changes it. `None`: somebody committed the bill after the read began, and nothing was done.
     async fn sync_one(
         &self,
         reading: &Reading,
@@ -151,7 +151,7 @@ impl BillSync {
             let creditor = creditor_of(&held, seen);
             let policy = self.policy(creditor);
             let outcome = compare(&held, seen, reading.scope, &policy, self.today);
-            // No commit will tell.
+            // There is no commit to learn the version from.
             let nothing_to_write = outcome.changes.is_empty() && outcome.events.is_empty();
             if nothing_to_write
                 && !is_loaded_now
@@ -189,7 +189,7 @@ impl BillSync {
         Err(StoreError::Conflict.into())
     }
 
-    /// Commits what a comparison found, counts it and tells of it; answers the bill's version then.
+    /// Commits an outcome, counts it and publishes its events; returns the bill's new version.
     async fn commit(
         &self,
         seen: &Observation,
@@ -224,7 +224,7 @@ impl BillSync {
         Ok(version)
     }
 
-    /// What is held of bills, in their order; nothing of one that can't be read, which fails when it is compared.
+    /// The held state of bills, in their order. A bill that cannot be loaded is left out and fails when it is compared.
     pub(super) async fn load(
         &self,
         bills: impl IntoIterator<Item = &BillId>,
@@ -245,7 +245,7 @@ impl BillSync {
     }
 }
 
-/// A bill as a commit left it.
+/// A bill after a commit.
 fn after(mut held: HeldBill, outcome: &Outcome, version: u64, stamp: Stamp) -> HeldBill {
     if version != held.version {
         held.apply(&outcome.changes);
@@ -257,13 +257,13 @@ fn after(mut held: HeldBill, outcome: &Outcome, version: u64, stamp: Stamp) -> H
     held
 }
 
-/// The creditor whose rules apply: what Sienge says now, else what we hold.
+/// The creditor whose rules apply: the one in Sienge, else the one we hold.
 fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
-    let told = seen.header.as_ref().map(|header| header.creditor);
-    told.or_else(|| held.contracts().map(|contract| contract.creditor).next())
+    let seen_creditor = seen.header.as_ref().map(|header| header.creditor);
+    seen_creditor.or_else(|| held.contracts().map(|contract| contract.creditor).next())
 }
 
-/// Customers of contracts that an outcome opens, for the first time or again: one whose contracts had all ended may have been erased.
+/// Customers of contracts that an outcome opens, for the first time or again: a customer whose contracts had all ended may have been erased.
 fn new_customers(held: &HeldBill, outcome: &Outcome) -> BTreeSet<CustomerId> {
     let contracts = outcome.changes.iter().filter_map(|change| match change {
         Change::Contract(contract) => Some(contract),

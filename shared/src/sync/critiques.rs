@@ -1,4 +1,4 @@
-//! What an operator is told of bills that are not as they should be.
+//! Critiques for operators about bills that need attention.
 
 use std::sync::atomic::Ordering;
 
@@ -7,11 +7,11 @@ use crate::ids::CreditorId;
 use crate::portfolio::Outcome;
 use crate::store::CritiqueNote;
 
-/// Critiques of bills written down in one invocation at most: what is wrong everywhere is told often enough then.
+/// Most critiques of bills written in one invocation: enough to show what is wrong everywhere.
 const MAX_CRITIQUES: usize = 500;
 
 impl BillSync {
-    /// Tells an operator of something that concerns no one bill.
+    /// Writes a critique that does not concern a single bill.
     pub(super) async fn criticise(
         &self,
         creditor: CreditorId,
@@ -23,7 +23,7 @@ impl BillSync {
         Ok(())
     }
 
-    /// Tells an operator of a comparison's critiques.
+    /// Writes the critiques of a comparison.
     pub(super) async fn note_critiques(
         &self,
         outcome: &Outcome,
@@ -37,15 +37,15 @@ impl BillSync {
                 report.criticise(critique.text());
             }
         });
-        let told = self
+        let written = self
             .critiques
             .fetch_add(outcome.critiques.len(), Ordering::Relaxed);
-        let notes: Vec<CritiqueNote> = if told < MAX_CRITIQUES {
+        let notes: Vec<CritiqueNote> = if written < MAX_CRITIQUES {
             outcome.critiques.iter().map(CritiqueNote::from).collect()
-        } else if told >= 2 * MAX_CRITIQUES {
+        } else if written >= 2 * MAX_CRITIQUES {
             return Ok(());
         } else {
-            tracing::warn!(tenant = %self.tenant, critiques = outcome.critiques.len(), "more critiques than are written down");
+            tracing::warn!(tenant = %self.tenant, critiques = outcome.critiques.len(), "more critiques than are stored");
             let text = format!(
                 "Há mais de {MAX_CRITIQUES} críticas em uma execução; as demais não estão listadas. O resumo da execução diz quantas são."
             );

@@ -1,11 +1,11 @@
-//! Why a flow cannot go on.
+//! Why a use case cannot go on.
 
 use crate::aws::{BusError, InboxError, SecretError};
 use crate::refusal::Refusal;
 use crate::sienge::{self, SiengeError};
 use crate::store::{self, StoreError};
 
-/// Why a run could not go on. The texts hold no personal data.
+/// Why a use case could not go on. The texts hold no personal data.
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
     /// DynamoDB.
@@ -23,19 +23,19 @@ pub enum FlowError {
     /// The queue.
     #[error(transparent)]
     Inbox(#[from] InboxError),
-    /// What is asked for cannot be done as it was asked; nothing was done.
+    /// The request cannot be carried out as sent; nothing was done.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Something that is needed is not configured; Portuguese, says what to do.
+    /// Something necessary is not configured; the Portuguese text says what to do.
     #[error("{0}")]
     NotConfigured(String),
-    /// The run stopped itself; Portuguese, says why.
+    /// The run stopped itself; the Portuguese text says why.
     #[error("{0}")]
     Stopped(String),
 }
 
 impl FlowError {
-    /// The kind of error that the console shows beside the text.
+    /// The error type that the console shows beside the text.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl FlowError {
         }
     }
 
-    /// Whether trying again will not help until somebody sees to it.
+    /// Whether a retry is pointless until somebody corrects something.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {

@@ -1,24 +1,24 @@
-//! What is kept of one answer's rows on their way to the comparison.
+//! What is kept of one answer's rows until the comparison.
 //!
-//! Sienge promises no order: rows of one bill may lie anywhere in an answer. Of the rows that must be compared the facts are kept, bill by
-//! bill, in as little memory as they take; where there is no room for all, the last bills are left to another read of the same answer.
+//! Sienge promises no order: the rows of one bill may be anywhere in an answer. The facts of the rows to compare are kept, bill by
+//! bill, in as little memory as possible; if there is no room for all, the last bills are left to another read of the same answer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Report, Row};
+use super::{ObservedRow, Report};
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{Coverage, Observation, ObservedBill, ObservedInstallment, Oddity, Receipt};
 use crate::sienge::{OddRow, Shown, group};
 
-/// Bytes that the rows kept of one answer take. What is beyond is left to another read of the same answer.
+/// Most bytes that the kept rows of one answer take. The rest is left to another read of the same answer.
 pub(super) const MAX_KEPT: usize = 80_000_000;
-/// What a bill takes beside its rows, its texts included.
+/// Bytes of a bill besides its rows, including its texts.
 const BILL_WEIGHT: usize = size_of::<KeptBill>() + 64;
 
-/// What the extract says and the income rows do not.
+/// What only the extract contains.
 #[derive(Default)]
 pub struct Extract {
     /// Whether a boleto was generated.
@@ -28,7 +28,7 @@ pub struct Extract {
 }
 
 impl Extract {
-    /// Whether an installment has a boleto, when told.
+    /// Whether an installment has a boleto, if known.
     pub fn boleto(&self, bill: BillId, installment: InstallmentId) -> Option<bool> {
         self.boletos.get(&bill)?.get(&installment).copied()
     }
@@ -38,26 +38,26 @@ impl Extract {
 #[derive(Default)]
 pub struct KeptRows {
     pub(super) bills: BTreeMap<BillId, KeptBill>,
-    /// Bytes that they take.
+    /// Their size in bytes.
     weight: usize,
     /// Bills up to this one are done.
     after: Option<BillId>,
-    /// Bills from this one on found no room.
+    /// There was no room for the bills from this one on.
     pub(super) beyond: Option<BillId>,
-    /// Texts that are the same in many rows, once.
+    /// Texts that occur in many rows, each stored once.
     texts: HashSet<Arc<str>>,
-    /// What the answer had, counted: to be told once, when all of it is done.
-    pub told: Report,
-    /// Installments whose row could not be read: they are there.
+    /// Counts of the answer's rows, reported once, when all of it is done.
+    pub counts: Report,
+    /// Installments whose row could not be read: they exist.
     pub unread: BTreeSet<(BillId, InstallmentId)>,
-    /// Bills with a row that names no installment: any of theirs may be there.
+    /// Bills with a row without an installment id: any of their installments may exist.
     pub in_part: BTreeSet<BillId>,
 }
 
 #[derive(Default)]
 pub(super) struct KeptBill {
     header: Option<ObservedBill>,
-    /// Why one of its rows does not tell the header.
+    /// Why one of its rows has no usable header.
     header_gap: Option<Oddity>,
     rows: Vec<KeptRow>,
     odd: Vec<KeptOdd>,
@@ -73,16 +73,16 @@ struct KeptRow {
     receipts: Box<[Receipt]>,
 }
 
-/// A row that could not be read: that it is there, and why no more is known of it.
+/// An unreadable row: that it exists, and why no more is known about it.
 struct KeptOdd {
-    /// `None` when it names no installment.
+    /// `None` when it has no installment id.
     id: Option<InstallmentId>,
     settled: bool,
     why: Oddity,
 }
 
 impl KeptRows {
-    /// Nothing read yet of the bills after this one.
+    /// Empty, for the bills after this one.
     pub(super) fn after(after: Option<BillId>) -> Self {
         Self {
             after,
@@ -95,7 +95,7 @@ impl KeptRows {
             && self.beyond.is_none_or(|beyond| bill < beyond)
     }
 
-    /// Bills to compare though no row tells of them.
+    /// Adds bills to compare without a row.
     #[must_use]
     pub fn and(mut self, bills: impl IntoIterator<Item = BillId>) -> Self {
         for bill in bills {
@@ -106,14 +106,14 @@ impl KeptRows {
         self
     }
 
-    /// Nothing of some bills: they are read whole.
+    /// Removes some bills, which are read whole instead.
     #[must_use]
     pub fn without(mut self, bills: &BTreeSet<BillId>) -> Self {
         self.bills.retain(|bill, _| !bills.contains(bill));
         self
     }
 
-    pub(super) fn keep(&mut self, (bill, header, row): Row, most: usize) {
+    pub(super) fn keep(&mut self, (bill, header, row): ObservedRow, most: usize) {
         if !self.takes(bill) {
             return;
         }
@@ -123,7 +123,7 @@ impl KeptRows {
         self.add(bill, row, most);
     }
 
-    /// Keeps what is known of a row that could not be read in full.
+    /// Keeps what is known of an unreadable row.
     pub(super) fn keep_odd(&mut self, bill: BillId, row: OddRow, most: usize) {
         if !self.takes(bill) {
             return;
@@ -175,7 +175,7 @@ impl KeptRows {
         self.make_room(most);
     }
 
-    /// More is kept: where there is no room for it, the last bills go.
+    /// Makes room: if there is too much, the last bills go.
     fn make_room(&mut self, most: usize) {
         while self.weight > most && self.bills.len() > 1 {
             let Some((bill, dropped)) = self.bills.pop_last() else {
@@ -197,12 +197,12 @@ impl KeptRows {
 }
 
 impl KeptBill {
-    /// Rows of it.
+    /// Its rows.
     pub(super) fn rows(&self) -> usize {
         self.rows.len() + self.odd.len()
     }
 
-    /// Bytes that it takes.
+    /// Its size in bytes.
     fn weight(&self) -> usize {
         let rows: usize = self.rows.iter().map(KeptRow::weight).sum();
         BILL_WEIGHT + rows + self.odd.len() * size_of::<KeptOdd>()
@@ -215,7 +215,7 @@ impl KeptBill {
         coverage: Coverage,
     ) -> Observation {
         let (mut read, mut odd) = (Vec::new(), Vec::new());
-        // Where there is neither, there are no rows.
+        // With neither, there are no rows.
         if let Some(header) = self.header.map(Ok).or(self.header_gap.map(Err)) {
             let of_bill = |shown, why| OddRow {
                 bill: Some(bill),
@@ -225,8 +225,8 @@ impl KeptBill {
             };
             for row in self.rows {
                 match &header {
-                    Ok(header) => read.push((bill, header.clone(), row.told())),
-                    Err(why) => odd.push(of_bill(Shown::Read(row.told()), *why)),
+                    Ok(header) => read.push((bill, header.clone(), row.observed())),
+                    Err(why) => odd.push(of_bill(Shown::Read(row.observed()), *why)),
                 }
             }
             odd.extend(
@@ -247,12 +247,12 @@ impl KeptBill {
 }
 
 impl KeptRow {
-    /// Bytes that it takes.
+    /// Its size in bytes.
     fn weight(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.receipts)
     }
 
-    fn told(self) -> ObservedInstallment {
+    fn observed(self) -> ObservedInstallment {
         ObservedInstallment {
             id: self.id,
             label: self.label.map(|label| (*label).to_owned()),
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
     use crate::ids::{CreditorId, CustomerId, DocumentType};
 
-    fn row(bill: i64, id: i64) -> Row {
+    fn row(bill: i64, id: i64) -> ObservedRow {
         let header = ObservedBill {
             creditor: CreditorId(1),
             customer: CustomerId(2),
@@ -316,7 +316,7 @@ mod tests {
         kept
     }
 
-    /// Room for so many bills of so many rows in all.
+    /// The room for a number of bills with a number of rows in total.
     fn room(bills: usize, rows: usize) -> usize {
         bills * BILL_WEIGHT + rows * (size_of::<KeptRow>() + size_of::<Receipt>())
     }

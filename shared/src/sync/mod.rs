@@ -1,7 +1,7 @@
-//! Observe, compare, commit: bills, rows and webhooks are brought up to date, whatever the reason to look at them.
+//! Observe, compare, commit: brings bills, rows and webhooks up to date, whatever the reason.
 //!
-//! Everything here may be repeated at any time, because comparing again yields only what is still missing. What it reaches
-//! out to stands behind the traits of [`Portfolio`], [`Erp`], [`Records`] and [`Clock`].
+//! Everything here may be repeated at any time, because comparing again yields only what is still missing. Its outside
+//! world is behind the traits [`Portfolio`], [`Erp`], [`Records`] and [`InvocationClock`].
 
 mod breaker;
 mod commit;
@@ -29,7 +29,7 @@ pub use commit::{LeftToDo, Outcomes};
 pub use error::FlowError;
 pub use kept::{Extract, KeptRows};
 pub use outcome::SyncOutcome;
-pub use ports::{Clock, Commit, Erp, Portfolio, Records, Row, Unread};
+pub use ports::{Commit, Erp, InvocationClock, ObservedRow, Portfolio, Records, UnreadRecords};
 pub use reading::Reading;
 pub use report::{Report, RunningReport};
 pub use request::{ReadRequest, Requests, whole};
@@ -43,22 +43,22 @@ use crate::portfolio::Policy;
 use crate::settings::{CreditorSettings, TenantSettings};
 use breaker::Tally;
 
-/// What a synchronisation reaches out to.
+/// The ports of a synchronisation.
 #[derive(Clone)]
 pub struct Ports {
-    /// What is held.
+    /// The portfolio.
     pub portfolio: Arc<dyn Portfolio>,
-    /// What Sienge says.
+    /// Sienge.
     pub erp: Arc<dyn Erp>,
-    /// What is no installment.
+    /// Everything that is not an installment.
     pub records: Arc<dyn Records>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
+    /// The clock.
+    pub clock: Arc<dyn InvocationClock>,
 }
 
 /// Brings one tenant's bills up to date, in one invocation.
 pub struct BillSync {
-    /// Whose bills.
+    /// The tenant.
     pub tenant: TenantId,
     /// The tenant's settings.
     pub settings: Arc<TenantSettings>,
@@ -66,20 +66,20 @@ pub struct BillSync {
     pub creditors: Arc<BTreeMap<CreditorId, CreditorSettings>>,
     /// Civil date in America/Sao_Paulo when the invocation began.
     pub today: Date,
-    /// What was done since it was last taken.
+    /// What was done and not reported yet.
     pub report: RunningReport,
     portfolio: Arc<dyn Portfolio>,
     erp: Arc<dyn Erp>,
     records: Arc<dyn Records>,
-    clock: Arc<dyn Clock>,
-    /// Critiques written down so far.
+    clock: Arc<dyn InvocationClock>,
+    /// Critiques written so far.
     critiques: AtomicUsize,
-    /// What the circuit breaker knows of each creditor.
+    /// The circuit breaker's counts per creditor.
     tallies: Mutex<BTreeMap<CreditorId, Tally>>,
 }
 
 impl BillSync {
-    /// For an invocation that begins now. Records add what they change to `report`, too.
+    /// For an invocation that starts now. Records also add their changes to `report`.
     #[must_use]
     pub fn new(
         tenant: TenantId,
@@ -104,7 +104,7 @@ impl BillSync {
         }
     }
 
-    /// What the settings let a comparison of a creditor's bill do.
+    /// What the settings allow in a comparison of a creditor's bill.
     #[must_use]
     pub fn policy(&self, creditor: Option<CreditorId>) -> Policy<'_> {
         self.settings
@@ -117,19 +117,19 @@ impl BillSync {
         self.clock.now()
     }
 
-    /// Time left before the invocation must be closing.
+    /// Time left until the invocation must close.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.clock.time_left()
     }
 
-    /// What is held.
+    /// The portfolio.
     #[must_use]
     pub fn portfolio(&self) -> &dyn Portfolio {
         &*self.portfolio
     }
 
-    /// What is no installment.
+    /// Everything that is not an installment.
     #[must_use]
     pub fn records(&self) -> &dyn Records {
         &*self.records

@@ -1,31 +1,31 @@
-//! What became of a bill.
+//! The outcome of bringing a bill up to date.
 
 use crate::ids::BillId;
 
-/// Why a bill that others committed meanwhile is tried again.
+/// Why a bill that others committed in between is tried again.
 pub(super) const OVERTAKEN: &str = "o contrato mudou enquanto era lido; tente de novo";
 
-/// What became of a bill that was looked at.
+/// The outcome of bringing a bill up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncOutcome {
-    /// We hold what Sienge says.
+    /// The portfolio equals Sienge.
     InSync,
-    /// Neither Sienge nor we know it, or it belongs to no registered creditor: kept as unmatched.
+    /// Neither Sienge nor we have it, or it belongs to no registered creditor: unmatched.
     Unmatched,
-    /// With others of the run more would be taken away than goes unasked: what is in question is left as it is, and the creditor's
+    /// The run would remove more than the circuit breaker allows: the installments in question stay as they are, and the creditor's
     /// reconciliation asks.
     Withheld,
-    /// It failed; to be tried again.
+    /// It failed and will be tried again.
     Failed {
         /// Why, without personal data.
         why: String,
-        /// Trying again will not help until somebody sees to it.
+        /// Whether a retry is pointless until somebody corrects something.
         lasting: bool,
     },
 }
 
 impl SyncOutcome {
-    /// It failed.
+    /// A failure.
     #[must_use]
     pub fn failed(why: &impl ToString, lasting: bool) -> Self {
         Self::Failed {
@@ -34,7 +34,7 @@ impl SyncOutcome {
         }
     }
 
-    /// Of a bill, which the reason does not name by itself.
+    /// A failure of a bill that the reason does not name.
     #[must_use]
     pub(super) fn of_bill(bill: BillId, why: &impl ToString, lasting: bool) -> Self {
         Self::failed(&format!("título {bill}: {}", why.to_string()), lasting)

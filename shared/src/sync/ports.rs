@@ -1,5 +1,5 @@
-//! What a synchronisation reaches out to. The store, the client and the session's records implement these for the functions; the
-//! simulation implements them in memory, and runs the same code.
+//! The ports of a synchronisation. The store, the client and the session's records implement them for the functions; the
+//! simulation implements them in memory and runs the same code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,41 +19,41 @@ use crate::sienge::{
 };
 use crate::store::{CritiqueNote, OpenEntry, Stamp, StoreError};
 
-/// One income row, mapped.
-pub type Row = (BillId, ObservedBill, ObservedInstallment);
+/// One income row, as facts.
+pub type ObservedRow = (BillId, ObservedBill, ObservedInstallment);
 
-/// What a comparison wants to be held from now on.
+/// The result of a comparison, to be written.
 #[derive(Debug)]
 pub struct Commit<'a> {
     /// The bill.
     pub bill: BillId,
-    /// The creditor in whose index its installments stand.
+    /// The creditor whose index contains its installments.
     pub creditor: CreditorId,
-    /// What was compared; the commit is conditional on its version.
+    /// The state that was compared; the commit is conditional on its version.
     pub held: &'a HeldBill,
-    /// What becomes of it.
+    /// The outcome.
     pub outcome: &'a Outcome,
-    /// When, and what is known from then on.
+    /// The instant, and what is known from then on.
     pub stamp: Stamp,
 }
 
-/// What is held of one tenant's bills.
+/// One tenant's portfolio.
 #[async_trait]
 pub trait Portfolio: Send + Sync {
-    /// What is held of bills. Each answers for itself: one that cannot be read does not take the others with it.
+    /// The held state of bills, each with its own result: one that cannot be read does not affect the others.
     async fn load(&self, bills: &[BillId]) -> Vec<(BillId, Result<HeldBill, StoreError>)>;
 
-    /// The version of a bill: whether what was loaded is held still. Cheaper than loading it.
+    /// The version of a bill, to check whether a loaded state is still current. Cheaper than loading it.
     async fn version(&self, bill: BillId) -> Result<u64, StoreError>;
 
-    /// Writes an outcome together with its events; answers the bill's version now and the events that were new.
-    /// [`StoreError::Conflict`]: the bill is not the one that was compared any more.
+    /// Writes an outcome together with its events; returns the bill's new version and the events that were new.
+    /// [`StoreError::Conflict`]: the bill has changed since it was compared.
     async fn commit(&self, commit: &Commit<'_>) -> Result<(u64, Vec<TimelineEvent>), StoreError>;
 
-    /// Publishes committed events. What is not taken is no loss: it stays in the outbox.
+    /// Publishes committed events. What the bus does not accept stays in the outbox.
     async fn publish(&self, events: &[TimelineEvent]);
 
-    /// Reviews the agreements of a bill that was just made equal to Sienge. True when the bill must be read whole once more.
+    /// Reviews the agreements of a bill that was just made equal to Sienge. True when the whole bill must be read once more.
     async fn review(
         &self,
         bill: BillId,
@@ -71,7 +71,7 @@ pub trait Portfolio: Send + Sync {
         window: Window,
     ) -> BoxStream<'static, Result<OpenEntry, StoreError>>;
 
-    /// Writes critiques down for the operator.
+    /// Writes critiques for the operator.
     async fn criticise(
         &self,
         creditor: Option<CreditorId>,
@@ -79,65 +79,65 @@ pub trait Portfolio: Send + Sync {
     ) -> Result<(), StoreError>;
 }
 
-/// What Sienge says of bills.
+/// Sienge, as a source of bills.
 #[async_trait]
 pub trait Erp: Send + Sync {
-    /// What it says of each bill now; a bill that it refuses fails alone.
+    /// Observes each bill now; a refused bill fails alone.
     async fn observe(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError>;
 
-    /// A second, independent look: at the source that did not answer the first one, where its quota allows.
+    /// A second, independent read, from the source that did not answer the first, where its quota allows.
     async fn confirm(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError>;
 
-    /// The income rows of a window, in any order; one that cannot be read in full is an `Err` inside. The first outer `Err` ends the answer.
+    /// The income rows of a window, in any order; an unreadable row is an inner `Err`. The first outer `Err` ends the answer.
     fn income(
         &self,
         query: &IncomeWindow,
-    ) -> BoxStream<'static, Result<Result<Row, OddRow>, SiengeError>>;
+    ) -> BoxStream<'static, Result<Result<ObservedRow, OddRow>, SiengeError>>;
 
-    /// What the customer extract says of boletos and rescissions in a window.
+    /// The boletos and rescissions of a window, from the customer extract.
     fn extract(
         &self,
         query: &ExtractHistoryWindow,
     ) -> BoxStream<'static, Result<BillBoletos, SiengeError>>;
 }
 
-/// Records of some kind that could not be read, each with its trouble.
-pub type Unread<I> = BTreeMap<I, SyncOutcome>;
+/// Records of a kind that could not be read, each with its error.
+pub type UnreadRecords<I> = BTreeMap<I, SyncOutcome>;
 
-/// Everything of the portfolio that is not an installment, as far as bills lead there.
+/// The parts of the portfolio that are not installments, as far as bills refer to them.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// Makes sure that the customers of contracts which were opened will be read, before the bills are committed: whoever finds a bill
-    /// equal after a crash does not ask for its customer any more.
+    /// Notes the customers of newly opened contracts before the bills are committed, so that they will be read: after a crash the
+    /// next comparison finds the bill equal and would not ask for its customer.
     async fn want_customers(&self, ids: &BTreeSet<CustomerId>) -> Result<(), FlowError>;
 
-    /// Reads the customers of open contracts that the portfolio does not know yet.
+    /// Reads the customers of open contracts that the portfolio lacks.
     async fn know_customers(
         &self,
         scope: Scope,
         ids: &BTreeSet<CustomerId>,
     ) -> Result<(), FlowError>;
 
-    /// Reads sales contracts: for each that could be read its bill, if it has one; and those that could not.
+    /// Reads sales contracts. Returns the bill, if any, of each one read, and those that could not be read.
     async fn sales_contracts(
         &self,
         ids: &BTreeSet<SalesContractId>,
     ) -> (
         BTreeMap<SalesContractId, Option<BillId>>,
-        Unread<SalesContractId>,
+        UnreadRecords<SalesContractId>,
     );
 
-    /// Reads again those of the customers that the portfolio has.
-    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> Unread<CustomerId>;
+    /// Reads those of the customers that the portfolio has.
+    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> UnreadRecords<CustomerId>;
 
     /// Reads units.
-    async fn units(&self, ids: &BTreeSet<UnitId>) -> Unread<UnitId>;
+    async fn units(&self, ids: &BTreeSet<UnitId>) -> UnreadRecords<UnitId>;
 }
 
-/// The time of an invocation.
-pub trait Clock: Send + Sync {
+/// The clock of an invocation.
+pub trait InvocationClock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
-    /// Time left before the invocation must be closing.
+    /// Time left until the invocation must close.
     fn time_left(&self) -> Duration;
 }

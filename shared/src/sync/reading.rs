@@ -1,4 +1,4 @@
-//! How fresh a read is: whether what was read may still be compared with what is held.
+//! How fresh a read is: whether its result may still be compared with what is held.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use crate::portfolio::{HeldBill, Scope};
 /// How far the clocks of two functions may differ.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(1);
 
-/// What a comparison stands on. A bill that somebody committed after the read began may be newer in the portfolio than what was read: it
-/// is not compared with that, but read again.
+/// The basis of a comparison. A bill that somebody committed after the read began may be newer in the portfolio than the read:
+/// it is read again instead of compared.
 #[derive(Debug)]
 pub struct Reading {
-    /// What is being done.
+    /// The reason.
     pub scope: Scope,
-    /// The read began then.
+    /// When the read began.
     pub began: Timestamp,
-    /// Versions of bills before the read, or as our own commits left them; of the others the instant of their last change counts.
+    /// Versions of bills before the read, or after our own commits; for other bills the instant of their last change counts.
     versions: BTreeMap<BillId, u64>,
-    /// Bills as they were before the read, or as our own commits left them, of those that are compared with what they were loaded for.
+    /// States of bills before the read, or after our own commits, for bills that are compared with them.
     held: BTreeMap<BillId, HeldBill>,
 }
 
 impl Reading {
-    /// Of a read that begins at an instant.
+    /// A read that begins at an instant.
     #[must_use]
     pub const fn begin(scope: Scope, now: Timestamp) -> Self {
         Self {
@@ -37,31 +37,31 @@ impl Reading {
         }
     }
 
-    /// The bill had this version when the read began.
+    /// Notes that the bill had this version when the read began.
     #[must_use]
     pub fn knowing(mut self, bill: BillId, version: u64) -> Self {
         self.know(bill, version);
         self
     }
 
-    /// The bill had this version when the read began, or has it by our own commit. Of what was only loaded meanwhile nothing is known:
-    /// somebody else may have made that version.
+    /// Notes that the bill had this version when the read began, or has it from our own commit. A version that was only loaded in between
+    /// does not count: somebody else may have written it.
     pub fn know(&mut self, bill: BillId, version: u64) {
         self.versions.insert(bill, version);
     }
 
-    /// The bill was this before the read began, or is this by our own commit: the next comparison need not load it.
+    /// Notes the bill's state before the read began, or after our own commit: the next comparison need not load it.
     pub(super) fn hold(&mut self, bill: BillId, held: HeldBill) {
         self.know(bill, held.version);
         self.held.insert(bill, held);
     }
 
-    /// The bill as it was held, once.
+    /// Takes the bill's noted state.
     pub(super) fn take_held(&mut self, bill: BillId) -> Option<HeldBill> {
         self.held.remove(&bill)
     }
 
-    /// Whether somebody may have committed what is held after the read began.
+    /// Whether the held state may have been committed after the read began.
     #[must_use]
     pub fn is_older_than(&self, bill: BillId, held: &HeldBill) -> bool {
         match self.versions.get(&bill) {

@@ -1,4 +1,4 @@
-//! What a run did, counted, and told in Portuguese.
+//! What a run did: counts, and a Portuguese text.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,17 +9,17 @@ use crate::ids::BillId;
 use crate::portfolio::{Action, Change, ContractState, EventKind, LeftOut, Outcome};
 use crate::sienge::OddRow;
 
-/// Critiques and failures kept in a report at most; all critiques are in the journal.
+/// Most critiques and failures listed in a report; all critiques are in the journal.
 const MAX_LISTED: usize = 50;
 
-/// Counts of one run or batch. Written down, in a checkpoint and in an answer, without those that are zero; read, what is absent is zero.
+/// Counts of one run or batch. Checkpoints and answers leave out the zeros; when read, absent counts are zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Report {
     /// Bills compared.
     #[serde(skip_serializing_if = "is_zero")]
     pub bills_compared: u64,
-    /// Bills not read, because a read that began after the news of them came is in the portfolio.
+    /// Bills not read, because the portfolio contains a read that began after their news arrived.
     #[serde(skip_serializing_if = "is_zero")]
     pub bills_known: u64,
     /// Rows read from bulk answers.
@@ -31,13 +31,13 @@ pub struct Report {
     /// Rows of another company than the one asked for.
     #[serde(skip_serializing_if = "is_zero")]
     pub rows_of_others: u64,
-    /// Rows that could not be read though something of them is open, or may be; each is criticised where it matters.
+    /// Unreadable rows of installments that are open, or may be; each is criticised where it matters.
     #[serde(skip_serializing_if = "is_zero")]
     pub rows_unread: u64,
-    /// Rows that could not be read, of installments with nothing open.
+    /// Unreadable rows of installments with nothing open.
     #[serde(skip_serializing_if = "is_zero")]
     pub rows_unread_settled: u64,
-    /// Rows that name no bill.
+    /// Rows without a bill.
     #[serde(skip_serializing_if = "is_zero")]
     pub rows_astray: u64,
     /// Contracts opened.
@@ -79,7 +79,7 @@ pub struct Report {
     /// Installments carried into a renegotiation.
     #[serde(skip_serializing_if = "is_zero")]
     pub renegotiated: u64,
-    /// Timeline events told.
+    /// Timeline events written.
     #[serde(skip_serializing_if = "is_zero")]
     pub events: u64,
     /// Customers, enterprises, units and sales contracts whose record changed.
@@ -91,7 +91,7 @@ pub struct Report {
     /// Critiques beyond those listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub more_critiques: u64,
-    /// Bills that failed and why; they are tried again.
+    /// Bills that failed, with the reason; they will be tried again.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<BillId, String>,
     /// Failures beyond those listed.
@@ -99,12 +99,12 @@ pub struct Report {
     pub more_failures: u64,
 }
 
-/// What is done and not reported yet, gathered from everything that does something in one invocation.
+/// What is done and not reported yet, collected from all parts of one invocation.
 #[derive(Debug, Clone, Default)]
 pub struct RunningReport(Arc<Mutex<Report>>);
 
 impl RunningReport {
-    /// Adds to it.
+    /// Changes it.
     pub fn with(&self, add: impl FnOnce(&mut Report)) {
         add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -114,7 +114,7 @@ impl RunningReport {
         self.with(|report| report.fail(bill, why));
     }
 
-    /// What was done since it was last taken.
+    /// Takes what was done since the last call.
     #[must_use]
     pub fn take(&self) -> Report {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -193,8 +193,8 @@ impl Report {
         }
     }
 
-    /// What counts of a step that is taken again after the bills up to `done`: what it changed, and which of those failed. What it reads
-    /// and compares, and what else fails, its repetition tells.
+    /// What counts of a step that is repeated after the bills up to `done`: what it changed, and which of those bills failed. Its
+    /// repetition counts the rows read, the comparisons and the other failures.
     #[must_use]
     pub fn repeated(mut self, done: Option<BillId>) -> Self {
         self.failures
@@ -209,13 +209,13 @@ impl Report {
             bills_compared: 0,
             bills_known: 0,
             more_critiques: 0,
-            // Any of them may be of a bill that is done.
+            // Any of them may belong to a finished bill.
             more_failures: self.more_failures * u64::from(done.is_some()),
             ..self
         }
     }
 
-    /// Counts a row that is left out.
+    /// Counts a row that the settings leave out.
     pub fn leave_out(&mut self, why: LeftOut) {
         match why {
             LeftOut::BySettings => self.rows_ignored += 1,
@@ -223,7 +223,7 @@ impl Report {
         }
     }
 
-    /// Counts a row that could not be read.
+    /// Counts an unreadable row.
     pub fn miss(&mut self, row: &OddRow) {
         if row.bill.is_none() {
             self.rows_astray += 1;
@@ -277,7 +277,7 @@ impl Report {
             + self.renegotiated
     }
 
-    /// The counts by name that are not zero, for the task history.
+    /// The nonzero counts by name, for the task history.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, i64> {
         let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(self) else {
@@ -289,7 +289,7 @@ impl Report {
             .collect()
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -307,10 +307,10 @@ impl Report {
                 == 0
     }
 
-    /// One Portuguese sentence or two for the operator.
+    /// One or two Portuguese sentences for the operator.
     #[must_use]
     pub fn text(&self) -> String {
-        let told: Vec<String> = [
+        let parts: Vec<String> = [
             (self.contracts_opened, "contrato(s) incluído(s)"),
             (self.contracts_cancelled, "contrato(s) cancelado(s)"),
             (
@@ -332,10 +332,10 @@ impl Report {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-        let mut text = if told.is_empty() {
+        let mut text = if parts.is_empty() {
             "Nada a alterar na carteira.".to_owned()
         } else {
-            format!("{}.", told.join(", "))
+            format!("{}.", parts.join(", "))
         };
         let left_out: Vec<String> = [
             (self.rows_ignored, "pela configuração"),
@@ -411,7 +411,7 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Report>(&written).unwrap(), report);
         assert_eq!(report.counts().len(), 2);
-        // As checkpoints held it before.
+        // As older checkpoints stored it.
         let whole =
             r#"{"settled":2,"returned":0,"critiques":["x"],"failures":{},"moreFailures":1}"#;
         assert_eq!(serde_json::from_str::<Report>(whole).unwrap(), report);

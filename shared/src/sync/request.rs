@@ -1,4 +1,4 @@
-//! Why a bill is read: whether some news wants a read, and whether a read shows what it was for.
+//! Why a bill is read: whether news requires a read, and whether a read shows the news.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,30 +9,30 @@ use crate::ids::{BillId, InstallmentId};
 use crate::intake::Hints;
 use crate::portfolio::{Critique, HeldBill, Observation};
 
-/// Sienge tells of some changes before a read shows them: one that began so long after the news does.
+/// Sienge announces some changes before a read shows them: one that starts this long after the news does show them.
 const SHOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// Bills to read, and why.
 pub type Requests = BTreeMap<BillId, ReadRequest>;
 
-/// Why a bill is looked at.
+/// Why a bill is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadRequest {
-    /// Its boletos are of interest.
+    /// Whether its boletos are wanted.
     pub boleto: bool,
-    /// Whether boletos were generated, as another source told just before: not every one tells it.
+    /// Whether boletos were generated, as just read from another source: not every source says so.
     pub boletos: BTreeMap<InstallmentId, bool>,
-    /// Installments that Sienge told of: an answer that does not show them all may be a short one, and is followed by a second look.
+    /// Installments in the news: an answer without some of them may be a short one, and is followed by a second read.
     pub installments: BTreeSet<InstallmentId>,
-    /// Installments that Sienge told to be removed, and when: a read that began within half a minute may show them still.
+    /// Installments that Sienge reported as removed, and when: a read that began within half a minute may still show them.
     pub gone: BTreeMap<InstallmentId, Timestamp>,
-    /// What there is to know is news of these installments, which were there before, told then at the latest: a read of the whole bill
-    /// that began half a minute later and was committed will do, if it showed them. `None`: the bill is read in any case.
-    pub told_at: Option<Timestamp>,
+    /// When the latest news arrived, if all of it concerns installments that already existed: then a committed read of the whole bill
+    /// that began half a minute later suffices, if it showed them. `None`: the bill is read in any case.
+    pub notified_at: Option<Timestamp>,
 }
 
 impl ReadRequest {
-    /// The bill is read in any case, its boletos with it.
+    /// A request to read the bill in any case, including its boletos.
     #[must_use]
     pub fn with_boletos() -> Self {
         Self {
@@ -41,7 +41,7 @@ impl ReadRequest {
         }
     }
 
-    /// Of news that came at an instant.
+    /// The request for news that arrived at an instant.
     #[must_use]
     pub fn of(hints: &Hints, received_at: Timestamp) -> Self {
         Self {
@@ -49,40 +49,40 @@ impl ReadRequest {
             boletos: BTreeMap::new(),
             installments: hints.installment.into_iter().collect(),
             gone: hints.gone.map(|id| (id, received_at)).into_iter().collect(),
-            told_at: hints.was_there.then_some(received_at),
+            notified_at: hints.was_there.then_some(received_at),
         }
     }
 
-    /// Asks for what another one asks for, too.
+    /// Adds another request for the same bill.
     pub fn join(&mut self, other: &Self) {
         self.boleto |= other.boleto;
         self.boletos.extend(&other.boletos);
         self.installments.extend(&other.installments);
-        for (id, told_at) in &other.gone {
-            let newest = self.gone.entry(*id).or_insert(*told_at);
-            *newest = (*newest).max(*told_at);
+        for (id, notified_at) in &other.gone {
+            let newest = self.gone.entry(*id).or_insert(*notified_at);
+            *newest = (*newest).max(*notified_at);
         }
-        self.told_at = self
-            .told_at
-            .zip(other.told_at)
+        self.notified_at = self
+            .notified_at
+            .zip(other.notified_at)
             .map(|(one, other)| one.max(other));
     }
 
-    /// Whether what is held knows it already.
+    /// Whether the portfolio already contains the news.
     #[must_use]
     pub fn is_met_by(&self, held: &HeldBill) -> bool {
-        let (Some(told_at), Some(read_at)) = (self.told_at, held.read_at) else {
+        let (Some(notified_at), Some(read_at)) = (self.notified_at, held.read_at) else {
             return false;
         };
-        // A death may have left a commit half done, or agreements unreviewed after it: a read makes both good.
+        // A crash may have left a commit half done, or agreements unreviewed: a read repairs both.
         let all_is_done = held.pending_events.is_empty() && held.claims.live.is_empty();
-        // An answer that left an installment out is not known for it as long as we do not hold that one.
+        // If we do not hold an installment, the earlier answer may have left it out.
         all_is_done
-            && is_shown(told_at, read_at)
+            && is_shown(notified_at, read_at)
             && self.installments.iter().all(|id| held.holds(*id))
     }
 
-    /// A look with what was told before and it does not tell.
+    /// Completes a read with the boletos known before.
     #[must_use]
     pub fn completes(&self, mut seen: Observation) -> Observation {
         let shown: BTreeSet<InstallmentId> = seen.installments.iter().map(|row| row.id).collect();
@@ -92,7 +92,7 @@ impl ReadRequest {
         seen
     }
 
-    /// Whether a look did not show what it was for. A bill that neither Sienge shows nor we hold is none of ours.
+    /// Whether a read does not show the news. A bill that neither Sienge nor we have is not ours.
     #[must_use]
     pub fn misses_in(&self, seen: &Observation, is_held: bool) -> bool {
         let shows = |id: &InstallmentId| {
@@ -101,7 +101,7 @@ impl ReadRequest {
         (seen.header.is_some() || is_held) && !self.installments.iter().all(shows)
     }
 
-    /// What of the news a look shows and could not read.
+    /// A critique if the read shows the news but could not read it.
     #[must_use]
     pub fn is_unread_in(&self, seen: &Observation) -> Option<Critique> {
         let bill = seen.bill;
@@ -118,13 +118,13 @@ impl ReadRequest {
         Some(Critique::BillUnread { bill, why })
     }
 
-    /// Whether a look shows, open, what it was told to be removed, and began so early that it may not be true any more.
+    /// Whether a read still shows a removed installment as open, and began so early that it may be outdated.
     #[must_use]
     pub fn is_too_early(&self, seen: &Observation, began: Timestamp) -> bool {
         let early = |id: &InstallmentId| {
             self.gone
                 .get(id)
-                .is_some_and(|told_at| !is_shown(*told_at, began))
+                .is_some_and(|notified_at| !is_shown(*notified_at, began))
         };
         seen.installments
             .iter()
@@ -132,14 +132,14 @@ impl ReadRequest {
     }
 }
 
-/// Whether a read that began then shows what was told before.
-fn is_shown(told_at: Timestamp, read_at: Timestamp) -> bool {
-    told_at
+/// Whether a read that began at `read_at` shows the news.
+fn is_shown(notified_at: Timestamp, read_at: Timestamp) -> bool {
+    notified_at
         .saturating_add(SHOWN_AFTER)
         .is_ok_and(|shown| shown < read_at)
 }
 
-/// Bills to read, whatever was read before.
+/// Requests to read bills in any case.
 #[must_use]
 pub fn whole<'a>(bills: impl IntoIterator<Item = &'a BillId>) -> Requests {
     bills
@@ -198,7 +198,7 @@ mod tests {
     fn told(second: i64, of: &[i64]) -> ReadRequest {
         ReadRequest {
             installments: of.iter().copied().map(InstallmentId).collect(),
-            told_at: Some(at(second)),
+            notified_at: Some(at(second)),
             ..ReadRequest::default()
         }
     }
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(joined(told(1, &[1]), &told(2, &[2])), told(2, &[1, 2]));
         assert_eq!(joined(told(2, &[1]), &told(1, &[1])), told(2, &[1]));
         let anyhow = ReadRequest {
-            told_at: None,
+            notified_at: None,
             ..told(1, &[1])
         };
         assert_eq!(joined(told(1, &[1]), &ReadRequest::default()), anyhow);

@@ -1,4 +1,4 @@
-//! Bills are read in Sienge until what was read may be compared with what is held: once, twice where something would be taken away, and
+//! Reads bills in Sienge until the result may be compared with what is held: once, twice where something would be removed, and
 //! again while others commit.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,23 +11,23 @@ use crate::ids::{BillId, CustomerId};
 use crate::portfolio::{ContractState, Coverage, HeldBill, Observation, Scope};
 use crate::sienge::{self, BillAnswer, BillRead, SiengeError, Source};
 
-/// How often a bill is read while others commit it.
+/// How often a bill is read while others keep committing it.
 const MAX_READS: usize = 3;
 const UNSURE: &str = "o contrato não pôde ser lido por inteiro no Sienge duas vezes; tente de novo";
 const TOO_EARLY: &str = "o Sienge ainda mostra a parcela cuja exclusão acabou de avisar; o contrato é lido de novo em instantes";
 
-/// What becomes of that which would be taken away.
+/// What happens to installments that would be removed.
 enum Removals<'a> {
-    /// A second read confirms it: a reconciliation that went on, or a person who opens one bill.
+    /// A second read confirms them: a confirmed reconciliation, or a person who opens one bill.
     Confirmed,
-    /// The same, as far as it goes unasked.
+    /// The same, as far as the circuit breaker allows.
     WithinShare,
-    /// Nothing is taken away: it is counted.
+    /// They are only counted.
     Counted(&'a mut BTreeMap<BillId, InQuestion>),
 }
 
 impl BillSync {
-    /// Reads bills in Sienge, makes the portfolio equal, and says what became of each.
+    /// Reads bills in Sienge, makes the portfolio equal, and returns each outcome.
     ///
     /// An installment absent from the first read is removed only when a second, independent read does not show it either.
     pub async fn sync_bills(&self, scope: Scope, bills: &Requests) -> Result<Outcomes, FlowError> {
@@ -40,7 +40,7 @@ impl BillSync {
         self.sync_until_current(scope, bills, removals).await
     }
 
-    /// Reads bills for a reconciliation and makes the portfolio equal, except for what would be taken away: that is counted, and what the
+    /// Reads bills for a reconciliation and makes the portfolio equal, except for removals: these are counted, and what the
     /// settings leave out stays.
     pub(super) async fn sync_counting(
         &self,
@@ -67,7 +67,7 @@ impl BillSync {
                 scope,
                 requests: &left,
                 reading: Reading::begin(scope, self.now()),
-                told_by: BTreeMap::new(),
+                answered_by: BTreeMap::new(),
                 outcomes: &mut outcomes,
                 overtaken: BTreeSet::new(),
             };
@@ -84,16 +84,16 @@ impl BillSync {
     }
 }
 
-/// One round of looking at bills: read, compare, and read again what only a second look settles.
+/// One round of reading bills: read, compare, and read again where a second read must decide.
 struct Round<'a> {
     sync: &'a BillSync,
     scope: Scope,
     requests: &'a Requests,
     reading: Reading,
-    /// Which source told each bill first.
-    told_by: BTreeMap<BillId, Source>,
+    /// The source of each bill's first read.
+    answered_by: BTreeMap<BillId, Source>,
     outcomes: &'a mut Outcomes,
-    /// Bills that somebody committed meanwhile: they are as they were.
+    /// Bills that others committed in between: nothing was done.
     overtaken: BTreeSet<BillId>,
 }
 
@@ -107,9 +107,9 @@ impl Round<'_> {
         if let Some(error) = stops(self.scope, &answers) {
             return Err(error.clone().into());
         }
-        self.told_by = answers
+        self.answered_by = answers
             .iter()
-            .map(|answer| (answer.bill, answer.told_by))
+            .map(|answer| (answer.bill, answer.answered_by))
             .collect();
         for read in &reads {
             let unanswered = SyncOutcome::failed(&"sem resposta do Sienge", false);
@@ -127,7 +127,7 @@ impl Round<'_> {
             .filter(|seen| self.requests[&seen.bill].misses_in(seen, known.contains(&seen.bill)));
         let short: Vec<BillId> = short.map(|seen| seen.bill).collect();
         let mut early = too_early(self.requests, &seen, self.reading.began);
-        let mut unread = unread_news(self.scope, self.requests, &seen);
+        let mut unread = bills_with_unreadable_news(self.scope, self.requests, &seen);
         let LeftToDo {
             mut read_again,
             mut in_question,
@@ -151,12 +151,16 @@ impl Round<'_> {
         if !confirmed.is_empty() {
             early.extend(too_early(self.requests, &confirmed, self.reading.began));
             unread.retain(|bill, _| !confirmed.iter().any(|seen| seen.bill == *bill));
-            unread.extend(unread_news(self.scope, self.requests, &confirmed));
+            unread.extend(bills_with_unreadable_news(
+                self.scope,
+                self.requests,
+                &confirmed,
+            ));
             self.compare_confirmed(confirmed).await?;
         }
         if !early.is_empty() {
-            // Later than Sienge takes to show what it told.
-            tracing::info!(tenant = %self.sync.tenant, bills = early.len(), "removals told before Sienge shows them; their webhooks come again");
+            // Late enough for Sienge to show what it announced.
+            tracing::info!(tenant = %self.sync.tenant, bills = early.len(), "removals announced before Sienge shows them; their webhooks will be delivered again");
         }
         self.outcomes.extend(
             unread
@@ -171,7 +175,7 @@ impl Round<'_> {
         Ok(self.overtaken)
     }
 
-    /// What is to be read of bills, and which of them are held. A bill that is known as its news want it is in sync already.
+    /// The reads to make, and which bills are held. A bill whose news the portfolio already contains is in sync.
     async fn first_reads(&mut self) -> (Vec<BillRead>, BTreeSet<BillId>) {
         let (mut reads, mut known) = (Vec::new(), BTreeSet::new());
         for (bill, held) in self.sync.load(self.requests.keys()).await {
@@ -196,11 +200,11 @@ impl Round<'_> {
             .await
     }
 
-    /// Compares what was read twice.
+    /// Compares bills that were read twice.
     async fn compare_confirmed(&mut self, confirmed: Vec<Observation>) -> Result<(), FlowError> {
         let in_part = not_whole(&confirmed);
         let left_to_do = self.compare(confirmed).await?;
-        // One of the two reads was not whole, and there is something that only two of them settle.
+        // One of the two reads was incomplete, and only two complete ones can decide.
         let unsure = left_to_do
             .read_again
             .iter()
@@ -212,7 +216,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Reads bills a second time, and puts beside it what only the first read showed. That must not be older than what is held.
+    /// Reads bills a second time and adds what only the first read showed, which must not be older than the held state.
     async fn read_again(
         &mut self,
         bills: &BTreeSet<BillId>,
@@ -247,7 +251,7 @@ impl Round<'_> {
             .collect())
     }
 
-    /// What is held of bills, as far as it is known; the others are loaded.
+    /// The held states of bills: the noted ones, and the others loaded.
     async fn held(&mut self, bills: &BTreeSet<BillId>) -> BTreeMap<BillId, Option<HeldBill>> {
         let mut held: BTreeMap<BillId, Option<HeldBill>> = bills
             .iter()
@@ -263,7 +267,7 @@ impl Round<'_> {
         held
     }
 
-    /// The second reads. Where there are none, what the first ones showed is done, and only these webhooks come again; a run stops.
+    /// The second reads. If they fail, the first reads stay committed and only these webhooks are delivered again; a run stops.
     async fn confirm(&mut self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, FlowError> {
         match self.sync.erp.confirm(reads).await {
             Ok(confirmed) => match stops(self.scope, &confirmed) {
@@ -271,7 +275,7 @@ impl Round<'_> {
                 None => Ok(confirmed),
             },
             Err(error) if self.scope == Scope::Webhook => {
-                tracing::warn!(tenant = %self.sync.tenant, %error, bills = reads.len(), "no second read of bills; their webhooks come again");
+                tracing::warn!(tenant = %self.sync.tenant, %error, bills = reads.len(), "no second read of bills; their webhooks will be delivered again");
                 let lasting = error.remedy() == sienge::Remedy::Never;
                 let failed =
                     |read: &BillRead| (read.bill, SyncOutcome::of_bill(read.bill, &error, lasting));
@@ -282,14 +286,14 @@ impl Round<'_> {
         }
     }
 
-    /// The observations; the bills of which Sienge gave none fail.
+    /// The observations; bills without one fail.
     fn answered(&mut self, answers: Vec<BillAnswer>) -> Vec<Observation> {
         let mut answered = Vec::with_capacity(answers.len());
         for BillAnswer { bill, seen, .. } in answers {
             match seen {
                 Ok(seen) => answered.push(seen),
                 Err(error) => {
-                    tracing::error!(tenant = %self.sync.tenant, %bill, %error, "Sienge says nothing of this bill");
+                    tracing::error!(tenant = %self.sync.tenant, %bill, %error, "Sienge did not answer for this bill");
                     self.sync.report.fail(bill, error.to_string());
                     let lasting = error.remedy() == sienge::Remedy::Never;
                     let named = error.bill().is_some();
@@ -310,13 +314,13 @@ impl Round<'_> {
             bill,
             customer: held.and_then(current_customer),
             boleto: self.requests[&bill].boleto,
-            told_by: self.told_by.get(&bill).copied(),
+            answered_by: self.answered_by.get(&bill).copied(),
         }
     }
 }
 
 impl BillSync {
-    /// The bills that are left as they are, of those in question.
+    /// Decides which of the bills in question stay as they are.
     async fn decide(
         &self,
         in_question: &BTreeMap<BillId, InQuestion>,
@@ -333,7 +337,7 @@ impl BillSync {
     }
 }
 
-/// Why a run goes no further: it waits for its quota, for its time and for Sienge; that is no trouble of a bill.
+/// Why a run stops: its quota, its time or Sienge itself; this is not an error of a bill.
 fn stops(scope: Scope, answers: &[BillAnswer]) -> Option<&SiengeError> {
     let mut errors = answers
         .iter()
@@ -341,7 +345,7 @@ fn stops(scope: Scope, answers: &[BillAnswer]) -> Option<&SiengeError> {
     errors.find(|error| scope != Scope::Webhook && !error.is_of_some_bill())
 }
 
-/// Bills of which a read was too early.
+/// Bills that were read too early.
 fn too_early(bills: &Requests, seen: &[Observation], began: Timestamp) -> BTreeSet<BillId> {
     let early = seen
         .iter()
@@ -349,7 +353,7 @@ fn too_early(bills: &Requests, seen: &[Observation], began: Timestamp) -> BTreeS
     early.map(|seen| seen.bill).collect()
 }
 
-/// Bills that two reads did not show whole.
+/// Bills that two reads did not show completely.
 fn not_whole(confirmed: &[Observation]) -> BTreeSet<BillId> {
     let in_part = confirmed
         .iter()
@@ -357,8 +361,12 @@ fn not_whole(confirmed: &[Observation]) -> BTreeSet<BillId> {
     in_part.map(|seen| seen.bill).collect()
 }
 
-/// Bills of which the news could not be read: nobody must think that they were taken in.
-fn unread_news(scope: Scope, bills: &Requests, seen: &[Observation]) -> BTreeMap<BillId, String> {
+/// Bills whose news could not be read, so that nobody takes it for processed.
+fn bills_with_unreadable_news(
+    scope: Scope,
+    bills: &Requests,
+    seen: &[Observation],
+) -> BTreeMap<BillId, String> {
     let seen = seen.iter().filter(|_| scope == Scope::Webhook);
     seen.filter_map(|seen| Some((seen.bill, bills[&seen.bill].is_unread_in(seen)?.text())))
         .collect()

@@ -1,7 +1,7 @@
-//! Rows of bulk answers become what is held.
+//! Brings the rows of bulk answers into the portfolio.
 //!
-//! An answer is read to its end; then its bills are compared and committed in the order of their ids, as far as the time goes. Where it
-//! ends, another invocation reads the answer again and goes on after the last bill that is done.
+//! An answer is read to its end; then its bills are compared and committed in the order of their ids, while there is time. After
+//! that, another invocation reads the answer again and continues after the last finished bill.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,32 +10,34 @@ use futures::StreamExt;
 
 use super::breaker::InQuestion;
 use super::kept::MAX_KEPT;
-use super::{BillSync, Extract, FlowError, KeptRows, ReadRequest, Reading, Requests, Row, Window};
+use super::{
+    BillSync, Extract, FlowError, KeptRows, ObservedRow, ReadRequest, Reading, Requests, Window,
+};
 use crate::calendar::Date;
 use crate::ids::{BillId, CreditorId};
 use crate::portfolio::{Coverage, Scope};
 use crate::sienge::{ExtractHistoryWindow, IncomeSelection, IncomeWindow};
 
-/// Rows compared in one go, and bills: what may need a whole read fits into one or two bulk calls.
+/// Rows, and bills, per comparison: what may need a read of the whole bill fits into one or two bulk calls.
 const ROWS_AT_ONCE: usize = 2_000;
 const BILLS_AT_ONCE: usize = 100;
-/// Bills are compared only with this much time left.
+/// A batch of bills starts only with this much time left.
 const BATCH_TIME: Duration = Duration::from_secs(5);
-/// The same while bills wait for a whole read, which is to be made in what is left.
+/// The same while bills wait for a read of the whole bill, which needs time, too.
 const LOOK_TIME: Duration = Duration::from_secs(15);
 
-/// How far the rows of an answer came.
+/// Progress within the rows of an answer.
 pub struct Passed {
     /// Bills up to this one are done.
     pub after: Option<BillId>,
-    /// What a reconciliation would take away of bills, by their rows: nothing was taken yet.
+    /// What a reconciliation would remove according to the rows: nothing was removed yet.
     pub in_question: BTreeMap<BillId, InQuestion>,
-    /// The same of bills that were read whole.
+    /// The same for bills that were read whole.
     pub of_whole: BTreeMap<BillId, InQuestion>,
 }
 
 impl Passed {
-    /// Nothing done yet of the bills after this one.
+    /// Nothing done yet after this bill.
     pub const fn after(after: Option<BillId>) -> Self {
         Self {
             after,
@@ -63,46 +65,46 @@ impl BillSync {
             changed_since,
         };
         let mut rows = self.erp.extract(&due);
-        while let Some(told) = rows.next().await {
-            let told = told?;
+        while let Some(row) = rows.next().await {
+            let row = row?;
             extract
                 .boletos
-                .entry(told.bill)
+                .entry(row.bill)
                 .or_default()
-                .extend(told.boletos);
-            if let Some(on) = told.revoked_on {
-                extract.revoked.insert(told.bill, on);
+                .extend(row.boletos);
+            if let Some(on) = row.revoked_on {
+                extract.revoked.insert(row.bill, on);
             }
         }
         Ok(extract)
     }
 
-    /// Reads income rows to their end and keeps those of bills `after` one that must be compared. `wanted` sees every row that could be read,
-    /// with whether the settings leave it out, and says whether it must be. An answer that breaks off is an error, and had no effect.
+    /// Reads income rows to their end and keeps those to compare, of bills after `after`. `wanted` sees every readable row,
+    /// with whether the settings leave it out, and decides. An answer that breaks off is an error without effect.
     pub async fn read_income(
         &self,
         creditor: CreditorId,
         query: &IncomeWindow,
         after: Option<BillId>,
-        mut wanted: impl FnMut(&Row, bool) -> bool + Send,
+        mut wanted: impl FnMut(&ObservedRow, bool) -> bool + Send,
     ) -> Result<KeptRows, FlowError> {
         let policy = self.policy(Some(creditor));
         let mut kept = KeptRows::after(after);
         let mut astray = None;
         let mut rows = self.erp.income(query);
         while let Some(row) = rows.next().await {
-            kept.told.rows_read += 1;
+            kept.counts.rows_read += 1;
             match row? {
                 Ok(row) => {
                     let left_out = policy.leaves_out(&row.1, Some(&row.2));
                     if let Some(why) = left_out {
-                        kept.told.leave_out(why);
+                        kept.counts.leave_out(why);
                     }
                     if wanted(&row, left_out.is_some()) && left_out.is_none() {
                         kept.keep(row, MAX_KEPT);
                     }
                 }
-                // One unreadable row must not keep the others waiting: what it is about is left as it is and told to the operator.
+                // One unreadable row must not stop the others: its installment stays as it is, with a critique.
                 Err(row) => {
                     let left_out = row
                         .header
@@ -115,9 +117,9 @@ impl BillSync {
                         (None, _) => astray = Some(row.why),
                     }
                     if let Some(why) = left_out {
-                        kept.told.leave_out(why);
+                        kept.counts.leave_out(why);
                     } else {
-                        kept.told.miss(&row);
+                        kept.counts.miss(&row);
                         if let Some(bill) = row.bill {
                             kept.keep_odd(bill, row, MAX_KEPT);
                         }
@@ -134,9 +136,9 @@ impl BillSync {
         Ok(kept)
     }
 
-    /// Makes the portfolio equal to the rows kept, bill after bill, as far as the time goes; one batch in any case. Answers whether that is
-    /// all the answer had; `passed` says how far it came, whatever it came to. A reconciliation counts what would be taken away. Every other
-    /// run takes it away in the end, as far as it goes unasked: where it is more, none of that is even begun.
+    /// Makes the portfolio equal to the kept rows, bill by bill, while there is time, and at least for one batch. Returns whether the
+    /// answer is finished; `passed` holds the progress, also after an error. A reconciliation counts the removals. Every other
+    /// run carries them out at the end, if the circuit breaker allows; otherwise none is begun.
     pub async fn sync_rows(
         &self,
         reading: &mut Reading,
@@ -161,7 +163,7 @@ impl BillSync {
             let compared: Vec<BillId> = batch.iter().map(|seen| seen.bill).collect();
             let mut left_to_do = self.sync_seen(reading, batch).await?;
             read_again.append(&mut left_to_do.read_again);
-            // What a reconciliation counts waits for nothing but its end.
+            // The removals a reconciliation counts wait for its end.
             let of_rows = if counts {
                 &mut passed.in_question
             } else {
@@ -189,7 +191,7 @@ impl BillSync {
             if ends || read_again.len() >= BILLS_AT_ONCE {
                 let requests = std::mem::take(&mut read_again).into_iter();
                 let requests = requests
-                    .map(|bill| (bill, told_of(extract, bill)))
+                    .map(|bill| (bill, with_extract(extract, bill)))
                     .collect();
                 if counts {
                     passed
@@ -209,7 +211,7 @@ impl BillSync {
         Ok(all_had_room && bills.peek().is_none())
     }
 
-    /// Reads bills whole, a bulk call's at once; those that fail are in the report and are found by the next run or reconciliation.
+    /// Reads whole bills, one bulk call at a time; failed ones are in the report, and the next run or reconciliation finds them.
     pub async fn sync_in_parts(&self, scope: Scope, bills: Requests) -> Result<(), FlowError> {
         for part in parts(bills) {
             self.sync_bills(scope, &part).await?;
@@ -217,7 +219,7 @@ impl BillSync {
         Ok(())
     }
 
-    /// The same for a reconciliation, which takes nothing away yet: that is counted.
+    /// The same for a reconciliation, which only counts removals.
     pub async fn count_in_parts(
         &self,
         bills: Requests,
@@ -230,7 +232,7 @@ impl BillSync {
     }
 }
 
-/// The last of the bills compared, in their order, before the first one that waits for a whole read.
+/// The last bill compared, in their order, before the first one that waits for a read of the whole bill.
 fn done_before(waits: Option<&BillId>, compared: &[BillId]) -> Option<BillId> {
     let mut done = compared.iter().rev();
     done.find(|bill| waits.is_none_or(|waits| *bill < waits))
@@ -248,8 +250,8 @@ fn parts(mut bills: Requests) -> Vec<Requests> {
     parts
 }
 
-/// A whole read of a bill, with the boletos that the extract told: a bulk read tells none.
-fn told_of(extract: &Extract, bill: BillId) -> ReadRequest {
+/// A request for a whole bill, with the boletos from the extract: a bulk read has none.
+fn with_extract(extract: &Extract, bill: BillId) -> ReadRequest {
     ReadRequest {
         boletos: extract.boletos.get(&bill).cloned().unwrap_or_default(),
         ..ReadRequest::default()

@@ -1,17 +1,17 @@
-//! Stored webhooks take effect, grouped so that each bill is read once however many webhooks name it.
+//! Processes stored webhooks, grouped so that each bill is read once, however many webhooks name it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BillSync, FlowError, ReadRequest, Requests, SyncOutcome, Unread as UnreadOf};
+use super::{BillSync, FlowError, ReadRequest, Requests, SyncOutcome, UnreadRecords};
 use crate::ids::{BillId, CustomerId, SalesContractId, UnitId};
 use crate::intake::Hints;
 use crate::portfolio::Scope;
 use crate::store::{JournalKey, StoredWebhook};
 
 impl BillSync {
-    /// Looks wherever the webhooks point, each place once, and says what became of each webhook. A bill is not read for payments and
-    /// changes when a read that began long enough after they came is in the portfolio (of a flood of them, each bill's first reads them
-    /// all), unless they are wanted `anew`.
+    /// Reads everything the webhooks point at, once each, and returns the result of each webhook. A bill is not read for payments and
+    /// changes when the portfolio contains a read that began long enough after they arrived (in a flood, each bill's first webhook serves
+    /// them all), unless `anew` is set.
     pub async fn process(
         &self,
         webhooks: &[StoredWebhook],
@@ -35,15 +35,15 @@ impl BillSync {
             customers.extend(&hints.customers);
             units.extend(&hints.units);
         }
-        // A record that can't be read fails the webhooks that name it, and no others beside them.
+        // A record that cannot be read fails only the webhooks that name it.
         let (linked, sales_contracts) = self.records.sales_contracts(&contracts).await;
-        let unread = Unread {
+        let unread = UnreadByKind {
             sales_contracts,
             customers: self.records.customers(&customers).await,
             units: self.records.units(&units).await,
         };
         for bill in linked.values().flatten() {
-            bills.entry(*bill).or_default().told_at = None;
+            bills.entry(*bill).or_default().notified_at = None;
         }
         let outcomes = if bills.is_empty() {
             BTreeMap::new()
@@ -68,15 +68,15 @@ impl BillSync {
     }
 }
 
-/// What came of one webhook.
+/// The result of one webhook.
 pub struct Processed {
-    /// What became of it.
+    /// Its outcome.
     pub synced: SyncOutcome,
-    /// Which arrival of it was looked at.
+    /// The arrival that was processed.
     pub arrival: Option<String>,
-    /// The (first) bill it was about.
+    /// The (first) bill it points at.
     pub bill: Option<BillId>,
-    /// What its body names and is no id.
+    /// How many values in its body are not ids.
     pub unusable: usize,
 }
 
@@ -87,8 +87,8 @@ struct Unread {
     units: UnreadOf<UnitId>,
 }
 
-impl Unread {
-    /// The trouble of a webhook that names one of them.
+impl UnreadByKind {
+    /// The error of a webhook that names one of them.
     fn of(&self, hints: &Hints) -> Option<SyncOutcome> {
         let contract = hints
             .sales_contracts

@@ -1,30 +1,30 @@
-//! Windows of days, due or paid: how a run cuts a creditor's installments into bulk answers of a bearable size.
+//! Windows of days, due or paid: how a run cuts a creditor's installments into bulk answers of manageable size.
 
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Date;
 use crate::ids::BillId;
 
-/// Days, both included.
+/// A range of days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// First day.
     pub from: Date,
     /// Last day.
     pub to: Date,
-    /// Of bills up to this one, what is in the window is done.
+    /// The window is done for bills up to this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<BillId>,
 }
 
-/// Windows of due dates no longer than this are not cut: that one was not read has another cause than its size.
+/// Windows of due dates no longer than this are not cut: if one cannot be read, the cause is not its size.
 pub const MONTH: u32 = 31;
-/// Windows of payments are cut down to this.
+/// The smallest window of payments.
 pub const DAY: u32 = 1;
-/// The first and the last day that Sienge's filters can spell (`yyyy-MM-dd`): a year that somebody mistyped is read like any other.
+/// The first and the last day that Sienge's filters can express (`yyyy-MM-dd`): a mistyped year is read like any other.
 const FIRST: Date = jiff::civil::date(1, 1, 1);
 const LAST: Date = jiff::civil::date(9999, 12, 31);
-/// Beyond these days hardly anything is due: a window is cut there first.
+/// Hardly anything is due outside these days: a window is cut there first.
 const SELDOM_UNTIL: Date = jiff::civil::date(1969, 12, 31);
 const SELDOM_AFTER: Date = jiff::civil::date(2149, 12, 31);
 
@@ -46,14 +46,14 @@ pub fn all(today: Date) -> Vec<Window> {
     windows
 }
 
-/// One window that covers everything: until it turns out to be too large.
+/// One window that covers everything, unless it turns out to be too large.
 #[must_use]
 pub const fn everything() -> Window {
     Window::new(FIRST, LAST)
 }
 
 impl Window {
-    /// Nothing of it done yet.
+    /// A window of which nothing is done yet.
     #[must_use]
     pub const fn new(from: Date, to: Date) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Window {
         (self.from, self.to) == (FIRST, LAST)
     }
 
-    /// Smaller ones, when the answer was too large to be read; `None` for one of no more days than the smallest. What is done stays done.
+    /// Smaller windows, for an answer that was too large; `None` when it has no more days than the smallest. What is done stays done.
     #[must_use]
     pub fn cut(self, today: Date, smallest: u32) -> Option<Vec<Self>> {
         let parts = if self.is_everything() {

@@ -1,4 +1,4 @@
-//! What an invocation leaves to the creditor's reconciliation, because it would be too much to take away unasked.
+//! Removals that an invocation leaves to the creditor's reconciliation, because they exceed the circuit breaker's limit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -11,8 +11,8 @@ use crate::settings::CreditorSettings;
 use crate::store::CritiqueNote;
 
 impl BillSync {
-    /// The bills in question that are left as they are: with what this invocation took away before, they are more than goes unasked. The
-    /// operator is told of each.
+    /// The bills in question that stay as they are: together with this invocation's earlier removals they exceed the limit. Each
+    /// gets a critique.
     pub(super) async fn withhold(
         &self,
         in_question: &BTreeMap<BillId, InQuestion>,
@@ -24,7 +24,7 @@ impl BillSync {
         let mut withheld = BTreeSet::new();
         for (creditor, more) in removals {
             let removals = self.tally(creditor).taken + more;
-            // Counting what is held open reads the creditor's whole index.
+            // Counting the open installments reads the creditor's whole index.
             if removals < FEW_REMOVALS
                 || !must_ask(
                     removals,
@@ -34,7 +34,7 @@ impl BillSync {
             {
                 continue;
             }
-            tracing::warn!(tenant = %self.tenant, %creditor, removals, "too much would be taken away: it is left until a reconciliation is confirmed");
+            tracing::warn!(tenant = %self.tenant, %creditor, removals, "too much would be removed; left until a reconciliation is confirmed");
             let bills = in_question
                 .iter()
                 .filter(|(_, of_bill)| of_bill.creditor == creditor);
@@ -56,7 +56,7 @@ impl BillSync {
         Ok(withheld)
     }
 
-    /// Notes what is removed if a second read says so too.
+    /// Counts what is removed if a second read confirms it.
     pub(super) fn note_removals<'a>(&self, in_question: impl Iterator<Item = &'a InQuestion>) {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         for of_bill in in_question {
@@ -64,7 +64,7 @@ impl BillSync {
         }
     }
 
-    /// The share of a creditor's open installments that may go unasked.
+    /// The share of a creditor's open installments that may be removed without a confirmation.
     #[must_use]
     pub fn removal_share(&self, creditor: CreditorId) -> u8 {
         let settings = self.creditors.get(&creditor);

@@ -39,14 +39,14 @@ fn look(bill: i64, customer: Option<i64>) -> BillRead {
         bill: BillId(bill),
         customer: customer.map(CustomerId),
         boleto: false,
-        told_by: None,
+        answered_by: None,
     }
 }
 
 /// A second look at a bill that a source told before.
-fn again(bill: i64, told_by: Source) -> BillRead {
+fn again(bill: i64, answered_by: Source) -> BillRead {
     BillRead {
-        told_by: Some(told_by),
+        answered_by: Some(answered_by),
         ..look(bill, Some(3))
     }
 }
@@ -781,7 +781,7 @@ async fn several_refused_bills_are_found_and_what_is_not_told_apart_comes_again(
             Err(SiengeError::BillRefused { bill, .. }) => assert_eq!(bill.0 % 10, 1),
             Err(error) => assert_eq!(
                 (error.remedy(), error),
-                (Remedy::RetryLater, SiengeError::NotToldApart { bill })
+                (Remedy::RetryLater, SiengeError::NotIsolated { bill })
             ),
         }
     }

@@ -130,3 +130,45 @@ fn every_file_that_deploys_lies_in_a_room_of_the_picture() {
         "rooms of the picture that are not there"
     );
 }
+
+/// The lists of files in `docs/architecture.md` that a reader follows from a webhook's request to its commit.
+fn way_of_a_webhook() -> Vec<Vec<PathBuf>> {
+    let text = fs::read_to_string(workspace().join("docs/architecture.md")).unwrap();
+    let (_, section) = text
+        .split_once("\n## The way of one webhook\n")
+        .expect("the section is there");
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let mut lists = vec![Vec::new()];
+    for line in section.lines().filter(|line| !line.is_empty()) {
+        match line
+            .strip_prefix("- `")
+            .and_then(|rest| rest.split_once('`'))
+        {
+            Some((file, _)) => lists.last_mut().unwrap().push(PathBuf::from(file)),
+            None => lists.push(Vec::new()),
+        }
+    }
+    lists.retain(|list| !list.is_empty());
+    lists
+}
+
+#[test]
+fn the_way_of_a_webhook_is_short_and_never_climbs() {
+    let (folder, rooms, lists) = (workspace(), picture(), way_of_a_webhook());
+    assert_eq!(lists.len(), 2, "receiving and applying");
+    assert!(lists.iter().flatten().count() <= 30);
+    for list in &lists {
+        for file in list {
+            assert!(folder.join(file).is_file(), "{}", file.display());
+        }
+        for pair in list.windows(2) {
+            let floor = |file: &Path| room_of(file, &rooms).map(|(_, floor)| floor);
+            assert!(
+                floor(&pair[0]) >= floor(&pair[1]),
+                "{} stands above {}",
+                pair[1].display(),
+                pair[0].display()
+            );
+        }
+    }
+}

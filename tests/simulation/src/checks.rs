@@ -180,8 +180,8 @@ impl State {
         assert!(waiting.is_empty(), "webhooks are left: {waiting:?}");
         assert!(self.store.outbox.is_empty(), "unpublished events are left");
         for ((bill, id), event) in &self.store.timeline {
-            let is_told = event.domain_event().is_none() || self.published.contains(id);
-            assert!(is_told, "bill {bill}: {id} was never published");
+            let is_reported = event.domain_event().is_none() || self.published.contains(id);
+            assert!(is_reported, "bill {bill}: {id} was never published");
         }
         for (bill, held) in &self.store.bills {
             assert!(

@@ -65,7 +65,7 @@ pub fn differences(
 /// what was told on the contract that the bill has left.
 pub fn missed(world: &world::World, held: &BTreeMap<BillId, HeldBill>) -> Vec<String> {
     let told = |receipt: &world::Receipt| {
-        SettlementClasses::default().is_told(&SettlementKind::from(receipt.kind.as_ref()))
+        SettlementClasses::default().is_reported(&SettlementKind::from(receipt.kind.as_ref()))
     };
     let reversed = |row: &world::Installment| {
         row.receipts

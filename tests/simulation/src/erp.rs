@@ -7,12 +7,12 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use ponte::calendar::Date;
 use ponte::ids::InstallmentId;
-use ponte::portfolio::{Coverage, Observation, Oddity, Unread};
+use ponte::portfolio::{Coverage, Observation, Oddity, UnreadInstallment};
 use ponte::sienge::{
     BillAnswer, BillBoletos, BillRead, ExtractHistoryWindow, IncomeSelection, IncomeWindow, Lane,
     OddRow, Shown, SiengeError, Source,
 };
-use ponte::sync::{Erp, Row};
+use ponte::sync::{Erp, ObservedRow};
 use sienge_simulator::world;
 
 use super::portfolio::LIE;
@@ -34,7 +34,7 @@ impl Erp for Simulation {
     fn income(
         &self,
         query: &IncomeWindow,
-    ) -> BoxStream<'static, Result<Result<Row, OddRow>, SiengeError>> {
+    ) -> BoxStream<'static, Result<Result<ObservedRow, OddRow>, SiengeError>> {
         let (me, query) = (self.clone(), *query);
         let rows = async move {
             me.effect().await;
@@ -85,14 +85,14 @@ impl State {
         if self.is_out_of_quota() {
             return Err(SiengeError::DayIsOver { lane: Lane::Rest });
         }
-        let source = match read.told_by {
+        let source = match read.answered_by {
             Some(Source::Bulk) => Source::Rest,
             None if read.boleto || self.rng.bool() => Source::Rest,
             Some(Source::Rest) | None => Source::Bulk,
         };
         let of_bill = |seen| BillAnswer {
             bill: read.bill,
-            told_by: source,
+            answered_by: source,
             seen,
         };
         if read.bill.0 == REFUSED {
@@ -147,7 +147,8 @@ impl State {
                 }
                 1..4 => {
                     let settled = row.balance.is_zero() && self.rng.bool();
-                    seen.unread.insert(row.id, Unread { why, settled });
+                    seen.unread
+                        .insert(row.id, UnreadInstallment { why, settled });
                 }
                 _ => seen.installments.push(row),
             }
@@ -183,7 +184,10 @@ impl State {
     }
 
     /// The rows of a bulk answer, or why there are none.
-    fn income(&mut self, query: &IncomeWindow) -> Vec<Result<Result<Row, OddRow>, SiengeError>> {
+    fn income(
+        &mut self,
+        query: &IncomeWindow,
+    ) -> Vec<Result<Result<ObservedRow, OddRow>, SiengeError>> {
         if self.is_out_of_quota() {
             return vec![Err(SiengeError::DayIsOver { lane: Lane::Bulk })];
         }
@@ -230,7 +234,11 @@ impl State {
 
     /// A row as it is told: some cannot be read.
     #[allow(clippy::result_large_err, reason = "as the client tells it")]
-    fn told(&mut self, (bill, header, row): Row, may_be_odd: bool) -> Result<Row, OddRow> {
+    fn told(
+        &mut self,
+        (bill, header, row): ObservedRow,
+        may_be_odd: bool,
+    ) -> Result<ObservedRow, OddRow> {
         let is_odd = may_be_odd && self.rng.u8(0..10) == 0;
         let mut answer = Answer {
             confirms: false,
@@ -263,7 +271,7 @@ impl State {
     }
 
     /// Some rows leave out some of their bill's facts.
-    fn tell_in_part(&mut self, rows: &mut [Row]) {
+    fn tell_in_part(&mut self, rows: &mut [ObservedRow]) {
         let likely = self.trouble.told_in_part;
         for (_, header, _) in rows {
             if self.happens(likely) {
@@ -275,7 +283,7 @@ impl State {
     }
 
     /// Tells some rows twice, once with a lie, in either order.
-    fn contradict(&mut self, rows: &mut Vec<Row>) {
+    fn contradict(&mut self, rows: &mut Vec<ObservedRow>) {
         for row in std::mem::take(rows) {
             if self.rng.u8(0..8) > 0 {
                 rows.push(row);

@@ -12,7 +12,7 @@ use ponte::flow::{
 use ponte::ids::{BillId, CreditorId};
 use ponte::portfolio::Scope;
 use ponte::store::JournalKey;
-use ponte::sync::{BillSync, Clock, Ports, ReadRequest, RunningReport, must_ask};
+use ponte::sync::{BillSync, InvocationClock, Ports, ReadRequest, RunningReport, must_ask};
 
 use super::executor;
 use super::state::{Invocation, MINUTE, REGISTERED, Simulation, State};

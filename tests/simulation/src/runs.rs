@@ -9,7 +9,7 @@ use ponte::flow::{AllRecords, FlowError, RunRecords, RunStore, SyncOutcome, Task
 use ponte::ids::{BillId, CreditorId, CustomerId, SalesContractId, TenantId, UnitId};
 use ponte::portfolio::Scope;
 use ponte::store::{Acquired, Checkpoint, Lease, RunStart, RunState, StoreError};
-use ponte::sync::{Clock, Records, Unread};
+use ponte::sync::{InvocationClock, Records, UnreadRecords};
 use serde_json::Value;
 
 use super::state::{Simulation, at};
@@ -225,7 +225,7 @@ impl Records for Simulation {
         ids: &BTreeSet<SalesContractId>,
     ) -> (
         BTreeMap<SalesContractId, Option<BillId>>,
-        Unread<SalesContractId>,
+        UnreadRecords<SalesContractId>,
     ) {
         let (mut bills, mut unread) = (BTreeMap::new(), BTreeMap::new());
         for id in ids {
@@ -241,16 +241,16 @@ impl Records for Simulation {
         (bills, unread)
     }
 
-    async fn customers(&self, _ids: &BTreeSet<CustomerId>) -> Unread<CustomerId> {
-        Unread::new()
+    async fn customers(&self, _ids: &BTreeSet<CustomerId>) -> UnreadRecords<CustomerId> {
+        UnreadRecords::new()
     }
 
-    async fn units(&self, _ids: &BTreeSet<UnitId>) -> Unread<UnitId> {
-        Unread::new()
+    async fn units(&self, _ids: &BTreeSet<UnitId>) -> UnreadRecords<UnitId> {
+        UnreadRecords::new()
     }
 }
 
-impl Clock for Simulation {
+impl InvocationClock for Simulation {
     fn now(&self) -> Timestamp {
         at(self.state().second)
     }

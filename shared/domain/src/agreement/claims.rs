@@ -5,7 +5,7 @@ use crate::ids::BillId;
 use crate::portfolio::{Claim, Claims};
 
 impl Agreement {
-    /// A bill's claims once the agreement is as it is now; equal when nothing changes.
+    /// A bill's claims given the agreement's present state; equal to `before` when nothing changes.
     #[must_use]
     pub fn claims_on(&self, bill: BillId, before: &Claims) -> Claims {
         let mut live: Vec<Claim> = before

@@ -1,4 +1,4 @@
-//! From a computed plan to an agreement: what is saved, and everything that must be true of the bills for it.
+//! From a computed plan to an agreement: what is saved, and what must hold of its bills.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::calendar::{Date, Timestamp};
 use crate::ids::{AgreementId, BillId, CreditorId, TenantId};
 use crate::money::Cents;
 use crate::portfolio::{
-    AgreementTold, Contract, ContractState, HeldBill, Installment, SettlementClasses,
+    AgreementChange, Contract, ContractState, HeldBill, Installment, SettlementClasses,
 };
 
 /// Most installments of one agreement: its item stays far below the store's limit.
@@ -34,7 +34,7 @@ const MAX_NOTES: usize = 2_000;
 pub struct NewAgreement {
     /// Its id; see [`AgreementId::of_idempotency_key`].
     pub id: AgreementId,
-    /// Digest of the request as it was sent: what comes again under the id with another one is another request.
+    /// Digest of the request as it was sent. The same id with another digest is another request.
     pub content: String,
     /// The creditor of all its bills.
     pub creditor: CreditorId,
@@ -42,9 +42,9 @@ pub struct NewAgreement {
     pub campaign: String,
     /// Integrated or not.
     pub kind: AgreementKind,
-    /// Made by the debtor on the portal.
+    /// Whether the debtor made it on the portal.
     pub via_portal: bool,
-    /// Who makes it: an id of the caller's, no name.
+    /// Who makes it: an id of the caller's, not a name.
     pub operator: String,
     /// Notes for the collectors.
     pub notes: String,
@@ -52,9 +52,9 @@ pub struct NewAgreement {
     pub public_notes: String,
     /// The quote and its plan.
     pub planned: Planned,
-    /// The plan as it was asked for.
+    /// The plan as requested.
     pub asked: PlanRequest,
-    /// The bill's own indexer, for an integrated agreement; the saving asks Sienge when it is not known.
+    /// The bill's own indexer, for an integrated agreement; when it is unknown, saving asks Sienge.
     pub indexer: Option<i32>,
     /// A proposal, or an agreement at once.
     pub start: Start,
@@ -65,7 +65,7 @@ pub struct NewAgreement {
 pub enum Start {
     /// "Salvar Proposta".
     Proposal {
-        /// Last day of its validity; by the creditor's settings when absent, the first due date at the latest.
+        /// Last day of its validity. When absent the creditor's settings decide, up to the first due date at the latest.
         expires_on: Option<Date>,
     },
     /// At once.
@@ -90,7 +90,7 @@ pub struct Terms<'a> {
     pub index_bases: &'a RetroactiveBases,
 }
 
-/// Makes the agreement, with the event that tells it, or says why not.
+/// Makes the agreement with its events, or says why not.
 pub fn draft(
     tenant: &TenantId,
     new: &NewAgreement,
@@ -152,8 +152,8 @@ pub fn draft(
             generated: Vec::new(),
         });
     }
-    let told = begin(&mut agreement, new.start, terms.settings, today, now)?;
-    let events = emit(&agreement, &told, today);
+    let change = begin(&mut agreement, new.start, terms.settings, today, now)?;
+    let events = emit(&agreement, &change, today);
     Ok(Transition { agreement, events })
 }
 
@@ -163,12 +163,12 @@ fn begin(
     settings: &AgreementSettings,
     today: Date,
     now: Timestamp,
-) -> Result<AgreementTold, DraftError> {
+) -> Result<AgreementChange, DraftError> {
     Ok(match start {
         Start::Proposal { expires_on } => {
             let expires_on = validity(agreement, expires_on, settings, today)?;
             agreement.state = AgreementState::Proposed { expires_on };
-            AgreementTold::Proposed { expires_on }
+            AgreementChange::Proposed { expires_on }
         }
         Start::Now => super::transition::confirm(agreement, today, now),
     })
@@ -281,7 +281,7 @@ fn rows(new: &NewAgreement) -> Vec<AgreedRow> {
         .collect()
 }
 
-/// The contract that holds an installment now, and the installment.
+/// An installment, with the contract that holds it now.
 fn held(
     bills: &BTreeMap<BillId, HeldBill>,
     key: Key,

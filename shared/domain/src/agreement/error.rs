@@ -20,18 +20,18 @@ pub enum DraftError {
         /// How many may be.
         most: usize,
     },
-    /// Of more bills than one agreement takes.
+    /// More bills than one agreement takes.
     #[error("{selected} contratos são demais para um acordo; selecione até {most}")]
     TooManyBills {
-        /// Of how many something is selected.
+        /// How many are selected.
         selected: usize,
-        /// Of how many it may be.
+        /// How many may be.
         most: usize,
     },
-    /// The installments are of more than one customer.
+    /// The installments belong to more than one customer.
     #[error("as parcelas são de clientes diferentes; salve um acordo por cliente")]
     SeveralCustomers,
-    /// The operator's id is no code.
+    /// The operator's id is not a code.
     #[error(
         "informe um código, não um nome: até {most} letras sem acento, algarismos, \".\", \"_\" ou \"-\""
     )]
@@ -47,7 +47,7 @@ pub enum DraftError {
         /// How many characters they may have.
         most: usize,
     },
-    /// The quote is of a day that passed.
+    /// The quote is of a day in the past.
     #[error("a simulação é de {}, que já passou; simule de novo", brazilian(*.quoted_on))]
     QuotePassed {
         /// The day.
@@ -68,7 +68,7 @@ pub enum DraftError {
         /// The last possible one.
         last: Date,
     },
-    /// A bill is of another creditor than the agreement.
+    /// A bill belongs to another creditor than the agreement.
     #[error("o contrato {bill} é do credor {creditor}, não do credor {expected}")]
     OtherCreditor {
         /// The bill.
@@ -78,7 +78,7 @@ pub enum DraftError {
         /// The agreement's.
         expected: CreditorId,
     },
-    /// An integrated agreement is of one bill.
+    /// An integrated agreement covers one bill.
     #[error(
         "um acordo integrado é um reparcelamento de um só contrato (título); salve um acordo por contrato"
     )]
@@ -97,7 +97,7 @@ pub enum DraftError {
         "em um acordo integrado o Sienge calcula os vencimentos, no mesmo dia de cada mês; não mova vencimentos para dias úteis nem informe outro dia"
     )]
     OwnDueDates,
-    /// Nothing is held of the bill.
+    /// The bill is not in the portfolio.
     #[error("contrato {0} não encontrado na carteira")]
     UnknownBill(BillId),
     /// The bill has no such installment.
@@ -106,10 +106,10 @@ pub enum DraftError {
     /// The contract was cancelled.
     #[error("o contrato {0} foi cancelado no Sienge")]
     CancelledContract(BillId),
-    /// The bill is another customer's in Sienge by now.
+    /// In Sienge the bill already belongs to another customer.
     #[error("{}", Critique::AssignmentWaitsForReconciliation { bill: *.0 }.text())]
     AssignmentWaits(BillId),
-    /// The bill is held under another contract since it was quoted.
+    /// Since the quote the bill has moved to another contract.
     #[error("o contrato {0} mudou de titular; simule de novo")]
     OtherHolder(BillId),
     /// Another living agreement holds the installment.
@@ -133,7 +133,7 @@ pub enum DraftError {
     /// The installment is settled or returned.
     #[error("{} já foi quitada ou devolvida; retire-a da seleção", installment(*.0))]
     NotOpen(Key),
-    /// The installment's balance is another one than the quoted.
+    /// The installment's balance is not the quoted one.
     #[error(
         "o saldo d{} é R$ {}, não R$ {}; simule de novo",
         installment(*.key),

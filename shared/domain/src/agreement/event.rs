@@ -4,15 +4,19 @@ use super::{Agreement, AgreementKind};
 use crate::calendar::Date;
 use crate::digest::sha256_hex;
 use crate::ids::InstallmentId;
-use crate::portfolio::{AgreementEvent, AgreementTold, ContractKey, EventKind, TimelineEvent};
+use crate::portfolio::{AgreementChange, AgreementEvent, ContractKey, EventKind, TimelineEvent};
 
 /// The events of one transition: one on each of its contracts' timelines, naming the original installments.
-pub(super) fn emit(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec<TimelineEvent> {
+pub(super) fn emit(
+    agreement: &Agreement,
+    change: &AgreementChange,
+    on: Date,
+) -> Vec<TimelineEvent> {
     let contracts = agreement.originals().into_iter();
     contracts
         .enumerate()
         .map(|(index, (contract, installments))| {
-            let event = event_of(agreement, told.clone(), index == 0);
+            let event = event_of(agreement, change.clone(), index == 0);
             timeline(
                 contract,
                 on,
@@ -24,26 +28,32 @@ pub(super) fn emit(agreement: &Agreement, told: &AgreementTold, on: Date) -> Vec
         .collect()
 }
 
-/// `Pagamento` of a row, on the contract where the payment was seen.
+/// `Pagamento` of a row, on the contract where the payment was found.
 pub(super) fn emit_payment(
     agreement: &Agreement,
-    told: AgreementTold,
+    change: AgreementChange,
     contract: &ContractKey,
     paid: Vec<InstallmentId>,
     on: Date,
 ) -> TimelineEvent {
-    let number = match &told {
-        AgreementTold::Paid { number, .. } => *number,
+    let number = match &change {
+        AgreementChange::Paid { number, .. } => *number,
         _ => 0,
     };
     let detail = format!("{}|{number}", agreement.revision);
-    timeline(contract, on, event_of(agreement, told, true), paid, &detail)
+    timeline(
+        contract,
+        on,
+        event_of(agreement, change, true),
+        paid,
+        &detail,
+    )
 }
 
-fn event_of(agreement: &Agreement, told: AgreementTold, leads: bool) -> AgreementEvent {
+fn event_of(agreement: &Agreement, change: AgreementChange, leads: bool) -> AgreementEvent {
     AgreementEvent {
         agreement: agreement.id.clone(),
-        told,
+        change,
         leads,
         creditor: agreement.creditor,
         integrated: agreement.kind == AgreementKind::Integrated,
@@ -59,7 +69,7 @@ fn event_of(agreement: &Agreement, told: AgreementTold, leads: bool) -> Agreemen
     }
 }
 
-/// The id follows from what is told and the revision it was told with: the same step taken again says the same.
+/// The id follows from the change and the agreement's revision: repeating the same action yields the same id.
 fn timeline(
     contract: &ContractKey,
     on: Date,
@@ -69,7 +79,7 @@ fn timeline(
 ) -> TimelineEvent {
     let parts = [
         event.agreement.as_str(),
-        event.told.name(),
+        event.change.name(),
         detail,
         &contract.bill.to_string(),
         contract.document_type.as_str(),

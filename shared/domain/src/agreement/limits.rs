@@ -1,4 +1,4 @@
-//! The limits of an integrated agreement, exactly as 7.3.2 prints them, and the order for Sienge that follows from them.
+//! The limits of an integrated agreement, exactly as in 7.3.2, and the order for Sienge that follows from them.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::portfolio::HeldBill;
 /// "Tipo de condição (PM) - Parcelas Mensais": the only condition a remake is made with.
 pub const REMAKE_CONDITION: &str = "PM";
 
-/// One remake to ask of Sienge.
+/// One remake to request from Sienge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemakeOrder {
     /// The bill.
     pub bill: BillId,
     /// Date of the remake.
     pub remade_on: Date,
-    /// "Correct up to": the date the values are of.
+    /// "Correct up to": the date of the values.
     pub calculated_on: Date,
     /// The installments to remake.
     pub installments: Vec<InstallmentId>,
@@ -37,7 +37,7 @@ pub struct RemakeOrder {
 /// One payment condition, of type [`REMAKE_CONDITION`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemakeCondition {
-    /// What is paid back; Price adds its interest to it.
+    /// The principal; Price adds its interest to it.
     pub value: Cents,
     /// Number of installments.
     pub installments: usize,
@@ -53,7 +53,7 @@ pub fn indexer_base(bases: &RetroactiveBases, indexer: i32, on: Date) -> Date {
     bases.base_month(indexer, on)
 }
 
-/// Whether an agreement keeps to the limits; answers the bill it remakes.
+/// Checks an agreement against the limits; returns the bill it remakes.
 pub fn check_integrated(
     agreement: &Agreement,
     bills: &BTreeMap<BillId, HeldBill>,
@@ -112,7 +112,7 @@ pub fn remake_order(agreement: &Agreement) -> Option<RemakeOrder> {
         first_due: row.due_on,
         price: None,
     });
-    // Of a Price plan Sienge is told what is financed, and computes the interest.
+    // For a Price plan Sienge gets the financed amount and computes the interest itself.
     let value = installments.iter().fold(Cents::ZERO, |sum, row| {
         sum + if price.is_some() {
             row.principal

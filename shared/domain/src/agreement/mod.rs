@@ -1,10 +1,10 @@
-//! Agreements (acordos): what a debtor and the creditor's collectors agreed on, and what may become of it.
+//! Agreements (acordos): what a debtor and the creditor's collectors agreed on, and its life from proposal to payment.
 //!
-//! Pure. An [`Agreement`] is made from a computed plan by [`draft`], moved by [`transition`] alone, and looked over by [`review`] whenever one
-//! of its bills was looked at. Guarantees, each held by a test:
+//! Pure. An [`Agreement`] is made from a computed plan by [`draft`], changed by [`transition`] alone, and checked by [`review`] after every
+//! read of one of its bills. Guarantees, each held by a test:
 //!
-//! - nothing leaves a final state, and a refused step says which states allow it;
-//! - every change of state is told once, in an event whose id follows from what it says;
+//! - nothing leaves a final state, and a refused action says which states allow it;
+//! - every change of state emits its events once, under ids derived from their content;
 //! - an installment belongs to one living agreement at most ([`Claims`]);
 //! - the plan's rows sum to the agreement's total, the debts' amounts to its sums, to the cent.
 
@@ -35,4 +35,4 @@ pub use recuperador::{Parties, recuperador_payload};
 pub use review::{holds_remake, remake_is_unread, review, unclassified};
 pub use settings::AgreementSettings;
 pub use state::{AgreementState, StateName};
-pub use transition::{NotAllowed, Step, Transition, transition};
+pub use transition::{AgreementAction, NotAllowed, Transition, transition};

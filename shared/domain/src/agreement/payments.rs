@@ -1,4 +1,4 @@
-//! What payments mean for the rows of an agreement, and how they are told.
+//! What payments mean for the rows of an agreement, and the events they emit.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
-    AgreementTold, ContractKey, Installment, SettlementClasses, TimelineEvent, effective_receipts,
+    AgreementChange, ContractKey, Installment, SettlementClasses, TimelineEvent, effective_receipts,
 };
 
-/// Rows told in one step: with the claims and the settlement of [`super::MAX_BILLS`] bills they are fewer than the 100 items of one transaction.
+/// Rows reported in one transition: with the claims and the settlement of [`super::MAX_BILLS`] bills they fit the 100 items of one transaction.
 const ROWS_AT_ONCE: usize = 60;
 
 /// What was paid of an installment, by day, beyond what was paid of it before. Only what brings value pays.
@@ -32,7 +32,7 @@ pub(super) fn received(
     by_day
 }
 
-/// Notes what is paid on a bill; answers whether a payment noted before was taken back.
+/// Notes what is paid on a bill; returns whether an earlier payment was reversed.
 pub(super) fn note(
     after: &mut Agreement,
     bill: BillId,
@@ -71,7 +71,7 @@ pub(super) fn sum(by_day: &BTreeMap<Date, Cents>) -> Cents {
         .fold(Cents::ZERO, |sum, amount| sum + *amount)
 }
 
-/// Whether nothing is to be paid any more.
+/// Whether everything is paid.
 pub(super) fn all_paid(agreement: &Agreement) -> bool {
     match &agreement.remake {
         Some(remake) => {
@@ -81,13 +81,13 @@ pub(super) fn all_paid(agreement: &Agreement) -> bool {
     }
 }
 
-/// Whether a row's payment is noted and not told yet.
-pub(super) fn is_untold(agreement: &Agreement) -> bool {
-    let told = agreement.rows.iter().map(|row| row.paid_on);
-    !told.eq(paid_days(agreement))
+/// Whether a row's payment is noted and has no event yet.
+pub(super) fn has_unreported_payments(agreement: &Agreement) -> bool {
+    let noted = agreement.rows.iter().map(|row| row.paid_on);
+    !noted.eq(paid_days(agreement))
 }
 
-/// Marks the rows that are paid now, and tells those that were not before: the first [`ROWS_AT_ONCE`] of them, the others stay for the next step.
+/// Marks the rows that are paid now and emits an event for each new one: for the first [`ROWS_AT_ONCE`], the rest follow in the next transition.
 pub(super) fn emit_paid_rows(
     before: &Agreement,
     after: &mut Agreement,
@@ -118,7 +118,7 @@ pub(super) fn emit_paid_rows(
         .into_iter()
         .map(|row| {
             let paid_on = row.paid_on.unwrap_or(today);
-            let told = AgreementTold::Paid {
+            let change = AgreementChange::Paid {
                 number: row.number,
                 of,
                 amount: row.amount,
@@ -127,7 +127,7 @@ pub(super) fn emit_paid_rows(
             let index = usize::from(row.number - 1);
             emit_payment(
                 after,
-                told,
+                change,
                 contract,
                 paid_by(before, after, contract, index, paid_on),
                 today,
@@ -136,7 +136,7 @@ pub(super) fn emit_paid_rows(
         .collect()
 }
 
-/// The installments whose payment paid a row: of originals those paid on that day, else those that this look showed.
+/// The installments whose payment paid a row: the originals paid on that day, else those this read showed as paid.
 fn paid_by(
     before: &Agreement,
     after: &Agreement,
@@ -170,8 +170,8 @@ fn paid_by(
     fresh.map(|(_, debt)| debt.installment).collect()
 }
 
-/// The day each row was paid. Integrated: that of the installment generated for it. Non-integrated: what was paid of the originals pays the rows in
-/// order; one that is settled counts at least the value it was agreed at, and the last one pays what is left.
+/// The day each row was paid. Integrated: that of the installment generated for it. Non-integrated: what was paid on the originals pays the rows in
+/// order; a settled original counts at least its agreed value, and the last one pays whatever is left.
 fn paid_days(agreement: &Agreement) -> Vec<Option<Date>> {
     if let Some(remake) = &agreement.remake {
         let of = |index: usize| remake.generated.get(index).and_then(|one| one.paid_on);

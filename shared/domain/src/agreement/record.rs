@@ -1,4 +1,4 @@
-//! An agreement as it is kept.
+//! An agreement as it is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::portfolio::{Breaking, ContractKey};
 pub enum AgreementKind {
     /// 7.3.2, "Integrar ERP": a remake in Sienge, whose new installments are paid.
     Integrated,
-    /// 7.3.1: controls the term of the original installments and their boletos.
+    /// 7.3.1: controls the terms of the original installments and their boletos.
     NonIntegrated,
 }
 
@@ -36,27 +36,27 @@ pub struct Agreement {
     pub customer: CustomerId,
     /// Integrated or not.
     pub kind: AgreementKind,
-    /// Where it stands.
+    /// Its state.
     pub state: AgreementState,
     /// Grows by one with every write, and every write is conditional on it.
     pub revision: u64,
-    /// Digest of the request that made it: the same id again is a repetition when it is equal.
+    /// Digest of the request that made it. The same id with the same digest is a repetition.
     pub content: String,
     /// The campaign that made the quote.
     pub campaign: String,
-    /// Made by the debtor on the portal.
+    /// Whether the debtor made it on the portal.
     pub via_portal: bool,
-    /// Who made it: an id of the caller's, no name.
+    /// Who made it: an id of the caller's, not a name.
     pub operator: String,
     /// Notes for the collectors.
     pub notes: String,
     /// Notes the debtor may read.
     pub public_notes: String,
-    /// Business date of the saving.
+    /// Business date on which it was saved.
     pub created_on: Date,
     /// Business date on which it became active.
     pub confirmed_on: Option<Date>,
-    /// Date the values are of ("Data do Cálculo").
+    /// Date of the values ("Data do Cálculo").
     pub quoted_on: Date,
     /// The installments agreed on, with the values they were quoted at.
     pub debts: Vec<AgreedDebt>,
@@ -66,7 +66,7 @@ pub struct Agreement {
     pub rows: Vec<AgreedRow>,
     /// Interest of the plan.
     pub plan_interest: Cents,
-    /// What is paid in all: the sum of the rows.
+    /// Total to pay: the sum of the rows.
     pub total: Cents,
     /// Time between the rows.
     pub periodicity: Periodicity,
@@ -91,20 +91,20 @@ pub struct AgreedDebt {
     pub installment: InstallmentId,
     /// Number as shown (`2/120`).
     pub label: Option<String>,
-    /// The unit it is about.
+    /// The unit sold.
     pub unit: Option<String>,
     /// Due date.
     pub due_on: Date,
     /// Days late when it was quoted.
     pub days_late: i32,
-    /// What it was quoted at.
+    /// Its quoted amounts.
     pub amounts: AgreedAmounts,
     /// Day of the payment that settled it; non-integrated only.
     pub paid_on: Option<Date>,
-    /// What was paid of it before it was agreed on.
+    /// What was paid on it before the agreement.
     #[serde(default)]
     pub paid_before: Cents,
-    /// What was paid of it since, by day; non-integrated only.
+    /// What was paid on it since, by day; non-integrated only.
     #[serde(default)]
     pub received: BTreeMap<Date, Cents>,
 }
@@ -142,7 +142,7 @@ pub struct AgreedRow {
     pub principal: Cents,
     /// Whether it is the down payment (entrada).
     pub down_payment: bool,
-    /// Day it was paid. Non-integrated: the day on which what was paid of the originals reached up to this row.
+    /// Day it was paid. Non-integrated: the day on which the payments of the originals covered this row.
     pub paid_on: Option<Date>,
 }
 
@@ -152,14 +152,14 @@ pub struct AgreedRow {
 pub struct AgreedRemake {
     /// The bill it remakes.
     pub bill: BillId,
-    /// Date of the remake in Sienge. With the bill and the installments it is what the remake is looked up by, so it stays the same
+    /// Date of the remake in Sienge. The remake is looked up by bill, installments and this date, so it stays the same
     /// for every attempt.
     pub remade_on: Date,
     /// The bill's own indexer.
     pub indexer: i32,
     /// Base date of the indexer.
     pub base_date: Date,
-    /// The installments it generated, once the ERP confirmed.
+    /// The installments it generated, once the ERP confirmed it.
     pub generated: Vec<Generated>,
 }
 
@@ -227,13 +227,13 @@ impl Agreement {
         self.debts.iter().any(paid) || generated.into_iter().any(|one| one.paid_on.is_some())
     }
 
-    /// Whether Sienge confirmed its remake today, and nothing of it is paid yet.
+    /// Whether Sienge confirmed its remake today and nothing is paid yet.
     #[must_use]
     pub fn is_just_remade(&self, today: Date) -> bool {
         self.remake.is_some() && self.confirmed_on == Some(today) && !self.is_paid_in_part()
     }
 
-    /// Empties what operators wrote: notes and reasons may name somebody.
+    /// Clears what operators wrote: notes and reasons may name people.
     pub fn erase_words(&mut self) {
         self.notes.clear();
         self.public_notes.clear();
@@ -247,7 +247,7 @@ impl Agreement {
         }
     }
 
-    /// The earliest row not paid.
+    /// The earliest unpaid row.
     #[must_use]
     pub fn next_row(&self) -> Option<&AgreedRow> {
         self.rows.iter().find(|row| row.paid_on.is_none())

@@ -1,8 +1,8 @@
-//! The payload of Recuperador CRM's agreement webhook: its field names and letters, from an agreement and the names it does not hold.
+//! The payload of Recuperador CRM's agreement webhook: its field names and codes, built from an agreement and the names the agreement does not hold.
 //!
-//! Where its description leaves a choice: amounts are JSON numbers with two places, dates ISO without a time; `valor_original` is the sum of the debts'
+//! Where its documentation leaves a choice: amounts are JSON numbers with two places, dates ISO without a time; `valor_original` is the sum of the debts'
 //! original values, so that it equals the sum of `lista_dividas`; the anticipation discount counts as one on the principal;
-//! nothing is discounted from a correction; an id that is text here becomes [`super::AgreementId::code`].
+//! there is no discount on the correction; a text id becomes the number [`super::AgreementId::code`].
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::calendar::Date;
 use crate::money::{Cents, JsonNumber};
 use crate::portfolio::Breaking;
 
-/// The names that an agreement does not hold: personal data, looked up by whoever sends the payload.
+/// The names that an agreement does not hold: personal data that the sender of the payload looks up.
 #[derive(Debug, Clone, Copy)]
 pub struct Parties<'a> {
     /// The customer's name.
@@ -59,12 +59,12 @@ struct Payload<'a> {
     data_cancelamento: Option<String>,
     motivo_cancelamento: Option<String>,
     situacao: &'static str,
-    lista_dividas: Vec<Debt<'a>>,
-    lista_parcelas: Vec<Row>,
+    lista_dividas: Vec<PayloadDebt<'a>>,
+    lista_parcelas: Vec<PayloadRow>,
 }
 
 #[derive(Serialize)]
-struct Debt<'a> {
+struct PayloadDebt<'a> {
     id: i64,
     datavencto: String,
     datapagto: Option<String>,
@@ -79,7 +79,7 @@ struct Debt<'a> {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct PayloadRow {
     id: u16,
     datavencto: String,
     datapagto: Option<String>,
@@ -87,7 +87,7 @@ struct Row {
     situacao: &'static str,
 }
 
-/// A number of two places.
+/// A number with two decimal places.
 fn amount(cents: Cents) -> JsonNumber {
     JsonNumber(cents.decimal())
 }
@@ -170,14 +170,14 @@ fn ended(state: &AgreementState) -> Option<(Date, String)> {
     }
 }
 
-fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> Debt<'a> {
+fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> PayloadDebt<'a> {
     let bill = debt.contract.bill;
     // "data de pagamento da dívida, definida apenas quando o acordo estiver quitado"
     let settled_on = match agreement.state {
         AgreementState::Settled { on } => Some(debt.paid_on.unwrap_or(on)),
         _ => None,
     };
-    Debt {
+    PayloadDebt {
         id: bill
             .0
             .saturating_mul(1_000_000)
@@ -200,8 +200,8 @@ fn debt_of<'a>(agreement: &Agreement, debt: &'a AgreedDebt) -> Debt<'a> {
     }
 }
 
-fn row_of(row: &AgreedRow) -> Row {
-    Row {
+fn row_of(row: &AgreedRow) -> PayloadRow {
+    PayloadRow {
         id: row.number,
         datavencto: row.due_on.to_string(),
         datapagto: row.paid_on.map(|day| day.to_string()),

@@ -1,11 +1,13 @@
-//! What a look at a bill means for an agreement on it.
+//! What a fresh state of a bill means for an agreement on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Span;
 
-use super::payments::{is_untold, received, sum};
-use super::{AgreedDebt, Agreement, AgreementKind, AgreementSettings, AgreementState, Step};
+use super::payments::{has_unreported_payments, received, sum};
+use super::{
+    AgreedDebt, Agreement, AgreementAction, AgreementKind, AgreementSettings, AgreementState,
+};
 use crate::calendar::{Date, HolidayRules};
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
@@ -16,10 +18,10 @@ use crate::portfolio::{
 
 type Received = BTreeMap<InstallmentId, BTreeMap<Date, Cents>>;
 
-/// The next step that a bill as held calls for; `None` when nothing follows. Take it and review again until nothing does.
+/// The next action that the bill calls for; `None` when there is none. Apply it and review again until there is none.
 ///
-/// The bill must be whole: no look at it still to be confirmed. [`Breaking::ErpGone`] is a suspicion: an original is open although it was remade,
-/// which is also so until a look has shown the remake. Who takes the step asks Sienge for the remake first.
+/// The bill must be complete, with nothing left to confirm. [`Breaking::ErpGone`] is only a suspicion: an original is open although it was remade,
+/// which is also the case until a read shows the remake. Whoever applies the action asks Sienge for the remake first.
 #[must_use]
 pub fn review(
     agreement: &Agreement,
@@ -29,10 +31,10 @@ pub fn review(
     classes: &SettlementClasses,
     holidays: &HolidayRules,
     today: Date,
-) -> Option<Step> {
+) -> Option<AgreementAction> {
     match &agreement.state {
         AgreementState::Proposed { expires_on } if today > *expires_on => {
-            return Some(Step::Expire);
+            return Some(AgreementAction::Expire);
         }
         AgreementState::Active => {}
         _ => return None,
@@ -62,7 +64,7 @@ pub fn review(
             (debt.installment, received.unwrap_or_default())
         })
         .collect();
-    let reading = Reading {
+    let reading = PaymentReview {
         agreement,
         bill,
         received: &received,
@@ -80,8 +82,8 @@ pub fn review(
             _ => None,
         })
         .collect();
-    if paid != known || received != noted || is_untold(agreement) {
-        return Some(Step::Seen {
+    if paid != known || received != noted || has_unreported_payments(agreement) {
+        return Some(AgreementAction::Seen {
             bill,
             paid,
             received,
@@ -94,26 +96,26 @@ pub fn review(
             .filter_map(last)
             .any(Installment::is_open)
     {
-        return Some(Step::Break {
+        return Some(AgreementAction::Break {
             how: Breaking::ErpGone,
         });
     }
     let any = |wanted: End| ends.iter().any(|(_, end)| *end == wanted);
-    // Of a remake, one installment returned alone may be another's doing; it has ended when all are known and none is open any more.
+    // One returned installment of a remake may have another cause; the remake has ended when all are known and none is open.
     let all_ended = rows.len() == tracked.len() && !any(End::Open) && !any(End::Undecided);
     if any(End::Unpaid) && (!integrated || all_ended) {
         let how = Breaking::EndedInErp;
-        return Some(Step::Break { how });
+        return Some(AgreementAction::Break { how });
     }
     if any(End::Undecided) {
         return None;
     }
-    lapsed(agreement, settings, holidays, today).map(|due_on| Step::Break {
+    lapsed(agreement, settings, holidays, today).map(|due_on| AgreementAction::Break {
         how: Breaking::Lapsed { due_on },
     })
 }
 
-/// The due date that passed unpaid, of a non-integrated agreement: its day (or the next one that banks attend) and the days a payment takes to arrive.
+/// The due date that lapsed unpaid, for a non-integrated agreement: the day itself (or the next one on which banks attend) plus the days a payment takes to arrive.
 fn lapsed(
     agreement: &Agreement,
     settings: &AgreementSettings,
@@ -130,7 +132,7 @@ fn lapsed(
     (today > last).then_some(due_on)
 }
 
-/// What is to be paid on a bill, with the payments noted so far: the generated installments, or the originals.
+/// What remains to be paid on a bill, with the payments noted so far: the generated installments, or the originals.
 fn tracked(agreement: &Agreement, bill: BillId) -> BTreeMap<InstallmentId, Option<Date>> {
     match &agreement.remake {
         Some(remake) if agreement.kind == AgreementKind::Integrated => remake
@@ -148,33 +150,33 @@ fn tracked(agreement: &Agreement, bill: BillId) -> BTreeMap<InstallmentId, Optio
     }
 }
 
-/// An installment on the contract that tells of it last: the open one, else the one that was written last.
+/// An installment in its latest state: on the contract where it is open, else on the one written last.
 fn last_known(held: &HeldBill, id: InstallmentId) -> Option<&Installment> {
     held.installments_with_id(id)
         .max_by_key(|row| (row.is_open(), row.revision))
 }
 
-/// What became of an installment that is to be paid.
+/// How an installment that was to be paid ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Open,
     Paid(Date),
-    /// Closed without the money: written off, replaced, rescinded, remade, returned.
+    /// Closed without payment: written off, replaced, rescinded, remade, returned.
     Unpaid,
-    /// Settled by a type that nobody classified.
+    /// Settled by an unclassified type.
     Undecided,
 }
 
-struct Reading<'a> {
+struct PaymentReview<'a> {
     agreement: &'a Agreement,
     bill: BillId,
-    /// What was paid of each original since it was agreed on, as the bill shows it now.
+    /// What was paid on each original since the agreement, as the bill shows it now.
     received: &'a Received,
     classes: &'a SettlementClasses,
 }
 
-impl Reading<'_> {
-    /// It is paid when money settled it. Where something else had a part in that, the money must be [`Self::is_enough`].
+impl PaymentReview<'_> {
+    /// It is paid when money settled it. Where something else contributed, the money must be [`Self::is_enough`].
     fn end_of(&self, row: &Installment) -> End {
         let InstallmentState::Closed { on, .. } = row.state else {
             return End::Open;
@@ -182,9 +184,9 @@ impl Reading<'_> {
         if !row.is_settled() {
             return End::Unpaid;
         }
-        let told = effective_receipts(&row.receipts, self.classes);
+        let effective = effective_receipts(&row.receipts, self.classes);
         let pays = |receipt: &&&Receipt| self.classes.pays(&receipt.kind);
-        let last = told
+        let last = effective
             .iter()
             .filter(pays)
             .map(|receipt| receipt.paid_on)
@@ -192,13 +194,13 @@ impl Reading<'_> {
             .unwrap_or(on);
         let since = |receipt: &&&Receipt| receipt.paid_on >= self.agreement.created_on;
         let (money, others): (Vec<&&Receipt>, Vec<&&Receipt>) =
-            told.iter().filter(since).partition(pays);
+            effective.iter().filter(since).partition(pays);
         let (came, received) = (!money.is_empty(), self.money_of(row));
         if (came || !received.is_zero())
             && (others.is_empty() || self.is_enough(row, received, &others))
         {
             End::Paid(last)
-        } else if told
+        } else if effective
             .iter()
             .any(|receipt| self.classes.of(&receipt.kind).is_none())
         {
@@ -208,7 +210,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The money that came for an installment.
+    /// The money received for an installment.
     fn money_of(&self, row: &Installment) -> Cents {
         match self.received.get(&row.id) {
             Some(received) => sum(received),
@@ -216,9 +218,9 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the money is all that was to come, beside `others` that are none. Of an installment of the agreement itself the creditor says so: he
-    /// closed it and wrote the rest off. Of an original what a discount left open is written off, and so is what nobody will pay: the money must
-    /// reach what was agreed of it, or of all. The agency's fee is not paid in Sienge.
+    /// Whether the money is all that was due, given `others`, settlements that brought none. For an installment of the agreement itself the
+    /// creditor decided so by closing it and writing the rest off. On an original a write-off may cover a discount or a debt nobody will pay, so
+    /// the money must reach what was agreed for it, or for all of them. The agency's fee is not paid in Sienge.
     fn is_enough(&self, row: &Installment, money: Cents, others: &[&&Receipt]) -> bool {
         if self.agreement.kind == AgreementKind::Integrated {
             return money >= row.original
@@ -246,7 +248,7 @@ impl Reading<'_> {
     }
 }
 
-/// Whether the bill as held still collects an installment of the agreement's remake: after a break, a whole look returns it.
+/// Whether the bill still collects an installment of the agreement's remake: after a break, a read of the whole bill returns it.
 #[must_use]
 pub fn holds_remake(agreement: &Agreement, held: &HeldBill) -> bool {
     let generated = agreement.remake.iter().flat_map(|remake| &remake.generated);
@@ -255,7 +257,7 @@ pub fn holds_remake(agreement: &Agreement, held: &HeldBill) -> bool {
         .any(Installment::is_open)
 }
 
-/// What keeps an active agreement waiting: settlements of what it is paid by, of types that nobody classified.
+/// What keeps an active agreement waiting: settlements of unclassified types on the installments that pay it.
 #[must_use]
 pub fn unclassified(
     agreement: &Agreement,
@@ -271,11 +273,11 @@ pub fn unclassified(
         .keys()
         .filter_map(|id| last_known(held, *id))
         .filter(|row| row.is_settled());
-    let told = rows
+    let kinds = rows
         .flat_map(|row| effective_receipts(&row.receipts, classes))
         .map(|receipt| &receipt.kind);
     let unknown: BTreeSet<&SettlementKind> =
-        told.filter(|kind| classes.of(kind).is_none()).collect();
+        kinds.filter(|kind| classes.of(kind).is_none()).collect();
     let critique = |settlement: &SettlementKind| Critique::SettlementNotClassified {
         bill,
         settlement: settlement.clone(),
@@ -283,7 +285,7 @@ pub fn unclassified(
     unknown.into_iter().map(critique).collect()
 }
 
-/// Whether no look has shown the remake yet: an original is still collected, or something it generated is not held.
+/// Whether no read has shown the remake yet: an original is still open, or a generated installment is not held.
 #[must_use]
 pub fn remake_is_unread(agreement: &Agreement, held: &HeldBill) -> bool {
     let Some(remake) = agreement

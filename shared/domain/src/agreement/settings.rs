@@ -1,4 +1,4 @@
-//! What a creditor decides about agreements (6.3), by the names on the screens.
+//! A creditor's settings for agreements (6.3), with the screens' names.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +14,12 @@ pub struct AgreementSettings {
     /// "Remover contratos de RENEG ao excluir o pagamento de efetivação": when the only payment is reversed, the agreement is broken and withdrawn from
     /// the lists.
     pub remove_reneg_on_reversed_activation: bool,
-    /// "Remover contratos de RENEG ao quebrar acordos sem pagamentos": one broken without a payment is withdrawn from the lists.
+    /// "Remover contratos de RENEG ao quebrar acordos sem pagamentos": an agreement broken without a payment is withdrawn from the lists.
     pub remove_reneg_on_unpaid_break: bool,
-    /// Days after a due date (or the next business day that banks attend) until the bank's payment must have arrived in Sienge; then the term has lapsed. Not a parameter
-    /// of the playbook's.
+    /// Days after a due date (or the next business day on which banks attend) by which the bank's payment must have reached Sienge; after them the term has lapsed.
+    /// Not a parameter of the playbook.
     pub lapse_days: u16,
-    /// Days a proposal is valid when it does not say so. Not a parameter of the playbook's.
+    /// Days a proposal is valid when it names no last day. Not a parameter of the playbook.
     pub proposal_days: u16,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::{Date, Timestamp};
 use crate::portfolio::Breaking;
 
-/// Where an agreement stands.
+/// The state of an agreement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum AgreementState {
@@ -15,11 +15,11 @@ pub enum AgreementState {
         /// Last day of its validity.
         expires_on: Date,
     },
-    /// Integrated: the intention to remake in the ERP is stored; whether the ERP did it is not known yet.
+    /// Integrated: the intention to remake in the ERP is stored; the outcome is not known yet.
     AwaitingErp {
-        /// When the last attempt was allowed to begin.
+        /// When the last attempt began.
         sent_at: Timestamp,
-        /// Attempts allowed so far.
+        /// Attempts so far.
         attempts: u32,
     },
     /// Being paid.
@@ -29,28 +29,28 @@ pub enum AgreementState {
         /// Business date.
         on: Date,
     },
-    /// Not kept.
+    /// Broken.
     Broken {
         /// Business date.
         on: Date,
         /// How.
         how: Breaking,
     },
-    /// Taken back before it was paid, or refused by the ERP.
+    /// Cancelled before it was paid, or refused by the ERP.
     Cancelled {
         /// Business date.
         on: Date,
         /// Why.
         reason: String,
     },
-    /// A proposal nobody confirmed in time.
+    /// A proposal that was not confirmed in time.
     Expired {
         /// Business date.
         on: Date,
     },
 }
 
-/// A state without what it holds: for keys, filters and messages.
+/// A state without its data: for keys, filters and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // the same as in `AgreementState`
@@ -104,7 +104,7 @@ impl StateName {
         }
     }
 
-    /// Whether nothing follows it.
+    /// Whether it is final.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(
@@ -113,7 +113,7 @@ impl StateName {
         )
     }
 
-    /// Whether an agreement in it holds its installments.
+    /// Whether an agreement in this state claims its installments.
     #[must_use]
     pub const fn claims(self) -> bool {
         matches!(self, Self::AwaitingErp | Self::Active)

@@ -1,4 +1,4 @@
-//! The one way an agreement changes.
+//! The only way an agreement changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use super::{
 use crate::calendar::{Date, Timestamp};
 use crate::ids::{BillId, InstallmentId};
 use crate::money::Cents;
-use crate::portfolio::{AgreementTold, Breaking, TimelineEvent};
+use crate::portfolio::{AgreementChange, Breaking, TimelineEvent};
 
 /// What happens to an agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum AgreementAction {
     /// A proposal is confirmed.
     Confirm {
         /// Now: the intention's instant, for an integrated one.
@@ -21,7 +21,7 @@ pub enum Step {
         /// Base date of the indexer on this day, for an integrated one.
         base_date: Option<Date>,
     },
-    /// The remake was not found in Sienge: it may be asked for once more.
+    /// The remake was not found in Sienge: it may be requested again.
     ErpAgain {
         /// Now.
         sent_at: Timestamp,
@@ -38,22 +38,22 @@ pub enum Step {
         /// Why.
         reason: String,
     },
-    /// A look at one bill showed what is paid of what is to be paid on it. Tells so many rows as fit one write; as long as it leaves some
-    /// untold, `review` asks for it again.
+    /// A read of one bill showed what is paid on it. Emits the events of as many rows as fit one write; while rows
+    /// remain, `review` asks for it again.
     Seen {
         /// The bill.
         bill: BillId,
-        /// Day of the payment that settled each; those absent are not paid.
+        /// Day of the payment that settled each installment; absent ones are not paid.
         paid: BTreeMap<InstallmentId, Date>,
-        /// What was paid of each original since it was agreed on, by day; of a non-integrated agreement.
+        /// What was paid on each original since the agreement, by day; non-integrated only.
         received: BTreeMap<InstallmentId, BTreeMap<Date, Cents>>,
     },
-    /// It is not kept.
+    /// It is broken.
     Break {
         /// How.
         how: Breaking,
     },
-    /// It is taken back.
+    /// It is cancelled.
     Cancel {
         /// Why.
         reason: String,
@@ -62,7 +62,7 @@ pub enum Step {
     Expire,
 }
 
-/// An agreement after a step, and what is told of it; the bus is told what [`TimelineEvent::domain_event`] says of the events.
+/// An agreement after an action, with its timeline events; [`TimelineEvent::domain_event`] says which of them go on the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// The agreement, its revision one higher.
@@ -71,20 +71,20 @@ pub struct Transition {
     pub events: Vec<TimelineEvent>,
 }
 
-/// The state does not allow the step.
+/// The state does not allow the action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
-    /// Other states do.
-    #[error("não é possível {step} {}: só {}", one_of(*state), allowed_text(allowed))]
+    /// Only other states allow it.
+    #[error("não é possível {action} {}: só {}", one_of(*state), allowed_text(allowed))]
     State {
-        /// The step, as a verb.
-        step: &'static str,
-        /// Where the agreement is.
+        /// The action, as a verb.
+        action: &'static str,
+        /// The agreement's state.
         state: StateName,
         /// The states that allow it.
         allowed: &'static [StateName],
     },
-    /// 7.3.3: an integrated agreement ends in Sienge.
+    /// 7.3.3: an integrated agreement is ended in Sienge.
     #[error(
         "um acordo integrado não é {0} aqui: exclua o reparcelamento no Sienge, e o acordo será quebrado na carga diária ou na abertura do cliente"
     )]
@@ -111,26 +111,26 @@ fn allowed_text(allowed: &[StateName]) -> String {
     names.join(" ou ")
 }
 
-/// Takes a step, or says which states allow it. Total: every step has an answer in every state.
+/// Applies an action, or says which states allow it. Total: every action has an answer in every state.
 pub fn transition(
     agreement: &Agreement,
-    step: &Step,
+    action: &AgreementAction,
     settings: &AgreementSettings,
     today: Date,
 ) -> Result<Transition, NotAllowed> {
-    check(agreement, step, settings)?;
+    check(agreement, action, settings)?;
     let mut after = agreement.clone();
     after.revision += 1;
     let mut events = Vec::new();
-    let told = match step {
-        Step::Confirm { sent_at, base_date } => {
+    let change = match action {
+        AgreementAction::Confirm { sent_at, base_date } => {
             if let Some(remake) = &mut after.remake {
                 remake.remade_on = today;
                 remake.base_date = base_date.unwrap_or(remake.base_date);
             }
             Some(confirm(&mut after, today, *sent_at))
         }
-        Step::ErpAgain { sent_at } => {
+        AgreementAction::ErpAgain { sent_at } => {
             if let AgreementState::AwaitingErp { attempts, .. } = agreement.state {
                 after.state = AgreementState::AwaitingErp {
                     sent_at: *sent_at,
@@ -139,7 +139,7 @@ pub fn transition(
             }
             None
         }
-        Step::ErpNotSent => {
+        AgreementAction::ErpNotSent => {
             if let AgreementState::AwaitingErp { attempts, sent_at } = agreement.state {
                 after.state = AgreementState::AwaitingErp {
                     sent_at,
@@ -148,17 +148,17 @@ pub fn transition(
             }
             None
         }
-        Step::ErpDone { generated } => Some(made(&mut after, generated, today)),
-        Step::ErpRefused { reason } | Step::Cancel { reason } => {
+        AgreementAction::ErpDone { generated } => Some(made(&mut after, generated, today)),
+        AgreementAction::ErpRefused { reason } | AgreementAction::Cancel { reason } => {
             after.state = AgreementState::Cancelled {
                 on: today,
                 reason: reason.clone(),
             };
-            Some(AgreementTold::Cancelled {
+            Some(AgreementChange::Cancelled {
                 reason: reason.clone(),
             })
         }
-        Step::Seen {
+        AgreementAction::Seen {
             bill,
             paid,
             received,
@@ -167,14 +167,14 @@ pub fn transition(
             events = payments::emit_paid_rows(agreement, &mut after, *bill, today);
             ended_by_payments(&mut after, reversed, settings, today)
         }
-        Step::Break { how } => Some(break_it(&mut after, how, settings, today)),
-        Step::Expire => {
+        AgreementAction::Break { how } => Some(break_it(&mut after, how, settings, today)),
+        AgreementAction::Expire => {
             after.state = AgreementState::Expired { on: today };
-            Some(AgreementTold::Expired)
+            Some(AgreementChange::Expired)
         }
     };
-    if let Some(told) = told {
-        events.extend(emit(&after, &told, today));
+    if let Some(change) = change {
+        events.extend(emit(&after, &change, today));
     }
     Ok(Transition {
         agreement: after,
@@ -183,7 +183,7 @@ pub fn transition(
 }
 
 /// Sienge made the remake, with these installments.
-fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> AgreementTold {
+fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> AgreementChange {
     if let Some(remake) = &mut agreement.remake {
         let ids: BTreeSet<InstallmentId> = generated.iter().copied().collect();
         let unpaid = |installment| Generated {
@@ -194,21 +194,21 @@ fn made(agreement: &mut Agreement, generated: &[InstallmentId], today: Date) -> 
     }
     agreement.confirmed_on = Some(today);
     agreement.state = AgreementState::Active;
-    AgreementTold::Made
+    AgreementChange::Made
 }
 
-/// What the payments that were seen end: all of it is paid, or the only payment was taken back.
+/// How the noted payments end the agreement: everything is paid, or the only payment was reversed.
 fn ended_by_payments(
     agreement: &mut Agreement,
     reversed: bool,
     settings: &AgreementSettings,
     today: Date,
-) -> Option<AgreementTold> {
-    if payments::is_untold(agreement) {
+) -> Option<AgreementChange> {
+    if payments::has_unreported_payments(agreement) {
         None
     } else if payments::all_paid(agreement) {
         agreement.state = AgreementState::Settled { on: today };
-        Some(AgreementTold::Settled)
+        Some(AgreementChange::Settled)
     } else if reversed && ends_when_reversed(agreement, settings) {
         Some(break_it(
             agreement,
@@ -221,69 +221,78 @@ fn ended_by_payments(
     }
 }
 
-/// The agreement begins: at once, or with the intention to remake.
-pub(super) fn confirm(agreement: &mut Agreement, today: Date, sent_at: Timestamp) -> AgreementTold {
+/// The agreement begins, or the intention to remake is stored.
+pub(super) fn confirm(
+    agreement: &mut Agreement,
+    today: Date,
+    sent_at: Timestamp,
+) -> AgreementChange {
     match agreement.kind {
         AgreementKind::Integrated => {
             agreement.state = AgreementState::AwaitingErp {
                 sent_at,
                 attempts: 1,
             };
-            AgreementTold::Sent
+            AgreementChange::Sent
         }
         AgreementKind::NonIntegrated => {
             agreement.state = AgreementState::Active;
             agreement.confirmed_on = Some(today);
-            AgreementTold::Made
+            AgreementChange::Made
         }
     }
 }
 
 fn check(
     agreement: &Agreement,
-    step: &Step,
+    action: &AgreementAction,
     settings: &AgreementSettings,
 ) -> Result<(), NotAllowed> {
     use StateName::{Active, AwaitingErp, Proposed};
     let state = agreement.state.name();
     let integrated = agreement.kind == AgreementKind::Integrated;
-    let (verb, allowed): (&'static str, &'static [StateName]) = match step {
-        Step::Confirm { .. } => ("confirmar", &[Proposed]),
-        Step::Expire => ("expirar", &[Proposed]),
-        Step::ErpAgain { .. }
-        | Step::ErpNotSent
-        | Step::ErpDone { .. }
-        | Step::ErpRefused { .. } => ("gravar no Sienge", &[AwaitingErp]),
-        Step::Seen { .. } => ("registrar pagamentos em", &[Active]),
-        Step::Break {
+    let (verb, allowed): (&'static str, &'static [StateName]) = match action {
+        AgreementAction::Confirm { .. } => ("confirmar", &[Proposed]),
+        AgreementAction::Expire => ("expirar", &[Proposed]),
+        AgreementAction::ErpAgain { .. }
+        | AgreementAction::ErpNotSent
+        | AgreementAction::ErpDone { .. }
+        | AgreementAction::ErpRefused { .. } => ("gravar no Sienge", &[AwaitingErp]),
+        AgreementAction::Seen { .. } => ("registrar pagamentos em", &[Active]),
+        AgreementAction::Break {
             how: Breaking::Command { .. },
         } if settings.break_awaiting_approval => ("quebrar", &[Active, Proposed]),
-        Step::Break { .. } => ("quebrar", &[Active]),
-        Step::Cancel { .. } => ("cancelar", &[Proposed, Active]),
+        AgreementAction::Break { .. } => ("quebrar", &[Active]),
+        AgreementAction::Cancel { .. } => ("cancelar", &[Proposed, Active]),
     };
-    if state == AwaitingErp && matches!(step, Step::Cancel { .. } | Step::Break { .. }) {
+    if state == AwaitingErp
+        && matches!(
+            action,
+            AgreementAction::Cancel { .. } | AgreementAction::Break { .. }
+        )
+    {
         return Err(NotAllowed::WaitsForErp);
     }
     if !allowed.contains(&state) {
         return Err(NotAllowed::State {
-            step: verb,
+            action: verb,
             state,
             allowed,
         });
     }
-    match step {
-        Step::Break {
+    match action {
+        AgreementAction::Break {
             how: Breaking::Command { .. } | Breaking::Lapsed { .. },
         } if integrated && state == Active => Err(NotAllowed::EndsInErp("quebrado")),
-        Step::Cancel { .. } if integrated && state == Active => {
+        AgreementAction::Cancel { .. } if integrated && state == Active => {
             Err(NotAllowed::EndsInErp("cancelado"))
         }
-        Step::Cancel { .. } if agreement.is_paid_in_part() => Err(NotAllowed::Paid),
+        AgreementAction::Cancel { .. } if agreement.is_paid_in_part() => Err(NotAllowed::Paid),
         _ => Ok(()),
     }
 }
 
-/// 7.3.3: an integrated agreement is broken in Sienge alone; while its remake is there, a payment taken back is one that is owed again.
+/// 7.3.3: an integrated agreement is broken in Sienge alone; while its remake exists, a reversed payment is simply owed again.
 fn ends_when_reversed(after: &Agreement, settings: &AgreementSettings) -> bool {
     after.kind == AgreementKind::NonIntegrated
         && !after.is_paid_in_part()
@@ -295,12 +304,12 @@ fn break_it(
     how: &Breaking,
     settings: &AgreementSettings,
     today: Date,
-) -> AgreementTold {
+) -> AgreementChange {
     after.withdrawn = *how == Breaking::ActivationReversed
         || (settings.remove_reneg_on_unpaid_break && !after.is_paid_in_part());
     after.state = AgreementState::Broken {
         on: today,
         how: how.clone(),
     };
-    AgreementTold::Broken { how: how.clone() }
+    AgreementChange::Broken { how: how.clone() }
 }

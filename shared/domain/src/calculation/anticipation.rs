@@ -1,7 +1,7 @@
 //! Anticipation discount (deságio): the present value of an installment that is not due yet.
 //!
-//! Sienge's value wins where Sienge gives one; this computes it otherwise, as the playbook's screen does: whole months, the annual rate turned into a
-//! monthly one with four places of a percent, each row rounded to cents.
+//! Sienge's value wins where there is one; otherwise this module computes it as the playbook's screen does: whole months, the annual rate converted to a
+//! monthly one with four decimal places of a percent, each row rounded to cents.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,10 @@ const MONTHLY_STEP_UNITS: i64 = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Anticipation {
-    /// Effective rate a year; turned into a monthly one.
+    /// Effective annual rate, converted to a monthly one.
     #[serde(default)]
     pub annual_rate: Option<Rate>,
-    /// Rate a month, when it is agreed so.
+    /// Monthly rate, when agreed as such.
     #[serde(default)]
     pub monthly_rate: Option<Rate>,
     /// Compound or simple.
@@ -55,7 +55,7 @@ impl Anticipation {
         }
     }
 
-    /// The operation for so many months.
+    /// The operation for a number of months.
     pub(super) fn operation(&self, months: u32) -> Result<Operation, Error> {
         let rate = self.monthly()?;
         Ok(match self.method {

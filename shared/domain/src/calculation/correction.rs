@@ -1,10 +1,10 @@
-//! Monetary correction: a ratio of index numbers, never a sum of percentages (7.2.4), and which month's index is the base (6.1.3).
+//! Monetary correction: a ratio of index numbers, never a sum of percentages (7.2.4), with the base month of 6.1.3.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Component, Error, Explain, Key, Line, Operation, Step};
+use super::{Component, Error, Explain, ExplanationStep, Key, Line, Operation};
 use crate::calendar::Date;
 use crate::money::{Cents, Decimal, Rounding};
 
@@ -66,7 +66,7 @@ pub(super) fn index_correction(
     Ok(corrected - base)
 }
 
-/// The correction of one installment, told step by step.
+/// The correction of one installment, explained step by step.
 pub(super) fn correct<E: Explain>(
     key: Key,
     original: Cents,
@@ -81,7 +81,7 @@ pub(super) fn correct<E: Explain>(
             sink.line(Line::given(
                 of,
                 Component::Correction,
-                Step::AnnualCorrectionOff,
+                ExplanationStep::AnnualCorrectionOff,
                 Cents::ZERO,
             ));
             Ok(Cents::ZERO)
@@ -93,7 +93,7 @@ pub(super) fn correct<E: Explain>(
             sink.line(Line {
                 of,
                 component: Component::Correction,
-                step: Step::IndexCorrection,
+                step: ExplanationStep::IndexCorrection,
                 base: original,
                 operation: Operation::Index { base_index, index },
                 rounding: Rounding::HalfUp,
@@ -233,7 +233,7 @@ mod tests {
             correct(key, Cents::new(100_000), &annual, false, &mut lines).unwrap(),
             Cents::ZERO
         );
-        assert_eq!(lines[0].step, Step::AnnualCorrectionOff);
+        assert_eq!(lines[0].step, ExplanationStep::AnnualCorrectionOff);
         assert_eq!(
             correct(key, Cents::new(100_000), &annual, true, &mut lines).unwrap(),
             Cents::new(10_000)

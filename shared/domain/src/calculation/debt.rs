@@ -1,4 +1,4 @@
-//! What goes in: the selected installments, with what Sienge says about each.
+//! The input: the selected installments, with what Sienge says about each.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,10 +36,10 @@ pub struct Debt {
     /// What `current-debit-balance` answers on the date of the calculation.
     #[serde(default)]
     pub sienge: Option<SiengeBalance>,
-    /// A part of it was paid: Sienge's charges accrued on more than what is open now.
+    /// Whether it was paid in part: then Sienge's charges accrued on more than is open now.
     #[serde(default)]
     pub partly_paid: bool,
-    /// The bill's late charges ("informações sobre acréscimos de mora") when Sienge has them; without them the calculation is internal.
+    /// The bill's late charges ("informações sobre acréscimos de mora") where Sienge has them; otherwise the calculation is internal.
     #[serde(default)]
     pub late_terms: Option<LateTerms>,
 }
@@ -54,7 +54,7 @@ impl Debt {
         }
     }
 
-    /// Proves the bounds the arithmetic relies on.
+    /// Checks the bounds the arithmetic relies on.
     pub(super) fn check(&self, on: Date) -> Result<(), Error> {
         check_due(self.due_on, on)?;
         self.bounded("valor original", self.original, Cents::new(1))?;
@@ -127,10 +127,10 @@ pub struct LateTerms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
-    /// By the campaign's tier (7.2.1).
+    /// With the campaign's tier (7.2.1).
     Internal,
     /// Sienge's figures (7.2.2).
     Integrated,
-    /// Sienge's formula on the bill's terms, because Sienge was not asked.
+    /// Sienge's formula with the bill's terms, because Sienge was not asked.
     Estimated,
 }

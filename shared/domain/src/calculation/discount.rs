@@ -1,59 +1,61 @@
 //! Campaign discounts (7.2.3): per component, never above the tier's maximum, added to the anticipation discount.
 //!
-//! A percentage is taken of each row; an amount is spread over the rows in proportion to what each may be discounted, so that no row passes its
-//! own maximum. Principal discount and anticipation together never pass the principal.
+//! A percentage is taken of each row; an amount is spread over the rows in proportion to each row's maximum, so that no row passes
+//! it. Principal discount and anticipation together never pass the principal.
 
 use super::row::Work;
-use super::{Component, Discounts, Error, Explain, Figures, Line, Operation, Portion, Step};
+use super::{
+    Component, Discounts, Error, Explain, ExplanationStep, Figures, Line, Operation, Portion,
+};
 use crate::money::{Cents, Rate, Rounding};
 
 /// The four components: their place in a row and their names.
 #[derive(Clone, Copy)]
-struct Kind {
+struct DiscountKind {
     name: &'static str,
     component: Component,
-    step_of_maximum: Step,
+    step_of_maximum: ExplanationStep,
     maximum: fn(&Work<'_>) -> Rate,
     base: fn(&Figures) -> Cents,
     target: fn(&mut Figures) -> &mut Cents,
 }
 
-const KINDS: [Kind; 4] = [
-    Kind {
+const KINDS: [DiscountKind; 4] = [
+    DiscountKind {
         name: "principal",
         component: Component::PrincipalDiscount,
-        step_of_maximum: Step::MaximumPrincipalDiscount,
+        step_of_maximum: ExplanationStep::MaximumPrincipalDiscount,
         maximum: |work| work.maxima.principal,
         base: Figures::principal,
         target: |figures| &mut figures.discounts.principal,
     },
-    Kind {
+    DiscountKind {
         name: "multa",
         component: Component::FineDiscount,
-        step_of_maximum: Step::MaximumFineDiscount,
+        step_of_maximum: ExplanationStep::MaximumFineDiscount,
         maximum: |work| work.maxima.fine,
         base: |figures| figures.fine,
         target: |figures| &mut figures.discounts.fine,
     },
-    Kind {
+    DiscountKind {
         name: "juros",
         component: Component::InterestDiscount,
-        step_of_maximum: Step::MaximumInterestDiscount,
+        step_of_maximum: ExplanationStep::MaximumInterestDiscount,
         maximum: |work| work.maxima.interest,
         base: |figures| figures.interest,
         target: |figures| &mut figures.discounts.interest,
     },
-    Kind {
+    DiscountKind {
         name: "honorários",
         component: Component::FeeDiscount,
-        step_of_maximum: Step::MaximumFeeDiscount,
+        step_of_maximum: ExplanationStep::MaximumFeeDiscount,
         maximum: |work| work.maxima.fee,
         base: |figures| figures.fee,
         target: |figures| &mut figures.discounts.fee,
     },
 ];
 
-/// Grants what is asked for, and notes the most that could be.
+/// Grants the requested discounts, and notes the maximum.
 pub(super) fn grant<E: Explain>(
     works: &mut [Work<'_>],
     asked: &Discounts,
@@ -77,15 +79,15 @@ pub(super) fn grant<E: Explain>(
 }
 
 /// What the row may be discounted at most.
-fn cap(work: &Work<'_>, kind: &Kind) -> Cents {
+fn cap(work: &Work<'_>, kind: &DiscountKind) -> Cents {
     let figures = &work.row.figures;
     (kind.maximum)(work)
         .of((kind.base)(figures), Rounding::HalfUp)
         .min(room(work, kind))
 }
 
-/// What is left to discount: the principal less its anticipation.
-fn room(work: &Work<'_>, kind: &Kind) -> Cents {
+/// What may still be discounted: the principal less its anticipation.
+fn room(work: &Work<'_>, kind: &DiscountKind) -> Cents {
     let figures = &work.row.figures;
     match kind.component {
         Component::PrincipalDiscount => figures.principal() - figures.anticipation,
@@ -93,7 +95,7 @@ fn room(work: &Work<'_>, kind: &Kind) -> Cents {
     }
 }
 
-fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &Kind, sink: &mut E) {
+fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &DiscountKind, sink: &mut E) {
     let maximum = (kind.maximum)(work);
     let cap = take(
         work,
@@ -106,13 +108,13 @@ fn note_maximum<E: Explain>(work: &mut Work<'_>, kind: &Kind, sink: &mut E) {
     work.row.figures.maximum_discount += cap;
 }
 
-/// A percentage of a row's component, told in one line or (when the room is smaller) two.
+/// A percentage of a row's component, explained in one line or (when less room is left) two.
 fn take<E: Explain>(
     work: &Work<'_>,
-    kind: &Kind,
+    kind: &DiscountKind,
     rate: Rate,
     component: Component,
-    step: Step,
+    step: ExplanationStep,
     sink: &mut E,
 ) -> Cents {
     let base = (kind.base)(&work.row.figures);
@@ -138,7 +140,7 @@ fn take<E: Explain>(
         sink.line(Line {
             of: Some(work.row.key),
             component,
-            step: Step::LimitedDiscount,
+            step: ExplanationStep::LimitedDiscount,
             base: full,
             operation: Operation::AtMost { limit },
             rounding: Rounding::HalfUp,
@@ -150,7 +152,7 @@ fn take<E: Explain>(
 
 fn by_percent<E: Explain>(
     works: &mut [Work<'_>],
-    kind: &Kind,
+    kind: &DiscountKind,
     rate: Rate,
     sink: &mut E,
 ) -> Result<(), Error> {
@@ -172,7 +174,7 @@ fn by_percent<E: Explain>(
             kind,
             rate,
             kind.component,
-            Step::CampaignDiscount,
+            ExplanationStep::CampaignDiscount,
             sink,
         );
         *(kind.target)(&mut work.row.figures) = granted;
@@ -182,7 +184,7 @@ fn by_percent<E: Explain>(
 
 fn by_amount<E: Explain>(
     works: &mut [Work<'_>],
-    kind: &Kind,
+    kind: &DiscountKind,
     amount: Cents,
     sink: &mut E,
 ) -> Result<(), Error> {
@@ -214,7 +216,7 @@ fn by_amount<E: Explain>(
             sink.line(Line {
                 of,
                 component: kind.component,
-                step: Step::SharedDiscount,
+                step: ExplanationStep::SharedDiscount,
                 base,
                 operation: Operation::Share { of: amount, over },
                 rounding: Rounding::Truncate,
@@ -222,14 +224,19 @@ fn by_amount<E: Explain>(
             });
         }
         if !extra.is_zero() {
-            sink.line(Line::given(of, kind.component, Step::SharedCent, extra));
+            sink.line(Line::given(
+                of,
+                kind.component,
+                ExplanationStep::SharedCent,
+                extra,
+            ));
         }
         *(kind.target)(&mut work.row.figures) = result + extra;
     }
     Ok(())
 }
 
-/// `amount * part / whole`, truncated: never more than `part` while the amount is not more than the whole.
+/// `amount * part / whole`, truncated: never more than `part` as long as the amount does not exceed the whole.
 pub(super) fn share(amount: Cents, part: Cents, whole: Cents) -> Option<Cents> {
     let product = i128::from(amount.get()) * i128::from(part.get());
     i64::try_from(product.checked_div(i128::from(whole.get()))?)

@@ -1,4 +1,4 @@
-//! What the core refuses: each message is Portuguese, names the field and says what a correct value is.
+//! What the core refuses: each message is Portuguese, names the field and shows a correct value.
 
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub enum Error {
     /// A percentage that cannot be taken.
     #[error(transparent)]
     Rate(#[from] RateError),
-    /// An amount outside what makes sense there.
+    /// An amount outside its sensible range.
     #[error("{field} da parcela {installment} do título {bill}: {} não é aceito; informe um valor entre {} e {}", value.brazilian(), minimum.brazilian(), maximum.brazilian())]
     #[allow(missing_docs)]
     OutOfRange {
@@ -28,7 +28,7 @@ pub enum Error {
     /// Sums beyond the core's integers.
     #[error("valor: a soma passa do que se pode calcular; selecione menos parcelas")]
     TooLarge,
-    /// A rate nobody filled in; none is assumed.
+    /// A missing rate; none is assumed.
     #[error(
         "taxa ausente: preencha \"{setting}\"; nenhuma taxa é presumida (para não cobrar, escreva \"0\")"
     )]
@@ -55,7 +55,7 @@ pub enum Error {
         given: Date,
         earliest: Date,
     },
-    /// A date too far away to be meant.
+    /// An implausibly distant date.
     #[error("{field}: {} está fora do intervalo; informe uma data entre {} e {}", brazilian(*given), brazilian(*earliest), brazilian(*latest))]
     #[allow(missing_docs)]
     DateOutOfRange {
@@ -64,7 +64,7 @@ pub enum Error {
         earliest: Date,
         latest: Date,
     },
-    /// A fixed due day the first due date does not fall on.
+    /// A fixed due day that differs from the first due date's.
     #[error("diaVencimento: {day} não combina com o primeiro vencimento {}; informe {} ou ajuste o primeiro vencimento", brazilian(*first), first.day())]
     #[allow(missing_docs)]
     DueDay { day: i8, first: Date },
@@ -78,7 +78,7 @@ pub enum Error {
         on: Date,
         what: String,
     },
-    /// No tier of the campaign covers this.
+    /// No tier of the campaign covers an installment or a plan.
     #[error("campanha \"{campaign}\": nenhuma faixa cobre {what}; {hint}")]
     #[allow(missing_docs)]
     NoTier {
@@ -109,7 +109,7 @@ pub enum Error {
         given: Cents,
         maximum: Cents,
     },
-    /// A down payment the tier refuses.
+    /// A down payment that the tier refuses.
     #[error("entrada: {reason}; {hint}")]
     #[allow(missing_docs)]
     DownPayment { reason: String, hint: String },

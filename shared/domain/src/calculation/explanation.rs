@@ -1,7 +1,7 @@
-//! How an amount came about: ordered lines a person can check with a pocket calculator.
+//! How an amount was computed: ordered lines that a person can check with a pocket calculator.
 //!
-//! The arithmetic tells every step to an [`Explain`] sink as it makes it. A `Vec<Line>` keeps the lines; [`Silent`] keeps nothing and
-//! costs nothing, so that bulk calculation and a quote shown to a debtor run the very same code.
+//! The arithmetic hands every step to an [`Explain`] sink as it goes. A `Vec<Line>` keeps the lines; [`Silent`] keeps nothing and
+//! costs nothing, so bulk calculation and a quote shown to a debtor run the same code.
 //! [`super::verify`] proves that what is shown adds up from the lines and that each line recomputes.
 
 use schemars::JsonSchema;
@@ -64,15 +64,15 @@ pub enum Component {
     PaidInterest,
     /// Cash imputed to the principal: what is amortised.
     PaidPrincipal,
-    /// A step on the way that adds to nothing shown.
+    /// An intermediate step that adds to no shown figure.
     Working,
 }
 
-/// What a line is called.
+/// The name of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // each is worded in `text.rs`
-pub enum Step {
+pub enum ExplanationStep {
     Original,
     SiengeCorrection,
     IndexCorrection,
@@ -156,7 +156,7 @@ pub enum Operation {
     },
     /// `base - subtracted`.
     Minus {
-        /// What is taken off.
+        /// What is subtracted.
         subtracted: Cents,
     },
     /// This row's part of an amount spread over rows in proportion to `base`.
@@ -200,8 +200,8 @@ pub struct Line {
     pub of: Option<Key>,
     /// The figure it adds to.
     pub component: Component,
-    /// What it is called.
-    pub step: Step,
+    /// Its name.
+    pub step: ExplanationStep,
     /// What it starts from.
     pub base: Cents,
     /// What is done to the base.
@@ -218,7 +218,7 @@ impl Line {
     pub(super) const fn given(
         of: Option<Key>,
         component: Component,
-        step: Step,
+        step: ExplanationStep,
         amount: Cents,
     ) -> Self {
         Self {
@@ -236,7 +236,7 @@ impl Line {
     pub(super) fn minus(
         of: Option<Key>,
         component: Component,
-        step: Step,
+        step: ExplanationStep,
         base: Cents,
         subtracted: Cents,
     ) -> Self {
@@ -252,9 +252,9 @@ impl Line {
     }
 }
 
-/// Where the arithmetic tells its steps.
+/// Receives the steps of the arithmetic.
 pub trait Explain {
-    /// Takes one step.
+    /// Receives one step.
     fn line(&mut self, line: Line);
 }
 

@@ -1,9 +1,9 @@
 //! The fee (honorários, 7.2.6): a percentage of each row's updated value, the total rounded once, the difference on one row.
 //!
-//! Rows of one rate make one total, so that a quote over tiers with different rates can still be checked by hand.
+//! Rows with the same rate share one total, so that a quote over tiers with different rates can still be checked by hand.
 
 use super::row::Work;
-use super::{Component, Error, Explain, Line, Operation, Residue, RoundingRules, Step};
+use super::{Component, Error, Explain, ExplanationStep, Line, Operation, Residue, RoundingRules};
 use crate::money::{Cents, Rate};
 
 /// Sets every row's fee.
@@ -47,7 +47,7 @@ fn charge_rate<E: Explain>(
         sink.line(percent(
             Some(work.row.key),
             Component::Fee,
-            Step::Fee,
+            ExplanationStep::Fee,
             updated,
             rules.row,
             figures.fee,
@@ -60,7 +60,7 @@ fn charge_rate<E: Explain>(
     sink.line(percent(
         None,
         Component::Working,
-        Step::FeeTotal,
+        ExplanationStep::FeeTotal,
         base,
         rules.total,
         total,
@@ -75,7 +75,7 @@ fn charge_rate<E: Explain>(
     Ok(())
 }
 
-/// Puts `total - rounded` on the first row given, and on the next ones what would make a fee negative.
+/// Puts `total - rounded` on the first row; what would make its fee negative goes on to the next rows.
 fn carry<'w, 'c: 'w, E: Explain>(
     rows: impl Iterator<Item = &'w mut Work<'c>>,
     total: Cents,
@@ -91,9 +91,15 @@ fn carry<'w, 'c: 'w, E: Explain>(
         }
         let of = Some(work.row.key);
         sink.line(if part == total - rounded {
-            Line::minus(of, Component::Fee, Step::FeeResidue, total, rounded)
+            Line::minus(
+                of,
+                Component::Fee,
+                ExplanationStep::FeeResidue,
+                total,
+                rounded,
+            )
         } else {
-            Line::given(of, Component::Fee, Step::FeeResidue, part)
+            Line::given(of, Component::Fee, ExplanationStep::FeeResidue, part)
         });
         *fee += part;
         left = left - part;

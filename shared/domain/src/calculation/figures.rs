@@ -1,4 +1,4 @@
-//! The figures a quote shows, of one row or of all: what is given, and what follows from it by plain addition.
+//! The figures a quote shows, for one row or all: the given ones, and those that follow by plain addition.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub struct Figures {
     pub correction: Cents,
     /// Fine.
     pub fine: Cents,
-    /// Interest; in the integrated calculation all that Sienge charges, as the playbook's screen groups it.
+    /// Interest; in the integrated calculation everything Sienge charges, as the playbook's screen groups it.
     pub interest: Cents,
     /// Updated value of the debt, the fee's base: original + correction + fine + interest.
     pub updated: Cents,
@@ -32,7 +32,7 @@ pub struct Figures {
     pub discount: Cents,
     /// What is to be paid: gross - discount.
     pub total: Cents,
-    /// The most the campaign lets be discounted.
+    /// The highest discount the campaign allows.
     pub maximum_discount: Cents,
     /// The least to be paid with it: "Valor Final Mín.".
     pub minimum_total: Cents,

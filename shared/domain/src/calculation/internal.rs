@@ -3,10 +3,10 @@
 //! "Calcular juros sobre multa" (6.1.11) makes the interest's base original + fine. It is not Sienge's "multa sobre o valor corrigido + valor
 //! dos juros" (see [`super::sienge`]); the two never mix.
 
-use super::{Component, Explain, Key, Line, Operation, Step};
+use super::{Component, Explain, ExplanationStep, Key, Line, Operation};
 use crate::money::{Cents, Rate, Rounding};
 
-/// The terms of a tier, all of them filled in.
+/// The terms of a tier, all present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InternalTerms {
     /// Fine.
@@ -19,7 +19,7 @@ pub struct InternalTerms {
     pub rounding: Rounding,
 }
 
-/// Fine and interest of an installment charged for so many days; nothing when it is not late.
+/// Fine and interest of an installment for the days charged; nothing when it is not late.
 #[inline]
 pub fn internal_charges<E: Explain>(
     key: Key,
@@ -36,16 +36,16 @@ pub fn internal_charges<E: Explain>(
     sink.line(Line {
         of: Some(key),
         component: Component::Fine,
-        step: Step::Fine,
+        step: ExplanationStep::Fine,
         base: original,
         operation: Operation::Percent { rate: terms.fine },
         rounding,
         result: fine,
     });
     let (base, step) = if terms.interest_on_fine {
-        (original + fine, Step::InterestOnFine)
+        (original + fine, ExplanationStep::InterestOnFine)
     } else {
-        (original, Step::LateInterest)
+        (original, ExplanationStep::LateInterest)
     };
     let interest = terms.interest.of_days(base, days, rounding);
     sink.line(Line {

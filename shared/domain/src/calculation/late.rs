@@ -1,6 +1,6 @@
-//! Days late: three policies over an injectable calendar, and the grace.
+//! Days late: three policies over a given calendar, and the grace period.
 //!
-//! Displayed days are never assumed equal to the days Sienge charged: the two calendars may differ (see [`super::Cause`]).
+//! The days shown are never assumed to equal the days Sienge charged: the two calendars may differ (see [`super::Cause`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub const MAX_DAYS: i32 = 36_600;
 const FIRST_YEAR: i16 = 1950;
 const LAST_YEAR: i16 = 2199;
 
-/// What counts as late when the due date is a day without attendance at banks (Lei 7.089/1983, Febraban's yearly notice: paying on the next
+/// What counts as late when the due date is a day on which banks are closed to the public (Lei 7.089/1983, Febraban's yearly notice: paying on the next
 /// business day is never late).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,7 +88,7 @@ pub(super) fn months_between(from: Date, to: Date) -> u32 {
     u32::try_from(months(to) - months(from)).unwrap_or(0)
 }
 
-/// Refuses dates nobody can mean, so that all arithmetic on them is bounded.
+/// Refuses implausible dates, so that all arithmetic on them is bounded.
 pub(super) fn check_date(field: &'static str, given: Date) -> Result<(), Error> {
     if (FIRST_YEAR..=LAST_YEAR).contains(&given.year()) {
         return Ok(());
@@ -116,7 +116,7 @@ pub(super) fn check_due(due_on: Date, on: Date) -> Result<(), Error> {
     })
 }
 
-/// Whether an installment due then can be calculated on a date: within a hundred years of it, and no typing error.
+/// Whether an installment with this due date can be calculated on a date: within a hundred years of it, and not a typing error.
 #[must_use]
 pub fn is_computable(due_on: Date, on: Date) -> bool {
     check_due(due_on, on).is_ok()

@@ -6,9 +6,9 @@
 //! - nothing is negative, nothing passes its maximum, more days never cost less under one tier;
 //! - the order of the selection changes nothing;
 //! - no rate is assumed: a missing one is an error that names the setting;
-//! - no input panics: amounts, rates, dates and counts are bounded where they come in, sums are checked.
+//! - no input panics: amounts, rates, dates and counts are bounded at the edge, and sums are checked.
 //!
-//! One arithmetic serves both uses: [`quote`] keeps the lines, [`quote_with`] with [`Silent`] computes only.
+//! Both uses share one arithmetic: [`quote`] keeps the lines, [`quote_with`] and [`Silent`] only compute.
 
 mod anticipation;
 mod campaign;
@@ -44,7 +44,7 @@ pub use campaign::{
 pub use correction::{Correction, RetroactiveBases};
 pub use debt::{Debt, LateTerms, Mode, SiengeBalance};
 pub use error::Error;
-pub use explanation::{Component, Explain, Key, Line, Operation, Silent, Step};
+pub use explanation::{Component, Explain, ExplanationStep, Key, Line, Operation, Silent};
 pub use figures::Figures;
 pub use internal::{InternalTerms, internal_charges};
 pub use late::{DaysPolicy, MAX_DAYS, charged_days, is_computable};
@@ -55,7 +55,7 @@ pub use plan::{
 pub use quote::{Amounts, MAX_AHEAD_DAYS, MAX_ROWS, Quote, quote, quote_with};
 pub use request::{Discounts, Payment, Request};
 pub use rounding::{Residue, RoundingRules};
-pub use row::Row;
+pub use row::QuoteRow;
 pub use settings::{CalculationSettings, ImputationOrder};
 pub use sienge::{SiengeCharges, SiengeTerms, sienge_charges};
 pub use verify::{verify, verify_imputation, verify_plan};

@@ -1,11 +1,11 @@
 //! Partial payments: which part of the cash pays charges and which amortises principal (Civil Code art. 354).
 //!
 //! Cash, charges and principal stay apart, because the payment's event prints the principal amortised and not the cash. Whether an installment is
-//! *settled* is never decided here: Sienge's balance says so.
+//! *settled* is never decided here, but by Sienge's balance.
 
 use serde::Serialize;
 
-use super::{Amounts, Component, Error, Explain, Figures, Key, Line, Operation, Step};
+use super::{Amounts, Component, Error, Explain, ExplanationStep, Figures, Key, Line, Operation};
 use crate::calculation::ImputationOrder;
 use crate::money::{Cents, Rounding};
 
@@ -120,7 +120,7 @@ fn impute_row(
         lines.line(Line {
             of: Some(key),
             component,
-            step: Step::Imputation,
+            step: ExplanationStep::Imputation,
             base: *left,
             operation: Operation::AtMost { limit },
             rounding: Rounding::HalfUp,

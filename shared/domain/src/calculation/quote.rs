@@ -1,6 +1,6 @@
 //! A quote: what the selected installments cost on a date, row by row and in total.
 //!
-//! [`quote`] keeps the explanation, [`quote_with`] tells it to any sink; both are the same arithmetic. The rows come out by due date, bill and
+//! [`quote`] keeps the explanation, [`quote_with`] hands it to any sink; both use the same arithmetic. The rows come out by due date, bill and
 //! installment, so the order of the selection changes nothing.
 
 use schemars::JsonSchema;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::late::{check_date, days_between};
 use super::row::{Work, calculate};
 use super::{Debt, Error, Explain, Figures, Key, Line, Warning, discount, fee};
-use crate::calculation::{Payment, Request, Row};
+use crate::calculation::{Payment, QuoteRow, Request};
 use crate::calendar::Date;
 
 /// Most installments of one quote.
@@ -27,7 +27,7 @@ pub struct Amounts {
     /// How it will be paid.
     pub payment: Payment,
     /// By due date, bill and installment.
-    pub rows: Vec<Row>,
+    pub rows: Vec<QuoteRow>,
     /// Sums of the rows.
     pub totals: Figures,
     /// What the operator should know.
@@ -64,7 +64,7 @@ pub fn quote(request: &Request<'_>) -> Result<Quote, Error> {
     })
 }
 
-/// Quotes, telling each step to a sink; [`super::Silent`] for bulk use.
+/// Quotes, handing each step to a sink; [`super::Silent`] for bulk use.
 pub fn quote_with<E: Explain>(request: &Request<'_>, sink: &mut E) -> Result<Amounts, Error> {
     let debts = ordered(request)?;
     let mut warnings = Vec::new();
@@ -91,7 +91,7 @@ pub fn quote_with<E: Explain>(request: &Request<'_>, sink: &mut E) -> Result<Amo
     })
 }
 
-/// Proves the request's bounds and puts the installments in the one order.
+/// Checks the request's bounds and sorts the installments.
 fn ordered<'a>(request: &Request<'a>) -> Result<Vec<&'a Debt>, Error> {
     check_date("data de hoje", request.business_date)?;
     check_date("data do cálculo", request.on)?;

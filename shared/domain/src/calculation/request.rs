@@ -1,4 +1,4 @@
-//! What a quote is asked for.
+//! The request for a quote.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{CalculationSettings, Campaign, Debt, Portion};
 use crate::calendar::Date;
 
-/// Everything a quote is made from.
+/// Everything that goes into a quote.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The selected installments, of one or more bills.
@@ -21,9 +21,9 @@ pub struct Request<'a> {
     pub business_date: Date,
     /// Date of the calculation ("Data do Cálculo"), today or later.
     pub on: Date,
-    /// Cash or a plan: decides which maximum discounts hold.
+    /// Cash or a plan: decides which maximum discounts apply.
     pub payment: Payment,
-    /// Campaign discounts asked for.
+    /// The requested campaign discounts.
     pub discounts: Discounts,
 }
 
@@ -46,7 +46,7 @@ pub enum Payment {
     },
 }
 
-/// Discounts asked for, per component.
+/// Requested discounts, per component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[allow(missing_docs)]

@@ -1,10 +1,10 @@
-//! Rounding as parameters: how rows are rounded, how the total is, and who carries what is left over.
+//! Rounding as parameters: how rows and totals are rounded, and which row carries the residue.
 
 use serde::{Deserialize, Serialize};
 
 use crate::money::Rounding;
 
-/// Who carries the cents by which the rounded parts miss the rounded total.
+/// Where the cents go by which the rounded parts miss the rounded total.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Residue {
@@ -17,7 +17,7 @@ pub enum Residue {
 
 /// The three parameters together; in JSON a preset's name (`"cobmais"`, `"standard"`) or all three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "WrittenRules", into = "WrittenRules")]
 pub struct RoundingRules {
     /// Of each row's fee and of the internal calculation's charges.
     pub row: Rounding,
@@ -50,7 +50,7 @@ impl Default for RoundingRules {
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum WrittenRules {
     Preset(String),
     Rules {
         row: Rounding,
@@ -59,18 +59,18 @@ enum Written {
     },
 }
 
-impl TryFrom<Written> for RoundingRules {
+impl TryFrom<WrittenRules> for RoundingRules {
     type Error = String;
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: WrittenRules) -> Result<Self, String> {
         match written {
-            Written::Preset(name) => match name.as_str() {
+            WrittenRules::Preset(name) => match name.as_str() {
                 "cobmais" => Ok(Self::COBMAIS),
                 "standard" => Ok(Self::STANDARD),
                 _ => Err(format!(
                     "arredondamento: \"{name}\" não é conhecido; escreva \"cobmais\" ou \"standard\""
                 )),
             },
-            Written::Rules {
+            WrittenRules::Rules {
                 row,
                 total,
                 residue,
@@ -83,7 +83,7 @@ impl TryFrom<Written> for RoundingRules {
     }
 }
 
-impl From<RoundingRules> for Written {
+impl From<RoundingRules> for WrittenRules {
     fn from(rules: RoundingRules) -> Self {
         match rules {
             RoundingRules::COBMAIS => Self::Preset("cobmais".to_owned()),

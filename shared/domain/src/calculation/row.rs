@@ -1,4 +1,4 @@
-//! One row of a quote: which calculation it takes, and its charges before fee and discounts.
+//! One row of a quote: which calculation applies, and its charges before fee and discounts.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,16 +8,16 @@ use super::internal::{InternalTerms, internal_charges};
 use super::late::{charged_days, months_between};
 use super::sienge::{SiengeTerms, explain, sienge_charges};
 use super::{
-    Component, Components, Debt, Error, Explain, Figures, Line, Mode, Payment, Request,
-    SiengeBalance, Step, Tier, Warning,
+    Component, Components, Debt, Error, Explain, ExplanationStep, Figures, Line, Mode, Payment,
+    Request, SiengeBalance, Tier, Warning,
 };
 use crate::calculation::Key;
 use crate::calendar::Date;
 use crate::money::{Cents, Rate, Rounding};
 
-/// A row on its way, with the terms later steps need.
+/// A row in progress, with the terms that later steps need.
 pub(super) struct Work<'a> {
-    pub row: Row,
+    pub row: QuoteRow,
     pub tier: &'a Tier,
     pub maxima: Components<Rate>,
     pub fee: Rate,
@@ -38,7 +38,7 @@ pub(super) fn calculate<'a, E: Explain>(
     let tier = campaign
         .tier(debt, days_late)
         .ok_or_else(|| no_tier(request, debt, days_late))?;
-    let mut row = Row {
+    let mut row = QuoteRow {
         key,
         due_on: debt.due_on,
         days_late,
@@ -52,7 +52,7 @@ pub(super) fn calculate<'a, E: Explain>(
     sink.line(Line::given(
         Some(key),
         Component::Original,
-        Step::Original,
+        ExplanationStep::Original,
         debt.original,
     ));
     row.figures.correction = correction(request, debt, sink)?;
@@ -72,12 +72,12 @@ pub(super) fn calculate<'a, E: Explain>(
     })
 }
 
-/// Fine and interest: Sienge's where it tells them, an estimate by the bill's own terms where it was not asked, ours otherwise.
+/// Fine and interest: Sienge's where it answered, an estimate with the bill's own terms where it was not asked, ours otherwise.
 fn charge_late<E: Explain>(
     request: &Request<'_>,
     debt: &Debt,
     tier: &Tier,
-    row: &mut Row,
+    row: &mut QuoteRow,
     warnings: &mut Vec<Warning>,
     sink: &mut E,
 ) -> Result<(), Error> {
@@ -137,7 +137,7 @@ fn charge_late<E: Explain>(
     Ok(())
 }
 
-/// The bill's own terms in Sienge, and whether its rate a day is known.
+/// The bill's own terms in Sienge, and whether its daily rate is known.
 fn sienge_terms(request: &Request<'_>, debt: &Debt) -> Option<(SiengeTerms, bool)> {
     let terms = debt.late_terms?;
     let pro_rata = terms.pro_rata.or(request.settings.pro_rata);
@@ -177,7 +177,7 @@ fn fee(request: &Request<'_>, tier: &Tier) -> Result<Rate, Error> {
 
 impl Work<'_> {
     /// Remittance and sums: the row as it is shown.
-    pub(super) fn close<E: Explain>(mut self, sink: &mut E) -> Result<Row, Error> {
+    pub(super) fn close<E: Explain>(mut self, sink: &mut E) -> Result<QuoteRow, Error> {
         let figures = &mut self.row.figures;
         let rates = &self.tier.remittance;
         let principal = figures.principal() - figures.discounts.principal - figures.anticipation;
@@ -187,7 +187,7 @@ impl Work<'_> {
                 sink.line(Line {
                     of: Some(self.row.key),
                     component,
-                    step: Step::Remittance,
+                    step: ExplanationStep::Remittance,
                     base,
                     operation: super::Operation::Percent { rate },
                     rounding: Rounding::HalfUp,
@@ -233,7 +233,7 @@ fn correction<E: Explain>(
         sink.line(Line::minus(
             Some(debt.key()),
             Component::Correction,
-            Step::SiengeCorrection,
+            ExplanationStep::SiengeCorrection,
             sienge.adjusted,
             debt.original,
         ));
@@ -245,7 +245,7 @@ fn correction<E: Explain>(
 fn anticipation<E: Explain>(
     request: &Request<'_>,
     debt: &Debt,
-    row: &Row,
+    row: &QuoteRow,
     warnings: &mut Vec<Warning>,
     sink: &mut E,
 ) -> Result<Cents, Error> {
@@ -265,7 +265,7 @@ fn anticipation<E: Explain>(
         let line = Line::minus(
             of,
             Component::Anticipation,
-            Step::SiengeAnticipation,
+            ExplanationStep::SiengeAnticipation,
             expected,
             sienge.current,
         );
@@ -280,7 +280,7 @@ fn anticipation<E: Explain>(
     let line = Line {
         of,
         component: Component::Anticipation,
-        step: Step::ComputedAnticipation,
+        step: ExplanationStep::ComputedAnticipation,
         base: principal,
         operation,
         rounding: Rounding::HalfUp,
@@ -290,7 +290,7 @@ fn anticipation<E: Explain>(
     Ok(line.result)
 }
 
-fn does_not_add(row: &Row, sienge: &SiengeBalance, expected: Cents) -> Warning {
+fn does_not_add(row: &QuoteRow, sienge: &SiengeBalance, expected: Cents) -> Warning {
     Warning::SiengeDoesNotAdd {
         of: row.key,
         current: sienge.current,
@@ -376,7 +376,7 @@ pub(super) fn no_plan_tier(request: &Request<'_>, days_late: i32, installments: 
 /// One installment of a quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct QuoteRow {
     /// Which installment.
     #[serde(flatten)]
     pub key: Key,
@@ -384,7 +384,7 @@ pub struct Row {
     pub due_on: Date,
     /// Days late by the creditor's policy and calendar; negative before the due date.
     pub days_late: i32,
-    /// Days charged: less with a grace, and what explains Sienge's value when that differs.
+    /// Days charged: fewer within a grace period; when Sienge's value differs, the days that explain it.
     pub days_charged: i32,
     /// How it was calculated.
     pub mode: Mode,

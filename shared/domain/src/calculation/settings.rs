@@ -1,4 +1,4 @@
-//! What a creditor decides about calculation. Everything has a default except rates: those are never assumed.
+//! A creditor's settings for calculation. Everything has a default except rates, which are never assumed.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,14 +18,14 @@ pub struct CalculationSettings {
     pub holidays: HolidayRules,
     /// "Calcular juros sobre multa" (6.1.11): the internal calculation's interest runs on original value + fine.
     pub interest_on_fine: bool,
-    /// The creditor's switch for fees: `true` says that the contracts have the clause, `false` charges none; while nobody decided, the
+    /// The creditor's switch for fees: `true` says that the contracts have the clause, `false` charges none; while it is undecided, the
     /// campaign's fee is charged and the quote warns.
     pub fees: Option<bool>,
     /// Rounding of rows and totals.
     pub rounding: RoundingRules,
     /// Anticipation discount for installments not yet due, where Sienge gives none.
     pub anticipation: Option<Anticipation>,
-    /// "Indexador para pró-rata (acréscimos de mora)" of the creditor's contracts, a month; no API tells it.
+    /// "Indexador para pró-rata (acréscimos de mora)" of the creditor's contracts, per month; no API returns it.
     pub pro_rata: Option<Rate>,
     /// How a partial payment is imputed.
     pub imputation: ImputationOrder,

@@ -1,18 +1,18 @@
-//! Sienge's own formula for late charges, and what explains a value Sienge reports.
+//! Sienge's own formula for late charges, and the explanation of a value that Sienge reports.
 //!
-//! Deduced from the playbook's screens, exact on every row: pro-rata index on the corrected value, simple interest on both, fine on all three,
-//! each rounded half-up to cents in that order, months of 30 days. In the integrated calculation (7.2.2) Sienge's `additionalValue` is the truth;
-//! the formula beside it only explains, and flags a difference with its likely cause.
+//! Derived from the playbook's screens and exact on every row: pro-rata index on the corrected value, simple interest on both, fine on all three,
+//! each rounded half-up to cents in that order, months of 30 days. In the integrated calculation (7.2.2) Sienge's `additionalValue` is authoritative;
+//! the formula only explains it, and flags a difference with its likely cause.
 
-use super::{Cause, Component, Explain, Key, Line, Operation, Silent, Step};
+use super::{Cause, Component, Explain, ExplanationStep, Key, Line, Operation, Silent};
 use crate::money::{Cents, Rate, Rounding};
 
-/// How far the days charged are looked for around the days shown: no bank closes longer.
+/// How far around the days shown the days charged are searched: no bank closes longer.
 const DAYS_AROUND: i32 = 15;
-/// Pro-rata indices looked for: up to 3% a month, in hundredths of a percent.
+/// Pro-rata indices that are tried: up to 3% a month, in hundredths of a percent.
 const PRO_RATA_STEPS: i64 = 300;
 const PRO_RATA_STEP_UNITS: i64 = 10_000;
-/// A daily value in whole cents fits hardly any figure by chance once so many days were charged.
+/// From this many days on, a daily value in whole cents hardly ever fits by chance.
 const DAYS_THAT_PROVE: i32 = 30;
 /// Differences up to this are put down to rounding.
 const ROUNDING_CENTS: i64 = 2;
@@ -45,7 +45,7 @@ impl SiengeCharges {
     }
 }
 
-/// Late charges on a corrected value for so many days; nothing when it is not late.
+/// Late charges on a corrected value for the days given; nothing when it is not late.
 #[inline]
 pub fn sienge_charges<E: Explain>(
     key: Key,
@@ -71,7 +71,7 @@ pub fn sienge_charges<E: Explain>(
     let pro_rata = terms.pro_rata.of_days(corrected, days, rounding);
     if !terms.pro_rata.is_zero() {
         sink.line(line(
-            Step::ProRata,
+            ExplanationStep::ProRata,
             corrected,
             daily(terms.pro_rata),
             pro_rata,
@@ -80,7 +80,7 @@ pub fn sienge_charges<E: Explain>(
     let base = corrected + pro_rata;
     let interest = terms.interest.of_days(base, days, rounding);
     sink.line(line(
-        Step::LateInterest,
+        ExplanationStep::LateInterest,
         base,
         daily(terms.interest),
         interest,
@@ -88,7 +88,7 @@ pub fn sienge_charges<E: Explain>(
     let base = base + interest;
     let fine = terms.fine.of(base, rounding);
     sink.line(line(
-        Step::Fine,
+        ExplanationStep::Fine,
         base,
         Operation::Percent { rate: terms.fine },
         fine,
@@ -100,7 +100,7 @@ pub fn sienge_charges<E: Explain>(
     }
 }
 
-/// What was found about a reported value.
+/// The explanation of a reported value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Explained {
     /// Days that explain it (the ones shown, unless others fit exactly).
@@ -111,7 +111,7 @@ pub(super) struct Explained {
 
 /// Explains `reported`, Sienge's additional value, line by line; the lines always add up to it.
 ///
-/// `terms` are the bill's fine and interest (none when unknown) and the pro-rata index where somebody told it.
+/// `terms` are the bill's fine and interest (none when unknown) and the pro-rata index where it is configured.
 pub(super) fn explain<E: Explain>(
     key: Key,
     corrected: Cents,
@@ -126,7 +126,7 @@ pub(super) fn explain<E: Explain>(
             sink.line(Line::given(
                 Some(key),
                 Component::Interest,
-                Step::SiengeCharges,
+                ExplanationStep::SiengeCharges,
                 reported,
             ));
         }
@@ -166,7 +166,7 @@ pub(super) fn explain<E: Explain>(
             },
         );
     }
-    // The formula says nothing of charges in money, nor of what accrued before a part was paid: Sienge's figure stands beside ours.
+    // The formula covers neither charges in money nor what accrued before a part was paid: then Sienge's figure stands beside ours.
     let in_money = daily_value(corrected, reported, days, &terms);
     let not_by_rates = if partly_paid {
         Some(Cause::PartlyPaid)
@@ -203,7 +203,7 @@ pub(super) fn explain<E: Explain>(
     sink.line(Line::minus(
         Some(key),
         Component::Interest,
-        Step::SiengeDifference,
+        ExplanationStep::SiengeDifference,
         reported,
         ours,
     ));
@@ -217,7 +217,7 @@ pub(super) fn explain<E: Explain>(
     differs(days, cause)
 }
 
-/// The whole cents a day that, with the fine, make Sienge's value; none when no value does.
+/// The whole cents per day that, with the fine, give Sienge's value; none when no value does.
 fn daily_value(corrected: Cents, reported: Cents, days: i32, terms: &SiengeTerms) -> Option<Cents> {
     let with_fine = |value: i64| {
         let interest = Cents::new(value.checked_mul(i64::from(days))?);
@@ -226,7 +226,7 @@ fn daily_value(corrected: Cents, reported: Cents, days: i32, terms: &SiengeTerms
             value,
         ))
     };
-    // The fine rises with the value, so the highest that is not too much is the only one that may fit.
+    // The fine rises with the value, so only the highest value that is not too much can fit.
     let (mut low, mut high) = (0, reported.get().checked_div(i64::from(days))? + 1);
     while high - low > 1 {
         let middle = low + (high - low) / 2;

@@ -1,6 +1,6 @@
-//! Portuguese text of an explanation's line, produced from the line alone, as a person would key it into a calculator.
+//! Portuguese text of an explanation's line, produced from the line alone, as a person would type it into a calculator.
 
-use super::{Component, Line, Operation, Step};
+use super::{Component, ExplanationStep, Line, Operation};
 use crate::money::{Decimal, Rounding};
 
 impl Line {
@@ -20,41 +20,47 @@ impl Line {
 
     fn name(&self) -> &'static str {
         match self.step {
-            Step::Original => "Valor original",
-            Step::SiengeCorrection => "Correção monetária do Sienge (valor corrigido − original)",
-            Step::IndexCorrection => "Correção monetária pelo índice",
-            Step::AnnualCorrectionOff => "Correção anual não aplicada (parâmetro desligado)",
-            Step::ProRata => "Indexador pró-rata",
-            Step::LateInterest => "Juros de mora",
-            Step::Fine => "Multa",
-            Step::InterestOnFine => "Juros de mora sobre original + multa",
-            Step::SiengeCharges => "Encargos informados pelo Sienge",
-            Step::SiengeDifference => "Diferença para os encargos informados pelo Sienge",
-            Step::Fee => "Honorários sobre o valor atualizado",
-            Step::FeeTotal => "Honorários sobre o total atualizado",
-            Step::FeeResidue => {
+            ExplanationStep::Original => "Valor original",
+            ExplanationStep::SiengeCorrection => {
+                "Correção monetária do Sienge (valor corrigido − original)"
+            }
+            ExplanationStep::IndexCorrection => "Correção monetária pelo índice",
+            ExplanationStep::AnnualCorrectionOff => {
+                "Correção anual não aplicada (parâmetro desligado)"
+            }
+            ExplanationStep::ProRata => "Indexador pró-rata",
+            ExplanationStep::LateInterest => "Juros de mora",
+            ExplanationStep::Fine => "Multa",
+            ExplanationStep::InterestOnFine => "Juros de mora sobre original + multa",
+            ExplanationStep::SiengeCharges => "Encargos informados pelo Sienge",
+            ExplanationStep::SiengeDifference => {
+                "Diferença para os encargos informados pelo Sienge"
+            }
+            ExplanationStep::Fee => "Honorários sobre o valor atualizado",
+            ExplanationStep::FeeTotal => "Honorários sobre o total atualizado",
+            ExplanationStep::FeeResidue => {
                 "Ajuste de arredondamento dos honorários (total − soma das parcelas)"
             }
-            Step::CampaignDiscount => "Desconto da campanha",
-            Step::SharedDiscount => "Parte do desconto da campanha",
-            Step::SharedCent => "Centavo que sobra da divisão do desconto",
-            Step::LimitedDiscount => "Desconto limitado ao que resta do principal",
-            Step::SiengeAnticipation => "Deságio do Sienge (valor − valor presente)",
-            Step::ComputedAnticipation => "Deságio por antecipação",
-            Step::MaximumPrincipalDiscount => "Desconto máximo do principal",
-            Step::MaximumFineDiscount => "Desconto máximo da multa",
-            Step::MaximumInterestDiscount => "Desconto máximo dos juros",
-            Step::MaximumFeeDiscount => "Desconto máximo dos honorários",
-            Step::Remittance => "Repasse",
-            Step::Financed => "Valor a parcelar (total − entrada)",
-            Step::DownPayment => "Entrada",
-            Step::InstallmentValue => "Valor da parcela",
-            Step::PlanTotal => "Total do parcelamento",
-            Step::Installments => "Parcelas",
-            Step::PlanResidue => {
+            ExplanationStep::CampaignDiscount => "Desconto da campanha",
+            ExplanationStep::SharedDiscount => "Parte do desconto da campanha",
+            ExplanationStep::SharedCent => "Centavo que sobra da divisão do desconto",
+            ExplanationStep::LimitedDiscount => "Desconto limitado ao que resta do principal",
+            ExplanationStep::SiengeAnticipation => "Deságio do Sienge (valor − valor presente)",
+            ExplanationStep::ComputedAnticipation => "Deságio por antecipação",
+            ExplanationStep::MaximumPrincipalDiscount => "Desconto máximo do principal",
+            ExplanationStep::MaximumFineDiscount => "Desconto máximo da multa",
+            ExplanationStep::MaximumInterestDiscount => "Desconto máximo dos juros",
+            ExplanationStep::MaximumFeeDiscount => "Desconto máximo dos honorários",
+            ExplanationStep::Remittance => "Repasse",
+            ExplanationStep::Financed => "Valor a parcelar (total − entrada)",
+            ExplanationStep::DownPayment => "Entrada",
+            ExplanationStep::InstallmentValue => "Valor da parcela",
+            ExplanationStep::PlanTotal => "Total do parcelamento",
+            ExplanationStep::Installments => "Parcelas",
+            ExplanationStep::PlanResidue => {
                 "Ajuste de arredondamento do parcelamento (total − soma das parcelas)"
             }
-            Step::Imputation => match self.component {
+            ExplanationStep::Imputation => match self.component {
                 Component::PaidFee => "Pagamento dos honorários",
                 Component::PaidFine => "Pagamento da multa",
                 Component::PaidInterest => "Pagamento dos juros",
@@ -115,14 +121,13 @@ impl Line {
     /// What a discount or a remittance is taken of.
     fn of_what(&self) -> &'static str {
         match (self.step, self.component) {
-            (Step::CampaignDiscount, Component::PrincipalDiscount)
+            (ExplanationStep::CampaignDiscount, Component::PrincipalDiscount)
             | (_, Component::PrincipalRemittance) => " do principal",
-            (Step::CampaignDiscount, Component::FineDiscount) | (_, Component::FineRemittance) => {
-                " da multa"
-            }
-            (Step::CampaignDiscount, Component::InterestDiscount)
+            (ExplanationStep::CampaignDiscount, Component::FineDiscount)
+            | (_, Component::FineRemittance) => " da multa",
+            (ExplanationStep::CampaignDiscount, Component::InterestDiscount)
             | (_, Component::InterestRemittance) => " dos juros",
-            (Step::CampaignDiscount, Component::FeeDiscount) => " dos honorários",
+            (ExplanationStep::CampaignDiscount, Component::FeeDiscount) => " dos honorários",
             _ => "",
         }
     }

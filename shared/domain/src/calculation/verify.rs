@@ -1,6 +1,6 @@
-//! Proof that nothing is shown that its explanation does not add up to.
+//! Proof that every shown figure adds up from its explanation.
 //!
-//! Each line is computed again from its own base and operation, and each shown figure must be the sum of the lines that add to it.
+//! Each line is recomputed from its own base and operation, and each shown figure must be the sum of its lines.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ impl Operation {
 }
 
 impl Line {
-    /// Computes the line again; none when its operation cannot be.
+    /// Recomputes the line; none when its operation is impossible.
     #[must_use]
     pub fn recomputed(&self) -> Option<Cents> {
         let base = self.base;

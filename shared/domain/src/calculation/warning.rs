@@ -1,4 +1,4 @@
-//! What a quote says besides its figures: limits that warn and do not block, and differences from Sienge.
+//! A quote's warnings: limits that do not block, and differences from Sienge.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,9 +47,9 @@ pub enum Warning {
 pub enum Cause {
     /// Another number of days gives Sienge's value exactly: its calendar is not the creditor's calendar here.
     Days { shown: i32, charged: i32 },
-    /// A pro-rata index nobody told us gives it exactly.
+    /// An unconfigured pro-rata index gives it exactly.
     ProRata { rate: Rate },
-    /// The contract charges so much money a day, not a rate: it gives Sienge's value exactly.
+    /// The contract charges a daily amount instead of a rate: it gives Sienge's value exactly.
     DailyValue { value: Cents },
     /// A part was paid: what accrued before is charged on what was open then.
     PartlyPaid,

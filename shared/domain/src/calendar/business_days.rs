@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 
-/// Longest run of days off that is looked across; a calendar that closes more is wrong and answers the day reached.
+/// Longest run of days off that is skipped; a calendar that closes longer is wrong and yields the day reached.
 const LONGEST_CLOSING_DAYS: u8 = 60;
 
 /// What a creditor's calendar adds to the national one.
@@ -21,7 +21,7 @@ const LONGEST_CLOSING_DAYS: u8 = 60;
 pub struct HolidayRules {
     /// Further days off: state and municipal holidays, the creditor's own.
     pub extra: BTreeSet<Date>,
-    /// National holidays this calendar works on.
+    /// National holidays that are working days in this calendar.
     pub worked: BTreeSet<Date>,
     /// Whether a Monday before a Tuesday holiday and a Friday after a Thursday holiday are off too.
     pub bridges: bool,
@@ -61,7 +61,7 @@ impl HolidayRules {
         first_from(day, |day| self.is_business_day(day))
     }
 
-    /// Until when what is due on the day may be paid without charge: the day itself when it is attended, else the next one.
+    /// The last day to pay a debt due on `day` without charge: the day itself when banks attend, else the next such day.
     #[must_use]
     pub fn next_attended_day(&self, day: Date) -> Date {
         first_from(day, |day| self.is_attended(day))

@@ -38,19 +38,19 @@ impl BoletoSms<'_> {
         } else {
             format!("parcela {label}")
         };
-        let told = format!(
+        let body = format!(
             "{parcel}, venc. {}, R$ {}. Boleto: {}",
             calendar::brazilian(self.due_on),
             self.amount.brazilian(),
             self.boleto.line()
         );
-        let room = SMS_CHARACTERS.saturating_sub(told.len() + 2);
+        let room = SMS_CHARACTERS.saturating_sub(body.len() + 2);
         let creditor: String = text::gsm(self.creditor).chars().take(room).collect();
         let creditor = creditor.trim_end();
         if creditor.is_empty() {
-            told
+            body
         } else {
-            format!("{creditor}: {told}")
+            format!("{creditor}: {body}")
         }
     }
 }

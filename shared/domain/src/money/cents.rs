@@ -1,7 +1,7 @@
-//! An amount of money in whole cents: what everything that is observed, held, summed or rounded is kept in.
+//! An amount of money in whole cents: the type of everything that is observed, stored, summed or rounded.
 //!
-//! Amounts enter from [`Decimal`] or from decimal text and never from a float. What people and other systems write to us may have
-//! two places and no more ([`Cents::parse`]); Sienge's own figures carry the dust of binary floats and are rounded
+//! Amounts enter from [`Decimal`] or from decimal text and never from a float. Amounts from people and other systems may have
+//! at most two places ([`Cents::parse`]); Sienge's own figures carry the dust of binary floats and are rounded
 //! ([`Cents::rounded`]). An integer of cents is exact, small and fast: a million installments a second need that.
 
 use std::borrow::Cow;
@@ -41,7 +41,7 @@ impl Cents {
     pub const ZERO: Self = Self(0);
     /// The largest amount accepted from outside, one billion reais.
     ///
-    /// It bounds the arithmetic: with rates up to 100% and the days that are charged at most, a whole row of a quote stays below
+    /// It bounds the arithmetic: with rates up to 100% and the maximum of days charged, a whole row of a quote stays below
     /// 6e17 cents, inside an `i64`; sums over rows are checked.
     pub const MAX: Self = Self(100_000_000_000);
 
@@ -57,7 +57,7 @@ impl Cents {
         self.0
     }
 
-    /// Reads an amount; `field` is how the error calls it. Three places, or more than [`Cents::MAX`], are refused.
+    /// Reads an amount; `field` names it in the error. Three places, or more than [`Cents::MAX`], are refused.
     #[inline]
     pub fn parse(field: &'static str, value: Decimal) -> Result<Self, AmountError> {
         let fail = |reason| refused(field, value, reason);
@@ -101,7 +101,7 @@ impl Cents {
         if digits().all(|digit| digit == b'0') {
             return Some(Self::ZERO);
         }
-        // So many digits are whole cents, the next one alone decides the rounding.
+        // These digits are whole cents; the next one alone decides the rounding.
         let kept = i64::try_from(whole.len()).ok()? + i64::from(exponent) + 2;
         let Ok(kept) = usize::try_from(kept) else {
             return Some(Self::ZERO);
@@ -129,7 +129,7 @@ impl Cents {
         brazilian(self.decimal())
     }
 
-    /// Whether it is nothing.
+    /// Whether it is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
@@ -158,7 +158,7 @@ impl Cents {
     }
 }
 
-/// Apart and cold, so that reading an amount stays small enough to be inlined.
+/// Separate and cold, so that reading an amount stays small enough to be inlined.
 #[cold]
 fn refused(field: &'static str, value: Decimal, reason: &'static str) -> AmountError {
     AmountError {

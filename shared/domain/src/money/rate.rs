@@ -15,7 +15,7 @@ const WHOLE: i64 = 100_000_000;
 /// Days of the commercial month Sienge divides by.
 const MONTH_DAYS: i64 = 30;
 
-/// A percentage that cannot be taken.
+/// A percentage that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field}: \"{value}\" {reason}; escreva por exemplo \"1.00\" para 1%")]
 #[allow(missing_docs)]
@@ -33,14 +33,14 @@ pub struct RateError {
 pub struct Rate(i64);
 
 impl Rate {
-    /// No charge at all, said explicitly.
+    /// Explicitly no charge.
     pub const ZERO: Self = Self(0);
     /// 100%.
     pub const WHOLE: Self = Self(WHOLE);
     /// 2%, the Consumer Code's limit for a fine (art. 52 §1).
     pub const TWO_PERCENT: Self = Self(2 * WHOLE / 100);
 
-    /// Reads a percentage; `field` is how the error calls it.
+    /// Reads a percentage; `field` names it in the error.
     pub fn percent(field: &'static str, value: Decimal) -> Result<Self, RateError> {
         let value = value.normalize();
         let fail = |reason| RateError {

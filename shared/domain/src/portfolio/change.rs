@@ -18,15 +18,15 @@ pub enum Action {
     Included,
     /// Value, due date, condition type, number or boleto changed.
     Updated,
-    /// A receipt came, the installment stays open.
+    /// A receipt arrived; the installment stays open.
     PaidInPart,
-    /// A receipt (or more) settled it.
+    /// One or more receipts settled it.
     Settled,
     /// Returned to the creditor.
     Returned,
-    /// Returned or settled before, open again.
+    /// Open again after a return or a settlement.
     Reopened,
-    /// A receipt was taken back.
+    /// A receipt was reversed.
     Reversed,
     /// Carried into a new negotiation of its contract.
     Renegotiated,

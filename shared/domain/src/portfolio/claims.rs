@@ -1,4 +1,4 @@
-//! Which installments of a bill belong to living agreements. Kept beside the bill, so that opening it brings them.
+//! Which installments of a bill belong to living agreements. Stored beside the bill, so that loading it brings them.
 
 use std::collections::BTreeSet;
 
@@ -12,23 +12,23 @@ use crate::ids::{AgreementId, InstallmentId};
 #[serde(rename_all = "camelCase", default)]
 pub struct Claims {
     /// Grows by one with every write; zero when never written. Every write is conditional on it: of two agreements that want the same
-    /// installment at once one finds the other's claim.
+    /// installment at once, one finds the other's claim.
     pub version: u64,
     /// The claims of living agreements.
     pub live: Vec<Claim>,
 }
 
-/// What one agreement claims of a bill.
+/// What one agreement claims on a bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claim {
-    /// Whose.
+    /// The agreement.
     pub agreement: AgreementId,
     /// Date of the remake, for an integrated agreement: a receipt "Reparcelamento" of this date on all its installments is ours.
     pub remade_on: Option<Date>,
     /// The original installments.
     pub installments: BTreeSet<InstallmentId>,
-    /// Those that Sienge generated for it.
+    /// The installments that Sienge generated for it.
     pub generated: BTreeSet<InstallmentId>,
 }
 

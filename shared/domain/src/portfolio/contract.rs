@@ -10,9 +10,9 @@ use crate::ids::{
     BillId, CreditorId, CustomerId, DocumentType, EnterpriseId, InstallmentId, SalesContractId,
 };
 
-/// A contract's key: bill, document type and customer. The type is part of it, for a bill of another type is another
-/// contract, and so is the customer: an assignment of rights closes the old customer's contract and opens the same one
-/// under the new customer.
+/// A contract's key: bill, document type and customer. A bill of another type is another contract, and so is a
+/// bill of another customer: an assignment of rights closes the old customer's contract and opens the same one
+/// for the new customer.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -54,11 +54,11 @@ pub struct Contract {
     pub negotiation: u32,
     /// Open or finished.
     pub state: ContractState,
-    /// What was there when it was opened; none until it is.
+    /// Its snapshot from the opening; none before.
     #[serde(default)]
-    pub opened: Option<Opened>,
-    /// The contract that Sienge has made of it by another customer (an assignment of rights) or document type. While this one is not
-    /// [`ContractState::Assigned`] the bill has not moved there yet: the next reconciliation moves it.
+    pub opened: Option<OpeningSnapshot>,
+    /// What Sienge has turned it into: the contract of another customer (an assignment of rights) or document type. Until this one is
+    /// [`ContractState::Assigned`] the bill has not moved: the next reconciliation moves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<ContractKey>,
     /// Grows by one with every change, as an installment's does.
@@ -66,11 +66,11 @@ pub struct Contract {
     pub revision: u32,
 }
 
-/// What a contract had when it was opened. What was settled by then is history: never included, never told. Of later ids only payments since that
-/// day are news, for the view need not have shown everything: rows were unreadable, or the answer was short.
+/// What a contract had when it was opened. What was settled by then is history: never included, never reported. For later ids only payments since that
+/// day are news, because the view may have been incomplete: unreadable rows, or a short answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Opened {
+pub struct OpeningSnapshot {
     /// Business date.
     pub on: Date,
     /// The last installment that the view showed: Sienge gives a later one a higher id.
@@ -78,7 +78,7 @@ pub struct Opened {
 }
 
 impl Contract {
-    /// Whether only its document type changed: it is no assignment of rights.
+    /// Whether only its document type changed, which is no assignment of rights.
     #[must_use]
     pub fn is_retyped(&self) -> bool {
         self.successor
@@ -86,8 +86,8 @@ impl Contract {
             .is_some_and(|to| to.customer == self.key.customer)
     }
 
-    /// Whether the bill is another customer's in Sienge by now, while we hold it under this one still: nothing more is to be asked of this
-    /// customer, and nothing of Sienge's handed to him.
+    /// Whether the bill already belongs to another customer in Sienge, while we still hold it under this one: from then on this
+    /// customer is asked for nothing and gets nothing of Sienge's.
     #[must_use]
     pub fn waits_for_assignment(&self) -> bool {
         self.waits() && !self.is_retyped()
@@ -111,7 +111,7 @@ impl Contract {
     }
 }
 
-/// When the reconciliation comes, by the template's schedule.
+/// When the next reconciliation runs, by the template's schedule.
 const NEXT_RECONCILIATION: &str = "no próximo batimento (domingo, 07:30, pelo agendamento padrão; para antes, peça o batimento do credor)";
 
 pub(super) fn assignment_waits(bill: BillId) -> String {
@@ -130,7 +130,7 @@ pub(super) fn type_change_waits(bill: BillId) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum ContractState {
-    /// Has open installments, or may get them.
+    /// Has open installments, or may get some.
     Open,
     /// `Finalizado`: nothing open is left.
     Finished {

@@ -1,4 +1,4 @@
-//! Critiques (críticas): what an operator should know of a bill and what is no change of it.
+//! Critiques (críticas): what an operator should know about a bill although it changes nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub enum Critique {
         /// The unknown enterprise.
         enterprise: EnterpriseId,
     },
-    /// With others of the run more would be taken away than goes unasked: nothing was, and the creditor's reconciliation asks.
+    /// The run would remove more than the circuit breaker allows: nothing was removed, and the creditor's reconciliation asks.
     RemovalsWaitForConfirmation {
         /// The bill.
         bill: BillId,
@@ -30,7 +30,7 @@ pub enum Critique {
         /// The bill.
         bill: BillId,
     },
-    /// A receipt is of a type that nobody classified: it pays nothing until the tenant's settings say what it means.
+    /// A receipt has an unclassified type: it pays nothing until the tenant's settings say what it means.
     SettlementNotClassified {
         /// The bill.
         bill: BillId,
@@ -58,7 +58,7 @@ pub enum Critique {
         /// Why, in Portuguese.
         why: String,
     },
-    /// An open installment is due on a day that nobody can mean.
+    /// An open installment has an implausible due date.
     ImplausibleDueDate {
         /// The bill.
         bill: BillId,
@@ -69,7 +69,7 @@ pub enum Critique {
     },
 }
 
-/// Installments that a critique names.
+/// Most installments that a critique names.
 const MOST_NAMED: usize = 20;
 
 impl Critique {
@@ -88,7 +88,7 @@ impl Critique {
         }
     }
 
-    /// Whether the portfolio holds what Sienge says all the same.
+    /// Whether the portfolio equals Sienge all the same.
     #[must_use]
     pub const fn leaves_nothing_undone(&self) -> bool {
         matches!(self, Self::SettlementNotClassified { .. })

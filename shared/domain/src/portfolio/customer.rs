@@ -1,6 +1,6 @@
 //! Customers and the catalogue around the bills: enterprises, units, sales contracts.
 //!
-//! A customer's personal data (LGPD) never leaves through `Debug`: it prints ids and counts only.
+//! `Debug` never shows a customer's personal data (LGPD): it prints ids and counts only.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -80,7 +80,7 @@ pub struct Customer {
     pub addresses: Vec<Address>,
     /// Spouse.
     pub spouse: Option<Spouse>,
-    /// When everything personal was erased at the customer's request (LGPD); nothing is read into it until a contract opens again.
+    /// When the personal data was erased at the customer's request (LGPD); no read fills it again until a contract opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased_on: Option<Date>,
 }
@@ -138,7 +138,7 @@ pub struct Spouse {
 }
 
 impl Customer {
-    /// A customer of whom only the id is known yet; the next read of customers fills it.
+    /// A customer known by id only; the next read of customers fills it.
     #[must_use]
     pub fn unread(id: CustomerId) -> Self {
         Self {
@@ -153,7 +153,7 @@ impl Customer {
         }
     }
 
-    /// A customer of whom only the id was left, because keys and sums refer to it.
+    /// A customer of whom only the id remains, because keys and sums refer to it.
     #[must_use]
     pub fn erased(id: CustomerId, on: Date) -> Self {
         Self {
@@ -194,7 +194,7 @@ pub struct Enterprise {
     pub id: EnterpriseId,
     /// Name.
     pub name: String,
-    /// Its company, where told.
+    /// Its company, where known.
     pub company: Option<CreditorId>,
 }
 

@@ -14,11 +14,11 @@ pub struct HeldBill {
     pub version: u64,
     /// When it was last committed.
     pub changed_at: Option<Timestamp>,
-    /// The newest read of the whole bill that a commit stands on began then: what Sienge had told before is in here.
+    /// When the newest committed read of the whole bill began: it includes all earlier news.
     pub read_at: Option<Timestamp>,
     /// Usually one contract, two after an assignment of rights.
     contracts: BTreeMap<ContractKey, HeldContract>,
-    /// Events of a change set whose later slices were not committed yet: they are told by the slice that completes it.
+    /// Events of a change set whose later slices were not committed yet: the slice that completes it writes them.
     pub pending_events: Vec<TimelineEvent>,
     /// Which of its installments belong to living agreements.
     pub claims: Claims,
@@ -27,13 +27,13 @@ pub struct HeldBill {
 /// What is held under a contract's key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct HeldContract {
-    /// None when only installments were found: they are told of all the same.
+    /// None when only installments were found: they count all the same.
     contract: Option<Contract>,
     installments: BTreeMap<InstallmentId, Installment>,
 }
 
 impl HeldBill {
-    /// A bill of version 0 that holds these.
+    /// A bill of version 0 with these contracts and installments.
     #[must_use]
     pub fn of(
         contracts: impl IntoIterator<Item = Contract>,
@@ -112,13 +112,13 @@ impl HeldBill {
             .any(|held| held.installments.contains_key(&id) && !is_left(held))
     }
 
-    /// Holds a contract, in place of the one of its key.
+    /// Inserts or replaces a contract.
     pub fn put_contract(&mut self, contract: Contract) {
         let held = self.contracts.entry(contract.key.clone()).or_default();
         held.contract = Some(contract);
     }
 
-    /// Holds an installment, in place of the one that its contract has under its id.
+    /// Inserts or replaces an installment.
     pub fn put_installment(&mut self, installment: Installment) {
         let contract = installment.contract.clone();
         let held = self.contracts.entry(contract).or_default();

@@ -14,7 +14,7 @@ use crate::money::Cents;
 pub struct Installment {
     /// The contract it belongs to.
     pub contract: ContractKey,
-    /// The creditor that collects it: in whose index of open installments it is, and whose reconciliation looks for it.
+    /// The creditor that collects it: it is in this creditor's index of open installments, and this creditor's reconciliation looks for it.
     pub creditor: CreditorId,
     /// Its id within the bill.
     pub id: InstallmentId,
@@ -32,11 +32,11 @@ pub struct Installment {
     pub balance: Cents,
     /// Whether a boleto was generated for it.
     pub boleto: bool,
-    /// Everything Sienge wrote against it.
+    /// Its receipts in Sienge.
     pub receipts: Vec<Receipt>,
     /// Open or closed, and why.
     pub state: InstallmentState,
-    /// Grows by one with every change; part of the key of timeline events, so that saying the same again is told from saying it anew.
+    /// Grows by one with every change; part of the ids of timeline events, so that a repeat is told from a new event.
     pub revision: u32,
 }
 
@@ -65,7 +65,7 @@ pub enum ReturnReason {
     CreditorRequest,
     /// `RENEGOCIACAO`: remade in Sienge.
     Renegotiation,
-    /// `Recebimento`: paid, or settled by a type nobody classified.
+    /// `Recebimento`: paid, or settled by an unclassified type.
     Receipt,
     /// `Baixa sem recebimento`: written off.
     WrittenOff,
@@ -134,9 +134,9 @@ impl ObservedInstallment {
     }
 }
 
-/// Short hash of an installment's content, kept in the open-installments index: a reconciliation compares it instead of reading the item.
+/// Short hash of an installment's content, stored in the open-installments index: a reconciliation compares it without reading the item.
 ///
-/// Covers the due date, the condition type, both amounts and the identities of the receipts (in any order); not the boleto, which another source tells.
+/// Covers the due date, the condition type, both amounts and the identities of the receipts (in any order); not the boleto, which comes from another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub u64);
 

@@ -1,4 +1,4 @@
-//! What Sienge says about one bill at one moment, whichever source said it.
+//! What Sienge says about one bill at one moment, from whichever source.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,15 +15,15 @@ use crate::money::Cents;
 pub struct Observation {
     /// The bill.
     pub bill: BillId,
-    /// The bill's own facts; `None` when the source does not tell them, or when Sienge does not have the bill.
+    /// The bill's own facts; `None` when the source lacks them, or when Sienge does not have the bill.
     pub header: Option<ObservedBill>,
-    /// The installments told, each at most once.
+    /// The installments, each at most once.
     pub installments: Vec<ObservedInstallment>,
-    /// Installments that are shown and could not be read: nothing follows from them but that they are there.
-    pub unread: BTreeMap<InstallmentId, Unread>,
-    /// What the bill itself lacks, or a row of it that names no installment. No absence means anything then.
+    /// Installments that are shown but could not be read: all that is known is that they exist.
+    pub unread: BTreeMap<InstallmentId, UnreadInstallment>,
+    /// What the bill itself lacks, or a row without an installment id. Then no absence means anything.
     pub gap: Option<Oddity>,
-    /// Whether a boleto was generated, for the installments whose source tells it.
+    /// Whether a boleto was generated, where the source says so.
     pub boletos: BTreeMap<InstallmentId, bool>,
     /// What the absence of an installment means.
     pub coverage: Coverage,
@@ -36,7 +36,7 @@ impl Coverage {
         matches!(self, Self::WholeOnce | Self::WholeConfirmed)
     }
 
-    /// The same of a read of which something could not be read: no absence means anything, and what can be opened opens.
+    /// The same for an incomplete read: no absence means anything, and what can be opened opens.
     #[must_use]
     pub const fn with_gaps(self) -> Self {
         if self.is_whole() { Self::AllNew } else { self }
@@ -58,8 +58,8 @@ impl Observation {
         }
     }
 
-    /// A second look, with what only the first showed: an installment is gone when neither shows it, settled without a receipt when both
-    /// say so, and one source tells no boletos.
+    /// A second read, completed by what only the first showed: an installment is gone when neither shows it, and settled without a receipt when both
+    /// say so; one source has no boletos.
     #[must_use]
     pub fn after(mut self, first: Self) -> Self {
         let read: BTreeSet<InstallmentId> = self.installments.iter().map(|row| row.id).collect();
@@ -96,7 +96,7 @@ impl Observation {
         self
     }
 
-    /// A second look after a first one: what neither of two whole reads shows is gone. A read that is not whole confirms nothing.
+    /// A second read that confirms the first: what neither of two whole reads shows is gone. An incomplete read confirms nothing.
     #[must_use]
     pub fn confirming(self, first: Self) -> Self {
         let coverage = match (first.coverage, self.coverage) {
@@ -110,13 +110,13 @@ impl Observation {
         }
     }
 
-    /// Whether something could not be read that may be open: worth a call to the other source, which may tell it.
+    /// Whether something that may be open could not be read: worth a call to the other source.
     #[must_use]
     pub fn wants_completion(&self) -> bool {
         self.gap.is_some() || self.unread.values().any(|unread| !unread.settled)
     }
 
-    /// One read of the bill, completed by one that began later and asked the other source.
+    /// One read of the bill, completed by a later one from the other source.
     #[must_use]
     pub fn completed_by(self, later: Self) -> Self {
         if later.header.is_none() && later.installments.is_empty() {
@@ -134,9 +134,9 @@ impl Observation {
     }
 }
 
-/// An installment that is shown and could not be read.
+/// An installment that is shown but could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadInstallment {
     /// Why.
     pub why: Oddity,
     /// Whether its balance could be read, and nothing of it is open.
@@ -148,15 +148,15 @@ pub struct Unread {
 pub enum Oddity {
     /// The field, as Sienge spells it, is missing or unusable.
     Field(&'static str),
-    /// One answer tells it twice, and not alike.
-    ToldTwice,
+    /// One answer contains it twice, with different values.
+    Contradictory,
 }
 
 impl fmt::Display for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field(field) => write!(f, "campo {field} ausente ou ilegível"),
-            Self::ToldTwice => f.write_str("veio duas vezes, com valores diferentes"),
+            Self::Contradictory => f.write_str("veio duas vezes, com valores diferentes"),
         }
     }
 }
@@ -166,16 +166,16 @@ impl fmt::Display for Oddity {
 pub enum Coverage {
     /// Nothing: only some rows of the bill were read.
     Rows,
-    /// Nothing: only some rows of the bill were read, but every open one that we do not hold is among them, as far as they could be read. Such
+    /// Nothing: only some rows of the bill were read, but they include every open one that we do not hold, as far as readable. Such
     /// a view may open a contract.
     AllNew,
-    /// Perhaps that it is gone: one read of the whole bill did not show it.
+    /// Perhaps gone: one read of the whole bill did not show it.
     WholeOnce,
-    /// That it is gone: two reads agreed. Only this removes anything.
+    /// Gone: two reads agreed. Only this removes anything.
     WholeConfirmed,
 }
 
-/// A bill's own facts. `None` means that the source does not tell, never "empty".
+/// A bill's own facts. `None` means that the source does not say, never "empty".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedBill {
     /// Company.
@@ -194,15 +194,15 @@ pub struct ObservedBill {
     pub sales_contract: Option<SalesContractId>,
     /// Issue date.
     pub issued_on: Option<Date>,
-    /// Date of cancellation (distrato), when the source tells one.
+    /// Date of cancellation (distrato), where the source has one.
     pub cancelled_on: Option<Date>,
 }
 
 impl ObservedBill {
-    /// Adds what another row of the same answer says of the bill, so that the order of the rows does not matter: what one does not tell another may.
-    /// Where they contradict each other the lesser holds, whose bill it is as one.
-    pub fn gather(told: &mut Option<Self>, other: Self) {
-        *told = Some(match told.take() {
+    /// Adds what another row of the same answer says about the bill, so that the order of the rows does not matter: one may fill in what another
+    /// leaves out. Where they contradict each other the lesser value holds, so that the same bill always results.
+    pub fn gather(facts: &mut Option<Self>, other: Self) {
+        *facts = Some(match facts.take() {
             Some(one) if one != other => one.and(other),
             _ => other,
         });
@@ -226,7 +226,7 @@ impl ObservedBill {
     }
 }
 
-/// What is told: of two the lesser.
+/// The value given; the lesser of two.
 fn lesser<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -234,7 +234,7 @@ fn lesser<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     }
 }
 
-/// One installment as Sienge tells it.
+/// One installment as Sienge shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedInstallment {
     /// Its id within the bill.
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
     use jiff::civil::date;
 
-    fn told() -> ObservedBill {
+    fn facts() -> ObservedBill {
         ObservedBill {
             creditor: CreditorId(1),
             customer: CustomerId(10),
@@ -275,23 +275,23 @@ mod tests {
     #[test]
     fn rows_say_the_same_of_their_bill_in_whatever_order_they_come() {
         let rows = [
-            told(),
+            facts(),
             ObservedBill {
                 number: Some("CT.295".into()),
                 enterprise: Some(None),
                 issued_on: Some(date(2021, 1, 5)),
-                ..told()
+                ..facts()
             },
             ObservedBill {
                 enterprise: Some(Some(EnterpriseId(7))),
                 unit: Some("AP 102".into()),
-                ..told()
+                ..facts()
             },
             ObservedBill {
                 creditor: CreditorId(2),
                 customer: CustomerId(9),
                 unit: Some("AP 101".into()),
-                ..told()
+                ..facts()
             },
         ];
         let all = ObservedBill {
@@ -299,7 +299,7 @@ mod tests {
             enterprise: Some(Some(EnterpriseId(7))),
             unit: Some("AP 101".into()),
             issued_on: Some(date(2021, 1, 5)),
-            ..told()
+            ..facts()
         };
         for first in 0..4 {
             for second in 0..4 {

@@ -1,4 +1,4 @@
-//! What the comparison is told besides the facts: why we looked, and what the settings let it do.
+//! The comparison's inputs besides the facts: why the bill was read, and what the settings allow.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{Critique, ObservedBill, ObservedInstallment, SettlementClasses};
 use crate::ids::{BillId, CreditorId, DocumentType, EnterpriseId};
 use crate::text::CodeList;
 
-/// Why we looked at a bill.
+/// Why a bill was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {
@@ -20,12 +20,12 @@ pub enum Scope {
     Sync,
     /// The reconciliation ("batimento", 7.1.2): the only scope that performs assignments of rights.
     Reconciliation,
-    /// The same while it counts what would be taken away: what the settings leave out stays as it is.
+    /// The same while it counts what would be removed: what the settings leave out stays as it is.
     Counting,
 }
 
 impl Scope {
-    /// Whether a reconciliation is at work.
+    /// Whether this is a reconciliation.
     #[must_use]
     pub const fn reconciles(self) -> bool {
         matches!(self, Self::Reconciliation | Self::Counting)
@@ -43,16 +43,16 @@ pub struct Policy<'a> {
     pub ignore_condition_types: &'a CodeList,
     /// What settlement types mean in this tenant's Sienge.
     pub classes: &'a SettlementClasses,
-    /// What the bill's creditor lets it do; `None` when the company is not registered, or not active: nothing new is opened for it.
+    /// What the bill's creditor allows; `None` when the company is not registered or not active: then nothing new is opened.
     pub creditor: Option<CreditorPolicy<'a>>,
 }
 
-/// What one active creditor lets a comparison do.
+/// What one active creditor allows.
 #[derive(Debug, Clone, Copy)]
 pub struct CreditorPolicy<'a> {
     /// The company.
     pub company: CreditorId,
-    /// The enterprises of which new contracts are wanted; `None` for all.
+    /// The enterprises whose new contracts are wanted; `None` for all.
     pub enterprises: Option<&'a BTreeSet<EnterpriseId>>,
     /// "Reabre Parcelas Devolvidas".
     pub reopen_returned_installments: bool,
@@ -65,7 +65,7 @@ pub struct CreditorPolicy<'a> {
 pub enum LeftOut {
     /// Its company, document type or condition type is on an ignore list.
     BySettings,
-    /// Its company is not the creditor that was asked for, or no active one.
+    /// Its company is not the requested creditor, or not an active one.
     OtherCompany,
 }
 
@@ -94,7 +94,7 @@ impl Policy<'_> {
         }
     }
 
-    /// The same, told by company and document type.
+    /// The same by company and document type.
     #[must_use]
     pub fn ignores(&self, company: CreditorId, document_type: &DocumentType) -> bool {
         self.is_of_another(company)
@@ -113,7 +113,7 @@ impl Policy<'_> {
         self.ignore_condition_types.contains(&installment.condition)
     }
 
-    /// Whether a new contract is wanted depends on its enterprise, and the source (the REST bill) does not tell it.
+    /// Whether the enterprise decides if a new contract is wanted, and the source (the REST bill) does not name it.
     #[must_use]
     pub fn must_know_enterprise(&self, bill: &ObservedBill) -> bool {
         bill.enterprise.is_none()

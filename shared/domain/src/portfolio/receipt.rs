@@ -1,4 +1,4 @@
-//! Receipts (baixas): what Sienge wrote against an installment.
+//! Receipts (baixas): what Sienge books against an installment.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +8,8 @@ use crate::money::Cents;
 
 /// One receipt of an installment.
 ///
-/// Sienge's sources give a receipt no common id. Its identity is what all of them say alike: the date, the type and the
-/// net amount; two receipts alike in all three are told apart by their count (receipts form a multiset), so none counts twice
+/// Sienge's sources share no id for a receipt. Its identity is what all of them agree on: the date, the type and the
+/// net amount; receipts equal in all three are counted (receipts form a multiset), so none counts twice
 /// and none is lost. The gross amount and the additions are informative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,19 +32,19 @@ impl Receipt {
     }
 }
 
-/// Receipts that are told (payments, write-offs, and those of a type nobody classified) and that no `Estorno` takes back, by identity.
+/// Receipts to report (payments, write-offs, and those of unclassified types) that no `Estorno` reverses, by identity.
 pub fn effective_receipts<'a>(
     receipts: &'a [Receipt],
     classes: &SettlementClasses,
 ) -> Vec<&'a Receipt> {
-    let mut told = standing_receipts(receipts, classes);
-    told.retain(|receipt| classes.is_told(&receipt.kind));
-    told.sort_by(|one, other| one.identity().cmp(&other.identity()));
-    told
+    let mut reported = standing_receipts(receipts, classes);
+    reported.retain(|receipt| classes.is_reported(&receipt.kind));
+    reported.sort_by(|one, other| one.identity().cmp(&other.identity()));
+    reported
 }
 
-/// Receipts no `Estorno` takes back. An `Estorno` takes back the last receipt of its amount not after it; one that names what it takes
-/// back takes only that; one without such a receipt says nothing (Sienge removed the receipt it took back).
+/// Receipts that no `Estorno` reverses. An `Estorno` reverses the last receipt of its amount up to its own date; if it names a
+/// type, only a receipt of that type; without such a receipt it has no effect (Sienge removed the receipt it reversed).
 pub fn standing_receipts<'a>(
     receipts: &'a [Receipt],
     classes: &SettlementClasses,
@@ -52,11 +52,11 @@ pub fn standing_receipts<'a>(
     let (mut reversals, mut standing): (Vec<&Receipt>, Vec<&Receipt>) = receipts
         .iter()
         .partition(|receipt| reverses(receipt, classes));
-    // Of one day, what is told before what is not: it is what people reverse.
+    // Within a day, reported receipts before the others: those are what people reverse.
     standing.sort_by_key(|receipt| {
         (
             receipt.paid_on,
-            classes.is_told(&receipt.kind),
+            classes.is_reported(&receipt.kind),
             &receipt.kind,
             receipt.net,
         )
@@ -77,13 +77,14 @@ pub fn standing_receipts<'a>(
                 .iter()
                 .rposition(|receipt| fits(receipt) && receipt.kind == *kind)
                 .or_else(|| {
-                    // "Estorno de Recebimento" is said of any receipt, and a name nobody knows may say anything.
+                    // "Estorno de Recebimento" is used for any receipt, and an unknown name may mean anything.
                     let any = !reversal.kind.is_reversal()
                         || *kind == SettlementKind::Receipt
                         || classes.of(kind).is_none();
-                    let told =
-                        |receipt: &&Receipt| any && fits(receipt) && classes.is_told(&receipt.kind);
-                    standing.iter().rposition(told)
+                    let reported = |receipt: &&Receipt| {
+                        any && fits(receipt) && classes.is_reported(&receipt.kind)
+                    };
+                    standing.iter().rposition(reported)
                 }),
         };
         if let Some(index) = taken {
@@ -93,7 +94,7 @@ pub fn standing_receipts<'a>(
     standing
 }
 
-/// Whether it takes a receipt back: an `Estorno`, or a negative amount of what is told.
+/// Whether it reverses a receipt: an `Estorno`, or a negative amount of a reported type.
 fn reverses(receipt: &Receipt, classes: &SettlementClasses) -> bool {
-    receipt.kind.is_reversal() || (classes.is_told(&receipt.kind) && receipt.net < Cents::ZERO)
+    receipt.kind.is_reversal() || (classes.is_reported(&receipt.kind) && receipt.net < Cents::ZERO)
 }

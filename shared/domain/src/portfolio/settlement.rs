@@ -1,9 +1,9 @@
-//! Settlement types (tipos de baixa): what Sienge calls a receipt, and what that means for money.
+//! Settlement types (tipos de baixa): what Sienge calls a receipt, and whether it brought money.
 //!
 //! Sienge's names are text, not a closed list. Two spellings that differ in case, accents, blanks and number (plural) are one name; what
-//! follows a separator (`Bonificação - Título 12`) is no part of it, unless it says something else (`Recebimento - Cancelado`): that is a name
-//! nobody knows. A name that this module does not know is kept, shown and criticised, and pays nothing until the tenant's settings say what it
-//! means ([`SettlementClasses`]).
+//! follows a separator (`Bonificação - Título 12`) is not part of it, unless it contradicts it (`Recebimento - Cancelado`): then the name is
+//! unknown. An unknown name is kept, shown and criticised, and pays nothing until the tenant's settings classify it
+//! ([`SettlementClasses`]).
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text;
 
-/// How Sienge settled: the twelve types operators know, those Sienge writes by itself, and any it may invent.
+/// How Sienge settled: the twelve types operators know, those Sienge writes itself, and any other.
 /// Unknown types are kept and shown, never dropped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -28,9 +28,9 @@ pub enum SettlementKind {
     Bonus,
     /// Cancelamento.
     Cancellation,
-    /// Estorno: takes a receipt back, whichever has its amount.
+    /// Estorno: reverses whichever receipt has its amount.
     Reversal,
-    /// An Estorno that names what it takes back (`Estorno de Repactuação`).
+    /// An Estorno that names what it reverses (`Estorno de Repactuação`).
     ReversalOf(KindName),
     /// Outros.
     Other,
@@ -62,9 +62,9 @@ pub enum SettlementKind {
 pub enum SettlementClass {
     /// Brings value: it pays.
     Pays,
-    /// Closes what is owed, and brings nothing.
+    /// Closes the debt without money.
     WritesOff,
-    /// Bookkeeping: takes a receipt back, or moves the debt elsewhere.
+    /// Bookkeeping: reverses a receipt, or moves the debt elsewhere.
     Nothing,
 }
 
@@ -142,17 +142,17 @@ const WITH_ANY_SUFFIX: [SettlementKind; 3] = [
 ];
 /// Where a name ends and a remark begins.
 const SEPARATORS: [char; 6] = [':', '(', '[', '/', ',', ';'];
-/// The same, with a blank on either side: without one they join words.
+/// The same, but only between blanks: otherwise they join words.
 const DASHES: [char; 6] = [
     '-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}', '\u{2212}',
 ];
-/// How words begin that, in a remark, take a settlement back or put something else in its place.
+/// Beginnings of words that, in a remark, undo a settlement or replace it.
 const UNDOES: [&str; 6] = ["anul", "cancel", "devol", "distrat", "reparcel", "repactu"];
 /// Longest name that is kept, in characters.
 const MAX_NAME: usize = 200;
-/// How a word begins that makes any name a reversal.
+/// Beginning of a word that makes any name a reversal.
 const REVERSES: &str = "estorn";
-/// Words between the reversal and what it takes back.
+/// Words between the reversal and what it reverses.
 const PARTICLES: [&str; 5] = ["de", "do", "da", "dos", "das"];
 
 /// A name as Sienge wrote it, equal to its other spellings.
@@ -208,7 +208,7 @@ impl SettlementKind {
         }
     }
 
-    /// What tells it from other kinds: the same for all spellings.
+    /// Its identity: the same for all spellings.
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
@@ -217,13 +217,13 @@ impl SettlementKind {
         }
     }
 
-    /// Whether it takes a receipt back.
+    /// Whether it reverses a receipt.
     #[must_use]
     pub const fn is_reversal(&self) -> bool {
         matches!(self, Self::Reversal | Self::ReversalOf(_))
     }
 
-    /// What a reversal names as taken back.
+    /// What a reversal says it reverses.
     #[must_use]
     pub fn takes_back(&self) -> Option<Self> {
         match self {
@@ -232,7 +232,7 @@ impl SettlementKind {
         }
     }
 
-    /// What it means unless a tenant's settings say otherwise; `None` for a kind nobody knows.
+    /// Its meaning unless a tenant's settings say otherwise; `None` for an unknown kind.
     #[must_use]
     pub fn class(&self) -> Option<SettlementClass> {
         match self {
@@ -255,7 +255,7 @@ impl From<String> for SettlementKind {
 impl From<&str> for SettlementKind {
     /// Reads a name whatever its spelling.
     fn from(text: &str) -> Self {
-        // Nearly every name is spelled like this; there are millions.
+        // Fast path: nearly every name is spelled like this, and there are millions.
         if let Some((_, kind, _)) = KINDS.iter().find(|(name, ..)| *name == text) {
             return kind.clone();
         }
@@ -295,7 +295,7 @@ impl fmt::Display for SettlementKind {
     }
 }
 
-/// The kind that a reversal's name names beside the reversal; `None` when it names nothing. A remark behind a known kind is no part of it.
+/// The kind that a reversal's name contains; `None` when it names none. A remark after a known kind is not part of it.
 fn taken_back(name: &str) -> Option<SettlementKind> {
     let named = |name: &str| {
         let others = words(name).filter(|word| !word.starts_with(REVERSES));
@@ -310,14 +310,14 @@ fn taken_back(name: &str) -> Option<SettlementKind> {
     known.or_else(|| named(name))
 }
 
-/// What stands before the first separator, where the rest is a mere remark.
+/// The part before the first separator, when the rest is a mere remark.
 fn head(text: &str) -> Option<&str> {
     let head = heads(text).next()?;
     let remark = &text[head.len()..];
     (!is_in_doubt(head, remark)).then_some(head)
 }
 
-/// Whether a remark takes back what the name before it says, or names a kind that means something else.
+/// Whether a remark contradicts the name before it, or names a kind with another meaning.
 fn is_in_doubt(head: &str, remark: &str) -> bool {
     let begins = |text: &str, stem: &str| words(text).any(|word| word.starts_with(stem));
     let class = |name: &str| BY_KEY.get(&key(name)).and_then(SettlementKind::class);
@@ -328,7 +328,7 @@ fn is_in_doubt(head: &str, remark: &str) -> bool {
         || words(remark).any(|word| class(&word).is_some_and(|class| Some(class) != of_head))
 }
 
-/// What stands before each separator, the shortest first.
+/// The part before each separator, the shortest first.
 fn heads(text: &str) -> impl Iterator<Item = &str> {
     let is_blank = |c: Option<char>| c.is_none_or(char::is_whitespace);
     let parts = text
@@ -379,7 +379,7 @@ fn words(name: &str) -> impl Iterator<Item = String> {
 pub struct SettlementClasses(BTreeMap<String, (String, SettlementClass)>);
 
 impl SettlementClasses {
-    /// The class of a kind; `None` when nobody said.
+    /// The class of a kind; `None` when it is unclassified.
     #[must_use]
     pub fn of(&self, kind: &SettlementKind) -> Option<SettlementClass> {
         if self.0.is_empty() || is_fixed(kind) {
@@ -396,14 +396,14 @@ impl SettlementClasses {
         self.of(kind) == Some(SettlementClass::Pays)
     }
 
-    /// Whether it is told as a `Pagamento Direto`: whatever is not known to move nothing.
+    /// Whether it is reported as `Pagamento Direto`: everything not known to be bookkeeping.
     #[must_use]
-    pub fn is_told(&self, kind: &SettlementKind) -> bool {
+    pub fn is_reported(&self, kind: &SettlementKind) -> bool {
         self.of(kind) != Some(SettlementClass::Nothing)
     }
 }
 
-/// What these do follows from what they are.
+/// Kinds whose class no setting may change.
 fn is_fixed(kind: &SettlementKind) -> bool {
     kind.is_reversal() || matches!(kind, SettlementKind::Remade | SettlementKind::Rescission)
 }
@@ -604,7 +604,7 @@ mod tests {
         }
     }
 
-    /// An Estorno's remark may name what it takes back, so it is kept.
+    /// An Estorno's remark may name what it reverses, so it is kept.
     fn suffixed(kind: &SettlementKind, spelling: &str) -> String {
         let remark = spelling.contains("12");
         if *kind == SettlementKind::Reversal && remark {

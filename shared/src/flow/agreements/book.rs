@@ -1,4 +1,4 @@
-//! One tenant's agreements as stored: read, written with their claims and events, taken a step further.
+//! One tenant's stored agreements: reading them, writing them with their claims and events, applying actions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::AgreementError;
 use crate::agreement::{
-    Agreement, AgreementSettings, AgreementState, Step, Transition, transition,
+    Agreement, AgreementAction, AgreementSettings, AgreementState, Transition, transition,
 };
 use crate::calendar::{self, Date, HolidayRules, Timestamp};
 use crate::flow::outbox::publish;
@@ -18,24 +18,24 @@ use crate::settings::{CreditorSettings, TenantSettings};
 use crate::sienge::Client;
 use crate::store::{AgreementWrite, StoreError};
 
-/// How often a write that met another one is computed again.
+/// How often a write is recomputed after a conflict.
 pub(super) const MAX_CONFLICTS: usize = 6;
-/// How long the sweep leaves an agreement that is being paid alone: it does what the reviews after reads of its bills left undone.
+/// How often the sweep processes an agreement that is being paid: it does what the reviews after reads left undone.
 pub(super) const DAILY: SignedDuration = SignedDuration::from_hours(24);
-/// Until an agreement that could not be seen to is tried again.
+/// How soon an agreement that could not be processed is tried again.
 pub(super) const HOURLY: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long an attempt may be under way: longer than any invocation that may have sent it, and than Sienge takes for it.
+/// How long an attempt may be in progress: longer than any invocation that sent it, and longer than Sienge takes.
 pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(16);
 
-/// When the sweep must look at an agreement next.
+/// When the sweep must process an agreement next.
 fn due(agreement: &Agreement, now: Timestamp) -> Option<Timestamp> {
     match agreement.state {
         AgreementState::Proposed { expires_on } => Some(calendar::begins(
             expires_on.tomorrow().unwrap_or(expires_on),
         )),
         AgreementState::AwaitingErp { sent_at, .. } => Some(later(sent_at, GRACE)),
-        // Its bill was read at once, unless somebody died.
+        // Its bill was read at once, unless the process died.
         AgreementState::Active if agreement.is_just_remade(calendar::business_date(now)) => {
             Some(later(now, GRACE))
         }
@@ -95,7 +95,7 @@ impl Agreements {
             .collect()
     }
 
-    /// A bill of which no commit is under way: what it shows is all that was seen.
+    /// A bill without a commit in progress: it shows everything that was read.
     pub(super) async fn whole_bill(&self, bill: BillId) -> Result<HeldBill, AgreementError> {
         let held = self.adapters.store.load_bill(&self.tenant, bill).await?;
         if held.pending_events.is_empty() {
@@ -105,37 +105,37 @@ impl Agreements {
         Err(FlowError::Stopped(text).into())
     }
 
-    /// Writes a transition, then publishes what it tells. A publication that fails is no loss: the events are in the outbox.
+    /// Writes a transition, then publishes its events. A failed publication loses nothing: the events are in the outbox.
     pub(super) async fn write_agreement(
         &self,
-        step: &Transition,
+        made: &Transition,
         claims: &BTreeMap<BillId, Claims>,
     ) -> Result<(), StoreError> {
         let now = self.now();
         let write = AgreementWrite {
-            agreement: &step.agreement,
+            agreement: &made.agreement,
             claims,
-            events: &step.events,
-            due_at: due(&step.agreement, now).or_else(|| {
-                self.returns_originals(&step.agreement)
+            events: &made.events,
+            due_at: due(&made.agreement, now).or_else(|| {
+                self.returns_originals(&made.agreement)
                     .then(|| later(now, GRACE))
             }),
             now,
         };
         self.adapters.store.save_agreement(&write).await?;
         let Adapters { store, bus, .. } = &self.adapters;
-        publish(store, &**bus, &self.tenant, &step.events).await;
+        publish(store, &**bus, &self.tenant, &made.events).await;
         Ok(())
     }
 
-    /// Takes a step from the agreement as it was read. [`StoreError::Conflict`]: it is not so any more.
-    pub(super) async fn step_from(
+    /// Applies an action to the agreement as it was read. [`StoreError::Conflict`]: it has changed since.
+    pub(super) async fn apply_action(
         &self,
         agreement: &Agreement,
-        step: &Step,
+        action: &AgreementAction,
     ) -> Result<Agreement, AgreementError> {
         let settings = self.agreement_settings(agreement.creditor);
-        let moved = transition(agreement, step, &settings, self.today)?;
+        let moved = transition(agreement, action, &settings, self.today)?;
         let claims = self
             .adapters
             .store

@@ -1,11 +1,11 @@
-//! What operators do to agreements: confirm a proposal, break, cancel.
+//! Operators' commands on agreements: confirm a proposal, break, cancel.
 
 use super::AgreementError;
 use super::book::MAX_CONFLICTS;
 use super::save::claims_of;
 use crate::agreement::{
-    Agreement, AgreementKind, AgreementState, StateName, Step, check_held, check_integrated,
-    indexer_base, transition,
+    Agreement, AgreementAction, AgreementKind, AgreementState, StateName, check_held,
+    check_integrated, indexer_base, transition,
 };
 use crate::flow::Session;
 use crate::ids::AgreementId;
@@ -16,8 +16,8 @@ use crate::store::StoreError;
 const MAX_REASON: usize = 500;
 
 impl Session {
-    /// Confirms a proposal: from then on it holds its installments, and an integrated one is made in Sienge (see [`Session::save_agreement`]). Confirming
-    /// again answers the agreement as it stands.
+    /// Confirms a proposal: from then on it claims its installments, and an integrated one is made in Sienge (see [`Session::save_agreement`]). Confirming
+    /// again returns the agreement as it is.
     pub async fn confirm_agreement(&self, id: &AgreementId) -> Result<Agreement, AgreementError> {
         for _ in 0..MAX_CONFLICTS {
             let agreement = self.agreement(id).await?;
@@ -37,12 +37,12 @@ impl Session {
                 .remake
                 .as_ref()
                 .map(|remake| indexer_base(bases, remake.indexer, self.today));
-            let step = Step::Confirm {
+            let action = AgreementAction::Confirm {
                 sent_at: self.now(),
                 base_date,
             };
             let settings = self.agreements.agreement_settings(agreement.creditor);
-            let confirmed = transition(&agreement, &step, &settings, self.today)?;
+            let confirmed = transition(&agreement, &action, &settings, self.today)?;
             let bills = self.agreements.bills_of(agreement.bills()).await?;
             check_held(&agreement, &bills)?;
             if agreement.kind == AgreementKind::Integrated {
@@ -61,7 +61,7 @@ impl Session {
         Err(StoreError::Conflict.into())
     }
 
-    /// Breaks a non-integrated agreement (or a proposal, where the creditor allows it). Breaking again answers the broken one.
+    /// Breaks a non-integrated agreement (or a proposal, where the creditor allows it). Breaking again returns the broken one.
     pub async fn break_agreement(
         &self,
         id: &AgreementId,
@@ -71,11 +71,11 @@ impl Session {
             reason: said(reason)?,
         };
         self.agreements
-            .command(id, &Step::Break { how }, StateName::Broken)
+            .command(id, &AgreementAction::Break { how }, StateName::Broken)
             .await
     }
 
-    /// Cancels a proposal, or a non-integrated agreement without payments. Cancelling again answers the cancelled one.
+    /// Cancels a proposal, or a non-integrated agreement without payments. Cancelling again returns the cancelled one.
     pub async fn cancel_agreement(
         &self,
         id: &AgreementId,
@@ -83,7 +83,11 @@ impl Session {
     ) -> Result<Agreement, AgreementError> {
         let reason = said(reason)?;
         self.agreements
-            .command(id, &Step::Cancel { reason }, StateName::Cancelled)
+            .command(
+                id,
+                &AgreementAction::Cancel { reason },
+                StateName::Cancelled,
+            )
             .await
     }
 }

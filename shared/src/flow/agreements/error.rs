@@ -1,4 +1,4 @@
-//! Why an agreement is not saved or moved.
+//! Why an agreement is not saved or changed.
 
 use crate::agreement::{DraftError, NotAllowed};
 use crate::calendar::{Date, brazilian};
@@ -7,26 +7,26 @@ use crate::ids::{AgreementId, CreditorId};
 use crate::sienge::SiengeError;
 use crate::store::StoreError;
 
-/// Why nothing was done to an agreement: the rule that was broken, and the values that broke it. The texts are Portuguese and say what is right.
+/// Why an agreement was not changed: the rule that was broken, and the values that broke it. The texts are Portuguese and show what is right.
 #[derive(Debug, thiserror::Error)]
 pub enum AgreementError {
     /// There is no such agreement.
     #[error("acordo {0} não encontrado")]
     Unknown(AgreementId),
-    /// Another request made the agreement of this id.
+    /// Another request made the agreement with this id.
     #[error("o acordo {0} já foi salvo por outro pedido")]
     OtherRequest(AgreementId),
-    /// The creditor is not the tenant's.
+    /// The creditor does not belong to the tenant.
     #[error("credor {0} não cadastrado nesta assessoria")]
     UnknownCreditor(CreditorId),
-    /// What is asked for, or what is there now, does not make an agreement.
+    /// The request, or the present state, does not allow an agreement.
     #[error(transparent)]
     Draft(#[from] DraftError),
-    /// Sienge does not tell the indexer of the installments.
+    /// Sienge does not return the indexer of the installments.
     #[error(
         "o Sienge não informou o indexador do contrato; tente de novo ou salve um acordo não integrado"
     )]
-    IndexerNotTold,
+    IndexerMissing,
     /// The installments have more than one indexer.
     #[error(
         "as parcelas têm indexadores diferentes no Sienge; selecione parcelas de um só indexador"
@@ -67,7 +67,7 @@ impl From<SiengeError> for AgreementError {
 }
 
 impl AgreementError {
-    /// Whether somebody else wrote meanwhile.
+    /// Whether somebody else wrote in between.
     pub(super) const fn is_conflict(&self) -> bool {
         matches!(self, Self::Flow(FlowError::Store(StoreError::Conflict)))
     }

@@ -1,7 +1,7 @@
-//! Agreements: saved, confirmed, broken, cancelled, made in Sienge and watched.
+//! Agreements: saving, confirming, breaking, cancelling, making them in Sienge, and watching them.
 //!
-//! Every step is [`transition`] over the agreement as stored, written with its claims and events in one transaction that is conditional on what was
-//! read; so each may be repeated, and of two at once one begins again. `docs/agreements.md` says what happens when a process dies between two of
+//! Every step is a [`transition`] of the stored agreement, written with its claims and events in one transaction that is conditional on what was
+//! read. So each step may be repeated, and of two concurrent ones, one starts over. `docs/agreements.md` says what happens when a process dies between two of
 //! them.
 
 mod book;

@@ -1,4 +1,4 @@
-//! Watching agreements: after every look at one of their bills, and by the sweep when something is due.
+//! Watching agreements: after every read of one of their bills, and by the sweep when something is due.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::portfolio::Scope;
 use crate::store::{CritiqueNote, DueAgreement};
 use crate::sync::{SyncOutcome, whole};
 
-/// Agreements seen to in one sweep.
+/// Agreements processed in one sweep.
 const AT_ONCE: usize = 1_000;
-/// An agreement is begun only with this much time left.
+/// An agreement is started only with this much time left.
 const ONE: Duration = Duration::from_secs(20);
-/// A tenant's least time: [`ONE`], and what a session keeps back to close.
+/// A tenant's minimum time: [`ONE`], plus what a session reserves for closing.
 const LEAST: Duration = Duration::from_secs(30);
 
 impl Session {
-    /// Breaks an agreement whose term passed by what is held, unless Sienge knows of a payment on any of its bills: a webhook may be late, and a break is
-    /// final. What cannot be looked at leaves the agreement as it is.
+    /// Breaks an agreement whose term has lapsed in our data, unless Sienge shows a payment on any of its bills: a webhook may be late, and a break is
+    /// final. If a bill cannot be read, the agreement stays as it is.
     async fn lapse(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
         let bills = agreement.bills();
         let reads = whole(&bills);
@@ -40,7 +40,7 @@ impl Session {
             .into());
         }
         for bill in bills {
-            // What the look told of it, and what an earlier one left undone.
+            // What this read showed, and what an earlier one left undone.
             let held = self.agreements.whole_bill(bill).await?;
             self.agreements
                 .review_one(&agreement.id, bill, &held)
@@ -48,12 +48,12 @@ impl Session {
         }
         let agreement = self.agreement(&agreement.id).await?;
         match self.agreements.lapse_of(&agreement).await? {
-            Some(step) => self.agreements.take(&agreement, &step).await,
+            Some(action) => self.agreements.take(&agreement, &action).await,
             None => Ok(agreement),
         }
     }
 
-    /// Sees to an agreement that something is due of.
+    /// Processes an agreement for which something is due.
     async fn process_due(&self, id: &AgreementId) -> Result<(), AgreementError> {
         let Some(mut agreement) = self.adapters.store.agreement(&self.tenant, id).await? else {
             return Ok(());
@@ -81,7 +81,7 @@ impl Session {
             ));
         }
         if !critiques.is_empty() {
-            // Told day by day: nothing else is heard of an agreement that waits.
+            // Criticised every day: nothing else reports a waiting agreement.
             let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
             let (store, creditor) = (&self.adapters.store, Some(agreement.creditor));
             store
@@ -109,8 +109,8 @@ impl Session {
     }
 }
 
-/// Agreements that something is due of: intentions without a known end, proposals past their day, and once a day everything being paid.
-/// Answers how many were seen to, by tenant.
+/// Processes due agreements: intentions without a known outcome, proposals past their last day, and once a day everything being paid.
+/// Returns how many were processed, by tenant.
 pub async fn sweep(
     adapters: &Adapters,
     now: Timestamp,
@@ -123,8 +123,8 @@ pub async fn sweep(
     let mut tended = BTreeMap::new();
     let tenants = due.len();
     for (place, (tenant, ids)) in due.into_iter().enumerate() {
-        // Each tenant has an equal share of the time that is left, and at least one agreement. The session ends with it: one whose Sienge does not
-        // answer would wait until nothing is left for the others.
+        // Each tenant gets an equal share of the time left, and at least one agreement. Its session ends with the share: a Sienge that does not
+        // answer would leave nothing for the others.
         let begun = Instant::now();
         let share = deadline.saturating_duration_since(begun)
             / u32::try_from(tenants - place).unwrap_or(u32::MAX);
@@ -132,7 +132,7 @@ pub async fn sweep(
         let session = match Session::open(adapters, &tenant, false, end).await {
             Ok(session) => session,
             Err(error) => {
-                tracing::error!(%tenant, %error, agreements = ids.len(), "agreements of a tenant not seen to; put off");
+                tracing::error!(%tenant, %error, agreements = ids.len(), "agreements of a tenant not processed; put off");
                 let wait = if error.is_lasting() { DAILY } else { HOURLY };
                 for id in ids {
                     put_off(adapters, &tenant, id, now, wait).await;
@@ -148,7 +148,7 @@ pub async fn sweep(
             match session.process_due(&id).await {
                 Ok(()) => count += 1,
                 Err(error) => {
-                    tracing::error!(%tenant, agreement = %id, %error, "agreement not seen to; put off");
+                    tracing::error!(%tenant, agreement = %id, %error, "agreement not processed; put off");
                     put_off(adapters, &tenant, id, now, HOURLY).await;
                 }
             }
@@ -159,7 +159,7 @@ pub async fn sweep(
     Ok(tended)
 }
 
-/// An agreement that cannot be seen to must not keep the others waiting: the oldest come first.
+/// Puts off an agreement that cannot be processed, so that it does not block the others: the oldest come first.
 async fn put_off(
     adapters: &Adapters,
     tenant: &TenantId,

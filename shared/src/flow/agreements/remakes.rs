@@ -1,19 +1,19 @@
 //! Whether Sienge has the remake of an agreement.
 
 use super::book::Agreements;
-use crate::agreement::{Agreement, Step};
+use crate::agreement::{Agreement, AgreementAction};
 use crate::ids::InstallmentId;
 use crate::sienge::{RemadeFilter, RemadeInstallments, SiengeError};
 
 impl Agreements {
-    pub(super) async fn found(&self, agreement: &Agreement) -> Option<Step> {
+    pub(super) async fn found(&self, agreement: &Agreement) -> Option<AgreementAction> {
         let found = self.find_remake(agreement).await;
         let found =
             found.inspect_err(|error| tracing::warn!(tenant = %self.tenant, agreement = %agreement.id, %error, "remake not looked up"));
         found
             .ok()
             .flatten()
-            .map(|generated| Step::ErpDone { generated })
+            .map(|generated| AgreementAction::ErpDone { generated })
     }
 
     /// What the agreement's remake generated, if Sienge has it.
@@ -36,8 +36,8 @@ impl Agreements {
     }
 }
 
-/// Whether a remake is the agreement's: its bill, its day, and all its installments and no other. One of the same installments on the same day can be
-/// no second one, for nothing of them is open after the first.
+/// Whether a remake is the agreement's: its bill, its day, and exactly its installments. There cannot be a second one of the same installments on the
+/// same day, because none of them is open after the first.
 fn is_of(row: &RemadeInstallments, agreement: &Agreement) -> bool {
     let Some(remake) = &agreement.remake else {
         return false;

@@ -1,18 +1,18 @@
-//! What a bill as held means for its agreements.
+//! What the state of a bill means for its agreements.
 
 use super::AgreementError;
 use super::book::Agreements;
-use crate::agreement::{Agreement, StateName, Step, holds_remake, review};
+use crate::agreement::{Agreement, AgreementAction, StateName, holds_remake, review};
 use crate::flow::FlowError;
 use crate::ids::{AgreementId, BillId};
 use crate::portfolio::{Breaking, Change, HeldBill};
 
-/// Steps that one look can call for, conflicts included: the payments of 180 rows, settlement, a break.
+/// Most actions that one read can call for, including conflicts: the payments of 180 rows, settlement, a break.
 const MAX_STEPS: usize = 20;
 
 impl Agreements {
-    /// Reviews the agreements that hold installments of a bill which was just made equal to Sienge. True when one broke of which installments are
-    /// still collected, because not the whole bill was read: a whole look returns them.
+    /// Reviews the agreements that claim installments of a bill which was just made equal to Sienge. True when one broke and its installments are
+    /// still collected, because not the whole bill was read: a read of the whole bill returns them.
     pub(in crate::flow) async fn review_bill(
         &self,
         bill: BillId,
@@ -31,7 +31,7 @@ impl Agreements {
         Ok(left_behind)
     }
 
-    /// Takes every step that the bill as held calls for; answers as [`Agreements::review_bill`].
+    /// Applies every action that the bill calls for; returns the same as [`Agreements::review_bill`].
     pub(super) async fn review_one(
         &self,
         id: &AgreementId,
@@ -44,28 +44,28 @@ impl Agreements {
                 return Ok(false);
             };
             let now = fresh.as_ref().unwrap_or(held);
-            // A lapse is no news of a look: only the sweep finds it, after it asked Sienge.
-            let step = self
+            // A lapse does not follow from a read: only the sweep declares it, after asking Sienge.
+            let action = self
                 .next_step(&agreement, bill, now)
-                .filter(|step| !is_lapse(step));
-            let Some(step) = step else {
+                .filter(|action| !is_lapse(action));
+            let Some(action) = action else {
                 return Ok(
                     agreement.state.name() == StateName::Broken && holds_remake(&agreement, now)
                 );
             };
             if fresh.is_none() {
-                // Somebody may have looked at the bill since; a step is taken on what is held now.
+                // The bill may have been read again since; the action applies to the present state.
                 fresh = Some(self.adapters.store.load_bill(&self.tenant, bill).await?);
                 continue;
             }
-            let gone = Step::Break {
+            let gone = AgreementAction::Break {
                 how: Breaking::ErpGone,
             };
-            if step == gone && self.find_remake(&agreement).await?.is_some() {
-                // Sienge has it; the next look shows it.
+            if action == gone && self.find_remake(&agreement).await?.is_some() {
+                // Sienge has it; the next read shows it.
                 return Ok(false);
             }
-            match self.take(&agreement, &step).await {
+            match self.take(&agreement, &action).await {
                 Ok(after) => {
                     let state = after.state.name().as_str();
                     tracing::info!(tenant = %self.tenant, agreement = %id, %bill, state, "agreement reviewed");
@@ -77,7 +77,12 @@ impl Agreements {
         Ok(false)
     }
 
-    fn next_step(&self, agreement: &Agreement, bill: BillId, held: &HeldBill) -> Option<Step> {
+    fn next_step(
+        &self,
+        agreement: &Agreement,
+        bill: BillId,
+        held: &HeldBill,
+    ) -> Option<AgreementAction> {
         let settings = self.agreement_settings(agreement.creditor);
         let classes = &self.settings.settlement_classes;
         review(
@@ -91,32 +96,32 @@ impl Agreements {
         )
     }
 
-    /// The break that a passed term calls for, when its bills as held call for nothing else.
+    /// The break that a lapsed term calls for, when the bills call for nothing else.
     pub(super) async fn lapse_of(
         &self,
         agreement: &Agreement,
-    ) -> Result<Option<Step>, AgreementError> {
+    ) -> Result<Option<AgreementAction>, AgreementError> {
         let bills = self.bills_of(agreement.bills()).await?;
         let settled = bills.values().all(|held| held.pending_events.is_empty());
-        let mut steps = bills
+        let mut actions = bills
             .iter()
             .map(|(bill, held)| self.next_step(agreement, *bill, held));
-        let lapse = steps.next().flatten().filter(is_lapse);
-        Ok(lapse.filter(|lapse| settled && steps.all(|step| step.as_ref() == Some(lapse))))
+        let lapse = actions.next().flatten().filter(is_lapse);
+        Ok(lapse.filter(|lapse| settled && actions.all(|action| action.as_ref() == Some(lapse))))
     }
 }
 
-/// Whether a term passed, by what is held.
-const fn is_lapse(step: &Step) -> bool {
+/// Whether it is a lapsed term, by our data.
+const fn is_lapse(action: &AgreementAction) -> bool {
     matches!(
-        step,
-        Step::Break {
+        action,
+        AgreementAction::Break {
             how: Breaking::Lapsed { .. }
         }
     )
 }
 
-/// A review is no command: what the agreement does not allow is no answer to anybody.
+/// A review is not a command: nobody waits for a refusal.
 fn only_flow(error: AgreementError) -> FlowError {
     match error {
         AgreementError::Flow(error) => error,

@@ -1,4 +1,4 @@
-//! Saving: a proposal or an agreement, once for each id.
+//! Saving a proposal or an agreement, once per id.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use crate::portfolio::{Claims, HeldBill};
 use crate::store::StoreError;
 
 impl Session {
-    /// What an earlier request made under an id; an error when that was not this request. The one rule of what is a repetition, for as long as
-    /// agreements are kept. Asks nothing but the database: the installments of the first attempt may be paid or remade by now.
+    /// The agreement that an earlier request saved under an id; an error when that request was a different one. This is the only rule for
+    /// repetitions, as long as agreements are kept. It reads only the database: the installments of the first attempt may be paid or remade by now.
     pub async fn saved_before(
         adapters: &Adapters,
         tenant: &TenantId,
@@ -29,11 +29,11 @@ impl Session {
         }
     }
 
-    /// Saves an agreement or a proposal and answers it as it stands then. Saving the same id with the same content again answers the stored one; with
+    /// Saves an agreement or a proposal and returns it. Saving the same id with the same content again returns the stored one; with
     /// other content it is refused.
     ///
-    /// An integrated agreement comes back active when Sienge confirmed, cancelled (with Sienge's reason) when it refused, and awaiting the ERP
-    /// when the answer was unclear: then the payments sweep finds out. It never is remade twice.
+    /// An integrated agreement is active when Sienge confirmed, cancelled (with Sienge's reason) when it refused, and awaiting the ERP
+    /// when the answer was unclear: then the payments sweep finds out. It is never remade twice.
     pub async fn save_agreement(&self, mut new: NewAgreement) -> Result<Agreement, AgreementError> {
         if let Some(stored) = self.saved(&new).await? {
             return Ok(stored);
@@ -63,7 +63,7 @@ impl Session {
                     tracing::info!(tenant = %self.tenant, agreement = %new.id, state = saved.agreement.state.name().as_str(), "agreement saved");
                     return self.go_on(saved.agreement).await;
                 }
-                // Another one of the same id, or of one of the same bills.
+                // Another one with the same id, or on one of the same bills.
                 Err(StoreError::Conflict) => {
                     if let Some(stored) = self.saved(&new).await? {
                         return Ok(stored);
@@ -79,7 +79,7 @@ impl Session {
         Self::saved_before(&self.adapters, &self.tenant, &new.id, &new.content).await
     }
 
-    /// Asks the ERP, where the stored intention says so.
+    /// Requests the remake, where the stored intention says so.
     pub(super) async fn go_on(&self, agreement: Agreement) -> Result<Agreement, AgreementError> {
         if matches!(agreement.state, AgreementState::AwaitingErp { .. }) {
             self.ask_erp(agreement).await
@@ -119,7 +119,7 @@ impl Session {
         }
         match (indexers.pop_first(), indexers.is_empty()) {
             (Some(indexer), true) => Ok(indexer),
-            (None, _) => Err(AgreementError::IndexerNotTold),
+            (None, _) => Err(AgreementError::IndexerMissing),
             (Some(_), false) => Err(AgreementError::SeveralIndexers),
         }
     }

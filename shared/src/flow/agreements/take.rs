@@ -1,10 +1,10 @@
-//! A step is taken, and what a break entails.
+//! Applying actions, and the consequences of a break.
 
 use std::collections::BTreeSet;
 
 use super::AgreementError;
 use super::book::{Agreements, MAX_CONFLICTS};
-use crate::agreement::{Agreement, AgreementKind, AgreementState, StateName, Step};
+use crate::agreement::{Agreement, AgreementAction, AgreementKind, AgreementState, StateName};
 use crate::flow::outbox::publish;
 use crate::ids::{AgreementId, InstallmentId};
 use crate::portfolio::{ReturnReason, return_installments};
@@ -14,7 +14,7 @@ impl Agreements {
     pub(super) async fn command(
         &self,
         id: &AgreementId,
-        step: &Step,
+        action: &AgreementAction,
         target: StateName,
     ) -> Result<Agreement, AgreementError> {
         for _ in 0..MAX_CONFLICTS {
@@ -22,7 +22,7 @@ impl Agreements {
             if agreement.state.name() == target {
                 return Ok(agreement);
             }
-            match self.take(&agreement, step).await {
+            match self.take(&agreement, action).await {
                 Err(error) if error.is_conflict() => {}
                 other => return other,
             }
@@ -30,22 +30,22 @@ impl Agreements {
         Err(StoreError::Conflict.into())
     }
 
-    /// Takes a step; after a break, the originals are returned where the creditor wants that. What fails or dies after the break is done by the sweep.
+    /// Applies an action; after a break, the originals are returned where the creditor wants that. If that fails after the break, the sweep does it.
     pub(super) async fn take(
         &self,
         agreement: &Agreement,
-        step: &Step,
+        action: &AgreementAction,
     ) -> Result<Agreement, AgreementError> {
-        let after = self.step_from(agreement, step).await?;
+        let after = self.apply_action(agreement, action).await?;
         if self.returns_originals(&after)
             && let Err(error) = self.return_originals(&after).await
         {
-            tracing::warn!(tenant = %self.tenant, agreement = %after.id, %error, "originals of a broken agreement not returned; the payments sweep does");
+            tracing::warn!(tenant = %self.tenant, agreement = %after.id, %error, "originals of a broken agreement not returned; the payments sweep will return them");
         }
         Ok(after)
     }
 
-    /// Whether the originals of an agreement go back to the creditor: it was in collection, and is broken.
+    /// Whether the originals of an agreement go back to the creditor: it was in collection and is broken.
     pub(super) fn returns_originals(&self, agreement: &Agreement) -> bool {
         matches!(agreement.state, AgreementState::Broken { .. })
             && agreement.kind == AgreementKind::NonIntegrated
@@ -55,7 +55,7 @@ impl Agreements {
                 .return_originals_on_break
     }
 
-    /// Returns what is open of a broken agreement's originals and in no other agreement; then nothing is due of it any more.
+    /// Returns a broken agreement's open originals, except those in another agreement; then nothing is due for it.
     pub(super) async fn return_originals(
         &self,
         agreement: &Agreement,

@@ -1,4 +1,4 @@
-//! The e-mail that brings a boleto: what the caller may say, and what is said otherwise. Pure.
+//! The e-mail with a boleto: what the caller may set, and the default texts. Pure.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ const TITLE_CHARACTERS: usize = 150;
 const BODY_CHARACTERS: usize = 5_000;
 const LABEL_CHARACTERS: usize = 30;
 
-/// An e-mail that is asked for. Printing it for debugging shows nothing of it.
+/// A requested e-mail. `Debug` shows none of it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct BoletoEmail {
     /// One address.
     pub to: String,
-    /// Subject; one of ours when none is given.
+    /// Subject; a default when none is given.
     pub title: Option<String>,
-    /// Text; one of ours when none is given. Sienge adds the boleto.
+    /// Text; a default when none is given. Sienge adds the boleto.
     pub body: Option<String>,
 }
 
@@ -67,7 +67,7 @@ impl BoletoEmail {
     }
 }
 
-/// The text without the blanks around it, if it has characters and no more of them, all of which fit.
+/// The trimmed text, if it is not empty, not too long, and every character fits.
 fn text(given: &str, most: usize, fits: impl Fn(char) -> bool) -> Option<String> {
     let given = given.trim();
     let right = (1..=most).contains(&given.chars().count()) && given.chars().all(fits);

@@ -1,4 +1,4 @@
-//! Why a boleto could not be had: the rule that was broken, and the values that broke it.
+//! Why there is no boleto: the rule that was broken, and the values that broke it.
 
 use crate::calendar::{Date, brazilian as day};
 use crate::documents::{EXAMPLE_ADDRESS, InvalidBoleto};
@@ -8,7 +8,7 @@ use crate::portfolio::{Critique, ReturnReason};
 use crate::sienge::SiengeError;
 use crate::store::StoreError;
 
-/// Why a boleto could not be had. The texts are Portuguese, say what to do, and hold no personal data, no link and no line.
+/// Why there is no boleto. The texts are Portuguese, say what to do, and hold no personal data, no link and no line.
 #[derive(Debug, thiserror::Error)]
 pub enum BoletoError {
     /// This tenant does not hold the bill.
@@ -24,7 +24,7 @@ pub enum BoletoError {
         /// The installment.
         installment: InstallmentId,
     },
-    /// The installment is held, and Sienge does not have it any more.
+    /// The installment is held, but Sienge no longer has it.
     #[error(
         "O Sienge não tem mais a parcela {installment} do contrato {bill}: ela sai da carteira no próximo batimento"
     )]
@@ -34,7 +34,7 @@ pub enum BoletoError {
         /// The installment.
         installment: InstallmentId,
     },
-    /// Nothing is open on the installment.
+    /// The installment is not open.
     #[error(
         "A parcela {installment} do contrato {bill} não está em aberto ({} em {}): não há boleto a emitir",
         .motive.text(),
@@ -47,7 +47,7 @@ pub enum BoletoError {
         installment: InstallmentId,
         /// Why it left collection.
         motive: ReturnReason,
-        /// And when.
+        /// When it left.
         on: Date,
     },
     /// The installment has no charge registered with the bank, so there is no boleto.
@@ -60,10 +60,10 @@ pub enum BoletoError {
         bill: BillId,
         /// The installment.
         installment: InstallmentId,
-        /// The due date that was asked for, and that the installment has in Sienge by now.
+        /// The requested due date, which the installment already has in Sienge.
         new_due_on: Option<Date>,
     },
-    /// The bill is another customer's in Sienge by now.
+    /// In Sienge the bill already belongs to another customer.
     #[error(
         "{} Até lá nenhum boleto é entregue ao cliente anterior.",
         Critique::AssignmentWaitsForReconciliation { bill: *.0 }.text()
@@ -80,7 +80,7 @@ pub enum BoletoError {
         /// The installment's due date.
         due_on: Date,
     },
-    /// Sienge changes no due date of an installment that was paid in part.
+    /// Sienge does not change the due date of an installment paid in part.
     #[error(
         "O Sienge recusou o vencimento {} para a parcela {installment} do contrato {bill}: ele não muda o vencimento de parcelas com baixas",
         day(*.due_on)
@@ -90,41 +90,41 @@ pub enum BoletoError {
         bill: BillId,
         /// The installment.
         installment: InstallmentId,
-        /// The due date asked for.
+        /// The requested due date.
         due_on: Date,
     },
-    /// The due date asked for is before today.
+    /// The requested due date is before today.
     #[error("o novo vencimento não pode ser anterior a hoje, {}", day(*.today))]
     DueDatePassed {
-        /// The due date asked for.
+        /// The requested due date.
         due_on: Date,
         /// Today.
         today: Date,
     },
-    /// The due date asked for is no business day of the creditor's.
+    /// The requested due date is not a business day of the creditor.
     #[error("{} não é dia útil; o próximo é {}", day(*.due_on), day(*.next))]
     NotABusinessDay {
-        /// The due date asked for.
+        /// The requested due date.
         due_on: Date,
-        /// The next one that may be.
+        /// The next possible one.
         next: Date,
     },
-    /// What the e-mail is to be sent to is no address.
+    /// The e-mail's recipient is not an address.
     #[error("informe um endereço de e-mail, e só um, por exemplo \"{EXAMPLE_ADDRESS}\"")]
     NotAnAddress,
-    /// The subject can't be that of an e-mail.
+    /// The subject is not valid.
     #[error("{}", unfit(*.most))]
     TitleUnfit {
         /// How many characters it may have.
         most: usize,
     },
-    /// The text can't be that of an e-mail.
+    /// The text is not valid.
     #[error("{}", unfit(*.most))]
     BodyUnfit {
         /// How many characters it may have.
         most: usize,
     },
-    /// Sienge answered a boleto that cannot be one; nothing of it is passed on.
+    /// Sienge returned an invalid boleto; nothing of it is passed on.
     #[error(
         "O boleto que o Sienge respondeu para a parcela {installment} do contrato {bill} não é válido e não foi repassado: {}. Confira a parcela no Sienge e gere o boleto de novo",
         fault_of_line(.fault.as_ref())
@@ -134,31 +134,31 @@ pub enum BoletoError {
         bill: BillId,
         /// The installment.
         installment: InstallmentId,
-        /// What is wrong with the digitable line; none when there was no line.
+        /// What is wrong with the digitable line; none when it is missing.
         fault: Option<InvalidBoleto>,
     },
-    /// Sienge was asked to send the e-mail and did not say whether it did.
+    /// Sienge was asked to send the e-mail, and the answer is unclear.
     #[error(
         "O Sienge não confirmou o envio, e o e-mail pode ter sido enviado: confirme com o devedor antes de enviar de novo. {0}"
     )]
     EmailUnclear(SiengeError),
-    /// Sienge was asked for the due date and did not say whether it changed it.
+    /// Sienge was asked to change the due date, and the answer is unclear.
     #[error(
         "O Sienge não confirmou o novo vencimento, que pode ter sido gravado: repita o pedido, que confere no Sienge antes de pedir de novo. {0}"
     )]
     DueDateUnclear(SiengeError),
-    /// The due date was changed, and the boleto could not be read.
+    /// The due date was changed, but the boleto could not be read.
     #[error("A parcela já vence em {} no Sienge, mas o boleto não pôde ser lido: repita o pedido. {error}", day(*.due_on))]
     ChangedAndUnread {
-        /// The due date that the installment has in Sienge by now.
+        /// The due date that the installment has in Sienge now.
         due_on: Date,
-        /// What kept it from being read.
+        /// Why it could not be read.
         error: SiengeError,
     },
     /// Sienge gave no usable answer; nothing was changed there.
     #[error("O Sienge não atendeu ao pedido do boleto. {0}")]
     Sienge(SiengeError),
-    /// Something of our own failed.
+    /// An error of our own.
     #[error(transparent)]
     Internal(FlowError),
 }

@@ -1,7 +1,7 @@
 //! Second copies of boletos (segunda via): the link and the line, by e-mail, and with a new due date where the creditor allows it.
 //!
-//! The boletos are Sienge's; we read them and check what we pass on. Nothing of a boleto is stored. Asking again is always right: a
-//! new due date is compared with what Sienge says before it is asked for, so a repeat after a crash does not void the boleto that was
+//! The boletos are Sienge's; we read them and check what we pass on. Nothing of a boleto is stored. Repeating a request is always safe: a
+//! new due date is compared with Sienge's before it is requested, so a repeat after a crash does not void the boleto that was
 //! registered in between.
 
 mod email;
@@ -25,7 +25,7 @@ use crate::settings::CreditorSettings;
 use crate::sienge::{Client, DueDateChange, Priority, SiengeError, SlipAnswer};
 use crate::sync::Reading;
 
-/// What a boleto is asked for.
+/// The installment whose boleto is requested.
 struct Subject<'a> {
     installment: Installment,
     creditor: &'a CreditorSettings,
@@ -33,10 +33,10 @@ struct Subject<'a> {
 
 /// The boleto of an open installment that we hold.
 ///
-/// `new_due_on` asks for another due date first: refused unless the creditor allows it ("Bloquear novo vencimento ao gerar segunda via do
-/// boleto original" = Não), for days before today and for days that are no business day of the creditor's calendar. The due date that
-/// the installment has already asks for nothing. Sienge makes the old boleto void, so until the new one is registered the answer is
-/// [`BoletoError::NoRegisteredCharge`], and the same call later gives the boleto.
+/// `new_due_on` changes the due date first: refused unless the creditor allows it ("Bloquear novo vencimento ao gerar segunda via do
+/// boleto original" = Não), for days before today and for days that are not business days of the creditor's calendar. The installment's
+/// present due date changes nothing. Sienge voids the old boleto, so until the new one is registered the answer is
+/// [`BoletoError::NoRegisteredCharge`], and the same call later returns the boleto.
 pub async fn second_copy(
     session: &Session,
     bill: BillId,
@@ -59,7 +59,7 @@ pub async fn second_copy(
     Ok(copy)
 }
 
-/// Has Sienge send the boleto of an open installment that we hold by e-mail. Never repeated by itself: see [`BoletoError::Unclear`].
+/// Has Sienge send the boleto of an open installment that we hold by e-mail. Never repeated automatically: see [`BoletoError::Unclear`].
 pub async fn email(
     session: &Session,
     bill: BillId,
@@ -83,12 +83,12 @@ pub async fn email(
     }
 }
 
-/// A person waits for every one of these calls.
+/// A client with interactive priority: a person waits for these calls.
 fn interactive(session: &Session) -> Client {
     session.sienge.clone().with_priority(Priority::Interactive)
 }
 
-/// The installment, if it is this tenant's and open, and its customer is still the bill's.
+/// The installment, if it belongs to this tenant, is open, and its customer is still the bill's.
 async fn subject(
     session: &Session,
     bill: BillId,
@@ -136,14 +136,14 @@ fn open_installment(
     }
 }
 
-/// Sees that the installment has the due date in Sienge, asking for it only when Sienge says another one now.
+/// Ensures that the installment has the due date in Sienge, requesting it only when Sienge has another one.
 async fn with_due_date<'a>(
     session: &'a Session,
     sienge: &Client,
     subject: Subject<'a>,
     due_on: Date,
 ) -> Result<Subject<'a>, BoletoError> {
-    // What is refused anyway costs no call.
+    // Refuse without a call where possible.
     must_change(&subject, due_on, session.today)?;
     let (bill, id) = (subject.installment.contract.bill, subject.installment.id);
     let subject = as_sienge_says(session, sienge, bill, id).await?;
@@ -166,7 +166,7 @@ async fn with_due_date<'a>(
     }
 }
 
-/// Whether the due date is another one than the installment's; refused where another one may not be asked for. Pure.
+/// Whether the due date differs from the installment's; an error where a change is not allowed. Pure.
 fn must_change(subject: &Subject<'_>, due_on: Date, today: Date) -> Result<bool, BoletoError> {
     let (now, creditor) = (subject.installment.due_on, subject.creditor);
     let calendar = &creditor.calculation.holidays;
@@ -202,16 +202,16 @@ async fn as_sienge_says<'a>(
         .await?;
     let mut view = Reading::begin(Scope::Sync, session.now()).knowing(bill, held.version);
     let seen = sienge.observe_by_rest(bill).await?;
-    let told = told_of(&seen, installment);
-    // Should the commit fail, the next webhook or load does it; the boleto does not wait for it.
+    let seen_values = due_and_balance(&seen, installment);
+    // If the commit fails, the next webhook or load repeats it; the boleto does not wait for it.
     session.sync.sync_seen(&mut view, vec![seen]).await?;
     let mut subject = subject(session, bill, installment).await?;
     (subject.installment.due_on, subject.installment.balance) =
-        told.ok_or_else(|| gone(bill, installment))?;
+        seen_values.ok_or_else(|| gone(bill, installment))?;
     Ok(subject)
 }
 
-fn told_of(seen: &Observation, installment: InstallmentId) -> Option<(Date, Cents)> {
+fn due_and_balance(seen: &Observation, installment: InstallmentId) -> Option<(Date, Cents)> {
     let row = seen.installments.iter().find(|row| row.id == installment)?;
     Some((row.due_on, row.balance))
 }
@@ -224,7 +224,7 @@ fn no_charge(bill: BillId, installment: InstallmentId, new_due_on: Option<Date>)
     }
 }
 
-/// Sienge could not be read; whoever asked for another due date is told that it is there.
+/// Sienge could not be read; when a new due date was requested, the error says that it was set.
 fn unread(error: SiengeError, new_due_on: Option<Date>) -> BoletoError {
     match new_due_on {
         None => error.into(),
@@ -236,7 +236,7 @@ fn gone(bill: BillId, installment: InstallmentId) -> BoletoError {
     BoletoError::GoneInSienge { bill, installment }
 }
 
-/// Whether Sienge may have done what it was asked for, although it did not say so.
+/// Whether Sienge may have carried the request out although it did not confirm it.
 fn may_have_happened(error: &SiengeError) -> bool {
     matches!(
         error,
@@ -250,11 +250,11 @@ fn may_have_happened(error: &SiengeError) -> bool {
     )
 }
 
-/// Notes on the contract's timeline that a boleto went out. The caller gets it whatever becomes of the note.
+/// Notes on the contract's timeline that a boleto was handed out. The caller gets it even if the note fails.
 async fn note(session: &Session, installment: &Installment, kind: EventKind) {
     let now = session.now();
     let event = TimelineEvent {
-        // Each time is an event of its own.
+        // Every time is a separate event.
         id: format!("boleto-{}-{}", installment.id, now.as_millisecond()),
         contract: installment.contract.clone(),
         on: session.today,

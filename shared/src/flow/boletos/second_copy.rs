@@ -1,4 +1,4 @@
-//! What a second copy says: Sienge's answer, checked against the installment. Pure.
+//! The content of a second copy: Sienge's answer, checked against the installment. Pure.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ use crate::money::Cents;
 use crate::portfolio::Installment;
 use crate::sienge::{PaymentSlip, Personal};
 
-/// How long Sienge lets the link live.
+/// How long Sienge's link is valid.
 pub const LINK_LIFE_SECONDS: u32 = 300;
 
-/// A boleto to hand to the debtor. Printing it for debugging shows neither the link nor the line.
+/// A boleto to hand to the debtor. `Debug` shows neither the link nor the line.
 #[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecondCopy {
@@ -24,7 +24,7 @@ pub struct SecondCopy {
     pub bill: BillId,
     /// The installment.
     pub installment: InstallmentId,
-    /// The boleto as a PDF; a secret while it lives. None when Sienge gave no usable link.
+    /// The boleto as a PDF; a secret while it is valid. None when Sienge returned no usable link.
     pub url: Option<String>,
     /// [`LINK_LIFE_SECONDS`], counted from Sienge's answer.
     pub expires_in_seconds: u32,
@@ -36,13 +36,13 @@ pub struct SecondCopy {
     pub barcode: String,
     /// The bank's number, three digits.
     pub bank: String,
-    /// What is to be paid, in reais: the boleto's value, or the installment's balance when the boleto leaves it open.
+    /// Amount to pay, in reais: the boleto's value, or the installment's balance when the boleto leaves it open.
     pub amount: Cents,
-    /// When it is to be paid: the boleto's due date, or the installment's when the boleto has none.
+    /// Due date: the boleto's, or the installment's when the boleto has none.
     pub due_on: Date,
     /// One SMS with creditor, installment, due date, amount and line.
     pub sms_text: String,
-    /// What an operator should look at before sending it.
+    /// What an operator should check before sending it.
     pub warnings: Vec<String>,
 }
 
@@ -57,8 +57,8 @@ impl fmt::Debug for SecondCopy {
 }
 
 impl SecondCopy {
-    /// Checks Sienge's answer. A line whose check digits are wrong is an error, for paying it would pay somebody else or nobody; a value
-    /// or due date other than the installment's is a warning, for the bank's boleto may carry charges or another date.
+    /// Checks Sienge's answer. A line with wrong check digits is an error, because paying it would pay somebody else or nobody; a value
+    /// or due date other than the installment's is a warning, because the bank's boleto may include charges or another date.
     pub(super) fn of(
         slip: &PaymentSlip,
         held: &Installment,

@@ -1,4 +1,4 @@
-//! The fields of an event, read as those of a form.
+//! The fields of an event, read like those of a form.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use super::super::Refusal;
 use super::form::{FIELDS, Form, is_refused};
 
-pub(super) struct Fields<'a> {
+pub(super) struct EventFields<'a> {
     pub(super) fields: &'a Map<String, Value>,
     pub(super) form: &'static Form,
 }
 
-impl Fields<'_> {
-    /// Every field belongs to the command; a flag that is `false` asks for no other one.
+impl EventFields<'_> {
+    /// Checks that every field belongs to the command; a flag set to `false` does not ask for another one.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         for (name, value) in self.fields {
             if self.form.fields.contains(&name.as_str()) || is_refused(name, value) {
@@ -57,7 +57,7 @@ impl Fields<'_> {
             .ok_or_else(|| self.form.refuse(format!("falta \"{name}\"")))
     }
 
-    /// Texts that name something are not empty.
+    /// A text that names something; it must not be empty.
     pub(super) fn name(&self, name: &str) -> Result<Option<String>, Refusal> {
         match self.read::<String>(name)? {
             Some(text) if text.trim().is_empty() => Err(self.wrong(name, "está vazio")),

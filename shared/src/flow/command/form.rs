@@ -1,4 +1,4 @@
-//! The commands of each function: what names them, which fields they take, and an event of each that is right.
+//! The commands of each function: what names them, which fields they take, and a valid event of each.
 
 use serde_json::{Map, Value};
 
@@ -29,13 +29,13 @@ impl Function {
         }
     }
 
-    /// The refusal of an event, with one that is right.
+    /// The refusal of an event, with a valid one.
     #[must_use]
     pub fn refuse(self, why: impl AsRef<str>) -> Refusal {
         self.general().refuse(why)
     }
 
-    /// The form of a run, or of a call: what an event that names no other command is measured by.
+    /// The form of a run or a call: the default for an event that names no other command.
     const fn general(self) -> &'static Form {
         match self {
             Self::Import => &IMPORT,
@@ -45,7 +45,7 @@ impl Function {
         }
     }
 
-    /// What an event asks for that names no command.
+    /// The command of an event that names none.
     const fn unnamed(self) -> &'static Form {
         match self {
             Self::Payments => &SWEEP,
@@ -66,7 +66,7 @@ impl From<TaskName> for Function {
 
 /// Which command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CommandKind {
     Run,
     Sweep,
     Redrive,
@@ -75,25 +75,25 @@ pub(super) enum Kind {
     Call,
 }
 
-/// A command's fields and an event of it that is right.
+/// A command's fields and a valid event of it.
 pub(super) struct Form {
-    pub(super) kind: Kind,
+    pub(super) kind: CommandKind,
     pub(super) fields: &'static [&'static str],
     pub(super) example: &'static str,
 }
 
 pub(super) const IMPORT: Form = Form {
-    kind: Kind::Run,
+    kind: CommandKind::Run,
     fields: &["tenant", "creditor", "from", "dryRun", "run", "task"],
     example: r#"{"tenant": "617", "creditor": 1, "from": "2026-11-01", "dryRun": true}"#,
 };
 pub(super) const RECONCILE: Form = Form {
-    kind: Kind::Run,
+    kind: CommandKind::Run,
     fields: &["tenant", "creditor", "dryRun", "confirm", "run", "task"],
     example: r#"{"tenant": "617", "creditor": 1, "dryRun": true}"#,
 };
 pub(super) const REDUNDANCY: Form = Form {
-    kind: Kind::Run,
+    kind: CommandKind::Run,
     fields: &[
         "redundancy",
         "tenant",
@@ -106,32 +106,32 @@ pub(super) const REDUNDANCY: Form = Form {
     example: r#"{"tenant": "617", "creditor": 1, "redundancy": true, "from": "2026-11-01", "dryRun": true}"#,
 };
 const SWEEP: Form = Form {
-    kind: Kind::Sweep,
+    kind: CommandKind::Sweep,
     fields: &[],
     example: r#"{}, para a varredura, que não tem campos; {"tenant": "617", "redundancy": true}, para a redundância"#,
 };
 pub(super) const REDRIVE: Form = Form {
-    kind: Kind::Redrive,
+    kind: CommandKind::Redrive,
     fields: &["redrive"],
     example: r#"{"redrive": true}"#,
 };
 pub(super) const REPROCESS: Form = Form {
-    kind: Kind::Reprocess,
+    kind: CommandKind::Reprocess,
     fields: &["webhook", "tenant", "dryRun"],
     example: r#"{"tenant": "617", "webhook": "0b0c6c1e-2f57-4c1a-9f0e-000000000001", "dryRun": true}"#,
 };
 pub(super) const ERASE: Form = Form {
-    kind: Kind::EraseCustomer,
+    kind: CommandKind::EraseCustomer,
     fields: &["eraseCustomer", "tenant", "dryRun"],
     example: r#"{"tenant": "617", "eraseCustomer": 300001, "dryRun": true}"#,
 };
 pub(super) const CALL: Form = Form {
-    kind: Kind::Call,
+    kind: CommandKind::Call,
     fields: &["tenant", "call", "body", "idempotencyKey"],
     example: r#"{"tenant": "617", "call": "POST /v1/quotes", "body": {"bills": [{"bill": 10001}]}}"#,
 };
 
-/// The commands that a field names, and whose they are.
+/// The commands that a field names, with their function.
 const NAMED: [(&str, Function, &Form); 5] = [
     ("redundancy", Function::Payments, &REDUNDANCY),
     ("redrive", Function::Payments, &REDRIVE),
@@ -158,10 +158,10 @@ pub(super) const FIELDS: [(&str, &str); 14] = [
     ("run", "\"20261120T150000Z-abc\""),
 ];
 
-/// Those that are either wanted or not.
+/// The flags.
 const FLAGS: [&str; 3] = ["dryRun", "redundancy", "redrive"];
 
-/// What EventBridge puts around a detail.
+/// The fields of EventBridge's envelope.
 const ENVELOPE: [&str; 10] = [
     "version",
     "id",
@@ -187,7 +187,7 @@ const OF_THE_BUS: [&str; 7] = [
 ];
 
 impl Form {
-    /// The refusal of an event that should have had this form.
+    /// The refusal of an event of this form.
     pub(super) fn refuse(&self, why: impl AsRef<str>) -> Refusal {
         let (why, example) = (why.as_ref(), self.example);
         Refusal::new(format!("evento inválido: {why}. Exemplo: {example}"))
@@ -231,12 +231,12 @@ pub(super) fn bare(event: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Which command of the function the fields make.
+/// The function's command that the fields name.
 pub(super) fn form(
     function: Function,
     fields: &Map<String, Value>,
 ) -> Result<&'static Form, String> {
-    // `false` of a flag asks for nothing.
+    // A flag set to `false` asks for nothing.
     let asked = |name: &str| {
         fields
             .get(name)
@@ -261,7 +261,7 @@ pub(super) fn form(
     }
 }
 
-/// Whether the field is a flag that is said not to be wanted. Of a field that names something `false` is a wrong value.
+/// Whether the field is a flag set to `false`. For a field that names something, `false` is a wrong value.
 pub(super) fn is_refused(name: &str, value: &Value) -> bool {
     FLAGS.contains(&name) && *value == Value::Bool(false)
 }

@@ -1,4 +1,4 @@
-//! Why a quote was refused: each fault with the path of the field at fault, in the caller's own words of the request.
+//! Why a quote was refused: each fault with the path of its field in the request.
 
 use crate::calculation;
 use crate::flow::FlowError;
@@ -6,7 +6,7 @@ use crate::flow::FlowError;
 /// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The field, such as `bills[0].installments[2]`; `campaign` is the campaign in use, which is no field of the request.
+    /// The field, such as `bills[0].installments[2]`; `campaign` means the campaign in use, which is not a field of the request.
     pub path: String,
     /// Portuguese: what is wrong and what is right.
     pub detail: String,
@@ -15,10 +15,10 @@ pub struct Fault {
 /// Why there is no quote.
 #[derive(Debug, thiserror::Error)]
 pub enum QuoteError {
-    /// The request cannot be met as it is.
+    /// The request cannot be fulfilled.
     #[error("{}", .0.iter().map(|fault| fault.detail.as_str()).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<Fault>),
-    /// Something else did not work.
+    /// Something else failed.
     #[error(transparent)]
     Flow(#[from] FlowError),
 }
@@ -32,7 +32,7 @@ impl QuoteError {
         }])
     }
 
-    /// What the calculation refused, at the field of the request it is about.
+    /// What the calculation refused, at its field of the request.
     #[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
     pub(super) fn of(error: calculation::Error) -> Self {
         Self::fault(path(&error), error.to_string())
@@ -54,7 +54,7 @@ fn path(error: &calculation::Error) -> &'static str {
         E::DueDay { .. } => "plan.dueDay",
         E::DownPayment { .. } => "plan.downPayment",
         E::NoPlanFits { .. } => "affordable",
-        // A cash tier was found for every installment when the campaign was chosen: what is missing is a plan's.
+        // The chosen campaign has a cash tier for every installment: the missing one is a plan tier.
         E::NoTier { .. } => "plan.installments",
         E::DiscountRate { component, .. } | E::DiscountAmount { component, .. } => match *component
         {

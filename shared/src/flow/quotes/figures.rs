@@ -10,7 +10,7 @@ use crate::money::{Decimal, Rate};
 use crate::portfolio::Document;
 use crate::sienge::{DebitBalance, DebitInstallment, Priority, SiengeError, StatementBill};
 
-/// Fills in what Sienge says about the debts. A person waits: the calls go ahead of the batches.
+/// Fills in Sienge's figures for the debts. A person waits, so the calls go ahead of the batches.
 pub(super) async fn read(
     session: &Session,
     chosen: &mut Chosen,
@@ -76,10 +76,10 @@ pub(super) async fn read(
     Ok(())
 }
 
-/// The indexer of all of them, where each has one and it is the same.
-fn one_indexer(told: &[Option<i64>]) -> Option<i32> {
-    let first = told.first().copied().flatten()?;
-    let same = told.iter().all(|indexer| *indexer == Some(first));
+/// The common indexer, if all have the same one.
+fn one_indexer(indexers: &[Option<i64>]) -> Option<i32> {
+    let first = indexers.first().copied().flatten()?;
+    let same = indexers.iter().all(|indexer| *indexer == Some(first));
     i32::try_from(first).ok().filter(|_| same)
 }
 
@@ -105,7 +105,7 @@ fn not_owed(balance: &DebitBalance, id: InstallmentId) -> &'static str {
     }
 }
 
-/// The amounts of a row; late charges that are absent are none, an absent present value is the sum.
+/// The amounts of a row; absent late charges are zero, an absent present value is the sum.
 fn amounts(row: &DebitInstallment) -> Option<SiengeBalance> {
     let adjusted = row.adjusted_value?;
     let additional = row.additional_value.unwrap_or_default();
@@ -116,7 +116,7 @@ fn amounts(row: &DebitInstallment) -> Option<SiengeBalance> {
     })
 }
 
-/// The bill's late-charge terms ("informações sobre acréscimos de mora"); Sienge writes zeros where nobody filled them in.
+/// The bill's late-charge terms ("informações sobre acréscimos de mora"); Sienge writes zeros where they are not filled in.
 fn late_terms(bill: &StatementBill) -> Result<Option<LateTerms>, SiengeError> {
     let rate = |value: Option<Decimal>| {
         Rate::percent("percentual", value.unwrap_or_default()).map_err(|_| SiengeError::Shape {

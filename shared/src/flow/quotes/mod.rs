@@ -1,6 +1,6 @@
 //! Quotes: what the selected installments cost on a date, with Sienge's figures where Sienge charges.
 //!
-//! Reads the portfolio (which installments are open, whose they are), the creditor's campaigns, and, per bill, two answers of Sienge's at
+//! Reads the portfolio (which installments are open, whose they are), the creditor's campaigns, and, per bill, two answers of Sienge at
 //! interactive priority: the present debit balance and the bill's late-charge terms. Everything else is [`crate::calculation`]. Writes nothing.
 
 mod faults;
@@ -25,7 +25,7 @@ use crate::money::Cents;
 use crate::settings::CreditorSettings;
 use selection::Chosen;
 
-/// What is to be quoted.
+/// A request for a quote.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct QuoteRequest {
@@ -40,20 +40,20 @@ pub struct QuoteRequest {
     /// Campaign discounts, up to its maxima.
     #[serde(default)]
     pub discounts: Discounts,
-    /// Whether the debtor's portal asks: it has campaigns of its own.
+    /// Whether it is for the debtor's portal, which has its own campaigns.
     #[serde(default)]
     pub portal: bool,
 }
 
-/// What a debtor can pay a month, to find the smallest plan that fits.
+/// A request for the smallest plan that fits what a debtor can pay a month.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SmallestPlanRequest {
     /// The selection, of one creditor.
     pub bills: Vec<SelectedBill>,
-    /// What no installment may pass.
+    /// The most an installment may be.
     pub affordable: Cents,
-    /// The plan but for its number of installments.
+    /// The plan without its number of installments.
     pub plan: PlanTerms,
     /// Date of the calculation, today (America/Sao_Paulo) when absent.
     #[serde(default, deserialize_with = "calendar::read_optional_date")]
@@ -61,12 +61,12 @@ pub struct SmallestPlanRequest {
     /// Campaign discounts, up to its maxima.
     #[serde(default)]
     pub discounts: Discounts,
-    /// Whether the debtor's portal asks: it has campaigns of its own.
+    /// Whether it is for the debtor's portal, which has its own campaigns.
     #[serde(default)]
     pub portal: bool,
 }
 
-/// A plan but for its number of installments; see [`PlanRequest`].
+/// A plan without its number of installments; see [`PlanRequest`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)] // as in `PlanRequest`
@@ -95,23 +95,23 @@ pub struct ChosenCampaign {
     pub name: String,
 }
 
-/// A quote, with what made it.
+/// A quote with its inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quoted {
     /// The creditor of everything selected.
     pub creditor: CreditorId,
     /// The campaign.
     pub campaign: ChosenCampaign,
-    /// What was selected, in full.
+    /// The full selection.
     pub selection: Vec<Selected>,
     /// What is owed.
     pub quote: Quote,
-    /// How it is paid, where a plan was asked for.
+    /// How it is paid, if a plan was requested.
     pub plan: Option<Plan>,
 }
 
 impl Quoted {
-    /// The plan with the quote it pays, where a plan was asked for.
+    /// The plan with its quote, if a plan was requested.
     #[must_use]
     pub fn planned(&self) -> Option<Planned> {
         Some(Planned {
@@ -121,7 +121,7 @@ impl Quoted {
     }
 }
 
-/// Quotes a selection, and plans its payment when that is asked for.
+/// Quotes a selection, and plans its payment if requested.
 pub async fn quote_selection(
     session: &Session,
     asked: &QuoteRequest,
@@ -138,7 +138,7 @@ pub async fn quote_selection(
     Ok(ready.quoted(quote, plan))
 }
 
-/// The smallest plan none of whose installments passes what the debtor can pay.
+/// The smallest plan whose installments the debtor can pay.
 pub async fn smallest_plan_for(
     session: &Session,
     asked: &SmallestPlanRequest,
@@ -157,14 +157,14 @@ pub async fn smallest_plan_for(
     };
     let Planned { quote, plan } =
         smallest_plan(&request, &terms, asked.affordable).map_err(|error| match error {
-            // This request names no number of installments.
+            // This request has no number of installments.
             Error::NoTier { .. } => QuoteError::fault("plan", error.to_string()),
             error => QuoteError::of(error),
         })?;
     Ok(ready.quoted(quote, Some(plan)))
 }
 
-/// Everything a calculation needs, read.
+/// Everything that a calculation needs.
 struct Ready<'a> {
     creditor: CreditorId,
     settings: &'a CreditorSettings,
@@ -174,7 +174,7 @@ struct Ready<'a> {
     on: Date,
 }
 
-/// Reads what a calculation needs; Sienge last, so that what is refused costs none of its quota.
+/// Reads what a calculation needs; Sienge last, so that a refusal costs none of its quota.
 async fn prepare<'a>(
     session: &'a Session,
     bills: &[SelectedBill],
@@ -238,7 +238,7 @@ async fn prepare<'a>(
     })
 }
 
-/// The core checks it too, but only after Sienge was asked.
+/// Checks the date before Sienge is asked; the core checks it again.
 fn check_date(today: Date, on: Date) -> Result<(), QuoteError> {
     let field = "data do cálculo";
     let latest = today.saturating_add(jiff::Span::new().days(MAX_AHEAD_DAYS));

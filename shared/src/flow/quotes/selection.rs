@@ -1,4 +1,4 @@
-//! Which installments a selection means, by what the portfolio holds. Pure; every fault is told at once, each at its place.
+//! Resolves a selection to installments of the portfolio. Pure; all faults are reported at once, each at its field.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use crate::calendar::{Date, brazilian};
 use crate::ids::{BillId, CreditorId, CustomerId, InstallmentId};
 use crate::portfolio::{Contract, ContractState, HeldBill, Installment, InstallmentState};
 
-/// A bill and the installments of it that are meant.
+/// A bill and its selected installments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
     /// The bill.
     pub bill: BillId,
     /// Its installments.
     pub installments: Vec<InstallmentId>,
-    /// Their indexer in Sienge, where it told one and the same of each.
+    /// Their indexer in Sienge, if all have the same one.
     pub indexer: Option<i32>,
 }
 
@@ -45,7 +45,7 @@ impl Chosen {
     }
 }
 
-/// What can be said of a selection before anything is read.
+/// Checks a selection before anything is read.
 pub(super) fn check_bills(bills: &[SelectedBill]) -> Result<(), QuoteError> {
     if bills.is_empty() {
         return Err(QuoteError::fault(
@@ -249,7 +249,7 @@ fn debt(row: &Installment, contract: &Contract) -> Debt {
     }
 }
 
-/// Due dates that nobody can mean are named: one typed wrong must not keep the others from being calculated.
+/// Names implausible due dates, so that the other installments can be calculated without them.
 pub(super) fn check_due_dates(chosen: &[Chosen], on: Date) -> Result<(), QuoteError> {
     let mut faults = Vec::new();
     for chosen in chosen {
@@ -283,7 +283,7 @@ fn fault(path: String, detail: impl Into<String>) -> Fault {
 /// Most bills of one quote: each costs two calls to Sienge.
 pub const MAX_BILLS: usize = 20;
 
-/// A bill of which something is selected.
+/// A bill in a selection.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SelectedBill {

@@ -1,5 +1,5 @@
 //! Customers with their contacts, sales contracts, enterprises, units and the credit-bureau state: everything of the portfolio
-//! that is not an installment. Records are written only when their content changed.
+//! that is not an installment. A record is written only when its content changed.
 
 mod rows;
 
@@ -19,45 +19,45 @@ use crate::ids::{
 use crate::portfolio::{CreditBureauRecord, Customer, Enterprise, Scope};
 use crate::sienge::{self, Client, CustomerFilter, Rows, SalesContractFilter, SiengeError};
 use crate::store::{CatalogueItem, Store};
-use crate::sync::{Records, RunningReport, Unread};
+use crate::sync::{Records, RunningReport, UnreadRecords};
 use rows::{to_customer, to_sales_contract, to_unit};
 
-/// For so few enterprises it does not pay to ask how many units there are.
+/// For this few enterprises it does not pay to ask how many units there are.
 const FEW_ENTERPRISES: usize = 3;
-/// Records written in one go.
+/// Records per write.
 const BATCH: usize = 200;
-/// Customers and units that a daily load reads one by one at most; the others wait for the next one, or for the reconciliation.
+/// Most customers and units that a daily load reads one by one; the others wait for the next load, or for the reconciliation.
 const ONE_BY_ONE: usize = 300;
-/// After so many in a row that can't be read, Sienge is the trouble and not the record.
+/// After this many unreadable records in a row the cause is Sienge, not the record.
 const TROUBLES_IN_A_ROW: usize = 3;
 
-/// What one tenant's portfolio holds beside installments.
+/// The part of one tenant's portfolio that is not installments.
 pub(super) struct SessionRecords {
     pub(super) tenant: TenantId,
     pub(super) store: Store,
     pub(super) sienge: Client,
-    /// Write nothing.
+    /// Whether nothing is written.
     pub(super) dry_run: bool,
     pub(super) report: RunningReport,
 }
 
-/// What a list of sales contracts named.
+/// What a list of sales contracts refers to.
 #[derive(Default)]
 struct ContractList {
     /// Bills of cancelled contracts.
     cancelled: BTreeSet<BillId>,
-    /// Units that those set free.
+    /// Units that these free.
     freed: BTreeSet<UnitId>,
     /// Main units of all contracts.
     units: BTreeSet<(EnterpriseId, UnitId)>,
 }
 
-/// Counts what could not be read among records read one by one. One of them must not stop a run that has payments to find.
+/// Counts consecutive failures among records read one by one. A single failure must not stop a run that has payments to find.
 #[derive(Default)]
 struct FailureStreak(usize);
 
 impl FailureStreak {
-    /// Whether to go on; an error that concerns everything else too is handed on.
+    /// Whether to go on; an error that affects everything else too is returned.
     fn should_continue(
         &mut self,
         tenant: &TenantId,
@@ -69,7 +69,7 @@ impl FailureStreak {
             Err(FlowError::Sienge(error))
                 if !error.is_quota() && !matches!(error, SiengeError::Deadline { .. }) =>
             {
-                tracing::warn!(%tenant, record = what, %error, "a record could not be read; the next daily load or reconciliation reads it");
+                tracing::warn!(%tenant, record = what, %error, "a record could not be read; the next daily load or reconciliation will read it");
                 self.0 += 1;
             }
             Err(error) => return Err(error),
@@ -123,8 +123,8 @@ impl RunRecords for SessionRecords {
         Ok(list.cancelled)
     }
 
-    /// One step of reading everything of a creditor, as a reconciliation does; answers the next one. A list changes while it is read: a
-    /// record that was deleted meanwhile may hide another one until the next reconciliation.
+    /// One step of reading all records of a creditor; returns the next one. A list may change while it is read: a
+    /// deleted record may hide another one until the next reconciliation.
     async fn all(&self, creditor: CreditorId, step: AllRecords) -> Result<AllRecords, FlowError> {
         let listed = match step {
             AllRecords::Enterprises => {
@@ -158,7 +158,7 @@ impl RunRecords for SessionRecords {
         Ok(step.after(listed))
     }
 
-    /// SPC state of the creditor's late installments; neither its webhooks nor its other resources tell it.
+    /// SPC state of the creditor's late installments, which no webhook and no other resource contains.
     async fn credit_bureau(&self, creditor: CreditorId) -> Result<(), FlowError> {
         let mut sent: BTreeMap<BillId, BTreeSet<InstallmentId>> = BTreeMap::new();
         let mut rows = self.sienge.defaulters(creditor, None);
@@ -177,14 +177,14 @@ impl RunRecords for SessionRecords {
                     .map(InstallmentId),
             );
         }
-        let told: Vec<CreditBureauRecord> = sent
+        let records: Vec<CreditBureauRecord> = sent
             .into_iter()
             .map(|(bill, installments)| CreditBureauRecord { bill, installments })
             .collect();
-        let bills: Vec<BillId> = told.iter().map(|record| record.bill).collect();
+        let bills: Vec<BillId> = records.iter().map(|record| record.bill).collect();
         let held = self.store.credit_bureau(&self.tenant, &bills).await?;
-        // A bill that was never sent needs no record saying so.
-        let worth: Vec<CreditBureauRecord> = told
+        // A bill that was never sent needs no record.
+        let worth: Vec<CreditBureauRecord> = records
             .into_iter()
             .filter(|record| !record.installments.is_empty() || held.contains_key(&record.bill))
             .collect();
@@ -192,30 +192,30 @@ impl RunRecords for SessionRecords {
     }
 }
 
-/// Records that webhooks name, read one by one. What concerns them all, and troubles in a row that are no refusals, leave the others
-/// unread, too.
-struct Named<'a, I> {
+/// Records that webhooks name, read one by one. An error that affects them all, or several failures in a row that are not refusals, leaves the
+/// others unread, too.
+struct NamedRecords<'a, I> {
     tenant: &'a TenantId,
     what: &'a str,
-    /// Those that could not be read.
-    unread: Unread<I>,
+    /// The records that could not be read.
+    unread: UnreadRecords<I>,
     troubles: usize,
-    /// Why the others are not tried.
+    /// Why the rest is not tried.
     stopped: Option<FlowError>,
 }
 
-impl<'a, I: Copy + Ord + Display> Named<'a, I> {
+impl<'a, I: Copy + Ord + Display> NamedRecords<'a, I> {
     fn new(tenant: &'a TenantId, what: &'a str) -> Self {
         Self {
             tenant,
             what,
-            unread: Unread::new(),
+            unread: UnreadRecords::new(),
             troubles: 0,
             stopped: None,
         }
     }
 
-    /// Whether one is to be read.
+    /// Whether to read one.
     fn wants(&mut self, id: I) -> bool {
         if let Some(error) = &self.stopped {
             self.unread.extend(unread(self.what, [id], error));
@@ -223,7 +223,7 @@ impl<'a, I: Copy + Ord + Display> Named<'a, I> {
         self.stopped.is_none()
     }
 
-    /// Notes what came of one; answers what was read.
+    /// Notes the result for one; returns what was read.
     fn note<T>(&mut self, id: I, read: Result<T, FlowError>) -> Option<T> {
         let error = match read {
             Ok(read) => {
@@ -253,8 +253,8 @@ impl Records for SessionRecords {
         Ok(())
     }
 
-    /// Makes sure that the customers of new contracts are in the portfolio. Webhooks and imports open few contracts and read each
-    /// customer; a reconciliation opens many, and reads all customers in pages at its end, so it only notes that they are wanted.
+    /// Ensures that the customers of new contracts are in the portfolio. Webhooks and imports open few contracts and read each
+    /// customer; a reconciliation opens many and reads all customers in pages at its end, so it only notes them.
     async fn know_customers(
         &self,
         scope: Scope,
@@ -273,7 +273,7 @@ impl Records for SessionRecords {
                     .is_none_or(|held| *held == Customer::unread(*id) || held.erased_on.is_some())
             })
             .collect();
-        // An erased customer with something to collect again is known again.
+        // An erased customer with something to collect is read again.
         let new: Vec<CustomerId> = unknown
             .iter()
             .copied()
@@ -291,10 +291,10 @@ impl Records for SessionRecords {
         ids: &BTreeSet<SalesContractId>,
     ) -> (
         BTreeMap<SalesContractId, Option<BillId>>,
-        Unread<SalesContractId>,
+        UnreadRecords<SalesContractId>,
     ) {
         let mut bills = BTreeMap::new();
-        let mut named = Named::new(&self.tenant, "contrato de venda");
+        let mut named = NamedRecords::new(&self.tenant, "contrato de venda");
         for id in ids {
             if named.wants(*id) {
                 let read = self.read_sales_contract(*id).await;
@@ -304,7 +304,7 @@ impl Records for SessionRecords {
         (bills, named.unread)
     }
 
-    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> Unread<CustomerId> {
+    async fn customers(&self, ids: &BTreeSet<CustomerId>) -> UnreadRecords<CustomerId> {
         let wanted: Vec<CustomerId> = ids.iter().copied().collect();
         let held = match self.store.customers(&self.tenant, &wanted).await {
             Ok(held) => held.into_values(),
@@ -314,7 +314,7 @@ impl Records for SessionRecords {
             .filter(|held| held.erased_on.is_none())
             .map(|held| held.id)
             .collect();
-        let mut named = Named::new(&self.tenant, "cliente");
+        let mut named = NamedRecords::new(&self.tenant, "cliente");
         for id in known {
             if named.wants(id) {
                 named.note(id, self.read_customers(&[id]).await);
@@ -323,8 +323,8 @@ impl Records for SessionRecords {
         named.unread
     }
 
-    async fn units(&self, ids: &BTreeSet<UnitId>) -> Unread<UnitId> {
-        let mut named = Named::new(&self.tenant, "unidade");
+    async fn units(&self, ids: &BTreeSet<UnitId>) -> UnreadRecords<UnitId> {
+        let mut named = NamedRecords::new(&self.tenant, "unidade");
         for id in ids {
             if named.wants(*id) {
                 named.note(*id, self.read_unit(*id).await);
@@ -337,7 +337,7 @@ impl Records for SessionRecords {
 impl SessionRecords {
     async fn read_customers(&self, ids: &[CustomerId]) -> Result<(), FlowError> {
         for id in ids {
-            // A customer that can't be read yet (Sienge announces some before they are readable) stays wanted.
+            // A customer that cannot be read yet (Sienge announces some too early) stays noted.
             if let Some(customer) = self.sienge.customer(*id).await?
                 && let Some(customer) = to_customer(&customer)
             {
@@ -360,7 +360,7 @@ impl SessionRecords {
             return Ok(None);
         };
         let bill = contract.bill;
-        // A rescission sets the unit free, which Sienge announces no further.
+        // A rescission frees the unit, and Sienge sends no event for that.
         let freed = contract.unit.filter(|_| contract.cancelled_on.is_some());
         self.write(&[contract]).await?;
         if let Some(unit) = freed {
@@ -369,7 +369,7 @@ impl SessionRecords {
         Ok(Some(bill))
     }
 
-    /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than asking for each enterprise's.
+    /// The units of the creditor's enterprises: from the list of all units where that takes fewer calls than one list per enterprise.
     async fn read_all_units(&self, enterprises: &[EnterpriseId]) -> Result<(), FlowError> {
         if enterprises.len() > FEW_ENTERPRISES
             && let Some(calls) = self.sienge.calls_for_all_units().await?
@@ -423,7 +423,7 @@ impl SessionRecords {
         Ok(list)
     }
 
-    /// Of all the customers listed, only those of our contracts are kept. Answers how many were listed.
+    /// Keeps only the listed customers of our contracts. Returns how many were listed.
     async fn update_known_customers(
         &self,
         mut rows: Rows<sienge::Customer>,
@@ -451,7 +451,7 @@ impl SessionRecords {
         }
     }
 
-    /// Keeps the records of rows; answers how many rows there were.
+    /// Stores the records of the rows; returns how many rows there were.
     async fn keep<T, R: CatalogueItem>(
         &self,
         mut rows: Rows<T>,
@@ -482,7 +482,7 @@ impl SessionRecords {
     }
 }
 
-/// The same trouble for records of a kind.
+/// The same error for several records of a kind.
 fn unread<I: Copy + Ord + Display>(
     what: &str,
     ids: impl IntoIterator<Item = I>,

@@ -75,7 +75,7 @@ pub(super) fn to_unit(row: &sienge::Unit) -> Option<Unit> {
     })
 }
 
-/// `None` while the contract has no receivable bill (not issued yet): nothing to collect.
+/// `None` while the contract has no receivable bill (not issued yet): there is nothing to collect.
 pub(super) fn to_sales_contract(row: &sienge::SalesContract) -> Option<SalesContract> {
     let units = &row.sales_contract_units;
     let unit = units

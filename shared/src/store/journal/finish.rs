@@ -1,4 +1,4 @@
-//! A webhook is finished; what waits is found; what never matched is removed.
+//! Finishing webhooks, finding pending ones, and removing those that never matched.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -18,7 +18,7 @@ use crate::store::keys::{self, ItemKey, attribute, index};
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// Finishes one webhook. Doing it again, or finishing one that is done or came again meanwhile, changes nothing.
+    /// Finishes one webhook. Repeating it, or finishing one that is done or has arrived again, changes nothing.
     pub async fn finish(&self, finish: &Finish, now: Timestamp) -> Result<(), StoreError> {
         let tenant = finish.key.tenant();
         let tenant =
@@ -31,7 +31,7 @@ impl Store {
         }
         let note = finish.note.as_deref();
         let note = note.map_or(AttributeValue::Null(true), |note| text(bounded(note)));
-        // From now on it is listed by day, and by bill where it has one; see `head_item` of `accept`.
+        // From now on it is listed by day, and by bill if it has one; see `head_item` in `accept`.
         let mut set = "SET #state = :state, #note = :note, #finished = :now, #day = if_not_exists(#listed_day, #day)".to_owned();
         let mut update = self
             .client
@@ -57,7 +57,7 @@ impl Store {
                 .expression_attribute_names("#bill", "bill")
                 .expression_attribute_values(":bill", number(bill));
         }
-        // Who gives a webhook up has not read where it points; it may keep a bill of its own.
+        // Whoever gives up a webhook has not read where it points, so a stored bill stays.
         let by_bill = match (finish.bill, finish.state) {
             (Some(bill), _) => Some(keys::bill_index(&tenant, bill)),
             (None, WebhookState::Failed) => Some(keys::no_bill_index(&tenant)),
@@ -89,7 +89,7 @@ impl Store {
         let update = update.update_expression(set);
         match update.send().await {
             Ok(_) => Ok(()),
-            // Done or rejected already, or removed: nothing is left to finish. Or it came again, and waits for that.
+            // Already done, rejected or removed: nothing to finish. Or it arrived again and is pending for that.
             Err(error)
                 if matches!(
                     error.as_service_error(),
@@ -102,7 +102,7 @@ impl Store {
         }
     }
 
-    /// Finishes many; answers those that could not be, with the reason.
+    /// Finishes many; returns those that failed, with the reason.
     pub async fn finish_all(
         &self,
         finishes: &[Finish],
@@ -119,7 +119,7 @@ impl Store {
             .await
     }
 
-    /// Webhooks received between two instants that are still pending, oldest first in each shard, at most about `limit`. All tenants.
+    /// Webhooks of all tenants received between two instants and still pending, oldest first in each shard, at most about `limit`.
     pub async fn pending_between(
         &self,
         from: Timestamp,
@@ -136,7 +136,7 @@ impl Store {
             .collect())
     }
 
-    /// Webhooks of a tenant that matched nothing yet, oldest first.
+    /// Unmatched webhooks of a tenant, oldest first.
     pub async fn unmatched(
         &self,
         tenant: &TenantId,
@@ -180,7 +180,7 @@ impl Store {
             .collect()
     }
 
-    /// Removes the webhooks of a tenant that came before an instant and never matched; answers how many.
+    /// Removes a tenant's unmatched webhooks from before an instant; returns how many.
     ///
     /// The caller computes the instant from the creditor's number of days; the table's own expiry lags by up to days and is not relied upon.
     pub async fn expire_unmatched(
@@ -223,7 +223,7 @@ impl Store {
             .await;
         let head = match answer.map_err(|error| StoreError::of("DeleteItem", &error)) {
             Ok(answer) => answer.attributes.unwrap_or_default(),
-            // It matched meanwhile.
+            // It has matched in between.
             Err(StoreError::Conflict) => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -231,7 +231,7 @@ impl Store {
             opt_number::<usize>(&head, "parts"),
             opt_text(&head, "body_hash"),
         ) {
-            // A crash here leaves parts that nothing reads; they expire by themselves.
+            // A crash here leaves parts that nothing reads; they expire.
             let parts: Vec<ItemKey> = (0..count)
                 .map(|part| ItemKey {
                     pk: key.0.clone(),

@@ -1,11 +1,11 @@
-//! Keys of agreements: their own items, a bill's mention of them, and the lists they are found by.
+//! Keys of agreements: their own items, their mention under a bill, and the lists by which they are found.
 
 use super::{AGREEMENT_PREFIX, CLAIMS, ItemKey, bill_partition, text_shard};
 use crate::agreement::StateName;
 use crate::calendar::Date;
 use crate::ids::{AgreementId, BillId, CreditorId, CustomerId, TenantId};
 
-/// Shards of the agreements that something is due of, all tenants together.
+/// Shards of the due agreements of all tenants.
 pub const DUE_SHARDS: u8 = 4;
 
 /// An agreement.
@@ -27,7 +27,7 @@ pub fn claims(tenant: &TenantId, bill: BillId) -> ItemKey {
     ItemKey::new(bill_partition(tenant, bill), CLAIMS)
 }
 
-/// A bill's mention of an agreement, by the day of its saving.
+/// A bill's mention of an agreement, by the day it was saved.
 #[must_use]
 pub fn bill_agreement(
     tenant: &TenantId,
@@ -48,7 +48,7 @@ pub fn parse_bill_agreement(sk: &str) -> Option<AgreementId> {
     AgreementId::parse(id).ok()
 }
 
-/// Hash of `outbox` for agreements that something is due of: a sparse list by instant, like that of the events.
+/// Hash of `outbox` for due agreements: a sparse list by instant, like that of the events.
 #[must_use]
 pub fn due_shard(shard: u8) -> String {
     format!("agreements-due#{shard}")

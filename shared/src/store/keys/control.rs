@@ -1,4 +1,4 @@
-//! Keys of the control table: tenants, settings, API keys, idempotency records, and what runs keep.
+//! Keys of the control table: tenants, settings, API keys, idempotency records, and the state of runs.
 
 use super::{ItemKey, escaped};
 use crate::ids::{CreditorId, TenantId};
@@ -9,6 +9,12 @@ use crate::store::packing;
 pub const TENANTS: &str = "tenants";
 /// Prefix of creditors' sort keys.
 pub const CREDITOR_PREFIX: &str = "creditor#";
+
+/// An item that is never written.
+#[must_use]
+pub fn absent() -> ItemKey {
+    ItemKey::new("absent", "absent")
+}
 
 /// Partition of a tenant's settings, creditors, cursors and leases.
 #[must_use]
@@ -52,7 +58,7 @@ pub fn api_key(tenant: &TenantId, id: &str) -> ItemKey {
     ItemKey::new(tenant_partition(tenant), format!("api-key#{}", escaped(id)))
 }
 
-/// What a caller's `Idempotency-Key` stands for. One too long for a key, or with odd characters, is replaced by its hash.
+/// The record of a caller's `Idempotency-Key`. A key that is too long, or has odd characters, is replaced by its hash.
 #[must_use]
 pub fn idempotency(tenant: &TenantId, key: &str) -> ItemKey {
     let plain = (1..=128).contains(&key.len())
@@ -109,7 +115,7 @@ pub fn checkpoint_part(nonce: &str, number: usize) -> String {
     format!("part#{nonce}#{number:04}")
 }
 
-/// Partition of the removals that wait in a run.
+/// Partition of the removals that a run stores.
 #[must_use]
 pub fn removals(tenant: &TenantId, run: &str) -> String {
     format!("tenant#{tenant}#removals#{}", escaped(run))

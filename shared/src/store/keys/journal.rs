@@ -5,12 +5,12 @@ use crate::calendar::{Date, Timestamp};
 use crate::ids::{BillId, TenantId};
 use crate::store::packing;
 
-/// Shards of the pending index, all tenants together.
+/// Shards of the pending index, for all tenants.
 pub const PENDING_SHARDS: u8 = 4;
 /// Sort key of a journal item's head.
 pub const JOURNAL_HEAD: &str = "head";
 
-/// A webhook's partition. An id too long for a key, or with odd characters, is replaced by its hash.
+/// A webhook's partition. An id that is too long, or has odd characters, is replaced by its hash.
 #[must_use]
 pub fn webhook(tenant: &TenantId, id: &str) -> String {
     let plain = id.len() <= 128
@@ -59,7 +59,7 @@ pub fn run(tenant: &TenantId, task: &str, id: &str) -> ItemKey {
     ItemKey::new(runs(tenant, task), escaped(id))
 }
 
-/// A critique: one a day for each content.
+/// A critique: one per day and content.
 #[must_use]
 pub fn critique(tenant: &TenantId, day: Date, hash: &str) -> ItemKey {
     ItemKey::new(
@@ -80,7 +80,7 @@ pub fn bill_index(tenant: &TenantId, bill: BillId) -> String {
     format!("tenant#{tenant}#bill#{bill}")
 }
 
-/// Hash of `by_bill` for webhooks that were given up and name no bill.
+/// Hash of `by_bill` for webhooks that were given up without a bill.
 #[must_use]
 pub fn no_bill_index(tenant: &TenantId) -> String {
     format!("tenant#{tenant}#bill#none")

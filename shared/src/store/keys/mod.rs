@@ -1,7 +1,7 @@
-//! Key builders: the only place that knows how a key is spelled.
+//! Key builders: the only place where keys are spelled.
 //!
-//! Parts of a key are joined with `#`. Ids are numbers, dates or [`TenantId`](crate::ids::TenantId)s, which hold no `#`; every other text is
-//! escaped ([`escaped`]), so that two different things never share a key and a key can be read back.
+//! Parts of a key are joined with `#`. Ids are numbers, dates or [`TenantId`](crate::ids::TenantId)s, which contain no `#`; every other text is
+//! escaped ([`escaped`]), so that two different things never share a key and a key can be parsed back.
 
 mod agreements;
 mod control;
@@ -87,7 +87,7 @@ pub fn instant(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// A text in a form that can stand in a key: `%` and `#` become `%25` and `%23`.
+/// A text in a form that is safe in a key: `%` and `#` become `%25` and `%23`.
 fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace('#', "%23")
 }

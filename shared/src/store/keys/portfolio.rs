@@ -9,13 +9,13 @@ use crate::portfolio::{ContractKey, TimelineEvent};
 
 /// Shards of the open-installments index of one creditor.
 pub const OPEN_SHARDS: u8 = 8;
-/// Shards of the outbox index, all tenants together.
+/// Shards of the outbox index, for all tenants.
 pub const OUTBOX_SHARDS: u8 = 4;
 
 // --- a bill's partition ---------------------------------------------------------------------------------
 
 /// Sort keys of one bill, from the first that [`crate::store::Store::load_bill`] reads to the last. The sales contract and the
-/// timeline sort behind them, so that one query reads the held state and nothing else. (`$` follows `#` in ASCII.)
+/// timeline sort after them, so that one query reads the held state and nothing else. (`$` follows `#` in ASCII.)
 pub const BILL_STATE_RANGE: (&str, &str) = ("bill", "installment$");
 
 /// Sort key of a bill's head.
@@ -106,7 +106,7 @@ pub fn document_index(tenant: &TenantId, document: &str) -> String {
     format!("tenant#{tenant}#document#{}", escaped(document))
 }
 
-/// Hash of `by_document` for customers of whom only the id is known: no document is spelled like this.
+/// Hash of `by_document` for customers known by id only: no document is spelled like this.
 #[must_use]
 pub fn unread_customers(tenant: &TenantId) -> String {
     format!("tenant#{tenant}#unread")
@@ -124,7 +124,7 @@ pub fn open_shard_of(tenant: &TenantId, creditor: CreditorId, bill: BillId) -> S
     open_shard(tenant, creditor, shard(bill.0, OPEN_SHARDS))
 }
 
-/// Range of `open_installments`; all ids can be read back from it.
+/// Range of `open_installments`; all ids can be parsed back from it.
 #[must_use]
 pub fn open_key(due_on: Date, contract: &ContractKey, id: InstallmentId) -> String {
     format!(

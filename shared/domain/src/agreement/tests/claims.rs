@@ -29,7 +29,7 @@ fn a_living_agreement_claims_its_installments_and_an_ended_one_gives_them_back()
     assert_eq!(active.integrated(), Some(&confirmed.id));
 
     let how = Breaking::ErpGone;
-    let broken = step(&confirmed, &Step::Break { how }).agreement;
+    let broken = step(&confirmed, &AgreementAction::Break { how }).agreement;
     let after = broken.claims_on(BILL, &active);
     assert_eq!((after.version, after.live.len()), (3, 0));
 }

@@ -9,7 +9,7 @@ use super::support::*;
 use crate::agreement::*;
 use crate::ids::InstallmentId;
 
-fn any_step() -> impl Strategy<Value = Step> {
+fn any_step() -> impl Strategy<Value = AgreementAction> {
     let breaking = prop_oneof![
         Just(Breaking::Command {
             reason: "a pedido".to_owned()
@@ -20,27 +20,27 @@ fn any_step() -> impl Strategy<Value = Step> {
     ];
     let reason = "desistiu".to_owned();
     prop_oneof![
-        Just(Step::Confirm {
+        Just(AgreementAction::Confirm {
             sent_at: now(),
             base_date: None
         }),
-        Just(Step::ErpAgain { sent_at: now() }),
-        Just(Step::ErpNotSent),
-        Just(Step::ErpDone {
+        Just(AgreementAction::ErpAgain { sent_at: now() }),
+        Just(AgreementAction::ErpNotSent),
+        Just(AgreementAction::ErpDone {
             generated: ids(&[5, 4])
         }),
-        Just(Step::ErpRefused {
+        Just(AgreementAction::ErpRefused {
             reason: reason.clone()
         }),
         prop::collection::btree_map((1_i64..6).prop_map(InstallmentId), Just(today()), 0..5)
-            .prop_map(|paid| Step::Seen {
+            .prop_map(|paid| AgreementAction::Seen {
                 bill: BILL,
                 paid,
                 received: BTreeMap::new()
             }),
-        breaking.prop_map(|how| Step::Break { how }),
-        Just(Step::Cancel { reason }),
-        Just(Step::Expire),
+        breaking.prop_map(|how| AgreementAction::Break { how }),
+        Just(AgreementAction::Cancel { reason }),
+        Just(AgreementAction::Expire),
     ]
 }
 
@@ -103,11 +103,11 @@ proptest! {
 fn a_refusal_says_which_states_allow_the_step() {
     let broken = step(
         &agreement(AgreementKind::NonIntegrated, 1),
-        &Step::Break {
+        &AgreementAction::Break {
             how: Breaking::EndedInErp,
         },
     );
-    let refusal = |agreement: &Agreement, step: &Step, settings: &AgreementSettings| {
+    let refusal = |agreement: &Agreement, step: &AgreementAction, settings: &AgreementSettings| {
         transition(agreement, step, settings, today())
             .unwrap_err()
             .to_string()
@@ -116,7 +116,7 @@ fn a_refusal_says_which_states_allow_the_step() {
     let how = Breaking::Command {
         reason: "x".to_owned(),
     };
-    let break_it = Step::Break { how };
+    let break_it = AgreementAction::Break { how };
     assert_eq!(
         refusal(&broken.agreement, &break_it, &usual),
         "não é possível quebrar um acordo quebrado: só em andamento ou proposta"
@@ -142,7 +142,7 @@ fn a_refusal_says_which_states_allow_the_step() {
     );
     let waiting = agreement(AgreementKind::Integrated, 2);
     let reason = "desistiu".to_owned();
-    for asked in [&break_it, &Step::Cancel { reason }] {
+    for asked in [&break_it, &AgreementAction::Cancel { reason }] {
         let text = refusal(&waiting, asked, &usual);
         assert!(text.contains("consulte-o de novo em uma hora"), "{text}");
     }
@@ -153,14 +153,14 @@ fn an_agreement_with_payments_is_broken_and_not_cancelled() {
     let paid = BTreeMap::from([(ids(&[1])[0], today())]);
     let part = step(
         &agreement(AgreementKind::NonIntegrated, 2),
-        &Step::Seen {
+        &AgreementAction::Seen {
             bill: BILL,
             paid,
             received: BTreeMap::new(),
         },
     )
     .agreement;
-    let cancel = Step::Cancel {
+    let cancel = AgreementAction::Cancel {
         reason: "desistiu".to_owned(),
     };
     assert_eq!(
@@ -179,7 +179,7 @@ fn one_broken_without_payments_is_withdrawn_where_the_creditor_wants_that() {
     let unpaid = agreement(AgreementKind::NonIntegrated, 2);
     let broken = transition(
         &unpaid,
-        &Step::Break { how: how.clone() },
+        &AgreementAction::Break { how: how.clone() },
         &settings,
         today(),
     )
@@ -188,13 +188,13 @@ fn one_broken_without_payments_is_withdrawn_where_the_creditor_wants_that() {
     let paid = BTreeMap::from([(ids(&[1])[0], today())]);
     let part = step(
         &unpaid,
-        &Step::Seen {
+        &AgreementAction::Seen {
             bill: BILL,
             paid,
             received: BTreeMap::new(),
         },
     )
     .agreement;
-    let broken = transition(&part, &Step::Break { how }, &settings, today()).unwrap();
+    let broken = transition(&part, &AgreementAction::Break { how }, &settings, today()).unwrap();
     assert!(!broken.agreement.withdrawn);
 }

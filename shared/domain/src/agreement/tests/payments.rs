@@ -10,12 +10,12 @@ use crate::agreement::*;
 use crate::calendar::Date;
 use crate::portfolio::{EventKind, ReturnReason};
 
-fn seen(paid: &[(i64, Date)]) -> Step {
+fn seen(paid: &[(i64, Date)]) -> AgreementAction {
     let paid = paid
         .iter()
         .map(|(id, day)| (crate::ids::InstallmentId(*id), *day))
         .collect();
-    Step::Seen {
+    AgreementAction::Seen {
         bill: BILL,
         paid,
         received: BTreeMap::new(),
@@ -26,7 +26,7 @@ fn told(transition: &Transition) -> Vec<&'static str> {
     let events = transition.events.iter();
     events
         .map(|event| match &event.kind {
-            EventKind::Agreement(event) => event.told.name(),
+            EventKind::Agreement(event) => event.change.name(),
             other => panic!("{other:?}"),
         })
         .collect()
@@ -128,7 +128,7 @@ fn many_rows_paid_at_once_are_told_in_steps_that_fit_one_write() {
     let generated: Vec<i64> = (4..184).collect();
     let remade = step(
         &remade,
-        &Step::ErpDone {
+        &AgreementAction::ErpDone {
             generated: ids(&generated),
         },
     )
@@ -182,7 +182,7 @@ fn a_payment_on_one_bill_says_nothing_of_the_others() {
     );
     let whole = step(
         &part,
-        &Step::Seen {
+        &AgreementAction::Seen {
             bill: other,
             paid,
             received: BTreeMap::new(),

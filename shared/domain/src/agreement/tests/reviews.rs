@@ -13,7 +13,7 @@ fn an_open_original_is_a_suspicion_and_a_remade_one_none() {
     let how = Breaking::ErpGone;
     assert_eq!(
         reviewed(&integrated(), &held(BILL, 3), today()),
-        Some(Step::Break { how })
+        Some(AgreementAction::Break { how })
     );
     assert_eq!(reviewed(&integrated(), &remade(), today()), None);
 }
@@ -30,7 +30,7 @@ fn a_remake_gone_from_sienge_breaks_the_agreement() {
     let how = Breaking::ErpGone;
     assert_eq!(
         reviewed(&integrated(), &held, today()),
-        Some(Step::Break { how })
+        Some(AgreementAction::Break { how })
     );
     assert!(!holds_remake(&integrated(), &held));
     assert!(holds_remake(&integrated(), &remade()));
@@ -45,7 +45,7 @@ fn a_rescinded_contract_breaks_it_for_another_reason() {
     let how = Breaking::EndedInErp;
     assert_eq!(
         reviewed(&integrated(), &held, today()),
-        Some(Step::Break { how })
+        Some(AgreementAction::Break { how })
     );
 }
 
@@ -54,7 +54,7 @@ fn payments_come_before_everything_else() {
     let mut held = remade();
     close(&mut held, 4, ReturnReason::Receipt, date(2026, 12, 18));
     let step = reviewed(&integrated(), &held, date(2027, 12, 31)).unwrap();
-    let Step::Seen { paid, .. } = &step else {
+    let AgreementAction::Seen { paid, .. } = &step else {
         panic!("{step:?}")
     };
     assert_eq!(paid[&ids(&[4])[0]], date(2026, 12, 18));
@@ -77,7 +77,7 @@ fn a_term_lapses_after_the_days_a_payment_takes_to_arrive() {
     };
     assert_eq!(
         reviewed(&agreement, &held, date(2026, 12, 25)),
-        Some(Step::Break { how })
+        Some(AgreementAction::Break { how })
     );
 }
 
@@ -105,7 +105,7 @@ fn originals_closed_without_a_payment_end_a_non_integrated_agreement() {
         let how = Breaking::EndedInErp;
         assert_eq!(
             reviewed(&agreement, &held, today()),
-            Some(Step::Break { how }),
+            Some(AgreementAction::Break { how }),
             "{motive:?}"
         );
     }
@@ -120,9 +120,9 @@ fn a_proposal_expires_the_day_after_its_last() {
     assert_eq!(reviewed(&proposed, &bill, date(2026, 11, 25)), None);
     assert_eq!(
         reviewed(&proposed, &bill, date(2026, 11, 26)),
-        Some(Step::Expire)
+        Some(AgreementAction::Expire)
     );
-    let ended = step(&proposed, &Step::Expire).agreement;
+    let ended = step(&proposed, &AgreementAction::Expire).agreement;
     assert_eq!(reviewed(&ended, &bill, date(2026, 11, 26)), None);
 }
 
@@ -165,7 +165,7 @@ fn originals_that_are_written_off_or_replaced_break_a_non_integrated_agreement()
         let how = Breaking::EndedInErp;
         assert_eq!(
             reviewed(&agreement, &bill, today()),
-            Some(Step::Break { how }),
+            Some(AgreementAction::Break { how }),
             "{kind}"
         );
     }
@@ -198,12 +198,16 @@ fn a_write_off_counts_only_beside_the_money_that_was_agreed() {
             debt.amounts.fee = cents("100.00");
         }
         // What came is noted, whether it pays or not.
-        while let Some(next @ Step::Seen { .. }) = reviewed(&followed, &bill, today()) {
+        while let Some(next @ AgreementAction::Seen { .. }) = reviewed(&followed, &bill, today()) {
             followed = step(&followed, &next).agreement;
         }
         let next = reviewed(&followed, &bill, today());
         let how = Breaking::EndedInErp;
-        assert_eq!(next, (!paid).then_some(Step::Break { how }), "{receipts:?}");
+        assert_eq!(
+            next,
+            (!paid).then_some(AgreementAction::Break { how }),
+            "{receipts:?}"
+        );
         assert_eq!(followed.debts[0].paid_on.is_some(), paid, "{receipts:?}");
     }
 }
@@ -250,7 +254,7 @@ fn a_type_nobody_classified_neither_pays_nor_breaks_nor_lets_the_term_lapse() {
     let open = held(BILL, 3);
     assert!(matches!(
         reviewed(&agreement, &open, date(2027, 6, 1)),
-        Some(Step::Break {
+        Some(AgreementAction::Break {
             how: Breaking::Lapsed { .. }
         })
     ));

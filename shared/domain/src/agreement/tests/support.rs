@@ -232,7 +232,7 @@ pub fn agreement(kind: AgreementKind, installments: u16) -> Agreement {
         .agreement
 }
 
-pub fn step(agreement: &Agreement, step: &Step) -> Transition {
+pub fn step(agreement: &Agreement, step: &AgreementAction) -> Transition {
     transition(agreement, step, &AgreementSettings::default(), today()).unwrap()
 }
 
@@ -240,7 +240,7 @@ pub fn step(agreement: &Agreement, step: &Step) -> Transition {
 pub fn integrated() -> Agreement {
     let agreement = agreement(AgreementKind::Integrated, 2);
     let generated = ids(&[4, 5]);
-    step(&agreement, &Step::ErpDone { generated }).agreement
+    step(&agreement, &AgreementAction::ErpDone { generated }).agreement
 }
 
 /// The bill after the remake: 1 and 2 closed by it, 3 untouched, 4 and 5 generated.
@@ -252,7 +252,7 @@ pub fn remade() -> HeldBill {
     held
 }
 
-pub fn reviewed(agreement: &Agreement, held: &HeldBill, on: Date) -> Option<Step> {
+pub fn reviewed(agreement: &Agreement, held: &HeldBill, on: Date) -> Option<AgreementAction> {
     let (settings, holidays) = (AgreementSettings::default(), HolidayRules::default());
     review(
         agreement,

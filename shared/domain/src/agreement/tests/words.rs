@@ -11,8 +11,8 @@ use super::support::*;
 use crate::agreement::*;
 use crate::portfolio::TimelineEvent;
 
-fn breaking(how: Breaking) -> Step {
-    Step::Break { how }
+fn breaking(how: Breaking) -> AgreementAction {
+    AgreementAction::Break { how }
 }
 
 /// One of each.
@@ -31,7 +31,7 @@ fn events() -> Vec<TimelineEvent> {
     .unwrap();
     let made = step(
         &sent.agreement,
-        &Step::ErpDone {
+        &AgreementAction::ErpDone {
             generated: ids(&[4, 5]),
         },
     );
@@ -40,7 +40,7 @@ fn events() -> Vec<TimelineEvent> {
             .into_iter()
             .map(|id| (id, date(2026, 12, 18)))
             .collect::<BTreeMap<_, _>>();
-        Step::Seen {
+        AgreementAction::Seen {
             bill: BILL,
             paid,
             received: BTreeMap::new(),
@@ -50,7 +50,7 @@ fn events() -> Vec<TimelineEvent> {
     let last = step(&first.agreement, &paid(&[4, 5]));
     let refused = step(
         &sent.agreement,
-        &Step::ErpRefused {
+        &AgreementAction::ErpRefused {
             reason: "O Sienge recusou a requisição a remade-installments (422)".to_owned(),
         },
     );
@@ -61,7 +61,7 @@ fn events() -> Vec<TimelineEvent> {
     let due_on = date(2026, 12, 20);
     let broken = [by_command, Breaking::Lapsed { due_on }].map(|how| step(&plain, &breaking(how)));
     let gone = step(&made.agreement, &breaking(Breaking::ErpGone));
-    let expired = step(&proposed.agreement, &Step::Expire);
+    let expired = step(&proposed.agreement, &AgreementAction::Expire);
     [proposed, sent, made, first, last, refused, gone, expired]
         .into_iter()
         .chain(broken)
@@ -154,7 +154,7 @@ fn the_payloads_letters_follow_the_state() {
     assert_eq!(letters(&active), told(["A", "N", "-", "-"]));
     let cancelled = step(
         &active,
-        &Step::Cancel {
+        &AgreementAction::Cancel {
             reason: "Desistiu".to_owned(),
         },
     );
@@ -165,7 +165,7 @@ fn the_payloads_letters_follow_the_state() {
     let paid = ids(&[1, 2]).into_iter().map(|id| (id, today())).collect();
     let settled = step(
         &active,
-        &Step::Seen {
+        &AgreementAction::Seen {
             bill: BILL,
             paid,
             received: BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! What is refused when a campaign is saved: every fault is told at once, each by the tier's own name.
+//! What is refused when a campaign is saved: all faults are reported at once, each under its tier's name.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::calendar::brazilian;
 pub const MAX_TIERS: usize = 200;
 
 impl Campaign {
-    /// Proves that a campaign can be used: names, dates, ranges, and that no installment falls into two tiers of equal rank.
+    /// Checks that a campaign can be used: names, dates, ranges, and that no installment falls into two tiers of equal rank.
     pub fn check(&self) -> Result<(), Error> {
         let mut faults = Vec::new();
         if self.id.trim().is_empty() || self.id.len() > 60 {

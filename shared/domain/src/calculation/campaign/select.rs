@@ -7,7 +7,7 @@ use crate::calculation::{CalculationSettings, Debt, Error};
 use crate::calendar::Date;
 use crate::ids::CreditorId;
 
-/// What a campaign is looked for.
+/// What a campaign is selected for.
 #[derive(Debug, Clone, Copy)]
 pub struct Selection<'a> {
     /// The creditor.
@@ -48,7 +48,7 @@ pub fn select<'a>(
         })
 }
 
-/// The first installment the best placed campaign has no tier for, in words.
+/// The first installment without a tier in the best candidate, in words.
 fn uncovered(campaigns: &[Campaign], selection: &Selection<'_>) -> String {
     campaigns
         .iter()
@@ -66,7 +66,7 @@ impl Campaign {
             && self.valid_until.is_none_or(|until| selection.on <= until)
     }
 
-    /// The specificity of the least specific row's tier, or the row without a tier.
+    /// The specificity of the least specific row's tier; an error names a row without a tier.
     fn specificity(&self, selection: &Selection<'_>) -> Result<usize, String> {
         let mut least = usize::MAX;
         for debt in selection.debts {

@@ -1,4 +1,4 @@
-//! The inverse question: what the debtor can pay a month, and the smallest plan that fits.
+//! The inverse question: given what the debtor can pay a month, the smallest plan that fits.
 
 use super::{PlanRequest, Planned, paid_by, plan, plan_for};
 use crate::calculation::{Error, MAX_PLAN, Request, Silent, quote_with};
@@ -6,7 +6,7 @@ use crate::money::Cents;
 
 /// The plan with the fewest installments none of which passes `affordable`; 1 is cash. `asked.installments` is ignored.
 ///
-/// Numbers the campaign has no tier for, or whose tier refuses the discounts or the down payment, are passed over.
+/// Numbers of installments without a tier, or whose tier refuses the discounts or the down payment, are skipped.
 pub fn smallest_plan(
     request: &Request<'_>,
     asked: &PlanRequest,
@@ -65,7 +65,7 @@ fn largest_installment(request: &Request<'_>, asked: &PlanRequest) -> Result<Cen
         .unwrap_or_default())
 }
 
-/// Whether another number of installments may still do.
+/// Whether another number of installments may still fit.
 fn passes_over(error: &Error) -> bool {
     match error {
         Error::NoTier { .. }

@@ -1,4 +1,4 @@
-//! Payment plans: cash or installments, with or without Price interest, and what a debtor can pay a month turned into a plan.
+//! Payment plans: cash or installments, with or without Price interest, also from what a debtor can pay a month.
 //!
 //! An installment is rounded half-up, the plan's total is rounded once, and the difference goes on the first installment (or the last).
 //! The down payment earns no interest; the installments sum to the plan's total to the cent.
@@ -17,8 +17,8 @@ pub(super) use price::{payment, total};
 pub use request::{Periodicity, PlanInterest, PlanRequest};
 
 use super::{
-    Amounts, Component, Error, Explain, Line, MAX_PLAN, Operation, Payment, Quote, Request,
-    Residue, Step, quote,
+    Amounts, Component, Error, Explain, ExplanationStep, Line, MAX_PLAN, Operation, Payment, Quote,
+    Request, Residue, quote,
 };
 use crate::calendar::Date;
 use crate::money::{Cents, Rate, Rounding};
@@ -74,7 +74,7 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// Quotes for the plan's number of installments (its maximum discounts hold, not the cash ones) and plans the payment.
+/// Quotes for the plan's number of installments (with its maximum discounts, not those for cash) and plans the payment.
 pub fn plan(request: &Request<'_>, asked: &PlanRequest) -> Result<Planned, Error> {
     let request = paid_by(request, asked.installments);
     let quote = quote(&request)?;
@@ -169,13 +169,13 @@ fn explain(plan: &Plan, value: Cents, total: Cents, advance: bool) -> Vec<Line> 
         lines.line(Line::given(
             None,
             Component::DownPayment,
-            Step::DownPayment,
+            ExplanationStep::DownPayment,
             plan.down_payment,
         ));
         lines.line(Line::minus(
             None,
             Component::Working,
-            Step::Financed,
+            ExplanationStep::Financed,
             plan.debt,
             plan.down_payment,
         ));
@@ -187,7 +187,7 @@ fn explain(plan: &Plan, value: Cents, total: Cents, advance: bool) -> Vec<Line> 
     };
     lines.line(line(
         Component::Working,
-        Step::InstallmentValue,
+        ExplanationStep::InstallmentValue,
         plan.financed,
         one,
         value,
@@ -199,7 +199,7 @@ fn explain(plan: &Plan, value: Cents, total: Cents, advance: bool) -> Vec<Line> 
     };
     lines.line(line(
         Component::Working,
-        Step::PlanTotal,
+        ExplanationStep::PlanTotal,
         plan.financed,
         all,
         total,
@@ -208,7 +208,7 @@ fn explain(plan: &Plan, value: Cents, total: Cents, advance: bool) -> Vec<Line> 
     let sum = Cents::new(value.get().saturating_mul(i64::from(payments)));
     lines.line(line(
         Component::Installments,
-        Step::Installments,
+        ExplanationStep::Installments,
         value,
         count,
         sum,
@@ -217,7 +217,7 @@ fn explain(plan: &Plan, value: Cents, total: Cents, advance: bool) -> Vec<Line> 
         lines.line(Line::minus(
             None,
             Component::Installments,
-            Step::PlanResidue,
+            ExplanationStep::PlanResidue,
             total,
             sum,
         ));

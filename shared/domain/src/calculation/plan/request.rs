@@ -1,4 +1,4 @@
-//! What a plan is asked for.
+//! The request for a plan.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::{self, Date};
 use crate::money::Cents;
 
-/// A plan asked for.
+/// A requested plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanRequest {

@@ -1,4 +1,4 @@
-//! What a plan must keep to: dates, and its tier's numbers, down payment and rate.
+//! The limits of a plan: its dates, and its tier's numbers, down payment and rate.
 
 use super::{PlanInterest, PlanRequest};
 use crate::calculation::late::{check_date, days_between};
@@ -28,7 +28,7 @@ pub(super) fn check_first_due(request: &Request<'_>, asked: &PlanRequest) -> Res
     Ok(())
 }
 
-/// Checks the plan against its tier and gives the rate a period.
+/// Checks the plan against its tier and returns the rate per period.
 pub(super) fn rate(
     request: &Request<'_>,
     amounts: &Amounts,

@@ -60,7 +60,7 @@ fn what_was_paid_in_part_is_named_as_the_cause() {
 }
 
 /// Quotes one late installment of 1,000.00 due on Wednesday 2021-06-30 (142 days), for which Sienge reports `additional`.
-fn differing(additional: &str, pro_rata: Option<&str>) -> (Row, Vec<Warning>, Vec<Line>) {
+fn differing(additional: &str, pro_rata: Option<&str>) -> (QuoteRow, Vec<Warning>, Vec<Line>) {
     let debts = [Debt {
         sienge: Some(sienge("1000.00", additional)),
         late_terms: Some(terms(pro_rata)),
@@ -101,14 +101,22 @@ fn other_days_charged_are_recognised() {
         }
     );
     assert_eq!((row.days_late, row.days_charged), (142, 140));
-    assert!(lines.iter().all(|line| line.step != Step::SiengeDifference));
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.step != ExplanationStep::SiengeDifference)
+    );
 }
 
 #[test]
 fn a_pro_rata_index_nobody_told_us_is_found() {
     let (_, warnings, lines) = differing("95.58", None);
     assert_eq!(cause(&warnings), Cause::ProRata { rate: rate("0.54") });
-    assert!(lines.iter().any(|line| line.step == Step::ProRata));
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.step == ExplanationStep::ProRata)
+    );
 }
 
 #[test]
@@ -117,7 +125,7 @@ fn a_cent_is_put_down_to_rounding() {
     assert_eq!(cause(&warnings), Cause::Rounding);
     let difference = lines
         .iter()
-        .find(|line| line.step == Step::SiengeDifference)
+        .find(|line| line.step == ExplanationStep::SiengeDifference)
         .unwrap();
     assert_eq!(difference.result, cents("0.01"));
 }
@@ -128,7 +136,7 @@ fn anything_else_is_said_to_be_unknown_and_sienge_holds() {
     assert_eq!(cause(&warnings), Cause::Unknown);
     let difference = lines
         .iter()
-        .find(|line| line.step == Step::SiengeDifference)
+        .find(|line| line.step == ExplanationStep::SiengeDifference)
         .unwrap();
     assert_eq!(difference.result, cents("-45.58"));
 }
@@ -147,7 +155,7 @@ fn without_terms_sienges_charges_stand_alone() {
         quote
             .explanation
             .iter()
-            .any(|line| line.step == Step::SiengeCharges)
+            .any(|line| line.step == ExplanationStep::SiengeCharges)
     );
 }
 

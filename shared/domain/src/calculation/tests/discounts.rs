@@ -313,7 +313,7 @@ fn fees_of_two_tiers_are_rounded_by_tier() {
         quote
             .explanation
             .iter()
-            .filter(|line| line.step == Step::FeeTotal)
+            .filter(|line| line.step == ExplanationStep::FeeTotal)
             .count(),
         2
     );

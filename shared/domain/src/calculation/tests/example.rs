@@ -47,7 +47,8 @@ fn sienges_figures_give_the_screen() {
         quote
             .explanation
             .iter()
-            .all(|line| line.step != Step::SiengeCharges && line.step != Step::SiengeDifference)
+            .all(|line| line.step != ExplanationStep::SiengeCharges
+                && line.step != ExplanationStep::SiengeDifference)
     );
 }
 

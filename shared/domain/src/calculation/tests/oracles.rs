@@ -22,7 +22,7 @@ fn price_payments_equal_numpy_financials() {
         let line = Line {
             of: None,
             component: Component::Working,
-            step: Step::InstallmentValue,
+            step: ExplanationStep::InstallmentValue,
             base,
             operation: Operation::Price {
                 rate,

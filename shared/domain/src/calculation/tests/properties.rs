@@ -87,7 +87,7 @@ proptest! {
         let base = request(&debts, &campaign, &settings);
         let lines = quote(&base).unwrap().explanation;
         let most = |step| Cents::new(lines.iter().filter(|l| l.component == Component::MaximumDiscount && l.step == step).map(|l| l.result.get()).sum());
-        let maximum: Cents = most(Step::MaximumInterestDiscount);
+        let maximum: Cents = most(ExplanationStep::MaximumInterestDiscount);
         let asked = Cents::new(maximum.get() / 100 * part);
         let discounts = Discounts { interest: Some(Portion::Amount(asked)), ..Discounts::default() };
         let granted = proved(&Request { discounts, ..base }).amounts.totals;

@@ -1,4 +1,4 @@
-//! Remakes that are our own: how an integrated agreement's closing of its originals is told from a renegotiation made in Sienge.
+//! Our own remakes: how the originals closed by an integrated agreement are told from a renegotiation made in Sienge.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use crate::portfolio::{Claim, HeldBill, SettlementKind};
 
 use super::view::View;
 
-/// The installments that our agreements remade, as far as the view shows it: all that a claim names are settled by a receipt of
-/// type Reparcelamento on the day the agreement asked for. A remake of fewer or others, or of another day, is somebody else's.
+/// The installments that our agreements remade, as far as the view shows it: all that a claim names are settled by a
+/// Reparcelamento receipt of the requested day. Any other set of installments, or another day, is somebody else's remake.
 pub(super) fn remade_by_agreements(held: &HeldBill, view: &View<'_>) -> BTreeSet<InstallmentId> {
     let claims = held
         .claims

@@ -1,4 +1,4 @@
-//! The state of a contract after its installments were judged, and its own facts.
+//! The state and the own facts of a contract, after its installments were judged.
 
 use crate::calendar::Date;
 use crate::portfolio::{Contract, ContractKey, ContractState, EventKind, ObservedBill};
@@ -6,8 +6,8 @@ use crate::portfolio::{Contract, ContractKey, ContractState, EventKind, Observed
 use super::draft::Draft;
 use super::view::View;
 
-/// Settles the contract the installments belong to. Only Sienge's balances say whether it is alive: a cancelled one with a
-/// balance is open, and it is cancelled once nothing is open any more.
+/// Decides the state of the contract the installments belong to. Only Sienge's balances say whether it is alive: a cancelled
+/// contract with a balance is open, and it becomes cancelled once nothing is open.
 pub(super) fn settle_current(
     draft: &mut Draft<'_>,
     view: &View<'_>,
@@ -40,22 +40,22 @@ pub(super) fn settle_current(
         // Nothing is left to move.
         after.successor = None;
     }
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if before != Some(after.state) {
         match after.state {
-            ContractState::Open => told.push(EventKind::ContractOpened),
-            ContractState::Finished { .. } => told.push(EventKind::ContractFinished),
-            ContractState::Cancelled { .. } => told.push(EventKind::ContractCancelled),
+            ContractState::Open => events.push(EventKind::ContractOpened),
+            ContractState::Finished { .. } => events.push(EventKind::ContractFinished),
+            ContractState::Cancelled { .. } => events.push(EventKind::ContractCancelled),
             ContractState::Assigned { .. } => {}
         }
         if assigned && after.state == ContractState::Open {
-            told.push(EventKind::RightsAssigned);
+            events.push(EventKind::RightsAssigned);
         }
     }
-    draft.settle(after, told);
+    draft.settle(after, events);
 }
 
-/// Settles a contract the bill has left for another.
+/// Decides the state of a contract that the bill has left for another.
 pub(super) fn settle_left(
     draft: &mut Draft<'_>,
     contract: &Contract,
@@ -65,24 +65,24 @@ pub(super) fn settle_left(
 ) {
     let mut after = contract.clone();
     after.successor = Some(to.clone());
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     if !matches!(contract.state, ContractState::Assigned { .. }) {
         after.state = ContractState::Assigned { on: today };
         if assigned {
-            told.push(EventKind::RightsAssigned);
+            events.push(EventKind::RightsAssigned);
         }
         if contract.state == ContractState::Open {
-            told.push(EventKind::ContractFinished);
+            events.push(EventKind::ContractFinished);
         }
     }
-    draft.settle(after, told);
+    draft.settle(after, events);
 }
 
 fn refresh(contract: &mut Contract, header: &ObservedBill) {
     if let Some(number) = &header.number {
         contract.number.clone_from(number);
     }
-    // A sales contract is of an enterprise for ever: an answer that names none says less than what is known.
+    // A sales contract never changes its enterprise: an answer without one says less than what is known.
     contract.enterprise = header.enterprise.flatten().or(contract.enterprise);
     contract.unit = header.unit.clone().or(contract.unit.take());
     contract.sales_contract = header.sales_contract.or(contract.sales_contract);

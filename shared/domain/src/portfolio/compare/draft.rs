@@ -1,4 +1,4 @@
-//! The decisions of one comparison while they are being taken: the state after them, and what is to be told.
+//! The decisions of one comparison while it runs: the resulting state, and the events to emit.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::portfolio::{
     ReturnReason, SettlementClasses, SettlementKind, TimelineEvent, standing_receipts,
 };
 
-use super::events::{self, Named};
+use super::events::{self, NamedInstallment};
 use super::installments::Verdict;
 
 /// Decisions so far, over the held state.
@@ -23,15 +23,15 @@ pub(super) struct Draft<'a> {
     drafts: BTreeMap<ContractKey, EventDraft>,
 }
 
-/// What is to be told of one contract.
+/// The events to emit for one contract.
 #[derive(Default)]
 struct EventDraft {
     payments: Vec<TimelineEvent>,
-    returned: BTreeMap<ReturnReason, Vec<Named>>,
-    reopened: Vec<Named>,
-    synchronised: Vec<Named>,
-    /// Opened installments, told as `ContractOpened` when the contract opens with them.
-    opened: Vec<Named>,
+    returned: BTreeMap<ReturnReason, Vec<NamedInstallment>>,
+    reopened: Vec<NamedInstallment>,
+    synchronised: Vec<NamedInstallment>,
+    /// Opened installments, named by `ContractOpened` when the contract opens with them.
+    opened: Vec<NamedInstallment>,
     contract: Vec<EventKind>,
 }
 
@@ -74,11 +74,11 @@ impl<'a> Draft<'a> {
         unchanged.chain(changed.map(|(_, installment)| installment))
     }
 
-    /// Writes a judgement down.
+    /// Records a verdict.
     pub fn decide(&mut self, verdict: Verdict) {
         let Verdict { after, action, .. } = &verdict;
         let key = after.contract.clone();
-        let named = Named::of(after);
+        let named = NamedInstallment::of(after);
         let event = self.drafts.entry(key.clone()).or_default();
         for step in &verdict.reversed {
             let kind = EventKind::PaymentReversed {
@@ -137,10 +137,10 @@ impl<'a> Draft<'a> {
         of_contract.insert(after.id, (verdict.action, verdict.after));
     }
 
-    /// Writes a contract's new state down, and what is to be told of it.
-    pub fn settle(&mut self, contract: Contract, told: Vec<EventKind>) {
+    /// Records a contract's new state and its events.
+    pub fn settle(&mut self, contract: Contract, events: Vec<EventKind>) {
         let event = self.drafts.entry(contract.key.clone()).or_default();
-        event.contract.extend(told);
+        event.contract.extend(events);
         if self.held.contract(&contract.key) != Some(&contract) {
             let revision = contract.revision.saturating_add(1);
             self.contracts.insert(
@@ -154,7 +154,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The changes in the order to commit them: contracts that are open, so that no installment is without one; installments that
-    /// close, then those that open; contracts that finish, last, so that an interrupted change set is still seen to be open.
+    /// close, then those that open; finished contracts come last, so that an interrupted change set is recognised by its open contract.
     pub fn changes(&self) -> Vec<Change> {
         let of_state = |open: bool| {
             self.contracts
@@ -205,7 +205,10 @@ impl<'a> Draft<'a> {
         let opens = !opening.is_empty();
         if opens {
             let opened = events::of_contract(key, self.today, EventKind::ContractOpened, revision);
-            all.push(events::naming(opened, event.opened.iter().map(Named::pair)));
+            all.push(events::naming(
+                opened,
+                event.opened.iter().map(NamedInstallment::pair),
+            ));
         }
         all.extend(event.payments);
         for (motive, names) in event.returned {

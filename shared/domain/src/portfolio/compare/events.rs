@@ -1,7 +1,7 @@
-//! Timeline events: their ids, and the events a crash left untold.
+//! Timeline events: their ids, and the pending events that a crash left behind.
 //!
-//! An id is derived from what the event says: contract, kind, the installments with the revision each got, the receipt. The same
-//! decision taken again yields the same id; saying the same thing anew, later, does not.
+//! An id is derived from the event's content: contract, kind, the installments with their new revisions, the receipt. Repeating
+//! the same decision yields the same id; a later, equal event does not, because the revisions have grown.
 
 use std::mem::discriminant;
 
@@ -17,13 +17,13 @@ use super::payments::Moved;
 
 /// An installment as an event names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct NamedInstallment {
     pub id: InstallmentId,
     pub revision: u32,
     pub due_on: Date,
 }
 
-impl Named {
+impl NamedInstallment {
     pub fn of(installment: &Installment) -> Self {
         Self {
             id: installment.id,
@@ -42,9 +42,12 @@ pub(super) fn of_names(
     contract: &ContractKey,
     on: Date,
     kind: EventKind,
-    names: &[Named],
+    names: &[NamedInstallment],
 ) -> TimelineEvent {
-    naming(bare(contract, on, kind), names.iter().map(Named::pair))
+    naming(
+        bare(contract, on, kind),
+        names.iter().map(NamedInstallment::pair),
+    )
 }
 
 /// An event about one receipt of one installment.
@@ -52,7 +55,7 @@ pub(super) fn of_receipt(
     contract: &ContractKey,
     on: Date,
     kind: EventKind,
-    named: &Named,
+    named: &NamedInstallment,
     moved: &Moved,
 ) -> TimelineEvent {
     let receipt = &moved.receipt;
@@ -68,7 +71,7 @@ pub(super) fn of_receipt(
     event
 }
 
-/// An event about the contract itself, with the revision it got.
+/// An event about the contract itself, with its new revision.
 pub(super) fn of_contract(
     contract: &ContractKey,
     on: Date,
@@ -80,7 +83,7 @@ pub(super) fn of_contract(
     naming(event, std::iter::empty())
 }
 
-/// The same event naming these installments.
+/// The event with these installments.
 pub(super) fn naming(
     mut event: TimelineEvent,
     names: impl Iterator<Item = (InstallmentId, u32)>,
@@ -146,27 +149,27 @@ fn tag(kind: &EventKind) -> &'static str {
     }
 }
 
-/// The events to tell: those a crash left untold, as far as they happened or happen now, and the new ones they do not cover.
-/// `None` when the view does not show enough to say which part of a pending event still happens.
+/// The events to emit: the pending ones, as far as they happened or happen now, and the new ones they do not cover.
+/// `None` when the view does not show enough to decide which part of a pending event still happens.
 pub(super) fn merge(
     held: &HeldBill,
     fresh: Vec<TimelineEvent>,
     complete_view: bool,
 ) -> Option<Vec<TimelineEvent>> {
-    let mut told: Vec<TimelineEvent> = Vec::new();
+    let mut emitted: Vec<TimelineEvent> = Vec::new();
     for pending in &held.pending_events {
         let (kept, complete) = still_true(held, &fresh, pending);
         if !complete && !complete_view {
             return None;
         }
-        told.extend(kept);
+        emitted.extend(kept);
     }
     let uncovered = fresh
         .into_iter()
-        .filter_map(|event| beyond(event, &told))
+        .filter_map(|event| beyond(event, &emitted))
         .collect::<Vec<_>>();
-    told.extend(uncovered);
-    Some(told)
+    emitted.extend(uncovered);
+    Some(emitted)
 }
 
 /// The part of a pending event that happened or happens now, and whether that is all of it.
@@ -203,14 +206,14 @@ fn still_true(
     (kept, holds && all_names)
 }
 
-/// What of a new event the told ones do not say already.
-fn beyond(event: TimelineEvent, told: &[TimelineEvent]) -> Option<TimelineEvent> {
+/// The part of a new event that the others do not cover.
+fn beyond(event: TimelineEvent, emitted: &[TimelineEvent]) -> Option<TimelineEvent> {
     if is_of_contract(&event) {
-        return (!told.iter().any(|other| repeats(other, &event))).then_some(event);
+        return (!emitted.iter().any(|other| repeats(other, &event))).then_some(event);
     }
     let names: Vec<(InstallmentId, u32)> = named(&event)
         .filter(|(id, revision)| {
-            !told
+            !emitted
                 .iter()
                 .any(|other| covers(other, &event, *id, *revision))
         })
@@ -228,13 +231,13 @@ fn is_of_contract(event: &TimelineEvent) -> bool {
     event.contract_revision > 0
 }
 
-/// Whether two events say the same of one contract.
+/// Whether two events say the same about one contract.
 fn repeats(one: &TimelineEvent, other: &TimelineEvent) -> bool {
     (&one.contract, &one.kind, one.contract_revision)
         == (&other.contract, &other.kind, other.contract_revision)
 }
 
-/// Whether a crash left the opening of the contract untold.
+/// Whether the contract's opening is still a pending event.
 pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> bool {
     let opening = |event: &TimelineEvent| {
         event.contract == *contract && event.kind == EventKind::ContractOpened
@@ -242,8 +245,8 @@ pub(super) fn opening_is_pending(held: &HeldBill, contract: &ContractKey) -> boo
     held.pending_events.iter().any(opening)
 }
 
-/// Whether two events of one contract say the same of an installment. After a crash what was to be told as the opening of a
-/// contract shows up as a synchronisation of it.
+/// Whether two events of one contract say the same about an installment. After a crash the opening of a contract shows up
+/// as a synchronisation.
 fn covers(one: &TimelineEvent, other: &TimelineEvent, id: InstallmentId, revision: u32) -> bool {
     let alike = match (&one.kind, &other.kind) {
         (EventKind::DirectPayment { .. } | EventKind::PaymentReversed { .. }, _) => {

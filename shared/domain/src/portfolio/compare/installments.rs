@@ -7,11 +7,11 @@ use crate::ids::{CreditorId, InstallmentId};
 use crate::money::Cents;
 use crate::portfolio::{
     Action, Contract, ContractKey, Coverage, Installment, InstallmentState, ObservedInstallment,
-    Opened, Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
+    OpeningSnapshot, Policy, Receipt, ReturnReason, Scope, SettlementClass, SettlementKind,
 };
 
 use super::comparison::Comparison;
-use super::payments::{self, Step};
+use super::payments::{self, PaymentStep};
 use super::view::View;
 
 /// How the installments of one contract are judged.
@@ -20,24 +20,24 @@ pub(super) struct Lens<'a> {
     policy: &'a Policy<'a>,
     scope: Scope,
     today: Date,
-    /// The creditor that collects what is open here.
+    /// The creditor that collects the open installments.
     creditor: CreditorId,
-    /// Negotiation that open installments belong to; those of an earlier one are carried into it.
+    /// The negotiation that open installments belong to; those of an earlier one are carried into it.
     negotiation: u32,
     stance: Stance,
-    /// What was last known of installments on contracts the bill has left: what was told there is not told again here.
+    /// The last known state of installments on contracts the bill has left: events emitted there are not repeated here.
     elsewhere: &'a BTreeMap<InstallmentId, Installment>,
     /// A remake in Sienge ended the negotiation that open installments were in: it explains why they closed.
     remade: bool,
-    /// Remade in Sienge by agreements of ours: no renegotiation made there.
+    /// Remade by our own agreements: not a renegotiation made in Sienge.
     ours: BTreeSet<InstallmentId>,
-    /// Generated in Sienge for agreements of ours that live: included in any state.
+    /// Generated in Sienge for our living agreements: included in any state.
     claimed: BTreeSet<InstallmentId>,
-    /// What the contract had when it was opened; none for one that this comparison opens.
-    opened: Option<Opened>,
+    /// The contract's snapshot from its opening; none when this comparison opens it.
+    opened: Option<OpeningSnapshot>,
 }
 
-/// What becomes of a contract's installments.
+/// How a contract's installments are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stance {
     /// The bill left this contract, or the settings leave the bill out: what stays open is returned.
@@ -46,7 +46,7 @@ pub(super) enum Stance {
     Keeps,
     /// Returned installments may be opened again, and new ones included.
     Takes,
-    /// The bill moves to this contract: what is open in Sienge opens here whatever the switch for returned installments says.
+    /// The bill moves to this contract: what is open in Sienge opens here, whatever the setting for returned installments.
     Receives,
 }
 
@@ -54,8 +54,8 @@ pub(super) enum Stance {
 pub(super) struct Verdict {
     pub action: Action,
     pub after: Installment,
-    pub reversed: Vec<Step>,
-    pub paid: Vec<Step>,
+    pub reversed: Vec<PaymentStep>,
+    pub paid: Vec<PaymentStep>,
     pub returned: Option<ReturnReason>,
     pub reopened: bool,
     pub synchronised: bool,
@@ -148,17 +148,17 @@ impl<'a> Lens<'a> {
         Some(verdict)
     }
 
-    /// Judges an installment we do not hold. One that comes settled is included when it is news.
+    /// Judges an installment we do not hold. A settled one is included only when its settlement is news.
     pub fn judge_new(&self, contract: &ContractKey, row: &ObservedInstallment) -> Option<Verdict> {
         if !self.takes() || self.policy.ignores_installment(row) {
             return None;
         }
         let known = self.elsewhere.get(&row.id);
         let history = self.history(row);
-        let told = known.map_or(&history, |known| &known.receipts);
-        let mut flow = payments::flow(told, &row.receipts, self.policy.classes);
+        let known_receipts = known.map_or(&history, |known| &known.receipts);
+        let mut flow = payments::flow(known_receipts, &row.receipts, self.policy.classes);
         if known.is_none() {
-            // What was never told to be paid is not told to be taken back.
+            // A payment that was never reported is not reported as reversed.
             flow.reversed.clear();
         }
         let claimed = self.claimed.contains(&row.id);
@@ -182,7 +182,7 @@ impl<'a> Lens<'a> {
             state: InstallmentState::Open,
             revision: 1,
         };
-        // As it was before what is news of it.
+        // Its state before the news.
         let before = known.cloned().unwrap_or_else(|| Installment {
             balance: payments::before(&history, &flow, row, self.policy.classes),
             receipts: history,
@@ -201,8 +201,8 @@ impl<'a> Lens<'a> {
         Some(verdict)
     }
 
-    /// The receipts of an installment we do not hold that are history: kept and not told. All of them when its contract's opening may have shown it,
-    /// those of earlier days when it did not, none of what was generated for an agreement.
+    /// The receipts of an installment we do not hold that are history: kept, without events. All of them when the contract's opening may have shown
+    /// the installment, those of earlier days when it did not, none when it was generated for an agreement.
     fn history(&self, row: &ObservedInstallment) -> Vec<Receipt> {
         let receipts = row.receipts.iter().cloned();
         match self.opened {
@@ -218,7 +218,7 @@ impl<'a> Lens<'a> {
         matches!(self.stance, Stance::Takes | Stance::Receives)
     }
 
-    /// The motive of a return without a better explanation.
+    /// The reason of a return without a better explanation.
     fn motive(&self) -> ReturnReason {
         if self.scope.reconciles() {
             ReturnReason::Reconciliation
@@ -262,7 +262,7 @@ impl<'a> Lens<'a> {
         } else if after != *held {
             Verdict::of(Action::Updated, after)
         } else if held.creditor != self.creditor {
-            // Nothing of the installment itself changed: not told.
+            // Nothing of the installment itself changed: no event.
             let mut moved = Verdict::of(Action::Updated, after);
             moved.synchronised = false;
             moved
@@ -275,7 +275,7 @@ impl<'a> Lens<'a> {
         Some(verdict)
     }
 
-    /// Why nothing is open of an installment any more.
+    /// Why an installment has nothing open any more.
     fn ended(
         &self,
         held: &Installment,
@@ -349,7 +349,7 @@ impl<'a> Lens<'a> {
             self.emit(&mut verdict, self.known(held), flow, row, true);
             return Some(verdict);
         }
-        // Closed installments stay closed, but what settled them is followed: a payment may be told after the return, or one was
+        // Closed installments stay closed, but their settlement is followed: a payment may arrive after the return, or one was
         // taken back, the installment changed, and paid again.
         let boleto = held.boleto;
         let mut after = Installment {
@@ -394,7 +394,7 @@ impl<'a> Lens<'a> {
                 self.today,
             ));
         }
-        // Shown, and unreadable: it stays as it was last read.
+        // Shown but unreadable: it keeps its last state.
         if self.view.unread.contains_key(&held.id) {
             return None;
         }

@@ -1,14 +1,14 @@
-//! The one comparison: what Sienge says now against what we hold.
+//! The comparison of what Sienge says now with what we hold.
 //!
 //! [`compare`] is pure and total. It guarantees that
 //! - after its changes are applied, comparing the same observation again yields no change and no event;
 //! - no installment changes twice in an outcome, and the order of the changes is the same for the same input;
-//! - absence, and a balance that is gone without a receipt, close an installment only when they were confirmed
+//! - absence, and a balance that vanished without a receipt, close an installment only when confirmed
 //!   ([`super::Coverage::WholeConfirmed`]);
-//! - an open installment that is shown and could not be read stays as it is, and is criticised;
+//! - an open installment that could not be read stays as it is, with a critique;
 //! - what concerns the whole bill (a remake, a rescission, a move to another contract) is never done on a partial view;
 //! - a contract opens, for the first time or again, with all its open installments at once;
-//! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and tells each
+//! - applying only a part of the changes, keeping the events as pending, and comparing again completes the rest and emits each
 //!   event once.
 
 mod agreed;
@@ -40,7 +40,7 @@ pub use returned::return_installments;
 use comparison::Comparison;
 use draft::Draft;
 use installments::{Lens, Stance};
-use route::{Judged, Route};
+use route::{ContractRoute, Judged};
 use view::View;
 
 /// What must change so that we hold what Sienge says.
@@ -48,11 +48,11 @@ use view::View;
 pub struct Outcome {
     /// Changes, in the order to commit them.
     pub changes: Vec<Change>,
-    /// Timeline events to tell with them.
+    /// Timeline events to commit with them.
     pub events: Vec<TimelineEvent>,
     /// What an operator should know.
     pub critiques: Vec<Critique>,
-    /// What is to be read before the rest is done.
+    /// What must be read before the rest can be done.
     pub next: Next,
 }
 
@@ -64,18 +64,18 @@ pub enum Next {
     Nothing,
     /// The view was partial and shows something that concerns the whole bill (a remake, a rescission, an assignment, a change set that a
     /// crash interrupted, an opening whose other installments may not be among the rows: [`super::Coverage::Rows`]), or its source does not
-    /// tell the enterprise that decides whether a new contract is wanted: read the whole bill, from the other source, and compare again.
+    /// name the enterprise that decides whether a new contract is wanted: read the whole bill, from the other source, and compare again.
     /// Nothing was changed.
     ReadWhole,
-    /// These held open installments, at least one, would be taken away on the view's word alone: one whole read did not show them, or they are
-    /// shown with nothing open and no new receipt that says why. Read the bill again, mark the observation
-    /// [`super::Coverage::WholeConfirmed`], and compare again. Nothing was changed about them, and nothing at all when the view shows something
-    /// for [`Next::ReadWhole`] too: the second read is a whole one. The circuit breaker counts them.
+    /// This view alone would remove these held open installments (at least one): one whole read did not show them, or showed
+    /// them with nothing open and no new receipt to explain why. Read the bill again, mark the observation
+    /// [`super::Coverage::WholeConfirmed`], and compare again. They are unchanged, and so is everything else when the view shows a reason
+    /// for [`Next::ReadWhole`], too: the second read covers the whole bill. The circuit breaker counts them.
     Confirm(Vec<InstallmentId>),
 }
 
 impl Outcome {
-    /// The held open installments that only a second read takes away.
+    /// The held open installments that only a second read may remove.
     #[must_use]
     pub fn in_question(&self) -> &[InstallmentId] {
         match &self.next {
@@ -84,15 +84,15 @@ impl Outcome {
         }
     }
 
-    /// The view is not enough: the whole bill is to be read, be it to confirm what is in question.
+    /// The view is not enough: the whole bill must be read, unless that happens anyway to confirm installments.
     fn read_whole(&mut self) {
         if self.next == Next::Nothing {
             self.next = Next::ReadWhole;
         }
     }
 
-    /// Whether the observation it was computed from leaves no question about the installments held: it is of the whole bill, shows every one of
-    /// them (a short answer does not), and there is nothing to confirm and nothing put off. Then it also shows whatever Sienge told of them before.
+    /// Whether the observation behind this outcome answers for every held installment: it covers the whole bill, shows each of
+    /// them (a short answer does not), and nothing is left to confirm or put off. Then it also includes all earlier news about them.
     #[must_use]
     pub fn says_all(&self, held: &HeldBill, seen: &Observation) -> bool {
         let shown: BTreeSet<InstallmentId> =
@@ -117,9 +117,9 @@ pub fn compare(
     let mut outcome = Outcome::default();
     oddities::criticise(held, &view, policy, &mut outcome.critiques);
     match route::choose(held, &view, scope, policy, &mut outcome.critiques) {
-        Route::Nothing => {}
-        Route::AskForWhole => outcome.read_whole(),
-        Route::Judge(judged) => Comparison {
+        ContractRoute::Nothing => {}
+        ContractRoute::AskForWhole => outcome.read_whole(),
+        ContractRoute::Judge(judged) => Comparison {
             held,
             view: &view,
             scope,
@@ -133,9 +133,9 @@ pub fn compare(
 
 /// The remakes that a view shows of open installments.
 struct Remakes {
-    /// Installments that agreements of ours had remade.
+    /// Installments remade by our own agreements.
     ours: BTreeSet<InstallmentId>,
-    /// Whether one of them is open here still.
+    /// Whether one of them is still open here.
     closes_ours: bool,
     /// The negotiations of the other installments that were remade.
     foreign: Vec<u32>,
@@ -156,11 +156,11 @@ impl Comparison<'_> {
             mut current,
             ignored,
         } = judged;
-        // The settings leave the bill out (its company is not registered, or ignored): it stays with the creditor whose reconciliation returns it.
+        // The settings leave the bill out (its company is ignored or not registered): it stays with its creditor, whose reconciliation returns it.
         if let Some(header) = self.view.header.filter(|_| !ignored) {
             current.creditor = header.creditor;
         }
-        // Of several, one was being opened when a crash interrupted the move to it: the others knew the installments before it.
+        // With several, a crash interrupted a move to one of them: the others held the installments before.
         left.sort_by_key(|key| events::opening_is_pending(self.held, key));
         let was_held = self.held.contract(&current.key).is_some();
         let clears = ignored && self.scope == Scope::Reconciliation;
@@ -251,7 +251,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Judges what is held under the contracts that the bill left: it leaves collection there.
+    /// Judges what is held under contracts that the bill left: it leaves collection there.
     fn judge_left(&self, draft: &mut Draft<'_>, current: &Contract, left: &[ContractKey]) {
         let mut elsewhere = BTreeMap::new();
         for key in left {
@@ -272,7 +272,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Whether the settings leave out something that is held open under one of these contracts: with the bill it would be taken away.
+    /// Whether the settings leave out an installment held open under one of these contracts, so that moving the bill would remove it.
     fn leaves_out_some_of(&self, draft: &Draft<'_>, contracts: &[ContractKey]) -> bool {
         let mut open = contracts
             .iter()
@@ -304,7 +304,7 @@ impl Comparison<'_> {
             .collect()
     }
 
-    /// Settlements of a type nobody classified, on installments we hold.
+    /// Settlements of unclassified types on installments we hold.
     fn unclassified(&self, draft: &Draft<'_>, contract: &ContractKey) -> Vec<Critique> {
         let classes = self.policy.classes;
         let rows = draft
@@ -371,8 +371,8 @@ impl Comparison<'_> {
         ids
     }
 
-    /// What was last known of each installment on the other contracts of the bill: of those the current contract does not hold,
-    /// and, when the bill moves, of all that were told since it left the current contract.
+    /// The last known state of each installment on the bill's other contracts: those the current contract does not hold,
+    /// and, when the bill moves, all that changed since it left the current contract.
     fn elsewhere(
         &self,
         draft: &Draft<'_>,
@@ -426,8 +426,8 @@ fn judge_held(draft: &mut Draft<'_>, lens: &Lens<'_>, contract: &ContractKey) {
     }
 }
 
-/// Applies an outcome to the held state, as committing it does: the version grows by one when something is written, and the
-/// pending events are told.
+/// Applies an outcome to the held state, as committing it does: the version grows by one when something is written, and
+/// no event stays pending.
 pub fn apply(held: &mut HeldBill, outcome: &Outcome) {
     if outcome.changes.is_empty() && outcome.events.is_empty() {
         return;

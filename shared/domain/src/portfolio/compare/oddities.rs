@@ -1,4 +1,4 @@
-//! What an operator must put right in Sienge: what could not be read, and due dates that nobody can mean.
+//! What an operator must correct in Sienge: what could not be read, and implausible due dates.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use crate::portfolio::{Critique, HeldBill, Policy};
 
 use super::view::View;
 
-/// Nothing that is collected was due before.
+/// No collected installment was due before.
 const FIRST_DUE: Date = jiff::civil::date(1970, 1, 1);
-/// Nor is anything due later than so many years from today: the longest mortgages run for 35.
+/// Nothing is due more years ahead than this: the longest mortgages run for 35.
 const YEARS_AHEAD: i16 = 50;
 
-/// Tells what of the bill could not be read and matters: an installment that is open here, or may be open and is not here; and what the
+/// Criticises what could not be read and matters: an installment that is open here, or may be open and is not held; and what the
 /// bill itself lacks.
 pub(super) fn criticise(
     held: &HeldBill,
@@ -24,10 +24,10 @@ pub(super) fn criticise(
     if view.unread.is_empty() && view.gap.is_none() {
         return;
     }
-    let told_off = view
+    let is_ignored = view
         .header
         .is_some_and(|header| policy.ignores_bill(header));
-    if told_off && !held.has_contracts() {
+    if is_ignored && !held.has_contracts() {
         return;
     }
     let bill = view.bill;
@@ -36,7 +36,7 @@ pub(super) fn criticise(
     for (id, unread) in view.unread {
         let matters = match here.get(id) {
             Some(is_open) => *is_open,
-            None => !unread.settled && !told_off,
+            None => !unread.settled && !is_ignored,
         };
         if matters {
             unreadable
@@ -45,9 +45,9 @@ pub(super) fn criticise(
                 .push(*id);
         }
     }
-    let told = unreadable.into_iter();
+    let unreadable = unreadable.into_iter();
     critiques.extend(
-        told.map(|(why, installments)| Critique::InstallmentsUnread {
+        unreadable.map(|(why, installments)| Critique::InstallmentsUnread {
             bill,
             installments,
             why,
@@ -59,7 +59,7 @@ pub(super) fn criticise(
     }
 }
 
-/// Tells of open installments whose due date nobody can mean, when it is new.
+/// Criticises new implausible due dates of open installments.
 pub(super) fn criticise_days(
     held: &HeldBill,
     view: &View<'_>,
@@ -87,7 +87,7 @@ pub(super) fn criticise_days(
     }
 }
 
-/// Whether an installment may be due then.
+/// Whether a due date is plausible.
 fn is_plausible(due_on: Date, today: Date) -> bool {
     due_on >= FIRST_DUE && due_on.year() <= today.year().saturating_add(YEARS_AHEAD)
 }

@@ -1,8 +1,8 @@
-//! What the receipts of one installment say compared with those we knew: payments and write-offs that came, and that were taken back.
+//! The receipts of one installment against those we knew: new payments and write-offs, and reversed ones.
 //!
-//! Receipts are a multiset by [`Receipt::identity`]. A receipt and the `Estorno` that takes it back (same net amount) annihilate
-//! each other, so what is effective is a function of the receipts alone: telling the difference of two such sets can neither
-//! count a payment twice nor lose one, whether Sienge removes a reversed receipt, writes an `Estorno` beside it, or both.
+//! Receipts are a multiset by [`Receipt::identity`]. A receipt and the `Estorno` that takes it back (same net amount) cancel
+//! out, so the effective receipts are a function of the receipts alone: the difference of two such sets neither
+//! counts a payment twice nor loses one, whether Sienge removes a reversed receipt, writes an `Estorno` beside it, or both.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::portfolio::{
     standing_receipts,
 };
 
-/// One receipt that came or was taken back.
+/// One receipt that is new or was reversed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Moved {
     pub receipt: Receipt,
-    /// Which of several alike in the same comparison, from zero.
+    /// Its index among equal receipts in the same comparison, from zero.
     pub ordinal: usize,
 }
 
-/// A receipt with the balances around it.
+/// A receipt with what it amortised and the balance after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct PaymentStep {
     pub moved: Moved,
     pub amortised: Cents,
     pub balance: Cents,
@@ -55,7 +55,7 @@ pub(super) fn same(one: &[Receipt], other: &[Receipt]) -> bool {
     counted(one.iter()) == counted(other.iter())
 }
 
-/// Whether the receipts say why an installment was settled since: one stands that did not before.
+/// Whether the receipts explain a new settlement: one stands that did not before.
 pub(super) fn explain(before: &[Receipt], after: &[Receipt], classes: &SettlementClasses) -> bool {
     !minus(
         &standing_receipts(after, classes),
@@ -80,7 +80,7 @@ pub(super) fn gained(
     count(after) > count(before)
 }
 
-/// What bookkeeping receipts took from the balance since.
+/// What new bookkeeping receipts took from the balance.
 pub(super) fn moved_elsewhere(
     before: &[Receipt],
     after: &[Receipt],
@@ -88,13 +88,13 @@ pub(super) fn moved_elsewhere(
 ) -> Cents {
     let sum = |receipts| {
         let standing = standing_receipts(receipts, classes).into_iter();
-        let bookkeeping = standing.filter(|receipt| !classes.is_told(&receipt.kind));
+        let bookkeeping = standing.filter(|receipt| !classes.is_reported(&receipt.kind));
         bookkeeping.fold(Cents::ZERO, |sum, receipt| sum + weight(receipt))
     };
     sum(after) - sum(before)
 }
 
-/// The balance of a row before what is news of it: everything, where it has no history.
+/// The balance of a row before its news: all of it, where it has no history.
 pub(super) fn before(
     history: &[Receipt],
     flow: &Flow,
@@ -111,7 +111,7 @@ pub(super) fn before(
     (row.balance + news + moved_elsewhere(history, &row.receipts, classes)).min(row.original)
 }
 
-/// The receipt that brought the balance to zero: the last one that stands, of one day the largest.
+/// The receipt that brought the balance to zero: the last one standing, or the largest of that day.
 pub(super) fn closing<'a>(
     receipts: &'a [Receipt],
     classes: &SettlementClasses,
@@ -128,7 +128,7 @@ fn counted<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> BTreeMap<Identity
     counts
 }
 
-/// The members of a sorted multiset beyond those of another.
+/// The members of a sorted multiset that another lacks.
 fn minus(all: &[&Receipt], known: &[&Receipt]) -> Vec<Moved> {
     let mut left = counted(known.iter().copied());
     let mut ordinals: BTreeMap<Identity<'_>, usize> = BTreeMap::new();
@@ -151,7 +151,7 @@ fn minus(all: &[&Receipt], known: &[&Receipt]) -> Vec<Moved> {
 
 /// The balance after each reversal and each payment, from the balance held to the balance observed.
 ///
-/// Sienge gives only the last balance. Those between follow from the gross amounts and never leave the way to the last one, so
+/// Sienge gives only the last balance. Those between follow from the gross amounts and stay within the range up to the last one, so
 /// the amounts amortised sum to the whole reduction. `explained` is false when something else (a remake, a rescission) took the
 /// balance away: then the payments amortise only what they paid.
 pub(super) fn walk(
@@ -159,7 +159,7 @@ pub(super) fn walk(
     before: Cents,
     observed: Cents,
     explained: bool,
-) -> (Vec<Step>, Vec<Step>) {
+) -> (Vec<PaymentStep>, Vec<PaymentStep>) {
     let mut balance = before;
     let (reversals, payments) = (flow.reversed.len(), flow.paid.len());
     let mut reversed = Vec::with_capacity(reversals);
@@ -170,7 +170,7 @@ pub(super) fn walk(
         } else {
             (balance + weight(&moved.receipt)).min(Cents::MAX)
         };
-        reversed.push(Step {
+        reversed.push(PaymentStep {
             moved,
             amortised: balance - next,
             balance: next,
@@ -187,7 +187,7 @@ pub(super) fn walk(
         } else {
             (balance - weight(&moved.receipt)).max(floor)
         };
-        paid.push(Step {
+        paid.push(PaymentStep {
             moved,
             amortised: balance - next,
             balance: next,
@@ -197,7 +197,7 @@ pub(super) fn walk(
     (reversed, paid)
 }
 
-/// What a receipt took from the balance, as far as it says.
+/// What a receipt took from the balance, as far as it is stated.
 pub(super) fn weight(receipt: &Receipt) -> Cents {
     if receipt.gross > Cents::ZERO {
         receipt.gross

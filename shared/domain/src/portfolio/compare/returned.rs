@@ -1,4 +1,4 @@
-//! A return that Sienge does not tell: the creditor's settings want a broken agreement's installments back.
+//! A return that does not come from Sienge: the creditor's settings ask for the installments of a broken agreement back.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::portfolio::{
     ReturnReason,
 };
 
-use super::events::{self, Named};
+use super::events::{self, NamedInstallment};
 
-/// Returns those of the installments that are open, and tells it. Doing it again does nothing. The bill must have no pending events: what a crash
-/// interrupted is completed by a comparison first.
+/// Returns the open ones among the installments, with their events. Repeating it does nothing. The bill must have no pending events: a comparison
+/// first completes what a crash interrupted.
 #[must_use]
 pub fn return_installments(
     held: &HeldBill,
@@ -34,7 +34,7 @@ pub fn return_installments(
     if returned.is_empty() {
         return Outcome::default();
     }
-    let names: Vec<Named> = returned.iter().map(Named::of).collect();
+    let names: Vec<NamedInstallment> = returned.iter().map(NamedInstallment::of).collect();
     let event = events::of_names(contract, today, EventKind::Returned { motive }, &names);
     let changes = returned
         .into_iter()

@@ -1,8 +1,8 @@
 //! Which contract of the bill the installments belong to, and which contracts the bill has left.
 //!
 //! A bill is one contract at a time: its document type and its customer are part of the key, so when Sienge names another type
-//! or customer the bill moves from one contract to another. Only a reconciliation begins such a move, and it marks the contract it
-//! leaves at the very end: two contracts that are not left mean that a crash interrupted a move, and any scope finishes it.
+//! or customer the bill moves from one contract to another. Only a reconciliation begins such a move, and it marks the old
+//! contract as left at the very end: two contracts without that mark mean that a crash interrupted a move, and any scope finishes it.
 
 use crate::calendar::Date;
 use crate::portfolio::{
@@ -13,10 +13,10 @@ use crate::portfolio::{
 use super::view::View;
 
 /// What to do with the bill's contracts.
-pub(super) enum Route {
+pub(super) enum ContractRoute {
     /// Nothing is held and nothing is to be opened.
     Nothing,
-    /// The facts told do not say which contract is meant, or whether it is wanted: the whole bill is needed.
+    /// The facts do not say which contract is meant, or whether it is wanted: the whole bill is needed.
     AskForWhole,
     /// Judge these.
     Judge(Box<Judged>),
@@ -33,16 +33,16 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// The bill stays with the contract it is held under; `successor` is where the next reconciliation moves it. One that the bill has
-    /// left keeps saying where it went.
-    fn keep(current: &Contract, successor: Option<ContractKey>, ignored: bool) -> Route {
+    /// The bill stays with its present contract; `successor` is where the next reconciliation moves it. A contract that the bill has
+    /// left keeps its successor.
+    fn keep(current: &Contract, successor: Option<ContractKey>, ignored: bool) -> ContractRoute {
         let has_moved = matches!(current.state, ContractState::Assigned { .. });
         let successor = if has_moved {
             current.successor.clone()
         } else {
             successor
         };
-        Route::Judge(Box::new(Self {
+        ContractRoute::Judge(Box::new(Self {
             left: Vec::new(),
             current: Contract {
                 successor,
@@ -60,7 +60,7 @@ pub(super) fn choose(
     scope: Scope,
     policy: &Policy<'_>,
     critiques: &mut Vec<Critique>,
-) -> Route {
+) -> ContractRoute {
     let Some(header) = view.header else {
         return without_header(held, view, policy);
     };
@@ -88,15 +88,15 @@ pub(super) fn choose(
     }
     let Some(latest) = others.iter().copied().max_by_key(|contract| rank(contract)) else {
         if ignored || !something {
-            return Route::Nothing;
+            return ContractRoute::Nothing;
         }
-        // The enterprise decides about what is new only: not every source tells it, and what is held must not depend on the source.
+        // The enterprise decides about new contracts only: not every source names it, and what is held must not depend on the source.
         if policy.must_know_enterprise(header) {
-            return Route::AskForWhole;
+            return ContractRoute::AskForWhole;
         }
         if let Some(unregistered) = policy.enterprise_critique(view.bill, header) {
             critiques.push(unregistered);
-            return Route::Nothing;
+            return ContractRoute::Nothing;
         }
         return Judged::keep(&opened(view, key, header, None), None, ignored);
     };
@@ -109,7 +109,7 @@ pub(super) fn choose(
         } else {
             current
         };
-        return Route::Judge(Box::new(Judged {
+        return ContractRoute::Judge(Box::new(Judged {
             left: left
                 .into_iter()
                 .map(|contract| contract.key.clone())
@@ -129,11 +129,11 @@ pub(super) fn choose(
     Judged::keep(latest, wanted.then_some(key), ignored)
 }
 
-fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> Route {
+fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> ContractRoute {
     let mut contracts: Vec<&Contract> = of_bill(held, view).collect();
     contracts.sort_by_key(|contract| rank(contract));
     let Some(current) = contracts.pop() else {
-        return Route::Nothing;
+        return ContractRoute::Nothing;
     };
     let left: Vec<ContractKey> = contracts
         .iter()
@@ -142,12 +142,12 @@ fn without_header(held: &HeldBill, view: &View<'_>, policy: &Policy<'_>) -> Rout
         .collect();
     let gone = view.is_empty() && view.coverage == Coverage::WholeConfirmed;
     if !left.is_empty() && !gone {
-        return Route::AskForWhole;
+        return ContractRoute::AskForWhole;
     }
-    // A bill that Sienge does not have moves nowhere any more.
+    // A bill that Sienge does not have no longer moves.
     let waits = !(view.is_empty() && view.is_whole())
         || matches!(current.state, ContractState::Assigned { .. });
-    Route::Judge(Box::new(Judged {
+    ContractRoute::Judge(Box::new(Judged {
         left,
         current: Contract {
             successor: current.successor.clone().filter(|_| waits),
@@ -163,14 +163,14 @@ fn of_bill<'a>(held: &'a HeldBill, view: &View<'_>) -> impl Iterator<Item = &'a 
         .filter(move |contract| contract.key.bill == bill)
 }
 
-/// Whether the bill has not (quite) left the contract.
+/// Whether the bill has not left the contract, or not completely.
 fn is_current(held: &HeldBill, contract: &Contract) -> bool {
     let mut installments = held.installments_of(&contract.key);
     !matches!(contract.state, ContractState::Assigned { .. })
         || installments.any(Installment::is_open)
 }
 
-/// Open before finished before left; of two alike the later one.
+/// Open before finished before left; the later one of equals.
 fn rank(contract: &Contract) -> (u8, Date, &ContractKey) {
     let (class, on) = match contract.state {
         ContractState::Open => (2, Date::MAX),
@@ -197,7 +197,7 @@ fn key_of(view: &View<'_>, header: &ObservedBill) -> ContractKey {
     }
 }
 
-/// A new contract. What the source does not tell is as in the bill's last one, if there was one: the rights to a unit change hands, not the unit.
+/// A new contract. What the source leaves out is taken from the bill's previous contract, if any: the rights to a unit change hands, not the unit.
 fn opened(
     view: &View<'_>,
     key: ContractKey,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::calendar::Date;
 use crate::ids::{BillId, InstallmentId};
 use crate::portfolio::{
-    Coverage, Installment, Observation, ObservedBill, ObservedInstallment, Oddity, Opened, Policy,
-    SettlementClasses, Unread,
+    Coverage, Installment, Observation, ObservedBill, ObservedInstallment, Oddity, OpeningSnapshot,
+    Policy, SettlementClasses, UnreadInstallment,
 };
 
 use super::payments;
@@ -16,14 +16,14 @@ pub(super) struct View<'a> {
     pub bill: BillId,
     pub header: Option<&'a ObservedBill>,
     pub installments: BTreeMap<InstallmentId, &'a ObservedInstallment>,
-    pub unread: &'a BTreeMap<InstallmentId, Unread>,
+    pub unread: &'a BTreeMap<InstallmentId, UnreadInstallment>,
     pub gap: Option<Oddity>,
     pub boletos: &'a BTreeMap<InstallmentId, bool>,
     pub coverage: Coverage,
 }
 
 impl<'a> View<'a> {
-    /// When an installment is told twice, the row told last wins.
+    /// When an installment occurs twice, the last row wins.
     pub fn of(seen: &'a Observation) -> Self {
         Self {
             bill: seen.bill,
@@ -56,8 +56,8 @@ impl<'a> View<'a> {
         self.coverage != Coverage::Rows
     }
 
-    /// Whether a held open installment would be taken away on this view's word alone: a read of the whole bill does not show it, or it is shown
-    /// with nothing open and no new receipt that says why. Only a second read makes that true.
+    /// Whether this view alone would remove a held open installment: a read of the whole bill does not show it, or shows it
+    /// with nothing open and no new receipt to explain why. Only a second read confirms that.
     pub fn leaves_in_question(&self, held: &Installment, classes: &SettlementClasses) -> bool {
         if !held.is_open() || self.coverage == Coverage::WholeConfirmed {
             return false;
@@ -70,10 +70,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What a contract has that is opened by it.
-    pub fn opened(&self, on: Date) -> Option<Opened> {
+    /// The snapshot of a contract that this view opens.
+    pub fn opened(&self, on: Date) -> Option<OpeningSnapshot> {
         let (last, _) = self.installments.last_key_value()?;
-        Some(Opened { on, last: *last })
+        Some(OpeningSnapshot { on, last: *last })
     }
 
     /// Whether it shows an open installment that the settings do not leave out.

@@ -1,4 +1,4 @@
-//! What the timeline tells of an agreement: plain data, its texts in the playbook's words, and what other systems are told.
+//! An agreement's timeline events: plain data, their texts in the playbook's words, and what goes on the bus.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,15 +16,15 @@ use crate::money::Cents;
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub enum AgreementTold {
+pub enum AgreementChange {
     /// A proposal was saved.
     Proposed {
         /// Its last day.
         expires_on: Date,
     },
-    /// The remake is about to be asked of Sienge.
+    /// The remake is about to be requested from Sienge.
     Sent,
-    /// `Acordo`: it holds.
+    /// `Acordo`: it is in force.
     Made,
     /// `Pagamento` of one row.
     Paid {
@@ -60,8 +60,9 @@ pub struct AgreementEvent {
     /// The agreement.
     pub agreement: AgreementId,
     /// What happened.
-    pub told: AgreementTold,
-    /// Whether it is told on the bus: of an agreement over several contracts only one event is.
+    #[serde(rename = "told")]
+    pub change: AgreementChange,
+    /// Whether it goes on the bus: only one event of an agreement over several contracts does.
     pub leads: bool,
     /// The creditor.
     pub creditor: CreditorId,
@@ -73,7 +74,7 @@ pub struct AgreementEvent {
     pub original: Cents,
     /// Discounts.
     pub discount: Cents,
-    /// What is paid in all.
+    /// Total to pay.
     pub total: Cents,
     /// Number of payments, the down payment included.
     pub payments: u16,
@@ -85,7 +86,7 @@ pub struct AgreementEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "camelCase")]
 pub enum Breaking {
-    /// An operator did.
+    /// By an operator.
     Command {
         /// Why, in the operator's words.
         reason: String,
@@ -97,7 +98,7 @@ pub enum Breaking {
     },
     /// The remake is gone from Sienge.
     ErpGone,
-    /// What is to be paid was closed in Sienge without a payment: rescinded, remade there, returned.
+    /// What was to be paid was closed in Sienge without a payment: rescinded, remade there, returned.
     EndedInErp,
     /// The only payment was reversed ("pagamento de efetivação").
     ActivationReversed,
@@ -128,7 +129,7 @@ impl Breaking {
     }
 }
 
-impl AgreementTold {
+impl AgreementChange {
     /// The name in event ids.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -146,11 +147,11 @@ impl AgreementTold {
 }
 
 impl AgreementEvent {
-    /// Empties what an operator wrote; false when there is nothing.
+    /// Clears what an operator wrote; false when there was nothing.
     pub fn erase_words(&mut self) -> bool {
-        match &mut self.told {
-            AgreementTold::Cancelled { reason }
-            | AgreementTold::Broken {
+        match &mut self.change {
+            AgreementChange::Cancelled { reason }
+            | AgreementChange::Broken {
                 how: Breaking::Command { reason },
             } if !reason.is_empty() => {
                 reason.clear();
@@ -167,8 +168,8 @@ impl AgreementEvent {
         let place = format!("Contrato: {} Parcela(s): {installments}", contract.bill);
         let id = &self.agreement;
         let heading = |title: &str| format!("{title}\nData: {data}\nAcordo: {id}\n{place}");
-        match &self.told {
-            AgreementTold::Proposed { expires_on } => {
+        match &self.change {
+            AgreementChange::Proposed { expires_on } => {
                 format!(
                     "{}\nValidade: {}\n{}",
                     heading("Proposta de Acordo"),
@@ -176,17 +177,17 @@ impl AgreementEvent {
                     self.terms()
                 )
             }
-            AgreementTold::Sent => format!(
+            AgreementChange::Sent => format!(
                 "{}\nAguardando a gravação do reparcelamento no Sienge",
                 heading("Acordo")
             ),
-            AgreementTold::Made => format!(
+            AgreementChange::Made => format!(
                 "{}\n{}\n{}",
                 heading("Acordo"),
                 self.kind_text(),
                 self.terms()
             ),
-            AgreementTold::Paid {
+            AgreementChange::Paid {
                 number,
                 of,
                 amount,
@@ -196,14 +197,14 @@ impl AgreementEvent {
                 brazilian(*paid_on),
                 amount.brazilian(),
             ),
-            AgreementTold::Broken { how } => {
+            AgreementChange::Broken { how } => {
                 format!("{}\n{}", heading("Quebra de Acordo"), how.text())
             }
-            AgreementTold::Cancelled { reason } => {
+            AgreementChange::Cancelled { reason } => {
                 format!("{}\n{reason}", heading("Cancelamento de Acordo"))
             }
-            AgreementTold::Settled => heading("Acordo Quitado"),
-            AgreementTold::Expired => heading("Proposta de Acordo Expirada"),
+            AgreementChange::Settled => heading("Acordo Quitado"),
+            AgreementChange::Expired => heading("Proposta de Acordo Expirada"),
         }
     }
 
@@ -226,20 +227,22 @@ impl AgreementEvent {
         )
     }
 
-    /// Detail type and facts for the bus; `None` for what is not told there.
+    /// Detail type and facts for the bus; `None` for events that do not go there.
     pub(super) fn domain_event(&self) -> Option<(&'static str, Value)> {
         if !self.leads {
             return None;
         }
-        let (detail_type, mut facts) = match &self.told {
-            AgreementTold::Made => ("agreement.created", json!({})),
-            AgreementTold::Broken { how } => ("agreement.broken", json!({ "how": how_word(how) })),
-            AgreementTold::Cancelled { .. } => ("agreement.cancelled", json!({})),
-            AgreementTold::Settled => ("agreement.settled", json!({})),
-            AgreementTold::Proposed { .. }
-            | AgreementTold::Sent
-            | AgreementTold::Paid { .. }
-            | AgreementTold::Expired => return None,
+        let (detail_type, mut facts) = match &self.change {
+            AgreementChange::Made => ("agreement.created", json!({})),
+            AgreementChange::Broken { how } => {
+                ("agreement.broken", json!({ "how": how_word(how) }))
+            }
+            AgreementChange::Cancelled { .. } => ("agreement.cancelled", json!({})),
+            AgreementChange::Settled => ("agreement.settled", json!({})),
+            AgreementChange::Proposed { .. }
+            | AgreementChange::Sent
+            | AgreementChange::Paid { .. }
+            | AgreementChange::Expired => return None,
         };
         facts["agreementId"] = json!(self.agreement);
         facts["agreementCode"] = json!(self.agreement.code());
@@ -255,7 +258,7 @@ impl AgreementEvent {
     }
 }
 
-/// What operators wrote may hold anything: of a reason only its kind goes on the bus.
+/// Operators may write anything: only the kind of a reason goes on the bus.
 const fn how_word(how: &Breaking) -> &'static str {
     match how {
         Breaking::Command { .. } => "command",

@@ -6,7 +6,7 @@ mod publish;
 mod tests;
 mod text;
 
-pub use agreement::{AgreementEvent, AgreementTold, Breaking};
+pub use agreement::{AgreementChange, AgreementEvent, Breaking};
 use serde::{Deserialize, Serialize};
 
 use super::{ContractKey, ReturnReason, SettlementClass, SettlementKind};
@@ -18,7 +18,7 @@ use crate::money::Cents;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimelineEvent {
-    /// Derived from what the event says (contract, kind, installments and their revisions): telling it again yields the same id.
+    /// Derived from the event's content (contract, kind, installments and their revisions): a repeat yields the same id.
     pub id: String,
     /// The contract.
     pub contract: ContractKey,
@@ -28,10 +28,10 @@ pub struct TimelineEvent {
     pub kind: EventKind,
     /// The installments it names, in the order shown.
     pub installments: Vec<InstallmentId>,
-    /// The revision each named installment got with what is told, in the same order: by it a repeat after a crash knows
+    /// The new revision of each named installment, in the same order: it shows a repeat after a crash
     /// which part of an event already happened.
     pub revisions: Vec<u32>,
-    /// The revision the contract got with it, for what is told of the contract itself; zero for what is told of installments.
+    /// The contract's new revision, for an event about the contract itself; zero for events about installments.
     #[serde(default)]
     pub contract_revision: u32,
 }
@@ -60,7 +60,7 @@ pub enum EventKind {
     DirectPayment {
         /// Settlement type.
         settlement: SettlementKind,
-        /// What it means for money; nothing when nobody said. Events of earlier versions were told as payments.
+        /// Its class; none when unclassified. Events of earlier versions were payments.
         #[serde(default = "as_payment")]
         class: Option<SettlementClass>,
         /// Day of the payment.
@@ -75,12 +75,12 @@ pub enum EventKind {
         balance: Cents,
         /// Whether the installment was settled.
         total: bool,
-        /// Told by the opening of a customer rather than by the payments task.
+        /// Found when a customer was opened, rather than by the payments task.
         by_sync: bool,
     },
-    /// `Estorno`: a receipt was taken back.
+    /// `Estorno`: a receipt was reversed.
     PaymentReversed {
-        /// Settlement type of the receipt taken back.
+        /// Settlement type of the reversed receipt.
         settlement: SettlementKind,
         /// As in [`EventKind::DirectPayment`].
         #[serde(default = "as_payment")]
@@ -94,7 +94,7 @@ pub enum EventKind {
     },
     /// `Contrato cancelado` in Sienge.
     ContractCancelled,
-    /// `Cessão de direitos`: told on the old contract (closed) and on the new one (opened).
+    /// `Cessão de direitos`: on the old contract (closed) and on the new one (opened).
     RightsAssigned,
     /// The contract has nothing open left.
     ContractFinished,
@@ -102,6 +102,6 @@ pub enum EventKind {
     BoletoIssued,
     /// `Envio de boleto por e-mail`: Sienge was asked to send it.
     BoletoEmailed,
-    /// What became of an agreement.
+    /// A change of an agreement.
     Agreement(Box<AgreementEvent>),
 }

@@ -1,4 +1,4 @@
-//! What other systems are told of an event, over the bus.
+//! What goes on the bus for an event.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::portfolio::{EventKind, SettlementClass, TimelineEvent};
 
 impl TimelineEvent {
     /// The domain event to publish: its detail type and its detail, with ids and amounts as text and no personal data. `None`
-    /// for what other events say already.
+    /// for what other events already say.
     #[must_use]
     pub fn domain_event(&self) -> Option<(&'static str, Value)> {
         let (detail_type, facts) = match &self.kind {
@@ -73,7 +73,7 @@ impl TimelineEvent {
     }
 }
 
-/// Only what brings value is told as a payment, with its money; a write-off, and what nobody classified, changes the installment.
+/// Only a settlement that brings value is published as a payment, with its amount; a write-off or an unclassified one is a change of the installment.
 fn by_class(
     class: Option<SettlementClass>,
     mut facts: Value,

@@ -3,9 +3,9 @@
 use crate::calendar;
 use crate::portfolio::{EventKind, ReturnReason, TimelineEvent};
 
-/// What the playbook's screens say under an event that Ponte found by asking Sienge.
+/// What the playbook's screens show under an event that Ponte found by reading Sienge.
 const BY_SYNC: &str = "Parcela(s) sincronizada(s) via webservice";
-/// What they say under a payment that the payments task brought.
+/// What they show under a payment that the payments task brought.
 const BY_PAYMENTS: &str = "Recebimento no Sienge";
 
 impl TimelineEvent {
@@ -16,7 +16,7 @@ impl TimelineEvent {
         let installments = self.installments_text();
         match &self.kind {
             EventKind::ContractOpened => {
-                // Empty only when a crash interrupted the opening and nothing came of it.
+                // Empty only when a crash interrupted the opening and nothing was opened.
                 if self.installments.is_empty() {
                     self.contract_text("Abertura de Contrato")
                 } else {

@@ -110,7 +110,7 @@ fn only_payments_since_the_day_of_its_opening_are_news_of_a_contract() {
 fn what_was_settled_before_the_opening_is_history_although_the_read_that_opened_missed_it() {
     let mut sienge = Sienge::with(3);
     sienge.receive_on(3, "Recebimento", cents(1000), Cents::ZERO, date(2020, 3, 2));
-    let unread = Unread {
+    let unread = UnreadInstallment {
         why: Oddity::Field("receipts.operationTypeName"),
         settled: true,
     };
@@ -141,7 +141,7 @@ fn an_installment_that_was_unreadable_at_the_opening_tells_only_payments_since()
     let why = Oddity::Field("dueDate");
     odd.unread = [(
         InstallmentId(3),
-        Unread {
+        UnreadInstallment {
             why,
             settled: false,
         },

@@ -14,7 +14,7 @@ fn odd(sienge: &Sienge, coverage: Coverage, ids: &[i64], settled: bool) -> Obser
     seen.installments.retain(|row| !ids.contains(&row.id.0));
     seen.unread = ids
         .iter()
-        .map(|id| (InstallmentId(*id), Unread { why: WHY, settled }))
+        .map(|id| (InstallmentId(*id), UnreadInstallment { why: WHY, settled }))
         .collect();
     seen
 }

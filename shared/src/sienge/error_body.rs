@@ -5,10 +5,10 @@ use serde::de::IgnoredAny;
 
 use super::lenient::{list, text};
 
-/// Sienge's error body, of which only the field names are repeated: its texts may quote what we sent.
+/// Sienge's error body. Only its field names are repeated: its texts may quote what we sent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Refusal {
+pub(super) struct ErrorBody {
     status: Option<IgnoredAny>,
     developer_message: Option<IgnoredAny>,
     client_message: Option<IgnoredAny>,
@@ -24,13 +24,13 @@ struct RefusedField {
     field: Option<String>,
 }
 
-impl Refusal {
+impl ErrorBody {
     /// Reads a body; `None` when it is not a JSON object.
     pub(super) fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// Whether Sienge itself wrote it, rather than a gateway before it.
+    /// Whether Sienge itself wrote it, rather than a gateway in front of it.
     pub(super) fn is_siengean(&self) -> bool {
         self.status.is_some()
             || self.developer_message.is_some()
@@ -38,7 +38,7 @@ impl Refusal {
             || self.user_message.is_some()
     }
 
-    /// The fields complained about.
+    /// The fields it complains about.
     pub(super) fn fields(&self) -> Vec<String> {
         let name = |text: &&str| {
             text.len() <= 60
