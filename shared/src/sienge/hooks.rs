@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Call, encoded};
+use super::call::{SiengeCall, encoded};
 use super::client::Client;
 use super::credentials::Secret;
 use super::error::SiengeError;

@@ -47,7 +47,7 @@ pub use async_bulk::{AsyncJob, AsyncStatus};
 pub use bulk_income::{
     IncomeReceipt, IncomeRow, IncomeSelection, IncomeWindow, PaymentTerm, ReceiptCategory,
 };
-pub use choice::{BILLS_PER_CALL, BillRead, Plan, Source, choose_other, choose_source};
+pub use choice::{BILLS_PER_CALL, BillRead, ReadPlan, Source, choose_other, choose_source};
 pub use client::{Client, ClientConfig, Retry, Timeouts, http_client};
 pub use companies::Company;
 pub use cost_centers::CostCenter;

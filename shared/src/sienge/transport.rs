@@ -213,7 +213,11 @@ impl Client {
 
     /// One attempt up to the answer's headers; a refusal is read, noted and turned into its error. Whatever its verb, a call was not
     /// carried out when Sienge did not know who made it.
-    pub(super) async fn open(&self, call: &Call, attempt: u32) -> Result<Opened, SiengeError> {
+    pub(super) async fn open(
+        &self,
+        call: &SiengeCall,
+        attempt: u32,
+    ) -> Result<OpenResponse, SiengeError> {
         let source = &self.inner.credentials;
         let credentials = source.current();
         let error = match self.open_as(&credentials, call, attempt).await {
@@ -232,10 +236,10 @@ impl Client {
     async fn open_as(
         &self,
         credentials: &Credentials,
-        call: &Call,
+        call: &SiengeCall,
         attempt: u32,
-    ) -> Result<Opened, SiengeError> {
-        self.take_right(call).await?;
+    ) -> Result<OpenResponse, SiengeError> {
+        self.take_permit(call).await?;
         let mut note = Note::begin(self, call, attempt);
         let mut request = self
             .inner

@@ -24,7 +24,7 @@ impl BillSync {
         for StoredWebhook { webhook, .. } in webhooks {
             let hints = &webhook.hints;
             let mut request = ReadRequest::of(hints, webhook.received_at);
-            request.told_at = request.told_at.filter(|_| !anew);
+            request.notified_at = request.notified_at.filter(|_| !anew);
             for bill in &hints.bills {
                 bills
                     .entry(*bill)
@@ -81,10 +81,10 @@ pub struct Processed {
 }
 
 /// What could not be read besides bills, record by record.
-struct Unread {
-    sales_contracts: UnreadOf<SalesContractId>,
-    customers: UnreadOf<CustomerId>,
-    units: UnreadOf<UnitId>,
+struct UnreadByKind {
+    sales_contracts: UnreadRecords<SalesContractId>,
+    customers: UnreadRecords<CustomerId>,
+    units: UnreadRecords<UnitId>,
 }
 
 impl UnreadByKind {
