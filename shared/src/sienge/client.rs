@@ -11,8 +11,9 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::time::Instant;
 
+use super::credentials::CredentialSource;
 use super::error::SiengeError;
-use super::ports::{CallLog, CredentialSource, Lane, Priority, Quota};
+use super::ports::{CallLog, Lane, Priority, Quota};
 
 /// Time-outs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

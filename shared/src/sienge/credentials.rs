@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
@@ -51,6 +52,28 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// Who we are at Sienge: known at the beginning, and read again when Sienge does not know us.
+#[async_trait]
+pub trait CredentialSource: Send + Sync {
+    /// Those to call with.
+    fn current(&self) -> Credentials;
+    /// Those to call with now that Sienge refused the current ones; the same when there are no others. Asked after every refusal:
+    /// implementations bound how often they read.
+    async fn refreshed(&self) -> Credentials;
+}
+
+/// Credentials that nobody changes.
+#[async_trait]
+impl CredentialSource for Credentials {
+    fn current(&self) -> Credentials {
+        self.clone()
+    }
+
+    async fn refreshed(&self) -> Credentials {
+        self.clone()
     }
 }
 

@@ -51,7 +51,7 @@ pub use choice::{BILLS_PER_CALL, BillRead, ReadPlan, Source, choose_other, choos
 pub use client::{Client, ClientConfig, Retry, Timeouts, http_client};
 pub use companies::Company;
 pub use cost_centers::CostCenter;
-pub use credentials::{Credentials, Secret};
+pub use credentials::{CredentialSource, Credentials, Secret};
 pub use current_debit_balance::{DebitBalance, DebitInstallment};
 pub use customer_statement::{StatementBill, StatementInstallment, StatementReceipt};
 pub use customers::{Address, Customer, CustomerFilter, Phone, Spouse};
@@ -71,9 +71,7 @@ pub use observe::BillAnswer;
 pub use pages::Rows;
 pub use payment_condition_types::PaymentConditionType;
 pub use payment_slips::{PaymentSlip, SlipAnswer, SlipEmail};
-pub use ports::{
-    CallLog, CallRecord, CredentialSource, Lane, Priority, Quota, QuotaRefusal, Remaining,
-};
+pub use ports::{CallLog, CallRecord, Lane, Priority, Quota, QuotaRefusal, Remaining};
 pub use receivable_bills::{BillInstallment, ReceivableBill};
 pub use remade_installments::{RemadeFilter, RemadeInstallments};
 pub use sales_contracts::{

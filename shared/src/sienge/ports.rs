@@ -1,10 +1,9 @@
-//! What the client needs from outside: who it is, permission to call (the shared quota) and a place to write its calls down.
+//! What the client needs from outside: permission to call (the shared quota) and a place to write its calls down.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::credentials::Credentials;
 use crate::calendar::Timestamp;
 use crate::ids::BillId;
 
@@ -62,28 +61,6 @@ pub trait Quota: Send + Sync {
     async fn back_off(&self, lane: Lane, wait: Duration);
     /// What is left, as far as the shared counter knows.
     async fn remaining(&self) -> Result<Remaining, QuotaRefusal>;
-}
-
-/// Who we are at Sienge: known at the beginning, and read again when Sienge does not know us.
-#[async_trait]
-pub trait CredentialSource: Send + Sync {
-    /// Those to call with.
-    fn current(&self) -> Credentials;
-    /// Those to call with now that Sienge refused the current ones; the same when there are no others. Asked after every refusal:
-    /// implementations bound how often they read.
-    async fn refreshed(&self) -> Credentials;
-}
-
-/// Credentials that nobody changes.
-#[async_trait]
-impl CredentialSource for Credentials {
-    fn current(&self) -> Credentials {
-        self.clone()
-    }
-
-    async fn refreshed(&self) -> Credentials {
-        self.clone()
-    }
 }
 
 /// One call to Sienge, ready for the journal: masked and bounded.

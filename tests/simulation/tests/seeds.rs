@@ -34,12 +34,11 @@ fn whatever_happens_one_sync_and_one_batimento_find_both_sides_equal() {
             if seed >= seeds || (first_only && stop.load(Ordering::Relaxed)) {
                 return (sum, failed);
             }
-            match catch_unwind(|| run(seed)) {
-                Ok(counts) => sum.add(counts),
-                Err(_) => {
-                    failed.push(seed);
-                    stop.store(true, Ordering::Relaxed);
-                }
+            if let Ok(counts) = catch_unwind(|| run(seed)) {
+                sum.add(counts);
+            } else {
+                failed.push(seed);
+                stop.store(true, Ordering::Relaxed);
             }
         }
     };
