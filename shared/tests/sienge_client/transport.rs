@@ -116,7 +116,7 @@ async fn a_silent_server_is_a_timeout() {
 /// Its credentials are corrected between the beginning and a refusal.
 struct Corrected {
     current: Mutex<Credentials>,
-    corrected: Credentials,
+    after: Credentials,
     asked: AtomicU32,
 }
 
@@ -124,7 +124,7 @@ impl Corrected {
     fn from_to(first: &str, second: &str) -> Arc<Self> {
         Arc::new(Self {
             current: Mutex::new(credentials(first)),
-            corrected: credentials(second),
+            after: credentials(second),
             asked: AtomicU32::new(0),
         })
     }
@@ -138,8 +138,8 @@ impl CredentialSource for Corrected {
 
     async fn refreshed(&self) -> Credentials {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        *self.current.lock().unwrap() = self.corrected.clone();
-        self.corrected.clone()
+        *self.current.lock().unwrap() = self.after.clone();
+        self.after.clone()
     }
 }
 
