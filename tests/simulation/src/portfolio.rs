@@ -85,13 +85,7 @@ impl Portfolio for Simulation {
 
     async fn count_open(&self, creditor: CreditorId) -> Result<u64, StoreError> {
         self.effect().await;
-        let mut state = self.state();
-        let open = state.held_open().get(&creditor).copied();
-        let open = open.unwrap_or_default();
-        // What it opened before it asks counts, too.
-        let known = state.invocation.held_open.entry(creditor).or_default();
-        *known = open.max(*known);
-        Ok(open)
+        Ok(self.state().counted(creditor))
     }
 
     fn open_installments(
@@ -102,7 +96,8 @@ impl Portfolio for Simulation {
         let me = self.clone();
         let entries = async move {
             me.effect().await;
-            let state = me.state();
+            let mut state = me.state();
+            state.counted(creditor);
             let held = state.store.bills.values();
             let rows = held.flat_map(HeldBill::installments);
             let wanted = rows.filter(|row| {
@@ -170,6 +165,15 @@ fn entry_of(row: &Installment) -> OpenEntry {
 }
 
 impl State {
+    /// How much of a creditor is held open when the invocation asks: what it opened before counts, too.
+    fn counted(&mut self, creditor: CreditorId) -> u64 {
+        let open = self.held_open().get(&creditor).copied();
+        let open = open.unwrap_or_default();
+        let known = self.invocation.held_open.entry(creditor).or_default();
+        *known = open.max(*known);
+        open
+    }
+
     /// What must be true of a commit, by what Sienge answered the invocation that makes it.
     fn check(&mut self, commit: &Commit<'_>) {
         let none = Vec::new();
