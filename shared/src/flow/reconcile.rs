@@ -26,8 +26,8 @@ use crate::portfolio::{
 };
 use crate::sienge::{IncomeSelection, IncomeWindow};
 use crate::sync::{
-    Extract, KeptRows, MONTH, ObservedRow, Passed, Reading, Window, all, due_in, everything,
-    must_ask, whole,
+    Allowance, Extract, KeptRows, MONTH, ObservedRow, Passed, Reading, Window, all, due_in,
+    everything, must_ask, whole,
 };
 use crate::telemetry::{self, Metric};
 
@@ -47,6 +47,8 @@ pub(super) struct Reconciliation {
     missing: u64,
     /// Open installments that Sienge shows and the settings now leave out.
     left_out: u64,
+    /// Removals of the last stage so far.
+    removed: u64,
     /// Chunks of bills with missing installments: written, and already read again.
     chunks: u32,
     chunks_done: u32,
@@ -85,6 +87,7 @@ impl Run for Reconciliation {
             held_open: 0,
             missing: 0,
             left_out: 0,
+            removed: 0,
             chunks: 0,
             chunks_done: 0,
             missing_in_memory: BTreeSet::new(),
@@ -306,8 +309,19 @@ impl Reconciliation {
         must_ask(self.missing + self.left_out, self.held_open, share)
     }
 
-    /// Reads some of the bills with missing installments again and removes what is still missing. Bills that cannot be read keep their
-    /// installments; they are in the report, and the next reconciliation finds them again.
+    /// What may be removed from here on.
+    fn allowance(&self, context: &RunContext<'_>) -> Allowance {
+        Allowance {
+            counted: self.missing,
+            taken: self.removed,
+            left_out: self.left_out,
+            held_open: self.held_open,
+            share_percent: context.sync.removal_share(context.creditor),
+        }
+    }
+
+    /// Reads some of the bills with missing installments again and removes what is still missing, but no more than was counted. Bills
+    /// that cannot be read keep their installments; they are in the report, and the next reconciliation finds them again.
     async fn remove(
         &mut self,
         context: &RunContext<'_>,
@@ -316,7 +330,8 @@ impl Reconciliation {
         let (tenant, sync) = (context.tenant(), context.sync);
         if context.dry_run {
             let missing = whole(&self.missing_in_memory);
-            sync.sync_in_parts(Scope::Reconciliation, missing).await?;
+            let mut allowance = self.allowance(context);
+            sync.remove_in_parts(missing, &mut allowance).await?;
         } else if self.chunks_done < self.chunks {
             let chunk = context
                 .store
@@ -327,8 +342,9 @@ impl Reconciliation {
                     "a lista de parcelas a devolver expirou; execute um novo batimento".to_owned(),
                 ));
             };
-            sync.sync_in_parts(Scope::Reconciliation, whole(&bills))
-                .await?;
+            let mut allowance = self.allowance(context);
+            sync.remove_in_parts(whole(&bills), &mut allowance).await?;
+            self.removed = allowance.taken;
             self.chunks_done += 1;
             return Ok(());
         } else {

@@ -1,8 +1,9 @@
 //! The circuit breaker: no run removes too much without a confirmation.
 //!
 //! It counts what the comparison leaves to a second read ([`crate::portfolio::Outcome::in_question`]): installments that
-//! are gone, or settled without a receipt. A reconciliation counts all of them before it removes any, and asks. Every other run leaves the
-//! installments in question as they are and criticises them; the creditor's reconciliation asks.
+//! are gone, or settled without a receipt. A reconciliation counts all of them before it removes any, and asks; it then removes no more
+//! than it counted ([`Allowance`]). Every other run leaves the installments in question as they are and criticises them; the creditor's
+//! reconciliation asks.
 
 use crate::ids::CreditorId;
 use crate::portfolio::{HeldBill, Outcome};
@@ -15,6 +16,37 @@ pub(super) const FEW_REMOVALS: u64 = 3;
 pub fn must_ask(removals: u64, held_open: u64, share_percent: u8) -> bool {
     removals >= FEW_REMOVALS
         && removals.saturating_mul(100) > held_open.saturating_mul(u64::from(share_percent))
+}
+
+/// What the last stage of a reconciliation may remove: what it counted, and more only where nobody has to be asked.
+///
+/// Sienge moves between the count and the second reads, and a bill that failed could not be counted.
+#[derive(Debug)]
+pub struct Allowance {
+    /// Removals that were counted, and confirmed where that was needed.
+    pub counted: u64,
+    /// Removals so far.
+    pub taken: u64,
+    /// Open installments that the settings leave out: these go, too.
+    pub left_out: u64,
+    /// Open installments when they were counted.
+    pub held_open: u64,
+    /// The creditor's share, percent.
+    pub share_percent: u8,
+}
+
+impl Allowance {
+    /// Takes these removals, or refuses all of them.
+    #[must_use]
+    pub fn take(&mut self, removals: u64) -> bool {
+        let taken = self.taken + removals;
+        let is_allowed = taken <= self.counted
+            || !must_ask(taken + self.left_out, self.held_open, self.share_percent);
+        if is_allowed {
+            self.taken = taken;
+        }
+        is_allowed
+    }
 }
 
 /// The installments of a bill that would be removed, and their creditor.
@@ -72,5 +104,21 @@ mod tests {
                 "{removals} of {held_open}, {share}%"
             );
         }
+    }
+
+    #[test]
+    fn a_reconciliation_removes_what_it_counted_and_no_more_without_asking() {
+        let mut allowance = Allowance {
+            counted: 5,
+            taken: 0,
+            left_out: 1,
+            held_open: 10,
+            share_percent: 20,
+        };
+        let taken: Vec<bool> = [2, 4, 3, 1].map(|more| allowance.take(more)).to_vec();
+        assert_eq!(taken, [true, false, true, false], "6 of 5 are too many");
+        assert_eq!(allowance.taken, 5);
+        allowance.held_open = 100;
+        assert!(allowance.take(1), "7 of 100 with what is left out");
     }
 }

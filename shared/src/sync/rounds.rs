@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::breaker::InQuestion;
+use super::breaker::{Allowance, InQuestion};
 use super::outcome::OVERTAKEN;
 use super::{BillSync, FlowError, LeftToDo, Outcomes, Reading, Requests, SyncOutcome};
 use crate::calendar::Timestamp;
@@ -18,8 +18,10 @@ const TOO_EARLY: &str = "o Sienge ainda mostra a parcela cuja exclusão acabou d
 
 /// What happens to installments that would be removed.
 enum Removals<'a> {
-    /// A second read confirms them: a confirmed reconciliation, or a person who opens one bill.
+    /// A second read confirms them: a person opens one bill.
     Confirmed,
+    /// The same, as far as a reconciliation counted them.
+    Allowed(&'a mut Allowance),
     /// The same, as far as the circuit breaker allows.
     WithinShare,
     /// They are only counted.
@@ -34,8 +36,8 @@ impl BillSync {
         let mut uncounted = BTreeMap::new();
         let removals = match scope {
             Scope::Webhook | Scope::Daily => Removals::WithinShare,
-            Scope::Sync | Scope::Reconciliation => Removals::Confirmed,
-            Scope::Counting => Removals::Counted(&mut uncounted),
+            Scope::Sync => Removals::Confirmed,
+            Scope::Reconciliation | Scope::Counting => Removals::Counted(&mut uncounted),
         };
         self.sync_until_current(scope, bills, removals).await
     }
@@ -51,6 +53,18 @@ impl BillSync {
         self.sync_until_current(Scope::Counting, bills, removals)
             .await?;
         Ok(in_question)
+    }
+
+    /// Reads what a reconciliation counted again, and removes what is still missing within its allowance.
+    pub(super) async fn sync_removing(
+        &self,
+        bills: &Requests,
+        allowance: &mut Allowance,
+    ) -> Result<(), FlowError> {
+        let removals = Removals::Allowed(allowance);
+        self.sync_until_current(Scope::Reconciliation, bills, removals)
+            .await?;
+        Ok(())
     }
 
     async fn sync_until_current(
@@ -329,6 +343,7 @@ impl BillSync {
         match removals {
             Removals::Confirmed => Ok(BTreeSet::new()),
             Removals::WithinShare => self.withhold(in_question).await,
+            Removals::Allowed(allowance) => self.withhold_uncounted(in_question, allowance).await,
             Removals::Counted(counted) => {
                 counted.extend(in_question);
                 Ok(in_question.keys().copied().collect())

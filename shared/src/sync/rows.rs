@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use super::breaker::InQuestion;
+use super::breaker::{Allowance, InQuestion};
 use super::kept::MAX_KEPT;
 use super::{
     BillSync, Extract, FlowError, KeptRows, ObservedRow, ReadRequest, Reading, Requests, Window,
@@ -215,6 +215,18 @@ impl BillSync {
     pub async fn sync_in_parts(&self, scope: Scope, bills: Requests) -> Result<(), FlowError> {
         for part in parts(bills) {
             self.sync_bills(scope, &part).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for the last stage of a reconciliation, which removes what it counted.
+    pub async fn remove_in_parts(
+        &self,
+        bills: Requests,
+        allowance: &mut Allowance,
+    ) -> Result<(), FlowError> {
+        for part in parts(bills) {
+            self.sync_removing(&part, allowance).await?;
         }
         Ok(())
     }

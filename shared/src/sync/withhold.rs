@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
-use super::breaker::{FEW_REMOVALS, InQuestion, Tally, must_ask};
+use super::breaker::{Allowance, FEW_REMOVALS, InQuestion, Tally, must_ask};
 use super::{BillSync, FlowError};
 use crate::ids::{BillId, CreditorId};
 use crate::portfolio::Critique;
@@ -17,12 +17,14 @@ impl BillSync {
         &self,
         in_question: &BTreeMap<BillId, InQuestion>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
-        let mut removals: BTreeMap<CreditorId, u64> = BTreeMap::new();
-        for of_bill in in_question.values() {
-            *removals.entry(of_bill.creditor).or_default() += of_bill.installments;
+        let mut by_creditor: BTreeMap<CreditorId, BTreeMap<BillId, InQuestion>> = BTreeMap::new();
+        for (bill, of_bill) in in_question {
+            let of_creditor = by_creditor.entry(of_bill.creditor).or_default();
+            of_creditor.insert(*bill, *of_bill);
         }
         let mut withheld = BTreeSet::new();
-        for (creditor, more) in removals {
+        for (creditor, bills) in by_creditor {
+            let more: u64 = bills.values().map(|of_bill| of_bill.installments).sum();
             let removals = self.tally(creditor).taken + more;
             // Counting the open installments reads the creditor's whole index.
             if removals < FEW_REMOVALS
@@ -34,26 +36,56 @@ impl BillSync {
             {
                 continue;
             }
-            tracing::warn!(tenant = %self.tenant, %creditor, removals, "too much would be removed; left until a reconciliation is confirmed");
-            let bills = in_question
-                .iter()
-                .filter(|(_, of_bill)| of_bill.creditor == creditor);
-            let critiques: Vec<Critique> = bills
-                .map(|(bill, of_bill)| Critique::RemovalsWaitForConfirmation {
-                    bill: *bill,
-                    installments: of_bill.installments,
-                })
-                .collect();
-            withheld.extend(critiques.iter().map(Critique::bill));
-            self.report.with(|report| {
-                for critique in &critiques {
-                    report.criticise(critique.text());
-                }
-            });
-            let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
-            self.portfolio.criticise(Some(creditor), &notes).await?;
+            self.criticise_withheld(creditor, &bills).await?;
+            withheld.extend(bills.into_keys());
         }
         Ok(withheld)
+    }
+
+    /// The bills in question that stay as they are because a reconciliation did not count on them. Each gets a critique, and the
+    /// next reconciliation counts it.
+    pub(super) async fn withhold_uncounted(
+        &self,
+        in_question: &BTreeMap<BillId, InQuestion>,
+        allowance: &mut Allowance,
+    ) -> Result<BTreeSet<BillId>, FlowError> {
+        let mut withheld: BTreeMap<CreditorId, BTreeMap<BillId, InQuestion>> = BTreeMap::new();
+        for (bill, of_bill) in in_question {
+            if !allowance.take(of_bill.installments) {
+                let of_creditor = withheld.entry(of_bill.creditor).or_default();
+                of_creditor.insert(*bill, *of_bill);
+            }
+        }
+        for (creditor, bills) in &withheld {
+            self.criticise_withheld(*creditor, bills).await?;
+        }
+        Ok(withheld
+            .into_values()
+            .flat_map(BTreeMap::into_keys)
+            .collect())
+    }
+
+    async fn criticise_withheld(
+        &self,
+        creditor: CreditorId,
+        bills: &BTreeMap<BillId, InQuestion>,
+    ) -> Result<(), FlowError> {
+        tracing::warn!(tenant = %self.tenant, %creditor, bills = bills.len(), "too much would be removed; left until a reconciliation is confirmed");
+        let critiques = bills
+            .iter()
+            .map(|(bill, of_bill)| Critique::RemovalsWaitForConfirmation {
+                bill: *bill,
+                installments: of_bill.installments,
+            });
+        let critiques: Vec<Critique> = critiques.collect();
+        self.report.with(|report| {
+            for critique in &critiques {
+                report.criticise(critique.text());
+            }
+        });
+        let notes: Vec<CritiqueNote> = critiques.iter().map(CritiqueNote::from).collect();
+        self.portfolio.criticise(Some(creditor), &notes).await?;
+        Ok(())
     }
 
     /// Counts what is removed if a second read confirms it.
