@@ -196,9 +196,12 @@ impl State {
         }
     }
 
-    /// Counts what a commit took away, by who held it: open installments that close without a new receipt, and are nowhere else.
+    /// Counts what a commit took away, by who held it: open installments that close without a new receipt, and are nowhere else. One
+    /// that moves and could not be read there is not taken away.
     fn note_removals(&mut self, commit: &Commit<'_>) {
         let changes = &commit.outcome.changes;
+        let none = Vec::new();
+        let answers = self.invocation.answers.get(&commit.bill).unwrap_or(&none);
         let opened = |id: InstallmentId| {
             let mut changes = changes.iter();
             changes.any(|change| matches!(change, Change::Installment(_, after) if after.id == id && after.is_open()))
@@ -222,7 +225,10 @@ impl State {
                 .receipts
                 .iter()
                 .any(|receipt| !before.receipts.contains(receipt));
-            if !explained && !remade && !opened(after.id) {
+            let is_unread = answers
+                .last()
+                .is_some_and(|answer| answer.unread.contains(&after.id) && moves(answer, before));
+            if !explained && !remade && !is_unread && !opened(after.id) {
                 *self.invocation.removed.entry(before.creditor).or_default() += 1;
             }
         }
@@ -257,14 +263,17 @@ fn check_unread(before: &Installment, after: &Installment, answers: &[Answer]) {
     }
     let moves = answers
         .iter()
-        .filter_map(|answer| answer.header.as_ref())
-        .any(|header| {
-            let elsewhere = header.customer != before.contract.customer
-                || header.document_type != before.contract.document_type;
-            elsewhere || is_left_out(header)
-        });
+        .any(|answer| moves(answer, before) || answer.header.as_ref().is_some_and(is_left_out));
     assert!(
         moves || before.fingerprint() == after.fingerprint(),
         "could not be read and changed: {before:?} {after:?}"
     );
+}
+
+/// Whether an answer shows the bill of an installment in another contract.
+fn moves(answer: &Answer, before: &Installment) -> bool {
+    answer.header.as_ref().is_some_and(|header| {
+        header.customer != before.contract.customer
+            || header.document_type != before.contract.document_type
+    })
 }
