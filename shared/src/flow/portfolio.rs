@@ -145,13 +145,16 @@ impl<P: Portfolio> Portfolio for Rehearsal<P> {
     async fn commit(&self, commit: &Commit<'_>) -> Result<(u64, Vec<TimelineEvent>), StoreError> {
         let mut written = self.written();
         let changes = &commit.outcome.changes;
-        if !changes.is_empty() && written.installments <= MAX_REMEMBERED {
-            let mut held = commit.held.clone();
-            held.apply(changes);
-            written.installments += held.installments().count();
-            written.bills.insert(commit.bill, held);
+        if changes.is_empty() || written.installments > MAX_REMEMBERED {
+            return Ok((commit.held.version, Vec::new()));
         }
-        Ok((commit.held.version, Vec::new()))
+        let mut held = commit.held.clone();
+        held.apply(changes);
+        held.version += 1;
+        let version = held.version;
+        written.installments += held.installments().count();
+        written.bills.insert(commit.bill, held);
+        Ok((version, Vec::new()))
     }
 
     async fn publish(&self, _events: &[TimelineEvent]) {}

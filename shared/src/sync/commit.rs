@@ -182,8 +182,9 @@ impl BillSync {
                 in_question: InQuestion::of(&held, &outcome),
                 version: Some(version).filter(|version| *version != held.version),
                 customers: opened_customers(&outcome),
-                // A review may have changed the claims.
-                held: (keeps && !has_agreements).then(|| after(held, &outcome, version, stamp)),
+                // A review may have changed the claims, and what was loaded in between may be newer than the read.
+                held: (keeps && !is_loaded_now && !has_agreements)
+                    .then(|| after(held, &outcome, version, stamp)),
             }));
         }
         Err(StoreError::Conflict.into())
