@@ -68,6 +68,15 @@ impl Refusal {
         .with_next(first.map(|first| json!({"tenant": tenant, "creditor": first})))
     }
 
+    /// `confirm` names no run that waits.
+    #[must_use]
+    pub fn nothing_to_confirm(tenant: &TenantId, creditor: CreditorId, run: &str) -> Self {
+        Self::new(format!(
+            "\"confirm\": não há batimento aguardando confirmação com a execução {run}; se ele já foi confirmado ou deu lugar a outro, execute um novo batimento"
+        ))
+        .with_next(Some(json!({"tenant": tenant, "creditor": creditor})))
+    }
+
     /// The tenant has no active creditor.
     #[must_use]
     pub fn no_creditor(tenant: &TenantId) -> Self {

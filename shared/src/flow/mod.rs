@@ -10,6 +10,7 @@ pub mod boletos;
 mod changes;
 mod command;
 mod credentials;
+mod due_window;
 mod erase;
 mod erp;
 mod fan_out;

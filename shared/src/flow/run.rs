@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::history::{expected_end, named, record, standing};
 use super::run_context::{Current, RunContext};
 use super::run_ports::RunStore;
-use super::{FlowError, Report, RunStatus, Summary, Task, TaskName};
+use super::{FlowError, Refusal, Report, RunStatus, Summary, Task, TaskName};
 use crate::calendar::{Timestamp, business_date};
 use crate::ids::{BillId, CreditorId, TenantId};
 use crate::sienge::SiengeError;
@@ -116,14 +116,14 @@ pub(super) async fn drive<R: Run>(
         }
         Ok(None) => {
             driver.release().await?;
-            let (state, text) = if task.confirm.is_some() {
-                let text = "Não há batimento aguardando confirmação com este número de execução.";
-                (RunStatus::Failed, text)
-            } else {
-                // A request to resume may be delivered twice.
-                (RunStatus::Finished, "A execução a retomar já terminou.")
-            };
-            Ok(driver_says(context, R::TASK, state, text))
+            if let Some(run) = &task.confirm {
+                return Err(
+                    Refusal::nothing_to_confirm(context.tenant(), context.creditor, run).into(),
+                );
+            }
+            // A request to resume may be delivered twice.
+            let text = "A execução a retomar já terminou.";
+            Ok(driver_says(context, R::TASK, RunStatus::Finished, text))
         }
         Err(error) => {
             driver.release().await?;

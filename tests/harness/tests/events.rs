@@ -201,8 +201,8 @@ async fn runs(rig: &Rig, samples: &mut Samples) {
         &rig.reconcile(samples.event("reconcile-confirm"))
             .await
             .unwrap(),
-        "falhou",
-        "Não há batimento aguardando confirmação",
+        "recusado",
+        "não há batimento aguardando confirmação",
     );
     is(
         &rig.payments(samples.event("payments-sweep")).await.unwrap(),

@@ -51,12 +51,12 @@ async fn half_of_the_rows_missing_stops_the_run_and_a_confirmation_removes_only_
     );
     rig.assert_equal().await;
     let again = rig.reconcile(confirm).await.unwrap();
-    is(&again, "falhou");
+    is(&again, "recusado");
     assert!(
         again["resumo"]
             .as_str()
             .unwrap()
-            .contains("Não há batimento aguardando confirmação"),
+            .contains("não há batimento aguardando confirmação"),
         "{again}"
     );
 }
@@ -87,7 +87,7 @@ async fn a_new_batimento_takes_the_place_of_one_that_waits() {
     let confirm = stops_and_asks(&rig).await;
     rig.faults(json!([])).await;
     is(&rig.reconcile(EVENT()).await.unwrap(), "concluído");
-    is(&rig.reconcile(confirm).await.unwrap(), "falhou");
+    is(&rig.reconcile(confirm).await.unwrap(), "recusado");
     rig.assert_equal().await;
 }
 
