@@ -9,7 +9,7 @@ use ponte::portfolio::Installment;
 use ponte::store::{Finish, JournalKey, PendingWebhook, StoreError, StoredWebhook, WebhookState};
 
 use super::sienge::REFUSED;
-use super::state::{REGISTERED, Simulation, State, Webhook};
+use super::state::{Answer, REGISTERED, Simulation, State, Webhook};
 use crate::compare::knows;
 
 #[async_trait]
@@ -163,7 +163,7 @@ impl State {
         let is_withheld = note.starts_with("há parcelas a retirar");
         self.counts.withheld += u64::from(is_withheld);
         if finish.state == WebhookState::Done && !is_withheld {
-            self.counts.reads_saved += self.assert_known_without_a_read(&finish.key);
+            self.counts.reads_saved += self.assert_known_when_done(&finish.key);
         }
         if finish.state == WebhookState::Failed {
             // What Sienge refuses, or tells so that nobody can read it, is given up alone.
@@ -175,30 +175,26 @@ impl State {
         self.journal.get_mut(&finish.key).unwrap().state = finish.state;
     }
 
-    /// What a webhook told of an installment that was there, and for which nothing was read, is held as Sienge had it then or later. Answers
-    /// of how many bills that is so.
-    fn assert_known_without_a_read(&self, key: &JournalKey) -> u64 {
-        let webhook = &self.journal[key];
-        let Some(installment) = webhook
-            .inbound
-            .hints
-            .installment
-            .filter(|_| webhook.inbound.hints.was_there)
-        else {
+    /// What a webhook told of an installment that was there is held as Sienge had it then or later, unless no read could show it.
+    /// Answers for how many bills nothing was read.
+    fn assert_known_when_done(&self, key: &JournalKey) -> u64 {
+        let Webhook {
+            inbound, operation, ..
+        } = &self.journal[key];
+        let hints = &inbound.hints;
+        let Some(installment) = hints.installment.filter(|_| hints.was_there) else {
             return 0;
         };
-        let is_read = |bill: &&BillId| self.invocation.answers.contains_key(*bill);
-        let saved: Vec<&BillId> = webhook
-            .inbound
-            .hints
-            .bills
-            .iter()
-            .filter(|bill| !is_read(bill))
-            .collect();
-        for bill in &saved {
-            self.assert_known(**bill, installment, webhook.operation);
+        let mut saved = 0;
+        for bill in &hints.bills {
+            let answers = self.invocation.answers.get(bill);
+            saved += u64::from(answers.is_none());
+            let shows = |answer: &Answer| answer.read.contains(&installment);
+            if answers.is_none_or(|answers| answers.iter().any(shows)) {
+                self.assert_known(*bill, installment, *operation);
+            }
         }
-        saved.len() as u64
+        saved
     }
 
     /// An installment is held as Sienge had it after an operation or later.

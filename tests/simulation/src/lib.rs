@@ -185,16 +185,43 @@ impl Simulation {
                 break;
             }
         }
+        {
+            let state = self.state();
+            assert_eq!(
+                state.differences(),
+                Vec::<String>::new(),
+                "after the last webhooks"
+            );
+            state.assert_settled();
+            state.assert_reversals();
+        }
+        self.load_what_nobody_told();
         let mut state = self.state();
-        assert_eq!(
-            state.differences(),
-            Vec::<String>::new(),
-            "after the last webhooks"
-        );
-        state.assert_settled();
-        state.assert_reversals();
         state.counts.events = state.store.timeline.len() as u64;
         state.counts
+    }
+
+    /// Somebody works in Sienge, no webhook comes, and the daily load finds it.
+    fn load_what_nobody_told(&self) {
+        for _ in 0..4 {
+            let mut state = self.state();
+            if let Some((draft, ..)) = state.plan() {
+                state.sienge.commit(draft);
+            }
+        }
+        self.state().pass(MINUTE);
+        for creditor in REGISTERED.map(CreditorId) {
+            // The first may be the rest of an old one.
+            for _ in 0..2 {
+                match self.run(TaskName::Import, creditor, &Task::default()) {
+                    Some(RunStatus::Finished) => {}
+                    // A creditor's first load is a batimento.
+                    Some(RunStatus::AwaitsConfirmation) => self.reconcile_to_the_end(creditor),
+                    other => panic!("the load of {creditor} failed: {other:?}"),
+                }
+            }
+        }
+        self.state().assert_loaded();
     }
 
     fn reconcile_to_the_end(&self, creditor: CreditorId) {
