@@ -12,7 +12,9 @@ use ponte::calendar::Timestamp;
 use ponte::ids::{BillId, CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
-use ponte::store::{Acquired, Clock, SharedQuota, Store, StoreError};
+use ponte::store::{
+    Acquired, Clock, Door, Entry, Rate, SharedQuota, Store, StoreError, Visit, Wanted,
+};
 
 const NOW: &str = "2026-11-22T08:00:00Z";
 const CREDITOR: Option<CreditorId> = Some(CreditorId(1));
@@ -621,6 +623,137 @@ async fn the_days_quota_of_the_package_ends_the_day() {
     assert_eq!(quota.remaining().await.unwrap().bulk_day, 0);
     hand.advance(Duration::from_hours(24));
     quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn people_have_half_of_the_day_and_a_batch_what_they_left() {
+    let database = Database::start().await;
+    let hand = Hand::new();
+    let quota = SharedQuota::new(database.store.clone(), "x", Package::Free, hand.clock());
+    for _ in 0..5 {
+        quota
+            .acquire(Lane::Bulk, Priority::Interactive)
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        quota.acquire(Lane::Bulk, Priority::Interactive).await,
+        Err(QuotaRefusal::DayIsOver)
+    );
+    assert_eq!(quota.remaining().await.unwrap().bulk_day, 5);
+    for _ in 0..5 {
+        quota.acquire(Lane::Bulk, Priority::Batch).await.unwrap();
+    }
+    hand.advance(Duration::from_hours(24));
+    quota
+        .acquire(Lane::Bulk, Priority::Interactive)
+        .await
+        .unwrap();
+}
+
+fn visit(caller: &str, limit: u32, more: u32) -> Visit {
+    let wanted = |bucket: String, tokens: u32| Wanted {
+        bucket,
+        rate: Rate {
+            tokens: limit,
+            period: Duration::from_mins(1),
+            burst: limit,
+        },
+        tokens,
+    };
+    let more = (more > 0).then(|| wanted("more".to_owned(), more));
+    Visit {
+        caller: caller.to_owned(),
+        calls: vec![wanted(format!("calls/{caller}"), 1)],
+        more: more.into_iter().collect(),
+    }
+}
+
+fn is_open(entry: &Entry) -> bool {
+    matches!(entry, Entry::Open { .. })
+}
+
+#[tokio::test]
+async fn eight_executions_let_in_no_more_than_one_bucket_holds_and_refuse_for_nothing() {
+    let database = Database::start().await;
+    let doors: Vec<Door> = (0..8)
+        .map(|_| Door::new(database.fragile_store(), "api", None))
+        .collect();
+    let (now, visit) = (at(NOW), visit("a", 100, 0));
+    let let_in = futures::future::join_all(doors.iter().map(|door| async {
+        let mut open = 0;
+        while is_open(&door.enter(&tenant(), &visit, now).await.unwrap()) {
+            open += 1;
+        }
+        open
+    }));
+    let let_in: u32 = let_in.await.iter().sum();
+    assert_eq!(let_in, 100);
+    let written = database.writes()["control"];
+    assert!(written < 75, "{written} writes");
+    // What is known to be empty is not asked for.
+    database.faults(|_, _| Fault::Lose);
+    for door in &doors {
+        let entry = door.enter(&tenant(), &visit, now).await.unwrap();
+        assert!(!is_open(&entry));
+    }
+    database.no_faults();
+    let later = now + jiff::SignedDuration::from_secs(60);
+    assert!(is_open(
+        &doors[0].enter(&tenant(), &visit, later).await.unwrap()
+    ));
+    let other = TenantId::parse("618").unwrap();
+    assert!(is_open(&doors[0].enter(&other, &visit, now).await.unwrap()));
+}
+
+#[tokio::test]
+async fn many_small_calls_cost_few_writes_and_what_takes_more_takes_all_or_nothing() {
+    let database = Database::start().await;
+    let door = Door::new(database.fragile_store(), "api", None);
+    let now = at(NOW);
+    for _ in 0..200 {
+        let entry = door.enter(&tenant(), &visit("a", 1_000, 0), now).await;
+        assert!(is_open(&entry.unwrap()));
+    }
+    let written = database.writes()["control"];
+    assert!(written <= 10, "{written} writes");
+    let big = visit("b", 1_000, 600);
+    assert!(is_open(&door.enter(&tenant(), &big, now).await.unwrap()));
+    let Entry::Closed {
+        bucket,
+        wait,
+        standing,
+    } = door.enter(&tenant(), &big, now).await.unwrap()
+    else {
+        panic!("there were 400 left");
+    };
+    assert_eq!((bucket.as_str(), wait), ("more", Duration::from_secs(12)));
+    let left: Vec<u32> = standing.iter().map(|standing| standing.left).collect();
+    assert_eq!(left, [999, 400], "the second call took nothing");
+}
+
+#[tokio::test]
+async fn what_comes_rarely_is_let_in_by_each_execution_alone() {
+    let database = Database::start().await;
+    let alone = Rate {
+        tokens: 6,
+        period: Duration::from_mins(1),
+        burst: 3,
+    };
+    let door = Door::new(database.fragile_store(), "webhook", Some(alone));
+    for call in 0..20 {
+        let now = at(NOW) + jiff::SignedDuration::from_secs(10 * call);
+        let entry = door.enter(&tenant(), &visit("a", 100, 0), now).await;
+        assert!(is_open(&entry.unwrap()));
+    }
+    assert!(database.writes().is_empty(), "one in ten seconds");
+    for _ in 0..20 {
+        let now = at(NOW) + jiff::SignedDuration::from_secs(200);
+        door.enter(&tenant(), &visit("a", 100, 0), now)
+            .await
+            .unwrap();
+    }
+    assert!(database.writes()["control"] > 0, "twenty at once");
 }
 
 #[tokio::test]

@@ -51,6 +51,31 @@ pub struct TenantSettings {
     /// Classes of settlement types that Ponte does not know, by their names in Sienge: `{"Dação em pagamento": "pays"}`.
     #[serde(default)]
     pub settlement_classes: SettlementClasses,
+    /// How often its callers are let in.
+    #[serde(default)]
+    pub limits: CallerLimits,
+}
+
+/// How often the callers of a tenant are let in, all of them together. What comes more often is refused (429), not delayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CallerLimits {
+    /// Calls of the HTTP API.
+    pub calls_per_minute: u32,
+    /// Calls to Sienge that they make: of its 200 a minute the others are left to the runs and the webhooks.
+    pub sienge_calls_per_minute: u32,
+    /// Webhooks. A bank's return file of 10,000 lines, told in a minute, fits.
+    pub webhooks_per_minute: u32,
+}
+
+impl Default for CallerLimits {
+    fn default() -> Self {
+        Self {
+            calls_per_minute: 600,
+            sienge_calls_per_minute: 100,
+            webhooks_per_minute: 12_000,
+        }
+    }
 }
 
 /// Settings of one creditor (a company in Sienge).
@@ -189,6 +214,13 @@ impl Package {
             Self::Ultimate => (75_000, 28_800),
             Self::Infinity => (200_000, 30_000),
         }
+    }
+
+    /// (REST, bulk) requests a day that calls of people and their systems may take: the other half is kept for the runs and the webhooks.
+    #[must_use]
+    pub const fn daily_quota_of_people(self) -> (u32, u32) {
+        let (rest, bulk) = self.daily_quota();
+        (rest / 2, bulk / 2)
     }
 }
 

@@ -36,14 +36,19 @@ pub(super) struct Limits {
     pub burst: u32,
     /// Requests per day.
     pub day: u32,
+    /// How many of them people may take.
+    pub people_day: u32,
 }
 
 impl Limits {
-    /// Requests in a day: batches leave a fiftieth to people.
-    const fn day_for(self, priority: Priority) -> u32 {
+    /// What the day still has: batches leave a fiftieth to people, and people what is not their share to the batches.
+    fn day_free(self, priority: Priority, ledger: &Ledger) -> u32 {
         match priority {
-            Priority::Interactive => self.day,
-            Priority::Batch => self.day - self.day / 50,
+            Priority::Interactive => {
+                let share = self.people_day.saturating_sub(ledger.people_day_used);
+                self.day.saturating_sub(ledger.day_used).min(share)
+            }
+            Priority::Batch => (self.day - self.day / 50).saturating_sub(ledger.day_used),
         }
     }
 }
@@ -130,6 +135,7 @@ pub(super) struct Refund {
     pub grant: Grant,
     pub used: u32,
     pub day: Date,
+    pub priority: Priority,
 }
 
 /// The shared state of one lane.
@@ -146,6 +152,8 @@ pub(super) struct Ledger {
     /// The business day that `day_used` counts.
     pub day: Option<Date>,
     pub day_used: u32,
+    /// How many of them people took.
+    pub people_day_used: u32,
     /// Whether the day's 80% were announced.
     pub announced: bool,
 }
@@ -190,7 +198,7 @@ pub(super) fn take(
         .last()
         .map_or(now_ms, |last| last.at_ms.max(now_ms));
     next.grants.retain(|grant| grant.at_ms > at_ms - WINDOW_MS);
-    let day_free = limits.day_for(priority).saturating_sub(next.day_used);
+    let day_free = limits.day_free(priority, &next);
     if day_free == 0 {
         return Decision::DayIsOver;
     }
@@ -205,6 +213,7 @@ pub(super) fn take(
         .min(day_free);
     if priority == Priority::Interactive {
         next.people_until_ms = now_ms + PEOPLE_WORK_MS;
+        next.people_day_used += count;
     }
     let grant = Grant { at_ms, count, id };
     next.grants.push(grant);
@@ -232,12 +241,7 @@ pub(super) fn left(ledger: &Ledger, limits: Limits, now: Timestamp) -> (u32, u32
             .most
             .saturating_sub(next.grants.iter().map(|grant| grant.count).sum())
     };
-    (
-        minute,
-        limits
-            .day_for(Priority::Batch)
-            .saturating_sub(next.day_used),
-    )
+    (minute, limits.day_free(Priority::Batch, &next))
 }
 
 /// The ledger as of now: what is over forgotten, what is settled merged, a new day begun.
@@ -287,6 +291,7 @@ fn current(ledger: &Ledger, now: Timestamp) -> Ledger {
         people_until_ms: ledger.people_until_ms.min(now_ms + PEOPLE_WORK_MS),
         day: Some(today),
         day_used: if same_day { ledger.day_used } else { 0 },
+        people_day_used: if same_day { ledger.people_day_used } else { 0 },
         announced: same_day && ledger.announced,
     }
 }
@@ -304,6 +309,9 @@ fn give_back(ledger: &mut Ledger, refund: Refund) {
     grant.count -= unused;
     if ledger.day == Some(refund.day) {
         ledger.day_used = ledger.day_used.saturating_sub(unused);
+        if refund.priority == Priority::Interactive {
+            ledger.people_day_used = ledger.people_day_used.saturating_sub(unused);
+        }
     }
     ledger.grants.retain(|grant| grant.count > 0);
 }

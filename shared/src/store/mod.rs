@@ -2,7 +2,7 @@
 //!
 //! - **portfolio** ([`Store::load_bill`], [`Store::commit`], [`Store::put_if_changed`]): bills, customers, catalogue, timeline.
 //! - **journal** ([`Store::accept`], [`JournalCalls`], [`Store::start_run`]): webhooks, calls to Sienge, runs.
-//! - **control** ([`Store::tenant_settings`], [`Store::acquire_lease`], [`SharedQuota`]): settings, campaigns, API keys, cursors, leases, quota.
+//! - **control** ([`Store::tenant_settings`], [`Store::acquire_lease`], [`SharedQuota`], [`Door`]): settings, campaigns, API keys, cursors, leases, quota, callers' buckets.
 //!
 //! Guarantees: every write is conditional, idempotent or both, so that repeating it after a crash or an unclear answer is
 //! safe; what DynamoDB leaves unprocessed is sent again; no item comes near 400 KB; keys are spelled only in [`keys`].
@@ -12,11 +12,13 @@ mod agreements;
 mod api_keys;
 mod attributes;
 mod batch;
+mod bucket;
 mod calls;
 mod campaigns;
 mod catalogue;
 mod checkpoint;
 mod control;
+mod door;
 mod error;
 mod idempotency;
 mod journal;
@@ -30,6 +32,7 @@ mod portfolio;
 mod quota;
 mod runs;
 pub mod slices;
+mod versioned;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,11 +44,13 @@ use aws_sdk_dynamodb::Client;
 
 pub use agreements::{AgreementWrite, DueAgreement};
 pub use api_keys::{ApiKey, PresentedKey, Role};
+pub use bucket::{Rate, Wanted};
 pub use calls::JournalCalls;
 pub use campaigns::CampaignList;
 pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
 pub use control::{Cursor, ListedTenant};
+pub use door::{Door, Entry, LARGEST_LOT, Standing, Visit};
 pub use error::{Recovery, StoreError};
 pub use idempotency::{Begun, CallClaim, StoredAnswer, Term};
 pub use journal::{

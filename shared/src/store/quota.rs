@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::sync::Mutex;
 
 use super::attributes::{Item, get_number, key_item, number, opt_number, opt_text, text};
@@ -17,6 +16,7 @@ use super::batch::{Freshness, pause};
 use super::journal::expiry;
 use super::keys::{self, attribute};
 use super::ledger::{Decision, Grant, Ledger, Limits, Refund, TOKEN_LIFE_MS, left, take};
+use super::versioned::VersionedPut;
 use super::{Store, StoreError};
 use crate::calendar::{Timestamp, business_date};
 use crate::settings::Package;
@@ -57,8 +57,8 @@ struct LaneQuota {
 /// What this process knows of a lane.
 #[derive(Default)]
 struct Local {
-    /// The current lot, and how many of its tokens are used.
-    lot: Option<(Grant, u32, Timestamp)>,
+    /// The current lot.
+    lot: Option<Lot>,
     refund: Option<Refund>,
     /// Size of the next lot.
     size: u32,
@@ -66,16 +66,24 @@ struct Local {
     seen: Option<Ledger>,
 }
 
+/// The lot being used.
+struct Lot {
+    grant: Grant,
+    used: u32,
+    taken: Timestamp,
+    priority: Priority,
+}
+
 impl SharedQuota {
     /// For one subdomain and its commercial package.
     #[must_use]
     pub fn new(store: Store, subdomain: &str, package: Package, clock: Clock) -> Self {
-        let (rest_day, bulk_day) = package.daily_quota();
+        let (days, of_people) = (package.daily_quota(), package.daily_quota_of_people());
         Self {
             store,
             subdomain: subdomain.to_owned(),
-            rest: LaneQuota::new(Lane::Rest, REST_MINUTE, rest_day, REST_LOT),
-            bulk: LaneQuota::new(Lane::Bulk, BULK_MINUTE, bulk_day, BULK_LOT),
+            rest: LaneQuota::new(Lane::Rest, REST_MINUTE, (days.0, of_people.0), REST_LOT),
+            bulk: LaneQuota::new(Lane::Bulk, BULK_MINUTE, (days.1, of_people.1), BULK_LOT),
             clock,
         }
     }
@@ -105,30 +113,11 @@ impl SharedQuota {
         next: &Ledger,
         now: Timestamp,
     ) -> Result<Option<Ledger>, StoreError> {
-        let put = self
-            .store
-            .client
-            .put_item()
-            .table_name(&self.store.tables.control)
-            .set_item(Some(self.ledger_item(lane, next, now)))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = if before == 0 {
-            put.condition_expression("attribute_not_exists(pk)")
-        } else {
-            put.condition_expression("version = :before")
-                .expression_attribute_values(":before", number(before))
-        };
-        match put.send().await {
-            Ok(_) => Ok(None),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    match failed.item() {
-                        Some(item) => read_ledger(item).map(Some),
-                        None => self.read(lane).await.map(Some),
-                    }
-                }
-                _ => Err(StoreError::of("PutItem", &error)),
-            },
+        let item = self.ledger_item(lane, next, now);
+        match self.store.put_on_version(item, before).await? {
+            VersionedPut::Done => Ok(None),
+            VersionedPut::Found(Some(item)) => read_ledger(&item).map(Some),
+            VersionedPut::Found(None) => self.read(lane).await.map(Some),
         }
     }
 
@@ -143,6 +132,7 @@ impl SharedQuota {
             ),
             ("people_until_ms".to_owned(), number(ledger.people_until_ms)),
             ("day_used".to_owned(), number(ledger.day_used)),
+            ("people_day_used".to_owned(), number(ledger.people_day_used)),
             (
                 "announced".to_owned(),
                 AttributeValue::Bool(ledger.announced),
@@ -207,7 +197,12 @@ impl SharedQuota {
                     }
                     local.seen = Some(next);
                     local.refund = None;
-                    local.lot = Some((grant, 0, now));
+                    local.lot = Some(Lot {
+                        grant,
+                        used: 0,
+                        taken: now,
+                        priority,
+                    });
                     return Ok(());
                 }
                 Decision::Wait(wait) => {
@@ -240,7 +235,7 @@ impl LaneQuota {
     fn new(
         lane: Lane,
         (minute, reserve, burst): (u32, u32, u32),
-        day: u32,
+        (day, people_day): (u32, u32),
         largest_lot: u32,
     ) -> Self {
         Self {
@@ -250,6 +245,7 @@ impl LaneQuota {
                 reserve,
                 burst,
                 day,
+                people_day,
             },
             largest_lot,
             local: Mutex::new(Local {
@@ -263,28 +259,29 @@ impl LaneQuota {
 impl Local {
     /// Uses one token of the current lot, if one is left and valid.
     fn use_one(&mut self, now: Timestamp) -> bool {
-        let Some((grant, used, taken)) = &mut self.lot else {
+        let Some(lot) = &mut self.lot else {
             return false;
         };
-        let age_ms = now.as_millisecond() - taken.as_millisecond();
-        let lives = (0..TOKEN_LIFE_MS).contains(&age_ms) && *used < grant.count;
-        *used += u32::from(lives);
+        let age_ms = now.as_millisecond() - lot.taken.as_millisecond();
+        let lives = (0..TOKEN_LIFE_MS).contains(&age_ms) && lot.used < lot.grant.count;
+        lot.used += u32::from(lives);
         lives
     }
 
     /// Closes the lot: the next one is larger if it was used up, else as large as what was used; unused tokens are returned.
     fn put_lot_away(&mut self) {
-        let Some((grant, used, taken)) = self.lot.take() else {
+        let Some(lot) = self.lot.take() else {
             return;
         };
-        if used >= grant.count {
-            self.size = (grant.count * 2).max(self.size);
+        if lot.used >= lot.grant.count {
+            self.size = (lot.grant.count * 2).max(self.size);
         } else {
-            self.size = used.max(1);
+            self.size = lot.used.max(1);
             self.refund = Some(Refund {
-                grant,
-                used,
-                day: business_date(taken),
+                grant: lot.grant,
+                used: lot.used,
+                day: business_date(lot.taken),
+                priority: lot.priority,
             });
         }
     }
@@ -394,6 +391,7 @@ fn read_ledger(item: &Item) -> Result<Ledger, StoreError> {
         people_until_ms: opt_number(item, "people_until_ms").unwrap_or(0),
         day: opt_text(item, "day").and_then(|day| day.parse().ok()),
         day_used: opt_number(item, "day_used").unwrap_or(0),
+        people_day_used: opt_number(item, "people_day_used").unwrap_or(0),
         announced: item
             .get("announced")
             .and_then(|told| told.as_bool().ok())

@@ -136,3 +136,9 @@ pub fn quota(subdomain: &str, lane: Lane) -> ItemKey {
     };
     ItemKey::new(format!("quota#{}", escaped(subdomain)), lane)
 }
+
+/// The buckets of a tenant's callers at a function's door.
+#[must_use]
+pub fn buckets(tenant: &TenantId, door: &str) -> ItemKey {
+    ItemKey::new(format!("buckets#{tenant}"), door)
+}

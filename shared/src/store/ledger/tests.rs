@@ -6,12 +6,14 @@ const REST: Limits = Limits {
     reserve: 2,
     burst: 100,
     day: 1_000_000,
+    people_day: 500_000,
 };
 const BULK: Limits = Limits {
     minute: 20,
     reserve: 1,
     burst: 20,
     day: 1_000_000,
+    people_day: 500_000,
 };
 
 fn at(ms: i64) -> Timestamp {
@@ -152,7 +154,11 @@ fn a_back_off_stops_everybody_even_people() {
 
 #[test]
 fn the_day_ends_is_announced_once_and_begins_again() {
-    let limits = Limits { day: 10, ..REST };
+    let limits = Limits {
+        day: 10,
+        people_day: 5,
+        ..REST
+    };
     let mut ledger = Ledger::default();
     let mut announcements = Vec::new();
     for step in 0..10 {
@@ -209,6 +215,7 @@ fn unused_tokens_come_back_once() {
         grant,
         used: 3,
         day: business_date(at(0)),
+        priority: Priority::Batch,
     };
     let (once, _) = granted(take(
         &ledger,
@@ -285,7 +292,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #[test]
     fn no_minute_ever_sees_more_calls_than_the_limit(steps in steps(), burst in 5_u32..=20) {
-        let limits = Limits { minute: 20, reserve: 1, burst, day: 1_000_000 };
+        let limits = Limits { minute: 20, reserve: 1, burst, day: 1_000_000, people_day: 500_000 };
         let mut ledger = Ledger::default();
         let mut clock = 0;
         let mut calls: Vec<i64> = Vec::new();
@@ -301,7 +308,7 @@ proptest! {
                     calls.push(clock + step.late_ms);
                 }
                 prop_assert!(next.version == ledger.version + 1);
-                refund = Some(Refund { grant, used, day: business_date(now) });
+                refund = Some(Refund { grant, used, day: business_date(now), priority });
                 ledger = next;
             }
         }
@@ -313,8 +320,32 @@ proptest! {
     }
 
     #[test]
+    fn people_never_spend_the_part_of_the_day_that_is_the_batches(steps in steps(), day in 1_u32..300) {
+        let limits = Limits { minute: 1_000, reserve: 1, burst: 1_000, day, people_day: day / 2 };
+        let mut ledger = Ledger::default();
+        let (mut clock, mut of_people, mut of_batches, mut refund) = (0, 0, 0, None);
+        let kept = day - day / 50;
+        // Whoever comes when, and then whoever wants what is left.
+        let last = (0..2 * day).map(|index| (index < day, 1, 1, 1_000));
+        let steps = steps.iter().map(|step| (step.interactive, step.wanted, step.used, step.passes_ms));
+        for (id, (interactive, wanted, used, passes_ms)) in (1..).zip(steps.chain(last)) {
+            clock += passes_ms.min(1_000);
+            let priority = if interactive { Priority::Interactive } else { Priority::Batch };
+            if let Decision::Grant { ledger: next, grant, .. } = take(&ledger, limits, wanted, priority, refund, id, at(clock)) {
+                let used = used.min(grant.count);
+                *(if interactive { &mut of_people } else { &mut of_batches }) += used;
+                refund = Some(Refund { grant, used, day: business_date(at(clock)), priority });
+                ledger = next;
+            }
+        }
+        prop_assert!(of_people <= day / 2, "{of_people} of people");
+        prop_assert!(of_people + of_batches <= day);
+        prop_assert!(of_batches >= (kept - of_people).saturating_sub(15), "{of_batches} of {kept} less {of_people}");
+    }
+
+    #[test]
     fn waiting_as_told_brings_a_token_the_second_time_at_the_latest(counts in prop::collection::vec((0_i64..5_000, 1_u32..15), 1..60), burst in 5_u32..=20) {
-        let limits = Limits { minute: 20, reserve: 1, burst, day: 1_000_000 };
+        let limits = Limits { minute: 20, reserve: 1, burst, day: 1_000_000, people_day: 500_000 };
         let mut ledger = Ledger::default();
         let mut clock = 0;
         for (passes, wanted) in counts {
