@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -115,6 +115,8 @@ impl fmt::Debug for ClientConfig {
 pub struct Client {
     pub(super) inner: Arc<Inner>,
     pub(super) priority: Priority,
+    /// Until when the person waits for the quota, from the first time it has nothing for them.
+    pub(super) patience: Arc<OnceLock<Instant>>,
     pub(super) deadline: Option<Instant>,
     /// Whether a failed call is repeated; after a 429 it always is.
     pub(super) repeats: bool,
@@ -173,14 +175,18 @@ impl Client {
                 log,
             }),
             priority: Priority::Batch,
+            patience: Arc::default(),
             deadline: None,
             repeats: true,
         })
     }
 
-    /// The same client with another priority.
+    /// The same client with another priority. A person's patience is shared by one client and all its clones.
     #[must_use]
     pub fn with_priority(mut self, priority: Priority) -> Self {
+        if self.priority != priority {
+            self.patience = Arc::default();
+        }
         self.priority = priority;
         self
     }

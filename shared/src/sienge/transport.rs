@@ -1,7 +1,7 @@
 //! One call to Sienge: its permit, the attempts, and their time-outs.
 //!
 //! Guarantees: no attempt without a right from the quota; only GETs are repeated (others only when nothing was sent);
-//! nothing outlives the deadline; a call that Sienge refused for its credentials is made once more when there are newer ones. An answer is taken up to [`REST_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`]: the worst one takes
+//! nothing outlives the deadline, and no person waits for the quota longer than two seconds; a call that Sienge refused for its credentials is made once more when there are newer ones. An answer is taken up to [`REST_LIMIT_BYTES`] and [`ELEMENTS_LIMIT`]: the worst one takes
 //! 35 MB of memory (measured in `tests/sienge_memory.rs`).
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::elements::{ELEMENTS_LIMIT, elements};
 use super::error::SiengeError;
 use super::error_body::ErrorBody;
 use super::note::Note;
-use super::ports::QuotaRefusal;
+use super::ports::{Priority, QuotaRefusal};
 
 /// Largest REST answer; a page of 200 contracts is a megabyte or two.
 const REST_LIMIT_BYTES: usize = 8 * 1024 * 1024;
@@ -28,8 +28,10 @@ const REST_LIMIT_BYTES: usize = 8 * 1024 * 1024;
 const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
 /// The shortest wait for an answer that could be requested in parts instead.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
-/// Longest time one call waits for the quota when no deadline says otherwise.
+/// Longest time one call of a batch waits for the quota when no deadline says otherwise.
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
+/// Longest time a person waits for it, with all the calls made for them: an execution that sleeps is one that nobody else has.
+const PERSONS_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time newer credentials are waited for.
 const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest `Retry-After` obeyed; beyond it the caller decides.
@@ -362,7 +364,11 @@ impl Client {
                     .min(retry.base.saturating_mul(1 << (attempt - 1).min(16))),
             ),
         };
-        if wait > RETRY_AFTER_LIMIT + retry.base || wait >= self.left() {
+        let left = match limited {
+            Some(_) => self.quota_patience(),
+            None => self.left(),
+        };
+        if wait > RETRY_AFTER_LIMIT + retry.base || wait >= left {
             return Err(error);
         }
         tracing::debug!(
@@ -393,11 +399,23 @@ impl Client {
             };
             // A little more than required, so that not everybody comes back at once.
             let wait = wait.max(Duration::from_millis(20)) + jitter(Duration::from_millis(250));
-            if wait >= self.left() || waited + wait > QUOTA_PATIENCE {
+            if wait >= self.quota_patience() || waited + wait > QUOTA_PATIENCE {
                 return Err(error);
             }
             sleep(wait).await;
             waited += wait;
+        }
+    }
+
+    /// How long the quota may still be waited for.
+    fn quota_patience(&self) -> Duration {
+        match self.priority {
+            Priority::Batch => self.left(),
+            Priority::Interactive => {
+                let now = Instant::now();
+                let until = self.patience.get_or_init(|| now + PERSONS_PATIENCE);
+                until.saturating_duration_since(now).min(self.left())
+            }
         }
     }
 

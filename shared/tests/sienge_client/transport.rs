@@ -334,6 +334,50 @@ async fn a_wait_beyond_the_deadline_is_an_error_at_once() {
 }
 
 #[tokio::test]
+async fn a_person_waits_two_seconds_for_the_quota_at_most_whatever_is_called_for_them() {
+    let stage = Stage::with(|number, _| match number {
+        0 => Reply::json(COMPANY),
+        _ => refusal(429).with("retry-after", "3"),
+    })
+    .await;
+    let wait = |milliseconds| QuotaRefusal::Wait(Duration::from_millis(milliseconds));
+    let person = stage.client.clone().with_priority(Priority::Interactive);
+    let began = Instant::now();
+    // What takes longer is refused at once, and what does not is waited for.
+    stage.quota.refusals.lock().unwrap().push(wait(2_001));
+    let refused = person.company(CreditorId(1)).await.unwrap_err();
+    assert!(matches!(refused, SiengeError::QuotaExhausted { .. }));
+    assert!(began.elapsed() < Duration::from_secs(1));
+    stage.quota.refusals.lock().unwrap().push(wait(100));
+    person.company(CreditorId(1)).await.unwrap();
+    // Sienge's own refusal is no other.
+    let refused = person.company(CreditorId(1)).await.unwrap_err();
+    assert!(matches!(refused, SiengeError::RateLimited { .. }));
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "it was not waited out"
+    );
+    // Of one request: what another call of it waited is gone.
+    stage.quota.refusals.lock().unwrap().extend([wait(300); 20]);
+    let same = person.clone().with_priority(Priority::Interactive);
+    let refused = same.company(CreditorId(1)).await.unwrap_err();
+    assert!(matches!(refused, SiengeError::QuotaExhausted { .. }));
+    assert!(began.elapsed() < Duration::from_secs(3));
+    assert_eq!(stage.server.requests().len(), 2);
+    // A batch has more.
+    stage.quota.refusals.lock().unwrap().clear();
+    stage.quota.refusals.lock().unwrap().push(wait(2_100));
+    let began = Instant::now();
+    let refused = stage
+        .client
+        .clone()
+        .with_deadline(began + Duration::from_secs(5));
+    let refused = refused.company(CreditorId(1)).await.unwrap_err();
+    assert!(matches!(refused, SiengeError::RateLimited { .. }));
+    assert!(began.elapsed() > Duration::from_secs(2));
+}
+
+#[tokio::test]
 async fn a_wait_that_fits_is_waited() {
     let stage = Stage::with(|_, _| Reply::json(COMPANY)).await;
     stage

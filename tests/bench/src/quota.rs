@@ -223,10 +223,10 @@ pub async fn call(priority: &str) -> Result<(), String> {
         called.calls = rest.calls + bulk.calls;
         called.waited_ms = rest.waited_ms;
     } else {
-        let sienge = sienge
-            .with_priority(Priority::Interactive)
-            .with_deadline(end);
+        let sienge = sienge.with_deadline(end);
         called = repeat(end, PERSON_EVERY, || async {
+            // Each time another request, with the patience of one.
+            let sienge = sienge.clone().with_priority(Priority::Interactive);
             sienge.company(CreditorId(1)).await.map(drop)
         })
         .await;
