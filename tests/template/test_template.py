@@ -92,7 +92,7 @@ READ_AND_CHANGE = {"BatchGetItem", "Query", "PutItem", "UpdateItem"}
 NOTE_DOWN = {"BatchGetItem", "PutItem", "UpdateItem", "BatchWriteItem"}
 RUN = {"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 ON_TABLES = {
-    "webhook": {"ControlTable": {"GetItem"}, "JournalTable": {"PutItem", "UpdateItem", "BatchGetItem", "BatchWriteItem"}},
+    "webhook": {"ControlTable": {"GetItem", "PutItem"}, "JournalTable": {"PutItem", "UpdateItem", "BatchGetItem", "BatchWriteItem"}},
     # Those that may take installments away count what is open first.
     "apply": {
         "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/open_installments": {"Query"}, "JournalTable": NOTE_DOWN,
@@ -162,6 +162,15 @@ def test_a_function_may_only_what_it_does(name):
         target(properties["LoggingConfig"]["LogGroup"]): {"logs:CreateLogStream", "logs:PutLogEvents"},
         TENANTS_SECRETS: {"secretsmanager:GetSecretValue"},
     }
+
+
+def test_the_function_that_faces_the_internet_writes_no_settings():
+    writes = [s for s in statements("WebhookRole") if named(as_list(s["Resource"])[0]) == "ControlTable" and "Condition" in s]
+    (only,) = writes
+    assert only["Action"] == "dynamodb:PutItem"
+    assert only["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["buckets#*"]}}
+    plain = [s["Action"] for s in statements("WebhookRole") if named(as_list(s["Resource"])[0]) == "ControlTable" and s is not only]
+    assert plain == [["dynamodb:GetItem"]]
 
 
 TRACES = {"Fn::If": [

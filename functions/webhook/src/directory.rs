@@ -1,9 +1,10 @@
-//! Which tenants exist, remembered for a minute so that a warm function costs one put and one message per webhook.
+//! Which tenants exist and how many webhooks each may send, remembered for a minute so that a warm function costs one put and one message per webhook.
 
 use std::time::Duration;
 
 use ponte::cache::Cache;
 use ponte::ids::TenantId;
+use ponte::settings::CallerLimits;
 use ponte::store::{Store, StoreError};
 
 /// How long an answer is remembered.
@@ -12,7 +13,7 @@ const FRESH: Duration = Duration::from_mins(1);
 const MAX_REMEMBERED: usize = 10_000;
 
 pub(crate) struct Directory {
-    active: Cache<TenantId, bool>,
+    active: Cache<TenantId, Option<CallerLimits>>,
 }
 
 impl Default for Directory {
@@ -24,15 +25,20 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// Whether the tenant exists and is active.
-    pub(crate) async fn knows(&self, store: &Store, tenant: &TenantId) -> Result<bool, StoreError> {
+    /// The limits of the tenant, if it exists and is active.
+    pub(crate) async fn knows(
+        &self,
+        store: &Store,
+        tenant: &TenantId,
+    ) -> Result<Option<CallerLimits>, StoreError> {
         if let Some(active) = self.active.get(tenant, FRESH) {
             return Ok(active);
         }
         let active = store
             .tenant_settings(tenant)
             .await?
-            .is_some_and(|settings| settings.active);
+            .filter(|settings| settings.active)
+            .map(|settings| settings.limits);
         self.active.put(tenant.clone(), active);
         Ok(active)
     }

@@ -112,9 +112,13 @@ impl Answer {
     #[must_use]
     pub fn response(&self) -> Value {
         let body = json!({ "status": self.word(), "mensagem": self.text() }).to_string();
+        let mut headers = json!({ "content-type": "application/json; charset=utf-8" });
+        if let Self::TooMany { wait_seconds } = self {
+            headers["retry-after"] = json!(wait_seconds.to_string());
+        }
         json!({
             "statusCode": self.status(),
-            "headers": { "content-type": "application/json; charset=utf-8" },
+            "headers": headers,
             "body": body,
             "isBase64Encoded": false,
         })

@@ -3,7 +3,8 @@
 //! Guarantees: a 200 means that the delivery is in the journal, so it will be processed at least once whatever crashes next
 //! (the payments sweep re-queues what never reached the queue); a delivery seen before is answered 200 and has no effect;
 //! when the journal can't be written the answer is 503, so that Sienge sends it again. Who shows no valid token learns nothing of the tenant,
-//! not even whether there is one, and costs neither a read nor a write of the tables.
+//! not even whether there is one, and costs neither a read nor a write of the tables. A tenant that sends too many is refused before anything
+//! is stored (429), so that its sender may flood nobody else.
 
 mod directory;
 pub mod http;
@@ -19,7 +20,8 @@ use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
 use ponte::ids::TenantId;
 use ponte::intake::{self, Event, EventHeader, Hints, Receiver};
-use ponte::store::{Accepted, InboundWebhook, JournalKey, Store};
+use ponte::settings::CallerLimits;
+use ponte::store::{Accepted, Door, Entry, InboundWebhook, JournalKey, Rate, Store, Visit, Wanted};
 use ponte::telemetry::{self, Metric};
 
 use directory::Directory;
@@ -30,6 +32,12 @@ use unknown::UnknownEvents;
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
 /// The start waits for connections at most so long.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// What each execution lets in of a tenant without counting it with the others, so that an ordinary webhook costs no write for it.
+const ALONE: Rate = Rate {
+    tokens: 60,
+    period: Duration::from_mins(1),
+    burst: 30,
+};
 /// How long it is remembered that a webhook was rejected, so that its repeats write nothing, and how many are.
 const REJECTED_REMEMBERED: Duration = Duration::from_mins(10);
 const MAX_REJECTED: usize = 1_000;
@@ -81,6 +89,11 @@ pub enum Answer {
         /// What the receiver takes, in bytes.
         limit: usize,
     },
+    /// 429: more than the tenant may send; to be sent again.
+    TooMany {
+        /// When there is room.
+        wait_seconds: u64,
+    },
     /// 503: not stored; to be sent again.
     NotStored,
 }
@@ -96,6 +109,7 @@ impl Answer {
             Self::UnknownReceiver => 404,
             Self::NotPost => 405,
             Self::TooLarge { .. } => 413,
+            Self::TooMany { .. } => 429,
             Self::NotStored => 503,
         }
     }
@@ -112,6 +126,7 @@ impl Answer {
             Self::UnknownReceiver => "unknown-receiver",
             Self::NotPost => "not-post",
             Self::TooLarge { .. } => "too-large",
+            Self::TooMany { .. } => "too-many",
             Self::NotStored => "not-stored",
         }
     }
@@ -128,6 +143,9 @@ impl Answer {
             Self::UnknownReceiver => "Webhook desconhecido: confira o nome no endereço, por exemplo /webhook/SiengePagamentos.".to_owned(),
             Self::NotPost => "Use o método POST.".to_owned(),
             Self::TooLarge { limit } => format!("Corpo maior que {} KB.", limit / 1024),
+            Self::TooMany { wait_seconds } => {
+                format!("Webhooks demais desta assessoria por minuto; envie novamente em {wait_seconds} s.")
+            }
             Self::NotStored => "Indisponível no momento; envie novamente.".to_owned(),
         }
     }
@@ -148,6 +166,7 @@ pub struct Webhook {
     inbox: Arc<dyn Inbox>,
     secrets: Arc<dyn Secrets>,
     directory: Directory,
+    door: Door,
     unknown: UnknownEvents,
     rejected: Cache<JournalKey, ()>,
     refusals: Refusals,
@@ -158,6 +177,7 @@ impl Webhook {
     #[must_use]
     pub fn new(store: Store, inbox: Arc<dyn Inbox>, secrets: Arc<dyn Secrets>) -> Self {
         Self {
+            door: Door::new(store.clone(), "webhook", Some(ALONE)),
             store,
             inbox,
             secrets,
@@ -200,7 +220,7 @@ impl Webhook {
         let decided = tokio::time::timeout(ANSWER_WITHIN, decided);
         let answer = decided.await.unwrap_or(Answer::NotStored);
         self.tell_refusals(delivery.at);
-        if answer == Answer::Unauthorized {
+        if let Answer::Unauthorized | Answer::TooMany { .. } = answer {
             return answer;
         }
         telemetry::count(
@@ -267,9 +287,9 @@ impl Webhook {
         if delivery.body.len() > limit {
             return Answer::TooLarge { limit };
         }
-        match self.directory.knows(&self.store, tenant).await {
-            Ok(true) => {}
-            Ok(false) => {
+        let limits = match self.directory.knows(&self.store, tenant).await {
+            Ok(Some(limits)) => limits,
+            Ok(None) => {
                 self.refusals.add(Some(tenant.clone()), Why::InactiveTenant);
                 return Answer::Unauthorized;
             }
@@ -277,6 +297,10 @@ impl Webhook {
                 tracing::error!(%tenant, %error, "the tenant's settings could not be read");
                 return Answer::NotStored;
             }
+        };
+        if let Some(wait_seconds) = self.too_many(tenant, limits, delivery.at).await {
+            self.refusals.add(Some(tenant.clone()), Why::TooMany);
+            return Answer::TooMany { wait_seconds };
         }
         let (hints, answer) = match intake::read(receiver, event, delivery.body) {
             Ok((Event::Unused, hints)) => (hints, Answer::Unused),
@@ -285,6 +309,37 @@ impl Webhook {
         };
         self.keep(inbound(receiver, event, delivery, tenant, hints), answer)
             .await
+    }
+
+    /// When there is room for the webhook, if there is none now. What cannot be counted is let in: a webhook is worth more than its limit.
+    async fn too_many(
+        &self,
+        tenant: &TenantId,
+        limits: CallerLimits,
+        at: Timestamp,
+    ) -> Option<u64> {
+        let webhooks = Wanted {
+            bucket: "webhooks".to_owned(),
+            rate: Rate {
+                tokens: limits.webhooks_per_minute,
+                period: Duration::from_mins(1),
+                burst: (limits.webhooks_per_minute / 2).max(1),
+            },
+            tokens: 1,
+        };
+        let visit = Visit {
+            caller: webhooks.bucket.clone(),
+            calls: vec![webhooks],
+            more: Vec::new(),
+        };
+        match self.door.enter(tenant, &visit, at).await {
+            Ok(Entry::Open { .. }) => None,
+            Ok(Entry::Closed { wait, .. }) => Some(wait.as_secs() + 1),
+            Err(error) => {
+                tracing::warn!(%tenant, %error, "a webhook could not be counted and is let in");
+                None
+            }
+        }
     }
 
     /// One line, and one of metrics, for all that a minute brought of a tenant.

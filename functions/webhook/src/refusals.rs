@@ -1,4 +1,4 @@
-//! Refusals of who has shown no valid credential: counted, and told in one line a minute at most for each tenant, so that a flood costs
+//! Refusals of who has shown no valid credential, or asks too often: counted, and told in one line a minute at most for each tenant, so that a flood costs
 //! neither log nor metrics.
 
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ pub(crate) enum Why {
     UnknownTenant,
     InactiveTenant,
     WrongToken,
+    TooMany,
 }
 
 impl Why {
@@ -30,6 +31,7 @@ impl Why {
             Self::UnknownTenant => "unknown-tenant",
             Self::InactiveTenant => "inactive-tenant",
             Self::WrongToken => "wrong-token",
+            Self::TooMany => "too-many",
         }
     }
 }

@@ -358,6 +358,7 @@ fn refuse(
     let allowed = permissions::of_function(function);
     let missing: Vec<String> = needed
         .difference(allowed)
+        .filter(|needed| !permissions::allows_by_key(allowed, needed, body))
         .map(|(action, table)| format!("{action} on {table}"))
         .collect();
     if missing.is_empty() {

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::template::{TEMPLATE, at, list, text};
 
-/// An action on a table, such as `("dynamodb:Query", "portfolio/index/outbox")`.
+/// An action on a table, such as `("dynamodb:Query", "portfolio/index/outbox")`, or on items of it by their partition key, such as
+/// `("dynamodb:PutItem", "control: buckets#*")`.
 pub type Permission = (String, String);
 
 static ROLES: LazyLock<BTreeMap<String, BTreeSet<Permission>>> = LazyLock::new(|| {
@@ -83,6 +84,17 @@ pub fn needed(operation: &str, body: &[u8]) -> BTreeSet<Permission> {
     }
 }
 
+/// What a role allows of what a call needs, where it does so for items of some partition keys only.
+pub fn allows_by_key(allowed: &BTreeSet<Permission>, needed: &Permission, body: &[u8]) -> bool {
+    let json: Value = serde_json::from_slice(body).unwrap();
+    let Some(pk) = json["Item"]["pk"]["S"].as_str() else {
+        return false;
+    };
+    let (action, table) = needed;
+    let mut prefixes = pk.match_indices('#').map(|(end, _)| &pk[..=end]);
+    prefixes.any(|prefix| allowed.contains(&(action.clone(), format!("{table}: {prefix}*"))))
+}
+
 fn of_role(name: &str) -> BTreeSet<Permission> {
     let policies = at(&TEMPLATE, &["Resources", name, "Properties", "Policies"]);
     let statements = list(policies)
@@ -92,7 +104,15 @@ fn of_role(name: &str) -> BTreeSet<Permission> {
         let resources = list(at(statement, &["Resource"]))
             .into_iter()
             .filter_map(|resource| table(text(resource)));
-        let resources: Vec<String> = resources.collect();
+        let keys = statement.as_mapping_get("Condition").map(|condition| {
+            let path = ["ForAllValues:StringLike", "dynamodb:LeadingKeys"];
+            let keys = list(at(condition, &path)).into_iter();
+            keys.map(|key| format!(": {}", text(key))).collect()
+        });
+        let keys: Vec<String> = keys.unwrap_or_else(|| vec![String::new()]);
+        let resources: Vec<String> = resources
+            .flat_map(|resource| keys.iter().map(move |key| format!("{resource}{key}")))
+            .collect();
         let actions = list(at(statement, &["Action"])).into_iter().map(text);
         actions.flat_map(move |action| {
             resources
