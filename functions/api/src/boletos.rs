@@ -20,6 +20,7 @@ pub(crate) const READ: Route = Route {
     summary: "The second copy of an open installment's boleto: link (five minutes), digitable line, and a text for an SMS.",
     request: None,
     response: SchemaGenerator::subschema_for::<SecondCopy>,
+    sienge_calls: |_| 1,
     handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
@@ -34,6 +35,7 @@ pub(crate) const RENEW: Route = Route {
               the call answers 409 and may be repeated.",
     request: Some(SchemaGenerator::subschema_for::<RenewRequest>),
     response: SchemaGenerator::subschema_for::<SecondCopy>,
+    sienge_calls: |_| 5,
     handle: |adapters, call| Box::pin(renew(adapters, call)),
 };
 
@@ -48,6 +50,7 @@ pub(crate) const EMAIL: Route = Route {
               answer is 502 and stays so.",
     request: Some(SchemaGenerator::subschema_for::<EmailRequest>),
     response: SchemaGenerator::subschema_for::<EmailAnswer>,
+    sienge_calls: |_| 2,
     handle: |adapters, call| Box::pin(send(adapters, call)),
 };
 

@@ -9,6 +9,7 @@ use ponte::store::Role;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::door::Allowance;
 use crate::{Problem, json};
 
 /// Most lines of one list.
@@ -24,6 +25,8 @@ pub struct Caller {
     pub tenant: Option<TenantId>,
     /// What they may do.
     pub role: Role,
+    /// How often they are let in; none where nobody is counted.
+    pub(crate) allowance: Option<Allowance>,
 }
 
 impl Caller {
@@ -32,14 +35,16 @@ impl Caller {
         Self {
             tenant: None,
             role: Role::Reader,
+            allowance: None,
         }
     }
 
-    /// An operator at the console.
+    /// An operator at the console, whom IAM let in and nobody counts.
     pub(crate) fn operator(tenant: TenantId) -> Self {
         Self {
             tenant: Some(tenant),
             role: Role::Administrator,
+            allowance: None,
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) const READ: Route = Route {
     summary: "The calculation campaigns of a creditor, with their version.",
     request: None,
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
@@ -37,6 +38,7 @@ pub(crate) const REPLACE: Route = Route {
     summary: "Replaces all campaigns of a creditor; refused when somebody saved since the version given was read.",
     request: Some(SchemaGenerator::subschema_for::<CampaignsRequest>),
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(replace(adapters, call)),
 };
 

@@ -25,6 +25,7 @@ pub(crate) const OPEN: Route = Route {
               its installments and its newest events. Call it when an operator opens the customer.",
     request: None,
     response: SchemaGenerator::subschema_for::<OpenedContract>,
+    sienge_calls: |_| 3,
     handle: |adapters, call| Box::pin(open(adapters, call)),
 };
 

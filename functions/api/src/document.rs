@@ -101,6 +101,7 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
     match route.role {
         None => operation["security"] = json!([]),
         Some(role) => {
+            operation["responses"]["429"] = too_many(problem);
             operation["description"] = json!(format!(
                 "Needs the role {} or a higher one ({}).",
                 role.name(),
@@ -109,6 +110,20 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
         }
     }
     operation
+}
+
+/// The answer to who asks too often.
+fn too_many(problem: &Schema) -> Value {
+    let header = |kind: &str, description: &str| json!({"schema": {"type": kind}, "description": description});
+    json!({
+        "description": "The caller, its tenant or Sienge's quota has no room for the call now; nothing was done.",
+        "headers": {
+            "Retry-After": header("integer", "Seconds until there is room."),
+            "RateLimit-Policy": header("string", "The limits, as in draft-ietf-httpapi-ratelimit-headers-10; absent where it is Sienge's quota. Other answers have it, too."),
+            "RateLimit": header("string", "What is left of them."),
+        },
+        "content": {"application/problem+json": {"schema": problem}},
+    })
 }
 
 /// The roles from the lowest.

@@ -29,6 +29,7 @@ pub(crate) const RUNS: Route = Route {
     summary: "The task history, newest first. While a run lasts, its text tells how many of its steps are done and when it will probably end.",
     request: None,
     response: SchemaGenerator::subschema_for::<RunList>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(runs(adapters, call)),
 };
 
@@ -45,6 +46,7 @@ pub(crate) const CRITIQUES: Route = Route {
     summary: "The critiques of a day, newest first: what needs somebody's attention. The same words about the same bill are told once a day.",
     request: None,
     response: SchemaGenerator::subschema_for::<CritiqueList>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(critiques(adapters, call)),
 };
 

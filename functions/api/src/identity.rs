@@ -9,10 +9,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
+use ponte::digest::sha256_hex;
 use ponte::ids::TenantId;
+use ponte::settings::{CallerLimits, Package};
 use ponte::store::{ApiKey, PresentedKey, Role, Store};
 use serde_json::Value;
 
+use crate::door::Allowance;
 use crate::event::HttpRequest;
 use crate::{Caller, Problem};
 
@@ -42,7 +45,7 @@ impl Default for ClaimNames {
 /// What was read lately, so that a warm function costs no read per call.
 pub(crate) struct Authenticator {
     keys: Cache<(TenantId, String), ApiKey>,
-    active: Cache<TenantId, ()>,
+    active: Cache<TenantId, (CallerLimits, Package)>,
 }
 
 impl Default for Authenticator {
@@ -71,21 +74,30 @@ impl Authenticator {
         } else {
             self.machine(store, request, now).await?
         };
-        let (tenant, role) = proved.ok_or_else(Problem::unauthorized)?;
-        if !self.is_active(store, &tenant).await? {
+        let Proved { tenant, role, name } = proved.ok_or_else(Problem::unauthorized)?;
+        let Some((limits, package)) = self.active(store, &tenant).await? else {
             return Err(Problem::unauthorized());
-        }
-        let tenant = Some(tenant);
-        Ok(Caller { tenant, role })
+        };
+        // Short, for it stands in every key of the tenant's buckets; and a person's name is none to be kept there.
+        let caller = sha256_hex(&[name.as_bytes()])[..8].to_owned();
+        Ok(Caller {
+            tenant: Some(tenant),
+            role,
+            allowance: Some(Allowance {
+                caller,
+                limits,
+                package,
+            }),
+        })
     }
 
-    /// The tenant and the role of an API key.
+    /// Whose an API key is.
     async fn machine(
         &self,
         store: &Store,
         request: &HttpRequest,
         now: Timestamp,
-    ) -> Result<Option<(TenantId, Role)>, Problem> {
+    ) -> Result<Option<Proved>, Problem> {
         let presented = request
             .header("x-api-key")
             .or_else(|| bearer(request.header("authorization")?));
@@ -108,22 +120,41 @@ impl Authenticator {
             },
         };
         let admitted = key.admits(&presented, now);
-        Ok(admitted.then_some((place.0, key.role)))
+        let (tenant, id) = place;
+        Ok(admitted.then_some(Proved {
+            tenant,
+            role: key.role,
+            name: format!("key {id}"),
+        }))
     }
 
-    async fn is_active(&self, store: &Store, tenant: &TenantId) -> Result<bool, Problem> {
-        if self.active.get(tenant, FRESH).is_some() {
-            return Ok(true);
+    /// What the settings of an active tenant let its callers do.
+    async fn active(
+        &self,
+        store: &Store,
+        tenant: &TenantId,
+    ) -> Result<Option<(CallerLimits, Package)>, Problem> {
+        if let Some(known) = self.active.get(tenant, FRESH) {
+            return Ok(Some(known));
         }
-        let active = store
-            .tenant_settings(tenant)
-            .await?
-            .is_some_and(|settings| settings.active);
-        if active {
-            self.active.put(tenant.clone(), ());
+        let settings = store.tenant_settings(tenant).await?;
+        let active = settings
+            .filter(|settings| settings.active)
+            .map(|settings| (settings.limits, settings.package));
+        if let Some(active) = active {
+            self.active.put(tenant.clone(), active);
         }
         Ok(active)
     }
+}
+
+/// What a credential proves.
+#[derive(Debug, PartialEq, Eq)]
+struct Proved {
+    tenant: TenantId,
+    role: Role,
+    /// Which of the tenant's callers it is: the key's id, or the token's subject.
+    name: String,
 }
 
 fn bearer(header: &str) -> Option<&str> {
@@ -133,17 +164,21 @@ fn bearer(header: &str) -> Option<&str> {
         .then(|| credential.trim())
 }
 
-/// The tenant and the role that verified claims tell, with the token that they are of.
+/// Whose verified claims are, with the token that they are of.
 fn person(
     claims: &HashMap<String, String>,
     token: Option<&str>,
     names: &ClaimNames,
-) -> Option<(TenantId, Role)> {
+) -> Option<Proved> {
     let text = |name: &str| claims.get(name).map(String::as_str);
     let tenant = TenantId::parse(text(&names.tenant)?.trim_matches(['[', ']'])).ok()?;
     let told = listed(text(&names.role)?, || claim(token?, &names.role));
     let role = told.iter().filter_map(|name| Role::named(name)).max()?;
-    Some((tenant, role))
+    Some(Proved {
+        tenant,
+        role,
+        name: format!("person {}", text("sub").unwrap_or_default()),
+    })
 }
 
 /// The names in a claim's text. API Gateway hands a list over as `[a b]`, in which a name with a blank looks like two: then the token
@@ -191,13 +226,15 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             person(&claims.collect(), None, &names)
         };
-        let (tenant, role) =
-            of(&[("tenant", "[617]"), ("role", "[operator]"), ("sub", "x")]).unwrap();
-        assert_eq!((tenant.as_str(), role), ("617", Role::Operator));
+        let proved = of(&[("tenant", "[617]"), ("role", "[operator]"), ("sub", "x")]).unwrap();
+        assert_eq!(
+            (proved.tenant.as_str(), proved.role, proved.name.as_str()),
+            ("617", Role::Operator, "person x")
+        );
         assert_eq!(
             of(&[("tenant", "617"), ("role", "administrator")])
                 .unwrap()
-                .1,
+                .role,
             Role::Administrator
         );
         for bad in [
@@ -225,7 +262,7 @@ mod tests {
                 role: "groups".to_owned(),
                 ..ClaimNames::default()
             };
-            person(&claims.collect(), Some(&token), &names).map(|(_, role)| role)
+            person(&claims.collect(), Some(&token), &names).map(|proved| proved.role)
         };
         for (text, names, role) in [
             (

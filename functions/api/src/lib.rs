@@ -1,6 +1,6 @@
 //! `api`: the HTTP API for the collection CRM and for operators, `/v1/…`.
 //!
-//! Guarantees: a caller acts for the tenant that its key or token proves, whatever it sends; every trouble has its answer, a problem document
+//! Guarantees: a caller acts for the tenant that its key or token proves, whatever it sends; who asks too often is refused before any work; every trouble has its answer, a problem document
 //! (RFC 9457) in Portuguese that names the field; a request is answered or refused in time. A route is one row of [`ROUTES`] and its own file.
 
 mod agreements;
@@ -10,6 +10,7 @@ mod call;
 mod campaigns;
 mod contracts;
 pub mod document;
+mod door;
 mod event;
 mod history;
 mod identity;
@@ -23,9 +24,11 @@ mod routes;
 
 use std::time::Duration;
 
+use ponte::cache::Cache;
 use ponte::calendar::{Timestamp, business_date};
 use ponte::flow::{Adapters, ApiCall, Function, Refusal};
 use ponte::ids::TenantId;
+use ponte::store::Door;
 use ponte::telemetry::{self, Metric};
 use serde::Serialize;
 use serde_json::Value;
@@ -46,6 +49,9 @@ use identity::Authenticator;
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The largest answer, in bytes: Lambda carries 6 MB.
 const MAX_ANSWER_BYTES: usize = 5_500_000;
+/// How often the log tells of a caller who is refused for asking too often, and of how many it is remembered.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
+const MAX_TOLD: usize = 10_000;
 /// API Gateway waits thirty seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(26);
 
@@ -54,6 +60,9 @@ pub struct Api {
     adapters: Adapters,
     claims: ClaimNames,
     authenticator: Authenticator,
+    door: Door,
+    /// Who was told of in the log as refused.
+    told: Cache<(TenantId, String), ()>,
 }
 
 /// What the function answers.
@@ -93,6 +102,8 @@ impl Api {
     #[must_use]
     pub fn new(adapters: Adapters, claims: ClaimNames) -> Self {
         Self {
+            door: Door::new(adapters.store.clone(), "api", None),
+            told: Cache::new(MAX_TOLD),
             adapters,
             claims,
             authenticator: Authenticator::default(),
@@ -146,7 +157,18 @@ impl Api {
         let answer = match self.admit(request, at, deadline).await {
             Ok((route, call)) => {
                 tenant.clone_from(&call.caller.tenant);
-                self.serve(route, &call).await
+                match self.enter(route, &call).await {
+                    Ok(headers) => {
+                        let mut answer = self.serve(route, &call).await;
+                        answer.headers.extend(headers);
+                        answer
+                    }
+                    Err(problem) if problem.status() == 429 => {
+                        self.tell_refused(&call.caller);
+                        return problem.into();
+                    }
+                    Err(problem) => problem.into(),
+                }
             }
             Err(problem) => problem.into(),
         };
@@ -206,6 +228,32 @@ impl Api {
             deadline,
         };
         Ok((route, call))
+    }
+
+    /// Takes what the call needs of its caller's buckets, before any work; answers the headers that tell what is left.
+    async fn enter(
+        &self,
+        route: &Route,
+        call: &Call,
+    ) -> Result<Vec<(&'static str, String)>, Problem> {
+        let (Some(tenant), Some(allowance)) = (&call.caller.tenant, &call.caller.allowance) else {
+            return Ok(Vec::new());
+        };
+        let visit = allowance.visit((route.sienge_calls)(call));
+        door::answered(self.door.enter(tenant, &visit, call.at).await?)
+    }
+
+    /// One line a minute for each caller: a flood must not cost the log a line a call.
+    fn tell_refused(&self, caller: &Caller) {
+        let (Some(tenant), Some(allowance)) = (&caller.tenant, &caller.allowance) else {
+            return;
+        };
+        let key = (tenant.clone(), allowance.caller.clone());
+        if self.told.get(&key, TOLD_EVERY).is_none() {
+            let caller = key.1.as_str();
+            tracing::warn!(%tenant, caller, "a caller asks too often and is refused; told once a minute");
+            self.told.put(key, ());
+        }
     }
 
     /// Carries a call out, within its time.

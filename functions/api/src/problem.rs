@@ -1,17 +1,24 @@
 //! Problem documents (RFC 9457): what was wrong, in Portuguese, at which field.
 
+use std::time::Duration;
+
 use ponte::agreement::DraftError;
 use ponte::aws::SecretError;
 use ponte::flow::boletos::BoletoError;
 use ponte::flow::quotes::QuoteError;
 use ponte::flow::{AgreementError, FlowError, OpenError};
+use ponte::sienge::SiengeError;
 use ponte::store::{Recovery, Role, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Seconds after which a caller may try again when Sienge's minute is full.
-const AFTER_A_MINUTE: u32 = 60;
-/// And after any other trouble that passes.
+use crate::door::seconds;
+
+/// When a caller may try again whom Sienge itself refused and told no time.
+const A_MINUTE: Duration = Duration::from_mins(1);
+/// And when the day's quota is over: it may be a long time, and another package may be bought meanwhile.
+const AN_HOUR: Duration = Duration::from_hours(1);
+/// Seconds after which a caller may try again after any other trouble that passes.
 const AFTER_A_MOMENT: u32 = 5;
 
 /// A problem. `type` is stable, for programs; `detail` is for people.
@@ -55,12 +62,17 @@ impl Problem {
             errors: Vec::new(),
             headers: Vec::new(),
             // Else nothing happened, or it may be made good: a repetition is carried out.
-            kept: status < 500 && status != 409,
+            kept: status < 500 && status != 409 && status != 429,
         }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn with_all(mut self, headers: Vec<(&'static str, String)>) -> Self {
+        self.headers.extend(headers);
         self
     }
 
@@ -162,6 +174,15 @@ impl Problem {
         Self::new(413, "too-large", "Grande demais", detail)
     }
 
+    /// 429: the caller, or Sienge's quota, has room for it after the wait.
+    #[must_use]
+    pub fn too_many(why: impl std::fmt::Display, wait: Duration) -> Self {
+        let seconds = seconds(wait).max(1);
+        let detail = format!("Não atendida: {why}. Tente de novo em {seconds} s.");
+        Self::new(429, "too-many-requests", "Chamadas demais", detail)
+            .with("retry-after", seconds.to_string())
+    }
+
     /// 500; what happened is in the log.
     #[must_use]
     pub fn internal() -> Self {
@@ -234,8 +255,19 @@ impl From<FlowError> for Problem {
     fn from(error: FlowError) -> Self {
         match error {
             FlowError::Store(error) => error.into(),
+            FlowError::Sienge(SiengeError::QuotaExhausted { wait, .. }) => {
+                Self::too_many("a cota por minuto da API do Sienge está em uso", wait)
+            }
+            FlowError::Sienge(SiengeError::RateLimited { retry_after, .. }) => Self::too_many(
+                "o Sienge limitou as requisições",
+                retry_after.unwrap_or(A_MINUTE),
+            ),
+            FlowError::Sienge(SiengeError::DayIsOver { .. }) => Self::too_many(
+                "a parte da cota do dia da API do Sienge para estas chamadas acabou, e o resto fica para as cargas e os webhooks",
+                AN_HOUR,
+            ),
             FlowError::Sienge(error) if error.is_quota() => {
-                Self::unavailable(error.to_string(), AFTER_A_MINUTE)
+                Self::unavailable(error.to_string(), AFTER_A_MOMENT)
             }
             FlowError::Sienge(error) if error.remedy() == ponte::sienge::Remedy::RetryLater => {
                 Self::unavailable(error.to_string(), AFTER_A_MOMENT)
@@ -362,7 +394,7 @@ impl From<OpenError> for Problem {
 
 #[cfg(test)]
 mod tests {
-    use ponte::sienge::{Lane, SiengeError};
+    use ponte::sienge::Lane;
     use serde_json::Value;
 
     use super::*;
@@ -374,8 +406,21 @@ mod tests {
         for (error, status, retry_after) in [
             (
                 FlowError::Sienge(SiengeError::DayIsOver { lane: Lane::Rest }),
+                429,
+                Some("3600"),
+            ),
+            (
+                FlowError::Sienge(SiengeError::QuotaExhausted {
+                    lane: Lane::Rest,
+                    wait: Duration::from_millis(12_300),
+                }),
+                429,
+                Some("13"),
+            ),
+            (
+                FlowError::Sienge(SiengeError::QuotaUnavailable),
                 503,
-                Some("60"),
+                Some("5"),
             ),
             (
                 FlowError::Sienge(SiengeError::Timeout { resource }),

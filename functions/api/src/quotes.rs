@@ -4,13 +4,15 @@ use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, QuoteRow
 use ponte::calendar::Date;
 use ponte::flow::Adapters;
 use ponte::flow::quotes::{
-    ChosenCampaign, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection, smallest_plan_for,
+    ChosenCampaign, MAX_BILLS, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection,
+    smallest_plan_for,
 };
 use ponte::ids::CreditorId;
 use ponte::money::{Cents, Rate};
 use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::{Answer, Call, Problem, Repeat, Route};
 
@@ -24,6 +26,7 @@ pub(crate) const QUOTE: Route = Route {
     summary: "What the selected installments cost on a date and why, in cash or by a plan. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<QuoteRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
+    sienge_calls,
     handle: |adapters, call| Box::pin(quote(adapters, call)),
 };
 
@@ -37,8 +40,23 @@ pub(crate) const SMALLEST_PLAN: Route = Route {
     summary: "The plan with the fewest installments none of which passes what the debtor can pay. Changes nothing.",
     request: Some(SchemaGenerator::subschema_for::<SmallestPlanRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
+    sienge_calls,
     handle: |adapters, call| Box::pin(smallest_plan(adapters, call)),
 };
+
+/// Two for each bill that is selected, of a quote or of an agreement, which holds one. What cannot be read, and more bills than may be
+/// selected, is refused before Sienge is asked.
+pub(crate) fn sienge_calls(call: &Call) -> u32 {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Selection {
+        bills: Vec<IgnoredAny>,
+        quote: Option<Box<Selection>>,
+    }
+    let selection: Selection = serde_json::from_slice(&call.body).unwrap_or_default();
+    let bills = selection.quote.unwrap_or_default().bills.len() + selection.bills.len();
+    u32::try_from(bills.min(MAX_BILLS) * 2).unwrap_or(0)
+}
 
 /// A quote as callers read it; amounts are explained line by line.
 #[derive(Debug, Serialize, JsonSchema)]

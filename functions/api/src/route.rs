@@ -35,6 +35,8 @@ pub struct Route {
     pub request: Option<SchemaOf>,
     /// The body of a success.
     pub response: SchemaOf,
+    /// How many calls to Sienge it will make, for the caller's buckets. Where it may be more or less, what is usual.
+    pub sienge_calls: fn(&Call) -> u32,
     /// What carries it out.
     pub handle: for<'a> fn(&'a Adapters, &'a Call) -> Served<'a>,
 }

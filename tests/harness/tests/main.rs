@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod agreements;
 mod api;
 mod api_agreements;

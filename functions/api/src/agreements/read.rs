@@ -38,6 +38,7 @@ pub(crate) const LIST: Route = Route {
     summary: "The agreements of a bill, of a customer or of a creditor, newest first.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementList>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(list(adapters, call)),
 };
 
@@ -51,6 +52,7 @@ pub(crate) const READ: Route = Route {
     summary: "An agreement as it stands.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 

@@ -12,7 +12,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{AgreementAnswer, made};
-use crate::{Answer, Call, Problem, Repeat, Route, repeat};
+use crate::{Answer, Call, Problem, Repeat, Route, quotes, repeat};
 
 pub(crate) const SAVE: Route = Route {
     method: "POST",
@@ -25,6 +25,7 @@ pub(crate) const SAVE: Route = Route {
               Sienge. Send an Idempotency-Key: without one, a repetition after a lost answer may find its installments taken by the first attempt.",
     request: Some(SchemaGenerator::subschema_for::<AgreementRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    sienge_calls: |call| quotes::sienge_calls(call) + 2,
     handle: |adapters, call| Box::pin(save(adapters, call)),
 };
 

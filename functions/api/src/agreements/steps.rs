@@ -18,6 +18,7 @@ pub(crate) const CONFIRM: Route = Route {
     summary: "Makes a proposal an agreement. Repeating it answers the agreement as it stands.",
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    sienge_calls: |_| 2,
     handle: |adapters, call| Box::pin(confirm(adapters, call)),
 };
 
@@ -31,6 +32,7 @@ pub(crate) const BREAK: Route = Route {
     summary: "Breaks an agreement that is not integrated; an integrated one is broken by deleting its remake in Sienge.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(break_off(adapters, call)),
 };
 
@@ -44,6 +46,7 @@ pub(crate) const CANCEL: Route = Route {
     summary: "Takes back a proposal, or an agreement that is not integrated and of which nothing was paid.",
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
+    sienge_calls: |_| 0,
     handle: |adapters, call| Box::pin(cancel(adapters, call)),
 };
 

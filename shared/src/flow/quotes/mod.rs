@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use faults::{Fault, QuoteError};
-pub use selection::{Selected, SelectedBill};
+pub use selection::{MAX_BILLS, Selected, SelectedBill};
 
 use super::{FlowError, Session};
 use crate::calculation::{

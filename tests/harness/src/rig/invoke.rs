@@ -179,20 +179,10 @@ impl Rig {
         path: &str,
         body: &Value,
     ) -> (u16, Value) {
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let pairs: BTreeMap<&str, &str> = query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .collect();
-        let http = json!({"method": method, "path": path, "sourceIp": "192.0.2.10"});
-        let event = json!({"version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": query, "queryStringParameters": pairs,
-            "headers": headers, "body": body, "isBase64Encoded": false, "requestContext": {"http": http}});
-        let answer = self.api(event).await.unwrap();
+        let answer = self
+            .api(request(&headers, method, path, body))
+            .await
+            .unwrap();
         let status = answer["statusCode"].as_u64().unwrap().try_into().unwrap();
         (
             status,
@@ -247,6 +237,23 @@ impl Rig {
         self.bus.put(others.into_iter().chain(told));
         summaries
     }
+}
+
+/// A request as API Gateway hands it to `api`.
+pub fn request(headers: &Value, method: &str, path: &str, body: &Value) -> Value {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let pairs: BTreeMap<&str, &str> = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .collect();
+    let http = json!({"method": method, "path": path, "sourceIp": "192.0.2.10"});
+    json!({"version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": query, "queryStringParameters": pairs,
+        "headers": headers, "body": body, "isBase64Encoded": false, "requestContext": {"http": http}})
 }
 
 /// A batch as SQS hands it to a function; the messages' ids are their places.

@@ -25,7 +25,7 @@ use webhook::Webhook;
 use crate::database::{Database, at, tenant};
 use crate::fakes::{MemoryBus, MemoryInbox, MemorySecrets};
 
-pub use invoke::delivery;
+pub use invoke::{delivery, request};
 pub use outcome::Portfolio;
 pub use sienge::Told;
 pub use simulation::TODAY;
@@ -252,9 +252,20 @@ impl Rig {
         rig
     }
 
+    /// The api function in another execution: nothing is shared but the tables.
+    pub async fn another_api(&self) -> Api {
+        let adapters = Adapters {
+            store: self.database.store_of("api").await,
+            ..self.adapters.clone()
+        };
+        Api::new(adapters, ClaimNames::default())
+    }
+
     /// Writes the tenant's settings: those of a new tenant, changed.
     pub async fn settings(&self, change: impl FnOnce(&mut TenantSettings)) {
-        let plain = json!({"siengeBaseUrl": self.sienge.api("obra"), "subdomain": "obra", "package": "ultimate"});
+        // Tests call more often than callers do; those of the limits say their own.
+        let generous = json!({"callsPerMinute": 60_000, "siengeCallsPerMinute": 60_000, "webhooksPerMinute": 600_000});
+        let plain = json!({"siengeBaseUrl": self.sienge.api("obra"), "subdomain": "obra", "package": "ultimate", "limits": generous});
         let mut settings = serde_json::from_value(plain).unwrap();
         change(&mut settings);
         self.adapters
