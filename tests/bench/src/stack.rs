@@ -74,7 +74,9 @@ impl Stack {
             }
         });
         let stand_in = StandIn::start().await.map_err(|error| error.to_string())?;
-        let settings = json!({"siengeBaseUrl": sienge.api("obra"), "subdomain": "obra", "package": "infinity"});
+        // As many webhooks as the machine takes: no sender is to be held up here.
+        let limits = json!({"webhooksPerMinute": 600_000});
+        let settings = json!({"siengeBaseUrl": sienge.api("obra"), "subdomain": "obra", "package": "infinity", "limits": limits});
         let settings = serde_json::from_value(settings).map_err(|error| error.to_string())?;
         let stored = async {
             database.store.put_tenant(&tenant(), &settings).await?;

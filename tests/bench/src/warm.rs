@@ -56,10 +56,10 @@ pub async fn measure(options: &Options, table: &mut Table) -> Result<(), String>
     }
     let sent: u64 = sides.iter().map(|side| side.events * ROUNDS).sum();
     let calls = stand_in.calls();
-    // A handler that skipped a call would look fast.
+    // A handler that skipped a call would look fast. So many of one tenant are counted at the door besides, fifty at a time.
     for operation in ["PutItem", "SendMessage"] {
         let made = calls.get(operation).copied().unwrap_or_default();
-        if made != sent {
+        if !(sent..=sent + sent / 20).contains(&made) {
             return Err(format!("{made} {operation} for {sent} events"));
         }
     }
