@@ -1,4 +1,4 @@
-//! Which tenants exist and how many webhooks each may send, remembered for a minute so that a warm function costs one put and one message per webhook.
+//! Which tenants exist and how many webhooks each may send, cached for a minute so that a warm function needs one put and one message per webhook.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use ponte::ids::TenantId;
 use ponte::settings::CallerLimits;
 use ponte::store::{Store, StoreError};
 
-/// How long an answer is remembered.
+/// How long an answer is cached.
 const FRESH: Duration = Duration::from_mins(1);
-/// How many are remembered; only tenants that have a secret are asked for.
+/// How many are cached; only tenants with a secret are looked up.
 const MAX_REMEMBERED: usize = 10_000;
 
 pub(crate) struct Directory {

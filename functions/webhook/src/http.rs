@@ -1,4 +1,4 @@
-//! The HTTP edge: API Gateway's request in, the answer out. An operator's event from the console is no request and is answered in words.
+//! The HTTP edge: API Gateway's request in, the answer out. An operator's event from the console is not a request and gets a refusal in words.
 
 use lambda_http::http::{HeaderMap, Method, header};
 use lambda_http::request::{self, RequestContext};
@@ -22,19 +22,19 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// Whether an event is a request, whatever else it holds.
+/// Whether an event is a request, whatever else it contains.
 #[derive(Deserialize)]
 struct Shape {
     #[serde(rename = "requestContext")]
     context: Option<IgnoredAny>,
 }
 
-/// Answers whatever the function is invoked with. A request that cannot be read is an error: API Gateway would take any other answer for
-/// a 200, and the sender would not send the webhook again.
+/// Answers any event. An unreadable request is an error: API Gateway would treat any other answer as
+/// a 200, and the sender would not repeat the webhook.
 pub async fn invoke(webhook: &Webhook, event: &RawValue) -> Result<Reply, &'static str> {
     let shape = serde_json::from_str::<Shape>(event.get());
     if shape.is_ok_and(|shape| shape.context.is_some()) {
-        // What the parser says may repeat a header, and with it a credential.
+        // The parser's message may quote a header, and with it a credential.
         let request =
             request::from_str(event.get()).map_err(|_| "requisição da API HTTP ilegível")?;
         return Ok(Reply::Http(answer(webhook, request).await.response()));
@@ -88,7 +88,7 @@ pub async fn answer(webhook: &Webhook, request: Request) -> Answer {
     }
 }
 
-/// A header, whatever its letters; one that came several times as a list with commas, as API Gateway hands it over.
+/// A header as text; repeated headers are joined with commas, as API Gateway does.
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let values =
         headers
@@ -96,7 +96,7 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
             .iter()
             .map(|value| match std::str::from_utf8(value.as_bytes()) {
                 Ok(text) => text.to_owned(),
-                // Byte by byte: two different ones stay two.
+                // Byte by byte, so that two different values stay different.
                 Err(_) => value
                     .as_bytes()
                     .iter()
@@ -108,7 +108,7 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 impl Answer {
-    /// The answer as API Gateway wants it.
+    /// The answer in API Gateway's format.
     #[must_use]
     pub fn response(&self) -> Value {
         let body = json!({ "status": self.word(), "mensagem": self.text() }).to_string();

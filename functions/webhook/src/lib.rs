@@ -1,10 +1,10 @@
-//! `webhook`: `POST /webhook/{receiver}?IdAssessoria={tenant}`, stored first, processed after.
+//! `webhook`: `POST /webhook/{receiver}?IdAssessoria={tenant}`, stored first, processed later.
 //!
 //! Guarantees: a 200 means that the delivery is in the journal, so it will be processed at least once whatever crashes next
 //! (the payments sweep re-queues what never reached the queue); a delivery seen before is answered 200 and has no effect;
-//! when the journal can't be written the answer is 503, so that Sienge sends it again. Who shows no valid token learns nothing of the tenant,
-//! not even whether there is one, and costs neither a read nor a write of the tables. A tenant that sends too many is refused before anything
-//! is stored (429), so that its sender may flood nobody else.
+//! when the journal cannot be written the answer is 503, so that Sienge sends it again. A caller without a valid token learns nothing about the tenant,
+//! not even whether it exists, and causes neither a read nor a write of the tables. A tenant that sends too many webhooks is refused before anything
+//! is stored (429), so that its sender cannot harm others.
 
 mod directory;
 pub mod http;
@@ -19,7 +19,7 @@ use ponte::aws::{Inbox, InboxMessage, SecretError, Secrets};
 use ponte::cache::Cache;
 use ponte::calendar::Timestamp;
 use ponte::ids::TenantId;
-use ponte::intake::{self, Event, EventHeader, Hints, Receiver};
+use ponte::intake::{self, EventHeader, Hints, Receiver, SiengeEvent};
 use ponte::settings::CallerLimits;
 use ponte::store::{Accepted, Door, Entry, InboundWebhook, JournalKey, Rate, Store, Visit, Wanted};
 use ponte::telemetry::{self, Metric};
@@ -30,15 +30,15 @@ use unknown::UnknownEvents;
 
 /// Sienge waits 2.5 seconds.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
-/// The start waits for connections at most so long.
+/// Longest wait for connections at the start.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// What each execution lets in of a tenant without counting it with the others, so that an ordinary webhook costs no write for it.
+/// Webhooks of a tenant that each execution admits without the shared count, so that an ordinary webhook costs no extra write.
 const ALONE: Rate = Rate {
     tokens: 60,
     period: Duration::from_mins(1),
     burst: 30,
 };
-/// How long it is remembered that a webhook was rejected, so that its repeats write nothing, and how many are.
+/// How long, and for how many webhooks, a rejection is remembered, so that repeats write nothing.
 const REJECTED_REMEMBERED: Duration = Duration::from_mins(10);
 const MAX_REJECTED: usize = 1_000;
 /// The longest header kept.
@@ -67,18 +67,18 @@ pub struct Delivery<'a> {
     pub at: Timestamp,
 }
 
-/// What a delivery is answered. Each says what the sender or the operator can do.
+/// The answer to a delivery. Each says what the sender or the operator can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// 200: stored.
     Received,
     /// 200: stored before; no further effect.
     Duplicate,
-    /// 200: stored, and no use for it: of an event that is none of ours, or that nobody knows.
+    /// 200: stored but not used: an event that does not concern us, or an unknown one.
     Unused,
-    /// 400: not a JSON object that says what its event must, whatever its content type; stored as rejected, for the log.
+    /// 400: not a JSON object with the ids that its event requires, whatever its content type; stored as rejected, for the log.
     Unreadable(String),
-    /// 401: no such tenant, or not its token. One answer for both, so that nobody can find out which tenants there are.
+    /// 401: no such tenant, or a wrong token. One answer for both, so that nobody can find out which tenants exist.
     Unauthorized,
     /// 404.
     UnknownReceiver,
@@ -86,7 +86,7 @@ pub enum Answer {
     NotPost,
     /// 413.
     TooLarge {
-        /// What the receiver takes, in bytes.
+        /// The receiver's limit, in bytes.
         limit: usize,
     },
     /// 429: more than the tenant may send; to be sent again.
@@ -188,8 +188,8 @@ impl Webhook {
         }
     }
 
-    /// Opens the connections that the first event needs, so that it finds no TLS handshake left to do: those take most of a
-    /// cold function's time. What fails here fails again there, and is answered there.
+    /// Opens the connections that the first event needs, so that no TLS handshake is left to do: those take most of a
+    /// cold function's time. A failure here shows up again there and is answered there.
     pub async fn connect(&self) {
         let connections = async {
             tokio::join!(
@@ -206,20 +206,20 @@ impl Webhook {
         }
     }
 
-    /// Answers one delivery. Never fails: every trouble has its answer.
+    /// Answers one delivery. Never fails: every error has an answer.
     pub async fn deliver(&self, delivery: Delivery<'_>) -> Answer {
         let tenant = delivery.tenant.and_then(|text| TenantId::parse(text).ok());
         let Some(receiver) = Receiver::find(delivery.receiver) else {
             self.refusals.add(None, Why::UnknownReceiver);
-            self.tell_refusals(delivery.at);
+            self.log_refusals(delivery.at);
             return Answer::UnknownReceiver;
         };
         let event = EventHeader::read(delivery.event);
-        // Stored a moment too late, it comes again as a duplicate; unanswered, it would too.
+        // If it is stored a moment too late, Sienge repeats it as a duplicate; without an answer it would, too.
         let decided = self.decide(&delivery, receiver, &event, tenant.as_ref());
         let decided = tokio::time::timeout(ANSWER_WITHIN, decided);
         let answer = decided.await.unwrap_or(Answer::NotStored);
-        self.tell_refusals(delivery.at);
+        self.log_refusals(delivery.at);
         if let Answer::Unauthorized | Answer::TooMany { .. } = answer {
             return answer;
         }
@@ -230,12 +230,12 @@ impl Webhook {
             delivery.at,
         );
         if let Some(tenant) = &tenant {
-            self.tell_unknown(receiver, &event, tenant, &answer, delivery.at)
+            self.report_unknown(receiver, &event, tenant, &answer, delivery.at)
                 .await;
         }
         let receiver = receiver.name();
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
-        // Of one answered 200 the metric and the journal tell: most of all lines would say it a third time.
+        // A 200 is already in the metric and the journal: another log line would add nothing.
         if answer.status() != 200 {
             let status = answer.status();
             tracing::warn!(
@@ -267,7 +267,7 @@ impl Webhook {
             self.refusals.add(None, why);
             return Answer::Unauthorized;
         };
-        // The token first, which is nearly always in memory: only who has it may cause a read of the tables.
+        // The token first, which is nearly always cached: only a caller with a valid token may cause a read of the tables.
         match self.may_send(tenant, credential).await {
             Ok(true) => {}
             Ok(false) => {
@@ -303,7 +303,7 @@ impl Webhook {
             return Answer::TooMany { wait_seconds };
         }
         let (hints, answer) = match intake::read(receiver, event, delivery.body) {
-            Ok((Event::Unused, hints)) => (hints, Answer::Unused),
+            Ok((SiengeEvent::Unused, hints)) => (hints, Answer::Unused),
             Ok((_, hints)) => (hints, Answer::Received),
             Err(why) => (Hints::default(), Answer::Unreadable(why.to_string())),
         };
@@ -311,7 +311,7 @@ impl Webhook {
             .await
     }
 
-    /// When there is room for the webhook, if there is none now. What cannot be counted is let in: a webhook is worth more than its limit.
+    /// When there is room for the webhook, if there is none now. When the count fails the webhook is admitted: it matters more than its limit.
     async fn too_many(
         &self,
         tenant: &TenantId,
@@ -342,21 +342,21 @@ impl Webhook {
         }
     }
 
-    /// One line, and one of metrics, for all that a minute brought of a tenant.
-    fn tell_refusals(&self, at: Timestamp) {
-        for told in self.refusals.due(at) {
-            telemetry::count(Metric::WebhookRefused, told.count, None, at);
+    /// Logs one line and one metric per tenant for all refusals of a minute.
+    fn log_refusals(&self, at: Timestamp) {
+        for summary in self.refusals.due(at) {
+            telemetry::count(Metric::WebhookRefused, summary.count, None, at);
             tracing::warn!(
-                tenant = told.tenant.as_ref().map_or("-", TenantId::as_str),
-                webhooks = told.count,
-                why = told.why.word(),
-                "webhooks refused without a look at them; why tells of the last one"
+                tenant = summary.tenant.as_ref().map_or("-", TenantId::as_str),
+                webhooks = summary.count,
+                why = summary.why.word(),
+                "webhooks refused without reading them; why is the reason of the last one"
             );
         }
     }
 
-    /// An event that nobody knows is counted, and told once a day, whatever became of the delivery.
-    async fn tell_unknown(
+    /// Counts an unknown event, and criticises it once a day, whatever the answer to the delivery.
+    async fn report_unknown(
         &self,
         receiver: Receiver,
         event: &EventHeader,
@@ -368,7 +368,7 @@ impl Webhook {
             && let Some(name) = receiver.unknown_event(event)
         {
             self.unknown
-                .tell(&self.store, tenant, receiver, name, at)
+                .report(&self.store, tenant, receiver, name, at)
                 .await;
         }
     }
@@ -377,7 +377,7 @@ impl Webhook {
     async fn keep(&self, webhook: InboundWebhook, answer: Answer) -> Answer {
         let key = webhook.key();
         let unreadable = matches!(answer, Answer::Unreadable(_));
-        // What could not be read is refused as often as it comes, and noted once.
+        // An unreadable webhook is refused every time, and stored once.
         if unreadable && self.rejected.get(&key, REJECTED_REMEMBERED).is_some() {
             return answer;
         }
@@ -402,7 +402,7 @@ impl Webhook {
             }
             Ok(Accepted::Duplicate { same_body }) => {
                 if !same_body {
-                    tracing::warn!(%tenant, id = webhook.id, "the same event id came again with another body: the first one counts");
+                    tracing::warn!(%tenant, id = webhook.id, "the same event id came again with another body; the first one counts");
                 }
                 if unreadable {
                     answer
@@ -411,7 +411,7 @@ impl Webhook {
                 }
             }
             Err(error) => {
-                tracing::error!(%tenant, %error, "the webhook could not be stored: Sienge will send it again");
+                tracing::error!(%tenant, %error, "the webhook could not be stored; Sienge will send it again");
                 Answer::NotStored
             }
         }

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
             aws::variable("TENANT_SECRET_PREFIX")?,
         )),
     );
-    // Without TLS, as on the local stack, there is nothing to be gained.
+    // Without TLS, as on the local stack, there is nothing to gain.
     if config
         .endpoint_url()
         .is_none_or(|url| url.starts_with("https"))

@@ -1,4 +1,4 @@
-//! Refusals of who has shown no valid credential, or asks too often: counted, and told in one line a minute at most for each tenant, so that a flood costs
+//! Refusals of callers without a valid credential, or with too many webhooks: counted, and logged in at most one line a minute per tenant, so that a flood costs
 //! neither log nor metrics.
 
 use std::collections::BTreeMap;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use ponte::calendar::Timestamp;
 use ponte::ids::TenantId;
 
-/// How often each tenant's are told.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
+/// How often each tenant's refusals are logged.
+const LOG_EVERY: Duration = Duration::from_mins(1);
 
-/// Why somebody was turned away; the caller is not told which.
+/// Why a caller was refused; the caller does not learn it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     UnknownReceiver,
@@ -36,23 +36,23 @@ impl Why {
     }
 }
 
-/// What is to be told of a tenant, or of all callers that name none that there is.
+/// The refusals of a tenant, or of all callers without an existing one.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct RefusalSummary {
     pub(crate) tenant: Option<TenantId>,
-    /// How many since the last time.
+    /// How many since the last line.
     pub(crate) count: u64,
-    /// Why the last one.
+    /// The reason of the last one.
     pub(crate) why: Why,
 }
 
 struct Counted {
-    told_at: Option<Timestamp>,
+    logged_at: Option<Timestamp>,
     count: u64,
     why: Why,
 }
 
-/// Only of tenants that there are, and of all others together: so it stays as small as the list of tenants.
+/// Only existing tenants have an entry, all others share one: so it stays as small as the list of tenants.
 #[derive(Default)]
 pub(crate) struct Refusals(Mutex<BTreeMap<Option<TenantId>, Counted>>);
 
@@ -62,7 +62,7 @@ impl Refusals {
             return;
         };
         let counted = held.entry(tenant).or_insert(Counted {
-            told_at: None,
+            logged_at: None,
             count: 0,
             why,
         });
@@ -70,22 +70,22 @@ impl Refusals {
         counted.why = why;
     }
 
-    /// What is to be told now: the first of a tenant at once, and then what a minute brought, with whatever is asked for next.
-    pub(crate) fn due(&self, at: Timestamp) -> Vec<Told> {
+    /// The refusals to log now: a tenant's first one at once, then those of a minute, on the next call.
+    pub(crate) fn due(&self, at: Timestamp) -> Vec<RefusalSummary> {
         let Ok(mut held) = self.0.lock() else {
             return Vec::new();
         };
         let is_due = |counted: &Counted| {
             counted.count > 0
-                && counted
-                    .told_at
-                    .is_none_or(|told_at| at.duration_since(told_at).unsigned_abs() >= TOLD_EVERY)
+                && counted.logged_at.is_none_or(|logged_at| {
+                    at.duration_since(logged_at).unsigned_abs() >= LOG_EVERY
+                })
         };
         held.iter_mut()
             .filter(|(_, counted)| is_due(counted))
             .map(|(tenant, counted)| {
-                counted.told_at = Some(at);
-                Told {
+                counted.logged_at = Some(at);
+                RefusalSummary {
                     tenant: tenant.clone(),
                     count: std::mem::take(&mut counted.count),
                     why: counted.why,
@@ -118,15 +118,15 @@ mod tests {
         assert_eq!(lines.len(), 5);
         assert_eq!((lines[0].count, lines[0].why), (1, Why::WrongToken));
         assert!(lines[1..].iter().all(|line| line.count == 6_000));
-        // What came after the last line is told with the next call, whoever's it is.
+        // What came after the last line is logged on the next call, whoever makes it.
         refusals.add(None, Why::UnknownTenant);
         let lines = refusals.due(at(301));
-        let told = |line: &Told| (line.tenant.clone(), line.count, line.why);
+        let summary = |line: &RefusalSummary| (line.tenant.clone(), line.count, line.why);
         let expected = [
             (None, 1, Why::UnknownTenant),
             (Some(tenant("617")), 5_999, Why::WrongToken),
         ];
-        assert_eq!(lines.iter().map(told).collect::<Vec<_>>(), expected);
+        assert_eq!(lines.iter().map(summary).collect::<Vec<_>>(), expected);
         assert!(refusals.due(at(400)).is_empty(), "nothing new");
     }
 }

@@ -1,4 +1,4 @@
-//! Events that nobody knows: each delivery is counted by name, and people are told of each name once a day.
+//! Unknown events: each delivery is counted by name, and each name is criticised once a day.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use ponte::store::{CritiqueNote, Store};
 use ponte::telemetry::{self, Metric};
 use tokio::sync::Mutex;
 
-/// Names that one process tells apart: each is a metric of its own.
+/// Names that one process distinguishes: each is a metric of its own.
 const MAX_NAMES: usize = 20;
-/// How many critiques are remembered as written.
+/// How many written critiques are remembered.
 const MAX_REMEMBERED: usize = 1_000;
-/// The answer waits no longer for the critique: the next delivery writes it.
-const TOLD_WITHIN: Duration = Duration::from_millis(200);
+/// The answer waits no longer for the critique; the next delivery writes it.
+const CRITIQUE_WITHIN: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 pub(crate) struct UnknownEvents {
     names: Mutex<BTreeSet<String>>,
-    told: Mutex<BTreeSet<(TenantId, Date, String)>>,
+    criticised: Mutex<BTreeSet<(TenantId, Date, String)>>,
 }
 
 impl UnknownEvents {
     /// Counts a delivery of the event, and criticises the first one of the day.
-    pub(crate) async fn tell(
+    pub(crate) async fn report(
         &self,
         store: &Store,
         tenant: &TenantId,
@@ -37,24 +37,24 @@ impl UnknownEvents {
         telemetry::count_event(Metric::WebhookUnknownEvent, name, at);
         let text = text(receiver, name);
         let key = (tenant.clone(), business_date(at), text.clone());
-        if self.told.lock().await.contains(&key) {
+        if self.criticised.lock().await.contains(&key) {
             return;
         }
         let note = CritiqueNote { bill: None, text };
         let written = store.record_critiques(tenant, None, std::slice::from_ref(&note), at);
-        match tokio::time::timeout(TOLD_WITHIN, written).await {
+        match tokio::time::timeout(CRITIQUE_WITHIN, written).await {
             Ok(Ok(_)) => {
-                let mut told = self.told.lock().await;
-                if told.len() >= MAX_REMEMBERED {
-                    told.clear();
+                let mut criticised = self.criticised.lock().await;
+                if criticised.len() >= MAX_REMEMBERED {
+                    criticised.clear();
                 }
-                told.insert(key);
+                criticised.insert(key);
             }
             Ok(Err(error)) => {
-                tracing::error!(%tenant, event = name, %error, "unknown event not criticised; the next delivery does");
+                tracing::error!(%tenant, event = name, %error, "unknown event not criticised; the next delivery will try again");
             }
             Err(_) => {
-                tracing::error!(%tenant, event = name, "unknown event not criticised in time; the next delivery does");
+                tracing::error!(%tenant, event = name, "unknown event not criticised in time; the next delivery will try again");
             }
         }
     }

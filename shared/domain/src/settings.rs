@@ -51,20 +51,20 @@ pub struct TenantSettings {
     /// Classes of settlement types that Ponte does not know, by their names in Sienge: `{"Dação em pagamento": "pays"}`.
     #[serde(default)]
     pub settlement_classes: SettlementClasses,
-    /// How often its callers are let in.
+    /// How often its callers may call.
     #[serde(default)]
     pub limits: CallerLimits,
 }
 
-/// How often the callers of a tenant are let in, all of them together. What comes more often is refused (429), not delayed.
+/// How often all callers of a tenant together may call. Calls beyond that are refused (429), not delayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CallerLimits {
     /// Calls of the HTTP API.
     pub calls_per_minute: u32,
-    /// Calls to Sienge that they make: of its 200 a minute the others are left to the runs and the webhooks.
+    /// Calls to Sienge on their behalf: the rest of its 200 a minute is for the runs and the webhooks.
     pub sienge_calls_per_minute: u32,
-    /// Webhooks. A bank's return file of 10,000 lines, told in a minute, fits.
+    /// Webhooks. A bank's return file of 10,000 lines in a minute fits.
     pub webhooks_per_minute: u32,
 }
 
@@ -216,7 +216,7 @@ impl Package {
         }
     }
 
-    /// (REST, bulk) requests a day that calls of people and their systems may take: the other half is kept for the runs and the webhooks.
+    /// (REST, bulk) requests a day that people and their systems may use: the other half is reserved for the runs and the webhooks.
     #[must_use]
     pub const fn daily_quota_of_people(self) -> (u32, u32) {
         let (rest, bulk) = self.daily_quota();

@@ -13,8 +13,8 @@ pub fn credential(header: &str) -> Option<&str> {
     (known && !credential.is_empty()).then_some(credential)
 }
 
-/// Whether the credential is one of the tenant's valid tokens. Every token is compared whole, so the time tells nothing
-/// about which one was nearly right; several may be valid at once while one is rotated.
+/// Whether the credential is one of the tenant's valid tokens. Every token is compared completely, so the time reveals nothing
+/// about a nearly right one; several may be valid during a rotation.
 #[must_use]
 pub fn authorized(credential: &str, tokens: &[String]) -> bool {
     tokens

@@ -1,7 +1,7 @@
-//! A webhook's body, read as far as it is of use.
+//! The useful part of a webhook's body.
 //!
-//! Guarantees: whatever stands in fields that nobody asks for spoils nothing, and takes no more memory than the body itself; a `null`
-//! counts as absent; a whole number is one however it is written.
+//! Guarantees: the content of unused fields does no harm, and takes no more memory than the body itself; a `null`
+//! counts as absent; a whole number is accepted in any notation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::money::Decimal;
 /// Longest text of a number.
 const NUMBER_CHARS: usize = 64;
 
-/// The fields that name something; of no other one is the value looked at.
+/// The fields that hold ids; the values of all others are ignored.
 const FIELDS: [&str; 7] = [
     "billId",
     "receivableBillId",
@@ -27,16 +27,16 @@ const FIELDS: [&str; 7] = [
     "unitId",
 ];
 
-/// A body's fields that name something, each with what stands there; one that is written twice has both.
+/// A body's fields with ids, each with its values; a duplicate field has both.
 #[derive(Debug, Default)]
 pub(super) struct Body<'a>(BTreeMap<&'static str, Vec<&'a str>>);
 
-/// What a field names.
+/// The ids of a field.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ids {
-    /// The ids, in their order.
+    /// The ids, in order.
     pub good: Vec<i64>,
-    /// How many others are none.
+    /// How many other values are not ids.
     pub bad: usize,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Body<'a> {
             .is_some_and(|values| values.iter().any(|json| *json != "null"))
     }
 
-    /// What a field names, be it one or a list.
+    /// The ids of a field, single or in a list.
     pub fn ids(&self, field: &str) -> Ids {
         let mut ids = Ids::default();
         for json in self.0.get(field).into_iter().flatten() {
@@ -111,7 +111,7 @@ fn whole(text: &str) -> Option<i64> {
         .flatten()
 }
 
-/// A field's name as it is written: no text, because any sequence of escapes may stand there.
+/// A field's name as written: not text, because it may contain any sequence of escapes.
 struct Name(Option<&'static str>);
 
 impl<'de> Deserialize<'de> for Name {

@@ -1,8 +1,8 @@
 //! Sienge's events, and the header that names them.
 
-/// What an event is about, as far as Ponte cares.
+/// The subject of an event, as far as Ponte uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum SiengeEvent {
     /// `RECEIPT_PROCESSED`.
     ReceiptProcessed,
     /// `RECEIVABLE_INSTALLMENT_CREATED`.
@@ -25,13 +25,13 @@ pub enum Event {
     CustomerChanged,
     /// `UNIT_*`.
     UnitChanged,
-    /// The playbook's three SPC receivers: Sienge publishes no such event, the daily load reads the state instead.
+    /// The playbook's three SPC receivers: Sienge publishes no such event; the daily load reads the state instead.
     CreditBureau,
     /// An event Ponte has no use for: accepted, noted, not processed.
     Unused,
 }
 
-/// Published, and no use for it.
+/// Published, but of no use here.
 const UNUSED: [&str; 4] = [
     "COLLECTION_NOTIFIED",
     "ENTERPRISE_ID_UPDATED",
@@ -39,7 +39,7 @@ const UNUSED: [&str; 4] = [
     "KEYS_HANDOVER_EXCLUDED",
 ];
 
-/// Beginnings of the names of all the others: of payables, purchases, stock and so on. None of them is of receivables.
+/// Prefixes of all other names: payables, purchases, stock and so on. None of them concerns receivables.
 const UNUSED_FAMILIES: [&str; 17] = [
     "ACCOUNTACY_",
     "ACCOUNTANCY_",
@@ -62,13 +62,13 @@ const UNUSED_FAMILIES: [&str; 17] = [
 
 /// The longest header that is read and kept: some twenty names.
 const HEADER_CHARS: usize = 1_000;
-/// Longest name of an unknown event that is repeated to people.
+/// Longest name of an unknown event that is shown to people.
 const NAME_CHARS: usize = 60;
-/// Digits that such a name may have: a version, and nobody's document.
+/// Digits that such a name may have: enough for a version, too few for a document.
 const NAME_DIGITS: usize = 4;
 
-impl Event {
-    /// Reads an event's name as [`spelled`]; `None` when nobody knows it.
+impl SiengeEvent {
+    /// Reads an event's name as [`spelled`]; `None` when it is unknown.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -99,17 +99,17 @@ impl Event {
     }
 }
 
-/// The header `x-sienge-event`, read once: as it came, each event that it names, and what nobody knows.
+/// The header `x-sienge-event`, read once: its text, its known events, and an unknown one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventHeader {
     text: String,
-    pub(super) known: Vec<Event>,
-    /// The first unknown name, fit to be shown.
+    pub(super) known: Vec<SiengeEvent>,
+    /// The first unknown name, safe to show.
     pub(super) unknown: Option<String>,
 }
 
 impl EventHeader {
-    /// Reads the header, which may be absent; one that came twice arrives as a list, and of an endless one only the beginning counts.
+    /// Reads the header, which may be absent. A repeated header arrives as a list; of an overlong one only the beginning counts.
     #[must_use]
     pub fn read(header: Option<&str>) -> Self {
         let mut named = Self {
@@ -126,7 +126,7 @@ impl EventHeader {
             .map(spelled)
             .filter(|name| !name.is_empty())
         {
-            match Event::named(&name) {
+            match SiengeEvent::named(&name) {
                 Some(event) if !named.known.contains(&event) => named.known.push(event),
                 Some(_) => {}
                 None => drop(named.unknown.get_or_insert_with(|| shown(&name))),
@@ -135,7 +135,7 @@ impl EventHeader {
         named
     }
 
-    /// As it came; empty when it did not.
+    /// Its text; empty when it is absent.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -153,7 +153,7 @@ fn spelled(name: &str) -> String {
     name.chars().map(letter).collect()
 }
 
-/// An unknown name as it may stand in a metric and a critique: nothing but a name.
+/// An unknown name in a form that is safe in a metric and a critique.
 fn shown(name: &str) -> String {
     let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
@@ -164,14 +164,14 @@ fn shown(name: &str) -> String {
     }
 }
 
-/// Stands for a name that can't be shown.
+/// Replaces a name that cannot be shown.
 pub const OTHER: &str = "OTHER";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn known(header: &str) -> Vec<Event> {
+    fn known(header: &str) -> Vec<SiengeEvent> {
         let named = EventHeader::read(Some(header));
         assert_eq!(named.unknown, None, "{header}");
         named.known
@@ -188,14 +188,14 @@ mod tests {
             "RECEIPT_PROCESSED, RECEIPT_PROCESSED",
             "RECEIPT_PROCESSED,,receipt-processed,",
         ] {
-            assert_eq!(known(header), [Event::ReceiptProcessed], "{header}");
+            assert_eq!(known(header), [SiengeEvent::ReceiptProcessed], "{header}");
         }
         assert_eq!(
             known("UNIT_UPDATED,RECEIPT_PROCESSED"),
-            [Event::UnitChanged, Event::ReceiptProcessed]
+            [SiengeEvent::UnitChanged, SiengeEvent::ReceiptProcessed]
         );
-        assert_eq!(known("PURCHASE_ORDER_CREATED"), [Event::Unused]);
-        assert_eq!(known("KEYS_HANDOVER_CREATED"), [Event::Unused]);
+        assert_eq!(known("PURCHASE_ORDER_CREATED"), [SiengeEvent::Unused]);
+        assert_eq!(known("KEYS_HANDOVER_CREATED"), [SiengeEvent::Unused]);
         assert_eq!(known(" , "), []);
         assert_eq!(EventHeader::read(None), EventHeader::default());
     }

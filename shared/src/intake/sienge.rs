@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::body::{Body, Ids};
-use super::event::{Event, EventHeader};
+use super::event::{EventHeader, SiengeEvent};
 use super::unreadable::Unreadable;
 use crate::digest::sha256_hex;
 use crate::ids::{BillId, CustomerId, InstallmentId, SalesContractId, UnitId};
 
 /// The most bills one event may name.
 const MAX_BILLS: usize = 1_000;
-/// Largest body taken: Sienge's hold ids, and a thousand of them are some 12 KB.
+/// Largest body accepted: Sienge's hold ids, and a thousand of them are some 12 KB.
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
 /// Longest `x-sienge-id` that is kept as it is.
 const ID_CHARS: usize = 128;
-/// What systems write for an id they do not have.
+/// Placeholders that systems write for a missing id.
 const NO_IDS: [&str; 5] = [
     "",
     "null",
@@ -30,21 +30,24 @@ const NO_IDS: [&str; 5] = [
 pub enum Receiver {
     /// `sienge`: the event is named by the header `x-sienge-event`.
     Sienge,
-    /// A name of its own (`SiengePagamentos`), which says what is looked at.
-    Named(&'static str, Event),
+    /// A name of its own (`SiengePagamentos`), which says what to read.
+    Named(&'static str, SiengeEvent),
 }
 
-const NAMED: [(&str, Event); 10] = [
-    ("SiengePagamentos", Event::ReceiptProcessed),
-    ("SiengeContratoCancelado", Event::SalesContractCanceled),
-    ("SiengeParcelaCriada", Event::InstallmentCreated),
-    ("SiengeParcelaAlterada", Event::InstallmentUpdated),
-    ("SiengeInstallmentUpdated", Event::InstallmentUpdated),
-    ("SiengeParcelaRemovida", Event::InstallmentRemoved),
-    ("SiengeBoletoCriado", Event::BoletoChanged),
-    ("SiengeSpcInclusao", Event::CreditBureau),
-    ("SiengeSpcAtualizado", Event::CreditBureau),
-    ("SiengeSpcExclusao", Event::CreditBureau),
+const NAMED: [(&str, SiengeEvent); 10] = [
+    ("SiengePagamentos", SiengeEvent::ReceiptProcessed),
+    (
+        "SiengeContratoCancelado",
+        SiengeEvent::SalesContractCanceled,
+    ),
+    ("SiengeParcelaCriada", SiengeEvent::InstallmentCreated),
+    ("SiengeParcelaAlterada", SiengeEvent::InstallmentUpdated),
+    ("SiengeInstallmentUpdated", SiengeEvent::InstallmentUpdated),
+    ("SiengeParcelaRemovida", SiengeEvent::InstallmentRemoved),
+    ("SiengeBoletoCriado", SiengeEvent::BoletoChanged),
+    ("SiengeSpcInclusao", SiengeEvent::CreditBureau),
+    ("SiengeSpcAtualizado", SiengeEvent::CreditBureau),
+    ("SiengeSpcExclusao", SiengeEvent::CreditBureau),
 ];
 
 impl Receiver {
@@ -69,7 +72,7 @@ impl Receiver {
         }
     }
 
-    /// The largest body taken here, in bytes: a sender whose notices are documents needs more than Sienge.
+    /// The largest body accepted here, in bytes: a sender of whole documents needs more than Sienge.
     #[must_use]
     pub const fn body_limit_bytes(self) -> usize {
         match self {
@@ -77,56 +80,61 @@ impl Receiver {
         }
     }
 
-    /// Whether its name stands for an event, which any header only refines.
-    const fn own(self) -> Option<Event> {
+    /// The event that its name stands for, which a header only refines.
+    const fn own(self) -> Option<SiengeEvent> {
         match self {
             Self::Sienge => None,
             Self::Named(_, event) => Some(event),
         }
     }
 
-    /// The unknown event that a header names, fit to be shown. Of SPC Sienge publishes none: whatever comes there is right.
+    /// The unknown event in a header, safe to show. Sienge publishes no SPC events, so anything is accepted there.
     #[must_use]
     pub fn unknown_event(self, header: &EventHeader) -> Option<&str> {
         match self.own() {
-            Some(Event::CreditBureau) => None,
+            Some(SiengeEvent::CreditBureau) => None,
             _ => header.unknown.as_deref(),
         }
     }
 
-    /// What a delivery may be of, the likeliest first. At a named receiver the address decides, and the header refines it among the events that
-    /// are of use; at the general one the header names it, and one that nobody knows is of no use.
-    fn events(self, header: &EventHeader) -> Vec<Event> {
+    /// The events that a delivery may be, the likeliest first. At a named receiver the address decides, and the header refines it among the used
+    /// events; at the general one the header names it, and an unknown one is unused.
+    fn events(self, header: &EventHeader) -> Vec<SiengeEvent> {
         let known = &header.known;
-        let useful = known.iter().copied().find(|event| *event != Event::Unused);
-        let unused = known.contains(&Event::Unused).then_some(Event::Unused);
+        let useful = known
+            .iter()
+            .copied()
+            .find(|event| *event != SiengeEvent::Unused);
+        let unused = known
+            .contains(&SiengeEvent::Unused)
+            .then_some(SiengeEvent::Unused);
         match self.own() {
-            Some(own) if own == Event::CreditBureau || known.contains(&own) => vec![own],
+            Some(own) if own == SiengeEvent::CreditBureau || known.contains(&own) => vec![own],
             Some(own) => useful.into_iter().chain([own]).chain(unused).collect(),
             None => {
-                let unknown = header.unknown.as_ref().map(|_| Event::Unused);
+                let unknown = header.unknown.as_ref().map(|_| SiengeEvent::Unused);
                 useful.or(unused).or(unknown).into_iter().collect()
             }
         }
     }
 }
 
-/// Where a delivery tells us to look: ids, and nothing else of what came.
+/// What a delivery points at: ids, and nothing else of the body.
 ///
-/// Kept with the webhook, what is empty left out. A field that is not known is refused: code of the day before would pass over what it names.
+/// Stored with the webhook, without empty fields. An unknown field is an error, because older code would ignore the ids in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hints {
     /// Bills to read.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub bills: BTreeSet<BillId>,
-    /// Whether the boletos of those bills are the matter, which only some sources tell.
+    /// Whether it concerns the boletos of those bills, which only some sources have.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub boleto: bool,
-    /// The installment of the (only) bill that it is news of, if Sienge has it.
+    /// The installment of the (only) bill that the news concerns, if Sienge has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub installment: Option<InstallmentId>,
-    /// Whether that one was paid or changed: it was there before.
+    /// Whether it was paid or changed: then it existed before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub was_there: bool,
     /// The installment of the (only) bill that was removed.
@@ -141,18 +149,18 @@ pub struct Hints {
     /// Units to read.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub units: BTreeSet<UnitId>,
-    /// What stands among these ids and is none that Sienge may hold.
+    /// How many values among these ids cannot be ids of Sienge's.
     #[serde(skip_serializing_if = "is_zero")]
     pub unusable: usize,
 }
 
-/// Reads a delivery: what it is of, and where it points. Where the header names an event that the body is not of, the address decides; where the
-/// body is of neither, an event of no use is of none.
+/// Reads a delivery: its event and what it points at. If the body does not fit the header's event, the address decides; if it fits
+/// neither, an unused event counts as unused.
 pub fn read(
     receiver: Receiver,
     header: &EventHeader,
     body: &[u8],
-) -> Result<(Event, Hints), Unreadable> {
+) -> Result<(SiengeEvent, Hints), Unreadable> {
     let events = receiver.events(header);
     let body = if events.is_empty() {
         Err(Unreadable::NoEvent)
@@ -170,42 +178,42 @@ pub fn read(
 }
 
 /// Extra fields are welcome, numbers may be written as strings.
-fn hints(event: Event, body: &Body<'_>) -> Result<Hints, Unreadable> {
+fn hints(event: SiengeEvent, body: &Body<'_>) -> Result<Hints, Unreadable> {
     let mut hints = Hints::default();
     match event {
-        Event::ReceiptProcessed | Event::InstallmentUpdated => {
+        SiengeEvent::ReceiptProcessed | SiengeEvent::InstallmentUpdated => {
             hints.of_bills(body)?;
             hints.installment = installment(body, &hints.bills);
             hints.was_there = hints.installment.is_some();
         }
-        Event::InstallmentCreated => {
+        SiengeEvent::InstallmentCreated => {
             hints.of_bills(body)?;
             hints.installment = installment(body, &hints.bills);
         }
-        Event::InstallmentRemoved => {
+        SiengeEvent::InstallmentRemoved => {
             hints.of_bills(body)?;
             hints.gone = installment(body, &hints.bills);
         }
-        Event::BillSituationUpdated | Event::RightsAssigned => hints.of_bills(body)?,
-        Event::BoletoChanged => {
+        SiengeEvent::BillSituationUpdated | SiengeEvent::RightsAssigned => hints.of_bills(body)?,
+        SiengeEvent::BoletoChanged => {
             hints.of_bills(body)?;
             hints.installment = installment(body, &hints.bills);
             hints.boleto = true;
         }
-        Event::SalesContractCanceled | Event::SalesContractChanged => {
+        SiengeEvent::SalesContractCanceled | SiengeEvent::SalesContractChanged => {
             hints.sales_contracts = hints.required(body, "salesContractId", SalesContractId)?;
         }
-        Event::CustomerChanged => {
+        SiengeEvent::CustomerChanged => {
             hints.customers = hints.required(body, "customerId", CustomerId)?;
         }
-        Event::UnitChanged => hints.units = hints.required(body, "unitId", UnitId)?,
-        // No published body: whatever bill it names is looked at, and naming none is no error.
-        Event::CreditBureau => {
+        SiengeEvent::UnitChanged => hints.units = hints.required(body, "unitId", UnitId)?,
+        // There is no published body: any bill in it is read, and having none is not an error.
+        SiengeEvent::CreditBureau => {
             if hints.of_bills(body).is_err() {
                 hints.bills.clear();
             }
         }
-        Event::Unused => {}
+        SiengeEvent::Unused => {}
     }
     Ok(hints)
 }
@@ -219,7 +227,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Hints {
-    /// Ids of a field, of which there must be one at least.
+    /// The ids of a field; there must be at least one.
     fn required<T: Ord>(
         &mut self,
         body: &Body<'_>,
@@ -253,7 +261,7 @@ impl Hints {
     }
 }
 
-/// The installment named; with several bills it could be of any.
+/// The installment; with several bills it could belong to any of them.
 fn installment(body: &Body<'_>, bills: &BTreeSet<BillId>) -> Option<InstallmentId> {
     let named = body.ids("installmentId").good;
     let one = named
@@ -262,17 +270,17 @@ fn installment(body: &Body<'_>, bills: &BTreeSet<BillId>) -> Option<InstallmentI
     one.copied().map(InstallmentId)
 }
 
-/// What tells a delivery from others.
+/// The identity of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventId {
-    /// Fit for a key.
+    /// Safe in a key.
     pub text: String,
-    /// It is a digest of what came. Sienge's news only say where to look, so two events may look alike: it stands for one only while that
-    /// one waits.
+    /// Whether it is a digest of the delivery. Sienge's bodies only say what to read, so two events may look alike: the digest identifies one only while
+    /// it is pending.
     pub is_digest: bool,
 }
 
-/// `x-sienge-id` where given, else the digest of receiver, event and body.
+/// `x-sienge-id` if given, else the digest of receiver, event and body.
 #[must_use]
 pub fn event_id(
     receiver: Receiver,
@@ -293,7 +301,7 @@ pub fn event_id(
     }
 }
 
-/// How an `x-sienge-id` is kept: as it is, or by its digest where it does not fit into a key. `None` for one that names nothing, which
+/// How an `x-sienge-id` is stored: as it is, or as its digest if it does not fit into a key. `None` for a placeholder, which
 /// would make all events one.
 #[must_use]
 pub fn stored_id(sienge_id: &str) -> Option<String> {
@@ -301,7 +309,7 @@ pub fn stored_id(sienge_id: &str) -> Option<String> {
     let fits = id.len() <= ID_CHARS && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
     let names_nothing = |part: &str| NO_IDS.iter().any(|none| part.eq_ignore_ascii_case(none));
     match id {
-        // A header that came twice is a list.
+        // A repeated header is a list.
         id if id.split(',').map(unquoted).all(names_nothing) => None,
         id if fits => Some(id.to_owned()),
         id => Some(format!("id-sha256-{}", sha256_hex(&[id.as_bytes()]))),
@@ -520,11 +528,11 @@ mod tests {
             Some("UNIT_UPDATED"),
             Some("UNIT_UPDATED, RECEIPT_PROCESSED"),
         ] {
-            assert_eq!(event(own), Event::ReceiptProcessed, "{own:?}");
+            assert_eq!(event(own), SiengeEvent::ReceiptProcessed, "{own:?}");
         }
         assert_eq!(
             event(Some("RECEIVABLE_INSTALLMENT_REMOVED")),
-            Event::InstallmentRemoved
+            SiengeEvent::InstallmentRemoved
         );
         let newer = header(Some("RECEIPT_PROCESSED_V2"));
         let nothing = read(payments, &newer, b"{}");
@@ -540,7 +548,7 @@ mod tests {
         let spc = Receiver::find("SiengeSpcInclusao").unwrap();
         assert_eq!(
             read(spc, &header(Some("ANY")), b"{}").unwrap().0,
-            Event::CreditBureau
+            SiengeEvent::CreditBureau
         );
         assert_eq!(spc.unknown_event(&header(Some("ANY"))), None);
         assert_eq!(Receiver::find("other"), None);
@@ -558,10 +566,10 @@ mod tests {
             let (event, hints) = told(header, r#"{"billId": 295, "installmentId": 1}"#).unwrap();
             assert_eq!(
                 (event, hints.bills),
-                (Event::ReceiptProcessed, BTreeSet::from([BillId(295)])),
+                (SiengeEvent::ReceiptProcessed, BTreeSet::from([BillId(295)])),
                 "{header}"
             );
-            let of_no_use = (Event::Unused, Hints::default());
+            let of_no_use = (SiengeEvent::Unused, Hints::default());
             assert_eq!(
                 told(header, r#"{"purchaseOrderId": 7}"#),
                 Ok(of_no_use),
@@ -573,7 +581,7 @@ mod tests {
             "PURCHASE_ORDER_CREATED, RECEIVABLE_INSTALLMENT_REMOVED",
             r#"{"billId": 295}"#,
         );
-        assert_eq!(useful.unwrap().0, Event::InstallmentRemoved);
+        assert_eq!(useful.unwrap().0, SiengeEvent::InstallmentRemoved);
     }
 
     #[test]
@@ -583,11 +591,11 @@ mod tests {
         };
         assert_eq!(event(None), Err(Unreadable::NoEvent));
         assert_eq!(event(Some(" , ")), Err(Unreadable::NoEvent));
-        assert_eq!(event(Some("PURCHASE_ORDER_X")), Ok(Event::Unused));
-        assert_eq!(event(Some("RECEIPT_PROCESSED_V2")), Ok(Event::Unused));
+        assert_eq!(event(Some("PURCHASE_ORDER_X")), Ok(SiengeEvent::Unused));
+        assert_eq!(event(Some("RECEIPT_PROCESSED_V2")), Ok(SiengeEvent::Unused));
         assert_eq!(
             event(Some("NEW_ONE, RECEIPT_PROCESSED")),
-            Ok(Event::ReceiptProcessed)
+            Ok(SiengeEvent::ReceiptProcessed)
         );
         for (text, unknown) in [
             (Some("PURCHASE_ORDER_X"), None),

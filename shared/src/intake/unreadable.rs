@@ -14,7 +14,7 @@ pub enum Unreadable {
     /// Nothing names the event.
     #[error("falta o cabeçalho x-sienge-event, por exemplo RECEIPT_PROCESSED")]
     NoEvent,
-    /// The id that the event needs is missing or none that Sienge may hold.
+    /// The id that the event needs is missing, or cannot be an id of Sienge's.
     #[error(
         "{field}: ausente ou não é um número inteiro de 1 a 2147483647; por exemplo {{\"{field}\": 295}}"
     )]

@@ -115,7 +115,7 @@ impl fmt::Debug for ClientConfig {
 pub struct Client {
     pub(super) inner: Arc<Inner>,
     pub(super) priority: Priority,
-    /// Until when the person waits for the quota, from the first time it has nothing for them.
+    /// Until when the person waits for the quota, counted from its first refusal.
     pub(super) patience: Arc<OnceLock<Instant>>,
     pub(super) deadline: Option<Instant>,
     /// Whether a failed call is repeated; after a 429 it always is.
@@ -181,7 +181,7 @@ impl Client {
         })
     }
 
-    /// The same client with another priority. A person's patience is shared by one client and all its clones.
+    /// The same client with another priority. A client and its clones share one limit for a person's waiting.
     #[must_use]
     pub fn with_priority(mut self, priority: Priority) -> Self {
         if self.priority != priority {

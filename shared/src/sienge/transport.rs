@@ -30,7 +30,7 @@ const REFUSAL_LIMIT_BYTES: usize = 64 * 1024;
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time one call of a batch waits for the quota when no deadline says otherwise.
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
-/// Longest time a person waits for it, with all the calls made for them: an execution that sleeps is one that nobody else has.
+/// Longest time a person waits for it, over all calls of a request: a sleeping execution is missing for others.
 const PERSONS_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest time newer credentials are waited for.
 const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(5);
@@ -407,7 +407,7 @@ impl Client {
         }
     }
 
-    /// How long the quota may still be waited for.
+    /// The remaining time to wait for the quota.
     fn quota_patience(&self) -> Duration {
         match self.priority {
             Priority::Batch => self.left(),

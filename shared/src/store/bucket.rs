@@ -1,7 +1,7 @@
-//! Token buckets, pure: how much callers may still ask for.
+//! Token buckets, pure: how much callers may still use.
 //!
-//! A bucket is one instant, at which it is full again; it fills all the time, and never beyond its burst. A caller takes from all the buckets
-//! it is counted in, or from none. Who wants more than a bucket holds is let in while it is full, and it owes the rest.
+//! A bucket is stored as the instant at which it is full again; it fills continuously, up to its burst. A caller takes from all its
+//! buckets, or from none. A call that needs more than a bucket holds is admitted when the bucket is full, which then owes the rest.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,29 +11,29 @@ use crate::calendar::Timestamp;
 /// How fast a bucket fills and how much it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Tokens that come in a period.
+    /// Tokens added per period.
     pub tokens: u32,
     /// The period.
     pub period: Duration,
-    /// Tokens that it holds.
+    /// Its capacity.
     pub burst: u32,
 }
 
-/// What is wanted of one bucket.
+/// A request to one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The bucket.
     pub bucket: String,
     /// Its rate.
     pub rate: Rate,
-    /// How many tokens; none wants none, however empty it is.
+    /// How many tokens; zero is granted however empty the bucket is.
     pub tokens: u32,
 }
 
 /// The buckets that are not full.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Buckets {
-    /// Every write is conditional on it and raises it.
+    /// Every write is conditional on it and increments it.
     pub version: u64,
     /// When each is full again.
     pub full_at_ms: BTreeMap<String, i64>,
@@ -42,20 +42,20 @@ pub(super) struct Buckets {
 /// Too little in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Short {
-    /// Which of those wanted is the last to have enough.
+    /// The requested bucket that has enough last.
     pub place: usize,
-    /// When it has.
+    /// When it has enough.
     pub wait: Duration,
 }
 
 impl Rate {
-    /// The time in which so many tokens come, rounded up.
+    /// The time in which this many tokens are added, rounded up.
     fn time_ms(self, tokens: u32) -> i64 {
         let time_ms = u128::from(tokens) * self.period.as_millis();
         i64::try_from(time_ms.div_ceil(u128::from(self.tokens.max(1)))).unwrap_or(i64::MAX / 4)
     }
 
-    /// How long a bucket of this rate takes to be full again. More than a caller can ever have taken comes from a broken clock, and would
+    /// The longest time until a bucket of this rate is full again. A longer one comes from a broken clock and would
     /// keep everybody out until then.
     fn missing_ms(self, full_at_ms: i64, now_ms: i64) -> i64 {
         let period_ms = self.time_ms(self.tokens);
@@ -69,7 +69,7 @@ impl Buckets {
         full_at_ms.map_or(0, |at_ms| wanted.rate.missing_ms(*at_ms, now_ms))
     }
 
-    /// The buckets without what is wanted, or which of them has too little.
+    /// The buckets after a request, or the one that has too little.
     pub(super) fn take(&self, wanted: &[Wanted], now: Timestamp) -> Result<Self, Short> {
         let now_ms = now.as_millisecond();
         let mut next = self.clone();
@@ -96,7 +96,7 @@ impl Buckets {
         short.map_or(Ok(next), Err)
     }
 
-    /// What a bucket holds, and how long it takes to be full.
+    /// The tokens in a bucket, and the time until it is full.
     pub(super) fn left(&self, wanted: &Wanted, now: Timestamp) -> (u32, Duration) {
         let rate = wanted.rate;
         let missing_ms = self.missing_ms(wanted, now.as_millisecond());

@@ -1,8 +1,8 @@
-//! The door: who asks too often is refused before any work, by token buckets that all executions of a function share.
+//! Admission: callers that call too often are refused before any work, by token buckets that all executions of a function share.
 //!
-//! The buckets of a tenant at one door are one small item. Whoever is let in takes tokens by a conditional write, in lots where many small
-//! calls come: in the ordinary case one write for up to [`LARGEST_LOT`] of them. What was seen of the item last is remembered: it can only
-//! have become emptier by others, so a refusal costs neither a read nor a write. The decision itself is the pure [`super::bucket`].
+//! The buckets of a tenant at one door are one small item. An admitted call takes tokens by a conditional write, in lots when there are many small
+//! calls: usually one write for up to [`LARGEST_LOT`] of them. The item's last state is remembered: others can only
+//! have emptied it further, so a refusal costs neither a read nor a write. The decision itself is the pure [`super::bucket`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -21,27 +21,27 @@ use crate::ids::TenantId;
 
 /// The largest lot.
 pub const LARGEST_LOT: u32 = 50;
-/// How long the tokens of a lot may be used; what is left of them then is lost to all.
+/// How long the tokens of a lot may be used; unused ones are then lost.
 const LOT_LIFE: Duration = Duration::from_secs(10);
-/// Tries against concurrent takers.
+/// Attempts against concurrent takers.
 const ATTEMPTS: u32 = 12;
-/// When to come back if none of them succeeded.
+/// When to come back if all attempts failed.
 const AFTER_MUCH_TRAFFIC: Duration = Duration::from_secs(1);
-/// Tenants, and callers of each, that are remembered: only proved ones are.
+/// Most remembered tenants, and callers of each; only proved ones are remembered.
 const MAX_REMEMBERED: usize = 10_000;
 /// A bucket is full after two days in any case.
 const KEPT_DAYS: i64 = 2;
 
-/// A function's door. One for each process.
+/// A function's admission control, one per process.
 pub struct Door {
     store: Store,
     name: &'static str,
-    /// What each process lets in of each caller without asking the others, for what comes rarely must cost nothing.
+    /// What each process admits of each caller without the shared count, so that rare calls cost nothing.
     alone: Option<Rate>,
     held: Mutex<HashMap<TenantId, Held>>,
 }
 
-/// Who wants in.
+/// A caller to be admitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
     /// The caller, within the tenant.
@@ -71,7 +71,7 @@ pub enum Entry {
     },
 }
 
-/// What is left of a bucket.
+/// The state of a bucket after a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// The bucket.
@@ -84,13 +84,13 @@ pub struct Standing {
     pub full_in: Duration,
 }
 
-/// What a process knows of a tenant.
+/// What a process knows about a tenant.
 #[derive(Default)]
 struct Held {
-    /// The buckets as last seen: they are no fuller than this.
+    /// The buckets as last read: they are no fuller than this.
     seen: Buckets,
     lots: HashMap<String, Lot>,
-    /// What was let in without asking.
+    /// What was admitted without the shared count.
     alone: Buckets,
 }
 
@@ -103,7 +103,7 @@ struct Lot {
 }
 
 impl Door {
-    /// Of a function, by its name; `alone` is what each process lets in of each caller without asking the others.
+    /// For a function, by its name; `alone` is what each process admits of each caller without the shared count.
     #[must_use]
     pub fn new(store: Store, name: &'static str, alone: Option<Rate>) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Door {
         }
     }
 
-    /// Lets a caller in, or not. A process has one call at a time in Lambda, so nobody waits here for another.
+    /// Admits a caller, or not. In Lambda a process has one call at a time, so no call waits here for another.
     pub async fn enter(
         &self,
         tenant: &TenantId,
@@ -156,7 +156,7 @@ impl Door {
                 }
             }
         }
-        // So many at once are too many, whatever the buckets hold.
+        // This much contention is too much, whatever the buckets hold.
         let short = Short {
             place: 0,
             wait: AFTER_MUCH_TRAFFIC,
@@ -193,7 +193,7 @@ impl Held {
         lives
     }
 
-    /// Within what a process may let in by itself.
+    /// Whether it is within what a process may admit by itself.
     fn let_in(&mut self, alone: Option<Rate>, visit: &Visit, now: Timestamp) -> bool {
         let Some(rate) = alone else {
             return false;
@@ -212,7 +212,7 @@ impl Held {
         }
     }
 
-    /// Size of the caller's next lot: larger when the last one was used up in its time, as large as what was used of it when not.
+    /// Size of the caller's next lot: larger if the last one was used up in time, else as large as what was used of it.
     fn next_size(&self, visit: &Visit, now: Timestamp) -> u32 {
         let Some(lot) = self.lots.get(&visit.caller) else {
             return 1;
@@ -226,7 +226,7 @@ impl Held {
         size.clamp(1, LARGEST_LOT)
     }
 
-    /// The buckets after a lot of so many calls, or of one where that is too much, and its size.
+    /// The buckets after a lot of this many calls, or of one call if that is too much, and the lot's size.
     fn take(&self, visit: &Visit, size: u32, now: Timestamp) -> Result<(Buckets, u32), Short> {
         let take = |size: u32| {
             let calls = visit.calls.iter().map(|wanted| Wanted {

@@ -1,4 +1,4 @@
-//! Small items that several functions change at once: each write is conditional on the version it was made from.
+//! Small items that several functions change concurrently: each write is conditional on the version it is based on.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -6,16 +6,16 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use super::attributes::{Item, number};
 use super::{Store, StoreError};
 
-/// What became of a write.
+/// The result of a write.
 pub(super) enum VersionedPut {
     /// Written.
     Done,
-    /// Somebody else was first; their item, unless it is gone by now.
+    /// Somebody else was first: their item, unless it is already gone.
     Found(Option<Item>),
 }
 
 impl Store {
-    /// Writes an item of the control table, with its new `version`, over the one of version `before`; 0 where there was none.
+    /// Writes an item of the control table, with its new `version`, replacing version `before`; 0 if there was none.
     pub(super) async fn put_on_version(
         &self,
         item: Item,

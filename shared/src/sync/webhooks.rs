@@ -80,7 +80,7 @@ pub struct Processed {
     pub unusable: usize,
 }
 
-/// What could not be read besides bills, record by record.
+/// The records that could not be read, by kind.
 struct UnreadByKind {
     sales_contracts: UnreadRecords<SalesContractId>,
     customers: UnreadRecords<CustomerId>,

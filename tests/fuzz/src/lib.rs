@@ -10,7 +10,7 @@
 )]
 
 use ponte::intake::{
-    Event, EventHeader, Receiver, Unreadable, authorized, credential, event_id, read,
+    EventHeader, Receiver, SiengeEvent, Unreadable, authorized, credential, event_id, read,
 };
 use ponte::portfolio::Coverage;
 use ponte::sienge::{
@@ -73,7 +73,7 @@ pub fn webhook(data: &[u8]) {
                 ids.into_iter().all(|id| (1..=2_147_483_647).contains(&id)),
                 "{hints:?}"
             );
-            assert!(event != Event::ReceiptProcessed || !hints.bills.is_empty());
+            assert!(event != SiengeEvent::ReceiptProcessed || !hints.bills.is_empty());
         }
         Err(error) => {
             // Fixed texts: nothing of the body is in them.

@@ -1,5 +1,5 @@
-//! A webhook is stored, once and whole, and read back. Of one that cannot be read only the beginning is kept, beside the digest and the
-//! length of all of it.
+//! Storing a webhook once and completely, and reading it back. Of an unreadable one only the beginning is kept, with the digest and the
+//! length of the whole.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,30 +20,30 @@ use crate::store::batch::Freshness;
 use crate::store::keys::{self, ItemKey, attribute};
 use crate::store::{Store, StoreError, packing};
 
-/// Days the parts of a large body are kept at most, finished or not: longer than any webhook waits.
+/// Most days the parts of a large body are kept, finished or not: longer than any webhook is pending.
 const PARTS_KEPT_DAYS: i64 = 180;
 /// A packed body up to this size stays in the head.
 const BODY_IN_HEAD_BYTES: usize = 300_000;
 /// Size of a part of a larger one.
 const PART_BYTES: usize = 350_000;
-/// Rounds of an arrival that meets others of the same webhook being finished.
+/// Attempts of an arrival while others finish the same webhook.
 const MAX_ROUNDS: usize = 8;
 /// Where the body points, so that it is read once.
 const HINTS: &str = "hints";
-/// What is kept of a body that cannot be read.
+/// Bytes kept of an unreadable body.
 const REJECTED_KEPT_BYTES: usize = 1024;
-/// Largest body taken: more than API Gateway and Lambda let through.
+/// Largest body accepted: more than API Gateway and Lambda let through.
 const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
 
 impl Store {
-    /// Stores a webhook once. In the ordinary case this is one conditional put.
+    /// Stores a webhook once, usually with one conditional put.
     pub async fn accept(&self, webhook: &InboundWebhook) -> Result<Accepted, StoreError> {
         for _ in 0..MAX_ROUNDS {
             match self
                 .put_webhook(webhook, WebhookState::Pending, None)
                 .await?
             {
-                // The stored one may be finished before it hears of this one: then this one begins it anew.
+                // The stored one may be finished before it is marked: then this arrival starts it again.
                 Accepted::Duplicate { .. } if webhook.while_waiting => {
                     if self.comes_again(webhook).await? {
                         return Ok(Accepted::Again);
@@ -55,7 +55,7 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
-    /// Marks a webhook that waits as having come again; `false` when it waits no more.
+    /// Marks a pending webhook as having arrived again; `false` when it is no longer pending.
     async fn comes_again(&self, webhook: &InboundWebhook) -> Result<bool, StoreError> {
         let update = self
             .client
@@ -81,7 +81,7 @@ impl Store {
         }
     }
 
-    /// Stores the beginning of a webhook that cannot be read, for the log: it is never pending.
+    /// Stores the beginning of an unreadable webhook, for the log: it is never pending.
     pub async fn reject(
         &self,
         webhook: &InboundWebhook,
@@ -144,7 +144,7 @@ impl Store {
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_values(":pending", text(WebhookState::Pending.name()))
         } else {
-            // What could not be read had no effect: a readable delivery of the same id takes its place.
+            // An unreadable one had no effect: a readable delivery with the same id replaces it.
             put.condition_expression("attribute_not_exists(pk) OR #state = :rejected")
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_values(":rejected", text(WebhookState::Rejected.name()))
@@ -163,7 +163,7 @@ impl Store {
 
     /// Webhooks by key, with their bodies; unknown keys are left out, each key answers once.
     ///
-    /// Every webhook answers for itself: a damaged one does not take the others with it.
+    /// Each webhook has its own result: a damaged one does not affect the others.
     pub async fn load_webhooks(
         &self,
         keys: &[JournalKey],
@@ -279,7 +279,7 @@ fn head_item(
             text(keys::instant(webhook.received_at)),
         ),
     ]);
-    // One that waits is in the index of what waits and in no other: each costs a write when it comes in, and another when its
+    // A pending webhook is only in the index `pending`: each further index costs a write when it comes in, and another when its
     // state changes. It is listed by day and by bill when it is finished, and nearly all are within seconds.
     let (day_key, bill_key) = match state {
         WebhookState::Pending => (LISTED_DAY, LISTED_BILL),
@@ -311,7 +311,7 @@ fn head_item(
     item
 }
 
-/// What no other arrival has.
+/// A mark that no other arrival has.
 fn new_arrival() -> String {
     format!("{:016x}", fastrand::u64(..))
 }

@@ -1,12 +1,12 @@
-//! Inbound webhooks: each stored once under its id, whole, before anything is done about it. What cannot be read is kept in part.
+//! Inbound webhooks: each is stored once under its id, completely, before it is processed. Unreadable ones are kept in part.
 //!
 //! The conditional put of the head is the commit point: of any number of deliveries of one id, exactly one is
-//! [`Accepted::New`]. A large body lies in parts, written before the head. States: `pending` → `done`, `unmatched`,
+//! [`Accepted::New`]. A large body is stored in parts, written before the head. States: `pending` → `done`, `unmatched`,
 //! `rejected` or `failed`; `unmatched` and `failed` may still become `done`. `done` and `rejected` are final.
 //!
-//! A webhook that came without an id is known by a digest, which stands for it only while it waits: every arrival marks the head with
-//! a mark of its own, and whoever finishes a webhook finishes the arrival that was loaded. One that came after that leaves it pending,
-//! to be looked at again; one that comes when it is finished begins it anew, in the same item.
+//! A webhook without an id is identified by a digest, only while it is pending: every arrival marks the head with
+//! a mark of its own, and finishing a webhook finishes the arrival that was loaded. A later arrival leaves it pending,
+//! to be processed again; one that comes after it is finished starts it again, in the same item.
 
 mod accept;
 mod finish;
@@ -22,16 +22,16 @@ use crate::intake::{EventHeader, Hints, Receiver};
 
 /// Days a finished webhook is kept.
 pub(super) const KEPT_DAYS: i64 = 90;
-/// Updates and part reads under way at the same time.
+/// Concurrent updates and part reads.
 const AT_ONCE: usize = 16;
 /// Longest note kept.
 const NOTE_CHARS: usize = 500;
 
-/// Where a webhook that waits keeps the keys of the indexes that will list it.
+/// Where a pending webhook keeps the keys of the indexes that will list it.
 const LISTED_DAY: &str = "listed_day";
 const LISTED_BILL: &str = "listed_bill";
 
-/// Which arrival of a webhook without an id the head is of.
+/// The arrival of a webhook without an id that the head represents.
 const ARRIVAL: &str = "arrival";
 
 /// Kind of journal item.
@@ -43,7 +43,7 @@ pub(super) const WEBHOOK: &str = "webhook";
 pub struct JournalKey(pub String);
 
 impl JournalKey {
-    /// Whose it is; `None` when it is no journal key.
+    /// The tenant; `None` when it is not a journal key.
     #[must_use]
     pub fn tenant(&self) -> Option<TenantId> {
         keys::tenant_of_journal(&self.0)
@@ -57,26 +57,26 @@ impl JournalKey {
     }
 }
 
-/// A webhook as it came in.
+/// A webhook as received.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InboundWebhook {
     /// Whose.
     pub tenant: TenantId,
     /// The address it came to (`sienge`, `SiengePagamentos`, ...).
     pub receiver: Receiver,
-    /// The event's name, as far as it was told.
+    /// The event's name, as far as known.
     pub event: EventHeader,
-    /// What tells it from others: `x-sienge-id`, or a digest of what came.
+    /// Its identity: `x-sienge-id`, or a digest of the delivery.
     pub id: String,
-    /// Whether the id stands for this event only while it waits: then an equal one that comes later is another event.
+    /// Whether the id identifies this event only while it is pending: then an equal one that comes later is another event.
     pub while_waiting: bool,
-    /// When it came.
+    /// When it arrived.
     pub received_at: Timestamp,
-    /// Headers worth keeping, names in lower case; credentials are left out in any case.
+    /// Headers worth keeping, names in lower case; credentials are always left out.
     pub headers: BTreeMap<String, String>,
-    /// The body, byte for byte; read back of one that was rejected, its first kilobyte.
+    /// The body, byte for byte; for a rejected one, its first kilobyte when read back.
     pub body: Vec<u8>,
-    /// Where the body points; nowhere, when it could not be read.
+    /// What the body points at; empty when it could not be read.
     pub hints: Hints,
 }
 
@@ -87,7 +87,7 @@ impl InboundWebhook {
         JournalKey(keys::webhook(&self.tenant, &self.id))
     }
 
-    /// The (first) bill it points at, where the body names one.
+    /// The (first) bill it points at, if any.
     #[must_use]
     pub fn bill(&self) -> Option<BillId> {
         self.hints.bills.first().copied()
@@ -111,7 +111,7 @@ impl std::fmt::Debug for InboundWebhook {
 pub enum Accepted {
     /// Stored now: queue it.
     New,
-    /// Stored before, and still waiting: it is looked at once more if it is being looked at now. Queue it.
+    /// Stored before and still pending: it is processed once more if it is in progress now. Queue it.
     Again,
     /// Stored before.
     Duplicate {
@@ -120,19 +120,19 @@ pub enum Accepted {
     },
 }
 
-/// Where a webhook stands.
+/// The state of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookState {
-    /// Waits to be processed.
+    /// To be processed.
     Pending,
     /// Took effect.
     Done,
-    /// Names something the portfolio does not have; tried again daily.
+    /// Points at something the portfolio does not have; tried again daily.
     Unmatched,
     /// Could not be read.
     Rejected,
-    /// Will never work.
+    /// Failed for good.
     Failed,
 }
 
@@ -167,17 +167,17 @@ impl WebhookState {
 pub struct StoredWebhook {
     /// Where it is stored.
     pub key: JournalKey,
-    /// As it came in.
+    /// As received.
     pub webhook: InboundWebhook,
-    /// Where it stands.
+    /// Its state.
     pub state: WebhookState,
-    /// What was noted when it was finished.
+    /// The note from when it was finished.
     pub note: Option<String>,
-    /// Which arrival of it this is, where its id stands for it only while it waits.
+    /// Its arrival, if its id identifies it only while it is pending.
     pub arrival: Option<String>,
 }
 
-/// A webhook that waits.
+/// A pending webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingWebhook {
     /// Whose.
@@ -193,13 +193,13 @@ pub struct PendingWebhook {
 pub struct Finish {
     /// Which.
     pub key: JournalKey,
-    /// Its arrival that was loaded: a later one is not finished with it. `None`: whichever it is.
+    /// The arrival that was loaded: a later one is not finished with it. `None`: any arrival.
     pub arrival: Option<String>,
-    /// How; [`WebhookState::Pending`] is refused.
+    /// Its final state; [`WebhookState::Pending`] is refused.
     pub state: WebhookState,
     /// What an operator should know, without personal data.
     pub note: Option<String>,
-    /// The bill it turned out to be about: a search by contract finds it.
+    /// The bill it turned out to concern, so that a search by contract finds it.
     pub bill: Option<BillId>,
 }
 
