@@ -1,4 +1,4 @@
-//! What a call is answered.
+//! The answer to a call.
 
 use serde::Serialize;
 
@@ -6,20 +6,20 @@ use crate::Problem;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// HTTP status.
     pub status: u16,
-    /// `application/json`, or of a problem.
+    /// `application/json`, or that of a problem.
     pub content_type: &'static str,
     /// The body.
     pub body: String,
     /// Further headers.
     pub headers: Vec<(&'static str, String)>,
-    /// Whether it is what a repetition under the same `Idempotency-Key` is answered, too.
+    /// Whether repetitions under the same `Idempotency-Key` get the same answer.
     pub kept: bool,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// 200 with a body.
     pub fn ok<T: Serialize>(body: &T) -> Result<Self, Problem> {
         Self::json(200, body)
@@ -46,13 +46,13 @@ impl Answer {
     }
 }
 
-impl From<Problem> for Answer {
+impl From<Problem> for HttpAnswer {
     fn from(mut problem: Problem) -> Self {
         let headers = std::mem::take(&mut problem.headers);
         Self {
             status: problem.status,
             content_type: "application/problem+json",
-            // Texts and numbers only: it is always written.
+            // Texts and numbers only: serialising cannot fail.
             body: serde_json::to_string(&problem).unwrap_or_default(),
             headers,
             kept: problem.kept,

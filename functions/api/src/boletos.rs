@@ -8,7 +8,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Call, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 pub(crate) const READ: Route = Route {
     method: "GET",
@@ -54,7 +54,7 @@ pub(crate) const EMAIL: Route = Route {
     handle: |adapters, call| Box::pin(send(adapters, call)),
 };
 
-/// The due date wanted.
+/// The requested due date.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RenewRequest {
@@ -63,16 +63,16 @@ pub struct RenewRequest {
     new_due_on: Date,
 }
 
-/// Where the boleto is sent. Nothing of it is stored or logged.
+/// Where to send the boleto. Nothing of it is stored or logged.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailRequest {
     /// One address.
     to: String,
-    /// Subject; a usual one when absent.
+    /// Subject; a default when absent.
     #[serde(default)]
     title: Option<String>,
-    /// Text; a usual one when absent.
+    /// Text; a default when absent.
     #[serde(default)]
     body: Option<String>,
 }
@@ -80,15 +80,15 @@ pub struct EmailRequest {
 /// What was done.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EmailAnswer {
-    /// Always true: Sienge took the e-mail.
+    /// Always true: Sienge accepted the e-mail.
     sent: bool,
 }
 
-async fn read(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn read(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     copy(adapters, call, None).await
 }
 
-async fn renew(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn renew(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: RenewRequest = call.json()?;
     copy(adapters, call, Some(asked.new_due_on)).await
 }
@@ -97,15 +97,15 @@ async fn copy(
     adapters: &Adapters,
     call: &Call,
     new_due_on: Option<Date>,
-) -> Result<Answer, Problem> {
+) -> Result<HttpAnswer, Problem> {
     let (bill, installment) = of(call)?;
     let session = call.session(adapters).await?;
     let copy = second_copy(&session, bill, installment, new_due_on).await;
     session.close().await;
-    Answer::ok(&copy?)
+    HttpAnswer::ok(&copy?)
 }
 
-async fn send(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn send(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: EmailRequest = call.json()?;
     let (bill, installment) = of(call)?;
     let mail = BoletoEmail {
@@ -117,7 +117,7 @@ async fn send(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     let sent = email(&session, bill, installment, &mail).await;
     session.close().await;
     sent?;
-    Answer::ok(&EmailAnswer { sent: true })
+    HttpAnswer::ok(&EmailAnswer { sent: true })
 }
 
 fn of(call: &Call) -> Result<(BillId, InstallmentId), Problem> {

@@ -1,4 +1,4 @@
-//! A call that was let in, and its answer.
+//! An admitted call.
 
 use ponte::calendar::{Date, Timestamp};
 use ponte::flow::Adapters;
@@ -15,13 +15,13 @@ use crate::{Problem, json};
 /// Most lines of one list.
 const MAX_LISTED: i64 = 200;
 
-/// What stands in the braces of a path, or in a query.
+/// The parameters of a path or a query.
 pub(crate) type Parameters = Vec<(&'static str, String)>;
 
-/// Who calls, proved.
+/// The caller, proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// For which tenant; nothing of another one's is ever read or written. None where the route is everybody's.
+    /// The tenant; no other tenant's data is ever read or written. None where the route is public.
     pub tenant: Option<TenantId>,
     /// What they may do.
     pub role: Role,
@@ -30,7 +30,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Nobody in particular, for a route without a tenant's data.
+    /// The anonymous caller of a public route.
     pub(crate) fn nobody() -> Self {
         Self {
             tenant: None,
@@ -54,22 +54,22 @@ impl Caller {
 pub struct Call {
     /// Who calls.
     pub caller: Caller,
-    /// What stands in the path's braces.
+    /// The path's parameters.
     pub parameters: Vec<(&'static str, String)>,
-    /// What stands behind the path.
+    /// The query.
     pub query: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
-    /// When it came.
+    /// When it arrived.
     pub at: Timestamp,
-    /// When it must have been answered.
+    /// When it must be answered.
     pub deadline: Instant,
 }
 
 impl Call {
-    /// The caller's tenant; a refusal where nobody proved one.
+    /// The caller's tenant; an error when none was proved.
     pub fn tenant(&self) -> Result<&TenantId, Problem> {
         self.caller
             .tenant
@@ -92,12 +92,12 @@ impl Call {
         found(&self.query, name)
     }
 
-    /// A number of the query; the route lets no other value in.
+    /// A number of the query; the route admits no other value.
     pub fn number(&self, name: &'static str) -> Option<i64> {
         self.word(name).and_then(|text| text.parse().ok())
     }
 
-    /// A day of the query; the route lets no other value in.
+    /// A day of the query; the route admits no other value.
     pub fn day(&self, name: &'static str) -> Option<Date> {
         self.word(name).and_then(|text| text.parse().ok())
     }
@@ -120,7 +120,7 @@ impl Call {
             .ok_or_else(|| Problem::field(name, "informe um número inteiro positivo no endereço"))
     }
 
-    /// The caller's tenant with its Sienge, whose calls go ahead of the batches, for somebody waits; to be closed at the end.
+    /// The caller's session, whose calls to Sienge have interactive priority; close it at the end.
     pub async fn session(&self, adapters: &Adapters) -> Result<Session, Problem> {
         let tenant = self.tenant()?;
         Ok(Session::open_as(

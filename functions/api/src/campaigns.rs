@@ -9,7 +9,7 @@ use ponte::store::{Role, StoreError};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Call, FieldError, Problem, Repeat, Route};
+use crate::{Call, FieldError, HttpAnswer, Problem, Repeat, Route};
 
 /// Most campaigns of one creditor.
 const MAX_CAMPAIGNS: usize = 100;
@@ -48,7 +48,7 @@ pub(crate) const REPLACE: Route = Route {
 pub struct CampaignsAnswer {
     /// The creditor.
     creditor: CreditorId,
-    /// To be given back when saving; 0 while nothing was saved.
+    /// Send it back when saving; 0 before the first save.
     version: u64,
     /// The campaigns.
     campaigns: Vec<Campaign>,
@@ -58,23 +58,23 @@ pub struct CampaignsAnswer {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CampaignsRequest {
-    /// The version the change is made on: what `GET` answered, 0 for the first save.
+    /// The version that was changed: the one from `GET`, 0 for the first save.
     version: u64,
-    /// All campaigns; what is not in the list is gone.
+    /// All campaigns; those missing from the list are deleted.
     campaigns: Vec<Campaign>,
 }
 
-async fn read(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn read(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let creditor = known_creditor(adapters, call).await?;
     let list = adapters.store.campaigns(call.tenant()?, creditor).await?;
-    Answer::ok(&CampaignsAnswer {
+    HttpAnswer::ok(&CampaignsAnswer {
         creditor,
         version: list.version,
         campaigns: list.campaigns,
     })
 }
 
-async fn replace(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn replace(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: CampaignsRequest = call.json()?;
     let creditor = known_creditor(adapters, call).await?;
     let faults = faults(creditor, &asked.campaigns);
@@ -95,7 +95,7 @@ async fn replace(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
         other => other.into(),
     })?;
     tracing::info!(%tenant, %creditor, version, campaigns = asked.campaigns.len(), "campaigns saved");
-    Answer::ok(&CampaignsAnswer {
+    HttpAnswer::ok(&CampaignsAnswer {
         creditor,
         version,
         campaigns: asked.campaigns,
@@ -112,7 +112,7 @@ async fn known_creditor(adapters: &Adapters, call: &Call) -> Result<CreditorId, 
     }
 }
 
-/// Every fault of every campaign, each at its place.
+/// All faults of all campaigns, each at its path.
 fn faults(creditor: CreditorId, campaigns: &[Campaign]) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let mut told = |path: String, detail: String| faults.push(FieldError { path, detail });

@@ -1,4 +1,4 @@
-//! `POST /v1/contracts/{bill}/open`: a contract as Sienge has it now.
+//! `POST /v1/contracts/{bill}/open`: a contract, made equal to Sienge.
 
 use ponte::calendar::{Date, brazilian};
 use ponte::flow::Adapters;
@@ -12,7 +12,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
-use crate::{Answer, Call, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 pub(crate) const OPEN: Route = Route {
     method: "POST",
@@ -29,20 +29,20 @@ pub(crate) const OPEN: Route = Route {
     handle: |adapters, call| Box::pin(open(adapters, call)),
 };
 
-/// A contract as it stands.
+/// A contract in its present state.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenedContract {
     /// The receivable bill.
     bill: BillId,
-    /// Whether Sienge was read; not so where the tenant's settings say "Sincronizar dados ao abrir Telecobrança" = Não.
+    /// Whether Sienge was read; false when the tenant's settings say "Sincronizar dados ao abrir Telecobrança" = Não.
     synchronised: bool,
-    /// What could not be read in Sienge, or waits for a reconciliation, in Portuguese; the rest of the contract is as Sienge has it.
+    /// What could not be read in Sienge, or waits for a reconciliation, in Portuguese; the rest equals Sienge.
     warnings: Vec<String>,
     /// Usually one; after an assignment of rights the former customer's, after a change of the document type the former type's, too.
     contracts: Vec<ContractOfCustomer>,
     /// The newest events, newest first.
-    timeline: Vec<ToldEvent>,
+    timeline: Vec<ContractEvent>,
 }
 
 /// The bill under one customer.
@@ -61,10 +61,10 @@ pub struct ContractOfCustomer {
     open: bool,
     /// The same in words.
     state_text: String,
-    /// What waits for the next reconciliation, in Portuguese: an assignment of rights, while which nothing is quoted, agreed on or handed
-    /// out under this customer, or a change of the document type.
+    /// What waits for the next reconciliation, in Portuguese: an assignment of rights, during which nothing is quoted, agreed on or handed
+    /// out for this customer, or a change of the document type.
     notice: Option<String>,
-    /// All of them, the settled and returned ones too.
+    /// All of them, including settled and returned ones.
     installments: Vec<HeldInstallment>,
 }
 
@@ -94,23 +94,23 @@ pub struct HeldInstallment {
 
 /// An event of the timeline.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ToldEvent {
+pub struct ContractEvent {
     /// Business date.
     on: Date,
     /// What happened, in Portuguese.
     text: String,
 }
 
-async fn open(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn open(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let bill = BillId(call.id("bill")?);
     let session = call.session(adapters).await?;
     let opened = session.open_bill(bill).await;
     session.close().await;
-    Answer::ok(&answer(bill, &opened?))
+    HttpAnswer::ok(&answer(bill, &opened?))
 }
 
 fn answer(bill: BillId, opened: &OpenedBill) -> OpenedContract {
-    let told = |event: &TimelineEvent| ToldEvent {
+    let event = |event: &TimelineEvent| ContractEvent {
         on: event.on,
         text: event.text(),
     };
@@ -123,7 +123,7 @@ fn answer(bill: BillId, opened: &OpenedBill) -> OpenedContract {
             .contracts()
             .map(|one| contract(one, &opened.held))
             .collect(),
-        timeline: opened.timeline.iter().map(told).collect(),
+        timeline: opened.timeline.iter().map(event).collect(),
     }
 }
 

@@ -1,14 +1,14 @@
-//! The OpenAPI 3.1 document, made from the routes and the types of their bodies; `docs/openapi.json` is its copy.
+//! The OpenAPI 3.1 document, generated from the routes and the types of their bodies; `docs/openapi.json` is its copy.
 
 use ponte::ids::AgreementId;
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::route::{Kind, Parameter};
+use crate::route::{Parameter, ParameterKind};
 use crate::{Problem, ROUTES, Repeat, Route};
 
-/// Where schemas lie in it.
+/// The path of the schemas in it.
 const SCHEMAS: &str = "/components/schemas";
 
 /// The document.
@@ -73,16 +73,16 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
     } in route.query
     {
         let schema = match kind {
-            Kind::Number => number(),
-            Kind::Word(words) => json!({"enum": words}),
-            Kind::Day => json!({"type": "string", "format": "date"}),
+            ParameterKind::Number => number(),
+            ParameterKind::Word(words) => json!({"enum": words}),
+            ParameterKind::Day => json!({"type": "string", "format": "date"}),
         };
         parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema, "description": summary}));
     }
     if route.repeat != Repeat::No {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-            "description": "The same key with the same body is answered what it was answered the first time, for two days; with another body it is refused.",
+            "description": "The same key with the same body gets the first answer, for two days; with another body it is refused.",
         }));
     }
     let mut operation = json!({
@@ -126,7 +126,7 @@ fn too_many(problem: &Schema) -> Value {
     })
 }
 
-/// The roles from the lowest.
+/// The roles, lowest first.
 const ORDER: &str = "reader, operator, administrator";
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
         }
         assert!(
             made == crate::openapi::COPY,
-            "docs/openapi.json is not what the code makes; write it with UPDATE_OPENAPI=1 cargo test --package api"
+            "docs/openapi.json differs from the code; write it with UPDATE_OPENAPI=1 cargo test --package api"
         );
         let roles = [Role::Reader, Role::Operator, Role::Administrator]
             .map(Role::name)

@@ -1,7 +1,7 @@
-//! What a call takes of its caller's buckets before any work is done for it, and what the caller is told of them.
+//! What a call takes from its caller's buckets before any work is done, and the headers that report them.
 //!
-//! Each call takes a token of its caller and one of its tenant, and so many as it will make calls to Sienge of theirs for Sienge; of the
-//! day's quota, half of which is kept for the runs and the webhooks, one caller gets three quarters at once. Whoever finds too little is
+//! Each call takes a token of its caller and one of its tenant, and as many of their Sienge tokens as it will make calls to Sienge. Half of the
+//! day's quota is reserved for the runs and the webhooks; of the rest one caller gets three quarters at once. A call that finds too little is
 //! answered 429 at once.
 
 use std::time::Duration;
@@ -14,18 +14,18 @@ use crate::Problem;
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// What a proved caller may take.
+/// The limits of a proved caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
-    /// Who it is, among the callers of the tenant: a key or a person, by a digest.
+    /// The caller within the tenant: a digest of the key or the person.
     pub(crate) caller: String,
-    /// How often the tenant's callers are let in.
+    /// How often the tenant's callers may call.
     pub(crate) limits: CallerLimits,
     /// The tenant's API package at Sienge.
     pub(crate) package: Package,
 }
 
-/// A minute's tokens, of which half may be taken at once.
+/// A rate per minute, half of which may be taken at once.
 fn a_minute(tokens: u32) -> Rate {
     Rate {
         tokens,
@@ -34,13 +34,13 @@ fn a_minute(tokens: u32) -> Rate {
     }
 }
 
-/// What one caller may have of what its tenant may have, so that the others find something, too.
+/// One caller's share of the tenant's rate, so that something is left for the others.
 fn one_callers(tokens: u32) -> u32 {
     (tokens - tokens / 4).max(1)
 }
 
 impl Allowance {
-    /// What a call takes that will make so many calls to Sienge.
+    /// What a call takes, given its number of calls to Sienge.
     pub(crate) fn visit(&self, sienge_calls: u32) -> Visit {
         let caller = &self.caller;
         let minute = |kind: &str, limit: u32, tokens: u32| {
@@ -76,7 +76,7 @@ impl Allowance {
     }
 }
 
-/// The headers of a call that was let in, or its refusal.
+/// The headers of an admitted call, or its refusal.
 pub(crate) fn answered(entry: Entry) -> Result<Vec<(&'static str, String)>, Problem> {
     match entry {
         Entry::Open { standing } => Ok(headers(&standing)),
@@ -97,8 +97,8 @@ pub(crate) fn answered(entry: Entry) -> Result<Vec<(&'static str, String)>, Prob
     }
 }
 
-/// `RateLimit-Policy` and `RateLimit`, as draft-ietf-httpapi-ratelimit-headers-10 has them: the policies of the caller itself by their kind,
-/// those of the whole tenant as `tenant-…`.
+/// `RateLimit-Policy` and `RateLimit`, as in draft-ietf-httpapi-ratelimit-headers-10: the caller's own policies by their kind,
+/// the whole tenant's as `tenant-…`.
 fn headers(standing: &[Standing]) -> Vec<(&'static str, String)> {
     let list = |write: fn(&Standing) -> String| {
         let items: Vec<String> = standing

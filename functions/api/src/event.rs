@@ -1,4 +1,4 @@
-//! What the function is given: a request of the HTTP API (payload 2.0), or an operator's command from the console.
+//! What the function is invoked with: a request of the HTTP API (payload 2.0), or an operator's command from the console.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use ponte::flow::{ApiCall, Command, Function, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Answer, FieldError, Problem, Repeat, Route};
+use crate::{FieldError, HttpAnswer, Problem, Repeat, Route};
 
 /// Where people's calls arrive, behind the JWT authorizer.
 const PEOPLE: &str = "/sso";
 
-/// What came.
-pub(crate) enum Event {
+/// What the function was invoked with.
+pub(crate) enum Invocation {
     Http(Box<HttpRequest>),
     Call(ApiCall),
     Refused(Refusal),
@@ -30,7 +30,7 @@ pub(crate) struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// Decodes the body; the Portuguese error says why that can't be.
+    /// Decodes the body; the Portuguese error says why it cannot.
     fn read(mut event: ApiGatewayV2httpRequest) -> Result<Self, String> {
         if event.raw_path.is_none() {
             return Err("a requisição não traz o caminho (\"rawPath\")".to_owned());
@@ -73,7 +73,7 @@ impl HttpRequest {
         str::from_utf8(self.event.headers.get(name)?.as_bytes()).ok()
     }
 
-    /// What stands behind the path, by name. Of a name that came twice, the values with a comma between them.
+    /// The query by name. Values of a repeated name are joined with commas.
     pub fn query(&self) -> Vec<(String, String)> {
         let pairs = self.event.query_string_parameters.iter();
         let mut query: Vec<(String, String)> = Vec::new();
@@ -87,19 +87,19 @@ impl HttpRequest {
         query
     }
 
-    /// Claims of a token that API Gateway verified; none on the routes of the machines.
+    /// Claims of a token that API Gateway verified; none on the machines' routes.
     pub fn claims(&self) -> Option<&HashMap<String, String>> {
         let authorizer = self.event.request_context.authorizer.as_ref()?;
         Some(&authorizer.jwt.as_ref()?.claims)
     }
 }
 
-impl Event {
-    /// Reads an event. The Portuguese error is of a request of API Gateway's that cannot be read.
+impl Invocation {
+    /// Reads an event. The Portuguese error concerns an unreadable request of API Gateway's.
     pub fn read(event: Value, today: Date) -> Result<Self, String> {
         if event.get("requestContext").is_some() {
             let request = ApiGatewayV2httpRequest::deserialize(event).map_err(|_| {
-                // What the parser says may repeat a header, and with it a credential.
+                // The parser's message may quote a header, and with it a credential.
                 "não é requisição de uma API HTTP do API Gateway (payload 2.0), nem comando"
                     .to_owned()
             })?;
@@ -113,7 +113,7 @@ impl Event {
     }
 }
 
-/// Whether the route takes whatever the operator's call gives it.
+/// Checks that the route accepts everything in the operator's call.
 pub(crate) fn fits(call: &ApiCall, route: &Route) -> Result<(), Problem> {
     let given = [
         (
@@ -141,8 +141,8 @@ pub(crate) fn fits(call: &ApiCall, route: &Route) -> Result<(), Problem> {
     }
 }
 
-/// The answer as API Gateway wants it.
-pub(crate) fn response(answer: &Answer) -> Value {
+/// The answer in API Gateway's format.
+pub(crate) fn response(answer: &HttpAnswer) -> Value {
     let mut headers = Map::new();
     headers.insert(
         "content-type".to_owned(),
@@ -163,7 +163,7 @@ mod tests {
     const TODAY: Date = Date::constant(2026, 11, 30);
 
     fn http(event: &Value) -> HttpRequest {
-        let Ok(Event::Http(request)) = Event::read(event.clone(), TODAY) else {
+        let Ok(Invocation::Http(request)) = Invocation::read(event.clone(), TODAY) else {
             panic!("{event}")
         };
         *request
@@ -189,7 +189,7 @@ mod tests {
         assert!(!http(&event).is_of_people());
         event["body"] = json!("?");
         assert!(
-            Event::read(event, TODAY)
+            Invocation::read(event, TODAY)
                 .err()
                 .unwrap()
                 .contains("o corpo não é base64")
@@ -216,10 +216,10 @@ mod tests {
             json!({"httpMethod": "GET", "path": "/v1/runs", "requestContext": {"stage": "prod"}}),
             json!({"requestContext": null}),
         ] {
-            let text = Event::read(other, TODAY).err().unwrap();
+            let text = Invocation::read(other, TODAY).err().unwrap();
             assert!(text.contains("não é requisição de uma API HTTP"), "{text}");
         }
-        let text = Event::read(
+        let text = Invocation::read(
             json!({"requestContext": {"http": {"method": "GET"}}}),
             TODAY,
         )

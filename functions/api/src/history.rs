@@ -1,4 +1,4 @@
-//! `GET /v1/runs` and `GET /v1/critiques`: what the tasks did and do, and what they found wrong.
+//! `GET /v1/runs` and `GET /v1/critiques`: the runs of the tasks, and what they found wrong.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::route::Parameter;
-use crate::{Answer, Call, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 /// As in [`TaskName`].
 const TASKS: &[&str] = &["import", "reconcile", "payments"];
@@ -26,7 +26,7 @@ pub(crate) const RUNS: Route = Route {
     role: Some(Role::Reader),
     repeat: Repeat::No,
     name: "listRuns",
-    summary: "The task history, newest first. While a run lasts, its text tells how many of its steps are done and when it will probably end.",
+    summary: "The task history, newest first. The text of a run in progress says how many steps are done and when it will probably end.",
     request: None,
     response: SchemaGenerator::subschema_for::<RunList>,
     sienge_calls: |_| 0,
@@ -43,7 +43,7 @@ pub(crate) const CRITIQUES: Route = Route {
     role: Some(Role::Reader),
     repeat: Repeat::No,
     name: "listCritiques",
-    summary: "The critiques of a day, newest first: what needs somebody's attention. The same words about the same bill are told once a day.",
+    summary: "The critiques of a day, newest first: what needs somebody's attention. The same text about the same bill appears once a day.",
     request: None,
     response: SchemaGenerator::subschema_for::<CritiqueList>,
     sienge_calls: |_| 0,
@@ -65,19 +65,19 @@ pub struct TaskRun {
     id: String,
     /// `import`, `reconcile` or `payments`.
     task: String,
-    /// The creditor, when the run is of one.
+    /// The creditor, if the run is for one.
     creditor: Option<CreditorId>,
     /// When it started.
     started_at: Timestamp,
     /// When it ended.
     finished_at: Option<Timestamp>,
-    /// Whether it only reports.
+    /// Whether it is a dry run.
     dry_run: bool,
-    /// `running` (under way, to be continued, or interrupted: the sweep continues it), `done`, `stopped` (waits for a confirmation) or `failed`.
+    /// `running` (in progress, to be continued, or interrupted: the sweep continues it), `done`, `stopped` (waits for a confirmation) or `failed`.
     state: RunState,
     /// The counts that are not zero, by name.
     counts: BTreeMap<String, i64>,
-    /// How it stands, in Portuguese.
+    /// Its state, in Portuguese.
     text: String,
 }
 
@@ -87,13 +87,13 @@ pub struct CritiqueList {
     /// The business day.
     day: Date,
     /// Newest first.
-    critiques: Vec<Critique>,
+    critiques: Vec<ListedCritique>,
 }
 
 /// A critique.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Critique {
-    /// When it was first noted that day.
+pub struct ListedCritique {
+    /// When it was first recorded that day.
     at: Timestamp,
     /// What is wrong, in Portuguese.
     text: String,
@@ -115,7 +115,7 @@ impl TaskRun {
     }
 }
 
-async fn runs(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn runs(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let limit = call.limit()?;
     let (tenant, wanted) = (call.tenant()?, call.word("task"));
     let mut found: Vec<RunRecord> = Vec::new();
@@ -130,22 +130,22 @@ async fn runs(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
         .into_iter()
         .map(|run| TaskRun::of(run, call.at))
         .collect();
-    Answer::ok(&RunList { runs })
+    HttpAnswer::ok(&RunList { runs })
 }
 
-async fn critiques(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn critiques(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let limit = call.limit()?;
     let day = call.day("day").unwrap_or_else(|| business_date(call.at));
     let found = adapters
         .store
         .journal_of_day(call.tenant()?, day, CRITIQUE, limit)
         .await?;
-    let critique = |entry: ponte::store::JournalEntry| Critique {
+    let critique = |entry: ponte::store::JournalEntry| ListedCritique {
         at: entry.at,
         text: entry.summary,
     };
     let critiques = found.into_iter().map(critique).collect();
-    Answer::ok(&CritiqueList { day, critiques })
+    HttpAnswer::ok(&CritiqueList { day, critiques })
 }
 
 #[cfg(test)]

@@ -19,17 +19,17 @@ use crate::door::Allowance;
 use crate::event::HttpRequest;
 use crate::{Caller, Problem};
 
-/// How long a key or a tenant is remembered: a revoked key works at most so much longer.
+/// How long a key or a tenant is cached: a revoked key works for at most this much longer.
 const FRESH: Duration = Duration::from_secs(30);
-/// How many are remembered: a flood of invented ones must not fill the memory.
+/// How many are cached: a flood of invented ones must not fill the memory.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// Names of the claims that tell tenant and role.
+/// Names of the claims with the tenant and the role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimNames {
     /// Tenant, such as `custom:tenant` with Cognito.
     pub tenant: String,
-    /// Role: a name, or a list of names of which the highest counts.
+    /// Role: a name, or a list of names, of which the highest counts.
     pub role: String,
 }
 
@@ -42,7 +42,7 @@ impl Default for ClaimNames {
     }
 }
 
-/// What was read lately, so that a warm function costs no read per call.
+/// Recent reads, so that a warm function does not read for every call.
 pub(crate) struct Authenticator {
     keys: Cache<(TenantId, String), ApiKey>,
     active: Cache<TenantId, (CallerLimits, Package)>,
@@ -58,7 +58,7 @@ impl Default for Authenticator {
 }
 
 impl Authenticator {
-    /// Who calls. Every refusal reads the same, so that nothing can be learned from it.
+    /// The caller. All refusals are the same, so that they reveal nothing.
     pub async fn caller(
         &self,
         store: &Store,
@@ -78,7 +78,7 @@ impl Authenticator {
         let Some((limits, package)) = self.active(store, &tenant).await? else {
             return Err(Problem::unauthorized());
         };
-        // Short, for it stands in every key of the tenant's buckets; and a person's name is none to be kept there.
+        // Short, because it is part of every bucket's key; and a person's name must not be stored there.
         let caller = sha256_hex(&[name.as_bytes()])[..8].to_owned();
         Ok(Caller {
             tenant: Some(tenant),
@@ -91,7 +91,7 @@ impl Authenticator {
         })
     }
 
-    /// Whose an API key is.
+    /// What an API key proves.
     async fn machine(
         &self,
         store: &Store,
@@ -115,7 +115,7 @@ impl Authenticator {
                     self.keys.put(place.clone(), key.clone());
                     key
                 }
-                // Not remembered: a key that was just made must work at once.
+                // Not cached: a new key must work at once.
                 None => return Ok(None),
             },
         };
@@ -128,7 +128,7 @@ impl Authenticator {
         }))
     }
 
-    /// What the settings of an active tenant let its callers do.
+    /// The limits that an active tenant's settings set for its callers.
     async fn active(
         &self,
         store: &Store,
@@ -153,7 +153,7 @@ impl Authenticator {
 struct Proved {
     tenant: TenantId,
     role: Role,
-    /// Which of the tenant's callers it is: the key's id, or the token's subject.
+    /// The caller within the tenant: the key's id, or the token's subject.
     name: String,
 }
 
@@ -164,7 +164,7 @@ fn bearer(header: &str) -> Option<&str> {
         .then(|| credential.trim())
 }
 
-/// Whose verified claims are, with the token that they are of.
+/// What verified claims prove, given their token.
 fn person(
     claims: &HashMap<String, String>,
     token: Option<&str>,
@@ -181,8 +181,8 @@ fn person(
     })
 }
 
-/// The names in a claim's text. API Gateway hands a list over as `[a b]`, in which a name with a blank looks like two: then the token
-/// says which names there are, as far as they make up the text that was verified.
+/// The names in a claim's text. API Gateway passes a list as `[a b]`, where a name with a blank looks like two: then the names come from the
+/// token, provided that they make up the verified text.
 fn listed(text: &str, claim: impl FnOnce() -> Option<Value>) -> Vec<String> {
     let list = text
         .strip_prefix('[')
@@ -203,7 +203,7 @@ fn listed(text: &str, claim: impl FnOnce() -> Option<Value>) -> Vec<String> {
     if is_verified { names } else { Vec::new() }
 }
 
-/// A claim as it stands in a token, whose signature is not looked at here.
+/// A claim in a token, whose signature is not checked here.
 fn claim(token: &str, name: &str) -> Option<Value> {
     let token = bearer(token).unwrap_or(token);
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
@@ -287,7 +287,7 @@ mod tests {
                 Some(Role::Reader),
             ),
             ("[operator ]", json!("operator"), None),
-            // The token is not the one that was verified.
+            // This is not the verified token.
             ("[Night reader]", json!(["Night", "administrator"]), None),
         ] {
             assert_eq!(of(text, names), role, "{text}");

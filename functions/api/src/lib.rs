@@ -1,6 +1,6 @@
 //! `api`: the HTTP API for the collection CRM and for operators, `/v1/…`.
 //!
-//! Guarantees: a caller acts for the tenant that its key or token proves, whatever it sends; who asks too often is refused before any work; every trouble has its answer, a problem document
+//! Guarantees: a caller acts for the tenant that its key or token proves, whatever it sends; who asks too often is refused before any work; every error has an answer, a problem document
 //! (RFC 9457) in Portuguese that names the field; a request is answered or refused in time. A route is one row of [`ROUTES`] and its own file.
 
 mod agreements;
@@ -35,17 +35,17 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-pub use answer::Answer;
+pub use answer::HttpAnswer;
 pub use call::{Call, Caller};
 pub use identity::ClaimNames;
 pub use problem::{FieldError, Problem};
 pub use route::{Repeat, Route};
 pub use routes::ROUTES;
 
-use event::{Event, HttpRequest};
+use event::{HttpRequest, Invocation};
 use identity::Authenticator;
 
-/// The largest body taken, in bytes.
+/// The largest body accepted, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The largest answer, in bytes: Lambda carries 6 MB.
 const MAX_ANSWER_BYTES: usize = 5_500_000;
@@ -65,7 +65,7 @@ pub struct Api {
     told: Cache<(TenantId, String), ()>,
 }
 
-/// What the function answers.
+/// The function's answer.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Reply {
@@ -77,7 +77,7 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// An operator's call that was made, and what a caller over HTTP would have been answered.
+/// An operator's call that was made, and the answer that a caller over HTTP would get.
 #[derive(Debug, Serialize)]
 pub struct Done {
     #[serde(rename = "situacao")]
@@ -91,7 +91,7 @@ pub struct Done {
 /// The function could not do its work, for the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind of trouble.
+    /// The kind of error.
     pub kind: String,
     /// What to do, in Portuguese.
     pub text: String,
@@ -116,7 +116,7 @@ impl Api {
         &self.adapters
     }
 
-    /// Opens the connections that the first event needs. What fails here fails again there, and is answered there.
+    /// Opens the connections that the first event needs. A failure here shows up again there and is answered there.
     pub async fn connect(&self) {
         let connections = async {
             tokio::join!(
@@ -132,17 +132,17 @@ impl Api {
         }
     }
 
-    /// Answers an event: a request of API Gateway's, or an operator's call. A request that cannot be read, and a call that fails for no fault of
-    /// the operator's, are errors.
+    /// Answers an event: a request of API Gateway's, or an operator's call. An unreadable request, and a call that fails through no fault of
+    /// the operator, are errors.
     pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Reply, Failure> {
         let deadline = deadline.min(Instant::now() + ANSWER_WITHIN);
-        match Event::read(event, business_date((self.adapters.clock)())) {
-            Ok(Event::Http(request)) => {
+        match Invocation::read(event, business_date((self.adapters.clock)())) {
+            Ok(Invocation::Http(request)) => {
                 let answer = self.answer(&request, deadline).await;
                 Ok(Reply::Http(event::response(&answer)))
             }
-            Ok(Event::Call(call)) => self.make_call(call, deadline).await,
-            Ok(Event::Refused(refusal)) => Ok(refuse(refusal)),
+            Ok(Invocation::Call(call)) => self.make_call(call, deadline).await,
+            Ok(Invocation::Refused(refusal)) => Ok(refuse(refusal)),
             Err(text) => Err(Failure {
                 kind: "Pedido".to_owned(),
                 text,
@@ -151,7 +151,7 @@ impl Api {
     }
 
     /// Answers a request. Never fails.
-    async fn answer(&self, request: &HttpRequest, deadline: Instant) -> Answer {
+    async fn answer(&self, request: &HttpRequest, deadline: Instant) -> HttpAnswer {
         let (at, began) = ((self.adapters.clock)(), Instant::now());
         let mut tenant = None;
         let answer = match self.admit(request, at, deadline).await {
@@ -191,7 +191,7 @@ impl Api {
         answer
     }
 
-    /// Finds the route and proves who calls and that they may.
+    /// Finds the route, and proves the caller and their role.
     async fn admit(
         &self,
         request: &HttpRequest,
@@ -256,8 +256,8 @@ impl Api {
         }
     }
 
-    /// Carries a call out, within its time.
-    async fn serve(&self, route: &'static Route, call: &Call) -> Answer {
+    /// Carries out a call, within its time.
+    async fn serve(&self, route: &'static Route, call: &Call) -> HttpAnswer {
         let work = async {
             match (&call.idempotency_key, route.repeat) {
                 (Some(key), Repeat::Again | Repeat::Once) => {
@@ -273,7 +273,7 @@ impl Api {
                 _ => Problem::unavailable("o tempo da chamada acabou; tente de novo em instantes", 5),
             })
         });
-        let answer: Answer = served.unwrap_or_else(Into::into);
+        let answer: HttpAnswer = served.unwrap_or_else(Into::into);
         if answer.body.len() > MAX_ANSWER_BYTES {
             return Problem::too_large(
                 "a resposta ficou grande demais; selecione menos parcelas".to_owned(),
@@ -283,7 +283,7 @@ impl Api {
         answer
     }
 
-    /// Makes an operator's call from the console: IAM let them in.
+    /// Makes an operator's call from the console, which IAM has authorised.
     async fn make_call(&self, asked: ApiCall, deadline: Instant) -> Result<Reply, Failure> {
         let tenant = asked.tenant.clone();
         let text = format!("Chamada atendida: {} {}.", asked.method, asked.path);
@@ -334,7 +334,7 @@ impl Api {
     }
 }
 
-/// An event that no call was made for.
+/// Refuses an event: no call was made.
 fn refuse(refusal: Refusal) -> Reply {
     tracing::warn!(
         function = "api",
@@ -344,7 +344,7 @@ fn refuse(refusal: Refusal) -> Reply {
 }
 
 impl Failure {
-    /// The problem in words: its faults by field, or else its detail.
+    /// The problem's text: its faults by field, or else its detail.
     fn of(problem: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let faults = problem["errors"].as_array().into_iter().flatten();

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Error> {
         role: aws::variable("JWT_ROLE_CLAIM")?,
     };
     let api = Api::new(Adapters::from_env()?, claims);
-    // Without TLS, as on the local stack, there is nothing to be gained.
+    // Without TLS, as on the local stack, there is nothing to gain.
     if std::env::var("AWS_ENDPOINT_URL").map_or(true, |url| url.starts_with("https")) {
         api.connect().await;
     }

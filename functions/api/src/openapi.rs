@@ -1,10 +1,10 @@
-//! The OpenAPI document, as it is served.
+//! Serves the OpenAPI document.
 
 use schemars::json_schema;
 
-use crate::{Answer, Repeat, Route};
+use crate::{HttpAnswer, Repeat, Route};
 
-/// The copy, as it is served.
+/// The copy that is served.
 pub(crate) const COPY: &str = include_str!("../../../docs/openapi.json");
 
 pub(crate) const READ: Route = Route {
@@ -18,5 +18,5 @@ pub(crate) const READ: Route = Route {
     request: None,
     response: |_| json_schema!({"type": "object"}),
     sienge_calls: |_| 0,
-    handle: |_, _| Box::pin(async { Ok(Answer::written(200, COPY.to_owned())) }),
+    handle: |_, _| Box::pin(async { Ok(HttpAnswer::written(200, COPY.to_owned())) }),
 };

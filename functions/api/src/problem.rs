@@ -14,17 +14,17 @@ use serde::Serialize;
 
 use crate::door::seconds;
 
-/// When a caller may try again whom Sienge itself refused and told no time.
+/// When a caller may try again if Sienge refused without naming a time.
 const A_MINUTE: Duration = Duration::from_mins(1);
-/// And when the day's quota is over: it may be a long time, and another package may be bought meanwhile.
+/// The same when the day's quota is used up: that may take long, and a larger package may be bought in between.
 const AN_HOUR: Duration = Duration::from_hours(1);
-/// Seconds after which a caller may try again after any other trouble that passes.
+/// Seconds after which a caller may try again after any other passing error.
 const AFTER_A_MOMENT: u32 = 5;
 
 /// A problem. `type` is stable, for programs; `detail` is for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
-    /// What kind: `urn:ponte:problem:` and a word.
+    /// The kind: `urn:ponte:problem:` and a word.
     #[serde(rename = "type")]
     kind: String,
     /// The kind in Portuguese.
@@ -61,7 +61,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
-            // Else nothing happened, or it may be made good: a repetition is carried out.
+            // Otherwise nothing happened, or it can be completed: a repetition is carried out.
             kept: status < 500 && status != 409 && status != 429,
         }
     }
@@ -87,7 +87,7 @@ impl Problem {
         &self.detail
     }
 
-    /// 400: the body cannot be read as what is asked for.
+    /// 400: the body cannot be read.
     #[must_use]
     pub fn unreadable(errors: Vec<FieldError>) -> Self {
         let problem = Self::new(
@@ -99,7 +99,7 @@ impl Problem {
         Self { errors, ..problem }
     }
 
-    /// 422: the request is readable and cannot be met.
+    /// 422: the request is readable but cannot be fulfilled.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let problem = Self::new(
@@ -111,7 +111,7 @@ impl Problem {
         Self { errors, ..problem }
     }
 
-    /// 422: one field can't be met.
+    /// 422: one field is at fault.
     #[must_use]
     pub fn field(path: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError {
@@ -162,7 +162,7 @@ impl Problem {
         Self::new(409, "conflict", "Conflito", detail)
     }
 
-    /// 409 that passes after so many seconds.
+    /// 409 that passes after some seconds.
     #[must_use]
     pub fn conflict_for(detail: impl Into<String>, retry_after_seconds: i64) -> Self {
         Self::conflict(detail).with("retry-after", retry_after_seconds.to_string())
@@ -174,7 +174,7 @@ impl Problem {
         Self::new(413, "too-large", "Grande demais", detail)
     }
 
-    /// 429: the caller, or Sienge's quota, has room for it after the wait.
+    /// 429: there will be room for the call after the wait.
     #[must_use]
     pub fn too_many(why: impl std::fmt::Display, wait: Duration) -> Self {
         let seconds = seconds(wait).max(1);
@@ -194,13 +194,13 @@ impl Problem {
         )
     }
 
-    /// 502: Sienge answers in a way that trying again will not change.
+    /// 502: Sienge's answer will not change by trying again.
     #[must_use]
     pub fn sienge(detail: impl Into<String>) -> Self {
         Self::new(502, "sienge", "Sienge", detail)
     }
 
-    /// 502: nobody knows whether it was done. A repetition is answered the same, for it might do it twice.
+    /// 502: it is unknown whether it was done. A repetition gets the same answer, because it might do it twice.
     #[must_use]
     pub fn unclear(detail: impl Into<String>) -> Self {
         let problem = Self::sienge(detail);
@@ -210,7 +210,7 @@ impl Problem {
         }
     }
 
-    /// 422: another request came under this `Idempotency-Key`. It does not take the key's answer from that one.
+    /// 422: another request used this `Idempotency-Key`. The key's answer stays the other one's.
     #[must_use]
     pub fn other_request() -> Self {
         let problem = Self::field(
@@ -223,7 +223,7 @@ impl Problem {
         }
     }
 
-    /// 503: may work after so many seconds.
+    /// 503: may work after some seconds.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>, retry_after_seconds: u32) -> Self {
         Self::new(503, "unavailable", "Indisponível no momento", detail)
@@ -398,7 +398,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::Answer;
+    use crate::HttpAnswer;
 
     #[test]
     fn what_passes_says_when_to_come_back_and_what_does_not_says_what_to_do() {
@@ -442,7 +442,7 @@ mod tests {
             (FlowError::Store(StoreError::Conflict), 503, Some("5")),
         ] {
             let told = error.to_string();
-            let answer = Answer::from(Problem::from(error));
+            let answer = HttpAnswer::from(Problem::from(error));
             let header = answer
                 .headers
                 .iter()
@@ -524,7 +524,7 @@ mod tests {
 
     #[test]
     fn a_database_that_answered_is_not_blamed() {
-        let told = |error| Answer::from(Problem::from(FlowError::Store(error))).body;
+        let told = |error| HttpAnswer::from(Problem::from(FlowError::Store(error))).body;
         assert!(told(StoreError::Conflict).contains("Outra operação está alterando"));
     }
 }

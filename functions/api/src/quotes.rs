@@ -14,7 +14,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::{Answer, Call, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 pub(crate) const QUOTE: Route = Route {
     method: "POST",
@@ -58,7 +58,7 @@ pub(crate) fn sienge_calls(call: &Call) -> u32 {
     u32::try_from(bills.min(MAX_BILLS) * 2).unwrap_or(0)
 }
 
-/// A quote as callers read it; amounts are explained line by line.
+/// A quote for callers, with every amount explained line by line.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QuoteAnswer {
@@ -75,14 +75,14 @@ pub struct QuoteAnswer {
     /// Sums of the rows.
     totals: Figures,
     /// What the operator should know.
-    warnings: Vec<ToldWarning>,
+    warnings: Vec<ExplainedWarning>,
     /// Every step, in order: the lines of a figure add up to it.
-    explanation: Vec<ToldLine>,
-    /// How it is paid, where a plan was asked for.
+    explanation: Vec<ExplainedLine>,
+    /// How it is paid, if a plan was requested.
     plan: Option<PlanAnswer>,
 }
 
-/// A plan as callers read it.
+/// A plan for callers.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanAnswer {
@@ -92,7 +92,7 @@ pub struct PlanAnswer {
     down_payment: Cents,
     /// Debt less down payment.
     financed: Cents,
-    /// Rate a period.
+    /// Rate per period.
     rate: Rate,
     /// Interest of the whole plan.
     interest: Cents,
@@ -101,21 +101,21 @@ pub struct PlanAnswer {
     /// The installments.
     installments: Vec<PlanInstallment>,
     /// Every step, in order.
-    explanation: Vec<ToldLine>,
+    explanation: Vec<ExplainedLine>,
 }
 
 /// A step, with its Portuguese text.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ToldLine {
+pub struct ExplainedLine {
     #[serde(flatten)]
     line: Line,
-    /// As one keys it into a pocket calculator.
+    /// As one types it into a pocket calculator.
     text: String,
 }
 
 /// A warning, with its Portuguese text.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct ToldWarning {
+pub struct ExplainedWarning {
     #[serde(flatten)]
     warning: Warning,
     /// What to know and to do.
@@ -125,10 +125,13 @@ pub struct ToldWarning {
 impl From<Quoted> for QuoteAnswer {
     fn from(quoted: Quoted) -> Self {
         let amounts = quoted.quote.amounts;
-        let warnings = amounts.warnings.into_iter().map(|warning| ToldWarning {
-            text: warning.text(),
-            warning,
-        });
+        let warnings = amounts
+            .warnings
+            .into_iter()
+            .map(|warning| ExplainedWarning {
+                text: warning.text(),
+                warning,
+            });
         Self {
             creditor: quoted.creditor,
             campaign: quoted.campaign,
@@ -137,7 +140,7 @@ impl From<Quoted> for QuoteAnswer {
             rows: amounts.rows,
             totals: amounts.totals,
             warnings: warnings.collect(),
-            explanation: told(quoted.quote.explanation),
+            explanation: explained(quoted.quote.explanation),
             plan: quoted.plan.map(Into::into),
         }
     }
@@ -153,31 +156,31 @@ impl From<Plan> for PlanAnswer {
             interest: plan.interest,
             total: plan.total,
             installments: plan.installments,
-            explanation: told(plan.explanation),
+            explanation: explained(plan.explanation),
         }
     }
 }
 
-fn told(lines: Vec<Line>) -> Vec<ToldLine> {
-    let lines = lines.into_iter().map(|line| ToldLine {
+fn explained(lines: Vec<Line>) -> Vec<ExplainedLine> {
+    let lines = lines.into_iter().map(|line| ExplainedLine {
         text: line.text(),
         line,
     });
     lines.collect()
 }
 
-async fn quote(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn quote(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: QuoteRequest = call.json()?;
     let session = call.session(adapters).await?;
     let quoted = quote_selection(&session, &asked).await;
     session.close().await;
-    Answer::ok(&QuoteAnswer::from(quoted?))
+    HttpAnswer::ok(&QuoteAnswer::from(quoted?))
 }
 
-async fn smallest_plan(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn smallest_plan(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: SmallestPlanRequest = call.json()?;
     let session = call.session(adapters).await?;
     let quoted = smallest_plan_for(&session, &asked).await;
     session.close().await;
-    Answer::ok(&QuoteAnswer::from(quoted?))
+    HttpAnswer::ok(&QuoteAnswer::from(quoted?))
 }

@@ -1,6 +1,6 @@
-//! `Idempotency-Key`: a call is carried out once, and what it answered is answered again.
+//! `Idempotency-Key`: a call is carried out once, and repetitions get its answer.
 //!
-//! A call that dies on the way is begun again when its lease has run out, if what it does bears that ([`Repeat::Again`]).
+//! A call that dies midway begins again when its lease has expired, if its effects are repeatable ([`Repeat::Again`]).
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use ponte::digest::sha256_hex;
 use ponte::flow::Adapters;
 use ponte::store::{Begun, StoredAnswer, Term};
 
-use crate::{Answer, Call, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 /// Longer than a function lives.
 const LEASE: Duration = Duration::from_mins(1);
-/// Longest key taken.
+/// Longest key accepted.
 const MAX_KEY: usize = 255;
 
-/// Tells requests apart: one comes again when method, address and body are the same.
+/// Identifies a request by its method, address and body.
 pub(crate) fn digest(route: &Route, call: &Call) -> String {
     let mut parts: Vec<&[u8]> = vec![route.method.as_bytes(), route.path.as_bytes()];
     parts.extend(call.parameters.iter().map(|(_, text)| text.as_bytes()));
@@ -23,13 +23,13 @@ pub(crate) fn digest(route: &Route, call: &Call) -> String {
     sha256_hex(&parts)
 }
 
-/// Carries the call out unless it was before.
+/// Carries out the call unless it was carried out before.
 pub(crate) async fn once(
     adapters: &Adapters,
     route: &'static Route,
     call: &Call,
     key: &str,
-) -> Result<Answer, Problem> {
+) -> Result<HttpAnswer, Problem> {
     if key.is_empty() || key.len() > MAX_KEY {
         return Err(Problem::field(
             "Idempotency-Key",
@@ -47,7 +47,7 @@ pub(crate) async fn once(
     {
         Begun::New(claim) => claim,
         Begun::Same(answer) => {
-            let mut again = Answer::written(
+            let mut again = HttpAnswer::written(
                 answer.status,
                 String::from_utf8_lossy(&answer.body).into_owned(),
             );
@@ -74,7 +74,7 @@ pub(crate) async fn once(
         }
         Begun::OtherBody => return Err(Problem::other_request()),
     };
-    let answer: Answer = (route.handle)(adapters, call)
+    let answer: HttpAnswer = (route.handle)(adapters, call)
         .await
         .unwrap_or_else(Into::into);
     if !answer.kept {
@@ -86,8 +86,8 @@ pub(crate) async fn once(
         body: answer.body.clone().into_bytes(),
     };
     if let Err(error) = store.finish_call(&claim, &kept, call.at).await {
-        // It was carried out: a repetition finds that in what it did.
-        tracing::warn!(%tenant, %error, "an answer could not be kept for repetitions");
+        // It was carried out: a repetition finds its effects.
+        tracing::warn!(%tenant, %error, "an answer could not be stored for repetitions");
     }
     Ok(answer)
 }

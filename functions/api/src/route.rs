@@ -1,4 +1,4 @@
-//! What a route is: one row of the table that dispatch and the OpenAPI document are made of.
+//! A route: one row of the table behind dispatch and the OpenAPI document.
 
 use futures::future::LocalBoxFuture;
 use ponte::calendar::Date;
@@ -7,10 +7,10 @@ use ponte::store::Role;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::call::Parameters;
-use crate::{Answer, Call, FieldError, Problem};
+use crate::{Call, FieldError, HttpAnswer, Problem};
 
-/// What a route's future answers.
-pub type Served<'a> = LocalBoxFuture<'a, Result<Answer, Problem>>;
+/// The future of a route's handler.
+pub type Served<'a> = LocalBoxFuture<'a, Result<HttpAnswer, Problem>>;
 
 /// The schema of a body.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -21,9 +21,9 @@ pub struct Route {
     pub method: &'static str,
     /// Path, with parameters in braces.
     pub path: &'static str,
-    /// What may stand behind the path.
+    /// The query's parameters.
     pub query: &'static [Parameter],
-    /// The least role that may call it; none for everybody, without a credential.
+    /// The lowest role that may call it; none for everybody, without a credential.
     pub role: Option<Role>,
     /// What an `Idempotency-Key` means to it.
     pub repeat: Repeat,
@@ -35,20 +35,20 @@ pub struct Route {
     pub request: Option<SchemaOf>,
     /// The body of a success.
     pub response: SchemaOf,
-    /// How many calls to Sienge it will make, for the caller's buckets. Where it may be more or less, what is usual.
+    /// How many calls to Sienge it will usually make, for the caller's buckets.
     pub sienge_calls: fn(&Call) -> u32,
-    /// What carries it out.
+    /// The handler.
     pub handle: for<'a> fn(&'a Adapters, &'a Call) -> Served<'a>,
 }
 
 /// What an `Idempotency-Key` means to a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// Nothing: the call may be made as often as one likes.
+    /// Nothing: the call may be repeated at will.
     No,
-    /// What it did is answered again. A call that died is carried out again, which its effects bear.
+    /// The answer is repeated. A dead call is carried out again, because its effects are repeatable.
     Again,
-    /// What it did is answered again. A call that died is not carried out again, for nobody can look up what it did.
+    /// The answer is repeated. A dead call is not carried out again, because nobody can look up its effect.
     Once,
 }
 
@@ -59,13 +59,13 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it is for.
     pub summary: &'static str,
-    /// What it may be.
-    pub kind: Kind,
+    /// Its permitted values.
+    pub kind: ParameterKind,
 }
 
-/// What a parameter may be.
+/// The permitted values of a parameter.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum ParameterKind {
     /// A positive whole number.
     Number,
     /// One of these words.
@@ -80,7 +80,7 @@ impl Parameter {
         Self::number("limit", "At most so many; 50 when absent, 200 at most.");
 
     pub(crate) const fn number(name: &'static str, summary: &'static str) -> Self {
-        let kind = Kind::Number;
+        let kind = ParameterKind::Number;
         Self {
             name,
             summary,
@@ -89,7 +89,7 @@ impl Parameter {
     }
 
     pub(crate) const fn day(name: &'static str, summary: &'static str) -> Self {
-        let kind = Kind::Day;
+        let kind = ParameterKind::Day;
         Self {
             name,
             summary,
@@ -102,7 +102,7 @@ impl Parameter {
         summary: &'static str,
         words: &'static [&'static str],
     ) -> Self {
-        let kind = Kind::Word(words);
+        let kind = ParameterKind::Word(words);
         Self {
             name,
             summary,
@@ -113,15 +113,15 @@ impl Parameter {
     /// What is wrong with a value.
     fn fault(&self, value: &str) -> Option<String> {
         let (right, wanted) = match self.kind {
-            Kind::Number => (
+            ParameterKind::Number => (
                 value.parse::<i64>().is_ok_and(|number| number > 0),
                 "informe um número inteiro positivo no endereço".to_owned(),
             ),
-            Kind::Word(words) => (
+            ParameterKind::Word(words) => (
                 words.contains(&value),
                 format!("os valores aceitos são: {}", words.join(", ")),
             ),
-            Kind::Day => (
+            ParameterKind::Day => (
                 value.parse::<Date>().is_ok(),
                 "informe um dia no endereço, como 2026-11-30".to_owned(),
             ),

@@ -1,4 +1,4 @@
-//! The routes, and how one is found.
+//! The routes, and finding one.
 
 use crate::call::Parameters;
 use crate::{Problem, Route, agreements, boletos, campaigns, contracts, history, openapi, quotes};
@@ -24,7 +24,7 @@ pub const ROUTES: &[Route] = &[
     openapi::READ,
 ];
 
-/// The route of a method and path, with what stands in the braces.
+/// The route of a method and path, with the path's parameters.
 pub(crate) fn find(method: &str, path: &str) -> Result<(&'static Route, Parameters), Problem> {
     let path = path.split('?').next().unwrap_or_default();
     let matching: Vec<_> = ROUTES

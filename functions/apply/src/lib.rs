@@ -1,6 +1,6 @@
 //! `apply`: batches from the inbox queue, answered with the messages that failed.
 //!
-//! Bodies are decoded one by one: one that can't be read fails alone, goes to the dead-letter queue after its deliveries,
+//! Bodies are decoded one by one: an unreadable one fails alone, goes to the dead-letter queue after its deliveries,
 //! and delays nothing.
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
@@ -21,7 +21,7 @@ pub enum Reply {
     Refused(Refusal),
 }
 
-/// Answers whatever the function is invoked with. A batch that cannot be read is an error, so that the queue keeps it.
+/// Answers any event. An unreadable batch is an error, so that the queue keeps it.
 pub async fn answer(
     adapters: &Adapters,
     event: Value,
@@ -42,7 +42,7 @@ pub async fn answer(
     Ok(Reply::Batch(handle(adapters, batch, deadline).await))
 }
 
-/// Applies a batch. Whatever fails is named in the answer, so that the queue delivers it, and only it, again.
+/// Applies a batch. The answer names the failed messages, so that the queue delivers only these again.
 pub async fn handle(adapters: &Adapters, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
     let mut batch = Vec::with_capacity(event.records.len());
     let mut failed = Vec::new();
@@ -55,7 +55,7 @@ pub async fn handle(adapters: &Adapters, event: SqsEvent, deadline: Instant) -> 
                 deliveries: deliveries(&message),
             }),
             Err(error) => {
-                tracing::error!(message_id, %error, "inbox message unreadable; it goes to the dead-letter queue");
+                tracing::error!(message_id, %error, "inbox message unreadable; it will go to the dead-letter queue");
                 failed.push(message_id);
             }
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 pub struct AgreementAnswer {
     /// Its id.
     id: AgreementId,
-    /// Its number, for systems that know agreements by one.
+    /// Its number, for systems that use numbers.
     code: i64,
     /// The creditor of all its bills.
     creditor: CreditorId,
@@ -24,13 +24,13 @@ pub struct AgreementAnswer {
     customer: CustomerId,
     /// Integrated or not.
     kind: AgreementKind,
-    /// Where it stands.
+    /// Its state.
     state: AgreementState,
     /// The same in words.
     state_text: &'static str,
     /// The campaign that made the quote.
     campaign: String,
-    /// Made by the debtor on the portal.
+    /// Whether the debtor made it on the portal.
     via_portal: bool,
     /// Who made it.
     operator: String,
@@ -38,11 +38,11 @@ pub struct AgreementAnswer {
     notes: String,
     /// Notes the debtor may read.
     public_notes: String,
-    /// Day of the saving.
+    /// Day it was saved.
     created_on: Date,
     /// Day on which it became active.
     confirmed_on: Option<Date>,
-    /// Date the values are of.
+    /// Date of the values.
     quoted_on: Date,
     /// The installments agreed on, with the values they were quoted at.
     debts: Vec<AgreedDebt>,

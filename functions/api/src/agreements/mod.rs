@@ -1,4 +1,4 @@
-//! `/v1/agreements`: simulated anew and saved, read, confirmed, broken, cancelled.
+//! `/v1/agreements`: quoting again and saving, reading, confirming, breaking, cancelling.
 
 mod answer;
 mod read;
@@ -8,7 +8,7 @@ mod steps;
 use ponte::agreement::{Agreement, AgreementKind, AgreementState};
 use ponte::ids::AgreementId;
 
-use crate::{Answer, Call, Problem};
+use crate::{Call, HttpAnswer, Problem};
 
 use answer::AgreementAnswer;
 pub(crate) use read::{LIST, READ};
@@ -17,8 +17,8 @@ pub(crate) use save::AgreementRequest;
 pub(crate) use save::SAVE;
 pub(crate) use steps::{BREAK, CANCEL, CONFIRM};
 
-/// The agreement, or that Sienge refused to remake: such an agreement is kept as cancelled and holds nothing.
-fn made(agreement: Agreement) -> Result<Answer, Problem> {
+/// The agreement, or an error when Sienge refused the remake: then the agreement is stored as cancelled and claims nothing.
+fn made(agreement: Agreement) -> Result<HttpAnswer, Problem> {
     match &agreement.state {
         AgreementState::Cancelled { reason, .. } if agreement.kind == AgreementKind::Integrated => {
             let (id, reason) = (&agreement.id, reason.trim_end_matches('.'));
@@ -27,7 +27,7 @@ fn made(agreement: Agreement) -> Result<Answer, Problem> {
             );
             Err(Problem::field("", detail))
         }
-        _ => Answer::ok(&AgreementAnswer::from(agreement)),
+        _ => HttpAnswer::ok(&AgreementAnswer::from(agreement)),
     }
 }
 

@@ -9,7 +9,7 @@ use schemars::SchemaGenerator;
 use super::answer::AgreementList;
 use super::{AgreementAnswer, id};
 use crate::route::Parameter;
-use crate::{Answer, Call, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 /// As in [`StateName`].
 const STATES: &[&str] = &[
@@ -56,7 +56,7 @@ pub(crate) const READ: Route = Route {
     handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
-async fn list(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn list(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let (store, tenant) = (&adapters.store, call.tenant()?);
     let limit = call.limit()?;
     let state = call.word("state").and_then(|text| {
@@ -93,14 +93,14 @@ async fn list(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
         }
     };
     let agreements = found.into_iter().map(AgreementAnswer::from).collect();
-    Answer::ok(&AgreementList { agreements })
+    HttpAnswer::ok(&AgreementList { agreements })
 }
 
-async fn read(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn read(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let id = id(call)?;
     let found = adapters.store.agreement(call.tenant()?, &id).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("Acordo {id} não encontrado.")))?;
-    Answer::ok(&AgreementAnswer::from(found))
+    HttpAnswer::ok(&AgreementAnswer::from(found))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `POST /v1/agreements`: quoted anew, compared with what the debtor was told, saved.
+//! `POST /v1/agreements`: quotes again, compares the total with what the debtor was told, and saves.
 
 use ponte::agreement::{Agreement, AgreementKind, NewAgreement, Start};
 use ponte::calendar::{self, Date};
@@ -12,7 +12,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{AgreementAnswer, made};
-use crate::{Answer, Call, Problem, Repeat, Route, quotes, repeat};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route, quotes, repeat};
 
 pub(crate) const SAVE: Route = Route {
     method: "POST",
@@ -29,7 +29,7 @@ pub(crate) const SAVE: Route = Route {
     handle: |adapters, call| Box::pin(save(adapters, call)),
 };
 
-/// What was agreed.
+/// The agreement to save.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgreementRequest {
@@ -40,10 +40,10 @@ pub struct AgreementRequest {
     /// Save a proposal instead, which claims nothing until it is confirmed.
     #[serde(default)]
     proposal: Option<ProposalRequest>,
-    /// What the debtor was told it comes to (a quote's `plan.total`): when it comes to something else by now, nothing is saved.
+    /// The total that the debtor was told (a quote's `plan.total`): if the new quote differs, nothing is saved.
     #[serde(default)]
     total: Option<Cents>,
-    /// Who makes it: an id of the caller's, no name.
+    /// Who makes it: an id of the caller's, not a name.
     #[serde(default)]
     operator: String,
     /// Notes for the collectors.
@@ -63,7 +63,7 @@ pub struct ProposalRequest {
     expires_on: Option<Date>,
 }
 
-async fn save(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn save(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: AgreementRequest = call.json()?;
     let tenant = call.tenant()?;
     let key = call
@@ -72,7 +72,7 @@ async fn save(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
         .unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
     let id = AgreementId::of_idempotency_key(tenant, &key);
     let content = repeat::digest(&SAVE, call);
-    // A retry whose first attempt saved and died is not quoted again.
+    // A retry after an attempt that saved and died is not quoted again.
     if let Some(saved) = Session::saved_before(adapters, tenant, &id, &content).await? {
         return made(saved);
     }
@@ -107,7 +107,7 @@ async fn quoted_and_saved(
             told.brazilian()
         )));
     }
-    // Read with the quote; of several bills there is no remake.
+    // Read with the quote; several bills cannot be remade.
     let indexer = match quoted.selection.as_slice() {
         [one] => one.indexer,
         _ => None,

@@ -1,4 +1,4 @@
-//! What becomes of an agreement by an operator's hand: confirmed, broken, cancelled.
+//! Operators' actions on an agreement: confirm, break, cancel.
 
 use ponte::flow::Adapters;
 use ponte::store::Role;
@@ -6,7 +6,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{AgreementAnswer, id, made};
-use crate::{Answer, Call, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 pub(crate) const CONFIRM: Route = Route {
     method: "POST",
@@ -58,7 +58,7 @@ pub struct ReasonRequest {
     reason: String,
 }
 
-async fn confirm(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn confirm(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let id = id(call)?;
     let session = call.session(adapters).await?;
     let confirmed = session.confirm_agreement(&id).await;
@@ -66,18 +66,18 @@ async fn confirm(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
     made(confirmed?)
 }
 
-async fn break_off(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn break_off(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
     let session = call.session(adapters).await?;
     let broken = session.break_agreement(&id, &asked.reason).await;
     session.close().await;
-    Answer::ok(&AgreementAnswer::from(broken?))
+    HttpAnswer::ok(&AgreementAnswer::from(broken?))
 }
 
-async fn cancel(adapters: &Adapters, call: &Call) -> Result<Answer, Problem> {
+async fn cancel(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let (id, asked): (_, ReasonRequest) = (id(call)?, call.json()?);
     let session = call.session(adapters).await?;
     let cancelled = session.cancel_agreement(&id, &asked.reason).await;
     session.close().await;
-    Answer::ok(&AgreementAnswer::from(cancelled?))
+    HttpAnswer::ok(&AgreementAnswer::from(cancelled?))
 }

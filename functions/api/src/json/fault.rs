@@ -1,4 +1,4 @@
-//! Why a value is not of its type: what serde finds, kept as data and told in Portuguese.
+//! Why a value is not of its type: serde's findings as data, with a Portuguese text.
 
 use std::fmt;
 
@@ -6,17 +6,20 @@ use serde::de::{self, Expected, Unexpected};
 
 /// What is wrong with a value, or with a field of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// A field that must be there is not.
+pub(super) enum JsonFault {
+    /// A required field is missing.
     Missing(&'static str),
-    /// A field that nothing reads.
+    /// An unknown field.
     Unknown { known: &'static [&'static str] },
-    /// A field that came twice.
+    /// A duplicate field.
     Repeated(&'static str),
     /// None of these names.
     NoneOf(&'static [&'static str]),
-    /// Another kind of JSON than the type's.
-    Kind { given: Kind, wanted: Option<Kind> },
+    /// A different kind of JSON than the type's.
+    Kind {
+        given: JsonKind,
+        wanted: Option<JsonKind>,
+    },
     /// A number that is too large or too small, or a list that is too long or too short.
     Range,
     /// What the type itself says, in Portuguese.
@@ -25,7 +28,7 @@ pub(super) enum Fault {
 
 /// Kinds of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JsonKind {
     Null,
     Flag,
     Integer,
@@ -35,8 +38,8 @@ pub(super) enum Kind {
     Object,
 }
 
-impl Fault {
-    /// The field it is about, where the fault is found at the object and not at the field.
+impl JsonFault {
+    /// The field it concerns, if the fault is found at the object instead of the field.
     pub fn field(&self) -> Option<&'static str> {
         match self {
             Self::Missing(field) | Self::Repeated(field) => Some(field),
@@ -45,7 +48,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for JsonFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(_) => f.write_str("campo obrigatório ausente"),
@@ -87,15 +90,15 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for JsonFault {}
 
-impl de::Error for Fault {
+impl de::Error for JsonFault {
     fn custom<T: fmt::Display>(text: T) -> Self {
         Self::Own(text.to_string())
     }
 
     fn invalid_type(given: Unexpected<'_>, _: &dyn Expected) -> Self {
-        let given = Kind::of(given);
+        let given = JsonKind::of(given);
         Self::Kind {
             given,
             wanted: None,
@@ -127,7 +130,7 @@ impl de::Error for Fault {
     }
 }
 
-impl Kind {
+impl JsonKind {
     const fn of(given: Unexpected<'_>) -> Self {
         match given {
             Unexpected::Bool(_) => Self::Flag,

@@ -1,6 +1,6 @@
-//! Reading a body strictly: every error names the field and says in Portuguese what is right.
+//! Strict reading of a body: every error names the field and says in Portuguese what is right.
 //!
-//! The texts are made from what serde finds, never from what it says: see [`fault::Fault`].
+//! The texts are made from serde's findings, never from its messages: see [`fault::JsonFault`].
 
 mod fault;
 mod tree;
@@ -10,7 +10,7 @@ use serde_path_to_error::Path;
 
 use crate::{FieldError, Problem};
 
-use fault::Fault;
+use fault::JsonFault;
 use tree::Json;
 
 /// Reads a body as its type.
@@ -39,7 +39,7 @@ fn parse<T: DeserializeOwned>(json: Json) -> Result<T, FieldError> {
 }
 
 /// Where a fault is.
-fn place(path: &Path, fault: &Fault) -> String {
+fn place(path: &Path, fault: &JsonFault) -> String {
     let path = match path.to_string() {
         root if root == "." => String::new(),
         path => path,

@@ -3,12 +3,12 @@ use ponte::flow::quotes::{QuoteRequest, SmallestPlanRequest};
 use serde_json::Value;
 
 use super::*;
-use crate::Answer;
+use crate::HttpAnswer;
 use crate::agreements::AgreementRequest;
 use crate::boletos::RenewRequest;
 
 fn fault<T: DeserializeOwned>(body: &str) -> (String, String) {
-    let answer = Answer::from(read::<T>(body.as_bytes()).err().unwrap());
+    let answer = HttpAnswer::from(read::<T>(body.as_bytes()).err().unwrap());
     assert_eq!(
         (answer.status, answer.content_type),
         (400, "application/problem+json")

@@ -1,4 +1,4 @@
-//! JSON as it was written, repeated fields included, and reading a type from it. What does not fit is a [`Fault`], not a text.
+//! JSON as written, including duplicate fields, and reading a type from it. A mismatch is a [`JsonFault`], not a text.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::fault::{Fault, Kind};
+use super::fault::{JsonFault, JsonKind};
 
 /// A value of JSON.
 #[derive(Debug)]
@@ -22,24 +22,28 @@ pub(super) enum Json {
 }
 
 impl Json {
-    const fn kind(&self) -> Kind {
+    const fn kind(&self) -> JsonKind {
         match self {
-            Self::Null => Kind::Null,
-            Self::Flag(_) => Kind::Flag,
-            Self::Unsigned(_) | Self::Signed(_) => Kind::Integer,
-            Self::Float(_) => Kind::Number,
-            Self::Text(_) => Kind::Text,
-            Self::List(_) => Kind::List,
-            Self::Object(_) => Kind::Object,
+            Self::Null => JsonKind::Null,
+            Self::Flag(_) => JsonKind::Flag,
+            Self::Unsigned(_) | Self::Signed(_) => JsonKind::Integer,
+            Self::Float(_) => JsonKind::Number,
+            Self::Text(_) => JsonKind::Text,
+            Self::List(_) => JsonKind::List,
+            Self::Object(_) => JsonKind::Object,
         }
     }
 
-    /// Shows it to a visitor that takes this kind alone.
-    fn only<'de, V: Visitor<'de>>(self, wanted: Kind, visitor: V) -> Result<V::Value, Fault> {
+    /// Passes it to a visitor that accepts only this kind.
+    fn only<'de, V: Visitor<'de>>(
+        self,
+        wanted: JsonKind,
+        visitor: V,
+    ) -> Result<V::Value, JsonFault> {
         let given = self.kind();
         if given != wanted {
             let wanted = Some(wanted);
-            return Err(Fault::Kind { given, wanted });
+            return Err(JsonFault::Kind { given, wanted });
         }
         self.deserialize_any(visitor)
     }
@@ -105,7 +109,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-impl IntoDeserializer<'_, Fault> for Json {
+impl IntoDeserializer<'_, JsonFault> for Json {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -115,14 +119,14 @@ impl IntoDeserializer<'_, Fault> for Json {
 
 macro_rules! only {
     ($kind:ident: $($method:ident)+) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            self.only(Kind::$kind, visitor)
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonFault> {
+            self.only(JsonKind::$kind, visitor)
         })+
     };
 }
 
 impl<'de> Deserializer<'de> for Json {
-    type Error = Fault;
+    type Error = JsonFault;
 
     only!(Flag: deserialize_bool);
     only!(Integer: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64);
@@ -131,7 +135,7 @@ impl<'de> Deserializer<'de> for Json {
     only!(List: deserialize_seq);
     only!(Object: deserialize_map);
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonFault> {
         match self {
             Self::Null => visitor.visit_unit(),
             Self::Flag(value) => visitor.visit_bool(value),
@@ -154,7 +158,7 @@ impl<'de> Deserializer<'de> for Json {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonFault> {
         match self {
             Self::Null => visitor.visit_none(),
             some => visitor.visit_some(some),
@@ -165,7 +169,7 @@ impl<'de> Deserializer<'de> for Json {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, JsonFault> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -174,8 +178,8 @@ impl<'de> Deserializer<'de> for Json {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.only(Kind::Object, visitor)
+    ) -> Result<V::Value, JsonFault> {
+        self.only(JsonKind::Object, visitor)
     }
 
     /// A name, or an object with one field of that name.
@@ -184,13 +188,13 @@ impl<'de> Deserializer<'de> for Json {
         _: &'static str,
         names: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, JsonFault> {
         match self {
             Self::Text(name) => visitor.visit_enum(name.into_deserializer()),
             Self::Object(fields) if fields.len() == 1 => visitor.visit_enum(
                 MapAccessDeserializer::new(MapDeserializer::new(fields.into_iter())),
             ),
-            _ => Err(Fault::NoneOf(names)),
+            _ => Err(JsonFault::NoneOf(names)),
         }
     }
 
