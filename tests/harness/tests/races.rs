@@ -28,7 +28,8 @@ const ROUNDS: usize = 100;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_deliveries_of_an_event_at_once_one_takes_effect_and_63_are_duplicates() {
     let database = Database::start().await;
-    let settings = json!({"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra"});
+    let limits = json!({"webhooksPerMinute": 600_000});
+    let settings = json!({"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra", "limits": limits});
     let settings = serde_json::from_value(settings).unwrap();
     database
         .store
