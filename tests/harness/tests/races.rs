@@ -29,7 +29,8 @@ const ROUNDS: usize = 100;
 async fn of_64_deliveries_of_an_event_at_once_one_takes_effect_and_63_are_duplicates() {
     let database = Database::start().await;
     let limits = json!({"webhooksPerMinute": 600_000});
-    let settings = json!({"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra", "limits": limits});
+    let settings =
+        json!({"siengeBaseUrl": "http://127.0.0.1", "subdomain": "obra", "limits": limits});
     let settings = serde_json::from_value(settings).unwrap();
     database
         .store

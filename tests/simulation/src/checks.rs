@@ -67,6 +67,23 @@ impl State {
         self.assert_received();
     }
 
+    /// After a sweep: every run that died was asked to go on, unless it waits for somebody or was given up.
+    pub fn assert_resumed(&self) {
+        for ((creditor, task), (_, saved)) in &self.runs.checkpoints {
+            let is_left = saved["waits"] == true || saved["failures"].as_u64() >= Some(6);
+            let run = saved["run"].as_str();
+            let is_asked_for = self.runs.asked_for.iter().any(|(name, asked)| {
+                name.as_str() == *task
+                    && asked.creditor == Some(*creditor)
+                    && asked.run.as_deref() == run
+            });
+            assert!(
+                is_left || is_asked_for,
+                "nobody goes on with {task} {run:?} of {creditor}"
+            );
+        }
+    }
+
     /// After a daily load: what Sienge lists of a changed installment is held, but for what only a batimento moves or returns.
     pub fn assert_loaded(&self) {
         let moved = self.moved();

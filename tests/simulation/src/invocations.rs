@@ -36,6 +36,7 @@ impl Simulation {
         let mut state = self.state();
         state.counts.deaths += u64::from(done.is_none());
         state.ended = std::mem::replace(&mut state.invocation, outer);
+        state.note_held_open();
         done
     }
 
@@ -214,10 +215,6 @@ impl State {
 
     /// Much is never taken away unasked, by whichever function.
     fn assert_asked(&self) {
-        // What others commit meanwhile is not this one's.
-        if self.trouble.meets_another > 0 {
-            return;
-        }
         for (creditor, removed) in &self.ended.removed {
             let held_open = self.ended.held_open.get(creditor).copied();
             let held_open = held_open.unwrap_or_default();

@@ -147,10 +147,17 @@ impl Simulation {
 
     /// No trouble any more: one opening of every customer, one batimento, what the queue still holds.
     fn end(self) -> Counts {
-        let bills = {
+        {
             let mut state = self.state();
             state.trouble = Trouble::default();
             state.quota_back_at = 0;
+            // No lease outlives it.
+            state.pass(20 * MINUTE);
+        }
+        self.sweep();
+        self.state().assert_resumed();
+        let bills = {
+            let mut state = self.state();
             // What was left of runs is too old to be gone on with.
             state.pass(2 * DAY);
             let mut bills: BTreeSet<BillId> = state.sienge.bills(&REGISTERED).into_iter().collect();

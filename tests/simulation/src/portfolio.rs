@@ -85,7 +85,8 @@ impl Portfolio for Simulation {
 
     async fn count_open(&self, creditor: CreditorId) -> Result<u64, StoreError> {
         self.effect().await;
-        Ok(self.state().counted(creditor))
+        let open = self.state().held_open().get(&creditor).copied();
+        Ok(open.unwrap_or_default())
     }
 
     fn open_installments(
@@ -96,8 +97,7 @@ impl Portfolio for Simulation {
         let me = self.clone();
         let entries = async move {
             me.effect().await;
-            let mut state = me.state();
-            state.counted(creditor);
+            let state = me.state();
             let held = state.store.bills.values();
             let rows = held.flat_map(HeldBill::installments);
             let wanted = rows.filter(|row| {
@@ -165,13 +165,12 @@ fn entry_of(row: &Installment) -> OpenEntry {
 }
 
 impl State {
-    /// How much of a creditor is held open when the invocation asks: what it opened before counts, too.
-    fn counted(&mut self, creditor: CreditorId) -> u64 {
-        let open = self.held_open().get(&creditor).copied();
-        let open = open.unwrap_or_default();
-        let known = self.invocation.held_open.entry(creditor).or_default();
-        *known = open.max(*known);
-        open
+    /// Notes how much is held open while the invocation lives: the most counts, whoever opened it.
+    pub fn note_held_open(&mut self) {
+        for (creditor, open) in self.held_open() {
+            let known = self.invocation.held_open.entry(creditor).or_default();
+            *known = open.max(*known);
+        }
     }
 
     /// What must be true of a commit, by what Sienge answered the invocation that makes it.
@@ -199,6 +198,7 @@ impl State {
     /// Counts what a commit took away, by who held it: open installments that close without a new receipt, and are nowhere else. One
     /// that moves and could not be read there is not taken away.
     fn note_removals(&mut self, commit: &Commit<'_>) {
+        self.note_held_open();
         let changes = &commit.outcome.changes;
         let none = Vec::new();
         let answers = self.invocation.answers.get(&commit.bill).unwrap_or(&none);

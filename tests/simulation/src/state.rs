@@ -193,7 +193,7 @@ pub struct Invocation {
     pub is_dead: bool,
     /// What Sienge answered it.
     pub answers: BTreeMap<BillId, Vec<Answer>>,
-    /// How much was held open of each creditor when it began, or when it asked.
+    /// The most that was held open of each creditor since it began.
     pub held_open: BTreeMap<CreditorId, u64>,
     /// Installments that it took away without a receipt.
     pub removed: BTreeMap<CreditorId, u64>,
