@@ -10,6 +10,7 @@ use ponte::settings::{CallerLimits, Package};
 use ponte::store::{Entry, Rate, Standing, Visit, Wanted};
 
 use crate::Problem;
+use crate::problem::seconds;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -122,11 +123,6 @@ fn headers(standing: &[Standing]) -> Vec<(&'static str, String)> {
 
 fn kind(bucket: &str) -> &str {
     bucket.split('/').next().unwrap_or(bucket)
-}
-
-/// Whole seconds, rounded up.
-pub(crate) fn seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

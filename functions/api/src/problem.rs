@@ -12,8 +12,6 @@ use ponte::store::{Recovery, Role, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::door::seconds;
-
 /// When a caller may try again if Sienge refused without naming a time.
 const A_MINUTE: Duration = Duration::from_mins(1);
 /// The same when the day's quota is used up: that may take long, and a larger package may be bought in between.
@@ -390,6 +388,11 @@ impl From<OpenError> for Problem {
             OpenError::Flow(error) => error.into(),
         }
     }
+}
+
+/// Whole seconds, rounded up.
+pub(crate) fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 #[cfg(test)]
