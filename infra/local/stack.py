@@ -162,8 +162,8 @@ class LocalStack:
 
     def waiting(self) -> dict[str, int]:
         """Work not done yet: webhooks pending or unmatched in the journal, messages in the inbox, dead letters."""
-        by_state = {"IndexName": "pending", "FilterExpression": "begins_with(pending_shard, :pending)"}
-        pending = self.count("Journal", **by_state, ExpressionAttributeValues={":pending": {"S": "pending#"}})
+        by_state = {"IndexName": "pending", "FilterExpression": "contains(pending_shard, :pending)"}
+        pending = self.count("Journal", **by_state, ExpressionAttributeValues={":pending": {"S": "#pending"}})
         sqs = self.client("sqs")
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
 

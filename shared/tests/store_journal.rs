@@ -66,7 +66,12 @@ fn finish(key: &JournalKey, state: WebhookState) -> Finish {
 
 async fn pending(store: &Store) -> BTreeSet<JournalKey> {
     let waiting = store
-        .pending_between(at("2020-01-01T00:00:00Z"), at("2030-01-01T00:00:00Z"), 1000)
+        .pending_between(
+            &tenant(),
+            at("2020-01-01T00:00:00Z"),
+            at("2030-01-01T00:00:00Z"),
+            1000,
+        )
         .await
         .unwrap();
     waiting.into_iter().map(|one| one.key).collect()
@@ -381,7 +386,12 @@ async fn the_sweep_sees_what_is_old_enough_and_no_more_than_asked() {
         store.accept(&webhook).await.unwrap();
     }
     let old = store
-        .pending_between(at("2020-01-01T00:00:00Z"), at("2026-11-22T08:30:00Z"), 1000)
+        .pending_between(
+            &tenant(),
+            at("2020-01-01T00:00:00Z"),
+            at("2026-11-22T08:30:00Z"),
+            1000,
+        )
         .await
         .unwrap();
     assert_eq!(old.len(), 21, "the bound included");
@@ -391,7 +401,12 @@ async fn the_sweep_sees_what_is_old_enough_and_no_more_than_asked() {
     );
     assert!(
         store
-            .pending_between(at("2020-01-01T00:00:00Z"), at("2026-11-22T09:00:00Z"), 8)
+            .pending_between(
+                &tenant(),
+                at("2020-01-01T00:00:00Z"),
+                at("2026-11-22T09:00:00Z"),
+                8
+            )
             .await
             .unwrap()
             .len()
@@ -425,14 +440,14 @@ async fn unmatched_webhooks_are_kept_for_their_days_and_then_removed() {
     assert_eq!(waiting.len(), 3);
     assert_eq!(
         store
-            .expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z"))
+            .expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z"), 10)
             .await
             .unwrap(),
         2
     );
     assert_eq!(
         store
-            .expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z"))
+            .expire_unmatched(&tenant(), at("2026-11-15T08:00:00Z"), 10)
             .await
             .unwrap(),
         0

@@ -96,7 +96,7 @@ def handle(event: dict) -> dict:
         "listed_day": {"S": f"tenant#{tenant}#day#{now.astimezone(SAO_PAULO).date()}#webhook"},
         "bill": {"N": str(bill)},
         "listed_bill": {"S": f"tenant#{tenant}#bill#{bill}"},
-        "pending_shard": {"S": f"pending#{int(digest[:2], 16) % 4}"},
+        "pending_shard": {"S": f"tenant#{tenant}#pending"},
     }
     try:
         database.put_item(TableName=os.environ["JOURNAL_TABLE"], Item=item, ConditionExpression="attribute_not_exists(pk)")

@@ -4,8 +4,8 @@
 //! both also with `"dryRun": true`.
 
 use ponte::flow::{
-    Adapters, Command, CommandAnswer, FlowError, Function, TaskName, answer, erase_customer,
-    redrive, redundancy, reprocess, run_task, sweep,
+    Adapters, Command, CommandAnswer, FlowError, Function, SweepLimits, TaskName, answer,
+    erase_customer, redrive, redundancy, reprocess, run_task, sweep,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ async fn carry_out(
     deadline: Instant,
 ) -> Result<CommandAnswer, FlowError> {
     let summary = match command {
-        Command::Sweep => sweep(adapters, deadline).await?,
+        Command::Sweep => sweep(adapters, &SweepLimits::default(), deadline).await?,
         Command::Redrive => redrive(adapters, deadline).await?,
         Command::Reprocess {
             tenant,

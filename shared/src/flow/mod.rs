@@ -35,6 +35,7 @@ mod summary;
 mod sweep;
 mod task;
 mod tenant_batch;
+mod turns;
 
 pub use crate::refusal::Refusal;
 pub use crate::sync::{FlowError, Report, SyncOutcome};
@@ -52,6 +53,6 @@ pub use run_context::RunContext;
 pub use run_ports::{Journal, Outbox, RunRecords, RunStore};
 pub use session::{Session, deadline, import, reconcile, redundancy};
 pub use summary::{RunStatus, Summary};
-pub use sweep::sweep;
+pub use sweep::{SweepLimits, sweep};
 pub use task::{TASK_REQUESTED, Task, TaskName};
 pub use tenant_batch::{Delivered, MAX_DELIVERIES, TenantBatch};

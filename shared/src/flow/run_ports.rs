@@ -14,7 +14,7 @@ use crate::ids::{BillId, CreditorId, TenantId};
 use crate::portfolio::TimelineEvent;
 use crate::store::{
     Acquired, Checkpoint, Finish, JournalKey, Lease, PendingWebhook, RunStart, RunState, Store,
-    StoreError, StoredWebhook, UnpublishedEvent,
+    StoreError, StoredWebhook,
 };
 
 /// Leases, checkpoints, cursors and the task history.
@@ -243,9 +243,10 @@ pub trait Journal: Send + Sync {
         tenant: &TenantId,
         most: usize,
     ) -> Result<Vec<PendingWebhook>, StoreError>;
-    /// Webhooks received in a period and still pending.
+    /// A tenant's webhooks received in a period and still pending, oldest first.
     async fn pending(
         &self,
+        tenant: &TenantId,
         from: Timestamp,
         to: Timestamp,
         most: usize,
@@ -275,23 +276,25 @@ impl Journal for Store {
 
     async fn pending(
         &self,
+        tenant: &TenantId,
         from: Timestamp,
         to: Timestamp,
         most: usize,
     ) -> Result<Vec<PendingWebhook>, StoreError> {
-        self.pending_between(from, to, most).await
+        self.pending_between(tenant, from, to, most).await
     }
 }
 
 /// Committed events that are not published yet.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// The events committed before an instant.
+    /// A tenant's events committed before an instant, oldest first.
     async fn unpublished(
         &self,
+        tenant: &TenantId,
         before: Timestamp,
         most: usize,
-    ) -> Result<Vec<UnpublishedEvent>, StoreError>;
+    ) -> Result<Vec<TimelineEvent>, StoreError>;
     /// Removes published events.
     async fn mark_published(
         &self,
@@ -304,10 +307,11 @@ pub trait Outbox: Send + Sync {
 impl Outbox for Store {
     async fn unpublished(
         &self,
+        tenant: &TenantId,
         before: Timestamp,
         most: usize,
-    ) -> Result<Vec<UnpublishedEvent>, StoreError> {
-        Self::unpublished(self, before, most).await
+    ) -> Result<Vec<TimelineEvent>, StoreError> {
+        Self::unpublished(self, tenant, before, most).await
     }
 
     async fn mark_published(

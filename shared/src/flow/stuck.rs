@@ -1,9 +1,8 @@
 //! Recovery of what is stuck: unprocessed webhooks, unpublished events, runs with a checkpoint but no
 //! living owner.
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use super::outbox::publish;
 use super::run::orphan;
@@ -16,13 +15,11 @@ use crate::ids::{CreditorId, TenantId};
 /// A webhook pending for this long is stuck: its message was never sent, or was lost.
 const STUCK_MINUTES: i64 = 2;
 /// The schedule in template.yaml.
-const SWEEP_EVERY_MINUTES: i64 = 10;
+pub(super) const SWEEP_EVERY_MINUTES: i64 = 10;
 /// Older ones expire from the journal before their next turn.
 const OLDEST_PENDING_MINUTES: i64 = 90 * 24 * 60;
-/// Most webhooks of one age queued again, and most events published again, in one sweep.
-const AT_ONCE: usize = 10_000;
-/// Events per publication.
-const PUBLISHED_AT_ONCE: usize = 100;
+/// Webhooks queued, and events published, between two looks at the clock.
+const AT_ONCE: usize = 100;
 
 /// Whatever was committed or accepted before this instant and is not done is stuck.
 #[must_use]
@@ -31,33 +28,45 @@ pub fn stuck_since(now: Timestamp) -> Timestamp {
         .unwrap_or(now)
 }
 
-/// Queues stuck webhooks again; returns how many, by tenant. What the queue does not accept stays pending for the next sweep.
+/// Queues a tenant's stuck webhooks again, at most so many of each age, until an instant; returns how many. What the queue does not accept
+/// stays pending for the next sweep.
 ///
 /// Each age whose turn it is has its own query, the youngest first: an old backlog, however large, does not hide newer webhooks.
 pub async fn requeue(
     journal: &dyn Journal,
     inbox: &dyn Requeue,
+    tenant: &TenantId,
+    most: usize,
     now: Timestamp,
-) -> Result<BTreeMap<TenantId, usize>, FlowError> {
-    let mut by_tenant: BTreeMap<TenantId, Vec<InboxMessage>> = BTreeMap::new();
-    for (youngest, oldest) in turns() {
-        let ago = |minutes| {
-            now.checked_sub(SignedDuration::from_mins(minutes))
-                .unwrap_or(Timestamp::UNIX_EPOCH)
-        };
-        let (from, to) = (ago(oldest), ago(youngest));
-        for webhook in journal.pending(from, to, AT_ONCE).await? {
-            let message = InboxMessage {
-                tenant: webhook.tenant.clone(),
-                key: webhook.key.0,
-            };
-            by_tenant.entry(webhook.tenant).or_default().push(message);
-        }
+    until: Instant,
+) -> Result<usize, FlowError> {
+    let ago = |minutes| {
+        now.checked_sub(SignedDuration::from_mins(minutes))
+            .unwrap_or(Timestamp::UNIX_EPOCH)
+    };
+    // Usually nothing is stuck, and one query says so.
+    let oldest = journal.pending(tenant, Timestamp::UNIX_EPOCH, stuck_since(now), 1);
+    if oldest.await?.is_empty() {
+        return Ok(0);
     }
-    let mut queued = BTreeMap::new();
-    for (tenant, messages) in by_tenant {
-        let requeued = inbox.send_many(&messages).await?;
-        queued.insert(tenant, requeued);
+    let mut queued = 0;
+    for (youngest, oldest) in turns() {
+        let webhooks = journal
+            .pending(tenant, ago(oldest), ago(youngest), most)
+            .await?;
+        let messages: Vec<InboxMessage> = webhooks
+            .into_iter()
+            .map(|webhook| InboxMessage {
+                tenant: webhook.tenant,
+                key: webhook.key.0,
+            })
+            .collect();
+        for messages in messages.chunks(AT_ONCE) {
+            if Instant::now() >= until {
+                return Ok(queued);
+            }
+            queued += inbox.send_many(messages).await?;
+        }
     }
     Ok(queued)
 }
@@ -72,26 +81,25 @@ fn turns() -> impl Iterator<Item = (i64, i64)> {
     std::iter::once((STUCK_MINUTES, 2 * SWEEP_EVERY_MINUTES)).chain(later)
 }
 
-/// Publishes events committed before an instant and not published yet; returns how many, by tenant.
+/// Publishes a tenant's events committed before an instant and not published yet, at most so many, until an instant; returns how many.
 pub async fn publish_outbox(
     outbox: &dyn Outbox,
     bus: &dyn Bus,
+    tenant: &TenantId,
+    most: usize,
     before: Timestamp,
-) -> Result<BTreeMap<TenantId, usize>, FlowError> {
-    let mut by_tenant: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
-    for unpublished in outbox.unpublished(before, AT_ONCE).await? {
-        by_tenant
-            .entry(unpublished.tenant)
-            .or_default()
-            .push(unpublished.event);
-    }
-    let mut published = BTreeMap::new();
-    for (tenant, events) in by_tenant {
-        let mut count = 0;
-        for events in events.chunks(PUBLISHED_AT_ONCE) {
-            count += publish(outbox, bus, &tenant, events).await;
+    until: Instant,
+) -> Result<usize, FlowError> {
+    let mut published = 0;
+    for events in outbox
+        .unpublished(tenant, before, most)
+        .await?
+        .chunks(AT_ONCE)
+    {
+        if Instant::now() >= until {
+            break;
         }
-        published.insert(tenant, count);
+        published += publish(outbox, bus, tenant, events).await;
     }
     Ok(published)
 }

@@ -4,19 +4,22 @@ use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
-use super::fan_out::active_tenants;
-use super::stuck::{continuations, publish_outbox, requeue, stuck_since};
+use super::stuck::{SWEEP_EVERY_MINUTES, continuations, publish_outbox, requeue, stuck_since};
+use super::turns::{in_turn, turned};
 use super::{Adapters, FlowError, Report, RunStatus, Summary, TaskName};
 use crate::aws::BusEvent;
 use crate::calendar::Timestamp;
 use crate::ids::{CreditorId, TenantId};
-use crate::store::{self, RunStart, new_run_id};
+use crate::settings::CreditorSettings;
+use crate::store::{self, ListedTenant, RunStart, new_run_id};
 use crate::telemetry::{self, Metric};
 
 /// A creditor's daily run is behind when it has not succeeded for this long: a day, plus the duration of a run.
 const DAILY_HOURS: i64 = 26;
 /// The same for the weekly reconciliation.
 const WEEKLY_HOURS: i64 = 8 * 24;
+/// Unmatched webhooks removed between two looks at the clock.
+const EXPIRED_AT_ONCE: usize = 500;
 
 /// What a sweep did for one tenant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,44 +68,62 @@ impl Swept {
     }
 }
 
+/// How much of each list the sweep does for one tenant at a time; the rest waits for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepLimits {
+    /// Pending webhooks of one age.
+    pub webhooks: usize,
+    /// Unpublished events.
+    pub events: usize,
+    /// Unmatched webhooks past their days.
+    pub unmatched: usize,
+    /// Due agreements.
+    pub agreements: usize,
+}
+
+impl Default for SweepLimits {
+    /// Some minutes' work each. An agreement that is paid is due once a day: a tenant may have 70,000 of them.
+    fn default() -> Self {
+        Self {
+            webhooks: 10_000,
+            events: 10_000,
+            unmatched: 10_000,
+            agreements: 500,
+        }
+    }
+}
+
 /// Recovers what is stuck: pending webhooks, unpublished events, runs whose invocation died; drops unmatched webhooks past their days; processes
-/// due agreements.
-pub async fn sweep(adapters: &Adapters, deadline: Instant) -> Result<Summary, FlowError> {
+/// due agreements. Every list is a tenant's own, and each tenant has its share of the time: none hides or delays another's.
+pub async fn sweep(
+    adapters: &Adapters,
+    limits: &SweepLimits,
+    deadline: Instant,
+) -> Result<Summary, FlowError> {
     let now = (adapters.clock)();
-    let before = stuck_since(now);
-    // A failing queue must not block the other repairs.
-    let (journal, inbox) = (&adapters.store, &*adapters.inbox);
-    let mut by_tenant: BTreeMap<TenantId, Swept> = BTreeMap::new();
-    match requeue(journal, inbox, now).await {
-        Ok(queued) => {
-            for (tenant, requeued) in queued {
-                by_tenant.entry(tenant).or_default().requeued = requeued;
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "stuck webhooks not queued; the next sweep will try again");
-        }
-    }
-    for (tenant, published) in publish_outbox(&adapters.store, &*adapters.bus, before).await? {
-        by_tenant.entry(tenant).or_default().published += published;
-    }
-    for tenant in active_tenants(adapters).await? {
-        match sweep_tenant(adapters, &tenant, now).await {
-            Ok(swept) => by_tenant.entry(tenant).or_default().add(swept),
-            Err(error) => {
-                tracing::error!(%tenant, %error, "sweep of one tenant failed; the next sweep will try again");
-            }
-        }
-    }
-    match super::agreements::sweep(adapters, now, deadline).await {
-        Ok(tended) => {
-            for (tenant, tended) in tended {
-                by_tenant.entry(tenant).or_default().tended += tended;
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "agreements not processed; the next sweep will try again");
-        }
+    let sweep = Sweep {
+        adapters,
+        limits,
+        now,
+    };
+    let tenants = turned(adapters.store.tenants().await?, sweep.turn());
+    let begun = Instant::now();
+    // What asks Sienge, and may take long, comes when all tenants have had the rest.
+    let half = begun + deadline.saturating_duration_since(begun) / 2;
+    let recovered = in_turn(tenants.clone(), half, async |listed, until| {
+        let swept = sweep.recover(&listed, until).await;
+        (listed.tenant, swept)
+    });
+    let mut by_tenant: BTreeMap<TenantId, Swept> = recovered.await.into_iter().collect();
+    let active = tenants.into_iter().filter(|listed| listed.active);
+    let tended = in_turn(active.collect(), deadline, async |listed, until| {
+        let (tenant, most) = (listed.tenant, limits.agreements);
+        let tended = super::agreements::sweep(adapters, &tenant, most, now, until, deadline).await;
+        let tended = done(&tenant, "due agreements", tended);
+        (tenant, tended)
+    });
+    for (tenant, tended) in tended.await {
+        by_tenant.entry(tenant).or_default().tended = tended;
     }
     let mut all = Swept::default();
     for (tenant, swept) in &by_tenant {
@@ -176,46 +197,125 @@ async fn record(
     Ok(())
 }
 
-/// Handles deadlines of unmatched webhooks, and runs with a checkpoint but no living owner.
-async fn sweep_tenant(
-    adapters: &Adapters,
-    tenant: &TenantId,
+/// A sweep.
+struct Sweep<'a> {
+    adapters: &'a Adapters,
+    limits: &'a SweepLimits,
     now: Timestamp,
-) -> Result<Swept, FlowError> {
-    let creditors = adapters.store.creditors(tenant).await?;
-    // A webhook names no creditor, so the longest of the tenant's deadlines applies.
-    let days = creditors
-        .values()
-        .map(|creditor| creditor.unused_webhook_days)
-        .max()
-        .unwrap_or(7);
-    let before = now
-        .checked_sub(jiff::SignedDuration::from_hours(24 * i64::from(days)))
-        .unwrap_or(now);
-    let expired = adapters.store.expire_unmatched(tenant, before).await?;
-    let mut requests: Vec<BusEvent> = Vec::new();
-    let mut behind = 0;
-    for creditor in creditors.values().filter(|creditor| creditor.active) {
-        let late = runs_behind(adapters, tenant, creditor.company, now).await?;
-        if !late.is_empty() {
-            tracing::warn!(%tenant, creditor = %creditor.company, runs = ?late, "runs of this creditor are behind; see their task history");
-            behind += 1;
-        }
-        let died = continuations(&adapters.store, tenant, creditor.company, now).await?;
-        requests.extend(died);
+}
+
+impl Sweep<'_> {
+    /// Its number: the next sweep begins with the next tenant.
+    fn turn(&self) -> u64 {
+        (self.now.as_second() / 60 / SWEEP_EVERY_MINUTES).unsigned_abs()
     }
-    let resumed = adapters
-        .bus
-        .publish(&requests)
-        .await?
-        .into_iter()
-        .filter(|taken| *taken)
-        .count();
-    Ok(Swept {
-        resumed,
-        expired,
-        behind,
-        ..Swept::default()
+
+    /// Everything of a tenant's that needs no Sienge. A failing list does not stop the others.
+    async fn recover(&self, listed: &ListedTenant, until: Instant) -> Swept {
+        let (tenant, store) = (&listed.tenant, &self.adapters.store);
+        let (inbox, bus) = (&*self.adapters.inbox, &*self.adapters.bus);
+        let (limits, now, before) = (self.limits, self.now, stuck_since(self.now));
+        let mut lists = 4;
+        // Each list has an equal share of the time that is left.
+        let mut share = || {
+            let begun = Instant::now();
+            let until = begun + until.saturating_duration_since(begun) / lists;
+            lists -= 1;
+            until
+        };
+        let requeued = requeue(store, inbox, tenant, limits.webhooks, now, share()).await;
+        let published = publish_outbox(store, bus, tenant, limits.events, before, share()).await;
+        let mut swept = Swept {
+            requeued: done(tenant, "pending webhooks", requeued),
+            published: done(tenant, "unpublished events", published),
+            ..Swept::default()
+        };
+        if !listed.active {
+            return swept;
+        }
+        let creditors = match store.creditors(tenant).await {
+            Ok(creditors) => creditors,
+            Err(error) => {
+                tracing::error!(%tenant, %error, "creditors unreadable, so neither runs nor unmatched webhooks were swept");
+                return swept;
+            }
+        };
+        let runs = self.resume(tenant, &creditors, share()).await;
+        (swept.resumed, swept.behind) = done(tenant, "stuck runs", runs);
+        let expired = self.expire(tenant, &creditors, share()).await;
+        swept.expired = done(tenant, "unmatched webhooks", expired);
+        swept
+    }
+
+    /// Requests the continuation of runs with a checkpoint but no living owner; returns how many, and how many creditors' runs are behind.
+    async fn resume(
+        &self,
+        tenant: &TenantId,
+        creditors: &BTreeMap<CreditorId, CreditorSettings>,
+        until: Instant,
+    ) -> Result<(usize, usize), FlowError> {
+        let (adapters, now) = (self.adapters, self.now);
+        let active = creditors.values().filter(|creditor| creditor.active);
+        let active = turned(active.collect(), self.turn());
+        let looked_at = in_turn(active, until, async |creditor, until| {
+            if Instant::now() >= until {
+                return Ok((Vec::new(), false));
+            }
+            let creditor = creditor.company;
+            let late = runs_behind(adapters, tenant, creditor, now).await?;
+            if !late.is_empty() {
+                tracing::warn!(%tenant, %creditor, runs = ?late, "runs of this creditor are behind; see their task history");
+            }
+            let died = continuations(&adapters.store, tenant, creditor, now).await?;
+            Ok::<_, FlowError>((died, !late.is_empty()))
+        });
+        let (mut requests, mut behind): (Vec<BusEvent>, usize) = (Vec::new(), 0);
+        for looked_at in looked_at.await {
+            // One creditor's damaged item does not stop the others.
+            let (died, is_behind) = done(tenant, "stuck runs of a creditor", looked_at);
+            requests.extend(died);
+            behind += usize::from(is_behind);
+        }
+        let taken = adapters.bus.publish(&requests).await?;
+        Ok((taken.into_iter().filter(|taken| *taken).count(), behind))
+    }
+
+    /// Removes unmatched webhooks past their days; returns how many.
+    async fn expire(
+        &self,
+        tenant: &TenantId,
+        creditors: &BTreeMap<CreditorId, CreditorSettings>,
+        until: Instant,
+    ) -> Result<usize, FlowError> {
+        // A webhook names no creditor, so the longest of the tenant's deadlines applies.
+        let days = creditors
+            .values()
+            .map(|creditor| creditor.unused_webhook_days)
+            .max()
+            .unwrap_or(7);
+        let before = self
+            .now
+            .checked_sub(SignedDuration::from_hours(24 * i64::from(days)))
+            .unwrap_or(self.now);
+        let (store, most) = (&self.adapters.store, self.limits.unmatched);
+        let mut expired = 0;
+        while expired < most && Instant::now() < until {
+            let wanted = EXPIRED_AT_ONCE.min(most - expired);
+            let removed = store.expire_unmatched(tenant, before, wanted).await?;
+            expired += removed;
+            if removed < wanted {
+                break;
+            }
+        }
+        Ok(expired)
+    }
+}
+
+/// What was done of a list; nothing, if it failed.
+fn done<T: Default>(tenant: &TenantId, list: &str, outcome: Result<T, FlowError>) -> T {
+    outcome.unwrap_or_else(|error| {
+        tracing::error!(%tenant, list, %error, "part of the sweep failed; the next sweep will try again");
+        T::default()
     })
 }
 

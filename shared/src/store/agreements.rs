@@ -41,15 +41,6 @@ pub struct AgreementWrite<'a> {
     pub now: Timestamp,
 }
 
-/// An agreement for which something is due.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DueAgreement {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Which.
-    pub id: AgreementId,
-}
-
 impl Store {
     /// An agreement; `None` when there is none with the id.
     pub async fn agreement(
@@ -166,7 +157,8 @@ impl Store {
     /// Postpones an agreement that could not be processed, whatever its stored state. Does nothing if it was changed concurrently.
     pub async fn put_off_due(
         &self,
-        due: &DueAgreement,
+        tenant: &TenantId,
+        id: &AgreementId,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<(), StoreError> {
@@ -178,7 +170,7 @@ impl Store {
             .expression_attribute_names("#at", attribute::OUTBOX_AT)
             .expression_attribute_values(":until", text(keys::instant(until)))
             .expression_attribute_values(":now", text(keys::instant(now)));
-        self.unless_moved(&keys::agreement(&due.tenant, &due.id), update)
+        self.unless_moved(&keys::agreement(tenant, id), update)
             .await
     }
 
@@ -215,33 +207,30 @@ impl Store {
         }
     }
 
-    /// Agreements due before an instant, of all tenants, at most about `limit`.
+    /// A tenant's agreements due before an instant, the longest due first, at most `limit`.
     pub async fn due_agreements(
         &self,
+        tenant: &TenantId,
         before: Timestamp,
         limit: usize,
-    ) -> Result<Vec<DueAgreement>, StoreError> {
-        let shards = (0..keys::DUE_SHARDS).map(|shard| {
-            self.query_all(Query {
-                table: &self.tables.portfolio,
-                index: Some(index::OUTBOX),
-                hash: (attribute::OUTBOX_SHARD, keys::due_shard(shard)),
-                range: Some((attribute::OUTBOX_AT, "0".to_owned(), keys::instant(before))),
-                freshness: Freshness::Eventual,
-                newest_first: false,
-                limit: Some(limit.div_ceil(usize::from(keys::DUE_SHARDS)).max(1)),
-            })
-        });
-        let entries = futures::future::try_join_all(shards).await?;
-        entries
-            .iter()
-            .flatten()
+    ) -> Result<Vec<AgreementId>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: Some(index::OUTBOX),
+            hash: (attribute::OUTBOX_SHARD, keys::due_agreements(tenant)),
+            range: Some((attribute::OUTBOX_AT, "0".to_owned(), keys::instant(before))),
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: Some(limit),
+        };
+        let due = self.query_all(query).await?;
+        due.iter()
             .map(|item| {
                 let parsed = keys::parse_agreement_partition(get_text(item, attribute::PK)?);
-                let (tenant, id) = parsed.ok_or_else(|| {
+                let (_, id) = parsed.ok_or_else(|| {
                     StoreError::unreadable("an agreement's key", "it names no agreement")
                 })?;
-                Ok(DueAgreement { tenant, id })
+                Ok(id)
             })
             .collect()
     }
@@ -472,7 +461,7 @@ fn agreement_item(agreement: &Agreement, due_at: Option<Timestamp>) -> Result<It
         );
     }
     if let Some(due_at) = due_at {
-        place(attribute::OUTBOX_SHARD, keys::due_shard_of(id));
+        place(attribute::OUTBOX_SHARD, keys::due_agreements(tenant));
         place(attribute::OUTBOX_AT, keys::instant(due_at));
     }
     Ok(item)

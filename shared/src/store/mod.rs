@@ -42,7 +42,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 
-pub use agreements::{AgreementWrite, DueAgreement};
+pub use agreements::AgreementWrite;
 pub use api_keys::{ApiKey, PresentedKey, Role};
 pub use bucket::{Rate, Wanted};
 pub use calls::JournalCalls;
@@ -58,7 +58,6 @@ pub use journal::{
 };
 pub use lease::{Acquired, Lease};
 pub use open::OpenEntry;
-pub use outbox::UnpublishedEvent;
 pub use portfolio::{Committed, Stamp};
 pub use quota::{Clock, SharedQuota};
 pub use runs::{CRITIQUE, CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};

@@ -3,7 +3,7 @@
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::attributes::{Item, from_item, get_instant, get_text, key_item, key_of};
+use super::attributes::{Item, from_item, get_text, key_item, key_of};
 use super::batch::{Freshness, Query};
 use super::keys::{self, ItemKey, attribute, index};
 use super::{Store, StoreError};
@@ -13,42 +13,25 @@ use crate::portfolio::TimelineEvent;
 
 const MARKS_AT_ONCE: usize = 16;
 
-/// An event waiting to be published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnpublishedEvent {
-    /// Whose.
-    pub tenant: TenantId,
-    /// The event.
-    pub event: TimelineEvent,
-    /// When it was committed.
-    pub committed_at: Timestamp,
-}
-
 impl Store {
-    /// Events of all tenants committed before an instant and not published, oldest first in each shard, at most about `limit`.
-    /// An unreadable one is logged and left out.
+    /// A tenant's events committed before an instant and not published, oldest first, at most `limit`. An unreadable one is logged and left out.
     pub async fn unpublished(
         &self,
+        tenant: &TenantId,
         before: Timestamp,
         limit: usize,
-    ) -> Result<Vec<UnpublishedEvent>, StoreError> {
-        let shards = (0..keys::OUTBOX_SHARDS).map(|shard| {
-            self.query_all(Query {
-                table: &self.tables.portfolio,
-                index: Some(index::OUTBOX),
-                hash: (attribute::OUTBOX_SHARD, keys::outbox_shard(shard)),
-                range: Some((attribute::OUTBOX_AT, "0".to_owned(), keys::instant(before))),
-                freshness: Freshness::Eventual,
-                newest_first: false,
-                limit: Some(limit.div_ceil(usize::from(keys::OUTBOX_SHARDS)).max(1)),
-            })
-        });
-        let entries = futures::future::try_join_all(shards).await?;
-        let keys: Vec<ItemKey> = entries
-            .iter()
-            .flatten()
-            .map(key_of)
-            .collect::<Result<_, _>>()?;
+    ) -> Result<Vec<TimelineEvent>, StoreError> {
+        let query = Query {
+            table: &self.tables.portfolio,
+            index: Some(index::OUTBOX),
+            hash: (attribute::OUTBOX_SHARD, keys::outbox(tenant)),
+            range: Some((attribute::OUTBOX_AT, "0".to_owned(), keys::instant(before))),
+            freshness: Freshness::Eventual,
+            newest_first: false,
+            limit: Some(limit),
+        };
+        let entries = self.query_all(query).await?;
+        let keys: Vec<ItemKey> = entries.iter().map(key_of).collect::<Result<_, _>>()?;
         let items = self
             .batch_get(&self.tables.portfolio, &keys, Freshness::Consistent, None)
             .await?;
@@ -95,19 +78,13 @@ impl Store {
     }
 }
 
-fn read_unpublished(item: Item) -> Option<UnpublishedEvent> {
+fn read_unpublished(item: Item) -> Option<TimelineEvent> {
     let read = |item: Item| {
         let parsed = keys::parse_bill_partition(get_text(&item, attribute::PK)?);
         let (tenant, bill) =
             parsed.ok_or_else(|| StoreError::unreadable("an event's key", "it holds no bill"))?;
-        let committed_at = get_instant(&item, attribute::OUTBOX_AT)?;
-        let event = from_item(item)
-            .inspect_err(|_| tracing::error!(%tenant, %bill, "an event of this bill is damaged"))?;
-        Ok::<_, StoreError>(UnpublishedEvent {
-            tenant,
-            event,
-            committed_at,
-        })
+        from_item(item)
+            .inspect_err(|_| tracing::error!(%tenant, %bill, "an event of this bill is damaged"))
     };
     read(item)
         .inspect_err(|error| tracing::error!(%error, "an event cannot be published"))

@@ -366,8 +366,8 @@ pub(super) fn event_item(
     now: Timestamp,
 ) -> Result<Item, StoreError> {
     let mut item = to_item(&keys::timeline_event(tenant, event), event)?;
-    let shard = keys::outbox_shard_of(event.contract.bill);
-    item.insert(attribute::OUTBOX_SHARD.to_owned(), text(shard));
+    let outbox = keys::outbox(tenant);
+    item.insert(attribute::OUTBOX_SHARD.to_owned(), text(outbox));
     item.insert(attribute::OUTBOX_AT.to_owned(), text(keys::instant(now)));
     Ok(item)
 }

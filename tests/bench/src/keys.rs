@@ -11,10 +11,6 @@ use crate::table::{Table, grouped};
 const TENANTS: u32 = 1_000;
 const INSTALLMENTS: f64 = 1e8;
 const OPEN_OF_A_BILL: u64 = 60;
-/// What DynamoDB serves from one partition key: write units a second.
-const WRITES_A_SECOND: f64 = 1_000.0;
-/// Index entries written for each webhook in `pending`, and for each commit with news in `outbox`: in and out.
-const IN_AND_OUT: f64 = 2.0;
 /// Physical partitions that the keys are spread over.
 const PARTITIONS: u64 = 256;
 /// A shard may hold so much more than its even share.
@@ -79,12 +75,7 @@ fn fnv(text: &str) -> u64 {
 pub fn measure(table: &mut Table) -> Result<(), String> {
     let mut rng = fastrand::Rng::with_seed(7);
     let harmonic: f64 = (1..=TENANTS).map(|rank| 1.0 / f64::from(rank)).sum();
-    let (mut bills, mut open, mut outbox, mut pending) = (
-        Spread::default(),
-        Spread::default(),
-        Spread::default(),
-        Spread::default(),
-    );
+    let (mut bills, mut open) = (Spread::default(), Spread::default());
     let mut shards: HashMap<String, Spread> = HashMap::new();
     for rank in 1..=TENANTS {
         let tenant = TenantId::parse(&rank.to_string())?;
@@ -104,9 +95,6 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
                     .add(shard.clone(), 1);
             }
             open.add(shard, OPEN_OF_A_BILL);
-            outbox.add(keys::outbox_shard_of(bill), 1);
-            let webhook = keys::webhook(&tenant, &format!("{:032x}", rng.u128(..)));
-            pending.add(keys::pending_shard_of(&webhook), 1);
         }
     }
     let total: u64 = open.0.values().sum();
@@ -116,7 +104,6 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
         .values()
         .map(|spread| spread.fullest().2)
         .fold(0.0, f64::max);
-    let (outbox_share, pending_share) = (outbox.fullest().2, pending.fullest().2);
     let installments = grouped(total);
     table.report(
         &format!(
@@ -139,29 +126,11 @@ pub fn measure(table: &mut Table) -> Result<(), String> {
         "at most 1.2x",
         worst_shard <= EVEN_WITHIN,
     );
-    table.row(
-        "keys: fullest of the 4 `pending` and 4 `outbox` shards against the mean",
-        format!("{pending_share:.2}x and {outbox_share:.2}x"),
-        "at most 1.2x",
-        pending_share.max(outbox_share) <= EVEN_WITHIN,
-    );
-    let ceiling = |shards: u8, share: f64| f64::from(shards) * WRITES_A_SECOND / IN_AND_OUT / share;
-    table.report(
-        "keys: what these shards can take in one account",
-        format!(
-            "{:.0} webhooks a second (`pending`), {:.0} commits with news a second (`outbox`)",
-            ceiling(keys::PENDING_SHARDS, pending_share),
-            ceiling(keys::OUTBOX_SHARDS, outbox_share)
-        ),
-    );
     table.note(
         "Fullest open-installments key",
         format!("`{fullest_key}`, {} entries.", grouped(most)),
     );
-    if worst_shard > 2.0 * EVEN_WITHIN
-        || pending_share > 2.0 * EVEN_WITHIN
-        || outbox_share > 2.0 * EVEN_WITHIN
-    {
+    if worst_shard > 2.0 * EVEN_WITHIN {
         return Err("a key builder does not spread its keys".to_owned());
     }
     Ok(())

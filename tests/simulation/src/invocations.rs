@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use ponte::aws::{Bus, InboxMessage};
 use ponte::flow::stuck::{continuations, publish_outbox, requeue, stuck_since};
 use ponte::flow::{
-    Delivered, FlowError, MAX_DELIVERIES, RunContext, RunStatus, Task, TaskName, TenantBatch, runs,
+    Delivered, FlowError, MAX_DELIVERIES, RunContext, RunStatus, Task, TaskName, TenantBatch,
+    deadline, runs,
 };
 use ponte::ids::{BillId, CreditorId};
 use ponte::portfolio::Scope;
@@ -99,9 +101,13 @@ impl Simulation {
     pub fn sweep(&self) {
         self.invoke(async |_| {
             let now = self.now();
-            requeue(self, self, now).await?;
-            publish_outbox(self, self, stuck_since(now)).await?;
             let tenant = self.state().tenant.clone();
+            let (all, until) = (
+                usize::MAX,
+                deadline(SystemTime::now() + Duration::from_hours(1)),
+            );
+            requeue(self, self, &tenant, all, now, until).await?;
+            publish_outbox(self, self, &tenant, all, stuck_since(now), until).await?;
             for creditor in REGISTERED.map(CreditorId) {
                 let died = continuations(self, &tenant, creditor, now).await?;
                 Bus::publish(self, &died).await?;

@@ -53,6 +53,7 @@ impl Journal for Simulation {
 
     async fn pending(
         &self,
+        _tenant: &TenantId,
         from: Timestamp,
         to: Timestamp,
         most: usize,

@@ -12,7 +12,7 @@ use ponte::money::Cents;
 use ponte::portfolio::{
     Change, HeldBill, Installment, InstallmentState, ReturnReason, TimelineEvent,
 };
-use ponte::store::{CritiqueNote, OpenEntry, StoreError, UnpublishedEvent};
+use ponte::store::{CritiqueNote, OpenEntry, StoreError};
 use ponte::sync::{Commit, Portfolio, Window};
 
 use super::checks::is_left_out;
@@ -124,18 +124,16 @@ impl Portfolio for Simulation {
 impl Outbox for Simulation {
     async fn unpublished(
         &self,
+        _tenant: &TenantId,
         before: ponte::calendar::Timestamp,
         _most: usize,
-    ) -> Result<Vec<UnpublishedEvent>, StoreError> {
+    ) -> Result<Vec<TimelineEvent>, StoreError> {
         self.effect().await;
         let state = self.state();
         let waiting = state.store.outbox.iter().filter(|(_, at)| **at < before);
-        let waiting = waiting.map(|(key, committed_at)| UnpublishedEvent {
-            tenant: state.tenant.clone(),
-            event: state.store.timeline[key].clone(),
-            committed_at: *committed_at,
-        });
-        Ok(waiting.collect())
+        Ok(waiting
+            .map(|(key, _)| state.store.timeline[key].clone())
+            .collect())
     }
 
     async fn mark_published(

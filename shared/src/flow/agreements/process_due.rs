@@ -1,8 +1,8 @@
 //! Watching agreements: after every read of one of their bills, and by the sweep when something is due.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
@@ -13,11 +13,11 @@ use crate::calendar::Timestamp;
 use crate::flow::{Adapters, FlowError, Session};
 use crate::ids::{AgreementId, TenantId};
 use crate::portfolio::Scope;
-use crate::store::{CritiqueNote, DueAgreement};
+use crate::store::CritiqueNote;
 use crate::sync::{SyncOutcome, whole};
 
-/// Agreements processed in one sweep.
-const AT_ONCE: usize = 1_000;
+/// Agreements put off at once.
+const PUT_OFF_AT_ONCE: usize = 16;
 /// An agreement is started only with this much time left.
 const ONE: Duration = Duration::from_secs(20);
 /// A tenant's minimum time: [`ONE`], plus what a session reserves for closing.
@@ -109,73 +109,62 @@ impl Session {
     }
 }
 
-/// Processes due agreements: intentions without a known outcome, proposals past their last day, and once a day everything being paid.
-/// Returns how many were processed, by tenant.
+/// Processes a tenant's due agreements, at most so many, until an instant: intentions without a known outcome, proposals past their last day, and
+/// once a day everything being paid. Returns how many were processed.
 pub async fn sweep(
     adapters: &Adapters,
+    tenant: &TenantId,
+    most: usize,
     now: Timestamp,
+    until: Instant,
     deadline: Instant,
-) -> Result<BTreeMap<TenantId, usize>, FlowError> {
-    let mut due: BTreeMap<TenantId, Vec<AgreementId>> = BTreeMap::new();
-    for agreement in adapters.store.due_agreements(now, AT_ONCE).await? {
-        due.entry(agreement.tenant).or_default().push(agreement.id);
+) -> Result<usize, FlowError> {
+    let due = adapters.store.due_agreements(tenant, now, most).await?;
+    if due.is_empty() {
+        return Ok(0);
     }
-    let mut tended = BTreeMap::new();
-    let tenants = due.len();
-    for (place, (tenant, ids)) in due.into_iter().enumerate() {
-        // Each tenant gets an equal share of the time left, and at least one agreement. Its session ends with the share: a Sienge that does not
-        // answer would leave nothing for the others.
-        let begun = Instant::now();
-        let share = deadline.saturating_duration_since(begun)
-            / u32::try_from(tenants - place).unwrap_or(u32::MAX);
-        let (until, end) = (begun + share, deadline.min(begun + share.max(LEAST)));
-        let session = match Session::open(adapters, &tenant, false, end).await {
-            Ok(session) => session,
+    // At least one agreement. The session ends with the tenant's share, too: a Sienge that does not answer leaves nothing undone of others.
+    let end = deadline.min(until.max(Instant::now() + LEAST));
+    let session = match Session::open(adapters, tenant, false, end).await {
+        Ok(session) => session,
+        Err(error) => {
+            tracing::error!(%tenant, %error, agreements = due.len(), "agreements of a tenant not processed; put off");
+            let wait = if error.is_lasting() { DAILY } else { HOURLY };
+            stream::iter(&due)
+                .for_each_concurrent(PUT_OFF_AT_ONCE, async |id| {
+                    put_off(adapters, tenant, id, now, wait).await;
+                })
+                .await;
+            return Ok(0);
+        }
+    };
+    let mut processed = 0;
+    for (tried, id) in due.iter().enumerate() {
+        if session.time_left() < ONE || (tried > 0 && Instant::now() > until) {
+            break;
+        }
+        match session.process_due(id).await {
+            Ok(()) => processed += 1,
             Err(error) => {
-                tracing::error!(%tenant, %error, agreements = ids.len(), "agreements of a tenant not processed; put off");
-                let wait = if error.is_lasting() { DAILY } else { HOURLY };
-                for id in ids {
-                    put_off(adapters, &tenant, id, now, wait).await;
-                }
-                continue;
-            }
-        };
-        let mut count = 0;
-        for (tried, id) in ids.into_iter().enumerate() {
-            if session.time_left() < ONE || (tried > 0 && Instant::now() > until) {
-                break;
-            }
-            match session.process_due(&id).await {
-                Ok(()) => count += 1,
-                Err(error) => {
-                    tracing::error!(%tenant, agreement = %id, %error, "agreement not processed; put off");
-                    put_off(adapters, &tenant, id, now, HOURLY).await;
-                }
+                tracing::error!(%tenant, agreement = %id, %error, "agreement not processed; put off");
+                put_off(adapters, tenant, id, now, HOURLY).await;
             }
         }
-        session.close().await;
-        tended.insert(tenant, count);
     }
-    Ok(tended)
+    session.close().await;
+    Ok(processed)
 }
 
 /// Puts off an agreement that cannot be processed, so that it does not block the others: the oldest come first.
 async fn put_off(
     adapters: &Adapters,
     tenant: &TenantId,
-    id: AgreementId,
+    id: &AgreementId,
     now: Timestamp,
     wait: SignedDuration,
 ) {
-    let due = DueAgreement {
-        tenant: tenant.clone(),
-        id,
-    };
-    if let Err(error) = adapters
-        .store
-        .put_off_due(&due, now, later(now, wait))
-        .await
-    {
-        tracing::warn!(%tenant, agreement = %due.id, %error, "agreement not put off");
+    let until = later(now, wait);
+    if let Err(error) = adapters.store.put_off_due(tenant, id, now, until).await {
+        tracing::warn!(%tenant, agreement = %id, %error, "agreement not put off");
     }
 }

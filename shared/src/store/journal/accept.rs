@@ -302,7 +302,7 @@ fn head_item(
     if state == WebhookState::Pending {
         item.insert(
             attribute::PENDING_SHARD.to_owned(),
-            text(keys::pending_shard_of(&key.0)),
+            text(keys::pending(tenant)),
         );
     } else {
         let expires = expiry(webhook.received_at, KEPT_DAYS);

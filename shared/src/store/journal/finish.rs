@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     ARRIVAL, AT_ONCE, Finish, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY, PendingWebhook,
@@ -72,8 +72,7 @@ impl Store {
         }
         if finish.state == WebhookState::Unmatched {
             set += ", #pending = :pending";
-            update = update
-                .expression_attribute_values(":pending", text(keys::unmatched_shard(&tenant)));
+            update = update.expression_attribute_values(":pending", text(keys::unmatched(&tenant)));
         } else {
             set += ", #expires = :expires REMOVE #pending";
             update = update
@@ -119,21 +118,16 @@ impl Store {
             .await
     }
 
-    /// Webhooks of all tenants received between two instants and still pending, oldest first in each shard, at most about `limit`.
+    /// A tenant's webhooks received between two instants and still pending, oldest first, at most `limit`.
     pub async fn pending_between(
         &self,
+        tenant: &TenantId,
         from: Timestamp,
         to: Timestamp,
         limit: usize,
     ) -> Result<Vec<PendingWebhook>, StoreError> {
-        let share = limit.div_ceil(usize::from(keys::PENDING_SHARDS)).max(1);
-        let shards = (0..keys::PENDING_SHARDS)
-            .map(|shard| self.waiting(keys::pending_shard(shard), Some((from, to)), share));
-        Ok(futures::future::try_join_all(shards)
-            .await?
-            .into_iter()
-            .flatten()
-            .collect())
+        self.waiting(keys::pending(tenant), Some((from, to)), limit)
+            .await
     }
 
     /// Unmatched webhooks of a tenant, oldest first.
@@ -142,20 +136,19 @@ impl Store {
         tenant: &TenantId,
         limit: usize,
     ) -> Result<Vec<PendingWebhook>, StoreError> {
-        self.waiting(keys::unmatched_shard(tenant), None, limit)
-            .await
+        self.waiting(keys::unmatched(tenant), None, limit).await
     }
 
     async fn waiting(
         &self,
-        shard: String,
+        list: String,
         between: Option<(Timestamp, Timestamp)>,
         limit: usize,
     ) -> Result<Vec<PendingWebhook>, StoreError> {
         let query = Query {
             table: &self.tables.journal,
             index: Some(index::PENDING),
-            hash: (attribute::PENDING_SHARD, shard),
+            hash: (attribute::PENDING_SHARD, list),
             range: between
                 .map(|(from, to)| (attribute::AT, keys::instant(from), keys::instant(to))),
             freshness: Freshness::Eventual,
@@ -180,33 +173,24 @@ impl Store {
             .collect()
     }
 
-    /// Removes a tenant's unmatched webhooks from before an instant; returns how many.
+    /// Removes a tenant's oldest unmatched webhooks from before an instant, at most `limit`; returns how many.
     ///
     /// The caller computes the instant from the creditor's number of days; the table's own expiry lags by up to days and is not relied upon.
     pub async fn expire_unmatched(
         &self,
         tenant: &TenantId,
         before: Timestamp,
+        limit: usize,
     ) -> Result<usize, StoreError> {
-        const PER_ROUND: usize = 500;
-        let mut removed = 0;
-        loop {
-            let old = self
-                .waiting(
-                    keys::unmatched_shard(tenant),
-                    Some((Timestamp::UNIX_EPOCH, before)),
-                    PER_ROUND,
-                )
-                .await?;
-            let mut gone = 0;
-            for webhook in &old {
-                gone += usize::from(self.remove_unmatched(&webhook.key).await?);
-            }
-            removed += gone;
-            if old.len() < PER_ROUND || gone == 0 {
-                return Ok(removed);
-            }
-        }
+        let period = Some((Timestamp::UNIX_EPOCH, before));
+        let old = self.waiting(keys::unmatched(tenant), period, limit).await?;
+        stream::iter(old)
+            .map(async |webhook| self.remove_unmatched(&webhook.key).await)
+            .buffer_unordered(AT_ONCE)
+            .try_fold(0, async |removed, is_gone| {
+                Ok(removed + usize::from(is_gone))
+            })
+            .await
     }
 
     async fn remove_unmatched(&self, key: &JournalKey) -> Result<bool, StoreError> {

@@ -1,12 +1,9 @@
 //! Keys of agreements: their own items, their mention under a bill, and the lists by which they are found.
 
-use super::{AGREEMENT_PREFIX, CLAIMS, ItemKey, bill_partition, text_shard};
+use super::{AGREEMENT_PREFIX, CLAIMS, ItemKey, bill_partition};
 use crate::agreement::StateName;
 use crate::calendar::Date;
 use crate::ids::{AgreementId, BillId, CreditorId, CustomerId, TenantId};
-
-/// Shards of the due agreements of all tenants.
-pub const DUE_SHARDS: u8 = 4;
 
 /// An agreement.
 #[must_use]
@@ -48,16 +45,10 @@ pub fn parse_bill_agreement(sk: &str) -> Option<AgreementId> {
     AgreementId::parse(id).ok()
 }
 
-/// Hash of `outbox` for due agreements: a sparse list by instant, like that of the events.
+/// Hash of `outbox` for the due agreements of a tenant: a sparse list by instant, like that of the events.
 #[must_use]
-pub fn due_shard(shard: u8) -> String {
-    format!("agreements-due#{shard}")
-}
-
-/// Hash of `outbox` for one agreement.
-#[must_use]
-pub fn due_shard_of(id: &AgreementId) -> String {
-    due_shard(text_shard(id.as_str(), DUE_SHARDS))
+pub fn due_agreements(tenant: &TenantId) -> String {
+    format!("tenant#{tenant}#agreements-due")
 }
 
 /// Hash of `by_customer` for the agreements of a customer.

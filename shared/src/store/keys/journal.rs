@@ -1,12 +1,10 @@
 //! Keys of the journal: webhooks, calls to Sienge, runs, critiques, and its indexes.
 
-use super::{ItemKey, escaped, instant, text_shard};
+use super::{ItemKey, escaped, instant};
 use crate::calendar::{Date, Timestamp};
 use crate::ids::{BillId, TenantId};
 use crate::store::packing;
 
-/// Shards of the pending index, for all tenants.
-pub const PENDING_SHARDS: u8 = 4;
 /// Sort key of a journal item's head.
 pub const JOURNAL_HEAD: &str = "head";
 
@@ -86,21 +84,15 @@ pub fn no_bill_index(tenant: &TenantId) -> String {
     format!("tenant#{tenant}#bill#none")
 }
 
-/// Hash of `pending` for one shard.
+/// Hash of `pending` for the webhooks of a tenant waiting to be processed.
 #[must_use]
-pub fn pending_shard(shard: u8) -> String {
-    format!("pending#{shard}")
-}
-
-/// Hash of `pending` for a webhook waiting to be processed.
-#[must_use]
-pub fn pending_shard_of(webhook: &str) -> String {
-    pending_shard(text_shard(webhook, PENDING_SHARDS))
+pub fn pending(tenant: &TenantId) -> String {
+    format!("tenant#{tenant}#pending")
 }
 
 /// Hash of `pending` for the webhooks of a tenant that matched nothing yet.
 #[must_use]
-pub fn unmatched_shard(tenant: &TenantId) -> String {
+pub fn unmatched(tenant: &TenantId) -> String {
     format!("tenant#{tenant}#unmatched")
 }
 

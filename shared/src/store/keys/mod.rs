@@ -102,13 +102,6 @@ fn shard(id: i64, count: u8) -> u8 {
     u8::try_from(mixed % u64::from(count)).unwrap_or(0)
 }
 
-fn text_shard(text: &str, count: u8) -> u8 {
-    let sum = text.bytes().fold(0_i64, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(i64::from(byte))
-    });
-    shard(sum, count)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

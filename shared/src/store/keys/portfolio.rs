@@ -9,8 +9,6 @@ use crate::portfolio::{ContractKey, TimelineEvent};
 
 /// Shards of the open-installments index of one creditor.
 pub const OPEN_SHARDS: u8 = 8;
-/// Shards of the outbox index, for all tenants.
-pub const OUTBOX_SHARDS: u8 = 4;
 
 // --- a bill's partition ---------------------------------------------------------------------------------
 
@@ -160,16 +158,10 @@ pub fn open_range(from: Option<Date>, to: Option<Date>) -> (String, String) {
     (low, high)
 }
 
-/// Hash of `outbox` for one shard.
+/// Hash of `outbox` for the events of a tenant.
 #[must_use]
-pub fn outbox_shard(shard: u8) -> String {
-    format!("outbox#{shard}")
-}
-
-/// Hash of `outbox` for an event of a bill.
-#[must_use]
-pub fn outbox_shard_of(bill: BillId) -> String {
-    outbox_shard(shard(bill.0, OUTBOX_SHARDS))
+pub fn outbox(tenant: &TenantId) -> String {
+    format!("tenant#{tenant}#outbox")
 }
 
 // --- catalogue ------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ impl Floor {
             .item("at", text(&now))
             .item("listed_day", text("tenant#617#day#2026-11-20#webhook"))
             .item("listed_bill", text("tenant#617#bill#10001"))
-            .item("pending_shard", text("pending#1"))
+            .item("pending_shard", text("tenant#617#pending"))
             .item("summary", text("SiengePagamentos: RECEIPT_PROCESSED"))
             .item("receiver", text("SiengePagamentos"))
             .item("event", text("RECEIPT_PROCESSED"))
