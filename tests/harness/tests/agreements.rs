@@ -818,7 +818,7 @@ async fn due_now(rig: &Rig) -> usize {
     let now = (rig.adapters.clock)();
     rig.adapters
         .store
-        .due_agreements(now, 10)
+        .due_agreements(&tenant(), now, 10)
         .await
         .unwrap()
         .len()

@@ -16,6 +16,7 @@ mod crashes;
 mod crashes_commands;
 mod customers;
 mod events;
+mod fairness;
 mod floods;
 mod long_runs;
 mod main_job;

@@ -25,9 +25,13 @@ impl Rig {
     pub async fn nothing_waits(&self) -> bool {
         let (store, now) = (&self.adapters.store, at("2100-01-01T00:00:00Z"));
         self.inbox.is_empty()
-            && store.unpublished(now, 1_000).await.unwrap().is_empty()
             && store
-                .pending_between(Timestamp::UNIX_EPOCH, now, 1_000)
+                .unpublished(&tenant(), now, 1_000)
+                .await
+                .unwrap()
+                .is_empty()
+            && store
+                .pending_between(&tenant(), Timestamp::UNIX_EPOCH, now, 1_000)
                 .await
                 .unwrap()
                 .is_empty()
