@@ -247,7 +247,9 @@ impl<'a> Lens<'a> {
                 motive => Verdict::returned(after, motive, self.today),
             }
         } else if self.stance == Stance::Returns
-            || (self.scope == Scope::Reconciliation && self.policy.ignores_installment(row))
+            || (self.scope == Scope::Reconciliation
+                && self.view.coverage == Coverage::WholeConfirmed
+                && self.policy.ignores_installment(row))
         {
             Verdict::returned(after, ReturnReason::Reconciliation, self.today)
         } else if held.negotiation < self.negotiation {

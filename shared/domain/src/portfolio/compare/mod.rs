@@ -33,7 +33,7 @@ use super::{
 };
 use crate::calendar::Date;
 use crate::ids::InstallmentId;
-use crate::portfolio::Change;
+use crate::portfolio::{Change, Coverage};
 
 pub use returned::return_installments;
 
@@ -163,7 +163,8 @@ impl Comparison<'_> {
         // With several, a crash interrupted a move to one of them: the others held the installments before.
         left.sort_by_key(|key| events::opening_is_pending(self.held, key));
         let was_held = self.held.contract(&current.key).is_some();
-        let clears = ignored && self.scope == Scope::Reconciliation;
+        // A read that does not show the bill says nothing of where it belongs: it is gone, or the read is short.
+        let clears = ignored && self.scope == Scope::Reconciliation && self.view.header.is_some();
         let moves = !left.is_empty();
         let mut draft = Draft::new(
             self.held,
@@ -185,10 +186,10 @@ impl Comparison<'_> {
             outcome.read_whole();
             return;
         }
-        let in_question = self.in_question(&draft, left.iter().chain([&current.key]));
-        if !clears && !in_question.is_empty() {
+        let in_question = self.in_question(&draft, left.iter().chain([&current.key]), clears);
+        if !in_question.is_empty() {
             outcome.next = Next::Confirm(in_question);
-            if moves || !remakes.is_empty() {
+            if moves || clears || !remakes.is_empty() {
                 return;
             }
         }
@@ -355,15 +356,32 @@ impl Comparison<'_> {
             .any(|held| held.is_open() && waits(held))
     }
 
-    /// The installments of these contracts that only a second read takes away.
+    /// The installments of these contracts that only a second read takes away: those that are gone, and in a reconciliation those that
+    /// the settings leave out, or all of a bill that it returns.
     fn in_question<'k>(
         &self,
         draft: &Draft<'_>,
         contracts: impl Iterator<Item = &'k ContractKey>,
+        clears: bool,
     ) -> Vec<InstallmentId> {
+        let leaves_out = |held: &Installment| {
+            clears
+                || self.view.installments.get(&held.id).is_some_and(|row| {
+                    !row.balance.is_zero() && self.policy.ignores_installment(row)
+                })
+        };
+        let goes_back = |held: &Installment| {
+            self.scope == Scope::Reconciliation
+                && self.view.coverage != Coverage::WholeConfirmed
+                && held.is_open()
+                && leaves_out(held)
+        };
         let held = contracts.flat_map(|key| draft.held_of(key));
         let mut ids: Vec<InstallmentId> = held
-            .filter(|held| self.view.leaves_in_question(held, self.policy.classes))
+            .filter(|held| {
+                let is_gone = !clears && self.view.leaves_in_question(held, self.policy.classes);
+                is_gone || goes_back(held)
+            })
             .map(|held| held.id)
             .collect();
         ids.sort_unstable();

@@ -310,12 +310,17 @@ fn a_reconciliation_that_counts_takes_nothing_away_for_the_settings_and_puts_a_m
         counted.changes.is_empty() && counted.next != Next::ReadWhole,
         "{counted:?}"
     );
+    let twice = |sienge: &Sienge| sienge.says(Coverage::WholeConfirmed);
     let mut assigned = ours.clone();
+    // What the settings leave out is counted before it goes.
+    let asked = ours.take(&seen(&unassigned), Scope::Reconciliation);
+    assert!(asked.changes.is_empty());
+    assert_eq!(asked.in_question(), [InstallmentId(1), InstallmentId(2)]);
     assert_eq!(
-        actions(&ours.take(&seen(&unassigned), Scope::Reconciliation)),
+        actions(&ours.take(&twice(&unassigned), Scope::Reconciliation)),
         ["1 Returned", "2 Returned"]
     );
-    assigned.take(&seen(&sienge), Scope::Reconciliation);
+    assigned.take(&twice(&sienge), Scope::Reconciliation);
     assert_eq!(assigned.open(), [3]);
     // A type that is ignored.
     let mut ours = Ours::of(&unassigned);
@@ -325,8 +330,10 @@ fn a_reconciliation_that_counts_takes_nothing_away_for_the_settings_and_puts_a_m
             .changes
             .is_empty()
     );
+    let asked = ours.take(&seen(&unassigned), Scope::Reconciliation);
+    assert_eq!((asked.changes.len(), asked.in_question().len()), (0, 3));
     assert_eq!(
-        actions(&ours.take(&seen(&unassigned), Scope::Reconciliation)).len(),
+        actions(&ours.take(&twice(&unassigned), Scope::Reconciliation)).len(),
         3
     );
 }

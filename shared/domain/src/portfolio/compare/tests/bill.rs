@@ -61,6 +61,19 @@ fn a_held_contract_ignored_later_is_kept_true_until_a_reconciliation_returns_it(
 }
 
 #[test]
+fn a_bill_that_is_not_shown_is_looked_for_twice_though_the_settings_leave_it_out() {
+    let sienge = Sienge::with(2);
+    let mut ours = Ours::of(&sienge);
+    ours.settings.tenant.ignore_document_types = "CT".to_owned().into();
+    let not_shown = |coverage| Observation::empty(sienge.says(Coverage::WholeOnce).bill, coverage);
+    let once = ours.take(&not_shown(Coverage::WholeOnce), Scope::Reconciliation);
+    assert!(once.changes.is_empty(), "{once:?}");
+    assert!(matches!(once.next, Next::Confirm(_)));
+    let twice = ours.take(&not_shown(Coverage::WholeConfirmed), Scope::Reconciliation);
+    assert_eq!(actions(&twice), ["1 Returned", "2 Returned"]);
+}
+
+#[test]
 fn an_unregistered_enterprise_is_criticised_and_nothing_is_opened_unless_the_automatic_import_is_on()
  {
     let sienge = Sienge::with(1);
