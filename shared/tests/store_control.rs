@@ -13,7 +13,8 @@ use ponte::ids::{BillId, CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
 use ponte::store::{
-    Acquired, Clock, Door, Entry, Rate, SharedQuota, Store, StoreError, Visit, Wanted,
+    Acquired, Clock, CountedRemovals, Door, Entry, Rate, SharedQuota, Store, StoreError, Visit,
+    Wanted,
 };
 
 const NOW: &str = "2026-11-22T08:00:00Z";
@@ -426,8 +427,16 @@ async fn of_eight_runs_at_once_one_gets_the_lease() {
 async fn removals_wait_for_their_confirmation_chunk_by_chunk() {
     let database = Database::start().await;
     let store = &database.store;
-    let removals =
-        |from: i64, count: i64| -> Vec<BillId> { (from..from + count).map(BillId).collect() };
+    let removals = |from: i64, count: i64| -> Vec<CountedRemovals> {
+        let bills = (from..from + count).map(BillId);
+        bills
+            .map(|bill| CountedRemovals {
+                bill,
+                missing: 2,
+                left_out: 1,
+            })
+            .collect()
+    };
     for chunk in 0..3 {
         let one = removals(i64::from(chunk) * 1000, 1000);
         store

@@ -10,6 +10,8 @@
 //! is read separately.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,8 @@ use super::{FlowError, Report, RunStatus, Task, TaskName};
 use crate::calendar::Timestamp;
 use crate::ids::BillId;
 use crate::portfolio::Coverage;
-use crate::sync::{Allowance, MONTH, Passed, Window, all, everything, must_ask, whole};
+use crate::store::CountedRemovals;
+use crate::sync::{Grants, MONTH, Passed, Window, all, everything, must_ask, whole};
 use crate::telemetry::{self, Metric};
 
 /// Bills stored in one chunk, and read again in one step of the removal stage.
@@ -40,14 +43,16 @@ pub(super) struct Reconciliation {
     missing: u64,
     /// Open installments that Sienge shows and the settings now leave out.
     left_out: u64,
-    /// Removals of the last stage so far.
-    removed: u64,
-    /// Chunks of bills with missing installments: written, and already read again.
+    /// Removals of the last stage beyond what was counted.
+    beyond: u64,
+    /// Chunks of bills for the last stage: written, and those of its steps that are done.
     chunks: u32,
     chunks_done: u32,
-    /// The same bills of a dry run, which writes no chunks.
+    /// The last stage is done up to this bill.
+    removed_up_to: Option<BillId>,
+    /// What was counted of the bills of the last stage: loaded once an invocation, and in a dry run never stored.
     #[serde(skip)]
-    missing_in_memory: BTreeSet<BillId>,
+    counted: Option<Arc<CountedBills>>,
     records: AllRecords,
 }
 
@@ -80,10 +85,11 @@ impl Run for Reconciliation {
             held_open: 0,
             missing: 0,
             left_out: 0,
-            removed: 0,
+            beyond: 0,
             chunks: 0,
             chunks_done: 0,
-            missing_in_memory: BTreeSet::new(),
+            removed_up_to: None,
+            counted: None,
             records: AllRecords::default(),
         })
     }
@@ -111,7 +117,7 @@ impl Run for Reconciliation {
     fn reads_next(&self) -> bool {
         match self.stage {
             Stage::Windows => true,
-            Stage::Removals => self.chunks_done < self.chunks,
+            Stage::Removals => true,
             Stage::Records => self.records != AllRecords::Done,
             Stage::Decision | Stage::AwaitsConfirmation | Stage::Finish => false,
         }
@@ -139,6 +145,8 @@ impl Run for Reconciliation {
             Stage::Removals => self.remove(context, current).await?,
             Stage::Finish => {
                 if !context.dry_run {
+                    let (store, tenant) = (context.store, context.tenant());
+                    store.clear_removals(tenant, current.id).await?;
                     finish(context, current).await?;
                 }
                 self.stage = Stage::Records;
@@ -233,13 +241,11 @@ impl Reconciliation {
             }
         }
         let (all_done, report) = (matches!(synced, Ok(true)), sync.report.take());
-        let Gone {
-            bills: gone,
-            missing,
-            left_out,
-        } = gone(&report, &passed, unseen, window.after, all_done);
+        let counted = count(&report, &passed, unseen, window.after, all_done);
         sync.report.with(|all| all.add(report));
-        self.keep_missing(context, current, gone).await?;
+        self.keep_counted(context, current, &counted).await?;
+        let missing: u64 = counted.iter().map(|bill| bill.missing).sum();
+        let left_out: u64 = counted.iter().map(|bill| bill.left_out).sum();
         self.missing += missing;
         self.left_out += left_out;
         self.windows[0].after = passed.after;
@@ -271,20 +277,20 @@ impl Reconciliation {
         Ok(())
     }
 
-    /// Stores the bills with missing installments for the removal stage. A repeated window writes the same chunks.
-    async fn keep_missing(
+    /// Stores what was counted for the removal stage. A repeated window writes the same chunks.
+    async fn keep_counted(
         &mut self,
         context: &RunContext<'_>,
         current: &Current<'_>,
-        bills: BTreeSet<BillId>,
+        counted: &[CountedRemovals],
     ) -> Result<(), FlowError> {
         if context.dry_run {
-            self.missing_in_memory.extend(bills);
+            let all = self.counted.get_or_insert_default();
+            Arc::make_mut(all).add(counted);
             return Ok(());
         }
-        let bills: Vec<BillId> = bills.into_iter().collect();
         let mut chunks = self.chunks;
-        for chunk in bills.chunks(REMOVALS_AT_ONCE) {
+        for chunk in counted.chunks(REMOVALS_AT_ONCE) {
             let (tenant, now) = (context.tenant(), context.now());
             context
                 .store
@@ -302,49 +308,87 @@ impl Reconciliation {
         must_ask(self.missing + self.left_out, self.held_open, share)
     }
 
-    /// What may be removed from here on.
-    fn allowance(&self, context: &RunContext<'_>) -> Allowance {
-        Allowance {
-            counted: self.missing,
-            taken: self.removed,
-            left_out: self.left_out,
-            held_open: self.held_open,
-            share_percent: context.sync.removal_share(context.creditor),
+    /// What was counted, all windows together.
+    async fn load_counted(
+        &mut self,
+        context: &RunContext<'_>,
+        current: &Current<'_>,
+    ) -> Result<Arc<CountedBills>, FlowError> {
+        if let Some(counted) = &self.counted {
+            return Ok(Arc::clone(counted));
         }
+        let mut all = CountedBills::default();
+        for chunk in 0..self.chunks {
+            let (store, tenant) = (context.store, context.tenant());
+            let Some(counted) = store.removals(tenant, current.id, chunk).await? else {
+                return Err(FlowError::Stopped(
+                    "a lista de parcelas a devolver expirou; execute um novo batimento".to_owned(),
+                ));
+            };
+            all.add(&counted);
+        }
+        let all = Arc::new(all);
+        self.counted = Some(Arc::clone(&all));
+        Ok(all)
     }
 
-    /// Reads some of the bills with missing installments again and removes what is still missing, but no more than was counted. Bills
-    /// that cannot be read keep their installments; they are in the report, and the next reconciliation finds them again.
+    /// Reads some of the counted bills again and removes what is still missing, of each no more than was counted. Bills that cannot be
+    /// read keep their installments; they are in the report, and the next reconciliation finds them again.
     async fn remove(
         &mut self,
         context: &RunContext<'_>,
         current: &Current<'_>,
     ) -> Result<(), FlowError> {
-        let (tenant, sync) = (context.tenant(), context.sync);
-        if context.dry_run {
-            let missing = whole(&self.missing_in_memory);
-            let mut allowance = self.allowance(context);
-            sync.remove_in_parts(missing, &mut allowance).await?;
-        } else if self.chunks_done < self.chunks {
-            let chunk = context
-                .store
-                .removals(tenant, current.id, self.chunks_done)
-                .await?;
-            let Some(bills) = chunk else {
-                return Err(FlowError::Stopped(
-                    "a lista de parcelas a devolver expirou; execute um novo batimento".to_owned(),
-                ));
-            };
-            let mut allowance = self.allowance(context);
-            sync.remove_in_parts(whole(&bills), &mut allowance).await?;
-            self.removed = allowance.taken;
-            self.chunks_done += 1;
+        let counted = self.load_counted(context, current).await?;
+        let next = counted.after(self.removed_up_to);
+        let Some((last, _)) = next.last() else {
+            self.stage = Stage::Finish;
             return Ok(());
-        } else {
-            context.store.clear_removals(tenant, current.id).await?;
-        }
-        self.stage = Stage::Finish;
+        };
+        let mut grants = Grants {
+            of_bills: next
+                .iter()
+                .map(|(bill, of_bill)| (*bill, of_bill.missing + of_bill.left_out))
+                .collect(),
+            counted: self.missing + self.left_out,
+            beyond: self.beyond,
+            held_open: self.held_open,
+            share_percent: context.sync.removal_share(context.creditor),
+        };
+        let bills: BTreeSet<BillId> = next.iter().map(|(bill, _)| *bill).collect();
+        let sync = context.sync;
+        sync.remove_in_parts(whole(&bills), &mut grants).await?;
+        self.beyond = grants.beyond;
+        self.chunks_done += 1;
+        self.removed_up_to = Some(*last);
         Ok(())
+    }
+}
+
+/// What was counted of each bill.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct CountedBills(BTreeMap<BillId, CountedRemovals>);
+
+impl CountedBills {
+    fn add(&mut self, counted: &[CountedRemovals]) {
+        for more in counted {
+            let of_bill = self.0.entry(more.bill).or_insert(CountedRemovals {
+                missing: 0,
+                left_out: 0,
+                ..*more
+            });
+            of_bill.missing += more.missing;
+            of_bill.left_out += more.left_out;
+        }
+    }
+
+    /// The next bills.
+    fn after(&self, done: Option<BillId>) -> Vec<(BillId, CountedRemovals)> {
+        let first = done.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.0.range((first, Bound::Unbounded));
+        next.take(REMOVALS_AT_ONCE)
+            .map(|(bill, of_bill)| (*bill, *of_bill))
+            .collect()
     }
 }
 
@@ -364,51 +408,45 @@ async fn finish(context: &RunContext<'_>, current: &Current<'_>) -> Result<(), F
     current.succeeded(context, TaskName::Reconcile).await
 }
 
-/// What is read again after all windows.
-struct Gone {
-    /// Bills with missing installments, and bills that failed.
-    bills: BTreeSet<BillId>,
-    /// Installments that would be removed; the circuit breaker counts them.
-    missing: u64,
-    /// Installments that the settings leave out.
-    left_out: u64,
-}
-
-/// What must be read again of the window's bills that were finished after `before`.
-fn gone(
+/// What the last stage reads again, of the window's bills that were finished after `before`: those with missing installments, and, with
+/// none, those that failed.
+fn count(
     report: &Report,
     passed: &Passed,
     unseen: BTreeMap<BillId, Unseen>,
     before: Option<BillId>,
     all_done: bool,
-) -> Gone {
+) -> Vec<CountedRemovals> {
     // The next invocation, which reads the answer again, handles the others.
     let is_done = |bill: BillId| all_done || passed.after.is_some_and(|after| bill <= after);
     let is_new = |bill: BillId| is_done(bill) && before.is_none_or(|after| bill > after);
-    // Failed bills are read again with the missing ones; only the missing ones count for the circuit breaker.
-    let mut bills: BTreeSet<BillId> = report.failures.keys().copied().collect();
-    let (mut removals, mut left_out) = (BTreeMap::new(), 0);
-    for (bill, of_bill) in passed
-        .in_question
-        .iter()
-        .filter(|(bill, _)| is_done(**bill))
-    {
-        removals.insert(*bill, of_bill.installments);
+    let none = |bill| CountedRemovals {
+        bill,
+        missing: 0,
+        left_out: 0,
+    };
+    let failed = report.failed.iter().filter(|bill| is_done(**bill));
+    let mut counted: BTreeMap<BillId, CountedRemovals> =
+        failed.map(|bill| (*bill, none(*bill))).collect();
+    for (bill, of_bill) in &passed.in_question {
+        if is_done(*bill) {
+            let counted = counted.entry(*bill).or_insert(none(*bill));
+            counted.missing = of_bill.installments;
+        }
     }
-    for (bill, of_bill) in unseen.into_iter().filter(|(bill, _)| is_new(*bill)) {
-        bills.insert(bill);
-        left_out += of_bill.left_out;
-        *removals.entry(bill).or_default() += of_bill.missing;
+    for (bill, of_bill) in unseen {
+        if is_new(bill) {
+            let counted = counted.entry(bill).or_insert(none(bill));
+            counted.missing += of_bill.missing;
+            counted.left_out = of_bill.left_out;
+        }
     }
     // A read of the whole bill covers those, too.
-    for (bill, of_bill) in passed.of_whole.iter().filter(|(bill, _)| is_done(**bill)) {
-        let counted = removals.entry(*bill).or_default();
-        *counted = of_bill.installments.max(*counted);
+    for (bill, of_bill) in &passed.of_whole {
+        if is_done(*bill) {
+            let counted = counted.entry(*bill).or_insert(none(*bill));
+            counted.missing = of_bill.installments.max(counted.missing);
+        }
     }
-    bills.extend(removals.keys());
-    Gone {
-        missing: removals.values().sum(),
-        bills,
-        left_out,
-    }
+    counted.into_values().collect()
 }

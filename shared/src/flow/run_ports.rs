@@ -13,8 +13,8 @@ use crate::calendar::{Date, Timestamp};
 use crate::ids::{BillId, CreditorId, TenantId};
 use crate::portfolio::TimelineEvent;
 use crate::store::{
-    Acquired, Checkpoint, Finish, JournalKey, Lease, PendingWebhook, RunStart, RunState, Store,
-    StoreError, StoredWebhook,
+    Acquired, Checkpoint, CountedRemovals, Finish, JournalKey, Lease, PendingWebhook, RunStart,
+    RunState, Store, StoreError, StoredWebhook,
 };
 
 /// Leases, checkpoints, cursors and the task history.
@@ -94,7 +94,7 @@ pub trait RunStore: Send + Sync {
         tenant: &TenantId,
         run: &str,
         chunk: u32,
-        bills: &[BillId],
+        bills: &[CountedRemovals],
         now: Timestamp,
     ) -> Result<(), StoreError>;
     /// The bills stored under a number.
@@ -103,7 +103,7 @@ pub trait RunStore: Send + Sync {
         tenant: &TenantId,
         run: &str,
         chunk: u32,
-    ) -> Result<Option<Vec<BillId>>, StoreError>;
+    ) -> Result<Option<Vec<CountedRemovals>>, StoreError>;
     /// Deletes all stored bills of a run.
     async fn clear_removals(&self, tenant: &TenantId, run: &str) -> Result<(), StoreError>;
 }
@@ -207,7 +207,7 @@ impl RunStore for Store {
         tenant: &TenantId,
         run: &str,
         chunk: u32,
-        bills: &[BillId],
+        bills: &[CountedRemovals],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         Self::put_removals(self, tenant, run, chunk, bills, now).await
@@ -218,7 +218,7 @@ impl RunStore for Store {
         tenant: &TenantId,
         run: &str,
         chunk: u32,
-    ) -> Result<Option<Vec<BillId>>, StoreError> {
+    ) -> Result<Option<Vec<CountedRemovals>>, StoreError> {
         Self::removals(self, tenant, run, chunk).await
     }
 

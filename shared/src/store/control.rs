@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::attributes::{
@@ -210,7 +210,7 @@ impl Store {
         tenant: &TenantId,
         run: &str,
         chunk: u32,
-        removals: &[BillId],
+        removals: &[CountedRemovals],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         if removals.len() > REMOVALS_PER_CHUNK {
@@ -241,7 +241,7 @@ impl Store {
         tenant: &TenantId,
         run: &str,
         chunk: u32,
-    ) -> Result<Option<Vec<BillId>>, StoreError> {
+    ) -> Result<Option<Vec<CountedRemovals>>, StoreError> {
         let key = keys::removal_chunk(tenant, run, chunk);
         let Some(item) = self
             .get(&self.tables.control, &key, Freshness::Consistent)
@@ -267,6 +267,18 @@ impl Store {
         let keys: Vec<ItemKey> = items.iter().map(key_of).collect::<Result<_, _>>()?;
         self.batch_delete(&self.tables.control, &keys).await
     }
+}
+
+/// A bill for the last stage of a reconciliation, with what one window counted of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedRemovals {
+    /// The bill.
+    pub bill: BillId,
+    /// Open installments that were missing, or settled without a receipt; none of a bill that failed.
+    pub missing: u64,
+    /// Open installments that the settings leave out.
+    pub left_out: u64,
 }
 
 fn read_listed(item: &Item) -> Option<ListedTenant> {

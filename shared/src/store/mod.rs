@@ -49,7 +49,7 @@ pub use calls::JournalCalls;
 pub use campaigns::CampaignList;
 pub use catalogue::CatalogueItem;
 pub use checkpoint::Checkpoint;
-pub use control::{Cursor, ListedTenant};
+pub use control::{CountedRemovals, Cursor, ListedTenant};
 pub use door::{Door, Entry, LARGEST_LOT, Standing, Visit};
 pub use error::{Recovery, StoreError};
 pub use idempotency::{Begun, CallClaim, StoredAnswer, Term};

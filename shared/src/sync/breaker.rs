@@ -2,10 +2,12 @@
 //!
 //! It counts what the comparison leaves to a second read ([`crate::portfolio::Outcome::in_question`]): installments that
 //! are gone, or settled without a receipt. A reconciliation counts all of them before it removes any, and asks; it then removes no more
-//! than it counted ([`Allowance`]). Every other run leaves the installments in question as they are and criticises them; the creditor's
+//! than it counted ([`Grants`]). Every other run leaves the installments in question as they are and criticises them; the creditor's
 //! reconciliation asks.
 
-use crate::ids::CreditorId;
+use std::collections::BTreeMap;
+
+use crate::ids::{BillId, CreditorId};
 use crate::portfolio::{HeldBill, Outcome};
 
 /// Fewer removals than this never stop a run.
@@ -18,34 +20,38 @@ pub fn must_ask(removals: u64, held_open: u64, share_percent: u8) -> bool {
         && removals.saturating_mul(100) > held_open.saturating_mul(u64::from(share_percent))
 }
 
-/// What the last stage of a reconciliation may remove: what it counted, and more only where nobody has to be asked.
+/// What the last stage of a reconciliation may remove: of each bill what was counted, and more only where nobody has to be asked.
 ///
 /// Sienge moves between the count and the second reads, and a bill that failed could not be counted.
-#[derive(Debug)]
-pub struct Allowance {
-    /// Removals that were counted, and confirmed where that was needed.
+#[derive(Debug, Default)]
+pub struct Grants {
+    /// Removals counted of each bill, and confirmed where that was needed.
+    pub of_bills: BTreeMap<BillId, u64>,
+    /// All that was counted, with what the settings leave out.
     pub counted: u64,
-    /// Removals so far.
-    pub taken: u64,
-    /// Open installments that the settings leave out: these go, too.
-    pub left_out: u64,
+    /// Removals beyond that so far.
+    pub beyond: u64,
     /// Open installments when they were counted.
     pub held_open: u64,
     /// The creditor's share, percent.
     pub share_percent: u8,
 }
 
-impl Allowance {
-    /// Takes these removals, or refuses all of them.
+impl Grants {
+    /// Takes a bill's removals, or refuses all of them. Taking what was counted again changes nothing.
     #[must_use]
-    pub fn take(&mut self, removals: u64) -> bool {
-        let taken = self.taken + removals;
-        let is_allowed = taken <= self.counted
-            || !must_ask(taken + self.left_out, self.held_open, self.share_percent);
-        if is_allowed {
-            self.taken = taken;
+    pub fn take(&mut self, bill: BillId, removals: u64) -> bool {
+        let granted = self.of_bills.get(&bill).copied().unwrap_or_default();
+        let beyond = removals.saturating_sub(granted);
+        if beyond == 0 {
+            return true;
         }
-        is_allowed
+        let all = self.counted + self.beyond + beyond;
+        if must_ask(all, self.held_open, self.share_percent) {
+            return false;
+        }
+        self.beyond += beyond;
+        true
     }
 }
 
@@ -107,18 +113,19 @@ mod tests {
     }
 
     #[test]
-    fn a_reconciliation_removes_what_it_counted_and_no_more_without_asking() {
-        let mut allowance = Allowance {
+    fn a_reconciliation_removes_what_it_counted_of_each_bill_and_no_more_without_asking() {
+        let mut grants = Grants {
+            of_bills: BTreeMap::from([(BillId(1), 2), (BillId(2), 3)]),
             counted: 5,
-            taken: 0,
-            left_out: 1,
             held_open: 10,
             share_percent: 20,
+            ..Grants::default()
         };
-        let taken: Vec<bool> = [2, 4, 3, 1].map(|more| allowance.take(more)).to_vec();
-        assert_eq!(taken, [true, false, true, false], "6 of 5 are too many");
-        assert_eq!(allowance.taken, 5);
-        allowance.held_open = 100;
-        assert!(allowance.take(1), "7 of 100 with what is left out");
+        let taken = [(2, 3), (1, 3), (3, 1), (1, 2), (1, 2)];
+        let taken = taken.map(|(bill, removals)| grants.take(BillId(bill), removals));
+        assert_eq!(taken, [true, false, false, true, true]);
+        grants.held_open = 34;
+        assert!(grants.take(BillId(3), 1), "6 of 34 need no question");
+        assert!(!grants.take(BillId(4), 1), "7 of 34 do");
     }
 }

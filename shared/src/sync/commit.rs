@@ -261,7 +261,12 @@ fn after(mut held: HeldBill, outcome: &Outcome, version: u64, stamp: Stamp) -> H
 /// The creditor whose rules apply: the one in Sienge, else the one we hold.
 fn creditor_of(held: &HeldBill, seen: &Observation) -> Option<CreditorId> {
     let seen_creditor = seen.header.as_ref().map(|header| header.creditor);
-    seen_creditor.or_else(|| held.contracts().map(|contract| contract.creditor).next())
+    // After a move the bill is where it is open.
+    let current = || {
+        held.contracts()
+            .max_by_key(|contract| contract.state == ContractState::Open)
+    };
+    seen_creditor.or_else(|| current().map(|contract| contract.creditor))
 }
 
 /// Customers of contracts that an outcome opens, for the first time or again: a customer whose contracts had all ended may have been erased.

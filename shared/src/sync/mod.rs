@@ -24,7 +24,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub use breaker::{Allowance, InQuestion, must_ask};
+pub use breaker::{Grants, InQuestion, must_ask};
 pub use commit::{LeftToDo, Outcomes};
 pub use error::FlowError;
 pub use kept::{Extract, KeptRows};

@@ -1,6 +1,6 @@
 //! What a run did: counts, and a Portuguese text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -97,6 +97,9 @@ pub struct Report {
     /// Failures beyond those listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub more_failures: u64,
+    /// All bills that failed in this invocation.
+    #[serde(skip)]
+    pub failed: BTreeSet<BillId>,
 }
 
 /// What is done and not reported yet, collected from all parts of one invocation.
@@ -191,6 +194,7 @@ impl Report {
         for (bill, why) in other.failures {
             self.fail(bill, why);
         }
+        self.failed.extend(other.failed);
     }
 
     /// What counts of a step that is repeated after the bills up to `done`: what it changed, and which of those bills failed. Its
@@ -257,6 +261,7 @@ impl Report {
 
     /// Notes a bill that failed.
     pub fn fail(&mut self, bill: BillId, why: String) {
+        self.failed.insert(bill);
         if self.failures.len() < MAX_LISTED || self.failures.contains_key(&bill) {
             self.failures.insert(bill, why);
         } else {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::breaker::{Allowance, InQuestion};
+use super::breaker::{Grants, InQuestion};
 use super::outcome::OVERTAKEN;
 use super::{BillSync, FlowError, LeftToDo, Outcomes, Reading, Requests, SyncOutcome};
 use crate::calendar::Timestamp;
@@ -21,7 +21,7 @@ enum Removals<'a> {
     /// A second read confirms them: a person opens one bill.
     Confirmed,
     /// The same, as far as a reconciliation counted them.
-    Allowed(&'a mut Allowance),
+    Granted(&'a mut Grants),
     /// The same, as far as the circuit breaker allows.
     WithinShare,
     /// They are only counted.
@@ -55,13 +55,13 @@ impl BillSync {
         Ok(in_question)
     }
 
-    /// Reads what a reconciliation counted again, and removes what is still missing within its allowance.
+    /// Reads what a reconciliation counted again, and removes what is still missing as far as that was granted.
     pub(super) async fn sync_removing(
         &self,
         bills: &Requests,
-        allowance: &mut Allowance,
+        grants: &mut Grants,
     ) -> Result<(), FlowError> {
-        let removals = Removals::Allowed(allowance);
+        let removals = Removals::Granted(grants);
         self.sync_until_current(Scope::Reconciliation, bills, removals)
             .await?;
         Ok(())
@@ -170,7 +170,10 @@ impl Round<'_> {
                 self.requests,
                 &confirmed,
             ));
-            self.compare_confirmed(confirmed).await?;
+            let in_question = self.compare_confirmed(confirmed).await?;
+            if let Removals::Counted(counted) = removals {
+                counted.extend(in_question);
+            }
         }
         if !early.is_empty() {
             // Late enough for Sienge to show what it announced.
@@ -214,8 +217,11 @@ impl Round<'_> {
             .await
     }
 
-    /// Compares bills that were read twice.
-    async fn compare_confirmed(&mut self, confirmed: Vec<Observation>) -> Result<(), FlowError> {
+    /// Compares bills that were read twice; returns what is still in question: one of the two reads was incomplete.
+    async fn compare_confirmed(
+        &mut self,
+        confirmed: Vec<Observation>,
+    ) -> Result<BTreeMap<BillId, InQuestion>, FlowError> {
         let in_part = not_whole(&confirmed);
         let left_to_do = self.compare(confirmed).await?;
         // One of the two reads was incomplete, and only two complete ones can decide.
@@ -227,7 +233,7 @@ impl Round<'_> {
         self.outcomes
             .extend(unsure.map(|bill| (*bill, SyncOutcome::failed(&UNSURE, false))));
         self.overtaken.extend(left_to_do.overtaken);
-        Ok(())
+        Ok(left_to_do.in_question)
     }
 
     /// Reads bills a second time and adds what only the first read showed, which must not be older than the held state.
@@ -343,7 +349,7 @@ impl BillSync {
         match removals {
             Removals::Confirmed => Ok(BTreeSet::new()),
             Removals::WithinShare => self.withhold(in_question).await,
-            Removals::Allowed(allowance) => self.withhold_uncounted(in_question, allowance).await,
+            Removals::Granted(grants) => self.withhold_uncounted(in_question, grants).await,
             Removals::Counted(counted) => {
                 counted.extend(in_question);
                 Ok(in_question.keys().copied().collect())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use super::breaker::{Allowance, InQuestion};
+use super::breaker::{Grants, InQuestion};
 use super::kept::MAX_KEPT;
 use super::{
     BillSync, Extract, FlowError, KeptRows, ObservedRow, ReadRequest, Reading, Requests, Window,
@@ -223,10 +223,10 @@ impl BillSync {
     pub async fn remove_in_parts(
         &self,
         bills: Requests,
-        allowance: &mut Allowance,
+        grants: &mut Grants,
     ) -> Result<(), FlowError> {
         for part in parts(bills) {
-            self.sync_removing(&part, allowance).await?;
+            self.sync_removing(&part, grants).await?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
-use super::breaker::{Allowance, FEW_REMOVALS, InQuestion, Tally, must_ask};
+use super::breaker::{FEW_REMOVALS, Grants, InQuestion, Tally, must_ask};
 use super::{BillSync, FlowError};
 use crate::ids::{BillId, CreditorId};
 use crate::portfolio::Critique;
@@ -47,11 +47,11 @@ impl BillSync {
     pub(super) async fn withhold_uncounted(
         &self,
         in_question: &BTreeMap<BillId, InQuestion>,
-        allowance: &mut Allowance,
+        grants: &mut Grants,
     ) -> Result<BTreeSet<BillId>, FlowError> {
         let mut withheld: BTreeMap<CreditorId, BTreeMap<BillId, InQuestion>> = BTreeMap::new();
         for (bill, of_bill) in in_question {
-            if !allowance.take(of_bill.installments) {
+            if !grants.take(*bill, of_bill.installments) {
                 let of_creditor = withheld.entry(of_bill.creditor).or_default();
                 of_creditor.insert(*bill, *of_bill);
             }
