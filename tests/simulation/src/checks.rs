@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ponte::ids::{BillId, InstallmentId};
 use ponte::money::Cents;
-use ponte::portfolio::{ContractState, EventKind, SettlementClasses, SettlementKind};
+use ponte::portfolio::{ContractState, EventKind, Installment, SettlementClasses, SettlementKind};
 use sienge_simulator::world;
 
 use ponte::portfolio::ObservedBill;
@@ -16,8 +16,18 @@ use crate::compare;
 impl State {
     /// Where the portfolio and Sienge differ.
     pub fn differences(&self) -> Vec<String> {
-        let ours = |bill: &world::Bill| REGISTERED.contains(&i64::from(bill.company));
-        compare::differences(&self.sienge.world, &self.store.bills, |bill, _| ours(bill))
+        // A bill of which nothing is open stays on the contract that it has left: there is nothing to collect on either.
+        let moved = self.moved();
+        let is_over = |bill: &world::Bill| {
+            let id = BillId(i64::from(bill.id));
+            let held = self.store.load(id);
+            moved.contains(&id)
+                && !bill.installments.iter().any(world::Installment::open)
+                && !held.installments().any(Installment::is_open)
+        };
+        compare::differences(&self.sienge.world, &self.store.bills, |bill, _| {
+            is_ours(bill) && !is_over(bill)
+        })
     }
 
     /// Payments of the registered companies' bills that nobody was told.

@@ -219,10 +219,12 @@ impl State {
                     ..
                 }
             );
-            let explained = after
-                .receipts
-                .iter()
-                .any(|receipt| !before.receipts.contains(receipt));
+            // Two receipts may be alike.
+            let explained = after.receipts.len() > before.receipts.len()
+                || after
+                    .receipts
+                    .iter()
+                    .any(|receipt| !before.receipts.contains(receipt));
             let is_unread = answers
                 .last()
                 .is_some_and(|answer| answer.unread.contains(&after.id) && moves(answer, before));

@@ -8,7 +8,7 @@ use ponte::calendar::{Date, Timestamp};
 use ponte::flow::{AllRecords, FlowError, RunRecords, RunStore, SyncOutcome, TaskName};
 use ponte::ids::{BillId, CreditorId, CustomerId, SalesContractId, TenantId, UnitId};
 use ponte::portfolio::Scope;
-use ponte::store::{Acquired, Checkpoint, Lease, RunStart, RunState, StoreError};
+use ponte::store::{Acquired, Checkpoint, CountedRemovals, Lease, RunStart, RunState, StoreError};
 use ponte::sync::{InvocationClock, Records, UnreadRecords};
 use serde_json::Value;
 
@@ -151,7 +151,7 @@ impl RunStore for Simulation {
         _tenant: &TenantId,
         run: &str,
         chunk: u32,
-        bills: &[BillId],
+        bills: &[CountedRemovals],
         _now: Timestamp,
     ) -> Result<(), StoreError> {
         self.effect().await;
@@ -165,7 +165,7 @@ impl RunStore for Simulation {
         _tenant: &TenantId,
         run: &str,
         chunk: u32,
-    ) -> Result<Option<Vec<BillId>>, StoreError> {
+    ) -> Result<Option<Vec<CountedRemovals>>, StoreError> {
         self.effect().await;
         let key = (run.to_owned(), chunk);
         Ok(self.state().runs.removals.get(&key).cloned())

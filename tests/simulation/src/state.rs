@@ -12,7 +12,7 @@ use ponte::ids::{BillId, CreditorId, InstallmentId, TenantId};
 use ponte::portfolio::{HeldBill, ObservedBill};
 use ponte::settings::{CreditorSettings, TenantSettings};
 use ponte::store::slices::SliceLimits;
-use ponte::store::{InboundWebhook, JournalKey, Lease, WebhookState};
+use ponte::store::{CountedRemovals, InboundWebhook, JournalKey, Lease, WebhookState};
 use serde_json::{Value, json};
 
 use super::executor::Yield;
@@ -205,7 +205,7 @@ pub struct Runs {
     pub leases: Vec<Lease>,
     pub checkpoints: BTreeMap<(CreditorId, &'static str), (u64, Value)>,
     pub last_success: BTreeMap<(CreditorId, &'static str), Timestamp>,
-    pub removals: BTreeMap<(String, u32), Vec<BillId>>,
+    pub removals: BTreeMap<(String, u32), Vec<CountedRemovals>>,
     /// What the bus asks for.
     pub asked_for: Vec<(TaskName, Task)>,
     /// Runs that wait for an operator.
