@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from boto3.dynamodb.types import TypeSerializer
 
@@ -32,6 +33,17 @@ def run(work: Callable[[argparse.Namespace], None], options: argparse.Namespace)
         print(f"Erro: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def secret_in(file: str) -> str:
+    """The secret in a file, which its owner alone may read."""
+    path = Path(file)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise CommandError(f"outros podem ler {file}; proteja-o antes: chmod 600 {file}")
+        return path.read_text().strip()
+    except OSError as error:
+        raise CommandError(f"não consegui ler {file}: {error.strerror}") from None
 
 
 def target(options: argparse.Namespace, base_url: str | None = None):

@@ -8,13 +8,12 @@ import secrets
 import signal
 import time
 import urllib.parse
-from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import api_keys
 from infra import tenant as tenants
-from infra.command import CommandError
+from infra.command import CommandError, secret_in
 from infra.local import build, processes
 from infra.local.processes import StartError
 from infra.local.memory import FOLDER, Memory, command
@@ -102,7 +101,7 @@ def connect(
     """Starts the simulator (or takes the given Sienge) and sets up the demo tenant on it."""
     simulator = None
     if options.sienge_url:
-        password = Path(options.sienge_password_file).read_text().strip()
+        password = secret_in(options.sienge_password_file)
         sienge = tenants.Sienge(options.sienge_url.rstrip("/"), options.sienge_user, password)
     else:
         memory.set(password=memory.get("password") or secrets.token_urlsafe(16))

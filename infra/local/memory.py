@@ -27,6 +27,8 @@ class Memory:
         """Remembers values."""
         self.values |= values
         self.path.touch(mode=0o600)
+        # An earlier one may be open to others.
+        self.path.chmod(0o600)
         self.path.write_text(json.dumps(self.values, indent=1))
 
     def get(self, name: str, default=None):

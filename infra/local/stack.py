@@ -38,6 +38,8 @@ class LocalStack:
         self.outputs: dict[str, str] = {}
         self._clients: dict[str, object] = {}
         folder.mkdir(parents=True, exist_ok=True)
+        # Tables, secrets, logs and the simulator's people: nobody else's on this machine.
+        folder.chmod(0o700)
 
     # ------------------------------------------------------------ addresses
 

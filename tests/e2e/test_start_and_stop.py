@@ -9,8 +9,11 @@ import sys
 import pytest
 from conftest import PARAMETERS, start_simulator
 
+from infra.command import CommandError, secret_in
 from infra.local import build, demo, processes
+from infra.local.memory import Memory
 from infra.local.scenario import Story
+from infra.local.stack import LocalStack
 
 
 def test_a_second_start_keeps_its_data(ponte, binaries):
@@ -25,6 +28,22 @@ def test_a_second_start_keeps_its_data(ponte, binaries):
     assert ponte.stack.outputs == tables
     assert ponte.scenario().portfolio_snapshot() == before
     assert ponte.differences() == []
+
+
+def test_its_owner_alone_reads_what_a_local_stack_keeps(tmp_path):
+    folder = tmp_path / "ponte"
+    folder.mkdir(mode=0o755)
+    kept, password = folder / "demo.json", tmp_path / "senha.txt"
+    for file in (kept, password):
+        file.write_text("{}")
+        file.chmod(0o644)
+    LocalStack(folder, 1, 2)
+    Memory(folder).set(apiKey="ponte.617.0.x")
+    assert (folder.stat().st_mode & 0o777, kept.stat().st_mode & 0o777) == (0o700, 0o600)
+    with pytest.raises(CommandError, match="chmod 600"):
+        secret_in(str(password))
+    password.chmod(0o600)
+    assert secret_in(str(password)) == "{}"
 
 
 def test_a_taken_port_is_said_before_anything_starts(ponte):

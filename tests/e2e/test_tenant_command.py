@@ -82,6 +82,7 @@ def test_an_update_keeps_settings_it_does_not_name(ponte):
 
 def test_every_setting_can_be_changed_back_and_stays_when_it_is_not_named(ponte, monkeypatch, tmp_path):
     stack, password = ponte.stack, tmp_path / "password"
+    password.touch(mode=0o600)
     password.write_text(ponte.sienge.password)
     monkeypatch.setattr(tenants.command, "target", lambda *_: (stack.client, stack.outputs, stack.api_url))
 
