@@ -17,22 +17,30 @@ import hashlib
 import re
 import secrets
 import sys
+from collections.abc import Sequence
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from infra import command
+from infra import audit, command
 from infra.command import CommandError
 
 ROLES = ("reader", "operator", "administrator")
+# What no role includes.
+RIGHTS = ("boleto:send-anywhere",)
 # A key that ended is still listed for so long.
 KEPT_DAYS = 30
 LONGEST_DAYS = 730
 
 
-def create(client, control_table: str, tenant: str, role: str, name: str, days: int, now: datetime.datetime | None = None) -> str:
+def create(
+    client, control_table: str, tenant: str, role: str, name: str, days: int, now: datetime.datetime | None = None,
+    rights: Sequence[str] = (), key_id: str | None = None,
+) -> str:
     """Stores a new key and answers it: it can't be read again."""
     if role not in ROLES:
         raise CommandError(f"papel {role!r} desconhecido; use {', '.join(ROLES)}")
+    if unknown := set(rights) - set(RIGHTS):
+        raise CommandError(f"direito {min(unknown)!r} desconhecido; use {', '.join(RIGHTS)}")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", tenant):
         raise CommandError("assessoria: use de 1 a 40 letras, dígitos, '-' ou '_'")
     if not 1 <= days <= LONGEST_DAYS:
@@ -40,13 +48,14 @@ def create(client, control_table: str, tenant: str, role: str, name: str, days: 
     held = client("dynamodb").get_item(TableName=control_table, Key={"pk": {"S": f"tenant#{tenant}"}, "sk": {"S": "settings"}})
     if "Item" not in held:
         raise CommandError(f"assessoria {tenant} não cadastrada; cadastre-a com o comando de assessoria")
-    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    key_id, secret = key_id or new_id(), secrets.token_urlsafe(32)
     now = now or datetime.datetime.now(datetime.UTC)
     until = int((now + datetime.timedelta(days=days)).timestamp())
     item = {
         "pk": f"tenant#{tenant}",
         "sk": f"api-key#{key_id}",
         "role": role,
+        "rights": list(rights),
         "name": name,
         "hash": hashlib.sha256(secret.encode()).digest(),
         "created_at": now.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
@@ -55,6 +64,11 @@ def create(client, control_table: str, tenant: str, role: str, name: str, days: 
     }
     client("dynamodb").put_item(**command.put(control_table, item)["Put"])
     return f"ponte.{tenant}.{key_id}.{secret}"
+
+
+def new_id() -> str:
+    """An id for a key."""
+    return secrets.token_hex(8)
 
 
 def keys(client, control_table: str, tenant: str) -> list[dict]:
@@ -90,17 +104,25 @@ def _run(options: argparse.Namespace) -> None:
     client, outputs, _ = command.target(options)
     control = outputs["ControlTableName"]
     if options.command == "create":
-        key = create(client, control, options.tenant, options.role, options.name, options.days)
+        key_id = new_id()
+        with audit.act(client, outputs, options.tenant, "createApiKey", f"api-key:{key_id}"):
+            key = create(
+                client, control, options.tenant, options.role, options.name, options.days, rights=options.right, key_id=key_id
+            )
         print(key)
         print("Guarde-a agora: ela não pode ser lida de novo.", file=sys.stderr)
     elif options.command == "revoke":
-        revoke(client, control, options.tenant, options.id)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", options.id):
+            raise CommandError("chave: informe o id, a terceira parte da chave")
+        with audit.act(client, outputs, options.tenant, "revokeApiKey", f"api-key:{options.id}"):
+            revoke(client, control, options.tenant, options.id)
         print(f"Chave {options.id} revogada; deixa de valer em até meio minuto.")
     else:
         found = keys(client, control, options.tenant)
         for item in found:
             until = datetime.datetime.fromtimestamp(int(item["valid_until"]), datetime.UTC)
-            print(f"{item['sk'].removeprefix('api-key#')}  {item['role']:<13}  até {until:%d/%m/%Y}  {item.get('name', '')}")
+            rights = " ".join(["", *item.get("rights", [])])
+            print(f"{item['sk'].removeprefix('api-key#')}  {item['role']:<13}  até {until:%d/%m/%Y}  {item.get('name', '')}{rights}")
         if not found:
             print(f"A assessoria {options.tenant} não tem chaves.")
 
@@ -110,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("create", help="cria uma chave e a mostra uma única vez")
     new.add_argument("--role", required=True, choices=ROLES, help="o que ela pode")
+    new.add_argument("--right", action="append", default=[], choices=RIGHTS, help="o que ela pode além do papel (repita)")
     new.add_argument("--name", required=True, help="de quem é, por exemplo CRM")
     new.add_argument("--days", type=int, default=365, help="por quantos dias vale (365)")
     commands.add_parser("list", help="mostra as chaves, sem os segredos")

@@ -20,11 +20,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from infra import command
+from infra import audit, command
 from infra.command import CommandError
 
 # Playbook 6.9: one webhook per receiver. The names of the events are Sienge's
@@ -200,7 +199,7 @@ def _run(options: argparse.Namespace) -> None:
     client, outputs, api_url = command.target(options, options.webhook_base_url)
     control = outputs["ControlTableName"]
     base_url = options.sienge_url.rstrip("/")
-    password = Path(options.sienge_password_file).read_text().strip()
+    password = command.secret_in(options.sienge_password_file)
     sienge = Sienge(base_url, options.sienge_user, password)
     subdomain = options.subdomain or _subdomain(base_url)
 
@@ -217,18 +216,21 @@ def _run(options: argparse.Namespace) -> None:
         "ignoreDocumentTypes": options.ignore_document_types,
         "importPerCreditor": options.import_per_creditor,
     }
-    token = save_secret(
-        client, outputs["TenantSecretPrefix"] + options.tenant, options.sienge_user, password,
-        rotate=options.rotate_token, keep_old_tokens=not options.drop_old_tokens,
-    )
-    for creditor in creditors:
-        save_creditor(client, control, options.tenant, creditor)
-    # Last: the schedules look at tenants of this list only.
-    save_settings(client, control, options.tenant, settings, active=not options.inactive)
+    with audit.act(client, outputs, options.tenant, "saveTenant", f"tenant:{options.tenant}"):
+        token = save_secret(
+            client, outputs["TenantSecretPrefix"] + options.tenant, options.sienge_user, password,
+            rotate=options.rotate_token, keep_old_tokens=not options.drop_old_tokens,
+        )
+        for creditor in creditors:
+            save_creditor(client, control, options.tenant, creditor)
+        # Last: the schedules look at tenants of this list only.
+        save_settings(client, control, options.tenant, settings, active=not options.inactive)
     print(f"Assessoria {options.tenant}: configurada, {len(creditors)} credor(es).")
 
     if options.register_webhooks:
-        for receiver, what in register_webhooks(sienge, api_url, options.tenant, token, options.rotate_token).items():
+        with audit.act(client, outputs, options.tenant, "registerWebhooks", f"tenant:{options.tenant}"):
+            done = register_webhooks(sienge, api_url, options.tenant, token, options.rotate_token)
+        for receiver, what in done.items():
             print(f"  webhook {receiver}: {what}")
     else:
         print(f"  Webhooks não registrados (use --register-webhooks). Endereço: {webhook_url(api_url, '{receptor}', options.tenant)}")
@@ -248,7 +250,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sienge-url", required=True, help="https://api.sienge.com.br/SUBDOMINIO/public/api")
     parser.add_argument("--subdomain", help="subdomínio, se não estiver no endereço")
     parser.add_argument("--sienge-user", required=True)
-    parser.add_argument("--sienge-password-file", required=True, help="arquivo com a senha (nunca na linha de comando)")
+    parser.add_argument("--sienge-password-file", required=True, help="arquivo com a senha, que só o dono pode ler (nunca na linha de comando)")
     parser.add_argument(
         "--package",
         choices=["free", "start", "special", "essencial", "enterprise", "business", "ultimate", "infinity"],

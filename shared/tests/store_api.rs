@@ -91,7 +91,7 @@ async fn a_key_is_found_by_its_id_within_its_tenant_and_its_secret_is_not_stored
     let database = Database::start().await;
     let store = &database.store;
     store
-        .put_api_key(KEY, Role::Operator, at("2026-12-01T00:00:00Z"))
+        .put_api_key(KEY, Role::Operator, &[], at("2026-12-01T00:00:00Z"))
         .await
         .unwrap();
     let presented = PresentedKey::read(KEY).unwrap();
@@ -115,7 +115,7 @@ async fn a_key_is_found_by_its_id_within_its_tenant_and_its_secret_is_not_stored
     assert!(!items.contains("segredo-inventado"));
     assert!(
         store
-            .put_api_key("not a key", Role::Reader, now())
+            .put_api_key("not a key", Role::Reader, &[], now())
             .await
             .is_err()
     );

@@ -70,7 +70,7 @@ def test_arm64_is_the_default_and_x86_64_the_other_choice():
 def test_every_function_gets_the_environment_it_reads():
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     expected = {
-        "PORTFOLIO_TABLE", "JOURNAL_TABLE", "CONTROL_TABLE", "INBOX_QUEUE_URL",
+        "PORTFOLIO_TABLE", "JOURNAL_TABLE", "CONTROL_TABLE", "AUDIT_TABLE", "AUDIT_RETENTION_DAYS", "INBOX_QUEUE_URL",
         "EVENT_BUS_NAME", "TENANT_SECRET_PREFIX", "RUST_LOG",
     }
     assert expected <= set(variables)
@@ -101,22 +101,23 @@ ON_TABLES = {
     "payments": {
         "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/outbox": {"Query"}, "PortfolioTable/index/by_customer": {"Query"},
         "PortfolioTable/index/open_installments": {"Query"}, "JournalTable": NOTE_DOWN | {"DeleteItem"},
-        "JournalTable/index/pending": {"Query"}, "ControlTable": RUN,
+        "JournalTable/index/pending": {"Query"}, "ControlTable": RUN, "AuditTable": {"PutItem"},
     },
     "import": {
         "PortfolioTable": READ_AND_CHANGE,
         "PortfolioTable/index/open_installments": {"Query"}, "PortfolioTable/index/by_document": {"Query"},
-        "JournalTable": NOTE_DOWN, "JournalTable/index/pending": {"Query"}, "ControlTable": RUN,
+        "JournalTable": NOTE_DOWN, "JournalTable/index/pending": {"Query"}, "ControlTable": RUN, "AuditTable": {"PutItem"},
     },
     "reconcile": {
         "PortfolioTable": READ_AND_CHANGE, "PortfolioTable/index/open_installments": {"Query"},
-        "JournalTable": NOTE_DOWN, "ControlTable": RUN,
+        "JournalTable": NOTE_DOWN, "ControlTable": RUN, "AuditTable": {"PutItem"},
     },
     "api": {
         "PortfolioTable": READ_AND_CHANGE,
         "PortfolioTable/index/by_customer": {"Query"}, "PortfolioTable/index/open_installments": {"Query"},
         "JournalTable": {"Query", "BatchGetItem", "PutItem", "BatchWriteItem"}, "JournalTable/index/by_day": {"Query"},
         "ControlTable": {"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+        "AuditTable": {"PutItem", "Query", "BatchGetItem"}, "AuditTable/index/by_actor": {"Query"}, "AuditTable/index/by_object": {"Query"},
     },
 }
 TASK_FAILED = {"TaskDeadLetters": {"sqs:SendMessage"}}
@@ -243,6 +244,7 @@ KEYS = {
         "pending": ("pending_shard", "at", "KEYS_ONLY"),
     },
     "ControlTable": {},
+    "AuditTable": {"by_actor": ("actor_key", "sk", "ALL"), "by_object": ("object_key", "sk", "ALL")},
 }
 
 
@@ -271,15 +273,26 @@ def test_tables_are_on_demand_encrypted_and_survive_the_stack(table):
     assert "DeletionProtectionEnabled" in resource["Properties"]
 
 
-def test_the_portfolio_can_be_restored_to_a_point_in_time():
-    recovery = RESOURCES["PortfolioTable"]["Properties"]["PointInTimeRecoverySpecification"]
+@pytest.mark.parametrize("table", ["PortfolioTable", "ControlTable", "AuditTable"])
+def test_what_cannot_be_fetched_again_can_be_restored_to_a_point_in_time(table):
+    recovery = RESOURCES[table]["Properties"]["PointInTimeRecoverySpecification"]
     assert recovery["PointInTimeRecoveryEnabled"] is True
 
 
-def test_journal_and_control_expire_and_the_portfolio_never_does():
-    for table in ("JournalTable", "ControlTable"):
+def test_the_portfolio_never_expires_and_everything_else_may():
+    for table in ("JournalTable", "ControlTable", "AuditTable"):
         assert RESOURCES[table]["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert "TimeToLiveSpecification" not in RESOURCES["PortfolioTable"]["Properties"]
+
+
+def test_nobody_changes_a_line_of_the_audit_and_it_outlives_the_journal():
+    for name in FUNCTIONS:
+        for action in ON_TABLES[name].get("AuditTable", set()):
+            assert action in {"PutItem", "Query", "BatchGetItem"}, f"{name}: {action}"
+    kept = TEMPLATE["Parameters"]["AuditRetentionDays"]
+    # Parts of large webhooks are the journal's oldest items.
+    assert kept["MinValue"] > 180 and kept["Default"] >= 5 * 365
+    assert f"| `AuditRetentionDays` | {kept['Default']} |" in (ROOT / "README.md").read_text()
 
 
 # ---------------------------------------------------------------- queues
@@ -363,6 +376,7 @@ def test_the_stage_throttles_and_its_access_log_shows_no_query():
     }
     shown = stage["AccessLogSettings"]["Format"]
     assert "querystring" not in shown.lower() and "authorizer" not in shown and "header" not in shown
+    assert "$context.identity.sourceIp" in shown, "who called is told by the address"
 
 
 def test_a_banks_return_file_is_let_in_within_a_minute():

@@ -4,11 +4,11 @@ use ponte::calendar::{self, Date};
 use ponte::flow::Adapters;
 use ponte::flow::boletos::{BoletoEmail, SecondCopy, email, second_copy};
 use ponte::ids::{BillId, InstallmentId};
-use ponte::store::Role;
+use ponte::store::{Right, Role};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, HttpAnswer, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route, audit};
 
 pub(crate) const READ: Route = Route {
     method: "GET",
@@ -21,6 +21,8 @@ pub(crate) const READ: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<SecondCopy>,
     sienge_calls: |_| 1,
+    emails: 0,
+    audit: Some(audit::bill),
     handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
@@ -36,6 +38,8 @@ pub(crate) const RENEW: Route = Route {
     request: Some(SchemaGenerator::subschema_for::<RenewRequest>),
     response: SchemaGenerator::subschema_for::<SecondCopy>,
     sienge_calls: |_| 5,
+    emails: 0,
+    audit: Some(audit::bill),
     handle: |adapters, call| Box::pin(renew(adapters, call)),
 };
 
@@ -46,11 +50,13 @@ pub(crate) const EMAIL: Route = Route {
     role: Some(Role::Operator),
     repeat: Repeat::Once,
     name: "emailBoleto",
-    summary: "Has Sienge send the boleto by e-mail. With an Idempotency-Key it is never sent twice: where it is not known whether it went out, the \
+    summary: "Has Sienge send the boleto by e-mail to the customer's own address; another one needs the right boleto:send-anywhere. With an Idempotency-Key it is never sent twice: where it is not known whether it went out, the \
               answer is 502 and stays so.",
     request: Some(SchemaGenerator::subschema_for::<EmailRequest>),
     response: SchemaGenerator::subschema_for::<EmailAnswer>,
     sienge_calls: |_| 2,
+    emails: 1,
+    audit: Some(audit::bill),
     handle: |adapters, call| Box::pin(send(adapters, call)),
 };
 
@@ -67,12 +73,12 @@ pub struct RenewRequest {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailRequest {
-    /// One address.
+    /// One address of the customer's.
     to: String,
-    /// Subject; a default when absent.
+    /// Subject, without links; a default when absent.
     #[serde(default)]
     title: Option<String>,
-    /// Text; a default when absent.
+    /// A text without links, which follows ours.
     #[serde(default)]
     body: Option<String>,
 }
@@ -110,6 +116,7 @@ async fn send(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let (bill, installment) = of(call)?;
     let mail = BoletoEmail {
         to: asked.to,
+        anywhere: call.caller.may(Right::SendAnywhere),
         title: asked.title,
         body: asked.body,
     };

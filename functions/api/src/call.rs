@@ -1,11 +1,13 @@
 //! An admitted call.
 
+use std::net::IpAddr;
+
 use ponte::calendar::{Date, Timestamp};
 use ponte::flow::Adapters;
-use ponte::flow::Session;
+use ponte::flow::{Invoker, Session};
 use ponte::ids::TenantId;
 use ponte::sienge::Priority;
-use ponte::store::Role;
+use ponte::store::{Actor, Right, Role};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -23,8 +25,12 @@ pub(crate) type Parameters = Vec<(&'static str, String)>;
 pub struct Caller {
     /// The tenant; no other tenant's data is ever read or written. None where the route is public.
     pub tenant: Option<TenantId>,
+    /// Who it is; none where the route is public.
+    pub actor: Option<Actor>,
     /// What they may do.
     pub role: Role,
+    /// What they may do besides.
+    pub rights: Vec<Right>,
     /// How often they are let in; none where nobody is counted.
     pub(crate) allowance: Option<Allowance>,
 }
@@ -34,19 +40,37 @@ impl Caller {
     pub(crate) fn nobody() -> Self {
         Self {
             tenant: None,
+            actor: None,
             role: Role::Reader,
+            rights: Vec::new(),
             allowance: None,
         }
     }
 
     /// An operator at the console, whom IAM let in and nobody counts.
-    pub(crate) fn operator(tenant: TenantId) -> Self {
+    pub(crate) fn operator(tenant: TenantId, by: &Invoker) -> Self {
         Self {
             tenant: Some(tenant),
+            actor: Some(by.actor()),
             role: Role::Administrator,
+            rights: Right::ALL.to_vec(),
             allowance: None,
         }
     }
+
+    /// Whether they have a right that no role includes.
+    pub(crate) fn may(&self, right: Right) -> bool {
+        self.rights.contains(&right)
+    }
+}
+
+/// Where a call comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The caller's address; none for the console.
+    pub address: Option<IpAddr>,
+    /// The request's id at AWS.
+    pub request: String,
 }
 
 /// A call.
@@ -62,6 +86,10 @@ pub struct Call {
     pub body: Vec<u8>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
+    /// Stands in for an absent one: see [`Call::key`].
+    pub nonce: String,
+    /// Where it comes from, for the audit.
+    pub origin: Origin,
     /// When it arrived.
     pub at: Timestamp,
     /// When it must be answered.
@@ -75,6 +103,11 @@ impl Call {
             .tenant
             .as_ref()
             .ok_or_else(Problem::unauthorized)
+    }
+
+    /// What makes this request unique: its `Idempotency-Key`, or else a random text.
+    pub(crate) fn key(&self) -> &str {
+        self.idempotency_key.as_deref().unwrap_or(&self.nonce)
     }
 
     /// The body as JSON of its type; unknown fields and wrong types are faults that name the field.

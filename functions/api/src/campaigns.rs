@@ -9,7 +9,7 @@ use ponte::store::{Role, StoreError};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, FieldError, HttpAnswer, Problem, Repeat, Route};
+use crate::{Call, FieldError, HttpAnswer, Problem, Repeat, Route, audit};
 
 /// Most campaigns of one creditor.
 const MAX_CAMPAIGNS: usize = 100;
@@ -25,6 +25,8 @@ pub(crate) const READ: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: None,
     handle: |adapters, call| Box::pin(read(adapters, call)),
 };
 
@@ -39,6 +41,8 @@ pub(crate) const REPLACE: Route = Route {
     request: Some(SchemaGenerator::subschema_for::<CampaignsRequest>),
     response: SchemaGenerator::subschema_for::<CampaignsAnswer>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: Some(audit::creditor),
     handle: |adapters, call| Box::pin(replace(adapters, call)),
 };
 

@@ -12,7 +12,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
-use crate::{Call, HttpAnswer, Problem, Repeat, Route};
+use crate::{Call, HttpAnswer, Problem, Repeat, Route, audit};
 
 pub(crate) const OPEN: Route = Route {
     method: "POST",
@@ -26,6 +26,8 @@ pub(crate) const OPEN: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<OpenedContract>,
     sienge_calls: |_| 3,
+    emails: 0,
+    audit: Some(audit::bill),
     handle: |adapters, call| Box::pin(open(adapters, call)),
 };
 

@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::route::{Parameter, ParameterKind};
+use crate::route::{MAX_TEXT, Parameter, ParameterKind};
 use crate::{Problem, ROUTES, Repeat, Route};
 
 /// The path of the schemas in it.
@@ -76,6 +76,9 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
             ParameterKind::Number => number(),
             ParameterKind::Word(words) => json!({"enum": words}),
             ParameterKind::Day => json!({"type": "string", "format": "date"}),
+            ParameterKind::Text => {
+                json!({"type": "string", "minLength": 1, "maxLength": MAX_TEXT})
+            }
         };
         parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema, "description": summary}));
     }

@@ -1,6 +1,7 @@
 //! What a call takes from its caller's buckets before any work is done, and the headers that report them.
 //!
-//! Each call takes a token of its caller and one of its tenant, and as many of their Sienge tokens as it will make calls to Sienge. Half of the
+//! Each call takes a token of its caller and one of its tenant, as many of their Sienge tokens as it will make calls to Sienge, and as many of its
+//! caller's e-mail tokens as it sends e-mails. Half of the
 //! day's quota is reserved for the runs and the webhooks; of the rest one caller gets three quarters at once. A call that finds too little is
 //! answered 429 at once.
 
@@ -13,6 +14,7 @@ use crate::Problem;
 use crate::problem::seconds;
 
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// The limits of a proved caller.
@@ -41,8 +43,8 @@ fn one_callers(tokens: u32) -> u32 {
 }
 
 impl Allowance {
-    /// What a call takes, given its number of calls to Sienge.
-    pub(crate) fn visit(&self, sienge_calls: u32) -> Visit {
+    /// What a call takes, given its number of calls to Sienge and of e-mails.
+    pub(crate) fn visit(&self, sienge_calls: u32, emails: u32) -> Visit {
         let caller = &self.caller;
         let minute = |kind: &str, limit: u32, tokens: u32| {
             let of = |bucket: String, limit: u32| Wanted {
@@ -69,6 +71,19 @@ impl Allowance {
                 tokens: sienge_calls,
             });
         }
+        if emails > 0 {
+            let limit = self.limits.emails_per_hour.max(1);
+            let rate = Rate {
+                tokens: limit,
+                period: HOUR,
+                burst: limit,
+            };
+            more.push(Wanted {
+                bucket: format!("emails/{caller}"),
+                rate,
+                tokens: emails,
+            });
+        }
         Visit {
             caller: caller.clone(),
             calls: minute("calls", self.limits.calls_per_minute, 1).into(),
@@ -90,6 +105,7 @@ pub(crate) fn answered(entry: Entry) -> Result<Vec<(&'static str, String)>, Prob
                 "sienge" => {
                     "as chamadas desta credencial ou da assessoria pedem demais do Sienge por minuto"
                 }
+                "emails" => "esta credencial enviou e-mails demais em uma hora",
                 "day" => "esta credencial usou a sua parte da cota do dia da API do Sienge",
                 _ => "são chamadas demais desta credencial ou da assessoria por minuto",
             };
@@ -152,16 +168,18 @@ mod tests {
             row("calls/0a1b2c3d", 450, 225, 1),
             row("calls", 600, 300, 1),
         ];
-        assert_eq!(told(&allowance().visit(0)), calls);
+        assert_eq!(told(&allowance().visit(0, 0)), calls);
         let more = [
             row("sienge/0a1b2c3d", 75, 37, 40),
             row("sienge", 100, 50, 40),
             row("day/0a1b2c3d", 1_875, 1_875, 40),
         ];
         assert_eq!(
-            told(&allowance().visit(40)),
+            told(&allowance().visit(40, 0)),
             [calls.as_slice(), &more].concat()
         );
+        let email = row("emails/0a1b2c3d", 60, 60, 1);
+        assert_eq!(told(&allowance().visit(0, 1)).last(), Some(&email));
     }
 
     #[test]

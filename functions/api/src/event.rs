@@ -10,6 +10,7 @@ use ponte::flow::{ApiCall, Command, Function, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::call::Origin;
 use crate::{FieldError, HttpAnswer, Problem, Repeat, Route};
 
 /// Where people's calls arrive, behind the JWT authorizer.
@@ -71,6 +72,16 @@ impl HttpRequest {
     /// A header; its name may be written in capitals.
     pub fn header(&self, name: &str) -> Option<&str> {
         str::from_utf8(self.event.headers.get(name)?.as_bytes()).ok()
+    }
+
+    /// Where it comes from, as API Gateway saw it.
+    pub fn origin(&self) -> Origin {
+        let context = &self.event.request_context;
+        let address = context.http.source_ip.as_deref();
+        Origin {
+            address: address.and_then(|address| address.parse().ok()),
+            request: context.request_id.clone().unwrap_or_default(),
+        }
     }
 
     /// The query by name. Values of a repeated name are joined with commas.

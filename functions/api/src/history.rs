@@ -30,6 +30,8 @@ pub(crate) const RUNS: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<RunList>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: None,
     handle: |adapters, call| Box::pin(runs(adapters, call)),
 };
 
@@ -47,6 +49,8 @@ pub(crate) const CRITIQUES: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<CritiqueList>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: None,
     handle: |adapters, call| Box::pin(critiques(adapters, call)),
 };
 

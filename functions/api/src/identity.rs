@@ -12,7 +12,7 @@ use ponte::calendar::Timestamp;
 use ponte::digest::sha256_hex;
 use ponte::ids::TenantId;
 use ponte::settings::{CallerLimits, Package};
-use ponte::store::{ApiKey, PresentedKey, Role, Store};
+use ponte::store::{Actor, ApiKey, PresentedKey, Right, Role, Store};
 use serde_json::Value;
 
 use crate::door::Allowance;
@@ -23,13 +23,17 @@ use crate::{Caller, Problem};
 const FRESH: Duration = Duration::from_secs(30);
 /// How many are cached: a flood of invented ones must not fill the memory.
 const MAX_REMEMBERED: usize = 10_000;
+/// Longest subject of a token, in bytes, as OpenID Connect has it.
+const MAX_SUBJECT: usize = 255;
+/// Digits of a key's id, as the key command makes it.
+const ID_DIGITS: usize = 16;
 
 /// Names of the claims with the tenant and the role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimNames {
     /// Tenant, such as `custom:tenant` with Cognito.
     pub tenant: String,
-    /// Role: a name, or a list of names, of which the highest counts.
+    /// Role: a name, or a list of names, of which the highest counts. A right's name may be among them.
     pub role: String,
 }
 
@@ -74,15 +78,22 @@ impl Authenticator {
         } else {
             self.machine(store, request, now).await?
         };
-        let Proved { tenant, role, name } = proved.ok_or_else(Problem::unauthorized)?;
+        let Proved {
+            tenant,
+            actor,
+            role,
+            rights,
+        } = proved.ok_or_else(Problem::unauthorized)?;
         let Some((limits, package)) = self.active(store, &tenant).await? else {
             return Err(Problem::unauthorized());
         };
         // Short, because it is part of every bucket's key; and a person's name must not be stored there.
-        let caller = sha256_hex(&[name.as_bytes()])[..8].to_owned();
+        let caller = sha256_hex(&[actor.to_string().as_bytes()])[..8].to_owned();
         Ok(Caller {
             tenant: Some(tenant),
+            actor: Some(actor),
             role,
+            rights,
             allowance: Some(Allowance {
                 caller,
                 limits,
@@ -98,10 +109,7 @@ impl Authenticator {
         request: &HttpRequest,
         now: Timestamp,
     ) -> Result<Option<Proved>, Problem> {
-        let presented = request
-            .header("x-api-key")
-            .or_else(|| bearer(request.header("authorization")?));
-        let Some(presented) = presented.and_then(PresentedKey::read) else {
+        let Some(presented) = presented(request) else {
             return Ok(None);
         };
         let Ok(tenant) = TenantId::parse(presented.tenant_text) else {
@@ -123,8 +131,9 @@ impl Authenticator {
         let (tenant, id) = place;
         Ok(admitted.then_some(Proved {
             tenant,
+            actor: Actor::Key(id),
             role: key.role,
-            name: format!("key {id}"),
+            rights: key.rights,
         }))
     }
 
@@ -152,9 +161,24 @@ impl Authenticator {
 #[derive(Debug, PartialEq, Eq)]
 struct Proved {
     tenant: TenantId,
+    actor: Actor,
     role: Role,
-    /// The caller within the tenant: the key's id, or the token's subject.
-    name: String,
+    rights: Vec<Right>,
+}
+
+/// The key that a request of a machine's brings, which proves nothing yet.
+fn presented(request: &HttpRequest) -> Option<PresentedKey<'_>> {
+    let text = request
+        .header("x-api-key")
+        .or_else(|| bearer(request.header("authorization")?));
+    PresentedKey::read(text?)
+}
+
+/// The id of the key that a request brings, for the log; none if it does not look like one of ours, because then it may be anything.
+pub(crate) fn presented_id(request: &HttpRequest) -> Option<&str> {
+    let id = presented(request).filter(|_| !request.is_of_people())?.id;
+    let is_ours = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_ours.then_some(id)
 }
 
 fn bearer(header: &str) -> Option<&str> {
@@ -164,7 +188,7 @@ fn bearer(header: &str) -> Option<&str> {
         .then(|| credential.trim())
 }
 
-/// What verified claims prove, given their token.
+/// What verified claims prove, given their token. Without a subject nobody could say who acted.
 fn person(
     claims: &HashMap<String, String>,
     token: Option<&str>,
@@ -174,10 +198,13 @@ fn person(
     let tenant = TenantId::parse(text(&names.tenant)?.trim_matches(['[', ']'])).ok()?;
     let told = listed(text(&names.role)?, || claim(token?, &names.role));
     let role = told.iter().filter_map(|name| Role::named(name)).max()?;
+    let rights = told.iter().filter_map(|name| Right::named(name)).collect();
+    let subject = text("sub").filter(|subject| (1..=MAX_SUBJECT).contains(&subject.len()))?;
     Some(Proved {
         tenant,
+        actor: Actor::Person(subject.to_owned()),
         role,
-        name: format!("person {}", text("sub").unwrap_or_default()),
+        rights,
     })
 }
 
@@ -228,22 +255,29 @@ mod tests {
         };
         let proved = of(&[("tenant", "[617]"), ("role", "[operator]"), ("sub", "x")]).unwrap();
         assert_eq!(
-            (proved.tenant.as_str(), proved.role, proved.name.as_str()),
-            ("617", Role::Operator, "person x")
+            (proved.tenant.as_str(), proved.role, proved.actor),
+            ("617", Role::Operator, Actor::Person("x".to_owned()))
         );
         assert_eq!(
-            of(&[("tenant", "617"), ("role", "administrator")])
+            of(&[("tenant", "617"), ("role", "administrator"), ("sub", "x")])
                 .unwrap()
                 .role,
             Role::Administrator
         );
         for bad in [
-            [("role", "reader")].as_slice(),
-            &[("tenant", "617")],
-            &[("tenant", "617"), ("role", "root")],
-            &[("tenant", "617"), ("role", "reader operator")],
-            &[("tenant", "617"), ("role", "[reader operator]")],
-            &[("tenant", "617 618"), ("role", "reader")],
+            [("role", "reader"), ("sub", "x")].as_slice(),
+            &[("tenant", "617"), ("sub", "x")],
+            &[("tenant", "617"), ("role", "root"), ("sub", "x")],
+            &[("tenant", "617"), ("role", "reader operator"), ("sub", "x")],
+            &[
+                ("tenant", "617"),
+                ("role", "[reader operator]"),
+                ("sub", "x"),
+            ],
+            &[("tenant", "617 618"), ("role", "reader"), ("sub", "x")],
+            // Nobody could say who acted.
+            &[("tenant", "617"), ("role", "reader")],
+            &[("tenant", "617"), ("role", "reader"), ("sub", "")],
         ] {
             assert_eq!(of(bad), None, "{bad:?}");
         }
@@ -254,7 +288,7 @@ mod tests {
         let of = |text: &str, names: Value| {
             let payload = json!({ "groups": names }).to_string();
             let token = format!("Bearer e30.{}.x", URL_SAFE_NO_PAD.encode(payload));
-            let claims = HashMap::from([("tenant", "617"), ("groups", text)]);
+            let claims = HashMap::from([("tenant", "617"), ("groups", text), ("sub", "x")]);
             let claims = claims
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -292,6 +326,31 @@ mod tests {
         ] {
             assert_eq!(of(text, names), role, "{text}");
         }
+    }
+
+    #[test]
+    fn a_right_is_told_beside_the_role_and_is_no_role() {
+        let of = |role: Value| {
+            let payload = json!({ "role": role }).to_string();
+            let token = format!("Bearer e30.{}.x", URL_SAFE_NO_PAD.encode(payload));
+            let text = role.as_array().map_or_else(
+                || role.as_str().unwrap().to_owned(),
+                |names| {
+                    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+                    format!("[{}]", names.join(" "))
+                },
+            );
+            let claims = [("tenant", "617"), ("role", text.as_str()), ("sub", "x")];
+            let claims = claims.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            person(&claims.into(), Some(&token), &ClaimNames::default())
+        };
+        let proved = of(json!(["operator", "boleto:send-anywhere"])).unwrap();
+        assert_eq!(
+            (proved.role, proved.rights),
+            (Role::Operator, vec![Right::SendAnywhere])
+        );
+        assert_eq!(of(json!(["administrator"])).unwrap().rights, []);
+        assert_eq!(of(json!("boleto:send-anywhere")), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod agreements;
 mod answer;
+mod audit;
 mod boletos;
 mod call;
 mod campaigns;
@@ -26,9 +27,9 @@ use std::time::Duration;
 
 use ponte::cache::Cache;
 use ponte::calendar::{Timestamp, business_date};
-use ponte::flow::{Adapters, ApiCall, Function, Refusal};
+use ponte::flow::{Adapters, ApiCall, Function, Invoker, Refusal, end_act};
 use ponte::ids::TenantId;
-use ponte::store::Door;
+use ponte::store::{Act, Actor, AuditOutcome, BegunAct, Door};
 use ponte::telemetry::{self, Metric};
 use serde::Serialize;
 use serde_json::Value;
@@ -36,7 +37,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 pub use answer::HttpAnswer;
-pub use call::{Call, Caller};
+pub use call::{Call, Caller, Origin};
 pub use identity::ClaimNames;
 pub use problem::{FieldError, Problem};
 pub use route::{Repeat, Route};
@@ -134,14 +135,19 @@ impl Api {
 
     /// Answers an event: a request of API Gateway's, or an operator's call. An unreadable request, and a call that fails through no fault of
     /// the operator, are errors.
-    pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Reply, Failure> {
+    pub async fn handle(
+        &self,
+        event: Value,
+        by: &Invoker,
+        deadline: Instant,
+    ) -> Result<Reply, Failure> {
         let deadline = deadline.min(Instant::now() + ANSWER_WITHIN);
         match Invocation::read(event, business_date((self.adapters.clock)())) {
             Ok(Invocation::Http(request)) => {
                 let answer = self.answer(&request, deadline).await;
                 Ok(Reply::Http(event::response(&answer)))
             }
-            Ok(Invocation::Call(call)) => self.make_call(call, deadline).await,
+            Ok(Invocation::Call(call)) => self.make_call(call, by, deadline).await,
             Ok(Invocation::Refused(refusal)) => Ok(refuse(refusal)),
             Err(text) => Err(Failure {
                 kind: "Pedido".to_owned(),
@@ -159,7 +165,7 @@ impl Api {
                 tenant.clone_from(&call.caller.tenant);
                 match self.enter(route, &call).await {
                     Ok(headers) => {
-                        let mut answer = self.serve(route, &call).await;
+                        let mut answer = self.audited(route, &call).await;
                         answer.headers.extend(headers);
                         answer
                     }
@@ -178,9 +184,11 @@ impl Api {
         let route =
             routes::find(request.method(), request.path()).map_or("-", |(route, _)| route.path);
         let tenant = tenant.as_ref().map_or("-", TenantId::as_str);
+        let key = identity::presented_id(request).unwrap_or("-");
         let duration_ms = began.elapsed().as_millis();
         tracing::info!(
             tenant,
+            key,
             method = request.method(),
             route,
             status = answer.status,
@@ -224,6 +232,8 @@ impl Api {
             query: route.query_of(&request.query())?,
             body: request.body.clone(),
             idempotency_key: request.header("idempotency-key").map(str::to_owned),
+            nonce: nonce(),
+            origin: request.origin(),
             at,
             deadline,
         };
@@ -239,21 +249,60 @@ impl Api {
         let (Some(tenant), Some(allowance)) = (&call.caller.tenant, &call.caller.allowance) else {
             return Ok(Vec::new());
         };
-        let visit = allowance.visit((route.sienge_calls)(call));
+        let visit = allowance.visit((route.sienge_calls)(call), route.emails);
         door::answered(self.door.enter(tenant, &visit, call.at).await?)
     }
 
     /// One line a minute for each caller: a flood must not cost the log a line a call.
-    fn tell_refused(&self, caller: &Caller) {
-        let (Some(tenant), Some(allowance)) = (&caller.tenant, &caller.allowance) else {
+    fn tell_refused(&self, who: &Caller) {
+        let (Some(tenant), Some(allowance)) = (&who.tenant, &who.allowance) else {
             return;
         };
         let key = (tenant.clone(), allowance.caller.clone());
         if self.told.get(&key, TOLD_EVERY).is_none() {
             let caller = key.1.as_str();
-            tracing::warn!(%tenant, caller, "a caller asks too often and is refused; told once a minute");
+            let id = match &who.actor {
+                Some(Actor::Key(id)) => id,
+                _ => "-",
+            };
+            tracing::warn!(%tenant, caller, key = id, "a caller asks too often and is refused; told once a minute");
             self.told.put(key, ());
         }
+    }
+
+    /// Carries out a call. One that the audit tells of leaves its lines first, or is not carried out.
+    async fn audited(&self, route: &'static Route, call: &Call) -> HttpAnswer {
+        let begun = match tokio::time::timeout_at(call.deadline, self.begin(route, call)).await {
+            Ok(Ok(begun)) => begun,
+            Ok(Err(problem)) => return problem.into(),
+            Err(_) => return Problem::late().into(),
+        };
+        let answer = self.serve(route, call).await;
+        if let Some(begun) = begun {
+            let outcome = match answer.status {
+                ..400 => AuditOutcome::Done,
+                400..500 => AuditOutcome::Refused,
+                _ => AuditOutcome::Failed,
+            };
+            end_act(&self.adapters, &begun, outcome, Some(answer.status)).await;
+        }
+        answer
+    }
+
+    async fn begin(&self, route: &Route, call: &Call) -> Result<Option<BegunAct>, Problem> {
+        let (Some(about), Some(actor)) = (route.audit, &call.caller.actor) else {
+            return Ok(None);
+        };
+        let act = Act {
+            tenant: Some(call.tenant()?.clone()),
+            actor: actor.clone(),
+            action: route.name.to_owned(),
+            objects: about(call),
+            address: call.origin.address,
+            request: call.origin.request.clone(),
+            at: call.at,
+        };
+        Ok(Some(self.adapters.store.begin_act(&act).await?))
     }
 
     /// Carries out a call, within its time.
@@ -270,7 +319,7 @@ impl Api {
         let served = served.unwrap_or_else(|_| {
             Err(match route.repeat {
                 Repeat::Once => Problem::unclear("O tempo da chamada acabou, e não se sabe o que ela fez: confira antes de pedir de novo."),
-                _ => Problem::unavailable("o tempo da chamada acabou; tente de novo em instantes", 5),
+                _ => Problem::late(),
             })
         });
         let answer: HttpAnswer = served.unwrap_or_else(Into::into);
@@ -284,7 +333,12 @@ impl Api {
     }
 
     /// Makes an operator's call from the console, which IAM has authorised.
-    async fn make_call(&self, asked: ApiCall, deadline: Instant) -> Result<Reply, Failure> {
+    async fn make_call(
+        &self,
+        asked: ApiCall,
+        by: &Invoker,
+        deadline: Instant,
+    ) -> Result<Reply, Failure> {
         let tenant = asked.tenant.clone();
         let text = format!("Chamada atendida: {} {}.", asked.method, asked.path);
         let answer = match routes::find(&asked.method, &asked.path) {
@@ -299,15 +353,20 @@ impl Api {
                 Err(problem) => problem.into(),
                 Ok(query) => {
                     let call = Call {
-                        caller: Caller::operator(asked.tenant),
+                        caller: Caller::operator(asked.tenant, by),
                         parameters,
                         query,
                         body: asked.body,
                         idempotency_key: asked.idempotency_key,
+                        nonce: nonce(),
+                        origin: Origin {
+                            address: None,
+                            request: by.request.clone(),
+                        },
                         at: (self.adapters.clock)(),
                         deadline,
                     };
-                    self.serve(route, &call).await
+                    self.audited(route, &call).await
                 }
             },
         };
@@ -332,6 +391,11 @@ impl Api {
         tracing::info!(%tenant, status, "command answered {status}");
         Err(failure)
     }
+}
+
+/// What makes a call without an `Idempotency-Key` unique.
+fn nonce() -> String {
+    format!("{:032x}", fastrand::u128(..))
 }
 
 /// Refuses an event: no call was made.

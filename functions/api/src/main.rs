@@ -6,7 +6,7 @@
 use api::{Api, ClaimNames};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use ponte::aws;
-use ponte::flow::Adapters;
+use ponte::flow::{Adapters, Invoker};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,7 +24,11 @@ async fn main() -> Result<(), Error> {
     let api = &api;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        api.handle(event.payload, deadline)
+        let by = Invoker {
+            request: event.context.request_id,
+            identity: event.context.identity.map(|known| known.identity_id),
+        };
+        api.handle(event.payload, &by, deadline)
             .await
             .map_err(|failure| Diagnostic {
                 error_type: failure.kind,

@@ -18,5 +18,7 @@ pub(crate) const READ: Route = Route {
     request: None,
     response: |_| json_schema!({"type": "object"}),
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: None,
     handle: |_, _| Box::pin(async { Ok(HttpAnswer::written(200, COPY.to_owned())) }),
 };

@@ -132,6 +132,12 @@ impl Problem {
             "Esta chamada exige o papel {}; peça uma credencial com ele.",
             needed.name()
         );
+        Self::without_right(detail)
+    }
+
+    /// 403: the caller's role allows it, and yet it needs a right.
+    #[must_use]
+    pub fn without_right(detail: impl Into<String>) -> Self {
         Self::new(403, "forbidden", "Não permitido", detail)
     }
 
@@ -219,6 +225,15 @@ impl Problem {
             kept: false,
             ..problem
         }
+    }
+
+    /// 503: the call's time ran out.
+    #[must_use]
+    pub fn late() -> Self {
+        Self::unavailable(
+            "o tempo da chamada acabou; tente de novo em instantes",
+            AFTER_A_MOMENT,
+        )
     }
 
     /// 503: may work after some seconds.
@@ -366,6 +381,9 @@ impl From<BoletoError> for Problem {
             | E::DueDateRefused { .. } => Self::conflict(text),
             E::DueDatePassed { .. } | E::NotABusinessDay { .. } => Self::field("newDueOn", text),
             E::NotAnAddress => Self::field("to", text),
+            E::OthersAddress(_) => Self::without_right(text),
+            E::LinkInTitle => Self::field("title", text),
+            E::LinkInBody => Self::field("body", text),
             E::TitleUnfit { .. } => Self::field("title", text),
             E::BodyUnfit { .. } => Self::field("body", text),
             E::InvalidBoleto { .. } => Self::sienge(text),

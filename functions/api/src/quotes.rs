@@ -1,5 +1,7 @@
 //! `POST /v1/quotes` and `POST /v1/quotes/smallest-plan`.
 
+use std::collections::BTreeSet;
+
 use ponte::calculation::{Figures, Line, Payment, Plan, PlanInstallment, QuoteRow, Warning};
 use ponte::calendar::Date;
 use ponte::flow::Adapters;
@@ -7,11 +9,10 @@ use ponte::flow::quotes::{
     ChosenCampaign, MAX_BILLS, QuoteRequest, Quoted, SmallestPlanRequest, quote_selection,
     smallest_plan_for,
 };
-use ponte::ids::CreditorId;
+use ponte::ids::{BillId, CreditorId};
 use ponte::money::{Cents, Rate};
-use ponte::store::Role;
+use ponte::store::{AuditObject, Role};
 use schemars::{JsonSchema, SchemaGenerator};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::{Call, HttpAnswer, Problem, Repeat, Route};
@@ -27,6 +28,8 @@ pub(crate) const QUOTE: Route = Route {
     request: Some(SchemaGenerator::subschema_for::<QuoteRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
     sienge_calls,
+    emails: 0,
+    audit: Some(bills),
     handle: |adapters, call| Box::pin(quote(adapters, call)),
 };
 
@@ -41,21 +44,42 @@ pub(crate) const SMALLEST_PLAN: Route = Route {
     request: Some(SchemaGenerator::subschema_for::<SmallestPlanRequest>),
     response: SchemaGenerator::subschema_for::<QuoteAnswer>,
     sienge_calls,
+    emails: 0,
+    audit: Some(bills),
     handle: |adapters, call| Box::pin(smallest_plan(adapters, call)),
 };
 
-/// Two for each bill that is selected, of a quote or of an agreement, which holds one. What cannot be read, and more bills than may be
-/// selected, is refused before Sienge is asked.
+/// Two for each bill that is selected. What cannot be read, and more bills than may be selected, is refused before Sienge is asked.
 pub(crate) fn sienge_calls(call: &Call) -> u32 {
+    u32::try_from(selected(call).len() * 2).unwrap_or(0)
+}
+
+/// The bills of a quote, for the audit.
+pub(crate) fn bills(call: &Call) -> Vec<AuditObject> {
+    let bills: BTreeSet<BillId> = selected(call).into_iter().collect();
+    bills
+        .into_iter()
+        .map(|bill| AuditObject::new("bill", bill))
+        .collect()
+}
+
+/// The bills selected in a quote, or in an agreement, which holds one.
+fn selected(call: &Call) -> Vec<BillId> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Selection {
-        bills: Vec<IgnoredAny>,
+        bills: Vec<One>,
         quote: Option<Box<Selection>>,
     }
-    let selection: Selection = serde_json::from_slice(&call.body).unwrap_or_default();
-    let bills = selection.quote.unwrap_or_default().bills.len() + selection.bills.len();
-    u32::try_from(bills.min(MAX_BILLS) * 2).unwrap_or(0)
+    #[derive(Deserialize)]
+    struct One {
+        bill: BillId,
+    }
+    // As the route reads it, so that nothing passes here as empty and is carried out there.
+    let selection: Selection = call.json().unwrap_or_default();
+    let of_quote = selection.quote.unwrap_or_default().bills;
+    let all = of_quote.into_iter().chain(selection.bills);
+    all.map(|one| one.bill).take(MAX_BILLS).collect()
 }
 
 /// A quote for callers, with every amount explained line by line.

@@ -3,7 +3,7 @@
 use futures::future::LocalBoxFuture;
 use ponte::calendar::Date;
 use ponte::flow::Adapters;
-use ponte::store::Role;
+use ponte::store::{AuditObject, Role};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::call::Parameters;
@@ -14,6 +14,9 @@ pub type Served<'a> = LocalBoxFuture<'a, Result<HttpAnswer, Problem>>;
 
 /// The schema of a body.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// Longest text in a query, in bytes.
+pub(crate) const MAX_TEXT: usize = 300;
 
 /// One route.
 pub struct Route {
@@ -37,6 +40,10 @@ pub struct Route {
     pub response: SchemaOf,
     /// How many calls to Sienge it will usually make, for the caller's buckets.
     pub sienge_calls: fn(&Call) -> u32,
+    /// How many e-mails it has sent, for the caller's buckets.
+    pub emails: u32,
+    /// What a call is about, for the audit; none for what neither writes nor reads anything personal.
+    pub audit: Option<fn(&Call) -> Vec<AuditObject>>,
     /// The handler.
     pub handle: for<'a> fn(&'a Adapters, &'a Call) -> Served<'a>,
 }
@@ -72,6 +79,8 @@ pub enum ParameterKind {
     Word(&'static [&'static str]),
     /// A day: `2026-11-30`.
     Day,
+    /// Any short text.
+    Text,
 }
 
 impl Parameter {
@@ -90,6 +99,15 @@ impl Parameter {
 
     pub(crate) const fn day(name: &'static str, summary: &'static str) -> Self {
         let kind = ParameterKind::Day;
+        Self {
+            name,
+            summary,
+            kind,
+        }
+    }
+
+    pub(crate) const fn text(name: &'static str, summary: &'static str) -> Self {
+        let kind = ParameterKind::Text;
         Self {
             name,
             summary,
@@ -120,6 +138,10 @@ impl Parameter {
             ParameterKind::Word(words) => (
                 words.contains(&value),
                 format!("os valores aceitos são: {}", words.join(", ")),
+            ),
+            ParameterKind::Text => (
+                (1..=MAX_TEXT).contains(&value.len()),
+                format!("informe de 1 a {MAX_TEXT} caracteres no endereço"),
             ),
             ParameterKind::Day => (
                 value.parse::<Date>().is_ok(),

@@ -1,7 +1,9 @@
 //! The routes, and finding one.
 
 use crate::call::Parameters;
-use crate::{Problem, Route, agreements, boletos, campaigns, contracts, history, openapi, quotes};
+use crate::{
+    Problem, Route, agreements, audit, boletos, campaigns, contracts, history, openapi, quotes,
+};
 
 /// All of them.
 pub const ROUTES: &[Route] = &[
@@ -21,6 +23,7 @@ pub const ROUTES: &[Route] = &[
     campaigns::REPLACE,
     history::RUNS,
     history::CRITIQUES,
+    audit::READ,
     openapi::READ,
 ];
 

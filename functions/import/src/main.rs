@@ -4,7 +4,7 @@
 #![recursion_limit = "256"]
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
-use ponte::flow::Adapters;
+use ponte::flow::{Adapters, Invoker};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,11 @@ async fn main() -> Result<(), Error> {
     let adapters = &adapters;
     run(service_fn(move |event: LambdaEvent<Value>| async move {
         let deadline = ponte::flow::deadline(event.context.deadline());
-        import::handle(adapters, event.payload, deadline)
+        let by = Invoker {
+            request: event.context.request_id,
+            identity: event.context.identity.map(|known| known.identity_id),
+        };
+        import::handle(adapters, event.payload, &by, deadline)
             .await
             .map_err(|error| Diagnostic {
                 error_type: error.kind().to_owned(),

@@ -4,7 +4,7 @@
 //! both also with `"dryRun": true`.
 
 use ponte::flow::{
-    Adapters, Command, CommandAnswer, FlowError, Function, SweepLimits, TaskName, answer,
+    Adapters, Command, CommandAnswer, FlowError, Function, Invoker, SweepLimits, TaskName, answer,
     erase_customer, redrive, redundancy, reprocess, run_task, sweep,
 };
 use serde_json::Value;
@@ -14,10 +14,11 @@ use tokio::time::Instant;
 pub async fn handle(
     adapters: &Adapters,
     event: Value,
+    by: &Invoker,
     deadline: Instant,
 ) -> Result<CommandAnswer, FlowError> {
     let work = async |command| Box::pin(carry_out(adapters, command, deadline)).await;
-    answer(adapters, Function::Payments, event, work).await
+    answer(adapters, Function::Payments, event, by, work).await
 }
 
 async fn carry_out(

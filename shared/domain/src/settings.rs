@@ -56,7 +56,7 @@ pub struct TenantSettings {
     pub limits: CallerLimits,
 }
 
-/// How often all callers of a tenant together may call. Calls beyond that are refused (429), not delayed.
+/// How often callers may call; all of a tenant together, where nothing else is said. Calls beyond that are refused (429), not delayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CallerLimits {
@@ -66,6 +66,8 @@ pub struct CallerLimits {
     pub sienge_calls_per_minute: u32,
     /// Webhooks. A bank's return file of 10,000 lines in a minute fits.
     pub webhooks_per_minute: u32,
+    /// E-mails with a boleto that one caller may have sent.
+    pub emails_per_hour: u32,
 }
 
 impl Default for CallerLimits {
@@ -74,6 +76,7 @@ impl Default for CallerLimits {
             calls_per_minute: 600,
             sienge_calls_per_minute: 100,
             webhooks_per_minute: 12_000,
+            emails_per_hour: 60,
         }
     }
 }

@@ -5,11 +5,12 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::audit::audited;
 use super::command::is_of_the_bus;
 use super::fan_out::creditors_of;
 use super::{
-    Adapters, Command, FlowError, Function, Refusal, Report, RunStatus, Session, Summary, Task,
-    TaskName, fan_out,
+    Adapters, Command, FlowError, Function, Invoker, Refusal, Report, RunStatus, Session, Summary,
+    Task, TaskName, fan_out,
 };
 use crate::calendar::business_date;
 use crate::ids::{CreditorId, TenantId};
@@ -39,12 +40,15 @@ pub async fn answer(
     adapters: &Adapters,
     function: Function,
     event: Value,
+    by: &Invoker,
     work: impl AsyncFnOnce(Command) -> Result<CommandAnswer, FlowError>,
 ) -> Result<CommandAnswer, FlowError> {
     let now = (adapters.clock)();
     let of_the_bus = is_of_the_bus(&event);
     let done = match Command::read(function, event, business_date(now)) {
-        Ok(command) => work(command).await,
+        // What comes through the bus is a run that somebody asked for here, or a schedule.
+        Ok(command) if of_the_bus => work(command).await,
+        Ok(command) => audited(adapters, function, command, by, work).await,
         Err(refusal) => Err(refusal.into()),
     };
     let refusal = match done {
@@ -70,6 +74,7 @@ pub async fn run_command<F>(
     adapters: &Adapters,
     name: TaskName,
     event: Value,
+    by: &Invoker,
     deadline: Instant,
     each: F,
 ) -> Result<CommandAnswer, FlowError>
@@ -81,10 +86,16 @@ where
     ) -> LocalBoxFuture<'a, Result<Summary, FlowError>>,
 {
     let function = Function::from(name);
-    answer(adapters, function, event, async |command| match command {
-        Command::Run(task) => Box::pin(run_task(adapters, name, task, deadline, each)).await,
-        _ => Err(Command::not_of(function).into()),
-    })
+    answer(
+        adapters,
+        function,
+        event,
+        by,
+        async |command| match command {
+            Command::Run(task) => Box::pin(run_task(adapters, name, task, deadline, each)).await,
+            _ => Err(Command::not_of(function).into()),
+        },
+    )
     .await
 }
 

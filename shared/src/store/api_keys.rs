@@ -1,10 +1,11 @@
 //! API keys: how machines prove who they are.
 //!
 //! A key reads `ponte.<tenant>.<id>.<secret>`: the id finds it, the secret (256 random bits) proves it. Only the secret's SHA-256 is stored. The
-//! tenant command creates and revokes keys; several may be valid at once, for rotation.
+//! key command creates and revokes keys; several may be valid at once, for rotation.
 
 use std::fmt;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -47,6 +48,32 @@ impl Role {
         [Self::Reader, Self::Operator, Self::Administrator]
             .into_iter()
             .find(|role| role.name() == name)
+    }
+}
+
+/// What no role includes: given to single keys and people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Has a boleto sent to an address that is not the customer's.
+    SendAnywhere,
+}
+
+impl Right {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::SendAnywhere];
+
+    /// Its name in keys, claims and documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SendAnywhere => "boleto:send-anywhere",
+        }
+    }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.name() == name)
     }
 }
 
@@ -93,6 +120,8 @@ impl fmt::Debug for PresentedKey<'_> {
 pub struct ApiKey {
     /// What its holder may do.
     pub role: Role,
+    /// What they may do besides.
+    pub rights: Vec<Right>,
     /// When it expires.
     pub valid_until: Timestamp,
     hash: Vec<u8>,
@@ -130,6 +159,7 @@ impl Store {
         &self,
         text_of_key: &str,
         role: Role,
+        rights: &[Right],
         valid_until: Timestamp,
     ) -> Result<(), StoreError> {
         let what = "the API key";
@@ -149,6 +179,10 @@ impl Store {
                 super::attributes::number(valid_until.as_second()),
             ),
         ]);
+        if !rights.is_empty() {
+            let names = rights.iter().map(|right| text(right.name())).collect();
+            item.insert("rights".to_owned(), AttributeValue::L(names));
+        }
         self.batch_put(&self.tables.control, vec![item]).await
     }
 }
@@ -160,9 +194,19 @@ fn read(item: &Item) -> Result<ApiKey, StoreError> {
     let valid_until = Timestamp::from_second(get_number(item, "valid_until")?);
     Ok(ApiKey {
         role,
+        rights: rights(item),
         valid_until: valid_until.map_err(|_| StoreError::unreadable(what, "its end"))?,
         hash: get_binary(item, "hash")?.to_vec(),
     })
+}
+
+/// The known ones: an unknown one lets nobody do anything.
+fn rights(item: &Item) -> Vec<Right> {
+    let names = item.get("rights").and_then(|names| names.as_l().ok());
+    let names = names.into_iter().flatten();
+    names
+        .filter_map(|name| Right::named(name.as_s().ok()?))
+        .collect()
 }
 
 #[cfg(test)]
@@ -202,6 +246,7 @@ mod tests {
         let valid_until = "2026-12-01T00:00:00Z".parse().unwrap();
         let key = ApiKey {
             role: Role::Reader,
+            rights: Vec::new(),
             valid_until,
             hash,
         };

@@ -1,8 +1,9 @@
-//! The store: Ponte's three DynamoDB tables.
+//! The store: Ponte's DynamoDB tables.
 //!
 //! - **portfolio** ([`Store::load_bill`], [`Store::commit`], [`Store::put_if_changed`]): bills, customers, catalogue, timeline.
 //! - **journal** ([`Store::accept`], [`JournalCalls`], [`Store::start_run`]): webhooks, calls to Sienge, runs.
 //! - **control** ([`Store::tenant_settings`], [`Store::acquire_lease`], [`SharedQuota`], [`Door`]): settings, campaigns, API keys, cursors, leases, quota, callers' buckets.
+//! - **audit** ([`Store::begin_act`], [`Store::end_act`]): who did what.
 //!
 //! Guarantees: every write is conditional, idempotent or both, so that repeating it after a crash or an unclear answer is
 //! safe; what DynamoDB leaves unprocessed is sent again; no item comes near 400 KB; keys are spelled only in [`keys`].
@@ -11,6 +12,7 @@
 mod agreements;
 mod api_keys;
 mod attributes;
+mod audit;
 mod batch;
 mod bucket;
 mod calls;
@@ -43,7 +45,10 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 
 pub use agreements::AgreementWrite;
-pub use api_keys::{ApiKey, PresentedKey, Role};
+pub use api_keys::{ApiKey, PresentedKey, Right, Role};
+pub use audit::{
+    Act, Actor, AuditLine, AuditObject, AuditOutcome, AuditPage, AuditSearch, BegunAct, plain_id,
+};
 pub use bucket::{Rate, Wanted};
 pub use calls::JournalCalls;
 pub use campaigns::CampaignList;
@@ -62,7 +67,7 @@ pub use portfolio::{Committed, Stamp};
 pub use quota::{Clock, SharedQuota};
 pub use runs::{CRITIQUE, CritiqueNote, JournalEntry, RunRecord, RunStart, RunState, new_run_id};
 
-/// The names of the tables.
+/// The names of the tables, and how long audit lines are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
     /// Bills, customers, catalogue, timeline.
@@ -71,6 +76,10 @@ pub struct Tables {
     pub journal: String,
     /// Settings, cursors, leases, quota.
     pub control: String,
+    /// Who did what.
+    pub audit: String,
+    /// Days a line of the audit is kept.
+    pub audit_days: i64,
 }
 
 /// The store. Cheap to clone.
@@ -81,13 +90,17 @@ pub struct Store {
 }
 
 impl Tables {
-    /// The names in a function's environment; the error names the variable that is missing.
+    /// What a function's environment says; the error names the variable that is missing or wrong.
     pub fn from_env() -> Result<Self, String> {
         let variable = crate::aws::variable;
         Ok(Self {
             portfolio: variable("PORTFOLIO_TABLE")?,
             journal: variable("JOURNAL_TABLE")?,
             control: variable("CONTROL_TABLE")?,
+            audit: variable("AUDIT_TABLE")?,
+            audit_days: variable("AUDIT_RETENTION_DAYS")?
+                .parse()
+                .map_err(|_| "AUDIT_RETENTION_DAYS is not a number of days".to_owned())?,
         })
     }
 }

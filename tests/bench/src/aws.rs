@@ -58,12 +58,14 @@ impl StandIn {
     /// The environment of a function that reaches everything here, DynamoDB elsewhere if told so.
     pub fn environment(&self, database: Option<&str>) -> Vec<(String, String)> {
         let here = format!("http://{}", self.address);
-        let pairs: [(&str, &str); 8] = [
+        let pairs: [(&str, &str); 10] = [
             ("AWS_ENDPOINT_URL", here.as_str()),
             ("AWS_ENDPOINT_URL_DYNAMODB", database.unwrap_or(&here)),
             ("PORTFOLIO_TABLE", "portfolio"),
             ("JOURNAL_TABLE", "journal"),
             ("CONTROL_TABLE", "control"),
+            ("AUDIT_TABLE", "audit"),
+            ("AUDIT_RETENTION_DAYS", "1825"),
             ("INBOX_QUEUE_URL", &format!("{here}/000000000000/inbox")),
             ("EVENT_BUS_NAME", "bus"),
             ("TENANT_SECRET_PREFIX", "ponte/tenant/"),

@@ -166,6 +166,8 @@ fn start(priority: &str, database: &str, sienge: &str) -> Result<tokio::process:
         .env("PORTFOLIO_TABLE", "portfolio")
         .env("JOURNAL_TABLE", "journal")
         .env("CONTROL_TABLE", "control")
+        .env("AUDIT_TABLE", "audit")
+        .env("AUDIT_RETENTION_DAYS", "1825")
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -81,6 +81,7 @@ pub fn wanted(id: &str, kind: AgreementKind, owed: &[Owed], asked: PlanRequest) 
         kind,
         via_portal: false,
         operator: "operador-7".to_owned(),
+        actor: "key:a0b1c2d3e4f50617".to_owned(),
         notes: String::new(),
         public_notes: String::new(),
         planned: planned(owed, TODAY, &asked),

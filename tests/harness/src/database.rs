@@ -59,7 +59,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Starts one with the three tables.
+    /// Starts one with the template's tables.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = listener.local_addr().unwrap();
@@ -241,6 +241,8 @@ fn tables() -> Tables {
         portfolio: "portfolio".to_owned(),
         journal: "journal".to_owned(),
         control: "control".to_owned(),
+        audit: "audit".to_owned(),
+        audit_days: 1_825,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::{Api, Reply};
 use futures::future::join_all;
 use harness::database::at;
-use harness::rig::{API_KEY, PLENTY, request};
+use harness::rig::{API_KEY, PLENTY, invoker, request};
 use harness::{Rig, World};
 use ponte::ids::TenantId;
 use ponte::settings::{CallerLimits, Package};
@@ -44,7 +44,10 @@ async fn call(api: &Api, key: &str, method: &str, path: &str, body: &Value) -> T
     let began = Instant::now();
     let headers = json!({"authorization": format!("Bearer {key}")});
     let event = request(&headers, method, path, body);
-    let reply = api.handle(event, Instant::now() + PLENTY).await.unwrap();
+    let reply = api
+        .handle(event, invoker(), Instant::now() + PLENTY)
+        .await
+        .unwrap();
     let Reply::Http(answer) = reply else {
         panic!("a request is answered as one")
     };
@@ -85,7 +88,7 @@ async fn a_readers_twenty_loops_are_refused_at_once_and_nobody_else_is() {
     let until = at("2027-01-01T00:00:00Z");
     let store = &rig.adapters.store;
     store
-        .put_api_key(theirs, Role::Reader, until)
+        .put_api_key(theirs, Role::Reader, &[], until)
         .await
         .unwrap();
 
@@ -176,7 +179,7 @@ async fn a_call_is_counted_across_executions_and_a_key_leaves_some_to_the_others
     let until = at("2027-01-01T00:00:00Z");
     let store = &rig.adapters.store;
     store
-        .put_api_key(READER, Role::Reader, until)
+        .put_api_key(READER, Role::Reader, &[], until)
         .await
         .unwrap();
     rig.settings(|settings| settings.limits.calls_per_minute = 40)

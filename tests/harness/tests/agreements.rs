@@ -9,7 +9,7 @@ use harness::Rig;
 use harness::agreements::{monthly, planned, wanted};
 use harness::crash::{Blow, Effects, Wire};
 use harness::database::tenant;
-use harness::rig::{PLENTY, TODAY, Told};
+use harness::rig::{PLENTY, TODAY, Told, invoker};
 use ponte::agreement::{
     Agreement, AgreementKind, AgreementState, DraftError, NewAgreement, Start, StateName,
 };
@@ -1146,6 +1146,7 @@ async fn invoke(rig: &Rig, wire: &Wire, way: Struck, new: &NewAgreement, effects
                 let swept = Box::pin(payments::handle(
                     &adapters,
                     json!({}),
+                    invoker(),
                     Instant::now() + PLENTY,
                 ))
                 .await;

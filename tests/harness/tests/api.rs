@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harness::Rig;
 use harness::database::{at, tenant};
-use harness::rig::{API_KEY, PLENTY, World, clock};
+use harness::rig::{API_KEY, PLENTY, World, clock, invoker};
 use ponte::ids::{CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
@@ -100,7 +100,7 @@ impl Scene {
         rig.run_all("reconcile").await;
         rig.adapters
             .store
-            .put_api_key(READER, Role::Reader, at("2027-01-01T00:00:00Z"))
+            .put_api_key(READER, Role::Reader, &[], at("2027-01-01T00:00:00Z"))
             .await
             .unwrap();
         let scene = Self {
@@ -172,6 +172,17 @@ impl Scene {
         (status, answer)
     }
 
+    /// The customer of a contract gets an e-mail address, and Sienge tells of it.
+    pub(crate) async fn gets_email(&self, bill: u32, email: &str) {
+        let customer = self
+            .rig
+            .sienge
+            .with_world(|world| world.bills[&bill].customer);
+        let change = json!({"customerId": customer, "email": email});
+        self.rig.happen("customer", change).await;
+        self.rig.apply().await;
+    }
+
     async fn quote(&self, body: Value) -> Value {
         let (status, answer) = self.call("POST", "/v1/quotes", body).await;
         assert_eq!(status, 200, "{answer}");
@@ -191,7 +202,7 @@ impl Scene {
         self.rig.secrets.store(&other, harness::rig::secret(&["x"]));
         let until = at("2027-01-01T00:00:00Z");
         store
-            .put_api_key(KEY, Role::Administrator, until)
+            .put_api_key(KEY, Role::Administrator, &[], until)
             .await
             .unwrap();
         KEY
@@ -700,7 +711,7 @@ async fn a_sienge_that_hangs_is_answered_in_time() {
     let answer = scene
         .rig
         .api
-        .handle(event, began + Duration::from_secs(3))
+        .handle(event, invoker(), began + Duration::from_secs(3))
         .await
         .unwrap();
     assert!(
@@ -799,7 +810,7 @@ async fn keys_end_are_revoked_and_have_roles() {
     let expired = "ponte.617.00000000000000cc.chave-inventada-vencida";
     rig.adapters
         .store
-        .put_api_key(expired, Role::Reader, at("2026-11-20T14:59:59Z"))
+        .put_api_key(expired, Role::Reader, &[], at("2026-11-20T14:59:59Z"))
         .await
         .unwrap();
     let unknown = "ponte.617.00000000000000dd.chave-que-ninguem-criou";
@@ -857,7 +868,7 @@ async fn keys_end_are_revoked_and_have_roles() {
     let fresh = api::Api::new(rig.api.adapters().clone(), api::ClaimNames::default());
     let event = json!({"version": "2.0", "rawPath": CAMPAIGNS, "headers": {"x-api-key": READER}, "requestContext": {"http": {"method": "GET"}}});
     let deadline = tokio::time::Instant::now() + harness::rig::PLENTY;
-    let answer = json!(fresh.handle(event, deadline).await.unwrap());
+    let answer = json!(fresh.handle(event, invoker(), deadline).await.unwrap());
     assert_eq!(
         answer["statusCode"], 401,
         "an inactive tenant calls nothing"
@@ -1038,7 +1049,11 @@ async fn an_operator_commands_from_the_console() {
     let command = |call: &str, body: Value| json!({"tenant": "617", "call": call, "body": body});
     let quote = command("POST /v1/quotes", json!({"bills": [{"bill": bill}]}));
     assert_eq!(scene.rig.called(quote.clone()).await["creditor"], 1);
-    let answer = scene.rig.api.handle(quote, Instant::now() + PLENTY).await;
+    let answer = scene
+        .rig
+        .api
+        .handle(quote, invoker(), Instant::now() + PLENTY)
+        .await;
     let answer = serde_json::to_string(&answer.unwrap()).unwrap();
     let begins =
         r#"{"situacao":"concluído","resumo":"Chamada atendida: POST /v1/quotes.","resposta":{"#;

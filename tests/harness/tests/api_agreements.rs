@@ -548,6 +548,7 @@ async fn a_boleto_is_handed_out_sent_and_given_another_due_date() {
             .count(),
         47
     );
+    scene.gets_email(bill, "cliente@exemplo.com.br").await;
     let mail = json!({"to": "cliente@exemplo.com.br"});
     assert_eq!(
         scene.call("POST", &format!("{path}/email"), mail).await,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use harness::crash::{Blow, Effects};
+use harness::rig::invoker;
 use harness::{Rig, World};
 use ponte::ids::BillId;
 use ponte::portfolio::{EventKind, HeldBill};
@@ -36,7 +37,12 @@ async fn run(rig: &Rig, event: Value, at: usize) -> Option<Value> {
     let adapters = rig.watched_adapters("reconcile", &effects).await;
     let deadline = Instant::now() + MINUTE;
     let answer = effects
-        .run(Box::pin(reconcile::handle(&adapters, event, deadline)))
+        .run(Box::pin(reconcile::handle(
+            &adapters,
+            event,
+            invoker(),
+            deadline,
+        )))
         .await;
     answer.map(|answer| json!(answer.unwrap()))
 }

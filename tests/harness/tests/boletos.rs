@@ -58,6 +58,11 @@ impl Scene {
             "boleto",
             json!({"billId": bill, "installmentId": installment, "silent": true}),
         );
+        rig.sienge.with_world(|world| {
+            let customer = world.bills[&bill].customer;
+            let customer = world.customers.get_mut(&customer).unwrap();
+            customer.email = Some("a@exemplo.com.br; Fulana@exemplo.com.br".to_owned());
+        });
         rig.run_all("reconcile").await;
         let scene = Self {
             rig,

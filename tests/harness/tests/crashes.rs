@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use harness::crash::{Blow, Effects, Saved, Wire};
 use harness::fakes::BusMood;
-use harness::rig::{PLENTY, Portfolio, TOKEN, Told};
+use harness::rig::{PLENTY, Portfolio, TOKEN, Told, invoker};
 use harness::{Rig, World};
 use ponte::aws::BusEvent;
 use ponte::flow::FlowError;
@@ -195,17 +195,22 @@ impl Case {
                 let answer = match *function {
                     "import" => {
                         effects
-                            .run(Box::pin(import::handle(&adapters, event, end)))
+                            .run(Box::pin(import::handle(&adapters, event, invoker(), end)))
                             .await
                     }
                     "payments" => {
                         effects
-                            .run(Box::pin(payments::handle(&adapters, event, end)))
+                            .run(Box::pin(payments::handle(&adapters, event, invoker(), end)))
                             .await
                     }
                     "reconcile" => {
                         effects
-                            .run(Box::pin(reconcile::handle(&adapters, event, end)))
+                            .run(Box::pin(reconcile::handle(
+                                &adapters,
+                                event,
+                                invoker(),
+                                end,
+                            )))
                             .await
                     }
                     other => panic!("no function {other}"),
@@ -215,7 +220,12 @@ impl Case {
             Invocation::Command(event) => {
                 let adapters = self.rig.watched_adapters("payments", effects).await;
                 let answer = effects
-                    .run(Box::pin(payments::handle(&adapters, event.clone(), end)))
+                    .run(Box::pin(payments::handle(
+                        &adapters,
+                        event.clone(),
+                        invoker(),
+                        end,
+                    )))
                     .await;
                 answer.map(|answer| answer.map(|summary| ending(&json!(summary))))
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
-use harness::rig::PLENTY;
+use harness::rig::{PLENTY, invoker};
 use harness::{Rig, World};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
@@ -122,12 +122,22 @@ async fn run(
     let answer = match task {
         "import" => {
             effects
-                .run(Box::pin(import::handle(&adapters, event, deadline)))
+                .run(Box::pin(import::handle(
+                    &adapters,
+                    event,
+                    invoker(),
+                    deadline,
+                )))
                 .await
         }
         _ => {
             effects
-                .run(Box::pin(reconcile::handle(&adapters, event, deadline)))
+                .run(Box::pin(reconcile::handle(
+                    &adapters,
+                    event,
+                    invoker(),
+                    deadline,
+                )))
                 .await
         }
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness::database::{Fault, tenant};
 use harness::fakes::BusMood;
-use harness::rig::{PLENTY, TODAY};
+use harness::rig::{PLENTY, TODAY, invoker};
 use harness::{Rig, refused};
 use ponte::store::RunState;
 use serde_json::{Value, json};
@@ -214,7 +214,7 @@ async fn an_answer_begins_with_how_it_ended_what_happened_and_what_to_do() {
     let rig = Rig::of_one_creditor().await;
     let answered = async |event: Value| {
         let adapters = rig.adapters_of("payments");
-        let answer = payments::handle(&adapters, event, Instant::now() + PLENTY);
+        let answer = payments::handle(&adapters, event, invoker(), Instant::now() + PLENTY);
         serde_json::to_string(&Box::pin(answer).await.unwrap()).unwrap()
     };
     let swept = answered(json!({})).await;

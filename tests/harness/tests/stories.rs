@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use harness::crash::{Blow, Effects};
 use harness::database::tenant;
-use harness::rig::PLENTY;
+use harness::rig::{PLENTY, invoker};
 use harness::{Rig, World};
 use ponte::flow::Session;
 use ponte::ids::BillId;
@@ -180,7 +180,7 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
             let adapters = rig.watched_adapters("import", effects).await;
             drop(
                 effects
-                    .run(Box::pin(import::handle(&adapters, event, end)))
+                    .run(Box::pin(import::handle(&adapters, event, invoker(), end)))
                     .await,
             );
         }
@@ -188,7 +188,12 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
             let adapters = rig.watched_adapters("reconcile", effects).await;
             drop(
                 effects
-                    .run(Box::pin(reconcile::handle(&adapters, event, end)))
+                    .run(Box::pin(reconcile::handle(
+                        &adapters,
+                        event,
+                        invoker(),
+                        end,
+                    )))
                     .await,
             );
         }
@@ -197,7 +202,7 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
             let event = json!({"tenant": "617", "creditor": creditor, "redundancy": true});
             drop(
                 effects
-                    .run(Box::pin(payments::handle(&adapters, event, end)))
+                    .run(Box::pin(payments::handle(&adapters, event, invoker(), end)))
                     .await,
             );
         }
@@ -205,7 +210,12 @@ async fn invoke(rig: &Rig, rng: &mut Rng, effects: &std::sync::Arc<Effects>) {
             let adapters = rig.watched_adapters("payments", effects).await;
             drop(
                 effects
-                    .run(Box::pin(payments::handle(&adapters, json!({}), end)))
+                    .run(Box::pin(payments::handle(
+                        &adapters,
+                        json!({}),
+                        invoker(),
+                        end,
+                    )))
                     .await,
             );
         }

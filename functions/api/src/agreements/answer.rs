@@ -7,8 +7,11 @@ use ponte::calculation::{Periodicity, PlanInterest};
 use ponte::calendar::Date;
 use ponte::ids::{AgreementId, CreditorId, CustomerId};
 use ponte::money::{Cents, Rate};
+use ponte::store::Role;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::Caller;
 
 /// An agreement as callers read it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,10 +35,14 @@ pub struct AgreementAnswer {
     campaign: String,
     /// Whether the debtor made it on the portal.
     via_portal: bool,
-    /// Who made it.
+    /// Who made it, as the caller said.
     operator: String,
-    /// Notes for the collectors.
-    notes: String,
+    /// Who made it, as proved: as in the audit. Not for readers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    /// Notes for the collectors. Not for readers, nor for the debtor's portal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
     /// Notes the debtor may read.
     public_notes: String,
     /// Day it was saved.
@@ -71,8 +78,10 @@ pub struct AgreementList {
     pub(super) agreements: Vec<AgreementAnswer>,
 }
 
-impl From<Agreement> for AgreementAnswer {
-    fn from(agreement: Agreement) -> Self {
+impl AgreementAnswer {
+    /// The agreement as this caller may read it.
+    pub(super) fn of(agreement: Agreement, reader: &Caller) -> Self {
+        let is_a_collector = reader.role >= Role::Operator;
         Self {
             code: agreement.id.code(),
             id: agreement.id,
@@ -84,7 +93,8 @@ impl From<Agreement> for AgreementAnswer {
             campaign: agreement.campaign,
             via_portal: agreement.via_portal,
             operator: agreement.operator,
-            notes: agreement.notes,
+            actor: Some(agreement.actor).filter(|_| is_a_collector),
+            notes: Some(agreement.notes).filter(|_| is_a_collector),
             public_notes: agreement.public_notes,
             created_on: agreement.created_on,
             confirmed_on: agreement.confirmed_on,

@@ -7,8 +7,9 @@ mod steps;
 
 use ponte::agreement::{Agreement, AgreementKind, AgreementState};
 use ponte::ids::AgreementId;
+use ponte::store::AuditObject;
 
-use crate::{Call, HttpAnswer, Problem};
+use crate::{Call, Caller, HttpAnswer, Problem};
 
 use answer::AgreementAnswer;
 pub(crate) use read::{LIST, READ};
@@ -18,7 +19,7 @@ pub(crate) use save::SAVE;
 pub(crate) use steps::{BREAK, CANCEL, CONFIRM};
 
 /// The agreement, or an error when Sienge refused the remake: then the agreement is stored as cancelled and claims nothing.
-fn made(agreement: Agreement) -> Result<HttpAnswer, Problem> {
+fn made(agreement: Agreement, reader: &Caller) -> Result<HttpAnswer, Problem> {
     match &agreement.state {
         AgreementState::Cancelled { reason, .. } if agreement.kind == AgreementKind::Integrated => {
             let (id, reason) = (&agreement.id, reason.trim_end_matches('.'));
@@ -27,8 +28,17 @@ fn made(agreement: Agreement) -> Result<HttpAnswer, Problem> {
             );
             Err(Problem::field("", detail))
         }
-        _ => HttpAnswer::ok(&AgreementAnswer::from(agreement)),
+        _ => HttpAnswer::ok(&AgreementAnswer::of(agreement, reader)),
     }
+}
+
+/// The agreement in the path, for the audit.
+fn about(call: &Call) -> Vec<AuditObject> {
+    id(call).ok().as_ref().map(object).into_iter().collect()
+}
+
+fn object(id: &AgreementId) -> AuditObject {
+    AuditObject::new("agreement", id)
 }
 
 fn id(call: &Call) -> Result<AgreementId, Problem> {

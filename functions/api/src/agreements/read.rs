@@ -3,11 +3,11 @@
 use ponte::agreement::StateName;
 use ponte::flow::Adapters;
 use ponte::ids::{BillId, CreditorId, CustomerId};
-use ponte::store::Role;
+use ponte::store::{AuditObject, Role};
 use schemars::SchemaGenerator;
 
 use super::answer::AgreementList;
-use super::{AgreementAnswer, id};
+use super::{AgreementAnswer, about, id};
 use crate::route::Parameter;
 use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
@@ -39,6 +39,8 @@ pub(crate) const LIST: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementList>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: Some(listed),
     handle: |adapters, call| Box::pin(list(adapters, call)),
 };
 
@@ -53,8 +55,18 @@ pub(crate) const READ: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: Some(about),
     handle: |adapters, call| Box::pin(read(adapters, call)),
 };
+
+/// Whose agreements are listed.
+fn listed(call: &Call) -> Vec<AuditObject> {
+    ["bill", "customer", "creditor"]
+        .into_iter()
+        .filter_map(|kind| Some(AuditObject::new(kind, call.number(kind)?)))
+        .collect()
+}
 
 async fn list(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let (store, tenant) = (&adapters.store, call.tenant()?);
@@ -92,7 +104,10 @@ async fn list(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
             ));
         }
     };
-    let agreements = found.into_iter().map(AgreementAnswer::from).collect();
+    let agreements = found
+        .into_iter()
+        .map(|agreement| AgreementAnswer::of(agreement, &call.caller))
+        .collect();
     HttpAnswer::ok(&AgreementList { agreements })
 }
 
@@ -100,7 +115,7 @@ async fn read(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let id = id(call)?;
     let found = adapters.store.agreement(call.tenant()?, &id).await?;
     let found = found.ok_or_else(|| Problem::not_found(format!("Acordo {id} não encontrado.")))?;
-    HttpAnswer::ok(&AgreementAnswer::from(found))
+    HttpAnswer::ok(&AgreementAnswer::of(found, &call.caller))
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use ponte::flow::Session;
 use ponte::flow::quotes::{QuoteError, QuoteRequest, quote_selection};
 use ponte::ids::AgreementId;
 use ponte::money::Cents;
-use ponte::store::Role;
+use ponte::store::{Actor, AuditObject, Role};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{AgreementAnswer, made};
-use crate::{Call, HttpAnswer, Problem, Repeat, Route, quotes, repeat};
+use super::{AgreementAnswer, made, object};
+use crate::{Call, Caller, HttpAnswer, Problem, Repeat, Route, quotes, repeat};
 
 pub(crate) const SAVE: Route = Route {
     method: "POST",
@@ -26,6 +26,8 @@ pub(crate) const SAVE: Route = Route {
     request: Some(SchemaGenerator::subschema_for::<AgreementRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
     sienge_calls: |call| quotes::sienge_calls(call) + 2,
+    emails: 0,
+    audit: Some(about),
     handle: |adapters, call| Box::pin(save(adapters, call)),
 };
 
@@ -63,23 +65,27 @@ pub struct ProposalRequest {
     expires_on: Option<Date>,
 }
 
+/// The agreement, whose id is known before it is made, and the bills it is on.
+fn about(call: &Call) -> Vec<AuditObject> {
+    let id = call.tenant().ok();
+    let id = id.map(|tenant| AgreementId::of_idempotency_key(tenant, call.key()));
+    let agreement = id.as_ref().map(object);
+    agreement.into_iter().chain(quotes::bills(call)).collect()
+}
+
 async fn save(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: AgreementRequest = call.json()?;
     let tenant = call.tenant()?;
-    let key = call
-        .idempotency_key
-        .clone()
-        .unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
-    let id = AgreementId::of_idempotency_key(tenant, &key);
+    let id = AgreementId::of_idempotency_key(tenant, call.key());
     let content = repeat::digest(&SAVE, call);
     // A retry after an attempt that saved and died is not quoted again.
     if let Some(saved) = Session::saved_before(adapters, tenant, &id, &content).await? {
-        return made(saved);
+        return made(saved, &call.caller);
     }
     let session = call.session(adapters).await?;
-    let saved = quoted_and_saved(&session, id, content, asked).await;
+    let saved = quoted_and_saved(&session, id, content, asked, &call.caller).await;
     session.close().await;
-    made(saved?)
+    made(saved?, &call.caller)
 }
 
 async fn quoted_and_saved(
@@ -87,6 +93,7 @@ async fn quoted_and_saved(
     id: AgreementId,
     content: String,
     asked: AgreementRequest,
+    caller: &Caller,
 ) -> Result<Agreement, Problem> {
     let Some(plan) = asked.quote.plan else {
         return Err(Problem::field(
@@ -120,6 +127,11 @@ async fn quoted_and_saved(
         kind: asked.kind,
         via_portal: asked.quote.portal,
         operator: asked.operator,
+        actor: caller
+            .actor
+            .as_ref()
+            .map(Actor::to_string)
+            .unwrap_or_default(),
         notes: asked.notes,
         public_notes: asked.public_notes,
         indexer,

@@ -5,7 +5,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{AgreementAnswer, id, made};
+use super::{AgreementAnswer, about, id, made};
 use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 pub(crate) const CONFIRM: Route = Route {
@@ -19,6 +19,8 @@ pub(crate) const CONFIRM: Route = Route {
     request: None,
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
     sienge_calls: |_| 2,
+    emails: 0,
+    audit: Some(about),
     handle: |adapters, call| Box::pin(confirm(adapters, call)),
 };
 
@@ -33,6 +35,8 @@ pub(crate) const BREAK: Route = Route {
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: Some(about),
     handle: |adapters, call| Box::pin(break_off(adapters, call)),
 };
 
@@ -47,6 +51,8 @@ pub(crate) const CANCEL: Route = Route {
     request: Some(SchemaGenerator::subschema_for::<ReasonRequest>),
     response: SchemaGenerator::subschema_for::<AgreementAnswer>,
     sienge_calls: |_| 0,
+    emails: 0,
+    audit: Some(about),
     handle: |adapters, call| Box::pin(cancel(adapters, call)),
 };
 
@@ -63,7 +69,7 @@ async fn confirm(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem
     let session = call.session(adapters).await?;
     let confirmed = session.confirm_agreement(&id).await;
     session.close().await;
-    made(confirmed?)
+    made(confirmed?, &call.caller)
 }
 
 async fn break_off(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
@@ -71,7 +77,7 @@ async fn break_off(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Probl
     let session = call.session(adapters).await?;
     let broken = session.break_agreement(&id, &asked.reason).await;
     session.close().await;
-    HttpAnswer::ok(&AgreementAnswer::from(broken?))
+    HttpAnswer::ok(&AgreementAnswer::of(broken?, &call.caller))
 }
 
 async fn cancel(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
@@ -79,5 +85,5 @@ async fn cancel(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem>
     let session = call.session(adapters).await?;
     let cancelled = session.cancel_agreement(&id, &asked.reason).await;
     session.close().await;
-    HttpAnswer::ok(&AgreementAnswer::from(cancelled?))
+    HttpAnswer::ok(&AgreementAnswer::of(cancelled?, &call.caller))
 }

@@ -44,8 +44,10 @@ pub struct NewAgreement {
     pub kind: AgreementKind,
     /// Whether the debtor made it on the portal.
     pub via_portal: bool,
-    /// Who makes it: an id of the caller's, not a name.
+    /// Who makes it, as they say: an id of the caller's, not a name.
     pub operator: String,
+    /// Who makes it, as proved: in the words of the audit.
+    pub actor: String,
     /// Notes for the collectors.
     pub notes: String,
     /// Notes the debtor may read.
@@ -124,6 +126,7 @@ pub fn draft(
         campaign: new.campaign.clone(),
         via_portal: new.via_portal,
         operator: new.operator.clone(),
+        actor: new.actor.clone(),
         notes: new.notes.clone(),
         public_notes: new.public_notes.clone(),
         created_on: today,

@@ -46,8 +46,11 @@ pub struct Agreement {
     pub campaign: String,
     /// Whether the debtor made it on the portal.
     pub via_portal: bool,
-    /// Who made it: an id of the caller's, not a name.
+    /// Who made it, as they say: an id of the caller's, not a name.
     pub operator: String,
+    /// Who made it, as proved: in the words of the audit.
+    #[serde(default)]
+    pub actor: String,
     /// Notes for the collectors.
     pub notes: String,
     /// Notes the debtor may read.

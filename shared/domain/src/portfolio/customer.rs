@@ -138,6 +138,14 @@ pub struct Spouse {
 }
 
 impl Customer {
+    /// Whether an e-mail address is the customer's own. Sienge's field may hold several.
+    #[must_use]
+    pub fn has_email(&self, address: &str) -> bool {
+        let held = self.email.as_deref().unwrap_or_default();
+        held.split([';', ',', ' '])
+            .any(|held| held.trim().eq_ignore_ascii_case(address) && !address.is_empty())
+    }
+
     /// A customer known by id only; the next read of customers fills it.
     #[must_use]
     pub fn unread(id: CustomerId) -> Self {

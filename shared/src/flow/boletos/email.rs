@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::BoletoError;
 use crate::calendar;
-use crate::documents::is_email_address;
+use crate::documents::{has_link, is_email_address};
 use crate::portfolio::Installment;
 use crate::sienge::{Personal, SlipEmail};
 use crate::text::one_line;
@@ -18,9 +18,11 @@ const LABEL_CHARACTERS: usize = 30;
 pub struct BoletoEmail {
     /// One address.
     pub to: String,
+    /// Whether it may be another address than the customer's.
+    pub anywhere: bool,
     /// Subject; a default when none is given.
     pub title: Option<String>,
-    /// Text; a default when none is given. Sienge adds the boleto.
+    /// A text that follows ours. Sienge adds the boleto.
     pub body: Option<String>,
 }
 
@@ -50,19 +52,27 @@ impl BoletoEmail {
             })?,
             None => default_title(creditor),
         };
-        let body = match &self.body {
+        let own = match &self.body {
             Some(body) => text(body, BODY_CHARACTERS, |character| {
                 !character.is_control() || matches!(character, '\n' | '\r' | '\t')
             })
+            .map(Some)
             .ok_or(BoletoError::BodyUnfit {
                 most: BODY_CHARACTERS,
             })?,
-            None => default_body(held, creditor),
+            None => None,
         };
+        // In our name a link would be believed.
+        if self.title.as_deref().is_some_and(has_link) {
+            return Err(BoletoError::LinkInTitle);
+        }
+        if own.as_deref().is_some_and(has_link) {
+            return Err(BoletoError::LinkInBody);
+        }
         Ok(SlipEmail {
             to: Personal::new(to),
             title,
-            body,
+            body: body(held, creditor, own.as_deref()),
         })
     }
 }
@@ -81,20 +91,21 @@ fn default_title(creditor: &str) -> String {
     }
 }
 
-fn default_body(held: &Installment, creditor: &str) -> String {
+/// Which installment it is, always; what the caller adds; who sends it.
+fn body(held: &Installment, creditor: &str, own: Option<&str>) -> String {
     let label = match one_line(held.label.as_deref().unwrap_or_default(), LABEL_CHARACTERS) {
         none if none.is_empty() => held.id.to_string(),
         label => label,
     };
-    let greeting = format!(
+    let ours = format!(
         "Olá.\n\nSegue a segunda via do boleto da parcela {label} do contrato {}, com vencimento em {}.\nSe o pagamento já foi feito, desconsidere este e-mail.",
         held.contract.bill,
         calendar::brazilian(held.due_on)
     );
-    match one_line(creditor, TITLE_CHARACTERS).as_str() {
-        "" => greeting,
-        name => format!("{greeting}\n\n{name}"),
-    }
+    let name = one_line(creditor, TITLE_CHARACTERS);
+    let parts = [ours.as_str(), own.unwrap_or_default(), &name];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
 }
 
 #[cfg(test)]
@@ -105,6 +116,7 @@ mod tests {
     fn email(to: &str, title: Option<&str>, body: Option<&str>) -> BoletoEmail {
         BoletoEmail {
             to: to.to_owned(),
+            anywhere: false,
             title: title.map(str::to_owned),
             body: body.map(str::to_owned),
         }
@@ -144,10 +156,25 @@ mod tests {
         let own = email("a@b.co", Some(" Seu boleto "), Some("Linha 1\nLinha 2"))
             .checked(&installment(), "X")
             .unwrap();
+        assert_eq!(own.title, "Seu boleto");
         assert_eq!(
-            (own.title.as_str(), own.body.as_str()),
-            ("Seu boleto", "Linha 1\nLinha 2")
+            own.body,
+            "Olá.\n\nSegue a segunda via do boleto da parcela 2/120 do contrato 10001, com vencimento em 10/12/2026.\nSe o pagamento já foi feito, desconsidere este e-mail.\n\nLinha 1\nLinha 2\n\nX",
+            "ours stays"
         );
+    }
+
+    #[test]
+    fn a_link_goes_out_in_nobodys_name() {
+        let link = "veja exemplo.com/segredo";
+        for (mail, at_title) in [
+            (email("a@b.co", Some(link), None), true),
+            (email("a@b.co", None, Some(link)), false),
+        ] {
+            let error = mail.checked(&installment(), "X").unwrap_err();
+            assert_eq!(matches!(error, BoletoError::LinkInTitle), at_title);
+            assert!(!error.to_string().contains("segredo"), "{error}");
+        }
     }
 
     #[test]

@@ -112,6 +112,17 @@ pub enum BoletoError {
     /// The e-mail's recipient is not an address.
     #[error("informe um endereço de e-mail, e só um, por exemplo \"{EXAMPLE_ADDRESS}\"")]
     NotAnAddress,
+    /// The recipient's address is not the customer's.
+    #[error(
+        "O endereço não é do cliente do contrato {0}: cadastre-o no cliente, no Sienge, e envie em instantes; para outro endereço a credencial precisa do direito boleto:send-anywhere"
+    )]
+    OthersAddress(BillId),
+    /// The subject has a link in it.
+    #[error("{}", without_links())]
+    LinkInTitle,
+    /// The text has a link in it.
+    #[error("{}", without_links())]
+    LinkInBody,
     /// The subject is not valid.
     #[error("{}", unfit(*.most))]
     TitleUnfit {
@@ -171,6 +182,10 @@ fn unregistered(new_due_on: Option<Date>) -> String {
             day(due_on)
         ),
     }
+}
+
+fn without_links() -> &'static str {
+    "escreva sem links, endereços nem marcação, e com um espaço depois de cada ponto final"
 }
 
 fn unfit(most: usize) -> String {

@@ -67,9 +67,12 @@ pub async fn email(
     email: &BoletoEmail,
 ) -> Result<(), BoletoError> {
     let subject = subject(session, bill, installment).await?;
-    let email = email.checked(&subject.installment, &subject.creditor.name)?;
+    let checked = email.checked(&subject.installment, &subject.creditor.name)?;
+    if !email.anywhere {
+        must_be_the_customers(session, &subject.installment, checked.to.as_str()).await?;
+    }
     match interactive(session)
-        .send_payment_slip(bill, installment, &email)
+        .send_payment_slip(bill, installment, &checked)
         .await
     {
         Ok(SlipAnswer::Done(())) => {
@@ -81,6 +84,21 @@ pub async fn email(
         Err(error) if may_have_happened(&error) => Err(BoletoError::EmailUnclear(error)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The boleto shows the debtor's data: it goes to them, as they are held here.
+async fn must_be_the_customers(
+    session: &Session,
+    installment: &Installment,
+    address: &str,
+) -> Result<(), BoletoError> {
+    let customer = installment.contract.customer;
+    let store = &session.adapters.store;
+    let held = store.customers(&session.tenant, &[customer]).await?;
+    let is_theirs = held.values().any(|customer| customer.has_email(address));
+    is_theirs
+        .then_some(())
+        .ok_or(BoletoError::OthersAddress(installment.contract.bill))
 }
 
 /// A client with interactive priority: a person waits for these calls.

@@ -4,6 +4,7 @@
 //! escaped ([`escaped`]), so that two different things never share a key and a key can be parsed back.
 
 mod agreements;
+mod audit;
 mod control;
 mod journal;
 mod portfolio;
@@ -11,6 +12,7 @@ mod portfolio;
 use crate::calendar::Timestamp;
 
 pub use agreements::*;
+pub use audit::*;
 pub use control::*;
 pub use journal::*;
 pub use portfolio::*;
@@ -31,6 +33,10 @@ pub mod index {
     pub const BY_BILL: &str = "by_bill";
     /// Webhooks waiting to be processed or matched.
     pub const PENDING: &str = "pending";
+    /// Audit lines by who acted.
+    pub const BY_ACTOR: &str = "by_actor";
+    /// Audit lines by what was acted on.
+    pub const BY_OBJECT: &str = "by_object";
 }
 
 /// Names of the key attributes.
@@ -57,6 +63,10 @@ pub mod attribute {
     pub const BILL_KEY: &str = "bill_key";
     /// Hash of `pending`.
     pub const PENDING_SHARD: &str = "pending_shard";
+    /// Hash of `by_actor`.
+    pub const ACTOR_KEY: &str = "actor_key";
+    /// Hash of `by_object`.
+    pub const OBJECT_KEY: &str = "object_key";
     /// Range of the journal's indexes: an instant as [`super::instant`] writes it.
     pub const AT: &str = "at";
     /// When DynamoDB may delete the item, in seconds since 1970.

@@ -1,13 +1,14 @@
 //! The functions, invoked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use api::Failure;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_dynamodb::types::AttributeValue;
 use ponte::aws::BusEvent;
-use ponte::flow::{Adapters, FlowError, TASK_REQUESTED};
+use ponte::flow::{Adapters, FlowError, Invoker, TASK_REQUESTED};
 use ponte::sienge::Lane;
 use ponte::store::keys;
 use serde_json::{Value, json};
@@ -19,6 +20,19 @@ use crate::permissions::inbox_deliveries;
 
 /// Continuations of one task at most; Lambda's loop detection stops at about 16 hops.
 const MAX_HOPS: usize = 40;
+/// Where requests come from.
+pub const ADDRESS: &str = "192.0.2.10";
+/// Their id at API Gateway.
+pub const REQUEST: &str = "pedido-1";
+
+/// Who invokes the functions, as Lambda tells it: of no identity, only of the request.
+pub fn invoker() -> &'static Invoker {
+    static INVOKER: LazyLock<Invoker> = LazyLock::new(|| Invoker {
+        request: "invocacao-1".to_owned(),
+        identity: None,
+    });
+    &INVOKER
+}
 
 impl Rig {
     /// The adapters as a function has them.
@@ -106,6 +120,7 @@ impl Rig {
         Box::pin(import::handle(
             &self.adapters_of("import"),
             event,
+            invoker(),
             Instant::now() + time,
         ))
         .await
@@ -123,6 +138,7 @@ impl Rig {
         Box::pin(payments::handle(
             &self.adapters_of("payments"),
             event,
+            invoker(),
             Instant::now() + time,
         ))
         .await
@@ -140,6 +156,7 @@ impl Rig {
         Box::pin(reconcile::handle(
             &self.adapters_of("reconcile"),
             event,
+            invoker(),
             Instant::now() + time,
         ))
         .await
@@ -149,7 +166,7 @@ impl Rig {
     /// Invokes `api` with an event.
     pub async fn api(&self, event: Value) -> Result<Value, Failure> {
         self.fresh_minute().await;
-        let answer = Box::pin(self.api.handle(event, Instant::now() + PLENTY)).await;
+        let answer = Box::pin(self.api.handle(event, invoker(), Instant::now() + PLENTY)).await;
         answer.map(|answer| json!(answer))
     }
 
@@ -251,9 +268,9 @@ pub fn request(headers: &Value, method: &str, path: &str, body: &Value) -> Value
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .collect();
-    let http = json!({"method": method, "path": path, "sourceIp": "192.0.2.10"});
+    let http = json!({"method": method, "path": path, "sourceIp": ADDRESS});
     json!({"version": "2.0", "routeKey": "ANY /v1/{proxy+}", "rawPath": path, "rawQueryString": query, "queryStringParameters": pairs,
-        "headers": headers, "body": body, "isBase64Encoded": false, "requestContext": {"http": http}})
+        "headers": headers, "body": body, "isBase64Encoded": false, "requestContext": {"http": http, "requestId": REQUEST}})
 }
 
 /// A batch as SQS hands it to a function; the messages' ids are their places.

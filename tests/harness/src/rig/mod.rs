@@ -25,7 +25,7 @@ use webhook::Webhook;
 use crate::database::{Database, at, tenant};
 use crate::fakes::{MemoryBus, MemoryInbox, MemorySecrets};
 
-pub use invoke::{delivery, request};
+pub use invoke::{ADDRESS, REQUEST, delivery, invoker, request};
 pub use outcome::Portfolio;
 pub use sienge::Told;
 pub use simulation::TODAY;
@@ -246,7 +246,7 @@ impl Rig {
         let next_year = at("2027-11-20T00:00:00Z");
         rig.adapters
             .store
-            .put_api_key(API_KEY, Role::Administrator, next_year)
+            .put_api_key(API_KEY, Role::Administrator, &[], next_year)
             .await
             .unwrap();
         rig
@@ -264,7 +264,7 @@ impl Rig {
     /// Writes the tenant's settings: those of a new tenant, changed.
     pub async fn settings(&self, change: impl FnOnce(&mut TenantSettings)) {
         // Tests call more often than callers do; those of the limits say their own.
-        let generous = json!({"callsPerMinute": 60_000, "siengeCallsPerMinute": 60_000, "webhooksPerMinute": 600_000});
+        let generous = json!({"callsPerMinute": 60_000, "siengeCallsPerMinute": 60_000, "webhooksPerMinute": 600_000, "emailsPerHour": 60_000});
         let plain = json!({"siengeBaseUrl": self.sienge.api("obra"), "subdomain": "obra", "package": "ultimate", "limits": generous});
         let mut settings = serde_json::from_value(plain).unwrap();
         change(&mut settings);

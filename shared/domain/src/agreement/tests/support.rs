@@ -193,6 +193,7 @@ pub fn wanted(kind: AgreementKind, keys: &[(BillId, i64)], asked: PlanRequest) -
         kind,
         via_portal: false,
         operator: "operador-7".to_owned(),
+        actor: "key:a0b1c2d3e4f50617".to_owned(),
         notes: "combinado por telefone".to_owned(),
         public_notes: "pague até o vencimento".to_owned(),
         planned: planned(keys, &asked, Discounts::default()),
