@@ -87,6 +87,28 @@ def test_keys_are_made_listed_and_revoked_by_the_command(ponte, campaigns):
     assert call(ponte, "GET", campaigns, key="ponte.617.0000.x")[0] == 401
 
 
+def test_the_audit_tells_of_keys_made_and_revoked_by_the_command_and_of_calls(ponte, campaigns, monkeypatch, capsys):
+    stack = ponte.stack
+    monkeypatch.setattr(api_keys.command, "target", lambda *_: (stack.client, stack.outputs, stack.api_url))
+    where = ["--local", "--tenant", TENANT]
+    assert api_keys.main([*where, "create", "--role", "operator", "--name", "CRM", "--right", "boleto:send-anywhere"]) == 0
+    key = capsys.readouterr().out.split()[0]
+    key_id = key.split(".")[2]
+    assert call(ponte, "GET", "/v1/agreements?bill=1", key=key)[0] == 200
+    assert api_keys.main([*where, "revoke", key_id]) == 0
+    assert api_keys.main([*where, "revoke", key_id]) == 1, "it is gone"
+
+    status, found, _ = call(ponte, "GET", f"/v1/audit?object=api-key:{key_id}")
+    assert status == 200, found
+    told = [(line["action"], line["outcome"]) for line in found["lines"]]
+    assert told == [("revokeApiKey", "refused"), ("revokeApiKey", "done"), ("createApiKey", "done")]
+    assert all(line["actor"].startswith("console:arn:") and line["request"] for line in found["lines"]), found
+    (line,) = call(ponte, "GET", f"/v1/audit?actor=key:{key_id}")[1]["lines"]
+    assert (line["action"], line["object"], line["outcome"], line["status"]) == ("listAgreements", "bill:1", "done", 200)
+    secret = key.split(".")[3]
+    assert not [item for item in stack.scan("Audit") if secret in str(item)], "a secret is never stored"
+
+
 def test_the_document_is_open_to_everybody_and_other_addresses_are_problems(ponte):
     with urllib.request.urlopen(f"{ponte.stack.api_url}/v1/openapi.json", timeout=30) as answer:
         assert json.loads(answer.read())["openapi"] == "3.1.0"

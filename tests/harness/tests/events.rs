@@ -313,6 +313,8 @@ async fn calls(rig: &Rig, samples: &mut Samples) {
         rig.api(samples.event("api-http-wrong-key")).await.unwrap()["statusCode"],
         401
     );
+    let audit = rig.called(samples.event("api-audit")).await;
+    assert_eq!(audit["lines"][0]["actor"], "person:pessoa-1", "{audit}");
     let runs = rig.called(samples.event("api-runs")).await;
     assert_eq!(runs["runs"][0]["task"], "reconcile", "{runs}");
     let critiques = rig.called(samples.event("api-critiques")).await;

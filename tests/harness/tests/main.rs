@@ -9,6 +9,7 @@ mod api;
 mod api_agreements;
 mod api_contracts;
 mod api_safety;
+mod audit;
 mod big_loads;
 mod boletos;
 mod bus;
