@@ -243,6 +243,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::event::Invocation;
 
     #[test]
     fn claims_tell_tenant_and_the_highest_role() {
@@ -351,6 +352,25 @@ mod tests {
         );
         assert_eq!(of(json!(["administrator"])).unwrap().rights, []);
         assert_eq!(of(json!("boleto:send-anywhere")), None);
+    }
+
+    #[test]
+    fn the_log_names_a_key_that_looks_like_ours_and_nothing_else_that_somebody_sends() {
+        let id_of = |path: &str, key: &str| {
+            let event = json!({"version": "2.0", "rawPath": path, "headers": {"x-api-key": key}, "requestContext": {"http": {"method": "GET"}}});
+            let today = ponte::calendar::Date::constant(2026, 11, 30);
+            let Ok(Invocation::Http(request)) = Invocation::read(event, today) else {
+                panic!("{key}")
+            };
+            presented_id(&request).map(str::to_owned)
+        };
+        let id = "5f0c1a2e9b3d4c71";
+        let key = format!("ponte.617.{id}.segredo");
+        assert_eq!(id_of("/v1/runs", &key).as_deref(), Some(id));
+        assert_eq!(id_of("/sso/v1/runs", &key), None, "people bring none");
+        for other in ["ponte.617.52998224725.x", "ponte.617.fulana-de-tal-00.x", "x"] {
+            assert_eq!(id_of("/v1/runs", other), None, "{other}");
+        }
     }
 
     #[test]

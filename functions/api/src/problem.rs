@@ -135,10 +135,14 @@ impl Problem {
         Self::without_right(detail)
     }
 
-    /// 403: the caller's role allows it, and yet it needs a right.
+    /// 403: the caller's role allows it, and yet it needs a right. What is wrong may be put right, so a repetition is carried out.
     #[must_use]
     pub fn without_right(detail: impl Into<String>) -> Self {
-        Self::new(403, "forbidden", "Não permitido", detail)
+        let problem = Self::new(403, "forbidden", "Não permitido", detail);
+        Self {
+            kept: false,
+            ..problem
+        }
     }
 
     /// 404.
@@ -382,10 +386,8 @@ impl From<BoletoError> for Problem {
             E::DueDatePassed { .. } | E::NotABusinessDay { .. } => Self::field("newDueOn", text),
             E::NotAnAddress => Self::field("to", text),
             E::OthersAddress(_) => Self::without_right(text),
-            E::LinkInTitle => Self::field("title", text),
-            E::LinkInBody => Self::field("body", text),
-            E::TitleUnfit { .. } => Self::field("title", text),
-            E::BodyUnfit { .. } => Self::field("body", text),
+            E::LinkInTitle | E::TitleUnfit { .. } => Self::field("title", text),
+            E::LinkInBody | E::BodyUnfit { .. } => Self::field("body", text),
             E::InvalidBoleto { .. } => Self::sienge(text),
             E::EmailUnclear(_) | E::DueDateUnclear(_) | E::ChangedAndUnread { .. } => {
                 Self::unclear(text)

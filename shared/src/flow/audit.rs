@@ -82,7 +82,8 @@ async fn begin(
 /// The act of a command; none for what the schedules send, which is nobody's. Pure.
 fn act(function: Function, command: &Command, by: &Invoker, at: Timestamp) -> Option<Act> {
     let (tenant, action, objects) = match command {
-        Command::Sweep => return None,
+        // The API's own function writes the line of its call.
+        Command::Sweep | Command::Call(_) => return None,
         Command::Run(task) if is_a_schedules(task) => return None,
         Command::Run(task) => (task.tenant.as_ref(), run(function, task), of_run(task)),
         Command::Redrive => (None, "redrive".to_owned(), Vec::new()),
@@ -104,8 +105,6 @@ fn act(function: Function, command: &Command, by: &Invoker, at: Timestamp) -> Op
             named("eraseCustomer", *dry_run),
             vec![AuditObject::new("customer", customer)],
         ),
-        // The API's own function writes the line of its call.
-        Command::Call(_) => return None,
     };
     Some(Act {
         tenant: tenant.cloned(),
