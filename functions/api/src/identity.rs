@@ -368,7 +368,11 @@ mod tests {
         let key = format!("ponte.617.{id}.segredo");
         assert_eq!(id_of("/v1/runs", &key).as_deref(), Some(id));
         assert_eq!(id_of("/sso/v1/runs", &key), None, "people bring none");
-        for other in ["ponte.617.52998224725.x", "ponte.617.fulana-de-tal-00.x", "x"] {
+        for other in [
+            "ponte.617.52998224725.x",
+            "ponte.617.fulana-de-tal-00.x",
+            "x",
+        ] {
             assert_eq!(id_of("/v1/runs", other), None, "{other}");
         }
     }

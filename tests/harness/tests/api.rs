@@ -782,7 +782,8 @@ async fn nobody_sees_another_tenants_data_whatever_they_send() {
             .0,
         401
     );
-    let claims = json!({"jwt": {"claims": {"tenant": "617", "role": "administrator"}}});
+    let claims =
+        json!({"jwt": {"claims": {"tenant": "617", "role": "administrator", "sub": "pessoa-1"}}});
     let event = |path: &str, claims: &Value| json!({"version": "2.0", "rawPath": path, "headers": {}, "requestContext": {"http": {"method": "GET"}, "authorizer": claims}});
     let status = async |event: Value| {
         rig.api(event).await.unwrap()["statusCode"]
@@ -793,7 +794,8 @@ async fn nobody_sees_another_tenants_data_whatever_they_send() {
     let people = format!("/sso{CAMPAIGNS}");
     assert_eq!(status(event(&people, &claims)).await, 200);
     assert_eq!(status(event(&people, &Value::Null)).await, 401);
-    let strangers = json!({"jwt": {"claims": {"tenant": "619", "role": "administrator"}}});
+    let strangers =
+        json!({"jwt": {"claims": {"tenant": "619", "role": "administrator", "sub": "pessoa-1"}}});
     assert_eq!(status(event(&people, &strangers)).await, 401);
     let key = json!({"authorization": format!("Bearer {API_KEY}")});
     assert_eq!(
