@@ -545,12 +545,13 @@ async fn calls_in_a_row_share_a_lot() {
     );
     for _ in 0..100 {
         quota.acquire(Lane::Rest, Priority::Batch).await.unwrap();
+        quota.answered().await;
     }
     let units: f64 = database.units().into_values().sum();
     assert!(units <= 16.0, "{units} units for 100 calls");
     let calls = database.calls();
     assert!(calls["PutItem"] <= 15, "{calls:?}");
-    assert_eq!(calls["GetItem"], 1);
+    assert_eq!(calls["GetItem"], 2, "the quota, and whether Sienge answers");
     let remaining = quota.remaining().await.unwrap();
     assert!((90..=100).contains(&remaining.rest_minute), "{remaining:?}");
     assert_eq!(remaining.bulk_minute, 20);
@@ -658,6 +659,69 @@ async fn people_have_half_of_the_day_and_a_batch_what_they_left() {
         .acquire(Lane::Bulk, Priority::Interactive)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_sienge_that_does_not_answer_is_left_alone_by_all_and_tried_by_one() {
+    let database = Database::start().await;
+    let hand = Hand::new();
+    let session = |subdomain| {
+        let store = database.store.clone();
+        SharedQuota::new(store, subdomain, Package::Ultimate, hand.clock())
+    };
+    let acquire = async |quota: &SharedQuota| quota.acquire(Lane::Rest, Priority::Batch).await;
+    let closed_for = |seconds| Err(QuotaRefusal::Silent(Duration::from_secs(seconds)));
+    let first = session("x");
+    acquire(&first).await.unwrap();
+    first.unanswered().await;
+    first.unanswered().await;
+    assert_eq!(acquire(&first).await, closed_for(30), "noted once");
+    assert_eq!(acquire(&session("x")).await, closed_for(30));
+    acquire(&session("y")).await.unwrap();
+    hand.advance(Duration::from_secs(30));
+    // It is tried in vain, for twice as long, and tried again.
+    for closed in [60, 120] {
+        let sessions: Vec<SharedQuota> = (0..8).map(|_| session("x")).collect();
+        let outcomes = futures::future::join_all(sessions.iter().map(acquire)).await;
+        let trying: Vec<usize> = (0..8).filter(|index| outcomes[*index].is_ok()).collect();
+        assert_eq!(trying.len(), 1, "{outcomes:?}");
+        let trying = &sessions[trying[0]];
+        acquire(trying).await.unwrap();
+        trying.unanswered().await;
+        assert_eq!(acquire(trying).await, closed_for(closed));
+        hand.advance(Duration::from_secs(closed));
+    }
+    let trying = session("x");
+    acquire(&trying).await.unwrap();
+    let other = acquire(&session("x")).await;
+    assert_eq!(other, closed_for(60), "until it is known");
+    trying.answered().await;
+    let next = session("x");
+    acquire(&next).await.unwrap();
+    // It begins anew.
+    next.unanswered().await;
+    assert_eq!(acquire(&session("x")).await, closed_for(30));
+}
+
+#[tokio::test]
+async fn one_slow_answer_among_others_is_no_silence() {
+    let database = Database::start().await;
+    let hand = Hand::new();
+    let session = || {
+        let store = database.fragile_store();
+        SharedQuota::new(store, "x", Package::Ultimate, hand.clock())
+    };
+    let acquire = async |quota: &SharedQuota| quota.acquire(Lane::Rest, Priority::Batch).await;
+    let quota = session();
+    acquire(&quota).await.unwrap();
+    quota.answered().await;
+    quota.unanswered().await;
+    acquire(&session()).await.unwrap();
+    // Who has had an answer asks no more whether there are any.
+    database.calls();
+    acquire(&quota).await.unwrap();
+    let calls = database.calls();
+    assert!(!calls.contains_key("GetItem"), "{calls:?}");
 }
 
 fn visit(caller: &str, limit: u32, more: u32) -> Visit {

@@ -283,7 +283,11 @@ impl From<FlowError> for Problem {
                 "a parte da cota do dia da API do Sienge para estas chamadas acabou, e o resto fica para as cargas e os webhooks",
                 AN_HOUR,
             ),
-            FlowError::Sienge(error) if error.is_quota() => {
+            FlowError::Sienge(SiengeError::Silent { wait }) => {
+                let after = u32::try_from(seconds(wait)).unwrap_or(AFTER_A_MOMENT);
+                Self::unavailable(error.to_string(), after)
+            }
+            FlowError::Sienge(error) if error.stops_every_call() => {
                 Self::unavailable(error.to_string(), AFTER_A_MOMENT)
             }
             FlowError::Sienge(error) if error.remedy() == ponte::sienge::Remedy::RetryLater => {
@@ -439,6 +443,13 @@ mod tests {
                 }),
                 429,
                 Some("13"),
+            ),
+            (
+                FlowError::Sienge(SiengeError::Silent {
+                    wait: Duration::from_millis(29_500),
+                }),
+                503,
+                Some("30"),
             ),
             (
                 FlowError::Sienge(SiengeError::QuotaUnavailable),

@@ -62,4 +62,13 @@ impl Adapters {
             clock: Timestamp::now,
         })
     }
+
+    /// The same with other time-outs for Sienge.
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Result<Self, FlowError> {
+        Ok(Self {
+            http: http_client(timeouts)?,
+            timeouts,
+            ..self
+        })
+    }
 }

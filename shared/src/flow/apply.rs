@@ -1,6 +1,7 @@
 //! `apply`: stored webhooks take effect, grouped so that each bill is read once however many webhooks name it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -8,6 +9,15 @@ use tokio::time::Instant;
 use super::tenant_batch::{Delivered, TenantBatch, give_up};
 use super::{Adapters, FlowError, Session};
 use crate::ids::TenantId;
+use crate::sienge::Timeouts;
+
+/// Of what runs, `apply` alone has its few executions for all tenants: one that waits for a tenant's Sienge is one that the others wait for.
+pub const APPLY_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(3),
+    read: Duration::from_secs(15),
+    read_bulk: Duration::from_secs(25),
+    total: Duration::from_mins(1),
+};
 
 /// Applies a batch and returns the ids of the messages that failed. An error of one tenant or bill fails only its own messages.
 pub async fn apply_webhooks(

@@ -43,7 +43,7 @@ pub use crate::sync::{FlowError, Report, SyncOutcome};
 pub use adapters::Adapters;
 pub use agreements::{AgreementError, MAX_ATTEMPTS};
 pub use all_records::AllRecords;
-pub use apply::apply_webhooks;
+pub use apply::{APPLY_TIMEOUTS, apply_webhooks};
 pub use audit::{Invoker, end_act};
 pub use command::{ApiCall, Command, Function};
 pub use erase::erase_customer;

@@ -77,6 +77,12 @@ pub enum SiengeError {
         /// Which quota.
         lane: Lane,
     },
+    /// Sienge did not answer lately; no call is made until it is tried again.
+    #[error("O Sienge não tem respondido; nova tentativa em {} s", .wait.as_secs() + 1)]
+    Silent {
+        /// When it is tried again.
+        wait: Duration,
+    },
     /// The shared counter could not be reached; without it no call is made.
     #[error("O contador de cotas do Sienge não respondeu")]
     QuotaUnavailable,
@@ -222,6 +228,7 @@ impl SiengeError {
             Self::RateLimited { .. }
             | Self::QuotaExhausted { .. }
             | Self::DayIsOver { .. }
+            | Self::Silent { .. }
             | Self::QuotaUnavailable
             | Self::Deadline { .. }
             | Self::Server { .. }
@@ -272,14 +279,15 @@ impl SiengeError {
         self.bill().is_some() || self.may_be_of_one() || matches!(self, Self::Timeout { .. })
     }
 
-    /// Whether a quota is the cause: no other call will get through for now either.
+    /// Whether no other call will get through for now either: for a quota, or because Sienge does not answer. The call was not carried out.
     #[must_use]
-    pub fn is_quota(&self) -> bool {
+    pub fn stops_every_call(&self) -> bool {
         matches!(
             self,
             Self::RateLimited { .. }
                 | Self::QuotaExhausted { .. }
                 | Self::DayIsOver { .. }
+                | Self::Silent { .. }
                 | Self::QuotaUnavailable
         )
     }
@@ -308,6 +316,7 @@ impl SiengeError {
         match refusal {
             QuotaRefusal::Wait(wait) => Self::QuotaExhausted { lane, wait },
             QuotaRefusal::DayIsOver => Self::DayIsOver { lane },
+            QuotaRefusal::Silent(wait) => Self::Silent { wait },
             QuotaRefusal::Unavailable => Self::QuotaUnavailable,
         }
     }

@@ -34,6 +34,9 @@ pub enum QuotaRefusal {
     /// The day's package quota is used up: nothing more until tomorrow.
     #[error("the day's quota of the API package is used up")]
     DayIsOver,
+    /// Sienge did not answer lately, and nobody calls it for so long.
+    #[error("Sienge did not answer; it is called again in {} ms", .0.as_millis())]
+    Silent(Duration),
     /// The shared counter could not be reached.
     #[error("the shared quota counter could not be reached")]
     Unavailable,
@@ -59,6 +62,10 @@ pub trait Quota: Send + Sync {
     async fn acquire(&self, lane: Lane, priority: Priority) -> Result<(), QuotaRefusal>;
     /// Records a 429 from Sienge: everybody waits.
     async fn back_off(&self, lane: Lane, wait: Duration);
+    /// Records that Sienge answered a call, whatever it answered.
+    async fn answered(&self);
+    /// Records that Sienge did not answer a call: nobody calls for a while.
+    async fn unanswered(&self);
     /// What is left, as far as the shared counter knows.
     async fn remaining(&self) -> Result<Remaining, QuotaRefusal>;
 }

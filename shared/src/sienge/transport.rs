@@ -32,6 +32,8 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 const QUOTA_PATIENCE: Duration = Duration::from_mins(10);
 /// Longest time a person waits for it, over all calls of a request: a sleeping execution is missing for others.
 const PERSONS_PATIENCE: Duration = Duration::from_secs(2);
+/// An invocation with so much time left waits for a Sienge that does not answer; any other gives its execution back.
+const LONG_RUN: Duration = Duration::from_mins(5);
 /// Longest time newer credentials are waited for.
 const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(5);
 /// Longest `Retry-After` obeyed; beyond it the caller decides.
@@ -257,7 +259,10 @@ impl Client {
         let began = Instant::now();
         let outcome = self.bounded(call, self.silence(call), request.send()).await;
         let response = match outcome {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => {
+                self.inner.quota.answered().await;
+                response
+            }
             Ok(Err(error)) => {
                 let error = unsent(call, &error);
                 note.end(Some(&error)).await;
@@ -350,10 +355,16 @@ impl Client {
                 .back_off(call.lane, wait.min(RETRY_AFTER_LIMIT))
                 .await;
         }
+        let is_last = attempt >= retry.attempts;
+        if matches!(error, SiengeError::Timeout { .. })
+            || (is_last && matches!(error, SiengeError::Connection { .. }))
+        {
+            self.inner.quota.unanswered().await;
+        }
         // A call answered with 429 was not carried out, whatever the verb; any other, except a GET, may have been.
         let repeatable = (call.verb == Method::GET && self.repeats) || limited.is_some();
         let goes_in_parts = call.divisible && matches!(error, SiengeError::Timeout { .. });
-        if !repeatable || goes_in_parts || !error.is_transient() || attempt >= retry.attempts {
+        if !repeatable || goes_in_parts || !error.is_transient() || is_last {
             return Err(error);
         }
         let wait = match limited {
@@ -394,8 +405,10 @@ impl Client {
                 Err(refusal) => refusal,
             };
             let error = SiengeError::refused(refusal, call.lane);
-            let QuotaRefusal::Wait(wait) = refusal else {
-                return Err(error);
+            let wait = match refusal {
+                QuotaRefusal::Wait(wait) => wait,
+                QuotaRefusal::Silent(wait) if self.left() >= LONG_RUN => wait,
+                _ => return Err(error),
             };
             // A little more than required, so that not everybody comes back at once.
             let wait = wait.max(Duration::from_millis(20)) + jitter(Duration::from_millis(250));

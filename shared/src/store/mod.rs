@@ -33,6 +33,7 @@ mod packing;
 mod portfolio;
 mod quota;
 mod runs;
+mod silence;
 pub mod slices;
 mod versioned;
 

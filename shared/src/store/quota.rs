@@ -16,6 +16,7 @@ use super::batch::{Freshness, pause};
 use super::journal::expiry;
 use super::keys::{self, attribute};
 use super::ledger::{Decision, Grant, Ledger, Limits, Refund, TOKEN_LIFE_MS, left, take};
+use super::silence::Silence;
 use super::versioned::VersionedPut;
 use super::{Store, StoreError};
 use crate::calendar::{Timestamp, business_date};
@@ -44,6 +45,7 @@ pub struct SharedQuota {
     rest: LaneQuota,
     bulk: LaneQuota,
     clock: Clock,
+    silence: Silence,
 }
 
 struct LaneQuota {
@@ -80,6 +82,7 @@ impl SharedQuota {
     pub fn new(store: Store, subdomain: &str, package: Package, clock: Clock) -> Self {
         let (days, of_people) = (package.daily_quota(), package.daily_quota_of_people());
         Self {
+            silence: Silence::new(store.clone(), subdomain),
             store,
             subdomain: subdomain.to_owned(),
             rest: LaneQuota::new(Lane::Rest, REST_MINUTE, (days.0, of_people.0), REST_LOT),
@@ -290,6 +293,14 @@ impl Local {
 #[async_trait]
 impl Quota for SharedQuota {
     async fn acquire(&self, lane: Lane, priority: Priority) -> Result<(), QuotaRefusal> {
+        if let Some(closed) = self
+            .silence
+            .may_call((self.clock)())
+            .await
+            .map_err(unreachable)?
+        {
+            return Err(QuotaRefusal::Silent(closed));
+        }
         let quota = self.lane(lane);
         let mut local = quota.local.lock().await;
         if local.use_one((self.clock)()) {
@@ -331,6 +342,18 @@ impl Quota for SharedQuota {
         match answer.map_err(|error| StoreError::of("UpdateItem", &error)) {
             Ok(_) | Err(StoreError::Conflict) => {}
             Err(error) => tracing::warn!(%error, "the back-off after a 429 was not shared"),
+        }
+    }
+
+    async fn answered(&self) {
+        if let Err(error) = self.silence.answered((self.clock)()).await {
+            tracing::warn!(%error, "that Sienge answers again was not shared");
+        }
+    }
+
+    async fn unanswered(&self) {
+        if let Err(error) = self.silence.unanswered((self.clock)()).await {
+            tracing::warn!(%error, "that Sienge does not answer was not shared");
         }
     }
 

@@ -212,6 +212,8 @@ pub struct FakeQuota {
     pub granted: AtomicU32,
     pub refusals: Mutex<Vec<QuotaRefusal>>,
     pub backed_off: Mutex<Vec<(Lane, Duration)>>,
+    /// Whether Sienge answered, by call.
+    pub answers: Mutex<Vec<bool>>,
     pub priorities: Mutex<Vec<Priority>>,
     pub remaining: Mutex<Remaining>,
 }
@@ -222,6 +224,7 @@ impl Default for FakeQuota {
             granted: AtomicU32::new(0),
             refusals: Mutex::default(),
             backed_off: Mutex::default(),
+            answers: Mutex::default(),
             priorities: Mutex::default(),
             remaining: Mutex::new(Remaining {
                 rest_minute: 200,
@@ -246,6 +249,14 @@ impl Quota for FakeQuota {
 
     async fn back_off(&self, lane: Lane, wait: Duration) {
         self.backed_off.lock().unwrap().push((lane, wait));
+    }
+
+    async fn answered(&self) {
+        self.answers.lock().unwrap().push(true);
+    }
+
+    async fn unanswered(&self) {
+        self.answers.lock().unwrap().push(false);
     }
 
     async fn remaining(&self) -> Result<Remaining, QuotaRefusal> {

@@ -313,7 +313,7 @@ async fn a_wait_beyond_the_deadline_is_an_error_at_once() {
     let began = Instant::now();
     let error = client.company(CreditorId(1)).await.unwrap_err();
     assert!(
-        error.is_quota() && began.elapsed() < Duration::from_secs(20),
+        error.stops_every_call() && began.elapsed() < Duration::from_secs(20),
         "{error}"
     );
 
@@ -375,6 +375,43 @@ async fn a_person_waits_two_seconds_for_the_quota_at_most_whatever_is_called_for
     let refused = refused.company(CreditorId(1)).await.unwrap_err();
     assert!(matches!(refused, SiengeError::RateLimited { .. }));
     assert!(began.elapsed() > Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn whether_sienge_answers_is_told_whatever_it_answers() {
+    let stage = Stage::impatient(1, |number, _| match number {
+        0 => Reply::json(COMPANY),
+        1 => refusal(500),
+        2 => refusal(403),
+        _ => Reply::json(COMPANY).after(Duration::from_mins(1)),
+    })
+    .await;
+    stage.client.company(CreditorId(1)).await.unwrap();
+    for _ in 0..2 {
+        stage.client.company(CreditorId(1)).await.unwrap_err();
+    }
+    let silent = stage.client.company(CreditorId(1)).await.unwrap_err();
+    assert!(matches!(silent, SiengeError::Timeout { .. }), "{silent:?}");
+    let answers = stage.quota.answers.lock().unwrap().clone();
+    assert_eq!(answers, [true, true, true, false]);
+}
+
+#[tokio::test]
+async fn only_a_long_run_waits_for_a_sienge_that_does_not_answer() {
+    let stage = Stage::with(|_, _| Reply::json(COMPANY)).await;
+    let silent = || {
+        let refusal = QuotaRefusal::Silent(Duration::from_millis(100));
+        stage.quota.refusals.lock().unwrap().push(refusal);
+    };
+    silent();
+    stage.client.company(CreditorId(1)).await.unwrap();
+    silent();
+    let short = stage.client.clone();
+    let short = short.with_deadline(Instant::now() + Duration::from_mins(1));
+    let refused = short.company(CreditorId(1)).await.unwrap_err();
+    assert!(matches!(refused, SiengeError::Silent { .. }), "{refused:?}");
+    assert!(refused.stops_every_call());
+    assert_eq!(stage.server.requests().len(), 1);
 }
 
 #[tokio::test]

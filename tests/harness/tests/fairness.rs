@@ -1,18 +1,21 @@
-//! What one tenant has left undone, however much, hides nothing of another's from the sweep.
+//! Nobody waits for another tenant: neither for what it has left undone, however much, nor for its Sienge, which does not answer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use harness::Rig;
 use harness::database::{at, tenant};
 use harness::fakes::BusMood;
-use harness::rig::PLENTY;
+use harness::rig::{PLENTY, delivery};
+use harness::tenants::counting_silent_sienge;
 use ponte::agreement::StateName;
 use ponte::calendar::Timestamp;
-use ponte::flow::{SweepLimits, sweep};
-use ponte::ids::{AgreementId, TenantId};
+use ponte::flow::{Adapters, SweepLimits, sweep};
+use ponte::ids::{AgreementId, BillId, TenantId};
 use ponte::settings::Package;
+use ponte::sienge::Timeouts;
 use ponte::store::{Finish, WebhookState, keys};
 use serde_json::json;
 use tokio::time::Instant;
@@ -158,4 +161,72 @@ async fn a_thousand_due_agreements_of_one_tenant_hide_no_other_tenants() {
     assert_eq!(state(&rig, &tenant()).await, StateName::Broken);
     let left = due(&rig, &neighbour()).await;
     assert_eq!(left, THOUSAND - SweepLimits::default().agreements);
+}
+
+#[tokio::test]
+async fn a_dead_sienge_is_known_to_all_executions_and_holds_none_of_them() {
+    let rig = Rig::filled().await;
+    let (dead_sienge, connections) = counting_silent_sienge().await;
+    let dead = neighbour();
+    rig.add_tenant_of("muda", &dead, &dead_sienge, Package::Ultimate)
+        .await;
+    let others: Vec<TenantId> = (620..640)
+        .map(|id| TenantId::parse(&id.to_string()).unwrap())
+        .collect();
+    let good_sienge = good_sienge(&rig);
+    for other in &others {
+        // Each with a quota of its own.
+        rig.add_tenant_of(other.as_str(), other, &good_sienge, Package::Ultimate)
+            .await;
+    }
+    let (bill, open) = rig.contracts(&[1], 2).remove(0);
+    let payment = |number: usize| {
+        let body = json!({"billId": bill, "installmentId": open[number]});
+        rig.change("receive", body).remove(0)
+    };
+    let (first, second) = (payment(0), payment(1));
+    rig.tell_tenant(&dead, &first).await;
+    let to_the_dead = delivery(&rig.inbox.take());
+    for tenant in std::iter::once(&dead).chain(&others) {
+        assert_eq!(rig.tell_tenant(tenant, &second).await.status(), 200);
+    }
+    let to_all = delivery(&rig.inbox.take());
+    // One execution finds it out.
+    let impatient = Adapters {
+        timeouts: Timeouts {
+            read_bulk: Duration::from_millis(500),
+            ..Timeouts::default()
+        },
+        ..rig.adapters_of("apply")
+    };
+    let short = || Instant::now() + Duration::from_mins(1);
+    let answer = apply::handle(&impatient, to_the_dead, short()).await;
+    assert_eq!(answer.batch_item_failures.len(), 1);
+    let tried = connections.load(Ordering::SeqCst);
+    assert!(tried > 0);
+    // The next ones do not try, and the twenty others are served as if it were not there.
+    let answer = apply::handle(&rig.adapters_of("apply"), to_all, short()).await;
+    let failed: Vec<String> = answer
+        .batch_item_failures
+        .into_iter()
+        .map(|failure| failure.item_identifier)
+        .collect();
+    assert_eq!(failed, ["0"], "the dead one's, and no other");
+    assert_eq!(
+        connections.load(Ordering::SeqCst),
+        tried,
+        "nobody waited for it"
+    );
+    for other in &others {
+        let bill = BillId(i64::from(bill));
+        let held = rig.adapters.store.load_bill(other, bill).await.unwrap();
+        assert!(held.has_contracts(), "{other}");
+    }
+    let waiting = rig.adapters.store.pending_between(
+        &dead,
+        Timestamp::UNIX_EPOCH,
+        (rig.adapters.clock)(),
+        10,
+    );
+    assert_eq!(waiting.await.unwrap().len(), 2, "nothing is lost");
 }

@@ -30,7 +30,7 @@ impl Session {
             }
             // Done, but the answer does not list everything.
             Ok(_) => self.agreements.found(&agreement).await,
-            Err(error) if error.is_quota() => {
+            Err(error) if error.stops_every_call() => {
                 tracing::warn!(tenant = %self.tenant, agreement = %id, %bill, %error, "remake not sent; the payments sweep will send it");
                 Some(AgreementAction::ErpNotSent)
             }

@@ -67,7 +67,7 @@ impl FailureStreak {
         match read {
             Ok(()) => self.0 = 0,
             Err(FlowError::Sienge(error))
-                if !error.is_quota() && !matches!(error, SiengeError::Deadline { .. }) =>
+                if !error.stops_every_call() && !matches!(error, SiengeError::Deadline { .. }) =>
             {
                 tracing::warn!(%tenant, record = what, %error, "a record could not be read; the next daily load or reconciliation will read it");
                 self.0 += 1;

@@ -137,6 +137,12 @@ pub fn quota(subdomain: &str, lane: Lane) -> ItemKey {
     ItemKey::new(format!("quota#{}", escaped(subdomain)), lane)
 }
 
+/// Whether a subdomain's Sienge answers.
+#[must_use]
+pub fn silence(subdomain: &str) -> ItemKey {
+    ItemKey::new(format!("quota#{}", escaped(subdomain)), "silence")
+}
+
 /// The buckets of a tenant's callers at a function's door.
 #[must_use]
 pub fn buckets(tenant: &TenantId, door: &str) -> ItemKey {
