@@ -19,5 +19,6 @@ pub mod sync;
 pub mod telemetry;
 
 pub use ponte_domain::{
-    agreement, calculation, calendar, digest, documents, ids, money, portfolio, settings, text,
+    agreement, calculation, calendar, digest, documents, ids, mask, money, portfolio, settings,
+    text,
 };

@@ -6,7 +6,7 @@
 //! 4. [`agreement`]: what a debtor and the collectors agreed on, and its life from proposal to payment;
 //! 3. [`calculation`]: what a debtor owes and why; [`portfolio`]: what is held, and its comparison with what Sienge shows;
 //! 2. [`ids`] and [`documents`];
-//! 1. [`money`], [`calendar`], [`text`], [`digest`].
+//! 1. [`money`], [`calendar`], [`text`], [`mask`], [`digest`].
 
 pub mod agreement;
 pub mod calculation;
@@ -14,6 +14,7 @@ pub mod calendar;
 pub mod digest;
 pub mod documents;
 pub mod ids;
+pub mod mask;
 pub mod money;
 pub mod portfolio;
 pub mod settings;

@@ -103,7 +103,7 @@ impl BulkReader {
                 self.held.add(&self.call, text)?;
                 let row = one_of(text).map_err(|_| SiengeError::NotJson { resource })?;
                 if answer.first_row.is_none() {
-                    answer.first_row = Some(super::mask::json(text, 2_000));
+                    answer.first_row = Some(crate::mask::json(text, 2_000));
                 }
                 bytes::Buf::advance(&mut answer.chunk, consumed);
                 return Ok(Some(row));

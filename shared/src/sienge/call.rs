@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 
-use super::mask;
 use super::ports::Lane;
 use crate::ids::BillId;
+use crate::mask;
 
 /// The request of one call.
 #[derive(Debug, Clone)]

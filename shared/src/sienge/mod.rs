@@ -29,7 +29,6 @@ mod facts;
 mod hooks;
 mod indexers;
 mod lenient;
-mod mask;
 mod note;
 mod observe;
 mod pages;

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::call::SiengeCall;
 use super::client::Client;
 use super::error::SiengeError;
-use super::mask;
 use super::ports::{CallLog, CallRecord};
 use crate::calendar::Timestamp;
+use crate::mask;
 
 /// Bytes of a body that the journal keeps.
 const NOTE_LIMIT_BYTES: usize = 4_000;

@@ -1,69 +1,18 @@
-//! Masks what the journal keeps of a call.
+//! Masks what the journal keeps of a call or of a webhook.
 //!
-//! Guarantees: a JSON text is kept only when its key is known to hold nothing personal and the text itself looks
-//! harmless; everything else becomes `***`. The output is bounded, whatever the input's size.
+//! Guarantees: of a JSON text only what is known to say nothing about a person is kept ([`fields`]): names of fields, numbers and
+//! texts. Everything else becomes `***`. The output is bounded, whatever the input's size.
+
+mod fields;
+
+use fields::{Shown, shown};
 
 /// Deepest nesting that is followed; below it the text is cut.
 const DEPTH_LIMIT: usize = 64;
-
-/// Keys whose texts say nothing about a person. Dates and ids are recognised separately.
-const KEPT: [&str; 38] = [
-    "status",
-    "situation",
-    "installmentSituation",
-    "conditionType",
-    "conditionTypeName",
-    "documentCode",
-    "documentNumber",
-    "installmentNumber",
-    "installmentsNumber",
-    "operationTypeName",
-    "receiptType",
-    "type",
-    "mainUnit",
-    "unityName",
-    "personType",
-    "finalityType",
-    "intervalType",
-    "everMonthly",
-    "interestType",
-    "correctionType",
-    "discountType",
-    "periodicityType",
-    "defaulterSituation",
-    "subJudicie",
-    "documentForecast",
-    "installmentSentToSPCSerasa",
-    "indexerName",
-    "commercialStock",
-    "propertyType",
-    "events",
-    "identifier",
-    "api-error-code",
-    "lateInterestCalculationType",
-    "financialCategoryName",
-    "descrition",
-    "matchMaturities",
-    "containsRemadeInstallments",
-    "reconcile",
-];
-
-/// Keys whose numbers are masked too.
-const PERSONAL_NUMBERS: [&str; 13] = [
-    "cpf",
-    "cnpj",
-    "number",
-    "phone",
-    "cellphone",
-    "document",
-    "zipCode",
-    "incomeValue",
-    "ddd",
-    "idd",
-    "internationalId",
-    "numberIdentityCard",
-    "digitableNumber",
-];
+/// Most digits of an id: a CPF has eleven.
+const ID_DIGITS: usize = 10;
+/// Longest text that is shown.
+const TEXT_LIMIT: usize = 60;
 
 /// Masks JSON text into at most about `limit` bytes.
 #[must_use]
@@ -87,7 +36,8 @@ pub fn json(text: &str, limit: usize) -> String {
                 at = end;
                 if is_key(bytes, end) {
                     key = content;
-                    push_quoted(&mut out, if content.len() <= 64 { content } else { "***" });
+                    let known = shown(content) != Shown::Nothing;
+                    push_quoted(&mut out, if known { content } else { "***" });
                 } else {
                     let shown = content.is_empty() || is_harmless(key, content);
                     push_quoted(&mut out, if shown { content } else { "***" });
@@ -115,7 +65,7 @@ pub fn json(text: &str, limit: usize) -> String {
                     .map_or(bytes.len(), |length| at + length.max(1));
                 let literal = text.get(at..end).unwrap_or("***");
                 let word = matches!(literal, "null" | "true" | "false");
-                let shown = word || (!PERSONAL_NUMBERS.contains(&key) && is_number(literal));
+                let shown = word || is_harmless_number(key, literal);
                 out.push_str(if shown { literal } else { "***" });
                 at = end;
             }
@@ -208,26 +158,34 @@ fn is_key(bytes: &[u8], mut at: usize) -> bool {
 
 fn is_harmless(key: &str, content: &str) -> bool {
     let digits = content.bytes().filter(u8::is_ascii_digit).count();
-    let short = content.len() <= 60 && !content.contains('@');
-    if is_date(content) {
-        let lower = key.to_ascii_lowercase();
-        return short
-            && !["birth", "marriage", "identity", "issuedateid"]
-                .iter()
-                .any(|word| lower.contains(word));
+    let short = content.len() <= TEXT_LIMIT && !content.contains('@');
+    match shown(key) {
+        Shown::Text => short && (digits < 8 || is_date(content)),
+        Shown::Date => is_date(content),
+        // A word alone may be a name.
+        Shown::Id => is_code(content) && (digits > 0 || content.len() <= 4) && digits <= ID_DIGITS,
+        Shown::Numbers => content
+            .split(", ")
+            .all(|number| number.len() <= 4 && number.bytes().all(|b| b.is_ascii_digit())),
+        Shown::Number | Shown::Name | Shown::Nothing => false,
     }
-    let code = content.len() <= 12
+}
+
+fn is_harmless_number(key: &str, literal: &str) -> bool {
+    let digits = literal.bytes().filter(u8::is_ascii_digit).count();
+    is_number(literal)
+        && match shown(key) {
+            Shown::Number => true,
+            Shown::Id | Shown::Text => digits <= ID_DIGITS,
+            Shown::Date | Shown::Numbers | Shown::Name | Shown::Nothing => false,
+        }
+}
+
+fn is_code(content: &str) -> bool {
+    content.len() <= 12
         && content
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'/'));
-    let id = key == "id" || key.ends_with("Id") && key != "internationalId";
-    let numbers = key.ends_with("InstallmentsDescription")
-        && content.split(", ").all(|number| number.len() <= 4);
-    (short && digits < 8 && (KEPT.contains(&key) || (id && code)))
-        || (numbers
-            && content
-                .bytes()
-                .all(|b| b.is_ascii_digit() || matches!(b, b',' | b' ')))
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'/'))
 }
 
 /// Whether it is a number: a token of letters is a bare word that JSON does not know.
@@ -277,14 +235,14 @@ mod tests {
             concat!(
                 r#"{"id":7,"name":"***","cpf":"***","email":"***","phones":[{"number":"***","type":"CE","ddd":***}],"#,
                 r#""addresses":[{"streetName":"***","city":"***"}],"birthDate":"***","customer":{"document":"***"},"#,
-                r#""note":"***","cnpj":***,"texts":["***"]}"#
+                r#""note":"***","cnpj":***,"***":["***"]}"#
             )
         );
     }
 
     #[test]
     fn what_operators_need_stays() {
-        let text = r#"{"remadeInstallmentsDescription":"1, 2, 3, 10, 11, 12, 13","dueDate":"2025-06-30","conditionType":"AT","originalValue":1000.5,"receipts":[{"receiptType":"Recebimento"}],"documentId":"CT","paid":true,"x":null}"#;
+        let text = r#"{"remadeInstallmentsDescription":"1, 2, 3, 10, 11, 12, 13","dueDate":"2025-06-30","conditionType":"AT","originalValue":1000.5,"receipts":[{"receiptType":"Recebimento"}],"documentId":"CT","paidOff":true,"errors":null}"#;
         assert_eq!(json(text, 4000), text);
     }
 
@@ -297,11 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_knows_is_masked_names_of_fields_too() {
+        let text = r#"{"CPF":52998224725,"cpfCnpj":52998224725,"telefone":11988887777,"Fulana de Tal":1,"unityName":"AP 12 Fulana",
+            "customerId":52998224725,"indexerId":"FULANA","dueDate":"Fulana","originalValue":12345678901.25,"billId":10001,"externalId":"52998224725"}"#;
+        assert_eq!(
+            json(text, 4000),
+            concat!(
+                r#"{"***":***,"***":***,"***":***,"***":***,"unityName":"***","#,
+                r#""customerId":***,"indexerId":"***","dueDate":"***","originalValue":12345678901.25,"billId":10001,"externalId":"***"}"#
+            )
+        );
+    }
+
+    #[test]
     fn a_boletos_link_line_and_mail_are_masked() {
         let answer = r#"{"results":[{"urlReport":"https://b.example/7?k=a1","digitableNumber":"00190.00009 01234.567004 00001.234178 1 87890000108680","fileName":"Fulana.pdf","parameter1207":"x"}]}"#;
         assert_eq!(
             json(answer, 4000),
-            r#"{"results":[{"urlReport":"***","digitableNumber":"***","fileName":"***","parameter1207":"***"}]}"#
+            r#"{"results":[{"urlReport":"***","digitableNumber":"***","fileName":"***","***":"***"}]}"#
         );
         let bare = r#"{"digitableNumber":00190000090123456700400001234178187890000108680}"#;
         assert_eq!(json(bare, 4000), r#"{"digitableNumber":***}"#);
