@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::api::{READER, Scene};
 use crate::api_agreements::{agreed, read, saved};
 use crate::api_safety::body_of;
+use crate::customers::{cancel_everything_of, customer_of};
 
 /// The only calls that leave no line: nothing personal is read, and nothing written.
 const SILENT: [&str; 5] = [
@@ -387,6 +388,40 @@ async fn whatever_dies_no_act_happens_of_which_no_line_tells() {
         }
     }
     assert!(unsaid > 0 && undone > 0, "{unsaid} {undone}");
+}
+
+#[tokio::test]
+async fn an_erasure_that_dies_has_its_line_too() {
+    let rig = Rig::filled().await;
+    let (bill, _) = rig.contracts(&[1], 4).remove(0);
+    let customer = customer_of(&rig, bill).await;
+    cancel_everything_of(&rig, customer).await;
+    rig.apply().await;
+    let event = json!({"tenant": "617", "eraseCustomer": customer.0});
+    let line = ("eraseCustomer".to_owned(), format!("customer:{customer}"));
+    let saved = rig.save();
+    for blow in [
+        Blow::DiesBefore,
+        Blow::DiesAfter,
+        Blow::FailsBefore,
+        Blow::FailsAfter,
+    ] {
+        for place in 1.. {
+            rig.restore(&saved);
+            let effects = Effects::struck(place, blow);
+            let adapters = rig.watched_adapters("payments", &effects).await;
+            let end = Instant::now() + PLENTY;
+            let erases = payments::handle(&adapters, event.clone(), invoker(), end);
+            drop(effects.run(Box::pin(erases)).await);
+            let is_erased = rig.customer(customer).await.unwrap().erased_on.is_some();
+            let is_told = raw_lines(&rig).await.contains(&line);
+            assert!(!is_erased || is_told, "{place} {blow:?}");
+            if !effects.fell() {
+                assert!(is_erased, "{:?}", effects.names());
+                break;
+            }
+        }
+    }
 }
 
 async fn read_state(rig: &Rig, id: &str) -> String {

@@ -55,7 +55,7 @@ fn forbidden(customer: CustomerId) -> Value {
     json!([{"kind": "status", "status": 403, "route": format!("v1/customers/{customer}")}])
 }
 
-async fn customer_of(rig: &Rig, bill: u32) -> CustomerId {
+pub(crate) async fn customer_of(rig: &Rig, bill: u32) -> CustomerId {
     let held = rig.held().await;
     held[&BillId(i64::from(bill))]
         .contracts()
@@ -76,7 +76,7 @@ fn bills_of(rig: &Rig, customer: CustomerId) -> Vec<u32> {
     })
 }
 
-async fn cancel_everything_of(rig: &Rig, customer: CustomerId) {
+pub(crate) async fn cancel_everything_of(rig: &Rig, customer: CustomerId) {
     for bill in bills_of(rig, customer) {
         rig.happen("cancel", json!({"billId": bill})).await;
     }
