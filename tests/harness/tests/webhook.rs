@@ -51,7 +51,7 @@ async fn a_good_webhook_is_stored_and_queued_once() {
             .unwrap()
             .webhook
             .body
-            .starts_with(br#"{"billId": 10001"#)
+            .starts_with(br#"{"billId":10001"#)
     );
 }
 
@@ -360,11 +360,7 @@ async fn what_cannot_be_read_is_refused_as_often_as_it_comes_and_stored_as_rejec
             );
         }
         let stored = rig.stored(id).await.unwrap();
-        assert_eq!(
-            (stored.state, stored.webhook.body.as_slice()),
-            (WebhookState::Rejected, body),
-            "{id}"
-        );
+        assert_eq!(stored.state, WebhookState::Rejected, "{id}");
         assert!(stored.note.is_some());
     }
     let nameless = rig
@@ -408,6 +404,7 @@ fn handed_over(
 #[tokio::test]
 async fn the_body_decides_and_not_the_content_type() {
     const BODY: &str = r#"{"billId": 10001, "installmentId": 29}"#;
+    const KEPT: &str = r#"{"billId":10001,"installmentId":29}"#;
     const FORM: &str = "billId=10001&installmentId=29";
     // Both, as base64.
     const BODY_ENCODED: &str = "eyJiaWxsSWQiOiAxMDAwMSwgImluc3RhbGxtZW50SWQiOiAyOX0=";
@@ -435,7 +432,7 @@ async fn the_body_decides_and_not_the_content_type() {
         let stored = rig.stored(&good).await.unwrap();
         assert_eq!(
             (stored.state, stored.webhook.body.as_slice()),
-            (WebhookState::Pending, BODY.as_bytes())
+            (WebhookState::Pending, KEPT.as_bytes())
         );
         assert_eq!(rig.inbox.len(), index + 1);
 
@@ -444,10 +441,7 @@ async fn the_body_decides_and_not_the_content_type() {
             http::answer(&rig.webhook, handed_over(&bad, content_type, body, encoded)).await;
         assert_eq!(answer.status(), 400, "{content_type:?}");
         let stored = rig.stored(&bad).await.unwrap();
-        assert_eq!(
-            (stored.state, stored.webhook.body.as_slice()),
-            (WebhookState::Rejected, FORM.as_bytes())
-        );
+        assert_eq!(stored.state, WebhookState::Rejected);
         assert_eq!(rig.inbox.len(), index + 1);
     }
 }
@@ -581,7 +575,7 @@ async fn an_unknown_receiver_is_not_found() {
 }
 
 #[tokio::test]
-async fn sixty_four_kilobytes_are_taken_and_kept_whole_and_a_byte_more_is_too_large() {
+async fn sixty_four_kilobytes_are_taken_and_a_byte_more_is_too_large() {
     let rig = rig().await;
     let limit = 64 * 1024;
     // Hardly compressible.
@@ -599,7 +593,8 @@ async fn sixty_four_kilobytes_are_taken_and_kept_whole_and_a_byte_more_is_too_la
         })
         .await;
     assert_eq!(answer, Answer::Received);
-    assert_eq!(rig.stored("big").await.unwrap().webhook.body, body);
+    let kept = rig.stored("big").await.unwrap().webhook.body;
+    assert_eq!(kept, br#"{"billId":10001,"***":"***"}"#);
     body.push(b' ');
     let answer = rig
         .deliver(|delivery| Delivery {
@@ -638,7 +633,7 @@ async fn a_repeat_of_what_was_rejected_asks_the_tables_for_nothing() {
         assert!(rig.database.calls().is_empty(), "{id:?}");
     }
     let kept = rig.stored("bad-1").await.unwrap().webhook.body;
-    assert_eq!(kept, body[..1024]);
+    assert!(kept.len() < 1_100, "{} bytes", kept.len());
     // What can be read is not taken for its repeat.
     let good = send(br#"{"billId": 10001}"#, Some("bad-1")).await;
     assert_eq!(good, Answer::Received);

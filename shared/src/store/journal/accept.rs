@@ -1,39 +1,33 @@
-//! Storing a webhook once and completely, and reading it back. Of an unreadable one only the beginning is kept, with the digest and the
-//! length of the whole.
+//! Storing a webhook once, and reading it back: where it points, and its body masked, with the digest and the length of the whole. Of an
+//! unreadable one only the beginning is kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use futures::{StreamExt, stream};
 
 use super::{
-    ARRIVAL, AT_ONCE, Accepted, InboundWebhook, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY,
+    ARRIVAL, Accepted, InboundWebhook, JournalKey, KEPT_DAYS, LISTED_BILL, LISTED_DAY,
     StoredWebhook, WEBHOOK, WebhookState, bounded, expiry,
 };
 use crate::calendar::business_date;
 use crate::intake::{EventHeader, Receiver};
+use crate::mask;
 use crate::store::attributes::{
-    Item, binary, get_binary, get_instant, get_text, key_item, number, opt_number, opt_text, text,
+    Item, binary, get_binary, get_instant, get_text, key_item, number, opt_text, text,
 };
 use crate::store::batch::Freshness;
 use crate::store::keys::{self, ItemKey, attribute};
 use crate::store::{Store, StoreError, packing};
 
-/// Most days the parts of a large body are kept, finished or not: longer than any webhook is pending.
-const PARTS_KEPT_DAYS: i64 = 180;
-/// A packed body up to this size stays in the head.
-const BODY_IN_HEAD_BYTES: usize = 300_000;
-/// Size of a part of a larger one.
-const PART_BYTES: usize = 350_000;
 /// Attempts of an arrival while others finish the same webhook.
 const MAX_ROUNDS: usize = 8;
 /// Where the body points, so that it is read once.
 const HINTS: &str = "hints";
-/// Bytes kept of an unreadable body.
+/// About so many bytes are kept of a body: more than a thousand ids take.
+const KEPT_BYTES: usize = 16 * 1024;
+/// The same of an unreadable one.
 const REJECTED_KEPT_BYTES: usize = 1024;
-/// Largest body accepted: more than API Gateway and Lambda let through.
-const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
 
 impl Store {
     /// Stores a webhook once, usually with one conditional put.
@@ -107,30 +101,18 @@ impl Store {
         state: WebhookState,
         note: Option<&str>,
     ) -> Result<Accepted, StoreError> {
-        if webhook.body.len() > BODY_LIMIT_BYTES {
-            return Err(StoreError::TooLarge {
-                what: "a webhook's body",
-                bytes: webhook.body.len(),
-                limit: BODY_LIMIT_BYTES,
-            });
-        }
         let body_hash = packing::digest(&webhook.body);
-        let kept = match state {
-            WebhookState::Rejected => webhook.body.get(..REJECTED_KEPT_BYTES),
-            _ => None,
+        let limit = match state {
+            WebhookState::Rejected => REJECTED_KEPT_BYTES,
+            _ => KEPT_BYTES,
         };
-        let packed = packing::pack(kept.unwrap_or(&webhook.body));
+        let masked = mask::json(&String::from_utf8_lossy(&webhook.body), limit);
+        let packed = packing::pack(masked.as_bytes());
         let hints = serde_json::to_string(&webhook.hints)
             .map_err(|error| StoreError::unreadable("where a webhook points", error))?;
         let mut item = head_item(webhook, state, note, &body_hash, hints);
         item.insert("body_encoding".to_owned(), text(packed.encoding));
-        if packed.bytes.len() <= BODY_IN_HEAD_BYTES {
-            item.insert("body".to_owned(), binary(packed.bytes));
-        } else {
-            let parts = part_items(webhook, &body_hash, &packed.bytes);
-            item.insert("parts".to_owned(), number(parts.len()));
-            self.batch_put(&self.tables.journal, parts).await?;
-        }
+        item.insert("body".to_owned(), binary(packed.bytes));
         let mut put = self
             .client
             .put_item()
@@ -174,58 +156,7 @@ impl Store {
         let heads = self
             .batch_get(&self.tables.journal, &wanted, Freshness::Consistent, None)
             .await?;
-        Ok(stream::iter(heads)
-            .map(|head| self.with_body(head))
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await)
-    }
-
-    async fn with_body(&self, head: Item) -> Result<StoredWebhook, StoreError> {
-        let pk = get_text(&head, attribute::PK)?.to_owned();
-        let packed = match opt_number::<usize>(&head, "parts") {
-            None => get_binary(&head, "body")?.to_vec(),
-            Some(count) => {
-                self.read_parts(&pk, get_text(&head, "body_hash")?, count)
-                    .await?
-            }
-        };
-        let body = packing::unpack(
-            "a webhook's body",
-            &packed,
-            get_text(&head, "body_encoding")?,
-        )?;
-        let is_whole = get_text(&head, "state")? != WebhookState::Rejected.name();
-        if is_whole && packing::digest(&body) != get_text(&head, "body_hash")? {
-            return Err(StoreError::unreadable(
-                "a webhook's body",
-                "it is not what came in",
-            ));
-        }
-        read_webhook(&head, JournalKey(pk), body)
-    }
-
-    async fn read_parts(&self, pk: &str, hash: &str, count: usize) -> Result<Vec<u8>, StoreError> {
-        let keys: Vec<ItemKey> = (0..count)
-            .map(|part| ItemKey {
-                pk: pk.to_owned(),
-                sk: keys::payload_part(hash, part),
-            })
-            .collect();
-        let items = self
-            .batch_get(&self.tables.journal, &keys, Freshness::Consistent, None)
-            .await?;
-        if items.len() != count {
-            return Err(StoreError::unreadable(
-                "a webhook's body",
-                "a part of it is missing",
-            ));
-        }
-        let mut parts = BTreeMap::new();
-        for item in &items {
-            parts.insert(get_text(item, attribute::SK)?, get_binary(item, "body")?);
-        }
-        Ok(parts.into_values().flatten().copied().collect())
+        Ok(heads.into_iter().map(|head| read_webhook(&head)).collect())
     }
 }
 
@@ -316,24 +247,13 @@ fn new_arrival() -> String {
     format!("{:016x}", fastrand::u64(..))
 }
 
-fn part_items(webhook: &InboundWebhook, body_hash: &str, packed: &[u8]) -> Vec<Item> {
-    let pk = webhook.key().0;
-    let parts = packed.chunks(PART_BYTES).enumerate();
-    parts
-        .map(|(part, bytes)| {
-            let mut item = key_item(&ItemKey {
-                pk: pk.clone(),
-                sk: keys::payload_part(body_hash, part),
-            });
-            item.insert("body".to_owned(), binary(bytes.to_vec()));
-            let expires = expiry(webhook.received_at, PARTS_KEPT_DAYS);
-            item.insert(attribute::EXPIRES_AT.to_owned(), number(expires));
-            item
-        })
-        .collect()
-}
-
-fn read_webhook(head: &Item, key: JournalKey, body: Vec<u8>) -> Result<StoredWebhook, StoreError> {
+fn read_webhook(head: &Item) -> Result<StoredWebhook, StoreError> {
+    let key = JournalKey(get_text(head, attribute::PK)?.to_owned());
+    let body = packing::unpack(
+        "a webhook's body",
+        get_binary(head, "body")?,
+        get_text(head, "body_encoding")?,
+    )?;
     let state = get_text(head, "state")?;
     let state = WebhookState::parse(state)
         .ok_or_else(|| StoreError::unreadable("a webhook", "its state is unknown"))?;

@@ -10,11 +10,9 @@ use super::{
 };
 use crate::calendar::Timestamp;
 use crate::ids::TenantId;
-use crate::store::attributes::{
-    get_instant, get_text, key_item, number, opt_number, opt_text, text,
-};
+use crate::store::attributes::{get_instant, get_text, key_item, number, text};
 use crate::store::batch::{Freshness, Query};
-use crate::store::keys::{self, ItemKey, attribute, index};
+use crate::store::keys::{self, attribute, index};
 use crate::store::{Store, StoreError};
 
 impl Store {
@@ -202,28 +200,13 @@ impl Store {
             .condition_expression("#state = :unmatched")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":unmatched", text(WebhookState::Unmatched.name()))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld)
             .send()
             .await;
-        let head = match answer.map_err(|error| StoreError::of("DeleteItem", &error)) {
-            Ok(answer) => answer.attributes.unwrap_or_default(),
+        match answer.map_err(|error| StoreError::of("DeleteItem", &error)) {
+            Ok(_) => Ok(true),
             // It has matched in between.
-            Err(StoreError::Conflict) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        if let (Some(count), Some(hash)) = (
-            opt_number::<usize>(&head, "parts"),
-            opt_text(&head, "body_hash"),
-        ) {
-            // A crash here leaves parts that nothing reads; they expire.
-            let parts: Vec<ItemKey> = (0..count)
-                .map(|part| ItemKey {
-                    pk: key.0.clone(),
-                    sk: keys::payload_part(hash, part),
-                })
-                .collect();
-            self.batch_delete(&self.tables.journal, &parts).await?;
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(true)
     }
 }

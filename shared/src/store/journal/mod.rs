@@ -1,7 +1,7 @@
-//! Inbound webhooks: each is stored once under its id, completely, before it is processed. Unreadable ones are kept in part.
+//! Inbound webhooks: each is stored once under its id, with all that it points at, before it is processed. Its body is kept masked.
 //!
 //! The conditional put of the head is the commit point: of any number of deliveries of one id, exactly one is
-//! [`Accepted::New`]. A large body is stored in parts, written before the head. States: `pending` → `done`, `unmatched`,
+//! [`Accepted::New`]. States: `pending` → `done`, `unmatched`,
 //! `rejected` or `failed`; `unmatched` and `failed` may still become `done`. `done` and `rejected` are final.
 //!
 //! A webhook without an id is identified by a digest, only while it is pending: every arrival marks the head with
@@ -74,7 +74,7 @@ pub struct InboundWebhook {
     pub received_at: Timestamp,
     /// Headers worth keeping, names in lower case; credentials are always left out.
     pub headers: BTreeMap<String, String>,
-    /// The body, byte for byte; for a rejected one, its first kilobyte when read back.
+    /// The body; when read back, what is kept of it.
     pub body: Vec<u8>,
     /// What the body points at; empty when it could not be read.
     pub hints: Hints,

@@ -32,13 +32,6 @@ pub fn tenant_of_journal(pk: &str) -> Option<TenantId> {
     TenantId::parse(tenant).ok()
 }
 
-/// Sort key of one part of a large payload. The content's hash is in it, so that two deliveries with one id and
-/// different bodies never mix their parts.
-#[must_use]
-pub fn payload_part(hash: &str, number: usize) -> String {
-    format!("part#{hash}#{number:04}")
-}
-
 /// Partition of one call to Sienge; `nonce` makes it unique.
 #[must_use]
 pub fn call(tenant: &TenantId, at: Timestamp, nonce: u64) -> String {
