@@ -67,8 +67,8 @@ def messages(ponte, output: str) -> str:
 
 
 def journal(ponte) -> str:
-    """Calls, runs and critiques; what a webhook brought is kept whole and is looked at by nobody without the table's rights."""
-    items = [item for item in ponte.stack.scan("Journal") if "#webhook#" not in item["pk"]]
+    """Calls, runs, critiques and webhooks."""
+    items = ponte.stack.scan("Journal")
     assert any("#call" in item["pk"] for item in items), "no call to Sienge was journalled"
     return json.dumps(items + ponte.stack.scan("Control") + ponte.stack.scan("Audit"), default=unpacked, ensure_ascii=False)
 

@@ -116,8 +116,7 @@ impl Run for Reconciliation {
 
     fn reads_next(&self) -> bool {
         match self.stage {
-            Stage::Windows => true,
-            Stage::Removals => true,
+            Stage::Windows | Stage::Removals => true,
             Stage::Records => self.records != AllRecords::Done,
             Stage::Decision | Stage::AwaitsConfirmation | Stage::Finish => false,
         }
