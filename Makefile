@@ -64,11 +64,11 @@ test-rust: ## Unit, property, contract and store tests
 test-long: ## Crashes at every effect, a thousand rounds of races, 50 stories, 1,000 contracts: not part of `make test`, takes long
 	PONTE_CRASHES=all PONTE_ROUNDS=1000 PONTE_STORIES=50 PONTE_CONTRACTS=1000 cargo test --workspace --locked --test functions -- crashes agreements races stories big_loads
 
-mutants: ## Faults that the simulation must find: not part of `make test`, takes long (ARGS="breaker")
-	@$(PYTHON) tests/mutants/run.py $(ARGS)
+mutants: ## Faults that the simulation must find: not part of `make test`, takes long (ARGS="a phrase of their names")
+	@$(PYTHON) tests/mutants/run.py "$(ARGS)"
 
-test-template: $(READY) ## The template's invariants
-	$(VENV)/python -m pytest -q tests/template
+test-template: $(READY) ## The template's invariants, and the texts of the mutants
+	$(VENV)/python -m pytest -q tests/template tests/mutants
 
 test-e2e: $(READY) ## The real binaries on the local AWS, with the simulator
 	$(VENV)/python -m pytest -q tests/e2e

@@ -16,8 +16,10 @@ WORK = ROOT / "target" / "mutants"
 SEEDS = "2000"
 
 
-def mutants() -> list[dict[str, str]]:
-    return tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["mutant"]
+def mutants(wanted: str) -> list[dict[str, str]]:
+    """Those whose name contains a phrase."""
+    found = tomllib.loads((Path(__file__).parent / "mutants.toml").read_text())["mutant"]
+    return [mutant for mutant in found if wanted in mutant["name"]]
 
 
 def copy() -> Path:
@@ -46,23 +48,32 @@ def outcome(ran: subprocess.CompletedProcess[str]) -> str:
     return f"found by seed {found[1]}" if found else "DOES NOT BUILD"
 
 
-def main(wanted: list[str]) -> int:
+def found(sources: Path, mutant: dict[str, str]) -> str:
+    """What the seeds say of the code with the fault."""
+    file = sources / mutant["file"]
+    before = file.read_text()
+    if mutant["old"] not in before:
+        return "TEXT NOT FOUND"
+    file.write_text(before.replace(mutant["old"], mutant["new"], 1))
+    try:
+        return outcome(seeds(sources))
+    finally:
+        file.write_text(before)
+
+
+def main(wanted: str) -> int:
+    chosen = mutants(wanted)
+    if not chosen:
+        print(f"no mutant's name contains {wanted!r}")
+        return 1
     sources = copy()
     lost = 0
-    for mutant in mutants():
-        if wanted and not any(word in mutant["name"] for word in wanted):
-            continue
-        file = sources / mutant["file"]
-        before = file.read_text()
-        file.write_text(before.replace(mutant["old"], mutant["new"], 1))
-        try:
-            said = outcome(seeds(sources))
-        finally:
-            file.write_text(before)
+    for mutant in chosen:
+        said = found(sources, mutant)
         lost += not said.startswith("found")
         print(f"{mutant['name']}: {said}", flush=True)
     return int(lost > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(" ".join(sys.argv[1:])))
