@@ -112,7 +112,7 @@ pub async fn continuations(
     now: Timestamp,
 ) -> Result<Vec<BusEvent>, FlowError> {
     let mut requests = Vec::new();
-    for task in [TaskName::Import, TaskName::Reconcile, TaskName::Payments] {
+    for task in TaskName::ALL {
         if let Some(run) = orphan(store, tenant, creditor, task, now).await? {
             requests.push(Task::continuation(task, tenant, creditor, run).request());
         }
