@@ -37,20 +37,22 @@ impl Refusal {
         }
     }
 
-    /// `tenant` is unknown or inactive.
+    /// `tenant` is unknown or inactive; `example` is an event of the refused command. Nobody knows the right tenant, so there is no
+    /// next event.
     #[must_use]
-    pub fn unknown_tenant(tenant: &TenantId) -> Self {
+    pub fn unknown_tenant(tenant: &TenantId, example: &str) -> Self {
         Self::new(format!(
-            "\"tenant\": assessoria {tenant} não cadastrada ou inativa: cadastre-a com o comando de assessoria, ou envie o código de uma ativa. Exemplo: {{\"tenant\": \"617\", \"creditor\": 1}}"
+            "\"tenant\": assessoria {tenant} não cadastrada ou inativa: cadastre-a com o comando de assessoria, ou envie o código de uma ativa. Exemplo: {example}"
         ))
     }
 
-    /// `creditor` is unknown or inactive.
+    /// `creditor` is unknown or inactive; `with_creditor` is the refused event with another one.
     #[must_use]
     pub fn unknown_creditor(
         tenant: &TenantId,
         creditor: CreditorId,
         known: impl Iterator<Item = CreditorId>,
+        with_creditor: impl Fn(CreditorId) -> Value,
     ) -> Self {
         let known: Vec<CreditorId> = known.take(MAX_NAMED + 1).collect();
         let named = known.iter().take(MAX_NAMED).map(ToString::to_string);
@@ -60,12 +62,15 @@ impl Refusal {
             1..=MAX_NAMED => format!(", ou envie um dos credores ativos: {named}"),
             _ => format!(", ou envie um dos credores ativos: {named} e outros"),
         };
-        let first = known.first().copied();
-        let example = first.unwrap_or(CreditorId(1));
+        let next = known.first().map(|first| with_creditor(*first));
+        let example = next
+            .as_ref()
+            .map(|event| format!(". Exemplo: {event}"))
+            .unwrap_or_default();
         Self::new(format!(
-            "\"creditor\": credor {creditor} não cadastrado ou inativo na assessoria {tenant}: cadastre a empresa do Sienge como credor{instead}. Exemplo: {{\"tenant\": \"{tenant}\", \"creditor\": {example}}}"
+            "\"creditor\": credor {creditor} não cadastrado ou inativo na assessoria {tenant}: cadastre a empresa do Sienge como credor{instead}{example}"
         ))
-        .with_next(first.map(|first| json!({"tenant": tenant, "creditor": first})))
+        .with_next(next)
     }
 
     /// `confirm` names no run that waits.

@@ -13,6 +13,7 @@ mod contracts;
 pub mod document;
 mod door;
 mod event;
+mod example;
 mod history;
 mod identity;
 mod json;
@@ -32,8 +33,8 @@ use ponte::ids::TenantId;
 use ponte::store::{Act, Actor, AuditOutcome, BegunAct, Door};
 use ponte::telemetry::{self, Metric};
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub use answer::HttpAnswer;
@@ -50,9 +51,9 @@ use identity::Authenticator;
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The largest answer, in bytes: Lambda carries 6 MB.
 const MAX_ANSWER_BYTES: usize = 5_500_000;
-/// How often the log tells of a caller who is refused for asking too often, and of how many it is remembered.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
-const MAX_TOLD: usize = 10_000;
+/// How often a caller who is refused for asking too often is logged, and for how many callers this is remembered.
+const LOGGED_EVERY: Duration = Duration::from_mins(1);
+const MAX_LOGGED: usize = 10_000;
 /// API Gateway waits thirty seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(26);
 
@@ -62,8 +63,8 @@ pub struct Api {
     claims: ClaimNames,
     authenticator: Authenticator,
     door: Door,
-    /// Who was told of in the log as refused.
-    told: Cache<(TenantId, String), ()>,
+    /// Who was logged as refused.
+    logged: Cache<(TenantId, String), ()>,
 }
 
 /// The function's answer.
@@ -104,7 +105,7 @@ impl Api {
     pub fn new(adapters: Adapters, claims: ClaimNames) -> Self {
         Self {
             door: Door::new(adapters.store.clone(), "api", None),
-            told: Cache::new(MAX_TOLD),
+            logged: Cache::new(MAX_LOGGED),
             adapters,
             claims,
             authenticator: Authenticator::default(),
@@ -170,7 +171,7 @@ impl Api {
                         answer
                     }
                     Err(problem) if problem.status() == 429 => {
-                        self.tell_refused(&call.caller);
+                        self.log_refused(&call.caller);
                         return problem.into();
                     }
                     Err(problem) => problem.into(),
@@ -240,7 +241,7 @@ impl Api {
         Ok((route, call))
     }
 
-    /// Takes what the call needs of its caller's buckets, before any work; answers the headers that tell what is left.
+    /// Takes what the call needs of its caller's buckets, before any work; answers the headers that say what is left.
     async fn enter(
         &self,
         route: &Route,
@@ -254,19 +255,19 @@ impl Api {
     }
 
     /// One line a minute for each caller: a flood must not cost the log a line a call.
-    fn tell_refused(&self, who: &Caller) {
+    fn log_refused(&self, who: &Caller) {
         let (Some(tenant), Some(allowance)) = (&who.tenant, &who.allowance) else {
             return;
         };
         let key = (tenant.clone(), allowance.caller.clone());
-        if self.told.get(&key, TOLD_EVERY).is_none() {
+        if self.logged.get(&key, LOGGED_EVERY).is_none() {
             let caller = key.1.as_str();
             let id = match &who.actor {
                 Some(Actor::Key(id)) => id,
                 _ => "-",
             };
-            tracing::warn!(%tenant, caller, key = id, "a caller asks too often and is refused; told once a minute");
-            self.told.put(key, ());
+            tracing::warn!(%tenant, caller, key = id, "a caller asks too often and is refused; logged once a minute");
+            self.logged.put(key, ());
         }
     }
 
@@ -340,6 +341,12 @@ impl Api {
         deadline: Instant,
     ) -> Result<Reply, Failure> {
         let tenant = asked.tenant.clone();
+        match self.adapters.store.tenant_settings(&tenant).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(refuse(Function::Api.unknown_tenant(&tenant))),
+            Err(error) => return Err(Failure::of(&json!(Problem::from(error)))),
+        }
+        let right = example::right_event(&asked);
         let text = format!("Chamada atendida: {} {}.", asked.method, asked.path);
         let answer = match routes::find(&asked.method, &asked.path) {
             Err(problem) => {
@@ -386,7 +393,12 @@ impl Api {
         let failure = Failure::of(&serde_json::from_str(&answer.body).unwrap_or_default());
         if status < 500 {
             tracing::warn!(%tenant, function = "api", status, "command refused: {}", failure.kind);
-            return Ok(Reply::Refused(Refusal::new(failure.text)));
+            // Only of a wrong event is a right one shown; another may be refused for what it finds.
+            let right = right.filter(|_| matches!(status, 400 | 422));
+            return Ok(Reply::Refused(match right {
+                Some(right) => right.instead_of(&failure.text),
+                None => Refusal::new(failure.text),
+            }));
         }
         tracing::info!(%tenant, status, "command answered {status}");
         Err(failure)

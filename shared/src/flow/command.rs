@@ -15,6 +15,7 @@ use crate::ids::{CustomerId, TenantId};
 use fields::EventFields;
 use form::CommandKind;
 
+pub(super) use form::{ERASE, REPROCESS};
 pub use form::{Function, is_of_the_bus};
 
 /// The command in an event.

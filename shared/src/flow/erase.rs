@@ -6,6 +6,7 @@
 
 use serde_json::json;
 
+use super::command::ERASE;
 use super::{Adapters, FlowError, Refusal, Report, RunStatus, Summary, TaskName};
 use crate::calendar::business_date;
 use crate::ids::{BillId, CustomerId, TenantId};
@@ -23,7 +24,7 @@ pub async fn erase_customer(
     if store.customers(tenant, &[customer]).await?.is_empty() {
         // A tenant that left may still have customers here: the tenant is checked only when the customer is not found.
         if store.tenant_settings(tenant).await?.is_none() {
-            return Err(Refusal::unknown_tenant(tenant).into());
+            return Err(ERASE.unknown_tenant(tenant).into());
         }
         return Err(Refusal::new(format!(
             "\"eraseCustomer\": cliente {customer} não encontrado na assessoria {tenant}: confira o código do cliente no Sienge. Exemplo: {{\"tenant\": \"{tenant}\", \"eraseCustomer\": 300001, \"dryRun\": true}}"

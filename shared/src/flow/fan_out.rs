@@ -1,6 +1,8 @@
 //! A task for everybody becomes one task per creditor, each in its own invocation.
 
-use super::{Adapters, FlowError, Refusal, Report, RunStatus, Session, Summary, Task, TaskName};
+use super::{
+    Adapters, FlowError, Function, Refusal, Report, RunStatus, Session, Summary, Task, TaskName,
+};
 use crate::ids::{CreditorId, TenantId};
 
 /// Requests the task once per tenant and creditor. Publishing twice is harmless: there is one run per creditor at a time.
@@ -86,7 +88,7 @@ async fn wanted_creditors(
         .await?
         .filter(|settings| settings.active)
     else {
-        return Err(Refusal::unknown_tenant(tenant).into());
+        return Err(Function::from(name).unknown_tenant(tenant).into());
     };
     if scheduled && name == TaskName::Import && settings.import_per_creditor {
         return Ok(Vec::new());
@@ -99,7 +101,7 @@ async fn wanted_creditors(
         .collect())
 }
 
-/// Runs `each` for every creditor of the session in turn; used by a dry run, which answers with its findings instead of asking for invocations.
+/// The task's creditor, or else all creditors of the session.
 pub(super) fn creditors_of(session: &Session, task: &Task) -> Vec<CreditorId> {
     task.creditor.map_or_else(
         || session.creditors.keys().copied().collect(),

@@ -99,15 +99,16 @@ where
     .await
 }
 
-/// Opens the session of the tenant in a command.
+/// Opens the session of the tenant in a command, which is refused as `unknown` when there is no such tenant.
 pub(super) async fn open(
     adapters: &Adapters,
     tenant: &TenantId,
     dry_run: bool,
     deadline: Instant,
+    unknown: impl FnOnce() -> Refusal,
 ) -> Result<Session, FlowError> {
     match Session::open(adapters, tenant, dry_run, deadline).await {
-        Err(FlowError::NotConfigured(_)) => Err(Refusal::unknown_tenant(tenant).into()),
+        Err(FlowError::NotConfigured(_)) => Err(unknown().into()),
         other => other,
     }
 }
@@ -135,7 +136,8 @@ where
     else {
         return Ok(fan_out(adapters, name, &task).await?.into());
     };
-    let session = open(adapters, &tenant, task.dry_run, deadline).await?;
+    let unknown = || Function::from(name).unknown_tenant(&tenant);
+    let session = open(adapters, &tenant, task.dry_run, deadline, unknown).await?;
     if let Some(refusal) = unknown_creditor(&session, &task) {
         session.close().await;
         return Err(refusal.into());
@@ -180,6 +182,7 @@ fn unknown_creditor(session: &Session, task: &Task) -> Option<Refusal> {
             &session.tenant,
             creditor,
             known.keys().copied(),
+            |known| task.as_command_for(&session.tenant, known),
         )),
         None if known.is_empty() => Some(Refusal::no_creditor(&session.tenant)),
         _ => None,

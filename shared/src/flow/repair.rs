@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::command::REPROCESS;
 use super::invocation::open;
 use super::tenant_batch::finish;
 use super::{Adapters, FlowError, Refusal, Report, RunStatus, Summary, SyncOutcome, TaskName};
@@ -49,7 +50,8 @@ pub async fn reprocess(
     dry_run: bool,
     deadline: Instant,
 ) -> Result<Summary, FlowError> {
-    let session = open(adapters, tenant, dry_run, deadline).await?;
+    let unknown = || REPROCESS.unknown_tenant(tenant);
+    let session = open(adapters, tenant, dry_run, deadline, unknown).await?;
     let stored = match find(adapters, tenant, id).await {
         Ok(stored) => stored,
         Err(error) => {

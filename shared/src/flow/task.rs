@@ -1,6 +1,7 @@
 //! The request for a run, as it travels on the bus.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::aws::BusEvent;
 use crate::calendar::Date;
@@ -83,6 +84,18 @@ impl Task {
             redundancy: task == TaskName::Payments,
             ..Self::default()
         }
+    }
+
+    /// The event that an operator sends to run this task for one creditor.
+    #[must_use]
+    pub fn as_command_for(&self, tenant: &TenantId, creditor: CreditorId) -> Value {
+        let command = Self {
+            task: None,
+            tenant: Some(tenant.clone()),
+            creditor: Some(creditor),
+            ..self.clone()
+        };
+        serde_json::to_value(command).unwrap_or_default()
     }
 
     /// The bus event that requests this task.

@@ -1089,10 +1089,16 @@ async fn an_operator_commands_from_the_console() {
     assert!(!failed.text.is_empty());
     let unreadable = json!({"requestContext": {"http": {"method": "GET"}}});
     assert!(scene.rig.api(unreadable).await.is_err());
-    let stranger =
-        json!({"tenant": "999", "call": "POST /v1/quotes", "body": {"bills": [{"bill": bill}]}});
-    let why = harness::refused(scene.rig.api(stranger).await);
-    assert!(why.contains("não cadastrada"), "{why}");
+    for call in ["POST /v1/quotes", "GET /v1/critiques", "GET /v1/runs"] {
+        let stranger = scene.rig.api(json!({"tenant": "999", "call": call})).await;
+        assert!(stranger.as_ref().unwrap()["proximoPasso"].is_null());
+        let why = harness::refused(stranger);
+        let says = "\"tenant\": assessoria 999 não cadastrada";
+        assert!(
+            why.contains(says) && why.contains("Exemplo: {"),
+            "{call}: {why}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -1120,8 +1126,36 @@ async fn a_command_ignores_nothing_it_is_given() {
             "dryRun",
         ),
     ] {
-        let refused = harness::refused(rig.api(event.clone()).await);
-        assert!(refused.contains(named), "{event}: {refused}");
+        let answer = rig.api(event.clone()).await;
+        let next = answer.as_ref().unwrap()["proximoPasso"].clone();
+        let refused = harness::refused(answer);
+        assert!(
+            refused.contains(named) && refused.contains("Exemplo: {"),
+            "{event}: {refused}"
+        );
+        // Where a call was understood, the next event is that call alone.
+        if event["dryRun"].is_null() {
+            assert_eq!(next, json!({"tenant": "617", "call": "GET /v1/runs"}));
+        }
+    }
+    // Of a call for a contract or with a body only the operator knows the right one.
+    for (event, named, example) in [
+        (
+            json!({"tenant": "617", "call": "POST /v1/contracts/x/open"}),
+            "bill",
+            "/open",
+        ),
+        (
+            json!({"tenant": "617", "call": "POST /v1/agreements", "body": {"kinds": 1}}),
+            "kinds",
+            "\"operator\": \"operador-7\"",
+        ),
+    ] {
+        let answer = rig.api(event).await;
+        assert!(answer.as_ref().unwrap()["proximoPasso"].is_null());
+        let refused = harness::refused(answer);
+        let (why, shown) = refused.split_once(". Exemplo: ").unwrap();
+        assert!(why.contains(named) && shown.contains(example), "{refused}");
     }
     let runs = rig
         .called(json!({"tenant": "617", "call": "GET /v1/runs?", "body": null}))

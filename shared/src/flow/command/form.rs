@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::super::{Refusal, TaskName};
+use crate::ids::TenantId;
 
 /// A function that takes commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,12 @@ impl Function {
     #[must_use]
     pub fn refuse(self, why: impl AsRef<str>) -> Refusal {
         self.general().refuse(why)
+    }
+
+    /// The refusal of a run or a call whose tenant is unknown or inactive.
+    #[must_use]
+    pub fn unknown_tenant(self, tenant: &TenantId) -> Refusal {
+        self.general().unknown_tenant(tenant)
     }
 
     /// The form of a run or a call: the default for an event that names no other command.
@@ -76,7 +83,7 @@ pub(super) enum CommandKind {
 }
 
 /// A command's fields and a valid event of it.
-pub(super) struct Form {
+pub(in crate::flow) struct Form {
     pub(super) kind: CommandKind,
     pub(super) fields: &'static [&'static str],
     pub(super) example: &'static str,
@@ -115,12 +122,12 @@ pub(super) const REDRIVE: Form = Form {
     fields: &["redrive"],
     example: r#"{"redrive": true}"#,
 };
-pub(super) const REPROCESS: Form = Form {
+pub(in crate::flow) const REPROCESS: Form = Form {
     kind: CommandKind::Reprocess,
     fields: &["webhook", "tenant", "dryRun"],
     example: r#"{"tenant": "617", "webhook": "0b0c6c1e-2f57-4c1a-9f0e-000000000001", "dryRun": true}"#,
 };
-pub(super) const ERASE: Form = Form {
+pub(in crate::flow) const ERASE: Form = Form {
     kind: CommandKind::EraseCustomer,
     fields: &["eraseCustomer", "tenant", "dryRun"],
     example: r#"{"tenant": "617", "eraseCustomer": 300001, "dryRun": true}"#,
@@ -192,6 +199,11 @@ impl Form {
         let (why, example) = (why.as_ref(), self.example);
         Refusal::new(format!("evento inválido: {why}. Exemplo: {example}"))
             .with_next(serde_json::from_str(example).ok())
+    }
+
+    /// The refusal of an event of this form whose tenant is unknown or inactive.
+    pub(in crate::flow) fn unknown_tenant(&self, tenant: &TenantId) -> Refusal {
+        Refusal::unknown_tenant(tenant, self.example)
     }
 }
 
