@@ -112,7 +112,7 @@ pub(super) async fn drive<R: Run>(
     match driver.start::<R>(task).await {
         Ok(Some(mut saved)) => {
             let result = driver.work(&mut saved).await;
-            driver.close(saved, result).await
+            driver.close(task, saved, result).await
         }
         Ok(None) => {
             driver.release().await?;
@@ -232,8 +232,8 @@ impl<'a> Driver<'a> {
         self.version = version;
         let of_today = business_date(saved.started_at) == context.sync.today;
         // A run that was requested gets another chance.
-        let patience = MAX_FAILURES + u32::from(saved.progress.was_asked_for());
-        let is_it = asked_for.map_or(of_today || saved.failures < patience, |run| {
+        let allowed_failures = MAX_FAILURES + u32::from(saved.progress.was_asked_for());
+        let is_it = asked_for.map_or(of_today || saved.failures < allowed_failures, |run| {
             saved.run == run
         });
         let continues = is_it
@@ -332,6 +332,7 @@ impl<'a> Driver<'a> {
     /// Records how the invocation ended, requests the next one if there is more to do, and releases the lease.
     async fn close<R: Run>(
         mut self,
+        asked: &Task,
         mut saved: Saved<R>,
         result: Result<RunStatus, FlowError>,
     ) -> Result<Summary, FlowError> {
@@ -353,7 +354,7 @@ impl<'a> Driver<'a> {
         };
         let mut summary = self.summary(&saved, state, text);
         if self.lease.is_none() {
-            return Ok(summary);
+            return Ok(rehearsed(summary, asked, context));
         }
         match state {
             RunStatus::AwaitsConfirmation => {
@@ -373,7 +374,11 @@ impl<'a> Driver<'a> {
                 self.write(&saved).await?;
             }
             RunStatus::Continues => self.write(&saved).await?,
-            RunStatus::Finished | RunStatus::AlreadyRunning | RunStatus::Requested => {}
+            RunStatus::Finished
+            | RunStatus::AlreadyRunning
+            | RunStatus::Requested
+            | RunStatus::Incomplete
+            | RunStatus::WouldAsk => {}
         }
         if matches!(state, RunStatus::Failed | RunStatus::AwaitsConfirmation) {
             let (task, run, text) = (task.as_str(), &saved.run, &summary.text);
@@ -455,12 +460,45 @@ impl<'a> Driver<'a> {
 
 /// The metric for an invocation that ended in this state; none when the run continues.
 const fn metric_of(state: RunStatus, task: TaskName) -> Option<Metric> {
-    match (state, task) {
-        (RunStatus::Continues, _) => None,
-        (RunStatus::Finished, TaskName::Import) => Some(Metric::ImportFinished),
-        (RunStatus::Finished, TaskName::Payments) => Some(Metric::RedundancyFinished),
-        (RunStatus::Finished, TaskName::Reconcile) => Some(Metric::ReconciliationFinished),
-        _ => Some(Metric::RunNeedsAttention),
+    match state {
+        RunStatus::Finished => Some(match task {
+            TaskName::Import => Metric::ImportFinished,
+            TaskName::Payments => Metric::RedundancyFinished,
+            TaskName::Reconcile => Metric::ReconciliationFinished,
+        }),
+        RunStatus::AwaitsConfirmation | RunStatus::Failed => Some(Metric::RunNeedsAttention),
+        RunStatus::Continues
+        | RunStatus::Incomplete
+        | RunStatus::WouldAsk
+        | RunStatus::AlreadyRunning
+        | RunStatus::Requested => None,
+    }
+}
+
+/// The answer to a dry run, which nothing continues and nobody confirms: its next event is the run itself.
+fn rehearsed(summary: Summary, asked: &Task, context: &RunContext<'_>) -> Summary {
+    let (state, more) = match summary.state {
+        RunStatus::Continues => (
+            RunStatus::Incomplete,
+            " O tempo da função acabou, e uma simulação não continua: os números são só do que foi lido. A execução em proximoPasso, sem dryRun, vai até o fim.",
+        ),
+        RunStatus::AwaitsConfirmation => (
+            RunStatus::WouldAsk,
+            " A execução em proximoPasso, sem dryRun, não as devolve ainda: ela para e pede a confirmação.",
+        ),
+        // It changed nothing, and would fail again.
+        RunStatus::Failed => return summary,
+        other => (other, ""),
+    };
+    let run = Task {
+        dry_run: false,
+        ..asked.clone()
+    };
+    Summary {
+        state,
+        text: summary.text.clone() + more,
+        next_event: Some(run.as_command_for(context.tenant(), context.creditor)),
+        ..summary
     }
 }
 

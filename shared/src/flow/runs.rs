@@ -6,19 +6,28 @@ use super::redundancy::Redundancy;
 use super::run::drive;
 use super::run_context::RunContext;
 use super::{FlowError, Summary, Task, TaskName};
+use crate::calendar::brazilian;
 
 /// Imports what changed. A creditor's first import is a reconciliation until one succeeds.
 pub async fn import(context: &RunContext<'_>, task: &Task) -> Result<Summary, FlowError> {
     if context.last_success(TaskName::Reconcile).await?.is_some() {
         return drive::<Import>(context, task).await;
     }
+    let from = task.from;
     let task = Task {
         run: None,
+        from: None,
         ..task.clone()
     };
+    let ignored = from.map_or_else(String::new, |from| {
+        format!(
+            ", que lê tudo, e não só o que mudou desde {}",
+            brazilian(from)
+        )
+    });
     let mut summary = reconcile(context, &task).await?;
     summary.text = format!(
-        "Primeira carga do credor, executada como batimento. {}",
+        "Primeira carga do credor, executada como batimento{ignored}. {}",
         summary.text
     );
     Ok(summary)

@@ -17,6 +17,12 @@ pub enum RunStatus {
     /// The circuit breaker stopped it: removals wait for an explicit confirmation.
     #[serde(rename = "aguardando confirmação")]
     AwaitsConfirmation,
+    /// A dry run ran out of time; nothing continues it.
+    #[serde(rename = "incompleto")]
+    Incomplete,
+    /// A dry run found so many removals that the run itself would wait for a confirmation.
+    #[serde(rename = "pediria confirmação")]
+    WouldAsk,
     /// It failed; running it again resumes from the checkpoint.
     #[serde(rename = "falhou")]
     Failed,
@@ -47,7 +53,7 @@ pub struct Summary {
     /// What happened, in a sentence or two.
     #[serde(rename = "resumo")]
     pub text: String,
-    /// The event to send to confirm or continue.
+    /// The event to send to confirm, or to do what a dry run found.
     #[serde(rename = "proximoPasso", skip_serializing_if = "Option::is_none")]
     pub next_event: Option<serde_json::Value>,
     /// Task.

@@ -159,37 +159,29 @@ async fn an_unknown_tenant_or_creditor_is_named() {
     ] {
         let mut redundancy = event.clone();
         redundancy["redundancy"] = json!(true);
-        for answer in [
-            rig.import(event.clone()).await,
-            rig.reconcile(event).await,
-            rig.payments(redundancy).await,
-            rig.payments(json!({"tenant": "999", "webhook": "a"})).await,
+        for (answer, example) in [
+            (rig.import(event.clone()).await, "\"from\""),
+            (rig.reconcile(event).await, "\"dryRun\""),
+            (rig.payments(redundancy).await, "\"redundancy\""),
+            (
+                rig.payments(json!({"tenant": "999", "webhook": "a"})).await,
+                "\"webhook\"",
+            ),
+            (
+                rig.payments(json!({"tenant": "999", "eraseCustomer": 41}))
+                    .await,
+                "\"eraseCustomer\"",
+            ),
         ] {
+            assert!(answer.as_ref().unwrap()["proximoPasso"].is_null());
             let text = refused(answer);
+            let (why, shown) = text.split_once("Exemplo: ").unwrap();
             assert!(
-                text.contains("\"tenant\": assessoria 999 não cadastrada")
-                    && text.contains("Exemplo: {"),
-                "{text}"
+                why.contains("\"tenant\": assessoria 999 não cadastrada"),
+                "{why}"
             );
+            assert!(shown.contains(example), "{shown}");
         }
-    }
-    for answer in [
-        rig.import(json!({"tenant": "617", "creditor": 99})).await,
-        rig.reconcile(json!({"tenant": "617", "creditor": 99}))
-            .await,
-        rig.payments(json!({"tenant": "617", "creditor": 99, "redundancy": true}))
-            .await,
-    ] {
-        assert_eq!(
-            answer.as_ref().unwrap()["proximoPasso"],
-            json!({"tenant": "617", "creditor": 1})
-        );
-        let text = refused(answer);
-        assert!(
-            text.contains("\"creditor\": credor 99 não cadastrado")
-                && text.contains("um dos credores ativos: 1. Exemplo: {"),
-            "{text}"
-        );
     }
     rig.creditor(1, |settings| settings.active = false).await;
     for (event, says) in [
@@ -207,6 +199,77 @@ async fn an_unknown_tenant_or_creditor_is_named() {
         assert!(text.contains(says), "{text}");
     }
     assert!(rig.bus.take().is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_creditor_is_answered_with_the_same_event_for_one_that_exists() {
+    let rig = Rig::of_one_creditor().await;
+    let first = json!({"from": "2026-11-01", "dryRun": true});
+    for (function, more) in [
+        ("import", json!({})),
+        ("import", first.clone()),
+        ("import", json!({"task": "import"})),
+        ("reconcile", json!({"dryRun": true})),
+        (
+            "payments",
+            json!({"redundancy": true, "dryRun": true, "from": "2026-11-01"}),
+        ),
+    ] {
+        let with = |creditor: u32| {
+            let mut event = json!({"tenant": "617", "creditor": creditor});
+            let more = more.as_object().unwrap().clone();
+            event.as_object_mut().unwrap().extend(more);
+            event
+        };
+        let run = async |event: Value| match function {
+            "import" => rig.import(event).await,
+            "reconcile" => rig.reconcile(event).await,
+            _ => rig.payments(event).await,
+        };
+        let answer = run(with(99)).await;
+        let next = answer.as_ref().unwrap()["proximoPasso"].clone();
+        let mut expected = with(1);
+        expected.as_object_mut().unwrap().remove("task");
+        assert_eq!(next, expected, "{function}");
+        let text = refused(answer);
+        let says = format!(
+            "\"creditor\": credor 99 não cadastrado ou inativo na assessoria 617: cadastre a empresa do Sienge como credor, ou envie um dos credores ativos: 1. Exemplo: {next}"
+        );
+        assert_eq!(text, says);
+        assert_eq!(of(&run(next).await.unwrap(), "situacao"), "concluído");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_is_answered_with_the_run_that_does_what_it_found() {
+    let rig = Rig::of_one_creditor().await;
+    let from = json!({"tenant": "617", "creditor": 1, "from": "2026-11-01", "dryRun": true});
+    let first = rig.import(from.clone()).await.unwrap();
+    assert_eq!(
+        first["proximoPasso"],
+        json!({"tenant": "617", "creditor": 1})
+    );
+    let told = of(&first, "resumo");
+    let says = "Primeira carga do credor, executada como batimento, que lê tudo, e não só o que mudou desde 01/11/2026. ";
+    assert!(told.starts_with(says), "{told}");
+    let done = rig.import(first["proximoPasso"].clone()).await.unwrap();
+    assert_eq!(of(&done, "situacao"), "concluído");
+    assert!(done["proximoPasso"].is_null(), "{done}");
+    assert!(!of(&done, "resumo").contains("desde"), "{done}");
+    let next = json!({"tenant": "617", "creditor": 1, "from": "2026-11-01"});
+    assert_eq!(rig.import(from).await.unwrap()["proximoPasso"], next);
+    let redundancy = json!({"tenant": "617", "creditor": 1, "redundancy": true, "dryRun": true});
+    assert_eq!(
+        rig.payments(redundancy).await.unwrap()["proximoPasso"],
+        json!({"tenant": "617", "creditor": 1, "redundancy": true})
+    );
+    // Without time for a single step: nothing continues a dry run.
+    let event = json!({"tenant": "617", "creditor": 1, "dryRun": true});
+    let cut = rig.reconcile_within(event, Duration::from_secs(5)).await;
+    let cut = cut.unwrap();
+    assert_eq!(of(&cut, "situacao"), "incompleto", "{cut}");
+    assert!(of(&cut, "resumo").contains("uma simulação não continua"));
+    assert_eq!(cut["proximoPasso"], json!({"tenant": "617", "creditor": 1}));
 }
 
 #[tokio::test]

@@ -231,7 +231,11 @@ async fn what_is_settled_without_a_receipt_stays_until_the_batimento_is_confirme
         .reconcile(json!({"tenant": "617", "creditor": 1, "dryRun": true}))
         .await
         .unwrap();
-    is(&dry, "aguardando confirmação");
+    is(&dry, "pediria confirmação");
+    let text = dry["resumo"].as_str().unwrap();
+    assert!(text.contains("ela para e pede a confirmação"), "{text}");
+    let run = dry["proximoPasso"].clone();
+    assert_eq!(run, json!({"tenant": "617", "creditor": 1}));
     assert_eq!(harness::count(&dry, "returned"), 0);
     assert_eq!(harness::count(&dry, "contractsFinished"), 0);
     let confirm = stops_and_asks(&rig).await;
