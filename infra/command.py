@@ -1,4 +1,4 @@
-"""What the commands for tenants and API keys share: where the stack is, how an item is put, how a trouble is told."""
+"""What the commands for tenants and API keys share: where the stack is, how an item is put, how an error is reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def parser(prog: str, description: str) -> argparse.ArgumentParser:
 
 
 def run(work: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
-    """Does the work and answers the exit code; a trouble is told in one line."""
+    """Does the work and answers the exit code; an error is reported in one line."""
     try:
         work(options)
     except CommandError as error:

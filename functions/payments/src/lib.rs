@@ -1,5 +1,5 @@
 //! `payments`: every ten minutes (`{}`) the sweep; once a day (`{"redundancy": true}`) the bulk redundancy,
-//! which also takes `"tenant"`, `"creditor"`, `"from"` and `"dryRun"`. Operators also move the dead letters back (`{"redrive": true}`)
+//! which also takes `"tenant"`, `"creditor"`, `"from"` and `"dryRun"`. Operators also move the dead letters back (`{"redrive": true}`),
 //! process one webhook again (`{"tenant": "617", "webhook": "<x-sienge-id>"}`) and erase a customer (`{"tenant": "617", "eraseCustomer": 41}`),
 //! both also with `"dryRun": true`.
 
