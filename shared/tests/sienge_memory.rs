@@ -85,7 +85,9 @@ async fn observed(base: String) -> Result<usize, SiengeError> {
             answered_by: None,
         })
         .collect();
-    Ok(client(&base).observe(&reads).await?.len())
+    let answers = client(&base).observe_each(&reads).await?;
+    let seen: Result<Vec<_>, _> = answers.into_iter().map(|answer| answer.seen).collect();
+    Ok(seen?.len())
 }
 
 #[tokio::test]

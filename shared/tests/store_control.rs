@@ -13,8 +13,8 @@ use ponte::ids::{BillId, CreditorId, TenantId};
 use ponte::settings::{CreditorSettings, Package, TenantSettings};
 use ponte::sienge::{Lane, Priority, Quota, QuotaRefusal};
 use ponte::store::{
-    Acquired, Clock, CountedRemovals, Door, Entry, Rate, SharedQuota, Store, StoreError, Visit,
-    Wanted,
+    Acquired, Clock, CountedRemovals, Door, Entry, RateLimit, SharedQuota, Store, StoreError,
+    Visit, Wanted,
 };
 
 const NOW: &str = "2026-11-22T08:00:00Z";
@@ -208,12 +208,6 @@ async fn a_cursor_never_goes_back() {
         store.cursor(&tenant(), CREDITOR, "import").await.unwrap(),
         None
     );
-    assert!(
-        !store
-            .first_reconciliation_done(&tenant(), CreditorId(1))
-            .await
-            .unwrap()
-    );
     for (task, instant) in [
         ("import", NOW),
         ("import", "2026-11-21T08:00:00Z"),
@@ -230,18 +224,10 @@ async fn a_cursor_never_goes_back() {
         .unwrap()
         .unwrap();
     assert_eq!(cursor.last_success, at(NOW));
-    assert!(
-        store
-            .first_reconciliation_done(&tenant(), CreditorId(1))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .first_reconciliation_done(&tenant(), CreditorId(2))
-            .await
-            .unwrap()
-    );
+    let other = Some(CreditorId(2));
+    for (creditor, task) in [(other, "import"), (CREDITOR, "payments")] {
+        assert_eq!(store.cursor(&tenant(), creditor, task).await.unwrap(), None);
+    }
     assert_eq!(store.cursor(&tenant(), None, "import").await.unwrap(), None);
 }
 
@@ -727,7 +713,7 @@ async fn one_slow_answer_among_others_is_no_silence() {
 fn visit(caller: &str, limit: u32, more: u32) -> Visit {
     let wanted = |bucket: String, tokens: u32| Wanted {
         bucket,
-        rate: Rate {
+        rate: RateLimit {
             tokens: limit,
             period: Duration::from_mins(1),
             burst: limit,
@@ -808,7 +794,7 @@ async fn many_small_calls_cost_few_writes_and_what_takes_more_takes_all_or_nothi
 #[tokio::test]
 async fn what_comes_rarely_is_let_in_by_each_execution_alone() {
     let database = Database::start().await;
-    let alone = Rate {
+    let alone = RateLimit {
         tokens: 6,
         period: Duration::from_mins(1),
         burst: 3,

@@ -119,9 +119,9 @@ async fn known_creditor(adapters: &Adapters, call: &Call) -> Result<CreditorId, 
 /// All faults of all campaigns, each at its path.
 fn faults(creditor: CreditorId, campaigns: &[Campaign]) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    let mut told = |path: String, detail: String| faults.push(FieldError { path, detail });
+    let mut report = |path: String, detail: String| faults.push(FieldError { path, detail });
     if campaigns.len() > MAX_CAMPAIGNS {
-        told(
+        report(
             "campaigns".to_owned(),
             format!(
                 "{} campanhas; informe no máximo {MAX_CAMPAIGNS}",
@@ -138,10 +138,10 @@ fn faults(creditor: CreditorId, campaigns: &[Campaign]) -> Vec<FieldError> {
                 "a campanha é do credor {} e o endereço é do credor {creditor}; informe {creditor}",
                 campaign.creditor
             );
-            told(format!("{path}.creditor"), detail);
+            report(format!("{path}.creditor"), detail);
         }
         if let Some(first) = seen.insert(&campaign.id, index) {
-            told(
+            report(
                 format!("{path}.id"),
                 format!(
                     "\"{}\" já é o id de campaigns[{first}]; informe outro",
@@ -153,8 +153,8 @@ fn faults(creditor: CreditorId, campaigns: &[Campaign]) -> Vec<FieldError> {
             Ok(()) => {}
             Err(Error::Campaign { faults, .. }) => faults
                 .into_iter()
-                .for_each(|fault| told(path.clone(), fault)),
-            Err(error) => told(path, error.to_string()),
+                .for_each(|fault| report(path.clone(), fault)),
+            Err(error) => report(path, error.to_string()),
         }
     }
     faults

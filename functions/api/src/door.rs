@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use ponte::settings::{CallerLimits, Package};
-use ponte::store::{Entry, Rate, Standing, Visit, Wanted};
+use ponte::store::{Entry, RateLimit, Standing, Visit, Wanted};
 
 use crate::Problem;
 use crate::problem::seconds;
@@ -29,8 +29,8 @@ pub struct Allowance {
 }
 
 /// A rate per minute, half of which may be taken at once.
-fn a_minute(tokens: u32) -> Rate {
-    Rate {
+fn a_minute(tokens: u32) -> RateLimit {
+    RateLimit {
         tokens,
         period: MINUTE,
         burst: (tokens / 2).max(1),
@@ -60,7 +60,7 @@ impl Allowance {
             let limit = self.limits.sienge_calls_per_minute;
             more.extend(minute("sienge", limit, sienge_calls));
             let of_a_day = one_callers(self.package.daily_quota_of_people().0);
-            let rate = Rate {
+            let rate = RateLimit {
                 tokens: of_a_day,
                 period: DAY,
                 burst: of_a_day,
@@ -73,7 +73,7 @@ impl Allowance {
         }
         if emails > 0 {
             let limit = self.limits.emails_per_hour.max(1);
-            let rate = Rate {
+            let rate = RateLimit {
                 tokens: limit,
                 period: HOUR,
                 burst: limit,
@@ -130,7 +130,7 @@ fn headers(standing: &[Standing]) -> Vec<(&'static str, String)> {
         items.join(", ")
     };
     let policy = list(|standing| {
-        let Rate { tokens, period, .. } = standing.rate;
+        let RateLimit { tokens, period, .. } = standing.rate;
         format!("q={tokens};w={}", period.as_secs())
     });
     let left = list(|standing| format!("r={};t={}", standing.left, seconds(standing.full_in)));
@@ -158,7 +158,7 @@ mod tests {
         let told = |visit: &Visit| -> Vec<(String, u32, u32, u32)> {
             let all = visit.calls.iter().chain(&visit.more);
             all.map(|wanted| {
-                let Rate { tokens, burst, .. } = wanted.rate;
+                let RateLimit { tokens, burst, .. } = wanted.rate;
                 (wanted.bucket.clone(), tokens, burst, wanted.tokens)
             })
             .collect()

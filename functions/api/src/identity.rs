@@ -196,9 +196,9 @@ fn person(
 ) -> Option<Proved> {
     let text = |name: &str| claims.get(name).map(String::as_str);
     let tenant = TenantId::parse(text(&names.tenant)?.trim_matches(['[', ']'])).ok()?;
-    let told = listed(text(&names.role)?, || claim(token?, &names.role));
-    let role = told.iter().filter_map(|name| Role::named(name)).max()?;
-    let rights = told.iter().filter_map(|name| Right::named(name)).collect();
+    let roles = listed(text(&names.role)?, || claim(token?, &names.role));
+    let role = roles.iter().filter_map(|name| Role::named(name)).max()?;
+    let rights = roles.iter().filter_map(|name| Right::named(name)).collect();
     let subject = text("sub").filter(|subject| (1..=MAX_SUBJECT).contains(&subject.len()))?;
     Some(Proved {
         tenant,

@@ -21,7 +21,9 @@ use ponte::calendar::Timestamp;
 use ponte::ids::TenantId;
 use ponte::intake::{self, EventHeader, Hints, Receiver, SiengeEvent};
 use ponte::settings::CallerLimits;
-use ponte::store::{Accepted, Door, Entry, InboundWebhook, JournalKey, Rate, Store, Visit, Wanted};
+use ponte::store::{
+    Accepted, Door, Entry, InboundWebhook, JournalKey, RateLimit, Store, Visit, Wanted,
+};
 use ponte::telemetry::{self, Metric};
 
 use directory::Directory;
@@ -33,7 +35,7 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(2_200);
 /// Longest wait for connections at the start.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// Webhooks of a tenant that each execution admits without the shared count, so that an ordinary webhook costs no extra write.
-const ALONE: Rate = Rate {
+const ALONE: RateLimit = RateLimit {
     tokens: 60,
     period: Duration::from_mins(1),
     burst: 30,
@@ -320,7 +322,7 @@ impl Webhook {
     ) -> Option<u64> {
         let webhooks = Wanted {
             bucket: "webhooks".to_owned(),
-            rate: Rate {
+            rate: RateLimit {
                 tokens: limits.webhooks_per_minute,
                 period: Duration::from_mins(1),
                 burst: (limits.webhooks_per_minute / 2).max(1),

@@ -167,14 +167,14 @@ pub fn read(
     } else {
         Body::read(body)
     }?;
-    let mut told = Err(Unreadable::NoEvent);
+    let mut read = Err(Unreadable::NoEvent);
     for event in events {
-        told = hints(event, &body).map(|hints| (event, hints));
-        if told.is_ok() {
+        read = hints(event, &body).map(|hints| (event, hints));
+        if read.is_ok() {
             break;
         }
     }
-    told
+    read
 }
 
 /// Extra fields are welcome, numbers may be written as strings.
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn only_payments_and_changes_are_news_of_an_installment_that_was_there() {
-        let told = |event, body: &str| {
+        let read = |event, body: &str| {
             let hints = read_hints(event, body.as_bytes()).unwrap();
             (hints.installment, hints.was_there)
         };
@@ -382,40 +382,40 @@ mod tests {
         assert_eq!(gone("RECEIVABLE_INSTALLMENT_UPDATED"), None);
         let one = r#"{"billId": 295, "installmentId": 1}"#;
         for event in ["RECEIPT_PROCESSED", "RECEIVABLE_INSTALLMENT_UPDATED"] {
-            assert_eq!(told(event, one), (Some(InstallmentId(1)), true), "{event}");
+            assert_eq!(read(event, one), (Some(InstallmentId(1)), true), "{event}");
             assert_eq!(
-                told(event, r#"{"billId": 295}"#),
+                read(event, r#"{"billId": 295}"#),
                 (None, false),
                 "{event}: of which one?"
             );
             let null = r#"{"billId": 295, "installmentId": null}"#;
             assert_eq!(
-                told(event, null),
+                read(event, null),
                 (None, false),
                 "{event}: null counts as absent"
             );
             let beyond = r#"{"billId": 295, "installmentId": 4294967296}"#;
             assert_eq!(
-                told(event, beyond),
+                read(event, beyond),
                 (None, false),
                 "{event}: no installment, but a bill"
             );
             let several = r#"{"receivableBillId": [295, 296], "installmentId": 1}"#;
             assert_eq!(
-                told(event, several),
+                read(event, several),
                 (None, false),
                 "{event}: of which bill?"
             );
         }
         for event in ["RECEIVABLE_INSTALLMENT_CREATED", "PAYMENT_SLIP_REGISTERED"] {
-            assert_eq!(told(event, one), (Some(InstallmentId(1)), false), "{event}");
+            assert_eq!(read(event, one), (Some(InstallmentId(1)), false), "{event}");
         }
         for event in [
             "RECEIVABLE_INSTALLMENT_REMOVED",
             "ASSIGNMENT_RIGHTS_AGREEMENT_UPDATED",
             "UPDATE_RECEIVABLE_BILL_SITUATION",
         ] {
-            assert_eq!(told(event, one), (None, false), "{event}");
+            assert_eq!(read(event, one), (None, false), "{event}");
         }
     }
 
@@ -558,12 +558,12 @@ mod tests {
     fn at_a_named_receiver_an_event_of_no_use_is_of_use_where_the_body_names_what_the_address_looks_at()
      {
         let payments = Receiver::find("siengepagamentos").unwrap();
-        let told = |text, body: &str| read(payments, &header(Some(text)), body.as_bytes());
+        let read = |text, body: &str| read(payments, &header(Some(text)), body.as_bytes());
         for header in [
             "PAYMENT_RECEIPT_CREATED",
             "PURCHASE_ORDER_CREATED, KEYS_HANDOVER_CREATED",
         ] {
-            let (event, hints) = told(header, r#"{"billId": 295, "installmentId": 1}"#).unwrap();
+            let (event, hints) = read(header, r#"{"billId": 295, "installmentId": 1}"#).unwrap();
             assert_eq!(
                 (event, hints.bills),
                 (SiengeEvent::ReceiptProcessed, BTreeSet::from([BillId(295)])),
@@ -571,13 +571,13 @@ mod tests {
             );
             let of_no_use = (SiengeEvent::Unused, Hints::default());
             assert_eq!(
-                told(header, r#"{"purchaseOrderId": 7}"#),
+                read(header, r#"{"purchaseOrderId": 7}"#),
                 Ok(of_no_use),
                 "{header}"
             );
-            assert_eq!(told(header, "x"), Err(Unreadable::NotJson));
+            assert_eq!(read(header, "x"), Err(Unreadable::NotJson));
         }
-        let useful = told(
+        let useful = read(
             "PURCHASE_ORDER_CREATED, RECEIVABLE_INSTALLMENT_REMOVED",
             r#"{"billId": 295}"#,
         );

@@ -50,15 +50,15 @@ const BOLETO_SHARE: u64 = 500_000;
 pub fn choose_source(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
     let mut plan = ReadPlan::default();
     let (wanting, rest): (Vec<BillRead>, Vec<BillRead>) =
-        reads.iter().partition(|look| look.boleto);
+        reads.iter().partition(|read| read.boleto);
     let (others, unknown): (Vec<BillRead>, Vec<BillRead>) =
-        rest.into_iter().partition(|look| look.customer.is_some());
+        rest.into_iter().partition(|read| read.customer.is_some());
     plan.bulk = unknown;
-    for look in wanting {
+    for read in wanting {
         if rest_share(plan.rest.len() + 1, remaining) <= BOLETO_SHARE {
-            plan.rest.push(look);
+            plan.rest.push(read);
         } else {
-            plan.bulk.push(look);
+            plan.bulk.push(read);
         }
     }
     // A bulk call that is made anyway takes the others along for free.
@@ -83,8 +83,8 @@ pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
     let mut plan = ReadPlan::default();
     let bulk_is_open = bulk_share(reads.len(), remaining) != u64::MAX;
     let mut room = rest_room(remaining);
-    for look in reads {
-        let wanted = match look.answered_by {
+    for read in reads {
+        let wanted = match read.answered_by {
             Some(Source::Bulk) => Source::Rest,
             None if reads.len() <= 3 => Source::Rest,
             Some(Source::Rest) | None => Source::Bulk,
@@ -95,9 +95,9 @@ pub fn choose_other(reads: &[BillRead], remaining: Remaining) -> ReadPlan {
         };
         if by_rest {
             room -= 1;
-            plan.rest.push(*look);
+            plan.rest.push(*read);
         } else {
-            plan.bulk.push(*look);
+            plan.bulk.push(*read);
         }
     }
     plan
@@ -186,21 +186,21 @@ mod tests {
 
     #[test]
     fn the_boletos_of_an_unknown_bill_are_asked_for_by_rest_too() {
-        let look = BillRead {
+        let read = BillRead {
             bill: BillId(7),
             customer: None,
             boleto: true,
             answered_by: None,
         };
-        let plan = choose_source(&[look], ULTIMATE);
+        let plan = choose_source(&[read], ULTIMATE);
         assert_eq!((plan.rest.len(), plan.bulk.len()), (1, 0));
     }
 
     #[test]
     fn boletos_go_by_rest_up_to_half_of_what_is_left() {
         let mut wanting = reads(40);
-        for look in &mut wanting {
-            look.boleto = true;
+        for read in &mut wanting {
+            read.boleto = true;
         }
         assert_eq!(sizes(&wanting, ULTIMATE), (33, 7));
     }
@@ -241,7 +241,7 @@ mod tests {
                     .rest
                     .iter()
                     .chain(&plan.bulk)
-                    .map(|look| look.bill.0)
+                    .map(|read| read.bill.0)
                     .collect();
                 bills.sort_unstable();
                 assert_eq!(bills, (1..=count).collect::<Vec<_>>());
@@ -251,12 +251,12 @@ mod tests {
 
     #[test]
     fn a_confirmation_asks_the_other_source() {
-        let look = reads(1)[0];
+        let read = reads(1)[0];
         let plan = |answered_by, remaining| {
             choose_other(
                 &[BillRead {
                     answered_by,
-                    ..look
+                    ..read
                 }],
                 remaining,
             )

@@ -2,7 +2,7 @@
 //!
 //! - [`Client`] calls within the shared [`Quota`], repeats what may be repeated, and writes every call to the [`CallLog`].
 //! - Lists and bulk answers are streams of rows ([`Rows`]) whose first error is their last item.
-//! - [`Client::observe`] turns either source into the same [`crate::portfolio::Observation`].
+//! - [`Client::observe_each`] turns either source into the same [`crate::portfolio::Observation`].
 
 mod async_bulk;
 mod bulk;

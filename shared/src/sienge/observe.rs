@@ -32,13 +32,7 @@ pub struct BillAnswer {
 }
 
 impl Client {
-    /// What Sienge says now about the bills, in the order of their ids; fails when it refuses one of them.
-    pub async fn observe(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
-        let answers = self.observe_each(reads).await?;
-        answers.into_iter().map(|answer| answer.seen).collect()
-    }
-
-    /// Like [`Client::observe`], but a refused bill fails alone.
+    /// What Sienge says now about the bills, in the order of their ids; a refused bill fails alone.
     pub async fn observe_each(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError> {
         let reads = distinct(reads);
         if reads.is_empty() {
@@ -48,13 +42,8 @@ impl Client {
         self.carry_out(plan).await
     }
 
-    /// A second, independent read of the bills, from the source that did not answer the first, where its quota allows.
-    pub async fn confirm(&self, reads: &[BillRead]) -> Result<Vec<Observation>, SiengeError> {
-        let answers = self.confirm_each(reads).await?;
-        answers.into_iter().map(|answer| answer.seen).collect()
-    }
-
-    /// Like [`Client::confirm`], but a refused bill fails alone.
+    /// A second, independent read of the bills, from the source that did not answer the first, where its quota allows; a refused bill
+    /// fails alone.
     pub async fn confirm_each(&self, reads: &[BillRead]) -> Result<Vec<BillAnswer>, SiengeError> {
         let reads = distinct(reads);
         if reads.is_empty() {
@@ -75,7 +64,7 @@ impl Client {
     async fn carry_out(&self, plan: ReadPlan) -> Result<Vec<BillAnswer>, SiengeError> {
         let mut answers = Answers::default();
         let mut in_part: BTreeMap<BillId, Observation> = BTreeMap::new();
-        let mut bulk: Vec<BillId> = plan.bulk.iter().map(|look| look.bill).collect();
+        let mut bulk: Vec<BillId> = plan.bulk.iter().map(|read| read.bill).collect();
         // Bills that REST fails on are read separately: Sienge may refuse them in bulk, too.
         let mut suspects: Vec<BillId> = Vec::new();
         let mut stopped = None;
@@ -83,10 +72,10 @@ impl Client {
             .rest
             .iter()
             .chain(&plan.bulk)
-            .map(|look| look.bill)
+            .map(|read| read.bill)
             .collect();
         let mut by_rest = stream::iter(plan.rest)
-            .map(|look| async move { (look.bill, self.observe_by_rest(look.bill).await) })
+            .map(|read| async move { (read.bill, self.observe_by_rest(read.bill).await) })
             .buffer_unordered(REST_AT_ONCE);
         while let Some((bill, outcome)) = by_rest.next().await {
             match outcome {
@@ -211,15 +200,15 @@ fn only_this_source(error: &SiengeError) -> bool {
 fn distinct(reads: &[BillRead]) -> Vec<BillRead> {
     let wanting: BTreeSet<BillId> = reads
         .iter()
-        .filter(|look| look.boleto)
-        .map(|look| look.bill)
+        .filter(|read| read.boleto)
+        .map(|read| read.bill)
         .collect();
     let mut bills: BTreeMap<BillId, BillRead> = BTreeMap::new();
-    for look in reads {
-        let held = bills.entry(look.bill).or_insert(*look);
-        held.customer = held.customer.or(look.customer);
-        held.answered_by = held.answered_by.or(look.answered_by);
-        held.boleto = wanting.contains(&look.bill);
+    for read in reads {
+        let held = bills.entry(read.bill).or_insert(*read);
+        held.customer = held.customer.or(read.customer);
+        held.answered_by = held.answered_by.or(read.answered_by);
+        held.boleto = wanting.contains(&read.bill);
     }
     bills.into_values().collect()
 }

@@ -10,7 +10,7 @@ use crate::calendar::Timestamp;
 
 /// How fast a bucket fills and how much it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct RateLimit {
     /// Tokens added per period.
     pub tokens: u32,
     /// The period.
@@ -25,7 +25,7 @@ pub struct Wanted {
     /// The bucket.
     pub bucket: String,
     /// Its rate.
-    pub rate: Rate,
+    pub rate: RateLimit,
     /// How many tokens; zero is granted however empty the bucket is.
     pub tokens: u32,
 }
@@ -48,7 +48,7 @@ pub(super) struct Short {
     pub wait: Duration,
 }
 
-impl Rate {
+impl RateLimit {
     /// The time in which this many tokens are added, rounded up.
     fn time_ms(self, tokens: u32) -> i64 {
         let time_ms = u128::from(tokens) * self.period.as_millis();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     fn of(bucket: &str, tokens: u32) -> Wanted {
-        let rate = Rate {
+        let rate = RateLimit {
             tokens: 60,
             period: MINUTE,
             burst: 10,
@@ -186,7 +186,7 @@ mod tests {
         fn no_span_of_time_sees_more_than_the_burst_and_what_came_in_it(
             asked in prop::collection::vec((0_i64..3_000, 0_u32..15), 1..200), tokens in 1_u32..500, burst in 1_u32..200,
         ) {
-            let rate = Rate { tokens, period: MINUTE, burst };
+            let rate = RateLimit { tokens, period: MINUTE, burst };
             let wanted = |tokens: u32| [Wanted { bucket: "a".to_owned(), rate, tokens: tokens.min(burst) }];
             let (mut buckets, mut clock) = (Buckets::default(), 0);
             let mut taken: Vec<(i64, u32)> = Vec::new();

@@ -20,8 +20,6 @@ use crate::settings::{CreditorSettings, TenantSettings};
 const REMOVALS_KEPT_DAYS: i64 = 30;
 /// Most removals in one chunk: packed, far below the item limit.
 const REMOVALS_PER_CHUNK: usize = 1000;
-/// The task that must succeed once before a creditor's imports are ordinary ones.
-const RECONCILE: &str = "reconcile";
 
 /// A tenant of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,18 +188,6 @@ impl Store {
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether a reconciliation of the creditor has ever succeeded; until then its import is a reconciliation.
-    pub async fn first_reconciliation_done(
-        &self,
-        tenant: &TenantId,
-        creditor: CreditorId,
-    ) -> Result<bool, StoreError> {
-        Ok(self
-            .cursor(tenant, Some(creditor), RECONCILE)
-            .await?
-            .is_some())
     }
 
     /// Stores one chunk of the bills from which a run would remove installments. The same number replaces the chunk. A chunk holds at most 1,000.

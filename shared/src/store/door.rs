@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::attributes::{Item, get_number, key_item, number, opt_text, text};
 use super::batch::pause;
-use super::bucket::{Buckets, Rate, Short, Wanted};
+use super::bucket::{Buckets, RateLimit, Short, Wanted};
 use super::journal::expiry;
 use super::keys::{self, attribute};
 use super::versioned::VersionedPut;
@@ -37,8 +37,8 @@ pub struct Door {
     store: Store,
     name: &'static str,
     /// What each process admits of each caller without the shared count, so that rare calls cost nothing.
-    alone: Option<Rate>,
-    held: Mutex<HashMap<TenantId, Held>>,
+    alone: Option<RateLimit>,
+    held: Mutex<HashMap<TenantId, TenantBuckets>>,
 }
 
 /// A caller to be admitted.
@@ -77,7 +77,7 @@ pub struct Standing {
     /// The bucket.
     pub bucket: String,
     /// Its rate.
-    pub rate: Rate,
+    pub rate: RateLimit,
     /// Tokens in it.
     pub left: u32,
     /// How long until it is full.
@@ -86,17 +86,17 @@ pub struct Standing {
 
 /// What a process knows about a tenant.
 #[derive(Default)]
-struct Held {
+struct TenantBuckets {
     /// The buckets as last read: they are no fuller than this.
     seen: Buckets,
-    lots: HashMap<String, Lot>,
+    lots: HashMap<String, TokenLot>,
     /// What was admitted without the shared count.
     alone: Buckets,
 }
 
 /// Tokens taken together.
 #[derive(Default)]
-struct Lot {
+struct TokenLot {
     count: u32,
     left: u32,
     until: Option<Timestamp>,
@@ -105,7 +105,7 @@ struct Lot {
 impl Door {
     /// For a function, by its name; `alone` is what each process admits of each caller without the shared count.
     #[must_use]
-    pub fn new(store: Store, name: &'static str, alone: Option<Rate>) -> Self {
+    pub fn new(store: Store, name: &'static str, alone: Option<RateLimit>) -> Self {
         Self {
             store,
             name,
@@ -183,7 +183,7 @@ impl Door {
     }
 }
 
-impl Held {
+impl TenantBuckets {
     fn use_lot(&mut self, visit: &Visit, now: Timestamp) -> bool {
         let Some(lot) = self.lots.get_mut(&visit.caller) else {
             return false;
@@ -194,7 +194,7 @@ impl Held {
     }
 
     /// Whether it is within what a process may admit by itself.
-    fn let_in(&mut self, alone: Option<Rate>, visit: &Visit, now: Timestamp) -> bool {
+    fn let_in(&mut self, alone: Option<RateLimit>, visit: &Visit, now: Timestamp) -> bool {
         let Some(rate) = alone else {
             return false;
         };
@@ -240,7 +240,7 @@ impl Held {
     }
 
     fn put_lot(&mut self, visit: &Visit, count: u32, now: Timestamp) {
-        let lot = Lot {
+        let lot = TokenLot {
             count,
             left: count - 1,
             until: now.checked_add(LOT_LIFE).ok(),

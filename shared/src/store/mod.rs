@@ -50,7 +50,7 @@ pub use api_keys::{ApiKey, PresentedKey, Right, Role};
 pub use audit::{
     Act, Actor, AuditLine, AuditObject, AuditOutcome, AuditPage, AuditSearch, BegunAct, plain_id,
 };
-pub use bucket::{Rate, Wanted};
+pub use bucket::{RateLimit, Wanted};
 pub use calls::JournalCalls;
 pub use campaigns::CampaignList;
 pub use catalogue::CatalogueItem;

@@ -417,7 +417,7 @@ fn read_ledger(item: &Item) -> Result<Ledger, StoreError> {
         people_day_used: opt_number(item, "people_day_used").unwrap_or(0),
         announced: item
             .get("announced")
-            .and_then(|told| told.as_bool().ok())
+            .and_then(|reported| reported.as_bool().ok())
             .copied()
             .unwrap_or(false),
     })

@@ -51,6 +51,13 @@ fn again(bill: i64, answered_by: Source) -> BillRead {
     }
 }
 
+/// The observations, unless one of them failed.
+fn observations(
+    answers: Result<Vec<BillAnswer>, SiengeError>,
+) -> Result<Vec<Observation>, SiengeError> {
+    answers?.into_iter().map(|answer| answer.seen).collect()
+}
+
 /// Knows bill 10 from both sources.
 fn world(request: &Request) -> Reply {
     match request.path() {
@@ -82,17 +89,11 @@ fn prints(observation: &Observation) -> Vec<(InstallmentId, String)> {
 #[tokio::test]
 async fn both_sources_yield_the_same_fingerprints() {
     let stage = Stage::with(|_, request| world(request)).await;
-    let by_rest = stage
-        .client
-        .observe(&[look(10, Some(3))])
-        .await
+    let by_rest = observations(stage.client.observe_each(&[look(10, Some(3))]).await)
         .unwrap()
         .remove(0);
     assert!(paths(&stage).iter().all(|path| path.starts_with("/v1/")));
-    let in_bulk = stage
-        .client
-        .confirm(&[again(10, Source::Rest)])
-        .await
+    let in_bulk = observations(stage.client.confirm_each(&[again(10, Source::Rest)]).await)
         .unwrap()
         .remove(0);
     assert_eq!(
@@ -138,11 +139,13 @@ async fn both_sources_yield_the_same_fingerprints() {
 #[tokio::test]
 async fn an_unknown_bill_is_an_observation_that_says_so() {
     let stage = Stage::with(|_, request| world(request)).await;
-    let seen = stage
-        .client
-        .observe(&[look(11, None), look(10, None)])
-        .await
-        .unwrap();
+    let seen = observations(
+        stage
+            .client
+            .observe_each(&[look(11, None), look(10, None)])
+            .await,
+    )
+    .unwrap();
     assert_eq!(paths(&stage), ["/bulk-data/v1/income/by-bills"]);
     assert_eq!((seen[0].bill, seen[0].installments.len()), (BillId(10), 2));
     assert_eq!(
@@ -150,11 +153,7 @@ async fn an_unknown_bill_is_an_observation_that_says_so() {
         (BillId(11), &None, Coverage::WholeOnce)
     );
     assert!(seen[1].installments.is_empty());
-    let again = stage
-        .client
-        .confirm(&[again(11, Source::Bulk)])
-        .await
-        .unwrap();
+    let again = observations(stage.client.confirm_each(&[again(11, Source::Bulk)]).await).unwrap();
     assert_eq!(
         paths(&stage).last().unwrap(),
         "/v1/accounts-receivable/receivable-bills/11"
@@ -162,7 +161,7 @@ async fn an_unknown_bill_is_an_observation_that_says_so() {
     assert_eq!(again[0].header, None);
     let nobody = Stage::with(|_, _| refusal(404)).await;
     assert_eq!(
-        nobody.client.observe(&[look(1, None)]).await.unwrap()[0].header,
+        observations(nobody.client.observe_each(&[look(1, None)]).await).unwrap()[0].header,
         None
     );
 }
@@ -180,7 +179,7 @@ async fn contradicting_reads_are_replaced_by_the_bulk_read() {
             _ => world(request),
         })
         .await;
-        let seen = stage.client.observe(&[look(10, Some(3))]).await.unwrap();
+        let seen = observations(stage.client.observe_each(&[look(10, Some(3))]).await).unwrap();
         assert_eq!(
             paths(&stage).last().unwrap(),
             "/bulk-data/v1/income/by-bills"
@@ -219,12 +218,12 @@ async fn a_bulk_answer_that_breaks_is_asked_for_again_from_its_start() {
         _ => world(request),
     })
     .await;
-    let seen = stage.client.observe(&[look(10, None)]).await.unwrap();
+    let seen = observations(stage.client.observe_each(&[look(10, None)]).await).unwrap();
     assert_eq!(seen[0].installments.len(), 2);
     assert_eq!(stage.server.requests().len(), 2);
     let stage = Stage::with(|_, _| Reply::json(INCOME).cut_at(INCOME.len() - 40)).await;
     assert!(matches!(
-        stage.client.observe(&[look(10, None)]).await,
+        observations(stage.client.observe_each(&[look(10, None)]).await),
         Err(SiengeError::Truncated { .. })
     ));
 }
@@ -289,11 +288,13 @@ async fn an_unreadable_installment_hides_no_other() {
         ),
     ] {
         let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
-        let seen = stage
-            .client
-            .observe(&[look(10, None), look(20, None), look(30, None)])
-            .await
-            .unwrap();
+        let seen = observations(
+            stage
+                .client
+                .observe_each(&[look(10, None), look(20, None), look(30, None)])
+                .await,
+        )
+        .unwrap();
         let shown: Vec<(i64, usize)> = seen
             .iter()
             .map(|seen| (seen.bill.0, seen.installments.len()))
@@ -324,11 +325,13 @@ async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
         ),
     ] {
         let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
-        let seen = stage
-            .client
-            .observe(&[look(10, None), look(20, None)])
-            .await
-            .unwrap();
+        let seen = observations(
+            stage
+                .client
+                .observe_each(&[look(10, None), look(20, None)])
+                .await,
+        )
+        .unwrap();
         let placed = field.is_empty();
         assert_eq!(seen[1].installments.len(), 1 + usize::from(placed));
         assert_eq!(
@@ -344,11 +347,13 @@ async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
     }
     // A row that names no bill may be of any bill that was asked for.
     let stage = Stage::with(|_, _| Reply::json(both(r#""billId":20,"#, ""))).await;
-    let seen = stage
-        .client
-        .observe(&[look(10, None), look(20, None)])
-        .await
-        .unwrap();
+    let seen = observations(
+        stage
+            .client
+            .observe_each(&[look(10, None), look(20, None)])
+            .await,
+    )
+    .unwrap();
     assert!(seen.iter().all(|seen| seen.coverage == Coverage::AllNew));
     assert_eq!(
         seen.iter()
@@ -359,7 +364,7 @@ async fn a_bill_with_a_row_that_cannot_be_placed_is_not_told_whole() {
     // Nobody knows whose a bill is: its installments are read, and no absence counts.
     let nobody = INCOME.replace(r#""clientId":3"#, r#""clientId":"x""#);
     let stage = Stage::with(move |_, _| Reply::json(nobody.clone())).await;
-    let seen = stage.client.observe(&[look(10, None)]).await.unwrap();
+    let seen = observations(stage.client.observe_each(&[look(10, None)]).await).unwrap();
     assert_eq!(
         (&seen[0].header, seen[0].gap),
         (&None, Some(Oddity::Field("clientId")))
@@ -385,11 +390,13 @@ async fn an_id_that_sienge_cannot_hold_is_a_field_that_cannot_be_read() {
         ),
     ] {
         let stage = Stage::with(move |_, _| Reply::json(both(change, into))).await;
-        let seen = stage
-            .client
-            .observe(&[look(10, None), look(20, None)])
-            .await
-            .unwrap();
+        let seen = observations(
+            stage
+                .client
+                .observe_each(&[look(10, None), look(20, None)])
+                .await,
+        )
+        .unwrap();
         assert_eq!(
             (seen[1].installments.len(), seen[1].gap),
             (1, Some(Oddity::Field(field))),
@@ -402,10 +409,7 @@ async fn an_id_that_sienge_cannot_hold_is_a_field_that_cannot_be_read() {
     ] {
         let body = INCOME.replace(change, into);
         let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
-        let seen = stage
-            .client
-            .observe(&[look(10, None)])
-            .await
+        let seen = observations(stage.client.observe_each(&[look(10, None)]).await)
             .unwrap()
             .remove(0);
         assert_eq!(
@@ -485,10 +489,7 @@ async fn what_one_source_tells_badly_the_other_completes() {
         fields[0].contains("receipts.receiptType") && fields[1].contains("originalValue"),
         "{fields:?}"
     );
-    let seen = stage
-        .client
-        .observe(&[look(10, Some(3))])
-        .await
+    let seen = observations(stage.client.observe_each(&[look(10, Some(3))]).await)
         .unwrap()
         .remove(0);
     assert_eq!(
@@ -516,10 +517,7 @@ async fn an_installment_told_twice_is_one_when_both_say_the_same() {
             second.replace(r#""balanceAmount":1000.0"#, into)
         );
         let stage = Stage::with(move |_, _| Reply::json(body.clone())).await;
-        let seen = stage
-            .client
-            .observe(&[look(10, None)])
-            .await
+        let seen = observations(stage.client.observe_each(&[look(10, None)]).await)
             .unwrap()
             .remove(0);
         assert_eq!(seen.installments.len(), read, "{into}");
@@ -568,9 +566,13 @@ async fn quotas_choose_the_source() {
         rest_day: 1000,
         bulk_day: 1000,
     };
-    stage.client.observe(&[look(10, Some(3))]).await.unwrap();
+    observations(stage.client.observe_each(&[look(10, Some(3))]).await).unwrap();
     assert_eq!(paths(&stage), ["/bulk-data/v1/income/by-bills"]);
-    assert!(stage.client.observe(&[]).await.unwrap().is_empty());
+    assert!(
+        observations(stage.client.observe_each(&[]).await)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 fn row(change: &str, into: &str) -> IncomeRow {

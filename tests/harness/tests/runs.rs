@@ -41,13 +41,9 @@ async fn a_dry_run_reports_and_writes_nothing_to_the_portfolio() {
         );
     }
     assert!(rig.portfolio().await.is_empty());
-    assert!(
-        !rig.adapters
-            .store
-            .first_reconciliation_done(&harness::database::tenant(), ponte::ids::CreditorId(1))
-            .await
-            .unwrap()
-    );
+    let (store, creditor) = (&rig.adapters.store, Some(ponte::ids::CreditorId(1)));
+    let reconciled = store.cursor(&tenant(), creditor, "reconcile").await;
+    assert_eq!(reconciled.unwrap(), None);
 
     rig.run_all("reconcile").await;
     let (bill, open) = rig.contracts(&[1], 2).remove(0);

@@ -105,13 +105,13 @@ async fn quoted_and_saved(
         .await
         .map_err(within_quote)?;
     let planned = quoted.planned().ok_or_else(Problem::internal)?;
-    if let Some(told) = asked.total
-        && told != planned.plan.total
+    if let Some(quoted) = asked.total
+        && quoted != planned.plan.total
     {
         return Err(Problem::conflict(format!(
             "O total agora é R$ {}, não R$ {} como informado em total; nada foi salvo. Simule de novo e combine o novo valor.",
             planned.plan.total.brazilian(),
-            told.brazilian()
+            quoted.brazilian()
         )));
     }
     // Read with the quote; several bills cannot be remade.

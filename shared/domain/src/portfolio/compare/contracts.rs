@@ -8,7 +8,7 @@ use super::view::View;
 
 /// Decides the state of the contract the installments belong to. Only Sienge's balances say whether it is alive: a cancelled
 /// contract with a balance is open, and it becomes cancelled once nothing is open.
-pub(super) fn settle_current(
+pub(super) fn conclude_current(
     draft: &mut Draft<'_>,
     view: &View<'_>,
     contract: Contract,
@@ -52,11 +52,11 @@ pub(super) fn settle_current(
             events.push(EventKind::RightsAssigned);
         }
     }
-    draft.settle(after, events);
+    draft.record_contract(after, events);
 }
 
 /// Decides the state of a contract that the bill has left for another.
-pub(super) fn settle_left(
+pub(super) fn conclude_left(
     draft: &mut Draft<'_>,
     contract: &Contract,
     to: &ContractKey,
@@ -75,7 +75,7 @@ pub(super) fn settle_left(
             events.push(EventKind::ContractFinished);
         }
     }
-    draft.settle(after, events);
+    draft.record_contract(after, events);
 }
 
 fn refresh(contract: &mut Contract, header: &ObservedBill) {

@@ -138,7 +138,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Records a contract's new state and its events.
-    pub fn settle(&mut self, contract: Contract, events: Vec<EventKind>) {
+    pub fn record_contract(&mut self, contract: Contract, events: Vec<EventKind>) {
         let event = self.drafts.entry(contract.key.clone()).or_default();
         event.contract.extend(events);
         if self.held.contract(&contract.key) != Some(&contract) {

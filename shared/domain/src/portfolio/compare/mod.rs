@@ -229,11 +229,11 @@ impl Comparison<'_> {
         let assigned = left.iter().any(|key| key.customer != current.key.customer);
         for key in &left {
             if let Some(contract) = self.held.contract(key) {
-                contracts::settle_left(&mut draft, contract, &current.key, assigned, self.today);
+                contracts::conclude_left(&mut draft, contract, &current.key, assigned, self.today);
             }
         }
         if was_held || draft.is_alive(&current.key) {
-            contracts::settle_current(
+            contracts::conclude_current(
                 &mut draft, self.view, current, was_held, assigned, self.today,
             );
         }
