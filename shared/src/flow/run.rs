@@ -484,7 +484,7 @@ fn rehearsed(summary: Summary, asked: &Task, context: &RunContext<'_>) -> Summar
         ),
         RunStatus::AwaitsConfirmation => (
             RunStatus::WouldAsk,
-            " A execução em proximoPasso, sem dryRun, não as devolve ainda: ela para e pede a confirmação.",
+            " Isto é uma simulação: a execução em proximoPasso para e pede a confirmação, e só com ela as devolve.",
         ),
         // It changed nothing, and would fail again.
         RunStatus::Failed => return summary,

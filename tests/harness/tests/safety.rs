@@ -233,7 +233,7 @@ async fn what_is_settled_without_a_receipt_stays_until_the_batimento_is_confirme
         .unwrap();
     is(&dry, "pediria confirmação");
     let text = dry["resumo"].as_str().unwrap();
-    assert!(text.contains("ela para e pede a confirmação"), "{text}");
+    assert!(text.contains("para e pede a confirmação"), "{text}");
     let run = dry["proximoPasso"].clone();
     assert_eq!(run, json!({"tenant": "617", "creditor": 1}));
     assert_eq!(harness::count(&dry, "returned"), 0);
