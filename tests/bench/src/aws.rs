@@ -58,7 +58,7 @@ impl StandIn {
     /// The environment of a function that reaches everything here, DynamoDB elsewhere if told so.
     pub fn environment(&self, database: Option<&str>) -> Vec<(String, String)> {
         let here = format!("http://{}", self.address);
-        let pairs: [(&str, &str); 10] = [
+        let pairs: [(&str, &str); 12] = [
             ("AWS_ENDPOINT_URL", here.as_str()),
             ("AWS_ENDPOINT_URL_DYNAMODB", database.unwrap_or(&here)),
             ("PORTFOLIO_TABLE", "portfolio"),
@@ -68,6 +68,8 @@ impl StandIn {
             ("AUDIT_RETENTION_DAYS", "1825"),
             ("INBOX_QUEUE_URL", &format!("{here}/000000000000/inbox")),
             ("EVENT_BUS_NAME", "bus"),
+            ("JWT_TENANT_CLAIM", "tenant"),
+            ("JWT_ROLE_CLAIM", "role"),
             ("TENANT_SECRET_PREFIX", "ponte/tenant/"),
         ];
         pairs

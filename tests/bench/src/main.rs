@@ -21,6 +21,7 @@ mod batimento;
 mod calls;
 mod cost;
 mod flood;
+mod hostile;
 mod http;
 mod keys;
 mod local;
@@ -82,6 +83,9 @@ async fn run(options: &Options) -> Result<(), String> {
     }
     if options.wants("keys") {
         keys::measure(&mut table)?;
+    }
+    if options.wants("hostile") {
+        hostile::measure(options, &mut table).await?;
     }
     // The long ones last.
     if options.wants("flood") {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What `--help` prints.
 const USAGE: &str =
-    "bench [--only startup,warm,throughput,calls,batimento,flood,quota,cost,local,keys] [--binaries DIR] [--floor FILE] [--python FILE]
+    "bench [--only startup,warm,throughput,calls,batimento,flood,quota,hostile,cost,local,keys] [--binaries DIR] [--floor FILE] [--python FILE]
     [--events 7000] [--webhooks 4000] [--contracts 100,300,1000] [--sizes 10000,100000] [--write]";
 
 /// What to measure, with which binaries.
