@@ -8,7 +8,9 @@ use harness::database::{Database, at, tenant};
 use ponte::calculation::Campaign;
 use ponte::calendar::Timestamp;
 use ponte::ids::{CreditorId, TenantId};
-use ponte::store::{Begun, PresentedKey, Role, Store, StoreError, StoredAnswer, Term};
+use ponte::store::{
+    Begun, PresentedKey, Role, Store, StoreError, StoredAnswer, StoredContent, Term,
+};
 
 const LEASE: Duration = Duration::from_mins(1);
 const KEY: &str = "ponte.617.a1b2.segredo-inventado";
@@ -131,7 +133,7 @@ async fn begin(store: &Store, key: &str, body: &str, at: Timestamp) -> Begun {
 fn answer(status: u16) -> StoredAnswer {
     StoredAnswer {
         status,
-        body: br#"{"ok":true}"#.repeat(500),
+        content: StoredContent::Body(br#"{"ok":true}"#.repeat(500)),
     }
 }
 

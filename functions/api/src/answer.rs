@@ -17,6 +17,8 @@ pub struct HttpAnswer {
     pub headers: Vec<(&'static str, String)>,
     /// Whether repetitions under the same `Idempotency-Key` get the same answer.
     pub kept: bool,
+    /// The path where the body can be read again: kept for repetitions instead of the body, which may hold free text.
+    pub location: Option<String>,
 }
 
 impl HttpAnswer {
@@ -34,6 +36,15 @@ impl HttpAnswer {
         Ok(Self::written(status, body))
     }
 
+    /// 200 with what a path shows, too.
+    pub(crate) fn at<T: Serialize>(path: String, body: &T) -> Result<Self, Problem> {
+        let answer = Self::ok(body)?;
+        Ok(Self {
+            location: Some(path),
+            ..answer
+        })
+    }
+
     /// A status with JSON text.
     pub(crate) fn written(status: u16, body: String) -> Self {
         Self {
@@ -42,6 +53,7 @@ impl HttpAnswer {
             body,
             headers: Vec::new(),
             kept: true,
+            location: None,
         }
     }
 }
@@ -56,6 +68,7 @@ impl From<Problem> for HttpAnswer {
             body: serde_json::to_string(&problem).unwrap_or_default(),
             headers,
             kept: problem.kept,
+            location: None,
         }
     }
 }

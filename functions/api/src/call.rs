@@ -105,6 +105,21 @@ impl Call {
             .ok_or_else(Problem::unauthorized)
     }
 
+    /// The same caller, reading what a path shows.
+    pub(crate) fn reading(&self, parameters: Parameters) -> Self {
+        Self {
+            caller: self.caller.clone(),
+            parameters,
+            query: Vec::new(),
+            body: Vec::new(),
+            idempotency_key: None,
+            nonce: self.nonce.clone(),
+            origin: self.origin.clone(),
+            at: self.at,
+            deadline: self.deadline,
+        }
+    }
+
     /// What makes this request unique: its `Idempotency-Key`, or else a random text.
     pub(crate) fn key(&self) -> &str {
         self.idempotency_key.as_deref().unwrap_or(&self.nonce)

@@ -14,6 +14,7 @@ pub mod document;
 mod door;
 mod event;
 mod example;
+mod fingerprint;
 mod history;
 mod identity;
 mod json;

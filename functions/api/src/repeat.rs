@@ -1,27 +1,20 @@
-//! `Idempotency-Key`: a call is carried out once, and repetitions get its answer.
+//! `Idempotency-Key`: a call is carried out once, and repetitions get its answer. What may hold free text is not kept: it is read again
+//! where it stands.
 //!
 //! A call that dies midway begins again when its lease has expired, if its effects are repeatable ([`Repeat::Again`]).
 
 use std::time::Duration;
 
-use ponte::digest::sha256_hex;
 use ponte::flow::Adapters;
-use ponte::store::{Begun, StoredAnswer, Term};
+use ponte::store::{Begun, StoredAnswer, StoredContent, Term};
 
-use crate::{Call, HttpAnswer, Problem, Repeat, Route};
+use crate::fingerprint::fingerprint;
+use crate::{Call, HttpAnswer, Problem, Repeat, Route, routes};
 
 /// Longer than a function lives.
 const LEASE: Duration = Duration::from_mins(1);
 /// Longest key accepted.
 const MAX_KEY: usize = 255;
-
-/// Identifies a request by its method, address and body.
-pub(crate) fn digest(route: &Route, call: &Call) -> String {
-    let mut parts: Vec<&[u8]> = vec![route.method.as_bytes(), route.path.as_bytes()];
-    parts.extend(call.parameters.iter().map(|(_, text)| text.as_bytes()));
-    parts.push(&call.body);
-    sha256_hex(&parts)
-}
 
 /// Carries out the call unless it was carried out before.
 pub(crate) async fn once(
@@ -42,23 +35,11 @@ pub(crate) async fn once(
         Repeat::No | Repeat::Again => Term::Again(LEASE),
     };
     let claim = match store
-        .begin_call(tenant, key, &digest(route, call), term, call.at)
+        .begin_call(tenant, key, &fingerprint(route, call), term, call.at)
         .await?
     {
         Begun::New(claim) => claim,
-        Begun::Same(answer) => {
-            let mut again = HttpAnswer::written(
-                answer.status,
-                String::from_utf8_lossy(&answer.body).into_owned(),
-            );
-            if answer.status >= 400 {
-                again.content_type = "application/problem+json";
-            }
-            again
-                .headers
-                .push(("idempotency-replayed", "true".to_owned()));
-            return Ok(again);
-        }
+        Begun::Same(answer) => return again(adapters, call, answer).await,
         Begun::InProgress { until } => {
             let wait = until
                 .as_second()
@@ -83,11 +64,39 @@ pub(crate) async fn once(
     }
     let kept = StoredAnswer {
         status: answer.status,
-        body: answer.body.clone().into_bytes(),
+        content: match &answer.location {
+            Some(path) => StoredContent::Location(path.clone()),
+            None => StoredContent::Body(answer.body.clone().into_bytes()),
+        },
     };
     if let Err(error) = store.finish_call(&claim, &kept, call.at).await {
         // It was carried out: a repetition finds its effects.
         tracing::warn!(%tenant, %error, "an answer could not be stored for repetitions");
     }
     Ok(answer)
+}
+
+/// The answer to a repetition.
+async fn again(
+    adapters: &Adapters,
+    call: &Call,
+    stored: StoredAnswer,
+) -> Result<HttpAnswer, Problem> {
+    let mut again = match stored.content {
+        StoredContent::Body(body) => {
+            HttpAnswer::written(stored.status, String::from_utf8_lossy(&body).into_owned())
+        }
+        StoredContent::Location(path) => {
+            let (route, parameters) = routes::find("GET", &path)?;
+            let read = (route.handle)(adapters, &call.reading(parameters)).await?;
+            HttpAnswer::written(stored.status, read.body)
+        }
+    };
+    if stored.status >= 400 {
+        again.content_type = "application/problem+json";
+    }
+    again
+        .headers
+        .push(("idempotency-replayed", "true".to_owned()));
+    Ok(again)
 }

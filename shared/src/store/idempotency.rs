@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::attributes::{
     Item, binary, get_binary, get_number, get_text, key_item, number, opt_number, opt_text, text,
@@ -19,6 +19,8 @@ use crate::ids::TenantId;
 
 /// Days a record is kept, finished or not.
 const KEPT_DAYS: i64 = 2;
+/// Where an answer can be read again.
+const LOCATION: &str = "location";
 /// Largest packed answer stored, below the item limit of 400 KB.
 const LIMIT_BYTES: usize = 350_000;
 
@@ -30,8 +32,17 @@ const FREE: &str = "attribute_not_exists(pk) OR #ttl <= :seconds";
 pub struct StoredAnswer {
     /// HTTP status.
     pub status: u16,
-    /// The body.
-    pub body: Vec<u8>,
+    /// Its content.
+    pub content: StoredContent,
+}
+
+/// The content of a stored answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredContent {
+    /// The body itself.
+    Body(Vec<u8>),
+    /// The path where the body can be read again.
+    Location(String),
 }
 
 /// How long a call may take, and what happens after that.
@@ -129,20 +140,14 @@ impl Store {
         answer: &StoredAnswer,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let packed = packing::pack(&answer.body);
-        if packed.bytes.len() > LIMIT_BYTES {
-            return Err(StoreError::TooLarge {
-                what: "an answer to be repeated",
-                bytes: packed.bytes.len(),
-                limit: LIMIT_BYTES,
-            });
-        }
         let mut item = claim.item(now);
-        item.extend([
-            ("status".to_owned(), number(answer.status)),
-            ("body".to_owned(), binary(packed.bytes)),
-            ("encoding".to_owned(), text(packed.encoding)),
-        ]);
+        item.insert("status".to_owned(), number(answer.status));
+        match &answer.content {
+            StoredContent::Body(body) => item.extend(packed_body(body)?),
+            StoredContent::Location(path) => {
+                item.insert(LOCATION.to_owned(), text(path));
+            }
+        }
         self.client
             .put_item()
             .table_name(&self.tables.control)
@@ -208,10 +213,28 @@ fn read(item: &Item, claim: &CallClaim, now: Timestamp) -> Result<Begun, StoreEr
             Begun::InProgress { until }
         });
     };
-    let body = packing::unpack(
-        "an answer to be repeated",
-        get_binary(item, "body")?,
-        get_text(item, "encoding")?,
-    )?;
-    Ok(Begun::Same(StoredAnswer { status, body }))
+    let content = match opt_text(item, LOCATION) {
+        Some(path) => StoredContent::Location(path.to_owned()),
+        None => StoredContent::Body(packing::unpack(
+            "an answer to be repeated",
+            get_binary(item, "body")?,
+            get_text(item, "encoding")?,
+        )?),
+    };
+    Ok(Begun::Same(StoredAnswer { status, content }))
+}
+
+fn packed_body(body: &[u8]) -> Result<[(String, AttributeValue); 2], StoreError> {
+    let packed = packing::pack(body);
+    if packed.bytes.len() > LIMIT_BYTES {
+        return Err(StoreError::TooLarge {
+            what: "an answer to be repeated",
+            bytes: packed.bytes.len(),
+            limit: LIMIT_BYTES,
+        });
+    }
+    Ok([
+        ("body".to_owned(), binary(packed.bytes)),
+        ("encoding".to_owned(), text(packed.encoding)),
+    ])
 }

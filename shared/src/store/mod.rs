@@ -58,7 +58,7 @@ pub use checkpoint::Checkpoint;
 pub use control::{CountedRemovals, Cursor, ListedTenant};
 pub use door::{Door, Entry, LARGEST_LOT, Standing, Visit};
 pub use error::{Recovery, StoreError};
-pub use idempotency::{Begun, CallClaim, StoredAnswer, Term};
+pub use idempotency::{Begun, CallClaim, StoredAnswer, StoredContent, Term};
 pub use journal::{
     Accepted, Finish, InboundWebhook, JournalKey, PendingWebhook, StoredWebhook, WebhookState,
 };

@@ -310,6 +310,24 @@ async fn of_agreements_on_one_installment_at_once_one_is_saved() {
 }
 
 #[tokio::test]
+async fn a_repetition_is_answered_the_agreement_as_it_stands_and_no_text_is_kept_twice() {
+    let scene = Scene::start().await;
+    let (bill, ids) = scene.rig.to_agree_on(0, 1);
+    let mut body = agreed(bill, &ids, "nonIntegrated");
+    body["notes"] = json!("ligar para a Fulana à noite");
+    let first = save(&scene, "uma-vez", body.clone()).await;
+    assert_eq!(first.0, 200, "{}", first.1);
+    assert_eq!(save(&scene, "uma-vez", body.clone()).await, first);
+    let kept = format!("{:?}", scene.rig.database.items("control").await);
+    assert!(kept.contains("/v1/agreements/") && !kept.contains("Fulana"));
+    let id = first.1["id"].as_str().unwrap();
+    let path = format!("/v1/agreements/{id}/cancel");
+    let (status, cancelled) = scene.call("POST", &path, json!({"reason": "engano"})).await;
+    assert_eq!(status, 200, "{cancelled}");
+    assert_eq!(save(&scene, "uma-vez", body).await, (200, cancelled));
+}
+
+#[tokio::test]
 async fn proposals_are_confirmed_and_agreements_broken_or_cancelled_in_words() {
     let scene = Scene::start().await;
     let (bill, ids) = scene.rig.to_agree_on(0, 2);

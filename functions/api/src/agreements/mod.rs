@@ -28,8 +28,14 @@ fn made(agreement: Agreement, reader: &Caller) -> Result<HttpAnswer, Problem> {
             );
             Err(Problem::field("", detail))
         }
-        _ => HttpAnswer::ok(&AgreementAnswer::of(agreement, reader)),
+        _ => shown(agreement, reader),
     }
+}
+
+/// The agreement as it stands.
+fn shown(agreement: Agreement, reader: &Caller) -> Result<HttpAnswer, Problem> {
+    let path = format!("/v1/agreements/{}", agreement.id);
+    HttpAnswer::at(path, &AgreementAnswer::of(agreement, reader))
 }
 
 /// The agreement in the path, for the audit.

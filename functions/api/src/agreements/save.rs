@@ -12,7 +12,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::{AgreementAnswer, made, object};
-use crate::{Call, Caller, HttpAnswer, Problem, Repeat, Route, quotes, repeat};
+use crate::fingerprint::fingerprint;
+use crate::{Call, Caller, HttpAnswer, Problem, Repeat, Route, quotes};
 
 pub(crate) const SAVE: Route = Route {
     method: "POST",
@@ -77,7 +78,7 @@ async fn save(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
     let asked: AgreementRequest = call.json()?;
     let tenant = call.tenant()?;
     let id = AgreementId::of_idempotency_key(tenant, call.key());
-    let content = repeat::digest(&SAVE, call);
+    let content = fingerprint(&SAVE, call);
     // A retry after an attempt that saved and died is not quoted again.
     if let Some(saved) = Session::saved_before(adapters, tenant, &id, &content).await? {
         return made(saved, &call.caller);

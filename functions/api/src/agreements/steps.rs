@@ -5,7 +5,7 @@ use ponte::store::Role;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::{AgreementAnswer, about, id, made};
+use super::{AgreementAnswer, about, id, made, shown};
 use crate::{Call, HttpAnswer, Problem, Repeat, Route};
 
 pub(crate) const CONFIRM: Route = Route {
@@ -77,7 +77,7 @@ async fn break_off(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Probl
     let session = call.session(adapters).await?;
     let broken = session.break_agreement(&id, &asked.reason).await;
     session.close().await;
-    HttpAnswer::ok(&AgreementAnswer::of(broken?, &call.caller))
+    shown(broken?, &call.caller)
 }
 
 async fn cancel(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem> {
@@ -85,5 +85,5 @@ async fn cancel(adapters: &Adapters, call: &Call) -> Result<HttpAnswer, Problem>
     let session = call.session(adapters).await?;
     let cancelled = session.cancel_agreement(&id, &asked.reason).await;
     session.close().await;
-    HttpAnswer::ok(&AgreementAnswer::of(cancelled?, &call.caller))
+    shown(cancelled?, &call.caller)
 }
