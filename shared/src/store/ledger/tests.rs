@@ -326,10 +326,11 @@ proptest! {
         let (mut clock, mut of_people, mut of_batches, mut refund) = (0, 0, 0, None);
         let kept = day - day / 50;
         // Whoever comes when, and then whoever wants what is left.
-        let last = (0..2 * day).map(|index| (index < day, 1, 1, 1_000));
+        let last = (0..2 * day).map(|index| (index < day, 1, 1, 1));
         let steps = steps.iter().map(|step| (step.interactive, step.wanted, step.used, step.passes_ms));
         for (id, (interactive, wanted, used, passes_ms)) in (1..).zip(steps.chain(last)) {
-            clock += passes_ms.min(1_000);
+            // So little that what is left of a lot is always in time to be given back.
+            clock += passes_ms.min(10);
             let priority = if interactive { Priority::Interactive } else { Priority::Batch };
             if let Decision::Grant { ledger: next, grant, .. } = take(&ledger, limits, wanted, priority, refund, id, at(clock)) {
                 let used = used.min(grant.count);
@@ -340,7 +341,7 @@ proptest! {
         }
         prop_assert!(of_people <= day / 2, "{of_people} of people");
         prop_assert!(of_people + of_batches <= day);
-        prop_assert!(of_batches >= (kept - of_people).saturating_sub(15), "{of_batches} of {kept} less {of_people}");
+        prop_assert!(of_batches >= kept.saturating_sub(of_people), "{of_batches} of {kept} less {of_people}");
     }
 
     #[test]
