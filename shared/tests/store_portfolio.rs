@@ -211,7 +211,7 @@ async fn a_bill_is_read_back_as_it_was_committed() {
         gross: Cents::new(102_010),
     });
     settled.state = InstallmentState::Closed {
-        motive: ReturnReason::Receipt,
+        reason: ReturnReason::Receipt,
         on: date(2026, 11, 22),
     };
     let outcome = Outcome {
@@ -636,7 +636,7 @@ async fn the_open_index_holds_the_open_installments_and_no_other() {
 
     let mut closed = installment(4, 2);
     closed.state = InstallmentState::Closed {
-        motive: ReturnReason::Reconciliation,
+        reason: ReturnReason::Reconciliation,
         on: date(2026, 11, 22),
     };
     let held = store.load_bill(&tenant(), BillId(4)).await.unwrap();

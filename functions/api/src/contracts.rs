@@ -165,8 +165,8 @@ fn installment(row: &Installment) -> HeldInstallment {
         open: row.is_open(),
         state_text: match row.state {
             InstallmentState::Open => "em aberto".to_owned(),
-            InstallmentState::Closed { motive, on } => {
-                format!("{} em {}", motive.text(), brazilian(on))
+            InstallmentState::Closed { reason, on } => {
+                format!("{} em {}", reason.text(), brazilian(on))
             }
         },
     }

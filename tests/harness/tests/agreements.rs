@@ -176,7 +176,7 @@ async fn an_integrated_agreement_is_remade_comes_back_is_paid_and_settles() {
     tell_remake(&rig, bill).await;
     rig.assert_equal().await;
     let told = rig.told_of(bill).await;
-    let returned = |motive| told.contains(&EventKind::Returned { motive });
+    let returned = |reason| told.contains(&EventKind::Returned { reason });
     assert!(
         returned(ReturnReason::Agreement) && !returned(ReturnReason::Renegotiation),
         "{told:?}"
@@ -331,8 +331,8 @@ async fn a_renegotiation_made_in_sienge_is_not_taken_for_ours() {
     rig.apply().await;
     rig.assert_equal().await;
     let told = rig.told_of(bill).await;
-    let motive = ReturnReason::Renegotiation;
-    assert!(told.contains(&EventKind::Returned { motive }), "{told:?}");
+    let reason = ReturnReason::Renegotiation;
+    assert!(told.contains(&EventKind::Returned { reason }), "{told:?}");
     let how = Breaking::EndedInErp;
     assert_eq!(
         stored(&rig, "a1").await.state,

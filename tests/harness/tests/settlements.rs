@@ -138,7 +138,7 @@ async fn only_what_brings_value_is_heard_as_a_payment_and_everything_is_shown() 
         !texts.iter().any(|text| text.contains("Repactua")),
         "{texts:#?}"
     );
-    let closed = |motive| InstallmentState::Closed { motive, on: TODAY };
+    let closed = |reason| InstallmentState::Closed { reason, on: TODAY };
     assert_eq!(
         state_of(&rig, bill, ids[1]).await,
         closed(ReturnReason::WrittenOff)

@@ -215,7 +215,7 @@ impl State {
             let remade = matches!(
                 after.state,
                 InstallmentState::Closed {
-                    motive: ReturnReason::Renegotiation | ReturnReason::Agreement,
+                    reason: ReturnReason::Renegotiation | ReturnReason::Agreement,
                     ..
                 }
             );
@@ -238,11 +238,11 @@ impl State {
 /// Nothing is removed because it was missing from one answer: whatever leaves collection without a receipt was shown, or was looked for
 /// twice, or its bill goes back to a creditor.
 fn check_removal(after: &Installment, answers: &[Answer]) {
-    let InstallmentState::Closed { motive, .. } = after.state else {
+    let InstallmentState::Closed { reason, .. } = after.state else {
         return;
     };
     let removes = matches!(
-        motive,
+        reason,
         ReturnReason::Reconciliation | ReturnReason::CreditorRequest
     );
     let shown =

@@ -49,7 +49,8 @@ pub enum InstallmentState {
     /// Settled or returned to the creditor.
     Closed {
         /// Why.
-        motive: ReturnReason,
+        #[serde(rename = "motive")]
+        reason: ReturnReason,
         /// Business date of the closing.
         on: Date,
     },
@@ -95,10 +96,10 @@ impl Installment {
     /// Whether a receipt settled it, with or without money.
     #[must_use]
     pub const fn is_settled(&self) -> bool {
-        let InstallmentState::Closed { motive, .. } = self.state else {
+        let InstallmentState::Closed { reason, .. } = self.state else {
             return false;
         };
-        matches!(motive, ReturnReason::Receipt | ReturnReason::WrittenOff)
+        matches!(reason, ReturnReason::Receipt | ReturnReason::WrittenOff)
     }
 
     /// Whether it is being collected.

@@ -37,7 +37,7 @@ pub enum BoletoError {
     /// The installment is not open.
     #[error(
         "A parcela {installment} do contrato {bill} não está em aberto ({} em {}): não há boleto a emitir",
-        .motive.text(),
+        .reason.text(),
         day(*.on)
     )]
     NotOpen {
@@ -46,7 +46,7 @@ pub enum BoletoError {
         /// The installment.
         installment: InstallmentId,
         /// Why it left collection.
-        motive: ReturnReason,
+        reason: ReturnReason,
         /// When it left.
         on: Date,
     },

@@ -140,10 +140,10 @@ fn open_installment(
         return Ok(open);
     }
     match found.next_back().map(|row| row.state) {
-        Some(InstallmentState::Closed { motive, on }) => Err(BoletoError::NotOpen {
+        Some(InstallmentState::Closed { reason, on }) => Err(BoletoError::NotOpen {
             bill,
             installment: id,
-            motive,
+            reason,
             on,
         }),
         _ if !held.has_contracts() => Err(BoletoError::UnknownBill(bill)),

@@ -214,10 +214,10 @@ fn installments(
                 "a parcela {id} não existe no título {}",
                 selected.bill
             )),
-            Some((_, InstallmentState::Closed { motive, on })) => Err(format!(
+            Some((_, InstallmentState::Closed { reason, on })) => Err(format!(
                 "a parcela {id} do título {} não está em aberto: {} em {}",
                 selected.bill,
-                motive.text(),
+                reason.text(),
                 brazilian(on)
             )),
             Some((row, InstallmentState::Open)) => Ok(debt(row, contract)),

@@ -94,19 +94,19 @@ fn a_term_due_on_the_years_last_business_day_is_payable_on_the_next() {
 #[test]
 fn originals_closed_without_a_payment_end_a_non_integrated_agreement() {
     let agreement = agreement(AgreementKind::NonIntegrated, 2);
-    for motive in [
+    for reason in [
         ReturnReason::Renegotiation,
         ReturnReason::CreditorRequest,
         ReturnReason::Reconciliation,
         ReturnReason::BrokenAgreement,
     ] {
         let mut held = held(BILL, 3);
-        close(&mut held, 2, motive, today());
+        close(&mut held, 2, reason, today());
         let how = Breaking::EndedInErp;
         assert_eq!(
             reviewed(&agreement, &held, today()),
             Some(AgreementAction::Break { how }),
-            "{motive:?}"
+            "{reason:?}"
         );
     }
 }
@@ -131,7 +131,7 @@ fn settle(
     held: &mut crate::portfolio::HeldBill,
     id: i64,
     receipts: &[(&str, &str)],
-    motive: ReturnReason,
+    reason: ReturnReason,
 ) {
     let row = row(held, id);
     for (kind, amount) in receipts {
@@ -144,7 +144,7 @@ fn settle(
     }
     row.balance = Cents::ZERO;
     row.state = InstallmentState::Closed {
-        motive,
+        reason,
         on: today(),
     };
     row.revision += 1;
@@ -280,7 +280,7 @@ fn an_integrated_agreement_whose_last_installments_are_written_off_is_broken_whe
 
 #[test]
 fn a_generated_installment_that_sienge_closed_with_money_in_it_is_paid() {
-    for (receipts, motive, paid) in [
+    for (receipts, reason, paid) in [
         (
             &[("Recebimento", "999.90"), ("Bonificação", "0.10")][..],
             ReturnReason::WrittenOff,
@@ -319,7 +319,7 @@ fn a_generated_installment_that_sienge_closed_with_money_in_it_is_paid() {
         let mut bill = remade();
         let mut followed = integrated();
         close(&mut bill, 4, ReturnReason::Receipt, today());
-        settle(&mut bill, 5, receipts, motive);
+        settle(&mut bill, 5, receipts, reason);
         while let Some(next) = reviewed(&followed, &bill, today()) {
             followed = step(&followed, &next).agreement;
         }

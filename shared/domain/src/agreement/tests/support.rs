@@ -97,11 +97,11 @@ pub fn row(held: &mut HeldBill, id: i64) -> &mut Installment {
         .unwrap()
 }
 
-pub fn close(held: &mut HeldBill, id: i64, motive: ReturnReason, on: Date) {
+pub fn close(held: &mut HeldBill, id: i64, reason: ReturnReason, on: Date) {
     let row = row(held, id);
-    row.state = InstallmentState::Closed { motive, on };
+    row.state = InstallmentState::Closed { reason, on };
     row.revision += 1;
-    if motive == ReturnReason::Receipt {
+    if reason == ReturnReason::Receipt {
         row.receipts.push(Receipt {
             paid_on: on,
             kind: "Recebimento".into(),

@@ -117,10 +117,10 @@ impl<'a> Draft<'a> {
                 &step.moved,
             ));
         }
-        if let Some(motive) = verdict.returned {
+        if let Some(reason) = verdict.returned {
             event
                 .returned
-                .entry(motive)
+                .entry(reason)
                 .or_default()
                 .push(named.clone());
         }
@@ -211,14 +211,14 @@ impl<'a> Draft<'a> {
             ));
         }
         all.extend(event.payments);
-        for (motive, names) in event.returned {
+        for (reason, names) in event.returned {
             // The playbook's screen names returned installments by due date.
             let mut names = names;
             names.sort_by_key(|named| (named.due_on, named.id));
             all.push(events::of_names(
                 key,
                 self.today,
-                EventKind::Returned { motive },
+                EventKind::Returned { reason },
                 &names,
             ));
         }

@@ -127,7 +127,7 @@ fn id_of(event: &TimelineEvent, detail: &str) -> String {
 fn tag(kind: &EventKind) -> &'static str {
     match kind {
         EventKind::ContractOpened => "opened",
-        EventKind::Returned { motive } => match motive {
+        EventKind::Returned { reason } => match reason {
             ReturnReason::Reconciliation => "returned-reconciliation",
             ReturnReason::CreditorRequest => "returned-creditor-request",
             ReturnReason::Renegotiation => "returned-renegotiation",
@@ -252,7 +252,7 @@ fn covers(one: &TimelineEvent, other: &TimelineEvent, id: InstallmentId, revisio
         (EventKind::DirectPayment { .. } | EventKind::PaymentReversed { .. }, _) => {
             one.id == other.id
         }
-        (EventKind::Returned { motive }, EventKind::Returned { motive: also }) => motive == also,
+        (EventKind::Returned { reason }, EventKind::Returned { reason: also }) => reason == also,
         (
             EventKind::ContractOpened,
             EventKind::Synchronised | EventKind::Reopened | EventKind::ContractOpened,

@@ -77,10 +77,10 @@ impl Verdict {
         }
     }
 
-    fn returned(mut after: Installment, motive: ReturnReason, on: Date) -> Self {
-        after.state = InstallmentState::Closed { motive, on };
+    fn returned(mut after: Installment, reason: ReturnReason, on: Date) -> Self {
+        after.state = InstallmentState::Closed { reason, on };
         let mut verdict = Self::of(Action::Returned, after);
-        verdict.returned = Some(motive);
+        verdict.returned = Some(reason);
         verdict
     }
 }
@@ -138,8 +138,8 @@ impl<'a> Lens<'a> {
         }
         let mut verdict = match (self.view.installments.get(&held.id), held.state) {
             (Some(row), InstallmentState::Open) => self.open(held, row)?,
-            (Some(row), InstallmentState::Closed { motive, .. }) => {
-                self.closed(held, row, motive)?
+            (Some(row), InstallmentState::Closed { reason, .. }) => {
+                self.closed(held, row, reason)?
             }
             (None, InstallmentState::Open) => self.absent(held)?,
             (None, InstallmentState::Closed { .. }) => return None,
@@ -190,9 +190,9 @@ impl<'a> Lens<'a> {
         });
         let mut verdict = Verdict::of(Action::Included, after);
         if settled {
-            let motive = self.ended(&before, row, &flow);
+            let reason = self.ended(&before, row, &flow);
             verdict.after.state = InstallmentState::Closed {
-                motive,
+                reason,
                 on: self.today,
             };
         }
@@ -219,7 +219,7 @@ impl<'a> Lens<'a> {
     }
 
     /// The reason of a return without a better explanation.
-    fn motive(&self) -> ReturnReason {
+    fn reason(&self) -> ReturnReason {
         if self.scope.reconciles() {
             ReturnReason::Reconciliation
         } else {
@@ -237,14 +237,14 @@ impl<'a> Lens<'a> {
         let settled = row.balance.is_zero();
         let mut verdict = if settled {
             match self.ended(held, row, &flow) {
-                motive @ (ReturnReason::Receipt | ReturnReason::WrittenOff) => {
+                reason @ (ReturnReason::Receipt | ReturnReason::WrittenOff) => {
                     after.state = InstallmentState::Closed {
-                        motive,
+                        reason,
                         on: self.today,
                     };
                     Verdict::of(Action::Settled, after)
                 }
-                motive => Verdict::returned(after, motive, self.today),
+                reason => Verdict::returned(after, reason, self.today),
             }
         } else if self.stance == Stance::Returns
             || (self.scope == Scope::Reconciliation
@@ -299,7 +299,7 @@ impl<'a> Lens<'a> {
         } else if self.remade {
             ReturnReason::Renegotiation
         } else {
-            self.motive()
+            self.reason()
         }
     }
 
@@ -307,7 +307,7 @@ impl<'a> Lens<'a> {
     fn closed_by(&self, row: &ObservedInstallment) -> ReturnReason {
         let classes = self.policy.classes;
         let Some(closing) = payments::closing(&row.receipts, classes) else {
-            return self.motive();
+            return self.reason();
         };
         match (classes.of(&closing.kind), &closing.kind) {
             (Some(SettlementClass::Pays) | None, _) => ReturnReason::Receipt,
@@ -315,7 +315,7 @@ impl<'a> Lens<'a> {
             (Some(SettlementClass::Nothing), SettlementKind::Renegotiation) => {
                 ReturnReason::Renegotiation
             }
-            (Some(SettlementClass::Nothing), _) => self.motive(),
+            (Some(SettlementClass::Nothing), _) => self.reason(),
         }
     }
 
@@ -323,7 +323,7 @@ impl<'a> Lens<'a> {
         &self,
         held: &Installment,
         row: &ObservedInstallment,
-        motive: ReturnReason,
+        reason: ReturnReason,
     ) -> Option<Verdict> {
         let flow = payments::flow(
             &self.known(held).receipts,
@@ -338,7 +338,7 @@ impl<'a> Lens<'a> {
             && !self.policy.ignores_installment(row)
             && (self.stance == Stance::Receives
                 || matches!(
-                    motive,
+                    reason,
                     ReturnReason::Receipt | ReturnReason::WrittenOff | ReturnReason::Agreement
                 )
                 || switched_on);
@@ -359,14 +359,14 @@ impl<'a> Lens<'a> {
             ..self.refreshed(held, row)
         };
         let returned = matches!(
-            motive,
+            reason,
             ReturnReason::CreditorRequest | ReturnReason::Reconciliation
         );
         if row.balance.is_zero() && (held.is_settled() || (returned && !flow.paid.is_empty())) {
             let by = self.closed_by(row);
-            if by != motive && matches!(by, ReturnReason::Receipt | ReturnReason::WrittenOff) {
+            if by != reason && matches!(by, ReturnReason::Receipt | ReturnReason::WrittenOff) {
                 after.state = InstallmentState::Closed {
-                    motive: by,
+                    reason: by,
                     on: self.today,
                 };
             }
@@ -402,12 +402,12 @@ impl<'a> Lens<'a> {
         }
         match self.view.coverage {
             Coverage::WholeConfirmed => {
-                let motive = if self.remade {
+                let reason = if self.remade {
                     ReturnReason::Renegotiation
                 } else {
-                    self.motive()
+                    self.reason()
                 };
-                Some(Verdict::returned(held.clone(), motive, self.today))
+                Some(Verdict::returned(held.clone(), reason, self.today))
             }
             Coverage::WholeOnce => None,
             Coverage::Rows | Coverage::AllNew => {

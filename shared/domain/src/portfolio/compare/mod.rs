@@ -333,7 +333,7 @@ impl Comparison<'_> {
     /// Whether a crash interrupted the return of a remade negotiation: the installments that showed the remake may be closed already.
     fn remake_is_unfinished(&self, draft: &Draft<'_>, contract: &ContractKey) -> bool {
         let kind = EventKind::Returned {
-            motive: ReturnReason::Renegotiation,
+            reason: ReturnReason::Renegotiation,
         };
         let returns = self.held.pending_events.iter();
         let returns = returns.filter(|event| event.contract == *contract && event.kind == kind);

@@ -18,7 +18,7 @@ pub fn return_installments(
     held: &HeldBill,
     contract: &ContractKey,
     ids: &BTreeSet<InstallmentId>,
-    motive: ReturnReason,
+    reason: ReturnReason,
     today: Date,
 ) -> Outcome {
     let open = held
@@ -26,7 +26,7 @@ pub fn return_installments(
         .filter(|row| ids.contains(&row.id) && row.is_open());
     let returned: Vec<Installment> = open
         .map(|row| Installment {
-            state: InstallmentState::Closed { motive, on: today },
+            state: InstallmentState::Closed { reason, on: today },
             revision: row.revision.saturating_add(1),
             ..row.clone()
         })
@@ -35,7 +35,7 @@ pub fn return_installments(
         return Outcome::default();
     }
     let names: Vec<NamedInstallment> = returned.iter().map(NamedInstallment::of).collect();
-    let event = events::of_names(contract, today, EventKind::Returned { motive }, &names);
+    let event = events::of_names(contract, today, EventKind::Returned { reason }, &names);
     let changes = returned
         .into_iter()
         .map(|row| Change::Installment(Action::Returned, row));

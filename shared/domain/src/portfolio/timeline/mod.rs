@@ -50,7 +50,8 @@ pub enum EventKind {
     /// `Devolução`, with its motivo.
     Returned {
         /// Why.
-        motive: ReturnReason,
+        #[serde(rename = "motive")]
+        reason: ReturnReason,
     },
     /// `Sincronização de Parcela(s)`: installments included or updated.
     Synchronised,

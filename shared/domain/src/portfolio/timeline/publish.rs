@@ -12,8 +12,8 @@ impl TimelineEvent {
     pub fn domain_event(&self) -> Option<(&'static str, Value)> {
         let (detail_type, facts) = match &self.kind {
             EventKind::ContractOpened => ("contract.opened", json!({})),
-            EventKind::Returned { motive } => {
-                ("installment.returned", json!({ "motive": motive.text() }))
+            EventKind::Returned { reason } => {
+                ("installment.returned", json!({ "motive": reason.text() }))
             }
             EventKind::Synchronised => ("installment.changed", json!({ "action": "synchronised" })),
             EventKind::Reopened => ("installment.changed", json!({ "action": "reopened" })),

@@ -24,8 +24,8 @@ fn event(kind: EventKind, ids: &[i64]) -> TimelineEvent {
     }
 }
 
-fn returned(motive: ReturnReason) -> TimelineEvent {
-    event(EventKind::Returned { motive }, &[1, 2, 3])
+fn returned(reason: ReturnReason) -> TimelineEvent {
+    event(EventKind::Returned { reason }, &[1, 2, 3])
 }
 
 fn paid(total: bool, by_sync: bool) -> TimelineEvent {
@@ -138,4 +138,19 @@ fn an_event_survives_its_storage() {
         assert!(!stored.contains("null"));
     }
     assert_eq!(json!(paid(true, false))["kind"]["paid"], json!("1500.50"));
+}
+
+#[test]
+fn a_reason_keeps_its_name_where_it_is_stored() {
+    let reason = ReturnReason::Reconciliation;
+    let closed = InstallmentState::Closed {
+        reason,
+        on: date(2021, 11, 19),
+    };
+    let stored = json!([closed, EventKind::Returned { reason }]);
+    let expected = json!([
+        {"is": "closed", "motive": "reconciliation", "on": "2021-11-19"},
+        {"kind": "returned", "motive": "reconciliation"},
+    ]);
+    assert_eq!(stored, expected);
 }

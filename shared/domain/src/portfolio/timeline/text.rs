@@ -23,7 +23,7 @@ impl TimelineEvent {
                     format!("Abertura de Contrato\nContrato: {bill} Parcela(s): {installments}")
                 }
             }
-            EventKind::Returned { motive } => self.return_text(*motive),
+            EventKind::Returned { reason } => self.return_text(*reason),
             EventKind::Synchronised => {
                 format!("Sincronização de Parcela(s)\nContrato {bill} Parcela(s): {installments}")
             }
@@ -61,9 +61,9 @@ impl TimelineEvent {
         ids.join(", ")
     }
 
-    fn return_text(&self, motive: ReturnReason) -> String {
+    fn return_text(&self, reason: ReturnReason) -> String {
         let origin = if matches!(
-            motive,
+            reason,
             ReturnReason::Reconciliation | ReturnReason::BrokenAgreement
         ) {
             String::new()
@@ -72,7 +72,7 @@ impl TimelineEvent {
         };
         format!(
             "Devolução\n{}\nData: {}\nContrato: {} Parcela(s): {}{origin}",
-            motive.text(),
+            reason.text(),
             calendar::brazilian(self.on),
             self.contract.bill,
             self.installments_text(),

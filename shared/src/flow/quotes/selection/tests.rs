@@ -25,7 +25,7 @@ fn held(bill: i64, creditor: i64, state: ContractState) -> (BillId, HeldBill) {
         revision: 1,
     };
     let closed = InstallmentState::Closed {
-        motive: ReturnReason::Receipt,
+        reason: ReturnReason::Receipt,
         on: date(2026, 11, 2),
     };
     let rows = [

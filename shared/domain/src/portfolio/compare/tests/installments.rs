@@ -105,7 +105,7 @@ fn without_the_update_switch_balance_receipts_and_boleto_still_follow() {
 
 #[test]
 fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
-    for (scope, motive) in [
+    for (scope, reason) in [
         (Scope::Reconciliation, ReturnReason::Reconciliation),
         (Scope::Daily, ReturnReason::CreditorRequest),
         (Scope::Webhook, ReturnReason::CreditorRequest),
@@ -123,7 +123,7 @@ fn a_zero_balance_without_payment_is_returned_with_the_motive_of_the_scope() {
         }
         let outcome = ours.take(&sienge.says(Coverage::WholeConfirmed), scope);
         assert_eq!(actions(&outcome), ["1 Returned"]);
-        assert_eq!(ours.installment(1).state, closed(motive));
+        assert_eq!(ours.installment(1).state, closed(reason));
     }
 }
 

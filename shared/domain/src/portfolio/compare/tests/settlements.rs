@@ -64,19 +64,19 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
         ReturnReason::Receipt,
         "installment.changed settlementNotClassified",
     )];
-    for (kind, motive, told) in cases.into_iter().chain(others).chain(unknown) {
+    for (kind, reason, told) in cases.into_iter().chain(others).chain(unknown) {
         let (_, ours, outcome) = settled_by(kind);
         assert_eq!(
             payments(&outcome),
             [(kind.to_owned(), cents(1000), cents(1000), Cents::ZERO, true)]
         );
-        assert_eq!(ours.installment(1).state, closed(motive), "{kind}");
+        assert_eq!(ours.installment(1).state, closed(reason), "{kind}");
         assert_eq!(published(&outcome), [told], "{kind}");
         let detail = outcome.events[0].domain_event().unwrap().1;
         assert_eq!(detail["settlement"], kind);
         assert_eq!(
             detail.get("paid").is_some(),
-            motive == ReturnReason::Receipt && told == "payment.applied",
+            reason == ReturnReason::Receipt && told == "payment.applied",
             "{kind}"
         );
     }
@@ -84,7 +84,7 @@ fn every_type_is_told_with_its_name_and_only_what_brings_value_is_published_as_a
 
 #[test]
 fn bookkeeping_is_no_payment_and_closes_with_its_own_motive() {
-    for (kind, motive) in [
+    for (kind, reason) in [
         ("Repactuação", ReturnReason::Renegotiation),
         (
             "REPACTUAC\u{327}A\u{303}O - Título 12",
@@ -100,7 +100,7 @@ fn bookkeeping_is_no_payment_and_closes_with_its_own_motive() {
         sienge.receive(1, kind, cents(900), Cents::ZERO);
         let outcome = ours.sync(&sienge);
         assert_eq!(payments(&outcome), [], "{kind}");
-        assert_eq!(ours.installment(1).state, closed(motive), "{kind}");
+        assert_eq!(ours.installment(1).state, closed(reason), "{kind}");
         assert_eq!(published(&outcome), ["installment.returned"], "{kind}");
     }
 }
@@ -252,7 +252,7 @@ fn an_unknown_type_is_criticised_until_the_settings_say_what_it_means() {
         1,
         "and again, until somebody sees to it"
     );
-    for (class, motive) in [
+    for (class, reason) in [
         ("pays", ReturnReason::Receipt),
         ("writesOff", ReturnReason::WrittenOff),
     ] {
@@ -260,7 +260,7 @@ fn an_unknown_type_is_criticised_until_the_settings_say_what_it_means() {
         ours.settings.tenant.settlement_classes = serde_json::from_str(&classes).unwrap();
         let outcome = ours.sync(&sienge);
         assert_eq!((outcome.critiques, outcome.events), (vec![], vec![]));
-        assert_eq!(ours.installment(1).state, closed(motive));
+        assert_eq!(ours.installment(1).state, closed(reason));
     }
 }
 

@@ -275,9 +275,9 @@ pub fn texts(outcome: &Outcome) -> String {
     texts.join("\n---\n")
 }
 
-pub fn closed(motive: ReturnReason) -> InstallmentState {
+pub fn closed(reason: ReturnReason) -> InstallmentState {
     InstallmentState::Closed {
-        motive,
+        reason,
         on: today(),
     }
 }
