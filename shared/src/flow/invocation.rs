@@ -1,7 +1,6 @@
 //! One invocation of a function: reads the event, decides whether it is for one creditor or for everybody, and answers with a summary.
 
 use futures::future::LocalBoxFuture;
-use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -9,30 +8,12 @@ use super::audit::audited;
 use super::command::is_of_the_bus;
 use super::fan_out::creditors_of;
 use super::{
-    Adapters, Command, FlowError, Function, Invoker, Refusal, Report, RunStatus, Session, Summary,
-    Task, TaskName, fan_out,
+    Adapters, Command, CommandAnswer, FlowError, Function, Invoker, Refusal, Report, RunStatus,
+    Session, Summary, Task, TaskName, fan_out,
 };
 use crate::calendar::business_date;
 use crate::ids::{CreditorId, TenantId};
 use crate::telemetry::{self, Metric};
-
-/// What a function answers to its caller.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum CommandAnswer {
-    /// What was done.
-    One(Box<Summary>),
-    /// What a dry run found, per creditor.
-    Each(Vec<Summary>),
-    /// Nothing was done.
-    Refused(Refusal),
-}
-
-impl From<Summary> for CommandAnswer {
-    fn from(summary: Summary) -> Self {
-        Self::One(Box::new(summary))
-    }
-}
 
 /// Reads the event of a function and carries out its command. A refusal is an answer, with a warning in the log; an error is
 /// a technical failure, so that the caller tries again.
