@@ -17,13 +17,8 @@ impl BillSync {
         &self,
         in_question: &BTreeMap<BillId, InQuestion>,
     ) -> Result<BTreeSet<BillId>, FlowError> {
-        let mut by_creditor: BTreeMap<CreditorId, BTreeMap<BillId, InQuestion>> = BTreeMap::new();
-        for (bill, of_bill) in in_question {
-            let of_creditor = by_creditor.entry(of_bill.creditor).or_default();
-            of_creditor.insert(*bill, *of_bill);
-        }
         let mut withheld = BTreeSet::new();
-        for (creditor, bills) in by_creditor {
+        for (creditor, bills) in by_creditor(in_question.iter()) {
             let more: u64 = bills.values().map(|of_bill| of_bill.installments).sum();
             let removals = self.tally(creditor).taken + more;
             // Counting the open installments reads the creditor's whole index.
@@ -49,20 +44,15 @@ impl BillSync {
         in_question: &BTreeMap<BillId, InQuestion>,
         grants: &mut Grants,
     ) -> Result<BTreeSet<BillId>, FlowError> {
-        let mut withheld: BTreeMap<CreditorId, BTreeMap<BillId, InQuestion>> = BTreeMap::new();
-        for (bill, of_bill) in in_question {
-            if !grants.take(*bill, of_bill.installments) {
-                let of_creditor = withheld.entry(of_bill.creditor).or_default();
-                of_creditor.insert(*bill, *of_bill);
-            }
+        let refused = in_question
+            .iter()
+            .filter(|(bill, of_bill)| !grants.take(**bill, of_bill.installments));
+        let mut withheld = BTreeSet::new();
+        for (creditor, bills) in by_creditor(refused) {
+            self.criticise_withheld(creditor, &bills).await?;
+            withheld.extend(bills.into_keys());
         }
-        for (creditor, bills) in &withheld {
-            self.criticise_withheld(*creditor, bills).await?;
-        }
-        Ok(withheld
-            .into_values()
-            .flat_map(BTreeMap::into_keys)
-            .collect())
+        Ok(withheld)
     }
 
     async fn criticise_withheld(
@@ -120,4 +110,15 @@ impl BillSync {
         let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.get(&creditor).copied().unwrap_or_default()
     }
+}
+
+fn by_creditor<'a>(
+    in_question: impl Iterator<Item = (&'a BillId, &'a InQuestion)>,
+) -> BTreeMap<CreditorId, BTreeMap<BillId, InQuestion>> {
+    let mut bills: BTreeMap<CreditorId, BTreeMap<BillId, InQuestion>> = BTreeMap::new();
+    for (bill, of_bill) in in_question {
+        let of_creditor = bills.entry(of_bill.creditor).or_default();
+        of_creditor.insert(*bill, *of_bill);
+    }
+    bills
 }
