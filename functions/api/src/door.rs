@@ -37,6 +37,15 @@ fn a_minute(tokens: u32) -> RateLimit {
     }
 }
 
+/// A rate whose tokens may all be taken at once.
+fn all_at_once(tokens: u32, period: Duration) -> RateLimit {
+    RateLimit {
+        tokens,
+        period,
+        burst: tokens,
+    }
+}
+
 /// One caller's share of the tenant's rate, so that something is left for the others.
 fn one_callers(tokens: u32) -> u32 {
     (tokens - tokens / 4).max(1)
@@ -60,27 +69,17 @@ impl Allowance {
             let limit = self.limits.sienge_calls_per_minute;
             more.extend(minute("sienge", limit, sienge_calls));
             let of_a_day = one_callers(self.package.daily_quota_of_people().0);
-            let rate = RateLimit {
-                tokens: of_a_day,
-                period: DAY,
-                burst: of_a_day,
-            };
             more.push(Wanted {
                 bucket: format!("day/{caller}"),
-                rate,
+                rate: all_at_once(of_a_day, DAY),
                 tokens: sienge_calls,
             });
         }
         if emails > 0 {
             let limit = self.limits.emails_per_hour.max(1);
-            let rate = RateLimit {
-                tokens: limit,
-                period: HOUR,
-                burst: limit,
-            };
             more.push(Wanted {
                 bucket: format!("emails/{caller}"),
-                rate,
+                rate: all_at_once(limit, HOUR),
                 tokens: emails,
             });
         }
