@@ -20,8 +20,7 @@ pub(super) enum Shown {
 }
 
 /// Fields of texts that say nothing about a person.
-const TEXTS: [&str; 43] = [
-    "additionalData",
+const TEXTS: [&str; 42] = [
     "api-error-code",
     "commercialStock",
     "conditionType",
