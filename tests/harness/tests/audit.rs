@@ -355,12 +355,7 @@ async fn whatever_dies_no_act_happens_of_which_no_line_tells() {
     let event = request(&headers, "POST", &path, &json!({"reason": "desistiu"}));
     let saved = rig.save();
     let (mut unsaid, mut undone) = (0, 0);
-    for blow in [
-        Blow::DiesBefore,
-        Blow::DiesAfter,
-        Blow::FailsBefore,
-        Blow::FailsAfter,
-    ] {
+    for blow in Blow::ALL {
         for place in 1.. {
             rig.restore(&saved);
             let effects = Effects::struck(place, blow);
@@ -400,12 +395,7 @@ async fn an_erasure_that_dies_has_its_line_too() {
     let event = json!({"tenant": "617", "eraseCustomer": customer.0});
     let line = ("eraseCustomer".to_owned(), format!("customer:{customer}"));
     let saved = rig.save();
-    for blow in [
-        Blow::DiesBefore,
-        Blow::DiesAfter,
-        Blow::FailsBefore,
-        Blow::FailsAfter,
-    ] {
+    for blow in Blow::ALL {
         for place in 1.. {
             rig.restore(&saved);
             let effects = Effects::struck(place, blow);

@@ -58,12 +58,7 @@ async fn story(seed: u64) {
         }
         trouble(&rig, &mut rng).await;
         let effects = if rng.bool() {
-            let blows = [
-                Blow::DiesBefore,
-                Blow::DiesAfter,
-                Blow::FailsBefore,
-                Blow::FailsAfter,
-            ];
+            let blows = Blow::ALL;
             Effects::struck(rng.usize(1..60), blows[rng.usize(0..blows.len())])
         } else {
             Effects::counted()

@@ -17,6 +17,16 @@ pub enum Blow {
     FailsAfter,
 }
 
+impl Blow {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::DiesBefore,
+        Self::DiesAfter,
+        Self::FailsBefore,
+        Self::FailsAfter,
+    ];
+}
+
 /// What becomes of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
